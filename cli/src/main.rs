@@ -1,0 +1,35 @@
+//! `logboom`, the one binary.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A partitioned, replicated message log that speaks the Apache Kafka protocol.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs a broker.
+    #[command(after_help = "Example:\n  logboom broker")]
+    Broker,
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Broker => {
+            #[expect(clippy::print_stderr, reason = "a command's errors go to stderr")]
+            {
+                eprintln!(
+                    "logboom broker: not built yet. This version holds the protocol crate only; \
+                     the broker comes with stage C (docs/status.md)."
+                );
+            }
+            ExitCode::FAILURE
+        }
+    }
+}

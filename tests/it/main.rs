@@ -1,0 +1,8 @@
+//! The one integration binary; a module per concern.
+
+mod clients;
+mod corpora;
+mod golden;
+mod hostile;
+mod jar;
+mod oracle;

@@ -1,0 +1,44 @@
+//! The Kafka wire protocol: bytes to types and back.
+//!
+//! ```text
+//!   socket bytes ─ frame ─▶ Bytes ─ header ─▶ (ApiKey, version, correlation id) + body
+//!                                                    │
+//!            messages::*  every API, generated from protocol/schema/*.txt
+//!            hot::*       produce requests and fetch responses by hand, without copying records
+//!                                                    │
+//!            records::*   RawBatch ─ check ─▶ CheckedBatch ─▶ records
+//! ```
+//!
+//! The crate knows bytes and nothing else: no socket, no clock, no async, no broker.
+//!
+//! **Invariant:** any bytes give a value or a typed error that names API, version and field; never
+//! a panic, and never more memory than [`wire::memory_limit`] of the input's length.
+//!
+//! **Invariant:** record bytes are never copied on the way in or out; they are slices of the frame.
+//!
+//! Source: the protocol guide of Apache Kafka and the message specifications inside its
+//! `kafka-clients` jar; `docs/protocol.md` holds the table of versions and the exceptions that
+//! real clients need.
+
+mod error;
+mod error_code;
+pub mod frame;
+mod generated;
+pub mod header;
+pub mod hot;
+mod message;
+pub mod peer;
+pub mod records;
+pub mod wire;
+
+pub use compact_str::CompactString;
+pub use error::{DecodeError, EncodeError, Fault, FieldError};
+pub use error_code::ErrorCode;
+pub use generated::api_key::ApiKey;
+pub use logboom_units as units;
+pub use message::{Message, MessageKind, Request, VersionRange, decode_body, encode_body};
+
+/// Every request and response, a module per API; written by `cargo xtask generate`.
+pub mod messages {
+    pub use crate::generated::messages::*;
+}

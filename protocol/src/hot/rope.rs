@@ -1,0 +1,62 @@
+//! Bytes in several pieces, to be written with one vectored write.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use bytes::{Buf, Bytes};
+
+/// A sequence of slices that reads like one run of bytes.
+///
+/// **Invariant:** no piece is empty.
+#[derive(Debug, Clone, Default)]
+pub struct Rope {
+    pieces: VecDeque<Bytes>,
+    remaining: usize,
+}
+
+impl Rope {
+    pub(super) fn with_capacity(pieces: usize) -> Self {
+        Self { pieces: VecDeque::with_capacity(pieces), remaining: 0 }
+    }
+
+    pub(super) fn push(&mut self, piece: Bytes) {
+        if !piece.is_empty() {
+            self.remaining += piece.len();
+            self.pieces.push_back(piece);
+        }
+    }
+
+    /// The pieces that are left, none of them empty.
+    pub fn pieces(&self) -> impl Iterator<Item = &Bytes> {
+        self.pieces.iter()
+    }
+}
+
+impl Buf for Rope {
+    fn remaining(&self) -> usize {
+        self.remaining
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.pieces.front().map_or(&[], |piece| piece)
+    }
+
+    fn chunks_vectored<'a>(&'a self, out: &mut [IoSlice<'a>]) -> usize {
+        let pairs = out.iter_mut().zip(&self.pieces);
+        pairs.map(|(slot, piece)| *slot = IoSlice::new(piece)).count()
+    }
+
+    fn advance(&mut self, mut count: usize) {
+        assert!(count <= self.remaining, "advance by {count} of {}", self.remaining);
+        self.remaining -= count;
+        while count > 0 {
+            let piece = self.pieces.front_mut().expect("pieces add up to what remains");
+            if count < piece.len() {
+                piece.advance(count);
+                return;
+            }
+            count -= piece.len();
+            self.pieces.pop_front();
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! From bytes to a batch: first its length, then its header and its checksum.
+//!
+//! Must always hold: a [`CheckedBatch`] has the length, magic and CRC-32C that it claims, and a
+//! header that some broker or producer may have written. Its records have not been looked at.
+
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use bytes::Bytes;
+
+use super::layout as at;
+use super::{BatchError, BatchHeader, Codec, Inflater, Records, crc32c};
+
+/// A batch whose length and magic are right; nothing else is known of it.
+#[derive(Debug, Clone, Copy)]
+pub struct RawBatch<'a> {
+    bytes: &'a [u8],
+    header: BatchHeader,
+}
+
+impl<'a> RawBatch<'a> {
+    /// Splits the first batch off `bytes`; returns it and what is behind it.
+    ///
+    /// # Errors
+    /// [`BatchError::Truncated`] where it doesn't end within `bytes`, [`BatchError::Length`] or
+    /// [`BatchError::Magic`] where it is none.
+    #[inline]
+    pub fn split_first(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), BatchError> {
+        let truncated = |needed| BatchError::Truncated { needed, present: bytes.len() };
+        let head = bytes.first_chunk().ok_or(truncated(at::HEADER_BYTES))?;
+        let header = BatchHeader::from_bytes(head);
+        // The magic comes first: older formats have other lengths.
+        if header.magic != at::MAGIC {
+            return Err(BatchError::Magic { magic: header.magic });
+        }
+        let size = usize::try_from(header.length).ok();
+        let size = size.map(|length| length.saturating_add(at::LENGTH_OVERHEAD));
+        let Some(size) = size.filter(|&size| size >= at::HEADER_BYTES) else {
+            return Err(BatchError::Length { length: header.length });
+        };
+        let (bytes, rest) = bytes.split_at_checked(size).ok_or(truncated(size))?;
+        Ok((Self { bytes, header }, rest))
+    }
+
+    /// The fields of its header, unchecked.
+    #[must_use]
+    pub fn header(&self) -> &BatchHeader {
+        &self.header
+    }
+
+    /// All its bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Compares the checksum with the bytes that it covers.
+    ///
+    /// # Errors
+    /// [`BatchError::Crc`].
+    #[inline]
+    pub fn check_crc(&self) -> Result<(), BatchError> {
+        let computed = crc32c(&[self.bytes.get(at::ATTRIBUTES_AT..).unwrap_or_default()]);
+        if computed == self.header.crc {
+            return Ok(());
+        }
+        Err(BatchError::Crc { stored: self.header.crc, computed })
+    }
+}
+
+/// The batches in a run of bytes, in order. After the first error it ends.
+#[derive(Debug, Clone)]
+pub struct RawBatches<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> RawBatches<'a> {
+    /// The batches in `bytes`.
+    #[must_use]
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+}
+
+impl<'a> Iterator for RawBatches<'a> {
+    type Item = Result<RawBatch<'a>, BatchError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        match RawBatch::split_first(self.rest) {
+            Ok((batch, rest)) => {
+                self.rest = rest;
+                Some(Ok(batch))
+            }
+            Err(error) => {
+                self.rest = &[];
+                Some(Err(error))
+            }
+        }
+    }
+}
+
+/// A batch whose length, magic, checksum and header are right.
+#[derive(Debug, Clone)]
+pub struct CheckedBatch {
+    bytes: Bytes,
+    header: BatchHeader,
+}
+
+impl CheckedBatch {
+    /// Checks bytes that are to be one batch, whoever wrote it: a producer, another broker, or
+    /// compaction, which leaves gaps and even batches without records.
+    ///
+    /// # Errors
+    /// [`BatchError::NotOneBatch`], or what is wrong with the one.
+    #[inline]
+    pub fn check(bytes: Bytes) -> Result<Self, BatchError> {
+        if bytes.is_empty() {
+            return Err(BatchError::NotOneBatch);
+        }
+        let (raw, rest) = RawBatch::split_first(&bytes)?;
+        if !rest.is_empty() {
+            return Err(BatchError::NotOneBatch);
+        }
+        raw.check_crc()?;
+        let header = raw.header;
+        check_header(&header)?;
+        Ok(Self { bytes, header })
+    }
+
+    /// The fields of its header.
+    #[must_use]
+    pub fn header(&self) -> &BatchHeader {
+        &self.header
+    }
+
+    /// All its bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The bytes behind the header, compressed or not.
+    #[must_use]
+    pub fn record_bytes(&self) -> Bytes {
+        self.bytes.slice(at::RECORDS_AT..)
+    }
+
+    /// How the records are compressed.
+    ///
+    /// # Errors
+    /// [`BatchError::Codec`] for a number without a codec.
+    pub fn codec(&self) -> Result<Codec, BatchError> {
+        Codec::from_number(self.header.attributes.codec_number())
+    }
+
+    /// The records, inflated into memory of their own where they are compressed.
+    ///
+    /// # Errors
+    /// [`BatchError::Codec`], [`BatchError::Compression`] or [`BatchError::Inflated`].
+    pub fn records(&self, inflater: &mut Inflater) -> Result<Records, BatchError> {
+        let bytes = match self.codec()? {
+            Codec::None => self.record_bytes(),
+            codec => inflater.inflate(codec, &self.record_bytes())?,
+        };
+        Ok(Records::new(bytes, &self.header))
+    }
+}
+
+/// What holds for every batch, whoever wrote it.
+fn check_header(header: &BatchHeader) -> Result<(), BatchError> {
+    let &BatchHeader { record_count: count, last_offset_delta, .. } = header;
+    // Compaction keeps the last offset when it removes records, so there may be fewer.
+    let fits = count >= 0
+        && last_offset_delta >= 0
+        && i64::from(count) <= i64::from(last_offset_delta).saturating_add(1);
+    if !fits {
+        return Err(BatchError::Count { count, last_offset_delta });
+    }
+    let &BatchHeader { producer_id: id, producer_epoch: epoch, base_sequence: sequence, .. } =
+        header;
+    // Control batches of a transaction have a producer and no sequence.
+    let producer_fits = if id >= 0 { epoch >= 0 && sequence >= -1 } else { id == -1 };
+    if !producer_fits {
+        return Err(BatchError::Producer { id, epoch, sequence });
+    }
+    Ok(())
+}

@@ -1,0 +1,212 @@
+//! The codecs, behind one enum; each is a feature of the crate.
+//!
+//! Must always hold: what comes out of a codec is counted against a limit while it comes out. No
+//! length that stands in compressed data is believed before it was compared with what its bytes
+//! can inflate to.
+
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use std::io::{self, Read};
+
+use bytes::Bytes;
+
+use super::source::StreamSource;
+use super::walk::walk;
+use super::{BatchError, BatchHeader, RecordSummary};
+
+#[cfg(feature = "snappy")]
+mod snappy;
+
+/// How the records of a batch are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Codec {
+    /// Not at all.
+    #[default]
+    None,
+    /// RFC 1952.
+    Gzip,
+    /// Raw, or in the blocks of snappy-java.
+    Snappy,
+    /// The LZ4 frame format.
+    Lz4,
+    /// RFC 8878 (KIP-110).
+    Zstd,
+}
+
+impl Codec {
+    /// All codecs, in the order of their numbers.
+    pub const ALL: [Self; 5] = [Self::None, Self::Gzip, Self::Snappy, Self::Lz4, Self::Zstd];
+
+    /// The number in a batch's attributes.
+    #[must_use]
+    pub const fn number(self) -> i16 {
+        match self {
+            Self::None => 0,
+            Self::Gzip => 1,
+            Self::Snappy => 2,
+            Self::Lz4 => 3,
+            Self::Zstd => 4,
+        }
+    }
+
+    /// The codec with that number.
+    ///
+    /// # Errors
+    /// [`BatchError::Codec`].
+    pub const fn from_number(number: i16) -> Result<Self, BatchError> {
+        Ok(match number {
+            0 => Self::None,
+            1 => Self::Gzip,
+            2 => Self::Snappy,
+            3 => Self::Lz4,
+            4 => Self::Zstd,
+            _ => return Err(BatchError::Codec { number }),
+        })
+    }
+
+    /// Its name in `compression.type`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Gzip => "gzip",
+            Self::Snappy => "snappy",
+            Self::Lz4 => "lz4",
+            Self::Zstd => "zstd",
+        }
+    }
+
+    /// Compresses `bytes`.
+    ///
+    /// # Errors
+    /// [`BatchError::Codec`] for a codec that this build leaves out.
+    pub fn compress(self, bytes: &[u8]) -> Result<Vec<u8>, BatchError> {
+        match self {
+            Self::None => Ok(bytes.to_vec()),
+            #[cfg(feature = "gzip")]
+            Self::Gzip => {
+                let mut out = Vec::new();
+                let level = flate2::Compression::default();
+                let mut encoder = flate2::bufread::GzEncoder::new(bytes, level);
+                self.done(encoder.read_to_end(&mut out))?;
+                Ok(out)
+            }
+            #[cfg(feature = "snappy")]
+            Self::Snappy => Ok(snappy::compress(bytes)),
+            #[cfg(feature = "lz4")]
+            Self::Lz4 => {
+                use std::io::Write as _;
+                let info = lz4_flex::frame::FrameInfo::new()
+                    .block_mode(lz4_flex::frame::BlockMode::Independent)
+                    .block_size(lz4_flex::frame::BlockSize::Max64KB);
+                let mut encoder = lz4_flex::frame::FrameEncoder::with_frame_info(info, Vec::new());
+                self.done(encoder.write_all(bytes))?;
+                encoder.finish().map_err(|_| BatchError::Compression { codec: self.name() })
+            }
+            #[cfg(feature = "zstd")]
+            Self::Zstd => self.done(zstd::encode_all(bytes, zstd::DEFAULT_COMPRESSION_LEVEL)),
+            #[cfg(not(all(
+                feature = "gzip",
+                feature = "snappy",
+                feature = "lz4",
+                feature = "zstd"
+            )))]
+            left_out => Err(BatchError::Codec { number: left_out.number() }),
+        }
+    }
+
+    /// Compressing into memory fails only where the codec itself is broken.
+    fn done<T>(self, result: io::Result<T>) -> Result<T, BatchError> {
+        result.map_err(|_| BatchError::Compression { codec: self.name() })
+    }
+}
+
+/// Bytes of the buffer through which compressed records are walked.
+const BUFFER_BYTES: usize = 32 << 10;
+
+/// The default of [`Inflater::new`]: 256 times the default of `max.message.bytes`.
+///
+/// A batch above it would cost the thread that checks it more than half a second.
+const INFLATED_BYTES_MAX: usize = 256 << 20;
+
+/// The greatest window of zstd that is accepted, as a power of two: that of level 22, which the
+/// reference's producers may use (KIP-390). The window takes memory only as far as it is filled.
+#[cfg(feature = "zstd")]
+const ZSTD_WINDOW_LOG_MAX: u32 = 27;
+
+/// Inflates compressed records. It holds a buffer, so keep one a thread.
+#[derive(Debug)]
+pub struct Inflater {
+    buffer: Box<[u8]>,
+    bytes_max: usize,
+}
+
+impl Default for Inflater {
+    fn default() -> Self {
+        Self::new(INFLATED_BYTES_MAX)
+    }
+}
+
+impl Inflater {
+    /// - `bytes_max`: the most bytes that the records of one batch may inflate to.
+    #[must_use]
+    pub fn new(bytes_max: usize) -> Self {
+        Self { buffer: vec![0; BUFFER_BYTES].into_boxed_slice(), bytes_max }
+    }
+
+    /// Walks over compressed records without keeping them.
+    pub(super) fn walk(
+        &mut self,
+        codec: Codec,
+        records: &[u8],
+        header: &BatchHeader,
+    ) -> Result<RecordSummary, BatchError> {
+        let limit = self.bytes_max;
+        let buffer = &mut self.buffer;
+        with_reader(codec, records, |reader| {
+            walk(&mut StreamSource::new(reader, buffer, limit, codec), header)
+        })
+    }
+
+    /// Inflates records into memory of their own, which grows as they come out.
+    ///
+    /// # Errors
+    /// [`BatchError::Codec`], [`BatchError::Compression`] or [`BatchError::Inflated`].
+    pub fn inflate(&mut self, codec: Codec, records: &[u8]) -> Result<Bytes, BatchError> {
+        let limit = self.bytes_max;
+        let mut out = Vec::new();
+        with_reader(codec, records, |reader| {
+            let limited = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+            codec.done(reader.take(limited).read_to_end(&mut out)).map(drop)
+        })?;
+        if out.len() > limit {
+            return Err(BatchError::Inflated { limit });
+        }
+        Ok(out.into())
+    }
+}
+
+/// Calls `consume` with the decompressor of `codec` over `bytes`.
+fn with_reader<T>(
+    codec: Codec,
+    bytes: &[u8],
+    consume: impl FnOnce(&mut dyn Read) -> Result<T, BatchError>,
+) -> Result<T, BatchError> {
+    match codec {
+        Codec::None => consume(&mut { bytes }),
+        #[cfg(feature = "gzip")]
+        Codec::Gzip => consume(&mut flate2::bufread::MultiGzDecoder::new(bytes)),
+        #[cfg(feature = "snappy")]
+        Codec::Snappy => consume(&mut snappy::Decoder::new(bytes)),
+        #[cfg(feature = "lz4")]
+        Codec::Lz4 => consume(&mut lz4_flex::frame::FrameDecoder::new(bytes)),
+        #[cfg(feature = "zstd")]
+        Codec::Zstd => {
+            let mut decoder = codec.done(zstd::Decoder::with_buffer(bytes))?;
+            codec.done(decoder.window_log_max(ZSTD_WINDOW_LOG_MAX))?;
+            consume(&mut decoder)
+        }
+        #[cfg(not(all(feature = "gzip", feature = "snappy", feature = "lz4", feature = "zstd")))]
+        left_out => Err(BatchError::Codec { number: left_out.number() }),
+    }
+}

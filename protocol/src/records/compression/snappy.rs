@@ -1,0 +1,87 @@
+//! Snappy as Kafka's clients write it: one raw block, or the framing of snappy-java ("xerial").
+//!
+//! The framing is an 8-byte magic, two `i32` versions, then blocks of an `i32` length and raw
+//! snappy each. Java and Go clients write it, librdkafka writes raw blocks; all read both.
+//! We write the framing, as the reference does.
+
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use std::io::{self, Read};
+
+const MAGIC: [u8; 8] = [0x82, b'S', b'N', b'A', b'P', b'P', b'Y', 0];
+/// Version and oldest compatible version, both 1.
+const VERSIONS: [u8; 8] = [0, 0, 0, 1, 0, 0, 0, 1];
+/// Bytes of a block before compression, as snappy-java cuts them.
+const BLOCK_BYTES: usize = 32 << 10;
+
+/// The most bytes that one byte of snappy can stand for: a copy of 64 bytes takes 2 to 5 bytes
+/// of input, and the length itself at least 1.
+const EXPANSION_MAX: usize = 64;
+
+pub(super) fn compress(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::from(MAGIC);
+    out.extend(VERSIONS);
+    let mut encoder = snap::raw::Encoder::new();
+    for block in bytes.chunks(BLOCK_BYTES) {
+        let compressed = encoder.compress_vec(block).expect("a block is far below 4 GiB");
+        let length = u32::try_from(compressed.len()).expect("a block is far below 4 GiB");
+        out.extend(length.to_be_bytes());
+        out.extend(compressed);
+    }
+    out
+}
+
+/// Inflates either form, a block at a time.
+pub(super) struct Decoder<'a> {
+    rest: &'a [u8],
+    framed: bool,
+    block: Vec<u8>,
+    /// Bytes of `block` that were read.
+    read: usize,
+}
+
+impl<'a> Decoder<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        let framed = bytes.strip_prefix(&MAGIC).and_then(|rest| rest.get(VERSIONS.len()..));
+        Self { rest: framed.unwrap_or(bytes), framed: framed.is_some(), block: Vec::new(), read: 0 }
+    }
+
+    /// Takes the next compressed block off the input.
+    fn next_block(&mut self) -> io::Result<&'a [u8]> {
+        if !self.framed {
+            return Ok(std::mem::take(&mut self.rest));
+        }
+        let damaged = || io::Error::from(io::ErrorKind::UnexpectedEof);
+        let (length, rest) = self.rest.split_first_chunk().ok_or_else(damaged)?;
+        let length = usize::try_from(i32::from_be_bytes(*length)).map_err(|_| damaged())?;
+        let (block, rest) = rest.split_at_checked(length).ok_or_else(damaged)?;
+        self.rest = rest;
+        Ok(block)
+    }
+
+    fn inflate(&mut self, block: &[u8]) -> io::Result<()> {
+        let bytes = snap::raw::decompress_len(block)?;
+        if bytes > block.len().saturating_mul(EXPANSION_MAX) {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        self.block.resize(bytes, 0);
+        self.read = 0;
+        snap::raw::Decoder::new().decompress(block, &mut self.block)?;
+        Ok(())
+    }
+}
+
+impl Read for Decoder<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while self.read >= self.block.len() {
+            if self.rest.is_empty() {
+                return Ok(0);
+            }
+            let block = self.next_block()?;
+            self.inflate(block)?;
+        }
+        let count = Read::read(&mut self.block.get(self.read..).unwrap_or_default(), out)?;
+        self.read = self.read.saturating_add(count);
+        Ok(count)
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! | | fields |
 //! | --- | --- |
-//! | request v1 | api key `i16`, api version `i16`, correlation id `i32`, client id: nullable string |
+//! | request v1 | api key `i16`, api version `i16`, correlation id `i32`, client id `string?` |
 //! | request v2 | the same (the client id's length is still an `i16`), then tagged fields |
 //! | response v0 | correlation id `i32` |
 //! | response v1 | correlation id `i32`, then tagged fields |
@@ -188,6 +188,9 @@ pub fn encode_response_header(api: ApiKey, version: i16, correlation_id: i32, ou
 /// It has the format of version 0, whatever was asked for, and lists ApiVersions alone, so that
 /// the client asks again with the newest version listed and doesn't take it for the full list
 /// (WIRE 1 and 2; KIP-511).
+///
+/// # Panics
+/// Never: version 0 can carry an error code and a list.
 #[must_use]
 pub fn unsupported_api_versions_response(correlation_id: i32) -> Bytes {
     use crate::messages::api_versions::{ApiVersion, ApiVersionsResponse};

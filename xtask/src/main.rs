@@ -1,7 +1,48 @@
-fn main() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("in a workspace");
-    if let Err(e) = xtask::generate::run(root, xtask::generate::Mode::Write) {
-        eprintln!("{e}");
-        std::process::exit(1)
+//! `cargo xtask COMMAND`: the project's own commands.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use xtask::generate::{self, Mode};
+use xtask::{ci, icount, soak, tidy};
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  check              formatting, tidy rules, generated code, clippy, documentation
+  test [FILTER]      all tests of the workspace, small sizes
+  tidy               only the tidy rules
+  generate [--check] protocol/schema to code and to the table in docs/protocol.md
+  icount [--record]  instruction counts of the benchmarks, compared with the stored ones
+  soak [SUITE]       the large size of every suite, or of one (fuzz, oracle)
+  ci                 what CI runs, in its order; the test command of the README";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    let result = match words[..] {
+        ["check"] => ci::check(root),
+        ["test"] => ci::test(root, None),
+        ["test", filter] => ci::test(root, Some(filter)),
+        ["tidy"] => tidy::run(root),
+        ["generate"] => generate::run(root, Mode::Write),
+        ["generate", "--check"] => generate::run(root, Mode::Check),
+        ["icount"] => icount::run(root, icount::Mode::Compare),
+        ["icount", "--record"] => icount::run(root, icount::Mode::Record),
+        ["soak"] => soak::run(root, None),
+        ["soak", suite] => soak::run(root, Some(suite)),
+        ["ci"] => ci::run(root),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -38,6 +38,9 @@ pub use record::{Header, Headers, Record, RecordIter, Records};
 pub use walk::RecordSummary;
 
 /// CRC-32C (Castagnoli) of `parts` one after the other, as a batch carries it.
+///
+/// # Panics
+/// Never: a CRC-32 has 32 bits.
 #[must_use]
 pub fn crc32c(parts: &[&[u8]]) -> u32 {
     if let [whole] = parts {

@@ -129,7 +129,7 @@ impl<'a> RecordIter<'a> {
             header(&mut source)?;
         }
         if !source.rest.is_empty() {
-            return Err(Broken::Format("its length is not that of its fields"));
+            return Err(Broken::LENGTH);
         }
         let timestamp = match self.header.attributes.timestamp_type() {
             TimestampType::LogAppendTime => self.header.max_timestamp,

@@ -197,7 +197,7 @@ fn what_a_producer_may_not_send_is_named() {
             "overflows",
             ErrorCode::INVALID_RECORD,
         ),
-        (at::RECORDS_AT, vec![2], "record 0: its length is not", ErrorCode::INVALID_RECORD),
+        (at::RECORDS_AT, vec![2], "record 0: the bytes end within it", ErrorCode::INVALID_RECORD),
     ];
     for (place, patch, text, code) in table {
         let error = check(&patched(&bytes, place, &patch)).unwrap_err();

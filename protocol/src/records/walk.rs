@@ -101,6 +101,9 @@ impl From<Stop> for Broken {
 }
 
 impl Broken {
+    /// The fields of a record end before or behind its end.
+    pub(super) const LENGTH: Self = Self::Format("its length is not that of its fields");
+
     #[cold]
     pub(super) fn at(self, index: i32, source: &impl Source) -> BatchError {
         match self {
@@ -130,22 +133,20 @@ pub(super) fn length<S: Source>(source: &mut S, negative: &'static str) -> Resul
 #[inline(always)]
 fn one<S: Source>(source: &mut S) -> Result<Seen, Broken> {
     let bytes = length(source, "a negative length")?;
-    let start = source.position();
-    let _attributes = source.byte()?;
-    let timestamp_delta = source.varlong()?;
-    let offset_delta = source.varint()?;
-    let key = nullable_length(source)?;
-    source.skip(key.unwrap_or(0))?;
-    let value = nullable_length(source)?;
-    source.skip(value.unwrap_or(0))?;
-    let headers = length(source, "a negative number of headers")?;
-    if headers > 0 {
-        skip_headers(source, headers)?;
-    }
-    if source.position().wrapping_sub(start) != bytes {
-        return Err(Broken::Format("its length is not that of its fields"));
-    }
-    Ok(Seen { timestamp_delta, offset_delta, has_key: key.is_some() })
+    source.record(bytes, |source| {
+        let _attributes = source.byte()?;
+        let timestamp_delta = source.varlong()?;
+        let offset_delta = source.varint()?;
+        let key = nullable_length(source)?;
+        source.skip(key.unwrap_or(0))?;
+        let value = nullable_length(source)?;
+        source.skip(value.unwrap_or(0))?;
+        let headers = length(source, "a negative number of headers")?;
+        if headers > 0 {
+            skip_headers(source, headers)?;
+        }
+        Ok(Seen { timestamp_delta, offset_delta, has_key: key.is_some() })
+    })
 }
 
 #[inline(never)]

@@ -20,12 +20,12 @@ pub(super) fn function(message: &Message, one: &Struct) -> String {
     let tagged: Vec<&Field> = one.fields.iter().filter(|field| field.tag.is_some()).collect();
     for field in &tagged {
         // A tagged field is written below; here only what a version without it would lose.
-        if let Some(test) = names::version_test(field.versions, one.versions)
+        if let Some(test) = names::version_test_not(field.versions, one.versions)
             && !field.ignorable
         {
             let _ = writeln!(
                 code,
-                "if !({test}) && {} {{ return Err(Fault::NotInVersion).at(\"{}.{}\"); }}",
+                "if {test} && {} {{ return Err(Fault::NotInVersion).at(\"{}.{}\"); }}",
                 names::is_set(field),
                 one.name,
                 field.name
@@ -92,7 +92,9 @@ fn tagged_section(code: &mut String, message: &Message, one: &Struct, tagged: &[
 fn present(one: &Struct, field: &Field, flexible: &str) -> String {
     let path = format!("{}.{}", one.name, field.name);
     let name = format!("self.{}", ident(&field.name));
-    let Some(versions) = field.nullable else { return plain(field, &path, &name, flexible) };
+    let Some(versions) = field.nullable else {
+        return plain(field, &path, &name, &format!("&{name}"), flexible);
+    };
     match names::version_test(versions, field.versions) {
         None => nullable(field, &path, &name, flexible),
         Some(test) => format!(
@@ -101,20 +103,21 @@ fn present(one: &Struct, field: &Field, flexible: &str) -> String {
                 {}
             }}\n",
             nullable(field, &path, &name, flexible),
-            plain(field, &path, "value", flexible)
+            plain(field, &path, "value", "value", flexible)
         ),
     }
 }
 
-fn plain(field: &Field, path: &str, name: &str, flexible: &str) -> String {
+/// A value that is not null: `name` by value, `lent` by reference.
+fn plain(field: &Field, path: &str, name: &str, lent: &str, flexible: &str) -> String {
     match &field.kind {
         Type::Scalar(scalar @ (Scalar::String | Scalar::Bytes | Scalar::Records)) => {
-            format!("w.{}(&{name}, {flexible}).at(\"{path}\")?;\n", names::method(*scalar))
+            format!("w.{}({lent}, {flexible}).at(\"{path}\")?;\n", names::method(*scalar))
         }
         Type::Scalar(scalar) => format!("w.{}({name});\n", names::method(*scalar)),
         Type::Struct(_) => format!("{name}.write(w, version).at(\"{path}\")?;\n"),
         Type::Array(element) => format!(
-            "w.array(&{name}, {flexible}, {}).at(\"{path}\")?;\n",
+            "w.array({lent}, {flexible}, {}).at(\"{path}\")?;\n",
             element_writer(element, flexible)
         ),
     }
@@ -128,7 +131,8 @@ fn nullable(field: &Field, path: &str, name: &str, flexible: &str) -> String {
         ),
         Type::Scalar(_) => unreachable!("the protocol has no nullable numbers"),
         Type::Struct(_) => format!(
-            "w.nullable_struct({name}.as_ref(), |w, value| value.write(w, version)).at(\"{path}\")?;\n"
+            "w.nullable_struct({name}.as_ref(), |w, value| value.write(w, version))\
+             .at(\"{path}\")?;\n"
         ),
         Type::Array(element) => format!(
             "w.nullable_array({name}.as_deref(), {flexible}, {}).at(\"{path}\")?;\n",

@@ -106,6 +106,16 @@ pub(super) fn version_test(inner: Versions, outer: Versions) -> Option<String> {
     }
 }
 
+/// The opposite of [`version_test`]; `None` if that is never so.
+pub(super) fn version_test_not(inner: Versions, outer: Versions) -> Option<String> {
+    match (inner.min > outer.min, inner.max < outer.max) {
+        (false, false) => None,
+        (true, false) => Some(format!("version < {}", inner.min)),
+        (false, true) => Some(format!("version > {}", inner.max)),
+        (true, true) => Some(format!("!({}..={}).contains(&version)", inner.min, inner.max)),
+    }
+}
+
 /// The argument that tells methods whether lengths are compact: a constant, or `flexible`.
 pub(super) fn flexible(message: &Message, one: &Struct) -> &'static str {
     match message.flexible_from {

@@ -263,7 +263,15 @@ fn check_names(message: &Message, line: usize) -> Result<()> {
 mod tests {
     use super::*;
 
-    const SMALL: &str = "# Does a thing.\napi 7 Thing\nrequest 1-3 flexible 2+\n  topics  []Topic  null 2+\n    name  string\n    id  uuid  3+  tag 0  = null  null\nresponse 1-3\n";
+    const SMALL: &str = "\
+# Does a thing.
+api 7 Thing
+request 1-3 flexible 2+
+  topics  []Topic  null 2+
+    name  string
+    id  uuid  3+  tag 0  = null  null
+response 1-3
+";
 
     #[test]
     fn a_schema_reads_as_written() {

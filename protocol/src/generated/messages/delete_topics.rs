@@ -184,7 +184,7 @@ impl DeletableTopicResult {
             w.nullable_string(self.name.as_deref(), flexible).at("DeletableTopicResult.name")?;
         } else {
             let value = self.name.as_ref().ok_or(Fault::Null).at("DeletableTopicResult.name")?;
-            w.string(&value, flexible).at("DeletableTopicResult.name")?;
+            w.string(value, flexible).at("DeletableTopicResult.name")?;
         }
         if version >= 6 {
             w.uuid(self.topic_id);

@@ -134,7 +134,7 @@ impl FetchRequest {
         if version >= 11 {
             w.string(&self.rack_id, flexible).at("FetchRequest.rack_id")?;
         }
-        if !(version >= 15) && self.replica_state != ReplicaState::default() {
+        if version < 15 && self.replica_state != ReplicaState::default() {
             return Err(Fault::NotInVersion).at("FetchRequest.replica_state");
         }
         if flexible {
@@ -471,7 +471,7 @@ impl FetchResponse {
         }
         w.array(&self.responses, flexible, |w, one| one.write(w, version))
             .at("FetchResponse.responses")?;
-        if !(version >= 16) && !self.node_endpoints.is_empty() {
+        if version < 16 && !self.node_endpoints.is_empty() {
             return Err(Fault::NotInVersion).at("FetchResponse.node_endpoints");
         }
         if flexible {
@@ -653,13 +653,13 @@ impl PartitionData {
             return Err(Fault::NotInVersion).at("PartitionData.preferred_read_replica");
         }
         w.nullable_bytes(self.records.as_deref(), flexible).at("PartitionData.records")?;
-        if !(version >= 12) && self.diverging_epoch != EpochEndOffset::default() {
+        if version < 12 && self.diverging_epoch != EpochEndOffset::default() {
             return Err(Fault::NotInVersion).at("PartitionData.diverging_epoch");
         }
-        if !(version >= 12) && self.current_leader != LeaderIdAndEpoch::default() {
+        if version < 12 && self.current_leader != LeaderIdAndEpoch::default() {
             return Err(Fault::NotInVersion).at("PartitionData.current_leader");
         }
-        if !(version >= 12) && self.snapshot_id != SnapshotId::default() {
+        if version < 12 && self.snapshot_id != SnapshotId::default() {
             return Err(Fault::NotInVersion).at("PartitionData.snapshot_id");
         }
         if flexible {

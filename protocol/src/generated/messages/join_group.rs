@@ -235,7 +235,7 @@ impl JoinGroupResponse {
                 .as_ref()
                 .ok_or(Fault::Null)
                 .at("JoinGroupResponse.protocol_name")?;
-            w.string(&value, flexible).at("JoinGroupResponse.protocol_name")?;
+            w.string(value, flexible).at("JoinGroupResponse.protocol_name")?;
         }
         w.string(&self.leader, flexible).at("JoinGroupResponse.leader")?;
         if version >= 9 {

@@ -75,7 +75,7 @@ impl MetadataRequest {
                 .at("MetadataRequest.topics")?;
         } else {
             let value = self.topics.as_ref().ok_or(Fault::Null).at("MetadataRequest.topics")?;
-            w.array(&value, flexible, |w, one| one.write(w, version))
+            w.array(value, flexible, |w, one| one.write(w, version))
                 .at("MetadataRequest.topics")?;
         }
         if version >= 4 {
@@ -147,7 +147,7 @@ impl MetadataRequestTopic {
             w.nullable_string(self.name.as_deref(), flexible).at("MetadataRequestTopic.name")?;
         } else {
             let value = self.name.as_ref().ok_or(Fault::Null).at("MetadataRequestTopic.name")?;
-            w.string(&value, flexible).at("MetadataRequestTopic.name")?;
+            w.string(value, flexible).at("MetadataRequestTopic.name")?;
         }
         if flexible {
             w.uvarint(0);
@@ -381,7 +381,7 @@ impl MetadataResponseTopic {
             w.nullable_string(self.name.as_deref(), flexible).at("MetadataResponseTopic.name")?;
         } else {
             let value = self.name.as_ref().ok_or(Fault::Null).at("MetadataResponseTopic.name")?;
-            w.string(&value, flexible).at("MetadataResponseTopic.name")?;
+            w.string(value, flexible).at("MetadataResponseTopic.name")?;
         }
         if version >= 10 {
             w.uuid(self.topic_id);

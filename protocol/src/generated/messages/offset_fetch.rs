@@ -87,7 +87,7 @@ impl OffsetFetchRequest {
             } else {
                 let value =
                     self.topics.as_ref().ok_or(Fault::Null).at("OffsetFetchRequest.topics")?;
-                w.array(&value, flexible, |w, one| one.write(w, version))
+                w.array(value, flexible, |w, one| one.write(w, version))
                     .at("OffsetFetchRequest.topics")?;
             }
         } else if self.topics != Some(Vec::new()) {

@@ -188,7 +188,7 @@ impl ProduceResponse {
         w.array(&self.responses, flexible, |w, one| one.write(w, version))
             .at("ProduceResponse.responses")?;
         w.i32(self.throttle_time_ms);
-        if !(version >= 10) && !self.node_endpoints.is_empty() {
+        if version < 10 && !self.node_endpoints.is_empty() {
             return Err(Fault::NotInVersion).at("ProduceResponse.node_endpoints");
         }
         if flexible {
@@ -351,7 +351,7 @@ impl PartitionProduceResponse {
             w.nullable_string(self.error_message.as_deref(), flexible)
                 .at("PartitionProduceResponse.error_message")?;
         }
-        if !(version >= 10) && self.current_leader != LeaderIdAndEpoch::default() {
+        if version < 10 && self.current_leader != LeaderIdAndEpoch::default() {
             return Err(Fault::NotInVersion).at("PartitionProduceResponse.current_leader");
         }
         if flexible {

@@ -41,6 +41,8 @@ pub enum BatchError {
         /// Which ones and why not.
         reason: &'static str,
     },
+    /// A producer claims that a broker stamped the timestamps.
+    LogAppendTime,
     /// A codec number without a codec, or a codec that this build leaves out.
     Codec {
         /// As it stands there.
@@ -110,6 +112,7 @@ impl BatchError {
             | Self::Record { .. }
             | Self::Timestamp { .. }
             | Self::Trailing => ErrorCode::INVALID_RECORD,
+            Self::LogAppendTime => ErrorCode::INVALID_TIMESTAMP,
             Self::Codec { .. } => ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
             Self::Inflated { .. } => ErrorCode::MESSAGE_TOO_LARGE,
         }
@@ -131,6 +134,7 @@ impl fmt::Display for BatchError {
             Self::Attributes { attributes, reason } => {
                 write!(f, "attributes {attributes:#06x}: {reason}")
             }
+            Self::LogAppendTime => f.write_str("only brokers set log append time"),
             Self::Codec { number } => write!(f, "codec {number} is not supported"),
             Self::Count { count, last_offset_delta } => {
                 write!(f, "{count} records with the last offset delta {last_offset_delta}")

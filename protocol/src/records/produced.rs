@@ -115,7 +115,7 @@ fn check_header(header: &BatchHeader) -> Result<(), BatchError> {
         return refuse("clients do not write control records");
     }
     if attributes.timestamp_type() == TimestampType::LogAppendTime {
-        return refuse("only brokers set log append time");
+        return Err(BatchError::LogAppendTime);
     }
     if attributes.has_delete_horizon() {
         return refuse("only compaction sets a delete horizon");

@@ -164,8 +164,8 @@ fn what_a_producer_may_not_send_is_named() {
         (
             at::ATTRIBUTES_AT,
             i16(8),
-            "0x0008: only brokers set log append time",
-            ErrorCode::INVALID_RECORD,
+            "only brokers set log append time",
+            ErrorCode::INVALID_TIMESTAMP,
         ),
         (
             at::ATTRIBUTES_AT,

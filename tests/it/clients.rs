@@ -1,1 +1,6 @@
-//! To come.
+//! Real clients against a stub broker: they produce what we read, and read what we build.
+//!
+//! With `LOGBOOM_RECORD=1` the tests also write the golden files that [`crate::golden`] replays.
+
+pub(crate) mod consume;
+pub(crate) mod produce;

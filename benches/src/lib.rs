@@ -73,7 +73,8 @@ fn batch(codec: Codec, record_bytes: usize, batch_bytes: usize) -> Bytes {
     let mut builder = BatchBuilder::new(codec);
     let mut timestamp = 1_700_000_000_000;
     while builder.uncompressed_bytes() + record_bytes < batch_bytes {
-        builder.append(timestamp, None, Some(&payload(record_bytes, timestamp as u64)), &[]);
+        let value = payload(record_bytes, timestamp as u64);
+        builder.append(timestamp, None, Some(&value), &[]).expect("less than 2 GiB");
         timestamp += 1;
     }
     builder.build().expect("a batch of records")
@@ -98,9 +99,7 @@ fn produce_decode() -> Case {
     let body = shared(body);
     let run = move || {
         let visit = ProduceVisit::decode(&body, 12).expect("decodes");
-        let mut seen = 0;
-        visit.for_each(|partition| seen += partition.records.map_or(0, |records| records.len()));
-        seen
+        visit.partitions().filter_map(|partition| Some(partition.records?.len())).sum()
     };
     Case { name: "produce_decode/16KiB", bytes, run: Box::new(run) }
 }
@@ -225,7 +224,9 @@ fn build() -> Case {
     let run = move || {
         let mut builder = BatchBuilder::new(Codec::None);
         for i in 0..140 {
-            builder.append(1_700_000_000_000 + i, None, Some(&value), &[]);
+            builder
+                .append(1_700_000_000_000 + i, None, Some(&value), &[])
+                .expect("less than 2 GiB");
         }
         builder.build().expect("a batch of records").len()
     };

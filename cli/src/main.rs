@@ -33,3 +33,18 @@ fn main() -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::{Arguments, Command, Parser as _};
+
+    #[test]
+    fn the_arguments_fit_together() {
+        Arguments::command().debug_assert();
+        let parsed = Arguments::try_parse_from(["logboom", "broker"]).unwrap();
+        assert!(matches!(parsed.command, Command::Broker));
+        assert!(Arguments::try_parse_from(["logboom", "brokre"]).is_err());
+    }
+}

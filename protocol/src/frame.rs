@@ -3,11 +3,12 @@
 //! Must always hold: nothing is allocated because a length says so. A buffer grows by the bytes
 //! that arrive; the reader of the socket may use [`Split::Incomplete`] as a hint and bound it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 
-use crate::{EncodeError, Message, header};
+use crate::{EncodeError, Fault, Message, header};
 
 /// Bytes of the length in front of every frame.
 pub const PREFIX_BYTES: usize = 4;
@@ -73,7 +74,8 @@ pub fn encode_request<M: Message>(
     correlation_id: i32,
     client_id: Option<&str>,
 ) -> Result<Bytes, EncodeError> {
-    framed(|out| {
+    framed::<M>(version, |out| {
+        let client_id = client_id.map(Cow::Borrowed);
         let header = header::RequestHeader { api: M::API, version, correlation_id, client_id };
         header.encode(out)?;
         message.encode(out, version)
@@ -89,20 +91,29 @@ pub fn encode_response<M: Message>(
     version: i16,
     correlation_id: i32,
 ) -> Result<Bytes, EncodeError> {
-    framed(|out| {
+    framed::<M>(version, |out| {
         header::encode_response_header(M::API, version, correlation_id, out);
         message.encode(out, version)
     })
 }
 
+/// Bytes with which a frame's buffer begins; most responses fit.
+const FRAME_BYTES: usize = 256;
+
 /// Puts the length in front of what `write` writes.
-fn framed(
+fn framed<M: Message>(
+    version: i16,
     write: impl FnOnce(&mut BytesMut) -> Result<(), EncodeError>,
 ) -> Result<Bytes, EncodeError> {
-    let mut out = BytesMut::zeroed(PREFIX_BYTES);
+    let mut out = BytesMut::with_capacity(FRAME_BYTES);
+    out.resize(PREFIX_BYTES, 0);
     write(&mut out)?;
-    let length = u32::try_from(out.len() - PREFIX_BYTES).unwrap_or(u32::MAX);
-    out[..PREFIX_BYTES].copy_from_slice(&length.to_be_bytes());
+    let length = out.len() - PREFIX_BYTES;
+    let prefix = i32::try_from(length).map_err(|_| {
+        let fault = Fault::TooLong { length, limit: i32::MAX as usize };
+        EncodeError { api: M::API, kind: M::KIND, version, field: "", fault }
+    })?;
+    out[..PREFIX_BYTES].copy_from_slice(&prefix.to_be_bytes());
     Ok(out.freeze())
 }
 

@@ -11,6 +11,7 @@
 //! header v0, because a client reads it before it knows what the broker speaks (KIP-511). Request
 //! header v0, without a client id, belonged to one API that Kafka 4 removed (ControlledShutdown).
 
+use std::borrow::Cow;
 use std::fmt;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
@@ -57,7 +58,7 @@ impl ApiKey {
 }
 
 /// What stands before the body of every request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestHeader<'a> {
     /// The API.
     pub api: ApiKey,
@@ -65,14 +66,14 @@ pub struct RequestHeader<'a> {
     pub version: i16,
     /// Echoed in the response, whatever it is.
     pub correlation_id: i32,
-    /// The name that the client gave itself (`client.id`).
-    pub client_id: Option<&'a str>,
+    /// The name that the client gave itself (`client.id`); U+FFFD stands for what is no UTF-8.
+    pub client_id: Option<Cow<'a, str>>,
 }
 
 /// A request that cannot be understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeaderError {
-    /// No API of ours has that number. The connection is to be closed (WIRE 11).
+    /// No API that is served has that number. The connection is to be closed (WIRE 11).
     UnknownApi {
         /// The number as sent.
         key: i16,
@@ -87,6 +88,8 @@ pub enum HeaderError {
         api: ApiKey,
         /// The version as sent.
         version: i16,
+        /// The versions that are served.
+        served: VersionRange,
         /// To be echoed where there is an answer.
         correlation_id: i32,
     },
@@ -98,8 +101,8 @@ impl fmt::Display for HeaderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownApi { key, version } => write!(f, "unknown API {key} (version {version})"),
-            Self::UnsupportedVersion { api, version, .. } => {
-                write!(f, "{api} version {version}, supported are {}", api.versions())
+            Self::UnsupportedVersion { api, version, served, .. } => {
+                write!(f, "{api} version {version}, supported are {served}")
             }
             Self::Malformed(error) => write!(f, "request header, {error}"),
         }
@@ -111,21 +114,29 @@ impl std::error::Error for HeaderError {}
 impl<'a> RequestHeader<'a> {
     /// Reads the header at the start of `frame`; returns the body, a slice of `frame`, with it.
     ///
+    /// - `serves`: the versions of an API that are served, among [`ApiKey::versions`]; `None` for
+    ///   an API that isn't.
+    ///
     /// # Errors
     /// See [`HeaderError`]; never a guess at the format of an unknown version.
-    pub fn decode(frame: &'a Bytes) -> Result<(Self, Bytes), HeaderError> {
+    pub fn decode(
+        frame: &'a Bytes,
+        serves: impl FnOnce(ApiKey) -> Option<VersionRange>,
+    ) -> Result<(Self, Bytes), HeaderError> {
         let malformed = HeaderError::Malformed;
         let mut r = Reader::new(frame);
         let key = r.i16().at("RequestHeader.request_api_key").map_err(malformed)?;
         let version = r.i16().at("RequestHeader.request_api_version").map_err(malformed)?;
-        let Some(api) = ApiKey::from_wire(key) else {
+        let served = ApiKey::from_wire(key).and_then(|api| Some((api, serves(api)?)));
+        let Some((api, served)) = served else {
             return Err(HeaderError::UnknownApi { key, version });
         };
         let correlation_id = r.i32().at("RequestHeader.correlation_id").map_err(malformed)?;
-        if !api.versions().contains(version) {
-            return Err(HeaderError::UnsupportedVersion { api, version, correlation_id });
+        if !served.contains(version) || !api.versions().contains(version) {
+            return Err(HeaderError::UnsupportedVersion { api, version, served, correlation_id });
         }
-        let client_id = r.nullable_str(false).at("RequestHeader.client_id").map_err(malformed)?;
+        let client_id =
+            r.nullable_lossy_str(false).at("RequestHeader.client_id").map_err(malformed)?;
         if api.request_header_version(version) >= 2 {
             r.tagged_fields(|_, _| Ok(false)).map_err(malformed)?;
         }
@@ -142,7 +153,7 @@ impl<'a> RequestHeader<'a> {
         w.i16(self.api.to_wire());
         w.i16(self.version);
         w.i32(self.correlation_id);
-        let client_id = w.nullable_string(self.client_id, false);
+        let client_id = w.nullable_string(self.client_id.as_deref(), false);
         if self.api.request_header_version(self.version) >= 2 {
             w.uvarint(0);
         }
@@ -189,19 +200,20 @@ pub fn encode_response_header(api: ApiKey, version: i16, correlation_id: i32, ou
 /// the client asks again with the newest version listed and doesn't take it for the full list
 /// (WIRE 1 and 2; KIP-511).
 ///
+/// - `served`: the versions of ApiVersions that are served.
+///
 /// # Panics
 /// Never: version 0 can carry an error code and a list.
 #[must_use]
-pub fn unsupported_api_versions_response(correlation_id: i32) -> Bytes {
+pub fn unsupported_api_versions_response(served: VersionRange, correlation_id: i32) -> Bytes {
     use crate::messages::api_versions::{ApiVersion, ApiVersionsResponse};
 
-    let versions = ApiKey::ApiVersions.versions();
     let response = ApiVersionsResponse {
         error_code: crate::ErrorCode::UNSUPPORTED_VERSION,
         api_keys: vec![ApiVersion {
             api_key: ApiKey::ApiVersions.to_wire(),
-            min_version: versions.min,
-            max_version: versions.max,
+            min_version: served.min,
+            max_version: served.max,
         }],
         ..ApiVersionsResponse::default()
     };

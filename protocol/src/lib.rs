@@ -12,9 +12,11 @@
 //! The crate knows bytes and nothing else: no socket, no clock, no async, no broker.
 //!
 //! **Invariant:** any bytes give a value or a typed error that names API, version and field; never
-//! a panic, and never more memory than [`wire::memory_limit`] of the input's length.
+//! a panic. Decoding a message takes at most [`wire::memory_limit`] of its length, inflating a
+//! batch at most what [`records::Inflater`] was told.
 //!
-//! **Invariant:** record bytes are never copied on the way in or out; they are slices of the frame.
+//! **Invariant:** record bytes are not copied on the way in, nor through [`hot`] on the way out;
+//! they are slices of the frame or of the log. (Encoding a whole message copies them.)
 //!
 //! Source: the protocol guide of Apache Kafka and the message specifications inside its
 //! `kafka-clients` jar; `docs/protocol.md` holds the table of versions and the exceptions that

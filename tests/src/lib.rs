@@ -1,5 +1,8 @@
 //! What the integration tests share.
 
+pub mod body;
 pub mod foreign;
 pub mod fuzz;
 pub mod random;
+pub mod shapes;
+pub mod stub;

@@ -191,7 +191,8 @@ impl FetchResponseWriter {
         }
         let lent_before = self.lent.len();
         let mut bytes = 0;
-        for piece in records {
+        // An empty piece would only tear the buffers around it apart.
+        for piece in records.into_iter().filter(|piece| !piece.is_empty()) {
             bytes += piece.len();
             self.lent.push((0, piece));
         }

@@ -43,8 +43,7 @@ fn a_produce_visit_sees_what_the_message_holds_in_every_version() {
         let visit = ProduceVisit::decode(&body, version).unwrap();
         assert_eq!(visit.transactional_id, request.transactional_id.as_deref());
         assert_eq!((visit.acks, visit.timeout_ms, visit.partition_count), (-1, 1500, 2));
-        let mut seen = Vec::new();
-        visit.for_each(|partition| seen.push(partition));
+        let seen: Vec<PartitionRecords<'_>> = visit.partitions().collect();
         let topic = if version >= 13 { TopicRef::Id(ID) } else { TopicRef::Name("first") };
         assert_eq!(seen.len(), 2);
         for (seen, sent) in seen.iter().zip(&request.topic_data[0].partition_data) {

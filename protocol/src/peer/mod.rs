@@ -3,7 +3,7 @@
 //! Brokers talk to each other on a listener of their own (19092), never on the clients' one. The
 //! first bytes of a connection are [`PREFACE`], so that a Kafka client that lands there by mistake
 //! is told apart at once: read as a Kafka length they are far above any limit. Then both sides say
-//! which versions they speak and continue with [`newest_common`]. The messages come with the
+//! which versions they speak and go on with the newest common one. The messages come with the
 //! replication that uses them.
 
 use crate::VersionRange;
@@ -17,12 +17,6 @@ pub const PREFACE: [u8; 8] = *b"\x7fLOGBOOM";
 /// cluster can be upgraded broker by broker.
 pub const VERSIONS: VersionRange = VersionRange { min: 0, max: 0 };
 
-/// The version to use with a peer that speaks `theirs`, or `None` if there is none.
-#[must_use]
-pub fn newest_common(theirs: VersionRange) -> Option<i16> {
-    VERSIONS.newest_common(theirs)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -32,14 +26,5 @@ mod tests {
         let mut buffer = bytes::BytesMut::from(&PREFACE[..]);
         let limit = 100 << 20;
         assert!(crate::frame::split(&mut buffer, limit).is_err());
-    }
-
-    #[test]
-    fn versions_meet_at_the_newest_of_both() {
-        let range = |min, max| VersionRange { min, max };
-        assert_eq!(newest_common(range(0, 7)), Some(0));
-        assert_eq!(newest_common(range(1, 7)), None);
-        assert_eq!(range(2, 5).newest_common(range(4, 9)), Some(5));
-        assert_eq!(range(2, 5).newest_common(range(6, 9)), None);
     }
 }

@@ -26,12 +26,14 @@ impl<'a> RawBatch<'a> {
     #[inline]
     pub fn split_first(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), BatchError> {
         let truncated = |needed| BatchError::Truncated { needed, present: bytes.len() };
+        // The magic stands where older formats have theirs, and those can be shorter.
+        if let Some(&magic) = bytes.get(at::MAGIC_AT)
+            && magic.cast_signed() != at::MAGIC
+        {
+            return Err(BatchError::Magic { magic: magic.cast_signed() });
+        }
         let head = bytes.first_chunk().ok_or(truncated(at::HEADER_BYTES))?;
         let header = BatchHeader::from_bytes(head);
-        // The magic comes first: older formats have other lengths.
-        if header.magic != at::MAGIC {
-            return Err(BatchError::Magic { magic: header.magic });
-        }
         let size = usize::try_from(header.length).ok();
         let size = size.map(|length| length.saturating_add(at::LENGTH_OVERHEAD));
         let Some(size) = size.filter(|&size| size >= at::HEADER_BYTES) else {
@@ -53,17 +55,18 @@ impl<'a> RawBatch<'a> {
         self.bytes
     }
 
-    /// Compares the checksum with the bytes that it covers.
+    /// Checks what makes a [`CheckedBatch`], without owning the bytes: the checksum, and the
+    /// fields of the header against each other.
     ///
     /// # Errors
-    /// [`BatchError::Crc`].
+    /// [`BatchError::Crc`], or the fields that don't fit together.
     #[inline]
-    pub fn check_crc(&self) -> Result<(), BatchError> {
+    pub fn check(&self) -> Result<(), BatchError> {
         let computed = crc32c(&[self.bytes.get(at::ATTRIBUTES_AT..).unwrap_or_default()]);
-        if computed == self.header.crc {
-            return Ok(());
+        if computed != self.header.crc {
+            return Err(BatchError::Crc { stored: self.header.crc, computed });
         }
-        Err(BatchError::Crc { stored: self.header.crc, computed })
+        check_header(&self.header)
     }
 }
 
@@ -71,13 +74,21 @@ impl<'a> RawBatch<'a> {
 #[derive(Debug, Clone)]
 pub struct RawBatches<'a> {
     rest: &'a [u8],
+    ended: bool,
 }
 
 impl<'a> RawBatches<'a> {
     /// The batches in `bytes`.
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
+        Self { rest: bytes, ended: false }
+    }
+
+    /// What lies behind the batches that were taken; after an error, from the batch on that isn't
+    /// one.
+    #[must_use]
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
     }
 }
 
@@ -85,7 +96,7 @@ impl<'a> Iterator for RawBatches<'a> {
     type Item = Result<RawBatch<'a>, BatchError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() {
+        if self.rest.is_empty() || self.ended {
             return None;
         }
         match RawBatch::split_first(self.rest) {
@@ -94,7 +105,7 @@ impl<'a> Iterator for RawBatches<'a> {
                 Some(Ok(batch))
             }
             Err(error) => {
-                self.rest = &[];
+                self.ended = true;
                 Some(Err(error))
             }
         }
@@ -123,9 +134,8 @@ impl CheckedBatch {
         if !rest.is_empty() {
             return Err(BatchError::NotOneBatch);
         }
-        raw.check_crc()?;
+        raw.check()?;
         let header = raw.header;
-        check_header(&header)?;
         Ok(Self { bytes, header })
     }
 
@@ -170,13 +180,17 @@ impl CheckedBatch {
 
 /// What holds for every batch, whoever wrote it.
 fn check_header(header: &BatchHeader) -> Result<(), BatchError> {
-    let &BatchHeader { record_count: count, last_offset_delta, .. } = header;
+    let &BatchHeader {
+        record_count: count, last_offset_delta: last_delta, base_offset: base, ..
+    } = header;
     // Compaction keeps the last offset when it removes records, so there may be fewer.
-    let fits = count >= 0
-        && last_offset_delta >= 0
-        && i64::from(count) <= i64::from(last_offset_delta).saturating_add(1);
-    if !fits {
-        return Err(BatchError::Count { count, last_offset_delta });
+    let records_max = i64::from(last_delta).saturating_add(1);
+    if count < 0 || last_delta < 0 || i64::from(count) > records_max {
+        return Err(BatchError::Count { count, last_offset_delta: last_delta });
+    }
+    // The offset behind the last record must exist, too.
+    if base < 0 || base.checked_add(records_max).is_none() {
+        return Err(BatchError::Offsets { base, last_delta });
     }
     let &BatchHeader { producer_id: id, producer_epoch: epoch, base_sequence: sequence, .. } =
         header;

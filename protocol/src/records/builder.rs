@@ -25,6 +25,8 @@ pub struct ProducerState {
     pub epoch: i16,
     /// The number of the batch's first record; −1 for control batches.
     pub base_sequence: i32,
+    /// Whether the batch is part of the producer's transaction.
+    pub transactional: bool,
 }
 
 /// Collects records and makes one batch of them.
@@ -32,7 +34,6 @@ pub struct ProducerState {
 pub struct BatchBuilder {
     codec: Codec,
     control: bool,
-    transactional: bool,
     producer: Option<ProducerState>,
     base_timestamp: i64,
     max_timestamp: i64,
@@ -48,7 +49,6 @@ impl BatchBuilder {
         Self {
             codec,
             control: false,
-            transactional: false,
             producer: None,
             base_timestamp: -1,
             max_timestamp: -1,
@@ -61,13 +61,6 @@ impl BatchBuilder {
     #[must_use]
     pub fn producer(mut self, producer: ProducerState) -> Self {
         self.producer = Some(producer);
-        self
-    }
-
-    /// Makes the batch part of its producer's transaction.
-    #[must_use]
-    pub fn transactional(mut self) -> Self {
-        self.transactional = true;
         self
     }
 
@@ -93,71 +86,77 @@ impl BatchBuilder {
     ///
     /// - `timestamp`: milliseconds.
     ///
-    /// # Panics
-    /// If a part of the record, or the number of records, is beyond `i32::MAX`: no broker takes
-    /// batches of 2 GiB.
+    /// # Errors
+    /// [`BatchError::TooLarge`] where a part of it, or the batch, would reach 2 GiB, and
+    /// [`BatchError::Timestamp`] where its timestamp is too far from the first one's. Nothing is
+    /// appended then.
     pub fn append(
         &mut self,
         timestamp: i64,
         key: Option<&[u8]>,
         value: Option<&[u8]>,
         headers: &[HeaderRef<'_>],
-    ) {
-        if self.count == 0 {
-            self.base_timestamp = timestamp;
-            self.max_timestamp = timestamp;
-        }
-        self.max_timestamp = self.max_timestamp.max(timestamp);
-        let timestamp_delta = timestamp.wrapping_sub(self.base_timestamp);
-        let offset_delta = i64::from(self.count);
+    ) -> Result<(), BatchError> {
+        let base = if self.count == 0 { timestamp } else { self.base_timestamp };
+        let overflow = BatchError::Timestamp { base, delta: timestamp };
+        let timestamp_delta = timestamp.checked_sub(base).ok_or(overflow)?;
         let header_bytes: usize =
             headers.iter().map(|h| bytes_size(Some(h.key.as_bytes())) + bytes_size(h.value)).sum();
-        let header_count = length(headers.len());
         let body_bytes = 1
             + varint_size(timestamp_delta)
-            + varint_size(offset_delta)
+            + varint_size(self.count.into())
             + bytes_size(key)
             + bytes_size(value)
-            + varint_size(header_count)
+            + varint_size(length(headers.len())?)
             + header_bytes;
-        self.varint(length(body_bytes));
+        // Every part is within the whole, so one look is enough.
+        length(self.buffer.len() + body_bytes + varint_size(i64::MAX))?;
+        self.base_timestamp = base;
+        self.max_timestamp =
+            if self.count == 0 { timestamp } else { self.max_timestamp.max(timestamp) };
+        self.varint(length(body_bytes)?);
         self.buffer.put_u8(0);
         self.varint(timestamp_delta);
-        self.varint(offset_delta);
-        self.bytes(key);
-        self.bytes(value);
-        self.varint(header_count);
+        self.varint(self.count.into());
+        self.bytes(key)?;
+        self.bytes(value)?;
+        self.varint(length(headers.len())?);
         for header in headers {
-            self.bytes(Some(header.key.as_bytes()));
-            self.bytes(header.value);
+            self.bytes(Some(header.key.as_bytes()))?;
+            self.bytes(header.value)?;
         }
-        self.count = self.count.checked_add(1).expect("fewer than 2^31 records");
+        self.count += 1;
+        Ok(())
     }
 
     /// The batch, with base offset 0 and no leader epoch, as a producer sends it.
     ///
     /// # Errors
     /// [`BatchError::Codec`] for a codec that this build leaves out, [`BatchError::Count`] for a
-    /// batch without records, [`BatchError::Length`] beyond 2 GiB.
+    /// batch without records.
     pub fn build(mut self) -> Result<Bytes, BatchError> {
         if self.count == 0 {
             return Err(BatchError::Count { count: 0, last_offset_delta: -1 });
         }
         if self.codec != Codec::None {
             let compressed = self.codec.compress(&self.buffer[at::RECORDS_AT..])?;
-            self.buffer.truncate(at::RECORDS_AT);
+            // A buffer of the right size: the batch may be queued for long.
+            self.buffer = BytesMut::with_capacity(at::HEADER_BYTES + compressed.len());
+            self.buffer.resize(at::HEADER_BYTES, 0);
             self.buffer.put_slice(&compressed);
         }
-        let length = self.buffer.len() - at::LENGTH_OVERHEAD;
-        let anonymous = ProducerState { id: -1, epoch: -1, base_sequence: -1 };
-        let producer = self.producer.unwrap_or(anonymous);
+        let too_large = |_| BatchError::TooLarge;
+        let bytes = i32::try_from(self.buffer.len() - at::LENGTH_OVERHEAD).map_err(too_large)?;
+        let nobody = ProducerState { id: -1, epoch: -1, base_sequence: -1, transactional: false };
+        let producer = self.producer.unwrap_or(nobody);
+        let codec = self.codec.number();
         let mut header = BatchHeader {
             base_offset: 0,
-            length: i32::try_from(length).map_err(|_| BatchError::Length { length: -1 })?,
+            length: bytes,
             leader_epoch: -1,
             magic: at::MAGIC,
             crc: 0,
-            attributes: Attributes::new(self.codec.number(), self.transactional, self.control),
+            attributes: Attributes::new(codec, producer.transactional, self.control),
             last_offset_delta: self.count - 1,
             base_timestamp: self.base_timestamp,
             max_timestamp: self.max_timestamp,
@@ -181,20 +180,21 @@ impl BatchBuilder {
         self.buffer.put_u8((value & 0x7f) as u8);
     }
 
-    fn bytes(&mut self, value: Option<&[u8]>) {
+    fn bytes(&mut self, value: Option<&[u8]>) -> Result<(), BatchError> {
         match value {
             None => self.varint(-1),
             Some(bytes) => {
-                self.varint(length(bytes.len()));
+                self.varint(length(bytes.len())?);
                 self.buffer.put_slice(bytes);
             }
         }
+        Ok(())
     }
 }
 
 /// A length as the format has it.
-fn length(bytes: usize) -> i64 {
-    i32::try_from(bytes).expect("less than 2 GiB").into()
+fn length(bytes: usize) -> Result<i64, BatchError> {
+    i32::try_from(bytes).map(i64::from).map_err(|_| BatchError::TooLarge)
 }
 
 fn varint_size(value: i64) -> usize {
@@ -202,5 +202,6 @@ fn varint_size(value: i64) -> usize {
 }
 
 fn bytes_size(value: Option<&[u8]>) -> usize {
-    value.map_or(1, |bytes| varint_size(length(bytes.len())) + bytes.len())
+    // A length is at most ten bytes; one that is too large is refused where it is written.
+    value.map_or(1, |bytes| uvarint_size(2 * bytes.len() as u64) + bytes.len())
 }

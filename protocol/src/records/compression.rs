@@ -6,6 +6,7 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+use std::fmt;
 use std::io::{self, Read};
 
 use bytes::Bytes;
@@ -14,6 +15,8 @@ use super::source::StreamSource;
 use super::walk::walk;
 use super::{BatchError, BatchHeader, RecordSummary};
 
+#[cfg(feature = "lz4")]
+mod lz4;
 #[cfg(feature = "snappy")]
 mod snappy;
 
@@ -115,6 +118,18 @@ impl Codec {
         }
     }
 
+    /// Bytes that a decompressor sets aside for a block before it has seen what is in it.
+    fn block_bytes(self, records: &[u8]) -> usize {
+        match self {
+            #[cfg(feature = "lz4")]
+            Self::Lz4 => lz4::block_bytes(records),
+            _ => {
+                let _ = records;
+                0
+            }
+        }
+    }
+
     /// Compressing into memory fails only where the codec itself is broken.
     fn done<T>(self, result: io::Result<T>) -> Result<T, BatchError> {
         result.map_err(|_| BatchError::Compression { codec: self.name() })
@@ -129,16 +144,38 @@ const BUFFER_BYTES: usize = 32 << 10;
 /// A batch above it would cost the thread that checks it more than half a second.
 const INFLATED_BYTES_MAX: usize = 256 << 20;
 
+/// What a batch costs of a request's budget besides the bytes that come out of it: setting up a
+/// decompressor takes as long as inflating about so many bytes.
+const CALL_BYTES: usize = 16 << 10;
+
 /// The greatest window of zstd that is accepted, as a power of two: that of level 22, which the
 /// reference's producers may use (KIP-390). The window takes memory only as far as it is filled.
 #[cfg(feature = "zstd")]
 const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 
-/// Inflates compressed records. It holds a buffer, so keep one a thread.
-#[derive(Debug)]
+/// Inflates compressed records. It holds what decompressors need, so keep one a thread.
 pub struct Inflater {
     buffer: Box<[u8]>,
+    scratch: Scratch,
     bytes_max: usize,
+    /// What the present request may still inflate.
+    budget: usize,
+}
+
+/// What decompressors keep from one batch to the next.
+#[derive(Default)]
+struct Scratch {
+    #[cfg(feature = "snappy")]
+    snappy_block: Vec<u8>,
+    #[cfg(feature = "zstd")]
+    zstd: zstd::zstd_safe::DCtx<'static>,
+}
+
+impl fmt::Debug for Inflater {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { bytes_max, budget, .. } = self;
+        write!(f, "Inflater(bytes_max: {bytes_max}, budget: {budget})")
+    }
 }
 
 impl Default for Inflater {
@@ -151,7 +188,26 @@ impl Inflater {
     /// - `bytes_max`: the most bytes that the records of one batch may inflate to.
     #[must_use]
     pub fn new(bytes_max: usize) -> Self {
-        Self { buffer: vec![0; BUFFER_BYTES].into_boxed_slice(), bytes_max }
+        Self {
+            buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
+            scratch: Scratch::default(),
+            bytes_max,
+            budget: usize::MAX,
+        }
+    }
+
+    /// Sets what all batches together may inflate to until this is called again. A request of a
+    /// megabyte can hold many batches of a few kilobytes that inflate to hundreds of megabytes.
+    pub fn begin_request(&mut self, budget_bytes: usize) {
+        self.budget = budget_bytes;
+    }
+
+    /// The most bytes that may come out of the next batch.
+    fn limit(&mut self, codec: Codec, records: &[u8]) -> Result<usize, BatchError> {
+        let fixed = CALL_BYTES.saturating_add(codec.block_bytes(records));
+        let refused = BatchError::Inflated { limit: self.budget };
+        self.budget = self.budget.checked_sub(fixed).ok_or(refused)?;
+        Ok(self.bytes_max.min(self.budget))
     }
 
     /// Walks over compressed records without keeping them.
@@ -161,11 +217,17 @@ impl Inflater {
         records: &[u8],
         header: &BatchHeader,
     ) -> Result<RecordSummary, BatchError> {
-        let limit = self.bytes_max;
-        let buffer = &mut self.buffer;
-        with_reader(codec, records, |reader| {
-            walk(&mut StreamSource::new(reader, buffer, limit, codec), header)
-        })
+        let limit = self.limit(codec, records)?;
+        let Self { buffer, scratch, .. } = self;
+        let mut received = 0;
+        let result = scratch.with_reader(codec, records, limit, |reader| {
+            let mut source = StreamSource::new(reader, buffer, limit, codec);
+            let summary = walk(&mut source, header);
+            received = source.received();
+            summary
+        });
+        self.budget = self.budget.saturating_sub(received);
+        result
     }
 
     /// Inflates records into memory of their own, which grows as they come out.
@@ -173,40 +235,64 @@ impl Inflater {
     /// # Errors
     /// [`BatchError::Codec`], [`BatchError::Compression`] or [`BatchError::Inflated`].
     pub fn inflate(&mut self, codec: Codec, records: &[u8]) -> Result<Bytes, BatchError> {
-        let limit = self.bytes_max;
+        let limit = self.limit(codec, records)?;
         let mut out = Vec::new();
-        with_reader(codec, records, |reader| {
+        let result = self.scratch.with_reader(codec, records, limit, |reader| {
             let limited = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
             codec.done(reader.take(limited).read_to_end(&mut out)).map(drop)
-        })?;
+        });
+        self.budget = self.budget.saturating_sub(out.len());
         if out.len() > limit {
             return Err(BatchError::Inflated { limit });
         }
-        Ok(out.into())
+        result.map(|()| out.into())
     }
 }
 
-/// Calls `consume` with the decompressor of `codec` over `bytes`.
-fn with_reader<T>(
-    codec: Codec,
-    bytes: &[u8],
-    consume: impl FnOnce(&mut dyn Read) -> Result<T, BatchError>,
-) -> Result<T, BatchError> {
-    match codec {
-        Codec::None => consume(&mut { bytes }),
-        #[cfg(feature = "gzip")]
-        Codec::Gzip => consume(&mut flate2::bufread::MultiGzDecoder::new(bytes)),
-        #[cfg(feature = "snappy")]
-        Codec::Snappy => consume(&mut snappy::Decoder::new(bytes)),
-        #[cfg(feature = "lz4")]
-        Codec::Lz4 => consume(&mut lz4_flex::frame::FrameDecoder::new(bytes)),
-        #[cfg(feature = "zstd")]
-        Codec::Zstd => {
-            let mut decoder = codec.done(zstd::Decoder::with_buffer(bytes))?;
-            codec.done(decoder.window_log_max(ZSTD_WINDOW_LOG_MAX))?;
-            consume(&mut decoder)
+impl Scratch {
+    /// Calls `consume` with the decompressor of `codec` over `bytes`.
+    ///
+    /// - `limit`: the most bytes that a decompressor may allocate for a block.
+    fn with_reader<T>(
+        &mut self,
+        codec: Codec,
+        bytes: &[u8],
+        limit: usize,
+        consume: impl FnOnce(&mut dyn Read) -> Result<T, BatchError>,
+    ) -> Result<T, BatchError> {
+        // Which of them are used depends on the features.
+        let _ = (&self, limit);
+        match codec {
+            Codec::None => consume(&mut { bytes }),
+            #[cfg(feature = "gzip")]
+            Codec::Gzip => consume(&mut flate2::bufread::MultiGzDecoder::new(bytes)),
+            #[cfg(feature = "snappy")]
+            Codec::Snappy => {
+                let mut decoder = snappy::Decoder::new(bytes, limit, &mut self.snappy_block);
+                let result = consume(&mut decoder);
+                if decoder.over_limit() { Err(BatchError::Inflated { limit }) } else { result }
+            }
+            #[cfg(feature = "lz4")]
+            Codec::Lz4 if !lz4::is_readable(bytes) => {
+                Err(BatchError::Compression { codec: codec.name() })
+            }
+            #[cfg(feature = "lz4")]
+            Codec::Lz4 => consume(&mut lz4_flex::frame::FrameDecoder::new(bytes)),
+            #[cfg(feature = "zstd")]
+            Codec::Zstd => {
+                let reset = self.zstd.reset(zstd::zstd_safe::ResetDirective::SessionOnly);
+                reset.map_err(|_| BatchError::Compression { codec: codec.name() })?;
+                let mut decoder = zstd::Decoder::with_context(bytes, &mut self.zstd);
+                codec.done(decoder.window_log_max(ZSTD_WINDOW_LOG_MAX))?;
+                consume(&mut decoder)
+            }
+            #[cfg(not(all(
+                feature = "gzip",
+                feature = "snappy",
+                feature = "lz4",
+                feature = "zstd"
+            )))]
+            left_out => Err(BatchError::Codec { number: left_out.number() }),
         }
-        #[cfg(not(all(feature = "gzip", feature = "snappy", feature = "lz4", feature = "zstd")))]
-        left_out => Err(BatchError::Codec { number: left_out.number() }),
     }
 }

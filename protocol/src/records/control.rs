@@ -9,9 +9,7 @@
 //!
 //! Source: KIP-98, "Control messages".
 
-use bytes::Bytes;
-
-use super::{BatchBuilder, BatchError, Codec, ProducerState, Record};
+use super::{BatchBuilder, CheckedBatch, Codec, ProducerState, Record};
 
 /// What a control record says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,23 +63,28 @@ impl ControlRecord {
 
 /// The batch that ends a transaction on a partition: one control record, one offset.
 ///
+/// - `producer`: its sequence is not used.
 /// - `timestamp`: milliseconds.
 ///
-/// # Errors
-/// None in fact; building a batch can fail in ways that this one cannot.
+/// # Panics
+/// If the producer's id or epoch is negative: nobody has a transaction without them.
+#[must_use]
 pub fn end_transaction_batch(
-    producer_id: i64,
-    producer_epoch: i16,
-    kind: ControlType,
+    producer: ProducerState,
+    committed: bool,
     coordinator_epoch: i32,
     timestamp: i64,
-) -> Result<Bytes, BatchError> {
-    let producer = ProducerState { id: producer_id, epoch: producer_epoch, base_sequence: -1 };
-    let mut builder = BatchBuilder::new(Codec::None).producer(producer).transactional().control();
+) -> CheckedBatch {
+    let kind = if committed { ControlType::Commit } else { ControlType::Abort };
+    let producer = ProducerState { base_sequence: -1, transactional: true, ..producer };
+    let mut builder = BatchBuilder::new(Codec::None).producer(producer).control();
     let mut key = [0; 4];
     key[2..].copy_from_slice(&kind.number().to_be_bytes());
     let mut value = [0; 6];
     value[2..].copy_from_slice(&coordinator_epoch.to_be_bytes());
-    builder.append(timestamp, Some(&key), Some(&value), &[]);
-    builder.build()
+    let batch = builder
+        .append(timestamp, Some(&key), Some(&value), &[])
+        .and_then(|()| builder.build())
+        .and_then(CheckedBatch::check);
+    batch.expect("a record of ten bytes, and a producer")
 }

@@ -34,6 +34,13 @@ pub enum BatchError {
     },
     /// A produce request must carry exactly one batch a partition.
     NotOneBatch,
+    /// Offsets that are negative, beyond 64 bits, or, from a producer, not from 0 on.
+    Offsets {
+        /// Base offset.
+        base: i64,
+        /// Last offset delta.
+        last_delta: i32,
+    },
     /// Attribute bits that a producer may not set.
     Attributes {
         /// As they stand there.
@@ -85,6 +92,8 @@ pub enum BatchError {
         /// The codec's name.
         codec: &'static str,
     },
+    /// A part of a record, or the batch, is beyond what the format can say (2 GiB).
+    TooLarge,
     /// The records inflate to more than is allowed.
     Inflated {
         /// The limit in bytes.
@@ -93,28 +102,29 @@ pub enum BatchError {
 }
 
 impl BatchError {
-    /// The code with which the reference broker answers a produce of such a batch.
+    /// The code with which to answer a produce of such a batch.
     ///
-    /// A compressed batch that cannot be inflated is the one exception: the reference answers
-    /// UNKNOWN_SERVER_ERROR, we say that the message is corrupt.
+    /// Where it differs from the reference's, the page of `docs/decisions` about what a producer
+    /// may send says why.
     #[must_use]
     pub const fn error_code(&self) -> ErrorCode {
         match self {
+            Self::Crc { .. } | Self::Length { .. } => ErrorCode::CORRUPT_MESSAGE,
+            Self::Magic { magic } if *magic < 0 || *magic > 2 => ErrorCode::CORRUPT_MESSAGE,
             Self::Truncated { .. }
-            | Self::Length { .. }
-            | Self::Crc { .. }
-            | Self::Compression { .. } => ErrorCode::CORRUPT_MESSAGE,
-            Self::Magic { .. }
+            | Self::Magic { .. }
             | Self::NotOneBatch
+            | Self::Offsets { .. }
             | Self::Attributes { .. }
             | Self::Count { .. }
             | Self::Producer { .. }
             | Self::Record { .. }
             | Self::Timestamp { .. }
+            | Self::Compression { .. }
             | Self::Trailing => ErrorCode::INVALID_RECORD,
             Self::LogAppendTime => ErrorCode::INVALID_TIMESTAMP,
             Self::Codec { .. } => ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
-            Self::Inflated { .. } => ErrorCode::MESSAGE_TOO_LARGE,
+            Self::TooLarge | Self::Inflated { .. } => ErrorCode::MESSAGE_TOO_LARGE,
         }
     }
 }
@@ -146,6 +156,10 @@ impl fmt::Display for BatchError {
             Self::Timestamp { base, delta } => write!(f, "timestamp {base} plus {delta} overflows"),
             Self::Trailing => f.write_str("bytes behind the last record"),
             Self::Compression { codec } => write!(f, "damaged {codec} data"),
+            Self::Offsets { base, last_delta } => {
+                write!(f, "base offset {base} with the last offset delta {last_delta}")
+            }
+            Self::TooLarge => f.write_str("a part is larger than 2 GiB"),
             Self::Inflated { limit } => write!(f, "inflates to more than {limit} bytes"),
         }
     }

@@ -1,11 +1,11 @@
 //! Record batches: the unit in which records travel, are checked, stored and replicated.
 //!
 //! ```text
-//!   &[u8] ── length, magic ──▶ RawBatch ── header, CRC-32C ──▶ CheckedBatch
-//!                                                               │        │
-//!                     every record, as a producer may send them │        │ inflate
-//!                                                               ▼        ▼
-//!                                   ProducedBatch ─ stamp ─▶ log     Records ─▶ Record
+//!   &[u8] ── length, magic ──▶ RawBatch ── CRC-32C, header ──▶ CheckedBatch ──▶ Records
+//!                                                               │      │
+//!                     every record, as a producer may send them │      │ as a replica has it
+//!                                                               ▼      ▼
+//!                                           ProducedBatch ── stamp ──▶ StampedBatch ──▶ log
 //! ```
 //!
 //! Only format v2 (magic 2) exists here; older formats were removed from Kafka with version 4.
@@ -25,6 +25,7 @@ pub mod layout;
 mod produced;
 mod record;
 mod source;
+mod stamped;
 mod walk;
 
 pub use batch::{CheckedBatch, RawBatch, RawBatches};
@@ -33,8 +34,9 @@ pub use compression::{Codec, Inflater};
 pub use control::{ControlRecord, ControlType, end_transaction_batch};
 pub use error::BatchError;
 pub use header::{Attributes, BatchHeader, TimestampType};
-pub use produced::{ProducedBatch, StampedBatch, Stamps};
+pub use produced::{ProducedBatch, Stamps};
 pub use record::{Header, Headers, Record, RecordIter, Records};
+pub use stamped::StampedBatch;
 pub use walk::RecordSummary;
 
 /// CRC-32C (Castagnoli) of `parts` one after the other, as a batch carries it.

@@ -1,4 +1,4 @@
-//! What a producer may send, and what a leader makes of it.
+//! What a producer may send.
 //!
 //! Must always hold: every record of a [`ProducedBatch`] has been walked over, compressed or not.
 
@@ -9,8 +9,8 @@ use bytes::Bytes;
 use super::source::SliceSource;
 use super::walk::walk;
 use super::{
-    BatchError, BatchHeader, CheckedBatch, Codec, Inflater, RecordSummary, TimestampType, crc32c,
-    layout as at,
+    BatchError, BatchHeader, CheckedBatch, Codec, Inflater, RecordSummary, StampedBatch,
+    TimestampType, crc32c, layout as at,
 };
 use crate::units::{LeaderEpoch, Offset};
 
@@ -68,11 +68,12 @@ impl ProducedBatch {
     /// The records stay as they are. The CRC stays too unless the timestamps change: by
     /// [`Stamps::log_append_time`], or because the producer's greatest timestamp was wrong, which
     /// is put right as in the reference.
+    ///
+    /// # Panics
+    /// If the offsets would leave 64 bits: the caller assigned them wrongly.
     #[must_use]
     pub fn stamp(&self, stamps: &Stamps) -> StampedBatch {
         let mut header = *self.header();
-        header.base_offset = stamps.base_offset.to_wire();
-        header.leader_epoch = stamps.leader_epoch.to_wire();
         let max_timestamp = stamps.log_append_time.unwrap_or(self.summary.max_timestamp);
         let records = self.batch.record_bytes();
         if stamps.log_append_time.is_some() || max_timestamp != header.max_timestamp {
@@ -83,7 +84,7 @@ impl ProducedBatch {
             let head = header.to_bytes();
             header.crc = crc32c(&[head.get(at::ATTRIBUTES_AT..).unwrap_or_default(), &records]);
         }
-        StampedBatch { header: header.to_bytes(), records }
+        StampedBatch::place(header, records, stamps.base_offset, stamps.leader_epoch)
     }
 }
 
@@ -98,19 +99,14 @@ pub struct Stamps {
     pub log_append_time: Option<i64>,
 }
 
-/// A batch with its place in the log, in two parts, so that the records are not copied.
-#[derive(Debug, Clone)]
-pub struct StampedBatch {
-    /// The header as the log has it.
-    pub header: [u8; at::HEADER_BYTES],
-    /// The records as the producer sent them.
-    pub records: Bytes,
-}
-
 /// What holds only for batches that come from producers.
 fn check_header(header: &BatchHeader) -> Result<(), BatchError> {
     let attributes = header.attributes;
     let refuse = |reason| Err(BatchError::Attributes { attributes: attributes.0, reason });
+    let &BatchHeader { record_count: count, last_offset_delta, base_offset: base, .. } = header;
+    if base != 0 {
+        return Err(BatchError::Offsets { base, last_delta: last_offset_delta });
+    }
     if attributes.is_control() {
         return refuse("clients do not write control records");
     }
@@ -120,7 +116,6 @@ fn check_header(header: &BatchHeader) -> Result<(), BatchError> {
     if attributes.has_delete_horizon() {
         return refuse("only compaction sets a delete horizon");
     }
-    let &BatchHeader { record_count: count, last_offset_delta, .. } = header;
     if count < 1 || last_offset_delta.checked_add(1) != Some(count) {
         return Err(BatchError::Count { count, last_offset_delta });
     }

@@ -6,8 +6,8 @@
 
 use bytes::Bytes;
 
-use super::source::{SliceSource, Source as _};
-use super::walk::{Broken, length, nullable_length};
+use super::source::SliceSource;
+use super::walk::{self, Broken};
 use super::{BatchError, BatchHeader, TimestampType};
 
 /// The inflated records of one batch.
@@ -88,7 +88,10 @@ impl<'a> Headers<'a> {
     pub fn iter(&self) -> impl Iterator<Item = Header<'a>> + use<'a> {
         let mut source = SliceSource::new(self.bytes);
         // They were walked over when the record was read, so every one is there.
-        (0..self.count).map_while(move |_| header(&mut source).ok())
+        (0..self.count).map_while(move |_| {
+            let (key, value) = walk::header(&mut source).ok()?;
+            Some(Header { key, value })
+        })
     }
 }
 
@@ -112,36 +115,26 @@ pub struct RecordIter<'a> {
 
 impl<'a> RecordIter<'a> {
     fn read(&mut self) -> Result<Record<'a>, Broken> {
-        let bytes = length(&mut self.source, "a negative length")?;
-        let mut source = SliceSource::new(self.source.take(bytes)?);
-        let _attributes = source.byte()?;
-        let timestamp_delta = source.varlong()?;
-        let offset_delta = source.varint()?;
-        if offset_delta < self.floor || offset_delta > self.header.last_offset_delta {
+        let fields = walk::read(&mut self.source)?;
+        let delta = fields.offset_delta;
+        if delta < self.floor || delta > self.header.last_offset_delta {
             return Err(Broken::Format("its offset is out of order"));
         }
-        self.floor = offset_delta.saturating_add(1);
-        let key = nullable(&mut source)?;
-        let value = nullable(&mut source)?;
-        let count = length(&mut source, "a negative number of headers")?;
-        let headers = Headers { count, bytes: source.rest };
-        for _ in 0..count {
-            header(&mut source)?;
-        }
-        if !source.rest.is_empty() {
-            return Err(Broken::LENGTH);
-        }
+        self.floor = delta.saturating_add(1);
+        let offset = self.header.base_offset.checked_add(i64::from(delta));
         let timestamp = match self.header.attributes.timestamp_type() {
-            TimestampType::LogAppendTime => self.header.max_timestamp,
-            TimestampType::CreateTime => self
-                .header
-                .base_timestamp
-                .checked_add(timestamp_delta)
-                .ok_or(Broken::Format("its timestamp overflows"))?,
+            TimestampType::LogAppendTime => Some(self.header.max_timestamp),
+            TimestampType::CreateTime => {
+                self.header.base_timestamp.checked_add(fields.timestamp_delta)
+            }
         };
-        let offset = self.header.base_offset.checked_add(i64::from(offset_delta));
-        let offset = offset.ok_or(Broken::Format("its offset overflows"))?;
-        Ok(Record { offset, timestamp, key, value, headers })
+        Ok(Record {
+            offset: offset.ok_or(Broken::Format("its offset overflows"))?,
+            timestamp: timestamp.ok_or(Broken::Format("its timestamp overflows"))?,
+            key: fields.key,
+            value: fields.value,
+            headers: Headers { count: fields.header_count, bytes: fields.headers },
+        })
     }
 }
 
@@ -162,14 +155,4 @@ impl<'a> Iterator for RecordIter<'a> {
         }
         Some(result)
     }
-}
-
-fn nullable<'a>(source: &mut SliceSource<'a>) -> Result<Option<&'a [u8]>, Broken> {
-    nullable_length(source)?.map(|length| source.take(length)).transpose().map_err(Broken::from)
-}
-
-fn header<'a>(source: &mut SliceSource<'a>) -> Result<Header<'a>, Broken> {
-    let key = length(source, "a header without a key")?;
-    let key = source.take(key)?;
-    Ok(Header { key, value: nullable(source)? })
 }

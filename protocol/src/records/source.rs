@@ -24,14 +24,20 @@ pub(super) enum Stop {
 
 /// A stream of bytes of records.
 pub(super) trait Source {
+    /// What it gives for a run of bytes: a slice, or nothing where they are not kept.
+    type Run;
+
     /// The next byte.
     fn byte(&mut self) -> Result<u8, Stop>;
 
     /// The next byte, if it is at hand; it is not given out.
     fn peek(&self) -> Option<u8>;
 
-    /// Passes over `count` bytes.
-    fn skip(&mut self, count: usize) -> Result<(), Stop>;
+    /// The next `count` bytes.
+    fn run(&mut self, count: usize) -> Result<Self::Run, Stop>;
+
+    /// What is left of the record, without taking it.
+    fn rest(&self) -> Self::Run;
 
     /// Reads a record of `bytes` bytes with `fields`, which must use up all of them.
     fn record<T>(
@@ -47,16 +53,7 @@ pub(super) trait Source {
     fn is_at_end(&mut self) -> Result<bool, Stop>;
 
     /// What a stop within the record at `index` means for the batch.
-    #[cold]
-    fn error(&self, stop: Stop, index: i32) -> BatchError {
-        let reason = match stop {
-            Stop::Varint => "a variable-length integer is too long",
-            Stop::End => "the bytes end within it",
-            // Only streams stop so, and they say more.
-            Stop::Damaged | Stop::Limit => "it cannot be inflated",
-        };
-        BatchError::Record { index, reason }
-    }
+    fn error(&self, stop: Stop, index: i32) -> BatchError;
 
     /// A signed varint of at most 32 bits.
     #[inline(always)]
@@ -67,7 +64,7 @@ pub(super) trait Source {
         }
         // Two bytes reach to 8 KiB, which is most lengths.
         if let Some(second) = self.peek().filter(|&second| second < 0x80) {
-            self.skip(1)?;
+            self.byte()?;
             let value = i32::from(first & 0x7f) | i32::from(second) << 7;
             return Ok(value >> 1 ^ (value & 1).wrapping_neg());
         }
@@ -103,6 +100,17 @@ pub(super) trait Source {
     }
 }
 
+/// What a stop within the record at `index` means wherever the bytes come from.
+#[cold]
+fn format_error(stop: Stop, index: i32) -> BatchError {
+    let reason = match stop {
+        Stop::Varint => "a variable-length integer is too long",
+        Stop::End => "the bytes end within it",
+        Stop::Damaged | Stop::Limit => "it cannot be inflated",
+    };
+    BatchError::Record { index, reason }
+}
+
 /// Records that lie in memory as they are.
 pub(super) struct SliceSource<'a> {
     pub(super) rest: &'a [u8],
@@ -113,17 +121,11 @@ impl<'a> SliceSource<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes, length: bytes.len() }
     }
-
-    /// The next `count` bytes.
-    #[inline]
-    pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], Stop> {
-        let (head, rest) = self.rest.split_at_checked(count).ok_or(Stop::End)?;
-        self.rest = rest;
-        Ok(head)
-    }
 }
 
-impl Source for SliceSource<'_> {
+impl<'a> Source for SliceSource<'a> {
+    type Run = &'a [u8];
+
     #[inline(always)]
     fn byte(&mut self) -> Result<u8, Stop> {
         let (first, rest) = self.rest.split_first().ok_or(Stop::End)?;
@@ -137,9 +139,19 @@ impl Source for SliceSource<'_> {
     }
 
     #[inline(always)]
-    fn skip(&mut self, count: usize) -> Result<(), Stop> {
-        self.rest = self.rest.get(count..).ok_or(Stop::End)?;
-        Ok(())
+    fn run(&mut self, count: usize) -> Result<&'a [u8], Stop> {
+        let (run, rest) = self.rest.split_at_checked(count).ok_or(Stop::End)?;
+        self.rest = rest;
+        Ok(run)
+    }
+
+    #[inline(always)]
+    fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    fn error(&self, stop: Stop, index: i32) -> BatchError {
+        format_error(stop, index)
     }
 
     /// The next record begins where this one's length says. It is known before the fields are
@@ -192,6 +204,11 @@ impl<'a, R: Read> StreamSource<'a, R> {
         Self { reader, buffer, start: 0, end: 0, received: 0, limit, codec }
     }
 
+    /// Bytes that came out of the reader.
+    pub(super) fn received(&self) -> usize {
+        self.received
+    }
+
     fn fill(&mut self) -> Result<bool, Stop> {
         let count = loop {
             match self.reader.read(self.buffer) {
@@ -215,6 +232,10 @@ impl<'a, R: Read> StreamSource<'a, R> {
 }
 
 impl<R: Read> Source for StreamSource<'_, R> {
+    type Run = ();
+
+    fn rest(&self) {}
+
     #[inline]
     fn byte(&mut self) -> Result<u8, Stop> {
         if self.start >= self.end && !self.fill()? {
@@ -242,7 +263,7 @@ impl<R: Read> Source for StreamSource<'_, R> {
         Ok(value)
     }
 
-    fn skip(&mut self, count: usize) -> Result<(), Stop> {
+    fn run(&mut self, count: usize) -> Result<(), Stop> {
         let mut left = count;
         loop {
             let step = left.min(self.buffered());
@@ -269,7 +290,7 @@ impl<R: Read> Source for StreamSource<'_, R> {
         match stop {
             Stop::Damaged => BatchError::Compression { codec: self.codec.name() },
             Stop::Limit => BatchError::Inflated { limit: self.limit },
-            Stop::Varint | Stop::End => SliceSource::new(&[]).error(stop, index),
+            Stop::Varint | Stop::End => format_error(stop, index),
         }
     }
 }

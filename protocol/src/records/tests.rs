@@ -8,7 +8,8 @@ use super::*;
 use crate::ErrorCode;
 use crate::units::{LeaderEpoch, Offset};
 
-const IDEMPOTENT: ProducerState = ProducerState { id: 40, epoch: 2, base_sequence: 17 };
+const IDEMPOTENT: ProducerState =
+    ProducerState { id: 40, epoch: 2, base_sequence: 17, transactional: false };
 
 type OwnedRecord = (i64, Option<Vec<u8>>, Option<Vec<u8>>, Vec<(String, Option<Vec<u8>>)>);
 
@@ -17,7 +18,7 @@ fn build(codec: Codec, records: &[OwnedRecord]) -> Bytes {
     for (timestamp, key, value, headers) in records {
         let headers: Vec<HeaderRef<'_>> =
             headers.iter().map(|(key, value)| HeaderRef { key, value: value.as_deref() }).collect();
-        builder.append(*timestamp, key.as_deref(), value.as_deref(), &headers);
+        builder.append(*timestamp, key.as_deref(), value.as_deref(), &headers).unwrap();
     }
     builder.build().unwrap()
 }
@@ -40,6 +41,12 @@ fn patched(batch: &Bytes, place: usize, bytes: &[u8]) -> Bytes {
     let crc = crc32c(&[&batch[at::ATTRIBUTES_AT..]]);
     batch[at::CRC_AT..at::ATTRIBUTES_AT].copy_from_slice(&crc.to_be_bytes());
     batch.freeze()
+}
+
+fn patched_magic(bytes: &[u8], magic: u8) -> Bytes {
+    let mut bytes = bytes.to_vec();
+    bytes[at::MAGIC_AT] = magic;
+    bytes.into()
 }
 
 fn check(bytes: &Bytes) -> Result<ProducedBatch, BatchError> {
@@ -108,8 +115,7 @@ fn stamping_leaves_the_crc_unless_timestamps_change() {
         leader_epoch: LeaderEpoch::from_wire(9).unwrap(),
         log_append_time: None,
     };
-    let join =
-        |stamped: StampedBatch| Bytes::from([&stamped.header[..], &stamped.records].concat());
+    let join = |stamped: StampedBatch| Bytes::from(stamped.parts().concat());
 
     let stamped = join(batch.stamp(&stamps));
     assert_eq!(stamped[at::CRC_AT..], bytes[at::CRC_AT..], "only the front differs");
@@ -158,7 +164,14 @@ fn what_a_producer_may_not_send_is_named() {
     let bytes = build(Codec::None, &sample());
     let i16 = |value: i16| value.to_be_bytes().to_vec();
     let i32 = |value: i32| value.to_be_bytes().to_vec();
-    let table: [(usize, Vec<u8>, &str, ErrorCode); 14] = [
+    let table: [(usize, Vec<u8>, &str, ErrorCode); 16] = [
+        (at::MAGIC_AT, vec![3], "magic 3; only", ErrorCode::CORRUPT_MESSAGE),
+        (
+            at::BASE_OFFSET_AT,
+            vec![0, 0, 0, 0, 0, 0, 0, 1],
+            "base offset 1",
+            ErrorCode::INVALID_RECORD,
+        ),
         (at::MAGIC_AT, vec![1], "magic 1; only", ErrorCode::INVALID_RECORD),
         (at::ATTRIBUTES_AT, i16(5), "codec 5", ErrorCode::UNSUPPORTED_COMPRESSION_TYPE),
         (
@@ -174,7 +187,7 @@ fn what_a_producer_may_not_send_is_named() {
             ErrorCode::INVALID_RECORD,
         ),
         (at::ATTRIBUTES_AT, i16(64), "only compaction sets", ErrorCode::INVALID_RECORD),
-        (at::ATTRIBUTES_AT, i16(2), "damaged snappy data", ErrorCode::CORRUPT_MESSAGE),
+        (at::ATTRIBUTES_AT, i16(2), "damaged snappy data", ErrorCode::INVALID_RECORD),
         (
             at::RECORD_COUNT_AT,
             i32(2),
@@ -214,7 +227,9 @@ fn wire_28_one_batch_a_partition_and_not_two_or_none() {
     assert_eq!(check(&Bytes::new()).unwrap_err(), BatchError::NotOneBatch);
     assert_eq!(RawBatches::new(&two).filter(Result::is_ok).count(), 2);
     let cut = two.slice(..two.len() - 1);
-    let last = RawBatches::new(&cut).last().unwrap().unwrap_err();
+    let mut batches = RawBatches::new(&cut);
+    let last = batches.by_ref().last().unwrap().unwrap_err();
+    assert_eq!(batches.rest(), &cut[one.len()..], "where the batches end");
     assert_eq!(last, BatchError::Truncated { needed: one.len(), present: one.len() - 1 });
 }
 
@@ -233,6 +248,18 @@ fn lengths_that_no_batch_has_are_refused() {
     for length in [-1, 0, 48, i32::MIN] {
         let patched = patched(&bytes, at::LENGTH_AT, &length.to_be_bytes());
         assert_eq!(check(&patched).unwrap_err(), BatchError::Length { length });
+    }
+    // A message of format v1 can be shorter than a header of v2 (WIRE 28).
+    let short = bytes.slice(..40);
+    let error = check(&patched_magic(&short, 1)).unwrap_err();
+    assert_eq!(
+        (error, error.error_code()),
+        (BatchError::Magic { magic: 1 }, ErrorCode::INVALID_RECORD)
+    );
+    for (base, last_delta) in [(-1, 2), (i64::MAX - 2, 2)] {
+        let patched = patched(&bytes, at::BASE_OFFSET_AT, &i64::to_be_bytes(base));
+        let error = CheckedBatch::check(patched).unwrap_err();
+        assert_eq!(error, BatchError::Offsets { base, last_delta });
     }
     for length in [i32::MAX, i32::try_from(bytes.len()).unwrap()] {
         let error = check(&patched(&bytes, at::LENGTH_AT, &length.to_be_bytes())).unwrap_err();
@@ -286,9 +313,10 @@ fn compaction_leaves_gaps_and_even_nothing() {
 
 #[test]
 fn control_batches_say_how_a_transaction_ended() {
-    for (kind, epoch) in [(ControlType::Abort, 3), (ControlType::Commit, i32::MAX)] {
-        let bytes = end_transaction_batch(8, 1, kind, epoch, 1234).unwrap();
-        let batch = CheckedBatch::check(bytes.clone()).unwrap();
+    for (committed, kind, epoch) in
+        [(false, ControlType::Abort, 3), (true, ControlType::Commit, i32::MAX)]
+    {
+        let batch = end_transaction_batch(IDEMPOTENT, committed, epoch, 1234);
         let attributes = batch.header().attributes;
         assert!(attributes.is_control() && attributes.is_transactional());
         assert_eq!(batch.header().base_sequence, -1);
@@ -296,8 +324,56 @@ fn control_batches_say_how_a_transaction_ended() {
         let record = records.iter().next().unwrap().unwrap();
         let expected = ControlRecord { kind, coordinator_epoch: Some(epoch) };
         assert_eq!(ControlRecord::from_record(&record), Some(expected));
-        assert!(check(&bytes).is_err(), "a client may not send it");
+        assert!(check(batch.bytes()).is_err(), "a client may not send it");
+
+        let (offset, epoch) = (Offset::from_wire(70).unwrap(), LeaderEpoch::ZERO);
+        let placed = StampedBatch::by_broker(&batch, offset, epoch);
+        assert_eq!((placed.header().base_offset, placed.end_offset()), (70, 71));
+        let again = CheckedBatch::check(Bytes::from(placed.parts().concat())).unwrap();
+        assert_eq!(StampedBatch::from(again).parts(), placed.parts(), "a follower keeps it");
     }
+}
+
+#[test]
+fn a_record_that_the_format_cannot_hold_is_refused_and_leaves_the_batch_as_it_was() {
+    let mut builder = BatchBuilder::new(Codec::None);
+    builder.append(i64::MIN, None, Some(b"first"), &[]).unwrap();
+    let error = builder.append(i64::MAX, None, None, &[]).unwrap_err();
+    assert_eq!(error, BatchError::Timestamp { base: i64::MIN, delta: i64::MAX });
+    let batch = check(&builder.build().unwrap()).unwrap();
+    assert_eq!(batch.header().record_count, 1);
+}
+
+#[test]
+fn a_request_of_many_small_bombs_is_stopped_by_its_budget() {
+    let zeros: Vec<OwnedRecord> = vec![(0, None, Some(vec![0; 1 << 20]), vec![])];
+    for codec in &Codec::ALL[1..] {
+        let bytes = build(*codec, &zeros);
+        let mut inflater = Inflater::default();
+        inflater.begin_request(10 << 20);
+        let results: Vec<_> =
+            (0..20).map(|_| ProducedBatch::check(bytes.clone(), &mut inflater)).collect();
+        let taken = results.iter().filter(|result| result.is_ok()).count();
+        assert!((1..10).contains(&taken), "{}: {taken}", codec.name());
+        let refused = results.last().unwrap().as_ref().unwrap_err();
+        assert_eq!(refused.error_code(), ErrorCode::MESSAGE_TOO_LARGE);
+        inflater.begin_request(10 << 20);
+        assert!(ProducedBatch::check(bytes, &mut inflater).is_ok(), "the next request begins anew");
+    }
+}
+
+#[test]
+fn raw_snappy_allocates_no_more_than_the_limit_whatever_it_claims() {
+    // Four megabytes of zeros behind a claim of 64.
+    let mut claim = vec![0x80, 0x80, 0x80, 0x20];
+    claim.resize(4 << 20, 0);
+    let plain = build(Codec::Snappy, &sample());
+    let mut bytes = BytesMut::from(&plain[..at::RECORDS_AT]);
+    bytes.extend_from_slice(&claim);
+    let length = i32::try_from(bytes.len() - at::LENGTH_OVERHEAD).unwrap();
+    let bytes = patched(&bytes.freeze(), at::LENGTH_AT, &length.to_be_bytes());
+    let refused = ProducedBatch::check(bytes, &mut Inflater::new(1 << 20)).unwrap_err();
+    assert_eq!(refused, BatchError::Inflated { limit: 1 << 20 });
 }
 
 #[test]

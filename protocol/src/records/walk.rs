@@ -46,7 +46,7 @@ pub(super) fn walk<S: Source>(
     let mut max_at = 0;
     let mut first_without_key = None;
     for index in 0..header.record_count {
-        let record = match one(source) {
+        let record = match read(source) {
             Ok(record) => record,
             Err(broken) => return Err(broken.at(index, source)),
         };
@@ -58,7 +58,7 @@ pub(super) fn walk<S: Source>(
             max_at = index;
         }
         min_delta = min_delta.min(record.timestamp_delta);
-        if !record.has_key && first_without_key.is_none() {
+        if record.key.is_none() && first_without_key.is_none() {
             first_without_key = Some(index);
         }
     }
@@ -80,11 +80,14 @@ pub(super) fn walk<S: Source>(
     })
 }
 
-/// What a record that was walked over leaves behind.
-struct Seen {
-    timestamp_delta: i64,
-    offset_delta: i32,
-    has_key: bool,
+/// The fields of a record; `R` is what its source gives for a run of bytes.
+pub(super) struct Fields<R> {
+    pub(super) timestamp_delta: i64,
+    pub(super) offset_delta: i32,
+    pub(super) key: Option<R>,
+    pub(super) value: Option<R>,
+    pub(super) header_count: usize,
+    pub(super) headers: R,
 }
 
 /// What breaks a record; its place is added by the caller.
@@ -113,50 +116,51 @@ impl Broken {
     }
 }
 
-/// A length or −1 for null.
+/// Reads a record whole.
 #[inline(always)]
-pub(super) fn nullable_length<S: Source>(source: &mut S) -> Result<Option<usize>, Broken> {
-    let length = source.varint()?;
-    match usize::try_from(length) {
-        Ok(length) => Ok(Some(length)),
-        Err(_) if length == -1 => Ok(None),
-        Err(_) => Err(Broken::Format("a length below -1")),
-    }
-}
-
-/// A length that may not be null.
-#[inline(always)]
-pub(super) fn length<S: Source>(source: &mut S, negative: &'static str) -> Result<usize, Broken> {
-    usize::try_from(source.varint()?).map_err(|_| Broken::Format(negative))
-}
-
-#[inline(always)]
-fn one<S: Source>(source: &mut S) -> Result<Seen, Broken> {
+pub(super) fn read<S: Source>(source: &mut S) -> Result<Fields<S::Run>, Broken> {
     let bytes = length(source, "a negative length")?;
     source.record(bytes, |source| {
         let _attributes = source.byte()?;
         let timestamp_delta = source.varlong()?;
         let offset_delta = source.varint()?;
-        let key = nullable_length(source)?;
-        source.skip(key.unwrap_or(0))?;
-        let value = nullable_length(source)?;
-        source.skip(value.unwrap_or(0))?;
-        let headers = length(source, "a negative number of headers")?;
-        if headers > 0 {
-            skip_headers(source, headers)?;
+        let key = nullable(source)?;
+        let value = nullable(source)?;
+        let header_count = length(source, "a negative number of headers")?;
+        let headers = source.rest();
+        if header_count > 0 {
+            skip_headers(source, header_count)?;
         }
-        Ok(Seen { timestamp_delta, offset_delta, has_key: key.is_some() })
+        Ok(Fields { timestamp_delta, offset_delta, key, value, header_count, headers })
     })
 }
 
 #[inline(never)]
 fn skip_headers<S: Source>(source: &mut S, count: usize) -> Result<(), Broken> {
     // Each header takes at least two bytes, so the bytes bound the loop whatever the count says.
-    for _ in 0..count {
-        let key = length(source, "a header without a key")?;
-        source.skip(key)?;
-        let value = nullable_length(source)?;
-        source.skip(value.unwrap_or(0))?;
+    (0..count).try_for_each(|_| header(source).map(drop))
+}
+
+/// The key and the value of a header.
+#[inline]
+pub(super) fn header<S: Source>(source: &mut S) -> Result<(S::Run, Option<S::Run>), Broken> {
+    let key = length(source, "a header without a key")?;
+    Ok((source.run(key)?, nullable(source)?))
+}
+
+/// A length that may not be null.
+#[inline(always)]
+fn length<S: Source>(source: &mut S, negative: &'static str) -> Result<usize, Broken> {
+    usize::try_from(source.varint()?).map_err(|_| Broken::Format(negative))
+}
+
+/// A length and so many bytes; −1 is null.
+#[inline(always)]
+fn nullable<S: Source>(source: &mut S) -> Result<Option<S::Run>, Broken> {
+    let length = source.varint()?;
+    match usize::try_from(length) {
+        Ok(length) => Ok(Some(source.run(length)?)),
+        Err(_) if length == -1 => Ok(None),
+        Err(_) => Err(Broken::Format("a length below -1")),
     }
-    Ok(())
 }

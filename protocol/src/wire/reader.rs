@@ -2,16 +2,19 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use compact_str::CompactString;
 
+use super::writer::STRING_BYTES_MAX;
 use crate::error::At as _;
 use crate::units::Uuid;
 use crate::{ErrorCode, Fault, FieldError};
 
 /// Bytes of memory that decoding may take for each byte of input.
 ///
-/// The worst honest message is a list of two-letter names: each takes 3 bytes on the wire and 40
+/// The worst honest message is a list of two-letter names: each takes 4 bytes on the wire and 40
 /// in memory. Only lists of empty strings or of empty structs lie above the limit, and no client
 /// has a reason to send those.
 const MEMORY_PER_BYTE: usize = 16;
@@ -19,14 +22,26 @@ const MEMORY_PER_BYTE: usize = 16;
 /// Memory that any input may take, so that a short one needs no thought.
 const MEMORY_FLOOR: usize = 4096;
 
+/// Memory that no input may take. A frame may be as long as 100 MiB for the sake of records,
+/// which are slices of it; a message of half a million names is below this.
+const MEMORY_CEILING: usize = 64 << 20;
+
 /// The most memory, in bytes, that decoding a body of `length` bytes allocates.
 #[must_use]
 pub const fn memory_limit(length: usize) -> usize {
-    length.saturating_mul(MEMORY_PER_BYTE).saturating_add(MEMORY_FLOOR)
+    let limit = length.saturating_mul(MEMORY_PER_BYTE).saturating_add(MEMORY_FLOOR);
+    if limit < MEMORY_CEILING { limit } else { MEMORY_CEILING }
 }
 
 /// A string up to this length lies inside its `CompactString` and allocates nothing.
 const INLINE_STRING_BYTES: usize = size_of::<CompactString>();
+
+/// What `CompactString` allocates at least for a longer one.
+const HEAP_STRING_BYTES_MIN: usize = INLINE_STRING_BYTES + size_of::<usize>();
+
+/// Memory for each byte of a string in which three bytes of U+FFFD may stand for one: the buffer
+/// doubles twice, and holds both sizes while it grows.
+const LOSSY_GROWTH: usize = 6;
 
 /// A cursor over a body.
 ///
@@ -223,27 +238,51 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The bytes of a string, `None` for null.
+    #[inline]
+    fn string_bytes(&mut self, flexible: bool) -> Result<Option<&'a [u8]>, Fault> {
+        let Some(length) = self.length(flexible, false)? else { return Ok(None) };
+        if length > STRING_BYTES_MAX {
+            return Err(Fault::TooLong { length, limit: STRING_BYTES_MAX });
+        }
+        self.take_slice(length).map(Some)
+    }
+
     /// A string without copying it, `None` for null.
     ///
     /// # Errors
     /// Any fault of a length, or [`Fault::Utf8`].
     #[inline]
     pub fn nullable_str(&mut self, flexible: bool) -> Result<Option<&'a str>, Fault> {
-        let Some(length) = self.length(flexible, false)? else { return Ok(None) };
-        let bytes = self.take_slice(length)?;
+        let Some(bytes) = self.string_bytes(flexible)? else { return Ok(None) };
         std::str::from_utf8(bytes).map(Some).map_err(|_| Fault::Utf8)
     }
 
-    /// A string, `None` for null.
+    /// A string in which U+FFFD stands for what is no UTF-8, `None` for null.
+    ///
+    /// The reference reads strings so; a client whose application put other bytes into a name
+    /// gets an answer and not a closed connection.
     ///
     /// # Errors
-    /// Any fault of a length, [`Fault::Utf8`] or [`Fault::Memory`].
+    /// Any fault of a length.
+    pub fn nullable_lossy_str(&mut self, flexible: bool) -> Result<Option<Cow<'a, str>>, Fault> {
+        Ok(self.string_bytes(flexible)?.map(String::from_utf8_lossy))
+    }
+
+    /// A string, `None` for null; U+FFFD stands for what is no UTF-8.
+    ///
+    /// # Errors
+    /// Any fault of a length, or [`Fault::Memory`].
     pub fn nullable_string(&mut self, flexible: bool) -> Result<Option<CompactString>, Fault> {
-        let Some(text) = self.nullable_str(flexible)? else { return Ok(None) };
-        if text.len() > INLINE_STRING_BYTES {
-            self.charge(text.len())?;
+        let Some(bytes) = self.string_bytes(flexible)? else { return Ok(None) };
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            if text.len() > INLINE_STRING_BYTES {
+                self.charge(text.len().max(HEAP_STRING_BYTES_MIN))?;
+            }
+            return Ok(Some(CompactString::new(text)));
         }
-        Ok(Some(CompactString::new(text)))
+        self.charge(bytes.len().saturating_mul(LOSSY_GROWTH).max(HEAP_STRING_BYTES_MIN))?;
+        Ok(Some(CompactString::from(String::from_utf8_lossy(bytes))))
     }
 
     /// A string.

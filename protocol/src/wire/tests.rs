@@ -52,6 +52,19 @@ fn lengths_below_minus_one_are_no_null() {
 }
 
 #[test]
+fn bytes_that_are_no_utf_8_are_replaced_as_the_reference_does() {
+    let wire = Bytes::from_static(&[5, b'c', b'a', b'f', 0xe9]);
+    assert_eq!(Reader::new(&wire).string(true).unwrap(), "caf\u{fffd}");
+    assert_eq!(Reader::new(&wire).nullable_str(true), Err(Fault::Utf8));
+}
+
+#[test]
+fn memory_has_a_ceiling_whatever_the_input() {
+    assert_eq!(memory_limit(100), 100 * 16 + 4096);
+    assert_eq!(memory_limit(100 << 20), 64 << 20);
+}
+
+#[test]
 fn a_count_is_checked_against_what_is_left_before_anything_is_allocated() {
     let bytes = Bytes::from_static(&[0x7f, 0xff, 0xff, 0xff, 1, 2, 3, 4]);
     let error = Reader::new(&bytes).array(false, 4, Reader::i32).unwrap_err();
@@ -126,8 +139,14 @@ fn a_string_beyond_its_format_is_refused() {
     let long = "x".repeat(32_768);
     let mut writer = Writer::new(BytesMut::new());
     assert_eq!(writer.string(&long, false), Err(Fault::TooLong { length: 32_768, limit: 32_767 }));
+    let too_long = Fault::TooLong { length: 32_768, limit: 32_767 };
+    assert_eq!(writer.string(&long, true), Err(too_long), "in flexible versions too");
     assert_eq!(writer.len(), 0, "nothing is written");
-    assert_eq!(writer.string(&long, true), Ok(()));
+    let wire = written(|w| {
+        w.uvarint(32_769);
+        w.raw(long.as_bytes());
+    });
+    assert_eq!(Reader::new(&wire).string(true), Err(too_long));
 }
 
 proptest! {

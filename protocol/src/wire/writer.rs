@@ -12,8 +12,8 @@ pub struct Writer {
     out: BytesMut,
 }
 
-/// The most bytes of a string in versions that are not flexible.
-const STRING_BYTES_MAX: usize = i16::MAX as usize;
+/// The most bytes of a string, in flexible versions too: the reference reads no longer one.
+pub(super) const STRING_BYTES_MAX: usize = i16::MAX as usize;
 
 /// The most bytes or elements of everything else.
 const LENGTH_MAX: usize = i32::MAX as usize;
@@ -103,7 +103,7 @@ impl Writer {
     }
 
     fn length(&mut self, length: Option<usize>, flexible: bool, wide: bool) -> Result<(), Fault> {
-        let limit = if wide || flexible { LENGTH_MAX } else { STRING_BYTES_MAX };
+        let limit = if wide { LENGTH_MAX } else { STRING_BYTES_MAX };
         let too_long = |length| Fault::TooLong { length, limit };
         // In range from here on: −1 for null, and at most i32::MAX.
         let length = match length {

@@ -1,6 +1,6 @@
-//! Numbers that count along a log: offsets, leader epochs, timestamps.
+//! Numbers that count along a log: offsets and leader epochs.
 //!
-//! Must always hold: offsets and epochs are non-negative; only timestamps may be below zero.
+//! Must always hold: they are not negative.
 
 use core::fmt;
 
@@ -102,15 +102,6 @@ impl fmt::Display for LeaderEpoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
-}
-
-/// Milliseconds since the Unix epoch, as producers and brokers stamp records. −1 is "none".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TimestampMs(pub i64);
-
-impl TimestampMs {
-    /// A record without a timestamp.
-    pub const NONE: Self = Self(-1);
 }
 
 #[cfg(test)]

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::Bytes;
 
 use logboom_protocol::messages::fetch::AbortedTransaction;
 use logboom_protocol::records::{
-    BatchBuilder, CheckedBatch, Codec, ControlType, HeaderRef, Inflater, ProducedBatch,
-    ProducerState, RawBatches, Stamps, TimestampType, end_transaction_batch, layout,
+    BatchBuilder, CheckedBatch, Codec, HeaderRef, Inflater, ProducedBatch, ProducerState,
+    RawBatches, StampedBatch, Stamps, TimestampType, end_transaction_batch, layout,
 };
 use logboom_protocol::units::{LeaderEpoch, Offset};
 use logboom_tests::foreign::{self, Client};
@@ -91,8 +91,7 @@ impl Served {
             leader_epoch: LeaderEpoch::from_wire(LEADER_EPOCH).unwrap(),
             log_append_time,
         });
-        let bytes = [&stamped.header[..], &stamped.records].concat();
-        self.partition.batches.push(bytes.into());
+        self.partition.batches.push(stamped.parts().concat().into());
         let timestamp_type = if log_append_time.is_some() { LOG_APPEND } else { CREATE };
         for (record, offset) in records.iter().zip(base_offset..) {
             let mut record = record.clone();
@@ -102,16 +101,12 @@ impl Served {
     }
 
     /// Appends the end of a transaction.
-    fn end_transaction(&mut self, producer: ProducerState, kind: ControlType) {
-        let timestamp = LOG_APPEND_TIME;
-        let batch = end_transaction_batch(producer.id, producer.epoch, kind, 3, timestamp).unwrap();
-        // Base offset and leader epoch lie before what the CRC covers.
-        let mut stamped = BytesMut::new();
-        stamped.put_i64(self.next_offset());
-        stamped.put_slice(&batch[layout::LENGTH_AT..layout::LEADER_EPOCH_AT]);
-        stamped.put_i32(LEADER_EPOCH);
-        stamped.put_slice(&batch[layout::MAGIC_AT..]);
-        self.partition.batches.push(stamped.freeze());
+    fn end_transaction(&mut self, producer: ProducerState, committed: bool) {
+        let batch = end_transaction_batch(producer, committed, 3, LOG_APPEND_TIME);
+        let base_offset = Offset::from_wire(self.next_offset()).unwrap();
+        let leader_epoch = LeaderEpoch::from_wire(LEADER_EPOCH).unwrap();
+        let placed = StampedBatch::by_broker(&batch, base_offset, leader_epoch);
+        self.partition.batches.push(placed.parts().concat().into());
     }
 }
 
@@ -122,7 +117,7 @@ fn build(mut builder: BatchBuilder, records: &[Record]) -> Bytes {
     for Record { timestamp, key, value, headers } in records {
         let headers: Vec<_> =
             headers.iter().map(|(key, value)| HeaderRef { key, value: value.as_deref() }).collect();
-        builder.append(*timestamp, key.as_deref(), value.as_deref(), &headers);
+        builder.append(*timestamp, key.as_deref(), value.as_deref(), &headers).unwrap();
     }
     builder.build().unwrap()
 }
@@ -151,7 +146,7 @@ pub(crate) fn served() -> Vec<Served> {
 fn idempotent(records: &[Record]) -> Served {
     let mut served = Served::new("idempotent".to_owned());
     for base_sequence in [0, i32::try_from(records.len()).unwrap()] {
-        let producer = ProducerState { id: 1000, epoch: 2, base_sequence };
+        let producer = ProducerState { id: 1000, epoch: 2, base_sequence, transactional: false };
         let builder = BatchBuilder::new(Codec::None).producer(producer);
         served.append(builder, records, None, Isolation::ReadCommitted);
     }
@@ -161,18 +156,17 @@ fn idempotent(records: &[Record]) -> Served {
 /// One committed, one aborted, and records behind them.
 fn transactions(records: &[Record]) -> Served {
     let mut served = Served::new("transactions".to_owned());
-    for (id, kind, isolation) in [
-        (1000, ControlType::Commit, Isolation::ReadCommitted),
-        (2000, ControlType::Abort, Isolation::ReadUncommitted),
-    ] {
-        if kind == ControlType::Abort {
+    for (id, committed, isolation) in
+        [(1000, true, Isolation::ReadCommitted), (2000, false, Isolation::ReadUncommitted)]
+    {
+        if !committed {
             let first_offset = served.next_offset();
             served.partition.aborted.push(AbortedTransaction { producer_id: id, first_offset });
         }
-        let producer = ProducerState { id, epoch: 0, base_sequence: 0 };
-        let builder = BatchBuilder::new(Codec::Lz4).producer(producer).transactional();
+        let producer = ProducerState { id, epoch: 0, base_sequence: 0, transactional: true };
+        let builder = BatchBuilder::new(Codec::Lz4).producer(producer);
         served.append(builder, records, None, isolation);
-        served.end_transaction(producer, kind);
+        served.end_transaction(producer, committed);
     }
     served.append(BatchBuilder::new(Codec::None), records, None, Isolation::ReadCommitted);
     served

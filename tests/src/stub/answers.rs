@@ -51,12 +51,17 @@ pub(super) type Response = Box<dyn Buf>;
 
 /// Answers a request; `None` for a produce request that wants no answer.
 pub(super) fn answer(request: &Bytes, shared: &Shared) -> Result<Option<Response>, String> {
-    let (header, body) = match RequestHeader::decode(request) {
+    let serves = |api: ApiKey| SPOKEN.contains(&api).then(|| api.versions());
+    let (header, body) = match RequestHeader::decode(request, serves) {
         Ok(decoded) => decoded,
         Err(HeaderError::UnsupportedVersion {
-            api: ApiKey::ApiVersions, correlation_id, ..
+            api: ApiKey::ApiVersions,
+            served,
+            correlation_id,
+            ..
         }) => {
-            return Ok(Some(Box::new(unsupported_api_versions_response(correlation_id))));
+            let response = unsupported_api_versions_response(served, correlation_id);
+            return Ok(Some(Box::new(response)));
         }
         Err(error) => return Err(error.to_string()),
     };
@@ -151,7 +156,7 @@ fn produce(
     let visit = ProduceVisit::decode(body, header.version).map_err(|error| error.to_string())?;
     let mut responses = Vec::new();
     let mut state = shared.lock();
-    visit.for_each(|one| {
+    for one in visit.partitions() {
         let ours = matches!(one.topic, TopicRef::Name(TOPIC) | TopicRef::Id(TOPIC_ID));
         let place = usize::try_from(one.partition).ok().filter(|_| ours);
         let partition = place.and_then(|place| state.partitions.get_mut(place));
@@ -164,7 +169,7 @@ fn produce(
             response.error_code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
         }
         responses.push(response);
-    });
+    }
     drop(state);
     if visit.acks == 0 {
         return Ok(None);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::names::{self, ident};
 use super::{decode, encode};
-use crate::schema::{Api, Field, Literal, Message, Struct, Type};
+use crate::schema::{Api, Field, Literal, Message, Struct, Type, Versions};
 
 const HEAD: &str = "// Written by `cargo xtask generate` from protocol/schema; do not edit.\n\n";
 
@@ -105,6 +105,11 @@ pub(super) fn module(api: &Api) -> String {
     code + &body
 }
 
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 fn decapitalized(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
@@ -150,9 +155,9 @@ fn message_impl(code: &mut String, api: &Api, message: &Message, kind: &str) {
 
 fn structure(code: &mut String, message: &Message, one: &Struct) {
     let about = if one.name == message.name {
-        format!("`{}`, versions {}.", one.name, one.versions)
+        format!("`{}`, {}.", one.name, versions(one.versions))
     } else {
-        format!("Part of [`{}`], versions {}.", message.name, one.versions)
+        format!("Part of [`{}`], {}.", message.name, versions(one.versions))
     };
     let natural = one.fields.iter().all(has_natural_default);
     let derived = if natural { ", Default" } else { "" };
@@ -194,6 +199,11 @@ fn structure(code: &mut String, message: &Message, one: &Struct) {
     );
 }
 
+fn versions(range: Versions) -> String {
+    let noun = if range.min == range.max { "version" } else { "versions" };
+    format!("{noun} {range}")
+}
+
 /// The version's name as an argument, with an underscore where the code doesn't ask for it.
 fn argument(code: &str) -> &'static str {
     let uses =
@@ -220,7 +230,7 @@ fn field_doc(message: &Message, one: &Struct, field: &Field) -> String {
         Some(_) if field.versions.min == message.versions.min => {
             format!("Up to version {}", field.versions.max)
         }
-        Some(_) => format!("Versions {}", field.versions),
+        Some(_) => capitalized(&versions(field.versions)),
     };
     if let Some(tag) = field.tag {
         let _ = write!(doc, ", tag {tag}");
@@ -241,7 +251,7 @@ fn field_doc(message: &Message, one: &Struct, field: &Field) -> String {
     if field.kind == Type::Scalar(crate::schema::Scalar::Records) {
         doc.push_str(" Record batches.");
     }
-    if field.ignorable {
+    if field.ignorable && field.versions != one.versions {
         doc.push_str(" Lost in versions without it.");
     }
     doc

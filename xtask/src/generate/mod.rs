@@ -96,9 +96,9 @@ fn stale_files(dir: &Path, files: &[(PathBuf, String)]) -> Result<Vec<PathBuf>, 
 /// Runs rustfmt over a module, so that generated code reads like the rest.
 fn format_rust(code: &str) -> Result<String, String> {
     let failed = |e: std::io::Error| format!("rustfmt: {e}");
+    let config = concat!(env!("CARGO_MANIFEST_DIR"), "/../rustfmt.toml");
     let mut child = Command::new("rustfmt")
-        .args(["--edition", "2024", "--emit", "stdout"])
-        .args(["--config", "style_edition=2024,max_width=100,use_small_heuristics=Max"])
+        .args(["--edition", "2024", "--emit", "stdout", "--config-path", config])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

@@ -214,6 +214,13 @@ fn field(line: &Line<'_>, outer: Versions) -> Result<Field> {
             _ => return fail(at, format!("`{word}` is not understood")),
         }
     }
+    let is_number = |kind: &Type| matches!(kind, Type::Scalar(scalar) if scalar.size().is_some());
+    if field.nullable.is_some() && is_number(&field.kind) {
+        return fail(at, "a value of fixed size is never null");
+    }
+    if matches!(&field.kind, Type::Array(element) if matches!(**element, Type::Array(_))) {
+        return fail(at, "the protocol has no arrays of arrays");
+    }
     if field.default == Literal::Null && field.nullable.is_none() {
         return fail(at, "a field that is never null cannot be null by default");
     }
@@ -249,6 +256,10 @@ fn check_names(message: &Message, line: usize) -> Result<()> {
             while let Type::Array(element) = kind {
                 kind = element;
             }
+            if field.tag.is_some() && !message.is_flexible(field.versions.min) {
+                let place = format!("{}.{}", one.name, field.name);
+                return fail(line, format!("{place}: a tag in a version that is not flexible"));
+            }
             if let Type::Struct(name) = kind
                 && !message.structs.iter().any(|s| s.name == *name && !s.fields.is_empty())
             {
@@ -269,7 +280,7 @@ api 7 Thing
 request 1-3 flexible 2+
   topics  []Topic  null 2+
     name  string
-    id  uuid  3+  tag 0  = null  null
+    rack  string  3+  tag 0  = null  null
 response 1-3
 ";
 
@@ -293,6 +304,9 @@ response 1-3
             ("    name", "   name", 5, "indent by two spaces"),
             ("response 1-3", "response 1-2", 2, "request and response differ in their versions"),
             ("api 7", "api 70000", 2, "`70000` is no number in range"),
+            ("name  string", "name  i32  null", 5, "a value of fixed size is never null"),
+            ("name  string", "name  [][]i32", 5, "the protocol has no arrays of arrays"),
+            ("3+  tag", "tag", 3, "Topic.rack: a tag in a version that is not flexible"),
         ] {
             let error = parse("thing", &SMALL.replacen(from, to, 1)).unwrap_err();
             assert_eq!(error, SchemaError { line, what: what.to_owned() });

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 const EDGES: &[(&str, &[&str])] = &[
     ("logboom-units", &[]),
     ("logboom-protocol", &["logboom-units"]),
+    ("logboom-storage", &["logboom-protocol"]),
     ("logboom", &["logboom-protocol"]),
     ("logboom-tests", &["*"]),
     ("logboom-benches", &["*"]),
@@ -17,7 +18,7 @@ const EDGES: &[(&str, &[&str])] = &[
 const RESTRICTED: &[(&str, &[&str])] = &[
     ("tokio", &["logboom-tests"]),
     ("clap", &["logboom"]),
-    ("memmap2", &[]),
+    ("memmap2", &["logboom-storage"]),
     ("metrics", &[]),
     ("kafka-protocol", &["logboom-tests"]),
 ];
@@ -50,45 +51,93 @@ fn members(root: &Path) -> Result<Vec<PathBuf>, String> {
 }
 
 fn manifest(path: &Path) -> Result<Manifest, String> {
-    let text = read(path)?;
+    Ok(parse(&read(path)?))
+}
+
+/// Reads name and dependencies, in whichever of cargo's forms they are written.
+fn parse(text: &str) -> Manifest {
     let (mut name, mut dependencies, mut section) = (String::new(), Vec::new(), "");
     for line in text.lines() {
-        if line.starts_with('[') {
-            section = line;
+        if let Some(inner) = line.strip_prefix('[') {
+            section = inner.trim_end_matches(']');
+            // `[dependencies.NAME]`
+            if let Some((table, name)) = section.rsplit_once('.')
+                && is_dependencies(table)
+            {
+                dependencies.push(name.to_owned());
+            }
         } else if let Some((key, value)) = line.split_once('=') {
-            let key = key.trim().split('.').next().unwrap_or_default();
-            match section {
-                "[package]" if key == "name" => {
-                    value.trim().trim_matches('"').clone_into(&mut name)
-                }
-                "[dependencies]" => dependencies.push(key.to_owned()),
-                _ => {}
+            let key = key.trim();
+            let quoted = |text: &str| text.split('"').nth(1).unwrap_or_default().to_owned();
+            let renamed = value.split_once("package").map(|(_, rest)| quoted(rest));
+            if section == "package" && key == "name" {
+                name = quoted(value);
+            } else if is_dependencies(section) {
+                let key = key.split('.').next().unwrap_or_default().to_owned();
+                dependencies.push(renamed.unwrap_or(key));
+            } else if key == "package" && section.contains("dependencies.") {
+                dependencies.push(quoted(value));
             }
         }
     }
-    Ok(Manifest { name, dependencies })
+    Manifest { name, dependencies }
+}
+
+/// What a crate needs to run or to be built, but not what its tests need.
+fn is_dependencies(section: &str) -> bool {
+    let table = section.rsplit('.').next().unwrap_or_default();
+    matches!(table, "dependencies" | "build-dependencies")
 }
 
 /// Every dependency that no arrow allows.
 pub(super) fn check(root: &Path) -> Result<Vec<String>, String> {
+    Ok(manifests(root)?.iter().flat_map(broken).collect())
+}
+
+fn broken(manifest: &Manifest) -> Vec<String> {
+    let Manifest { name, dependencies } = manifest;
+    let Some((_, allowed)) = EDGES.iter().find(|(ours, _)| ours == name) else {
+        return vec![format!("{name}: unknown crate; add it to xtask/src/tidy/edges.rs")];
+    };
     let mut broken = Vec::new();
-    for Manifest { name, dependencies } in manifests(root)? {
-        let Some((_, allowed)) = EDGES.iter().find(|(ours, _)| *ours == name) else {
-            broken.push(format!("{name}: unknown crate; add it to xtask/src/tidy/edges.rs"));
-            continue;
-        };
-        for dependency in dependencies {
-            let ours = EDGES.iter().any(|(ours, _)| *ours == dependency);
-            if ours && !allowed.iter().any(|a| *a == "*" || *a == dependency) {
-                broken.push(format!(
-                    "{name} may not use {dependency}: a new arrow needs a page in docs/decisions"
-                ));
-            }
-            let restricted = RESTRICTED.iter().find(|(other, _)| *other == dependency);
-            if restricted.is_some_and(|(_, users)| !users.contains(&name.as_str())) {
-                broken.push(format!("{name} may not use {dependency}; see ARCHITECTURE.md"));
-            }
+    for dependency in dependencies {
+        let ours = EDGES.iter().any(|(ours, _)| ours == dependency);
+        if ours && !allowed.iter().any(|a| *a == "*" || a == dependency) {
+            broken.push(format!(
+                "{name} may not use {dependency}: a new arrow needs a page in docs/decisions"
+            ));
+        }
+        let restricted = RESTRICTED.iter().find(|(other, _)| other == dependency);
+        if restricted.is_some_and(|(_, users)| !users.contains(&name.as_str())) {
+            broken.push(format!("{name} may not use {dependency}; see ARCHITECTURE.md"));
         }
     }
-    Ok(broken)
+    broken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{broken, parse};
+
+    #[test]
+    fn a_forbidden_arrow_is_found_in_every_form() {
+        for dependency in [
+            "[dependencies]\ntokio.workspace = true",
+            "[dependencies]\ntokio = \"1\"",
+            "[dependencies]\nother = { version = \"1\", package = \"tokio\" }",
+            "[dependencies.tokio]\nversion = \"1\"",
+            "[dependencies.other]\npackage = \"tokio\"",
+            "[target.'cfg(unix)'.dependencies]\ntokio = \"1\"",
+            "[build-dependencies]\ntokio = \"1\"",
+        ] {
+            let manifest = format!("[package]\nname = \"logboom-protocol\"\n{dependency}\n");
+            let found = broken(&parse(&manifest));
+            assert_eq!(found, ["logboom-protocol may not use tokio; see ARCHITECTURE.md"]);
+        }
+        let upwards = "[package]\nname = \"logboom-units\"\n[dependencies]\nxtask = \"1\"\n";
+        assert_eq!(broken(&parse(upwards)).len(), 1);
+        let tests = "[package]\nname = \"logboom-units\"\n[dev-dependencies]\ntokio = \"1\"\n";
+        assert_eq!(broken(&parse(tests)), Vec::<String>::new());
+        assert_eq!(broken(&parse("[package]\nname = \"new\"\n")).len(), 1);
+    }
 }

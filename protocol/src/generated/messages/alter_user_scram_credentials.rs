@@ -9,7 +9,7 @@ use crate::error::At as _;
 use crate::wire::{Reader, Writer};
 use crate::{ApiKey, ErrorCode, FieldError, MessageKind};
 
-/// `AlterUserScramCredentialsRequest`, versions 0.
+/// `AlterUserScramCredentialsRequest`, version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct AlterUserScramCredentialsRequest {
     /// In all versions.
@@ -42,7 +42,7 @@ impl AlterUserScramCredentialsRequest {
     }
 }
 
-/// Part of [`AlterUserScramCredentialsRequest`], versions 0.
+/// Part of [`AlterUserScramCredentialsRequest`], version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ScramCredentialDeletion {
     /// In all versions.
@@ -69,7 +69,7 @@ impl ScramCredentialDeletion {
     }
 }
 
-/// Part of [`AlterUserScramCredentialsRequest`], versions 0.
+/// Part of [`AlterUserScramCredentialsRequest`], version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ScramCredentialUpsertion {
     /// In all versions.
@@ -108,7 +108,7 @@ impl ScramCredentialUpsertion {
     }
 }
 
-/// `AlterUserScramCredentialsResponse`, versions 0.
+/// `AlterUserScramCredentialsResponse`, version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct AlterUserScramCredentialsResponse {
     /// In all versions.
@@ -138,7 +138,7 @@ impl AlterUserScramCredentialsResponse {
     }
 }
 
-/// Part of [`AlterUserScramCredentialsResponse`], versions 0.
+/// Part of [`AlterUserScramCredentialsResponse`], version 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlterUserScramCredentialsResult {
     /// In all versions.

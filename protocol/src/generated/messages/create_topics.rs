@@ -342,7 +342,7 @@ pub struct CreatableTopicConfigs {
     pub value: Option<CompactString>,
     /// In all versions.
     pub read_only: bool,
-    /// In all versions. Default -1. Lost in versions without it.
+    /// In all versions. Default -1.
     pub config_source: i8,
     /// In all versions.
     pub is_sensitive: bool,

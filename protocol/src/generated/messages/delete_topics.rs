@@ -64,7 +64,7 @@ impl DeleteTopicsRequest {
     }
 }
 
-/// Part of [`DeleteTopicsRequest`], versions 6.
+/// Part of [`DeleteTopicsRequest`], version 6.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct DeleteTopicState {
     /// In all versions.

@@ -8,7 +8,7 @@ use crate::error::At as _;
 use crate::wire::{Reader, Writer};
 use crate::{ApiKey, ErrorCode, FieldError, MessageKind};
 
-/// `DescribeProducersRequest`, versions 0.
+/// `DescribeProducersRequest`, version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct DescribeProducersRequest {
     /// In all versions.
@@ -34,7 +34,7 @@ impl DescribeProducersRequest {
     }
 }
 
-/// Part of [`DescribeProducersRequest`], versions 0.
+/// Part of [`DescribeProducersRequest`], version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TopicRequest {
     /// In all versions.
@@ -67,7 +67,7 @@ impl TopicRequest {
     }
 }
 
-/// `DescribeProducersResponse`, versions 0.
+/// `DescribeProducersResponse`, version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct DescribeProducersResponse {
     /// In all versions.
@@ -97,7 +97,7 @@ impl DescribeProducersResponse {
     }
 }
 
-/// Part of [`DescribeProducersResponse`], versions 0.
+/// Part of [`DescribeProducersResponse`], version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TopicResponse {
     /// In all versions.
@@ -127,7 +127,7 @@ impl TopicResponse {
     }
 }
 
-/// Part of [`DescribeProducersResponse`], versions 0.
+/// Part of [`DescribeProducersResponse`], version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PartitionResponse {
     /// In all versions.
@@ -166,7 +166,7 @@ impl PartitionResponse {
     }
 }
 
-/// Part of [`DescribeProducersResponse`], versions 0.
+/// Part of [`DescribeProducersResponse`], version 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProducerState {
     /// In all versions.

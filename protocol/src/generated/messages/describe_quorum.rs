@@ -260,7 +260,7 @@ impl ResponsePartitionData {
     }
 }
 
-/// Part of [`DescribeQuorumResponse`], versions 2.
+/// Part of [`DescribeQuorumResponse`], version 2.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Node {
     /// In all versions.
@@ -287,7 +287,7 @@ impl Node {
     }
 }
 
-/// Part of [`DescribeQuorumResponse`], versions 2.
+/// Part of [`DescribeQuorumResponse`], version 2.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Listener {
     /// In all versions.

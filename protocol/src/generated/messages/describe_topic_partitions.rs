@@ -9,7 +9,7 @@ use crate::units::Uuid;
 use crate::wire::{Reader, Writer};
 use crate::{ApiKey, ErrorCode, FieldError, MessageKind};
 
-/// `DescribeTopicPartitionsRequest`, versions 0.
+/// `DescribeTopicPartitionsRequest`, version 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DescribeTopicPartitionsRequest {
     /// In all versions.
@@ -54,7 +54,7 @@ impl DescribeTopicPartitionsRequest {
     }
 }
 
-/// Part of [`DescribeTopicPartitionsRequest`], versions 0.
+/// Part of [`DescribeTopicPartitionsRequest`], version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TopicRequest {
     /// In all versions.
@@ -75,7 +75,7 @@ impl TopicRequest {
     }
 }
 
-/// Part of [`DescribeTopicPartitionsRequest`], versions 0.
+/// Part of [`DescribeTopicPartitionsRequest`], version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RequestCursor {
     /// In all versions.
@@ -102,7 +102,7 @@ impl RequestCursor {
     }
 }
 
-/// `DescribeTopicPartitionsResponse`, versions 0.
+/// `DescribeTopicPartitionsResponse`, version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct DescribeTopicPartitionsResponse {
     /// In all versions.
@@ -139,7 +139,7 @@ impl DescribeTopicPartitionsResponse {
     }
 }
 
-/// Part of [`DescribeTopicPartitionsResponse`], versions 0.
+/// Part of [`DescribeTopicPartitionsResponse`], version 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DescribeTopicPartitionsResponseTopic {
     /// In all versions.
@@ -201,7 +201,7 @@ impl DescribeTopicPartitionsResponseTopic {
     }
 }
 
-/// Part of [`DescribeTopicPartitionsResponse`], versions 0.
+/// Part of [`DescribeTopicPartitionsResponse`], version 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DescribeTopicPartitionsResponsePartition {
     /// In all versions.
@@ -304,7 +304,7 @@ impl DescribeTopicPartitionsResponsePartition {
     }
 }
 
-/// Part of [`DescribeTopicPartitionsResponse`], versions 0.
+/// Part of [`DescribeTopicPartitionsResponse`], version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ResponseCursor {
     /// In all versions.

@@ -8,7 +8,7 @@ use crate::error::At as _;
 use crate::wire::{Reader, Writer};
 use crate::{ApiKey, ErrorCode, FieldError, MessageKind};
 
-/// `DescribeTransactionsRequest`, versions 0.
+/// `DescribeTransactionsRequest`, version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct DescribeTransactionsRequest {
     /// In all versions.
@@ -34,7 +34,7 @@ impl DescribeTransactionsRequest {
     }
 }
 
-/// `DescribeTransactionsResponse`, versions 0.
+/// `DescribeTransactionsResponse`, version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct DescribeTransactionsResponse {
     /// In all versions.
@@ -64,7 +64,7 @@ impl DescribeTransactionsResponse {
     }
 }
 
-/// Part of [`DescribeTransactionsResponse`], versions 0.
+/// Part of [`DescribeTransactionsResponse`], version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TransactionState {
     /// In all versions.
@@ -118,7 +118,7 @@ impl TransactionState {
     }
 }
 
-/// Part of [`DescribeTransactionsResponse`], versions 0.
+/// Part of [`DescribeTransactionsResponse`], version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TopicData {
     /// In all versions.

@@ -8,7 +8,7 @@ use crate::error::At as _;
 use crate::wire::{Reader, Writer};
 use crate::{ApiKey, ErrorCode, FieldError, MessageKind};
 
-/// `DescribeUserScramCredentialsRequest`, versions 0.
+/// `DescribeUserScramCredentialsRequest`, version 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DescribeUserScramCredentialsRequest {
     /// In all versions.
@@ -40,7 +40,7 @@ impl DescribeUserScramCredentialsRequest {
     }
 }
 
-/// Part of [`DescribeUserScramCredentialsRequest`], versions 0.
+/// Part of [`DescribeUserScramCredentialsRequest`], version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct UserName {
     /// In all versions.
@@ -61,7 +61,7 @@ impl UserName {
     }
 }
 
-/// `DescribeUserScramCredentialsResponse`, versions 0.
+/// `DescribeUserScramCredentialsResponse`, version 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DescribeUserScramCredentialsResponse {
     /// In all versions.
@@ -115,7 +115,7 @@ impl DescribeUserScramCredentialsResponse {
     }
 }
 
-/// Part of [`DescribeUserScramCredentialsResponse`], versions 0.
+/// Part of [`DescribeUserScramCredentialsResponse`], version 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DescribeUserScramCredentialsResult {
     /// In all versions.
@@ -167,7 +167,7 @@ impl DescribeUserScramCredentialsResult {
     }
 }
 
-/// Part of [`DescribeUserScramCredentialsResponse`], versions 0.
+/// Part of [`DescribeUserScramCredentialsResponse`], version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct CredentialInfo {
     /// In all versions.

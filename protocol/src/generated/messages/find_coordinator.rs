@@ -194,7 +194,7 @@ pub struct Coordinator {
     pub port: i32,
     /// In all versions.
     pub error_code: ErrorCode,
-    /// In all versions. Lost in versions without it.
+    /// In all versions.
     pub error_message: Option<CompactString>,
 }
 

@@ -9,7 +9,7 @@ use crate::units::Uuid;
 use crate::wire::{Reader, Writer};
 use crate::{ApiKey, ErrorCode, FieldError, MessageKind};
 
-/// `GetTelemetrySubscriptionsRequest`, versions 0.
+/// `GetTelemetrySubscriptionsRequest`, version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct GetTelemetrySubscriptionsRequest {
     /// In all versions.
@@ -34,7 +34,7 @@ impl GetTelemetrySubscriptionsRequest {
     }
 }
 
-/// `GetTelemetrySubscriptionsResponse`, versions 0.
+/// `GetTelemetrySubscriptionsResponse`, version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct GetTelemetrySubscriptionsResponse {
     /// In all versions.

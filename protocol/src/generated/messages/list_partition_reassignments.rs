@@ -8,7 +8,7 @@ use crate::error::At as _;
 use crate::wire::{Reader, Writer};
 use crate::{ApiKey, ErrorCode, FieldError, MessageKind};
 
-/// `ListPartitionReassignmentsRequest`, versions 0.
+/// `ListPartitionReassignmentsRequest`, version 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListPartitionReassignmentsRequest {
     /// In all versions. Default 60000.
@@ -44,7 +44,7 @@ impl ListPartitionReassignmentsRequest {
     }
 }
 
-/// Part of [`ListPartitionReassignmentsRequest`], versions 0.
+/// Part of [`ListPartitionReassignmentsRequest`], version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ListPartitionReassignmentsTopics {
     /// In all versions.
@@ -77,7 +77,7 @@ impl ListPartitionReassignmentsTopics {
     }
 }
 
-/// `ListPartitionReassignmentsResponse`, versions 0.
+/// `ListPartitionReassignmentsResponse`, version 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListPartitionReassignmentsResponse {
     /// In all versions.
@@ -129,7 +129,7 @@ impl ListPartitionReassignmentsResponse {
     }
 }
 
-/// Part of [`ListPartitionReassignmentsResponse`], versions 0.
+/// Part of [`ListPartitionReassignmentsResponse`], version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct OngoingTopicReassignment {
     /// In all versions.
@@ -159,7 +159,7 @@ impl OngoingTopicReassignment {
     }
 }
 
-/// Part of [`ListPartitionReassignmentsResponse`], versions 0.
+/// Part of [`ListPartitionReassignmentsResponse`], version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct OngoingPartitionReassignment {
     /// In all versions.

@@ -8,7 +8,7 @@ use crate::error::At as _;
 use crate::wire::{Reader, Writer};
 use crate::{ApiKey, ErrorCode, FieldError, MessageKind};
 
-/// `OffsetDeleteRequest`, versions 0.
+/// `OffsetDeleteRequest`, version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct OffsetDeleteRequest {
     /// In all versions.
@@ -36,7 +36,7 @@ impl OffsetDeleteRequest {
     }
 }
 
-/// Part of [`OffsetDeleteRequest`], versions 0.
+/// Part of [`OffsetDeleteRequest`], version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct OffsetDeleteRequestTopic {
     /// In all versions.
@@ -64,7 +64,7 @@ impl OffsetDeleteRequestTopic {
     }
 }
 
-/// Part of [`OffsetDeleteRequest`], versions 0.
+/// Part of [`OffsetDeleteRequest`], version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct OffsetDeleteRequestPartition {
     /// In all versions.
@@ -84,7 +84,7 @@ impl OffsetDeleteRequestPartition {
     }
 }
 
-/// `OffsetDeleteResponse`, versions 0.
+/// `OffsetDeleteResponse`, version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct OffsetDeleteResponse {
     /// In all versions.
@@ -116,7 +116,7 @@ impl OffsetDeleteResponse {
     }
 }
 
-/// Part of [`OffsetDeleteResponse`], versions 0.
+/// Part of [`OffsetDeleteResponse`], version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct OffsetDeleteResponseTopic {
     /// In all versions.
@@ -144,7 +144,7 @@ impl OffsetDeleteResponseTopic {
     }
 }
 
-/// Part of [`OffsetDeleteResponse`], versions 0.
+/// Part of [`OffsetDeleteResponse`], version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct OffsetDeleteResponsePartition {
     /// In all versions.

@@ -521,7 +521,7 @@ pub struct OffsetFetchResponsePartitions {
     pub partition_index: i32,
     /// In all versions.
     pub committed_offset: i64,
-    /// In all versions. Default -1. Lost in versions without it.
+    /// In all versions. Default -1.
     pub committed_leader_epoch: i32,
     /// In all versions.
     pub metadata: Option<CompactString>,

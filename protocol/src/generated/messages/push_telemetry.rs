@@ -9,7 +9,7 @@ use crate::units::Uuid;
 use crate::wire::{Reader, Writer};
 use crate::{ApiKey, ErrorCode, FieldError, MessageKind};
 
-/// `PushTelemetryRequest`, versions 0.
+/// `PushTelemetryRequest`, version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PushTelemetryRequest {
     /// In all versions.
@@ -48,7 +48,7 @@ impl PushTelemetryRequest {
     }
 }
 
-/// `PushTelemetryResponse`, versions 0.
+/// `PushTelemetryResponse`, version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PushTelemetryResponse {
     /// In all versions.

@@ -9,7 +9,7 @@ use crate::units::Uuid;
 use crate::wire::{Reader, Writer};
 use crate::{ApiKey, ErrorCode, FieldError, MessageKind};
 
-/// `RemoveRaftVoterRequest`, versions 0.
+/// `RemoveRaftVoterRequest`, version 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RemoveRaftVoterRequest {
     /// In all versions.
@@ -51,7 +51,7 @@ impl RemoveRaftVoterRequest {
     }
 }
 
-/// `RemoveRaftVoterResponse`, versions 0.
+/// `RemoveRaftVoterResponse`, version 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RemoveRaftVoterResponse {
     /// In all versions.

@@ -8,7 +8,7 @@ use crate::error::At as _;
 use crate::wire::{Reader, Writer};
 use crate::{ApiKey, ErrorCode, FieldError, MessageKind};
 
-/// `UnregisterBrokerRequest`, versions 0.
+/// `UnregisterBrokerRequest`, version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct UnregisterBrokerRequest {
     /// In all versions.
@@ -29,7 +29,7 @@ impl UnregisterBrokerRequest {
     }
 }
 
-/// `UnregisterBrokerResponse`, versions 0.
+/// `UnregisterBrokerResponse`, version 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UnregisterBrokerResponse {
     /// In all versions.

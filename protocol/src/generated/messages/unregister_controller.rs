@@ -8,7 +8,7 @@ use crate::error::At as _;
 use crate::wire::{Reader, Writer};
 use crate::{ApiKey, ErrorCode, FieldError, MessageKind};
 
-/// `UnregisterControllerRequest`, versions 0.
+/// `UnregisterControllerRequest`, version 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct UnregisterControllerRequest {
     /// In all versions.
@@ -29,7 +29,7 @@ impl UnregisterControllerRequest {
     }
 }
 
-/// `UnregisterControllerResponse`, versions 0.
+/// `UnregisterControllerResponse`, version 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UnregisterControllerResponse {
     /// In all versions.

@@ -14,9 +14,11 @@ const VERSIONS: [u8; 8] = [0, 0, 0, 1, 0, 0, 0, 1];
 /// Bytes of a block before compression, as snappy-java cuts them.
 const BLOCK_BYTES: usize = 32 << 10;
 
-/// The most bytes that one byte of snappy can stand for: a copy of 64 bytes takes 2 to 5 bytes
-/// of input, and the length itself at least 1.
-const EXPANSION_MAX: usize = 64;
+/// The most bytes that one byte of snappy can stand for: a copy of up to 64 bytes takes 3.
+const EXPANSION_MAX: usize = 22;
+
+/// The most memory that is kept from one batch to the next.
+const KEPT_BYTES_MAX: usize = 1 << 20;
 
 pub(super) fn compress(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::from(MAGIC);
@@ -31,19 +33,39 @@ pub(super) fn compress(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Inflates either form, a block at a time.
+/// Inflates either form, a block at a time. It holds the block that was inflated last.
 pub(super) struct Decoder<'a> {
     rest: &'a [u8],
     framed: bool,
-    block: Vec<u8>,
+    block: &'a mut Vec<u8>,
     /// Bytes of `block` that were read.
     read: usize,
+    /// Bytes that may still be inflated.
+    limit: usize,
+    over_limit: bool,
 }
 
 impl<'a> Decoder<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(super) fn new(bytes: &'a [u8], limit: usize, block: &'a mut Vec<u8>) -> Self {
         let framed = bytes.strip_prefix(&MAGIC).and_then(|rest| rest.get(VERSIONS.len()..));
-        Self { rest: framed.unwrap_or(bytes), framed: framed.is_some(), block: Vec::new(), read: 0 }
+        // A block of the usual size is kept for the next batch, an outsize one is not.
+        if block.capacity() > KEPT_BYTES_MAX {
+            *block = Vec::new();
+        }
+        block.clear();
+        Self {
+            rest: framed.unwrap_or(bytes),
+            framed: framed.is_some(),
+            block,
+            read: 0,
+            limit,
+            over_limit: false,
+        }
+    }
+
+    /// Whether it stopped because more than its limit would have come out.
+    pub(super) fn over_limit(&self) -> bool {
+        self.over_limit
     }
 
     /// Takes the next compressed block off the input.
@@ -64,9 +86,14 @@ impl<'a> Decoder<'a> {
         if bytes > block.len().saturating_mul(EXPANSION_MAX) {
             return Err(io::ErrorKind::InvalidData.into());
         }
+        let Some(left) = self.limit.checked_sub(bytes) else {
+            self.over_limit = true;
+            return Err(io::ErrorKind::FileTooLarge.into());
+        };
+        self.limit = left;
         self.block.resize(bytes, 0);
         self.read = 0;
-        snap::raw::Decoder::new().decompress(block, &mut self.block)?;
+        snap::raw::Decoder::new().decompress(block, self.block)?;
         Ok(())
     }
 }

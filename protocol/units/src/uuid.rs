@@ -1,35 +1,9 @@
-//! Names of things: brokers, partitions, producers, and 128-bit ids with Kafka's spelling.
+//! 128-bit ids with Kafka's spelling.
 //!
 //! Must always hold: the spelling of an id reads back as the same id.
 
 use core::fmt;
 use core::str::FromStr;
-
-/// The number of a broker (`node.id`), at least 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BrokerId(pub i32);
-
-/// The number of a partition within its topic, from 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PartitionId(pub i32);
-
-/// The id of an idempotent or transactional producer; −1 is "none" (KIP-98).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ProducerId(pub i64);
-
-impl ProducerId {
-    /// A producer that is not idempotent.
-    pub const NONE: Self = Self(-1);
-}
-
-/// The generation of a producer id; −1 is "none" (KIP-98).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ProducerEpoch(pub i16);
-
-impl ProducerEpoch {
-    /// A producer that is not idempotent.
-    pub const NONE: Self = Self(-1);
-}
 
 /// A 128-bit id of a topic, a directory or a cluster, big-endian.
 ///

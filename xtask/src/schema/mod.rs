@@ -1,7 +1,7 @@
 //! The schema language of the wire messages: what `protocol/schema/*.txt` says, as values.
 //!
 //! One file per API, a request and a response in each. `docs/protocol.md` describes the language;
-//! the parser is in [`parse`]. Nothing here knows Rust code or bytes: the generator
+//! the parser is in `parse.rs`. Nothing here knows Rust code or bytes: the generator
 //! ([`crate::generate`]) turns a schema into code, and the tests turn it into random messages.
 
 mod parse;

@@ -1,0 +1,263 @@
+//! What the state store knows of one group, and how each record changes it.
+//!
+//! Must always hold: segments lie in the order of their base offsets, each but the last sealed;
+//! epochs and control entries grow. A record that would break this is refused: it was not written
+//! by a healthy broker.
+
+use bytes::Bytes;
+
+use super::StateRecord;
+
+/// A segment of a log, as the manifest names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SegmentEntry {
+    /// The first offset that it can hold, inclusive.
+    pub base_offset: i64,
+    /// Tells files of the same base offset apart.
+    pub generation: u32,
+    /// What is known once it is sealed; `None` while it is appended to.
+    pub sealed: Option<Sealed>,
+}
+
+/// A segment that is complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sealed {
+    /// Bytes that belong to the log, its header included.
+    pub length: u32,
+    /// The greatest timestamp of its batches, milliseconds; the least `i64` without batches.
+    pub max_timestamp: i64,
+}
+
+/// Where an epoch begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EpochStart {
+    /// The epoch.
+    pub epoch: i32,
+    /// Its first offset, inclusive.
+    pub start_offset: i64,
+}
+
+/// A Raft entry without records: the marker of an epoch, or a set of voters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ControlEntry {
+    /// Counts the control entries of the group, from 1.
+    pub sequence: u64,
+    /// The epoch in which it was appended.
+    pub epoch: i32,
+    /// It stands before the record with this offset.
+    pub offset: i64,
+    /// What it says, for the Raft core.
+    pub payload: Bytes,
+}
+
+/// What recovery may rely on: everything below was flushed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Everything below is on stable storage, exclusive.
+    pub flushed_offset: i64,
+    /// The segment in which that offset lies, by its base offset.
+    pub segment_base_offset: i64,
+    /// Where in that segment's file the batch with that offset begins or will begin.
+    pub position: u32,
+    /// Everything below was committed, exclusive; a lower bound.
+    pub high_watermark: i64,
+    /// The producer snapshot to begin with, by its offset; `None` if there is none.
+    pub producers_offset: Option<i64>,
+}
+
+/// The facts about one group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupState {
+    /// Which replica life this is, from 0.
+    pub life: u32,
+    /// The offset of the metadata record that created the topic.
+    pub creation_offset: i64,
+    /// Whether only the tombstone is left.
+    pub removed: bool,
+    /// Something was acknowledged that wasn't flushed.
+    pub caching: bool,
+    /// Something acknowledged may be lost.
+    pub lossy: bool,
+    /// The epoch that the replica is in.
+    pub epoch: i32,
+    /// Whom it voted for in that epoch; −1 for nobody.
+    pub voted_for: i32,
+    /// The first offset that is kept, inclusive.
+    pub log_start_offset: i64,
+    /// Every epoch that has offsets, oldest first.
+    pub epochs: Vec<EpochStart>,
+    /// Control entries, oldest first.
+    pub controls: Vec<ControlEntry>,
+    /// The manifest, oldest first.
+    pub segments: Vec<SegmentEntry>,
+    /// The last checkpoint.
+    pub checkpoint: Option<Checkpoint>,
+}
+
+/// A record that doesn't fit what stands before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Misfit(pub(crate) &'static str);
+
+impl GroupState {
+    /// A group without anything.
+    pub(crate) fn new(life: u32, creation_offset: i64) -> Self {
+        Self {
+            life,
+            creation_offset,
+            removed: false,
+            caching: false,
+            lossy: false,
+            epoch: 0,
+            voted_for: -1,
+            log_start_offset: 0,
+            epochs: Vec::new(),
+            controls: Vec::new(),
+            segments: Vec::new(),
+            checkpoint: None,
+        }
+    }
+
+    /// The epoch of the batch with that offset, or `None` where no epoch has begun.
+    #[must_use]
+    pub fn epoch_at(&self, offset: i64) -> Option<i32> {
+        let after = self.epochs.partition_point(|start| start.start_offset <= offset);
+        Some(self.epochs.get(after.checked_sub(1)?)?.epoch)
+    }
+
+    /// Changes the state as `record` says.
+    pub(crate) fn apply(&mut self, record: &StateRecord) -> Result<(), Misfit> {
+        match record {
+            StateRecord::Removed => {
+                *self = Self::new(self.life, self.creation_offset);
+                self.removed = true;
+            }
+            StateRecord::Vote { epoch, voted_for } => self.vote(*epoch, *voted_for)?,
+            StateRecord::Epoch(start) => self.begin_epoch(*start)?,
+            StateRecord::Control(entry) => self.append_control(entry)?,
+            StateRecord::Cut { offset, epoch, control_sequence } => {
+                self.cut(*offset, *epoch, *control_sequence);
+            }
+            StateRecord::Segment(segment) => self.add_segment(*segment)?,
+            StateRecord::Sealed(sealed) => {
+                let last = self.segments.last_mut().ok_or(Misfit("sealed without a segment"))?;
+                last.sealed = Some(*sealed);
+            }
+            StateRecord::LogStart { offset } => self.move_start(*offset)?,
+            StateRecord::Checkpoint(checkpoint) => self.checkpoint = Some(*checkpoint),
+            StateRecord::Flags { caching, lossy } => {
+                (self.caching, self.lossy) = (*caching, *lossy);
+            }
+            StateRecord::Opened(_)
+            | StateRecord::Closed
+            | StateRecord::Created { .. }
+            | StateRecord::Forgotten => return Err(Misfit("not about the state of a group")),
+        }
+        Ok(())
+    }
+
+    fn vote(&mut self, epoch: i32, voted_for: i32) -> Result<(), Misfit> {
+        if epoch < self.epoch {
+            return Err(Misfit("an epoch goes back"));
+        }
+        if epoch == self.epoch && self.voted_for >= 0 && self.voted_for != voted_for {
+            return Err(Misfit("a second vote in one epoch"));
+        }
+        (self.epoch, self.voted_for) = (epoch, voted_for);
+        Ok(())
+    }
+
+    fn begin_epoch(&mut self, start: EpochStart) -> Result<(), Misfit> {
+        if let Some(last) = self.epochs.last() {
+            if start.epoch <= last.epoch || start.start_offset < last.start_offset {
+                return Err(Misfit("an epoch begins before the one before it"));
+            }
+            if start.start_offset == last.start_offset {
+                // The one before has no offsets.
+                self.epochs.pop();
+            }
+        }
+        self.epochs.push(start);
+        Ok(())
+    }
+
+    fn append_control(&mut self, entry: &ControlEntry) -> Result<(), Misfit> {
+        if self.controls.last().is_some_and(|last| entry.sequence <= last.sequence) {
+            return Err(Misfit("a control sequence goes back"));
+        }
+        self.controls.push(entry.clone());
+        Ok(())
+    }
+
+    fn cut(&mut self, offset: i64, epoch: i32, control_sequence: u64) {
+        self.controls.retain(|entry| entry.sequence <= control_sequence);
+        self.epochs.retain(|start| start.epoch <= epoch && start.start_offset <= offset);
+        // The segment that holds the cut stays; it is sealed in the same step.
+        while self.segments.len() > 1
+            && self.segments.last().is_some_and(|last| last.base_offset >= offset)
+        {
+            self.segments.pop();
+        }
+        if let Some(checkpoint) = &mut self.checkpoint
+            && checkpoint.flushed_offset > offset
+        {
+            self.checkpoint = None;
+        }
+    }
+
+    fn add_segment(&mut self, segment: SegmentEntry) -> Result<(), Misfit> {
+        if let Some(last) = self.segments.last() {
+            if segment.base_offset < last.base_offset {
+                return Err(Misfit("a segment begins before the one before it"));
+            }
+            if segment.base_offset == last.base_offset {
+                // The one before holds nothing that survives.
+                if segment.generation <= last.generation {
+                    return Err(Misfit("a generation goes back"));
+                }
+                self.segments.pop();
+            } else if last.sealed.is_none() {
+                return Err(Misfit("a segment behind one that is not sealed"));
+            }
+        }
+        self.segments.push(segment);
+        Ok(())
+    }
+
+    fn move_start(&mut self, offset: i64) -> Result<(), Misfit> {
+        if offset < self.log_start_offset {
+            return Err(Misfit("the log start goes back"));
+        }
+        self.log_start_offset = offset;
+        // A segment is wholly below when the next one begins at or below the start.
+        let below = self.segments.iter().skip(1).take_while(|s| s.base_offset <= offset).count();
+        self.segments.drain(..below);
+        let below = self.epochs.iter().skip(1).take_while(|e| e.start_offset <= offset).count();
+        // The first epoch keeps its start: the segment that holds the log start begins before it.
+        self.epochs.drain(..below);
+        Ok(())
+    }
+
+    /// The records that make this state from nothing.
+    pub(crate) fn records(&self) -> Vec<StateRecord> {
+        let (life, creation_offset) = (self.life, self.creation_offset);
+        let mut records = vec![StateRecord::Created { life, creation_offset }];
+        if self.removed {
+            records.push(StateRecord::Removed);
+            return records;
+        }
+        if self.epoch != 0 || self.voted_for != -1 {
+            records.push(StateRecord::Vote { epoch: self.epoch, voted_for: self.voted_for });
+        }
+        if self.log_start_offset != 0 {
+            records.push(StateRecord::LogStart { offset: self.log_start_offset });
+        }
+        records.extend(self.epochs.iter().copied().map(StateRecord::Epoch));
+        records.extend(self.controls.iter().cloned().map(StateRecord::Control));
+        records.extend(self.segments.iter().copied().map(StateRecord::Segment));
+        records.extend(self.checkpoint.map(StateRecord::Checkpoint));
+        if self.caching || self.lossy {
+            records.push(StateRecord::Flags { caching: self.caching, lossy: self.lossy });
+        }
+        records
+    }
+}

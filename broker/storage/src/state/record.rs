@@ -1,0 +1,279 @@
+//! The records of the state store and their bytes; `docs/format.md` has the table.
+//!
+//! Must always hold: a record that was encoded decodes to itself, and any bytes give a record or
+//! [`BadRecord`].
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use logboom_protocol::units::Uuid;
+
+use super::group::{Checkpoint, ControlEntry, EpochStart, Sealed, SegmentEntry};
+
+/// Names a group: a partition of a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GroupKey {
+    /// The topic; a topic created again under its name has another id.
+    pub topic_id: Uuid,
+    /// The partition's number, from 0.
+    pub partition: i32,
+}
+
+impl fmt::Display for GroupKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.topic_id, self.partition)
+    }
+}
+
+/// In which life of the machine a directory was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenMark {
+    /// The machine's boot id: another one means that its page cache is gone.
+    pub boot_id: [u8; 16],
+    /// The file system on which the directory lies.
+    pub mount_id: u64,
+}
+
+/// One fact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StateRecord {
+    /// The directory was opened, and not yet closed.
+    Opened(OpenMark),
+    /// The directory was closed cleanly: everything in it was flushed.
+    Closed,
+    /// A replica of the group began here.
+    Created {
+        /// Which replica life of the group on this directory it is, from 0.
+        life: u32,
+        /// The offset of the metadata record that created the topic.
+        creation_offset: i64,
+    },
+    /// The replica was removed. Its tombstone stays, so that it doesn't begin again as a voter.
+    Removed,
+    /// The topic is gone, and with it the tombstone.
+    Forgotten,
+    /// The epoch that the replica is in, and whom it voted for in it (−1: nobody).
+    Vote {
+        /// The epoch.
+        epoch: i32,
+        /// A broker id, or −1.
+        voted_for: i32,
+    },
+    /// An epoch began: batches from this offset on carry it.
+    Epoch(EpochStart),
+    /// A control entry was appended.
+    Control(ControlEntry),
+    /// The log was cut: control entries behind `control_sequence`, and epochs and segments that
+    /// begin at or behind `offset`, are no more.
+    Cut {
+        /// The new end, exclusive.
+        offset: i64,
+        /// The last epoch that survives.
+        epoch: i32,
+        /// The last control entry that survives.
+        control_sequence: u64,
+    },
+    /// A segment was made; batches are appended to it.
+    Segment(SegmentEntry),
+    /// The last segment is complete.
+    Sealed(Sealed),
+    /// The log begins here; segments wholly below are no more.
+    LogStart {
+        /// Inclusive.
+        offset: i64,
+    },
+    /// What recovery may rely on.
+    Checkpoint(Checkpoint),
+    /// Properties of the replica.
+    Flags {
+        /// Something was acknowledged that wasn't flushed (`write.caching`).
+        caching: bool,
+        /// Something acknowledged may be lost.
+        lossy: bool,
+    },
+}
+
+/// Bytes that are no record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BadRecord;
+
+/// The group of records about the directory itself.
+const NO_GROUP: GroupKey = GroupKey { topic_id: Uuid::ZERO, partition: -1 };
+
+impl GroupKey {
+    /// Stands for the directory itself in [`StateRecord::Opened`] and [`StateRecord::Closed`].
+    pub const DIRECTORY: Self = NO_GROUP;
+}
+
+impl StateRecord {
+    fn tag(&self) -> u8 {
+        match self {
+            Self::Opened(_) => 1,
+            Self::Closed => 2,
+            Self::Created { .. } => 3,
+            Self::Removed => 4,
+            Self::Forgotten => 5,
+            Self::Vote { .. } => 6,
+            Self::Epoch(_) => 7,
+            Self::Control(_) => 8,
+            Self::Cut { .. } => 9,
+            Self::Segment(_) => 10,
+            Self::Sealed(_) => 11,
+            Self::LogStart { .. } => 12,
+            Self::Checkpoint(_) => 13,
+            Self::Flags { .. } => 14,
+        }
+    }
+
+    /// Appends the record of `key` to `out`.
+    pub(crate) fn encode(&self, key: &GroupKey, out: &mut Vec<u8>) {
+        out.push(self.tag());
+        out.extend(key.topic_id.0);
+        out.extend(key.partition.to_be_bytes());
+        match self {
+            Self::Closed | Self::Removed | Self::Forgotten => {}
+            Self::Opened(mark) => {
+                out.extend(mark.boot_id);
+                out.extend(mark.mount_id.to_be_bytes());
+            }
+            Self::Created { life, creation_offset } => {
+                out.extend(life.to_be_bytes());
+                out.extend(creation_offset.to_be_bytes());
+            }
+            Self::Vote { epoch, voted_for } => {
+                out.extend(epoch.to_be_bytes());
+                out.extend(voted_for.to_be_bytes());
+            }
+            Self::Epoch(EpochStart { epoch, start_offset }) => {
+                out.extend(epoch.to_be_bytes());
+                out.extend(start_offset.to_be_bytes());
+            }
+            Self::Control(entry) => encode_control(entry, out),
+            Self::Cut { offset, epoch, control_sequence } => {
+                out.extend(offset.to_be_bytes());
+                out.extend(epoch.to_be_bytes());
+                out.extend(control_sequence.to_be_bytes());
+            }
+            Self::Segment(segment) => {
+                out.extend(segment.base_offset.to_be_bytes());
+                out.extend(segment.generation.to_be_bytes());
+                let unsealed = Sealed { length: u32::MAX, max_timestamp: i64::MIN };
+                encode_sealed(&segment.sealed.unwrap_or(unsealed), out);
+            }
+            Self::Sealed(sealed) => encode_sealed(sealed, out),
+            Self::LogStart { offset } => out.extend(offset.to_be_bytes()),
+            Self::Checkpoint(checkpoint) => encode_checkpoint(checkpoint, out),
+            Self::Flags { caching, lossy } => out.extend([u8::from(*caching), u8::from(*lossy)]),
+        }
+    }
+
+    /// Takes the first record off `bytes`.
+    pub(crate) fn decode(bytes: &mut &[u8]) -> Result<(GroupKey, Self), BadRecord> {
+        let [tag] = take(bytes)?;
+        let topic_id = Uuid(take(bytes)?);
+        let key = GroupKey { topic_id, partition: i32::from_be_bytes(take(bytes)?) };
+        let record = match tag {
+            1 => Self::Opened(OpenMark {
+                boot_id: take(bytes)?,
+                mount_id: u64::from_be_bytes(take(bytes)?),
+            }),
+            2 => Self::Closed,
+            3 => Self::Created {
+                life: u32::from_be_bytes(take(bytes)?),
+                creation_offset: i64::from_be_bytes(take(bytes)?),
+            },
+            4 => Self::Removed,
+            5 => Self::Forgotten,
+            6 => Self::Vote {
+                epoch: i32::from_be_bytes(take(bytes)?),
+                voted_for: i32::from_be_bytes(take(bytes)?),
+            },
+            7 => Self::Epoch(EpochStart {
+                epoch: i32::from_be_bytes(take(bytes)?),
+                start_offset: i64::from_be_bytes(take(bytes)?),
+            }),
+            8 => Self::Control(decode_control(bytes)?),
+            9 => Self::Cut {
+                offset: i64::from_be_bytes(take(bytes)?),
+                epoch: i32::from_be_bytes(take(bytes)?),
+                control_sequence: u64::from_be_bytes(take(bytes)?),
+            },
+            10 => Self::Segment(decode_segment(bytes)?),
+            11 => Self::Sealed(decode_sealed(bytes)?),
+            12 => Self::LogStart { offset: i64::from_be_bytes(take(bytes)?) },
+            13 => Self::Checkpoint(decode_checkpoint(bytes)?),
+            14 => Self::Flags { caching: decode_bool(bytes)?, lossy: decode_bool(bytes)? },
+            _ => return Err(BadRecord),
+        };
+        Ok((key, record))
+    }
+}
+
+fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N], BadRecord> {
+    let (head, rest) = bytes.split_first_chunk().ok_or(BadRecord)?;
+    *bytes = rest;
+    Ok(*head)
+}
+
+fn decode_bool(bytes: &mut &[u8]) -> Result<bool, BadRecord> {
+    match take(bytes)? {
+        [0] => Ok(false),
+        [1] => Ok(true),
+        _ => Err(BadRecord),
+    }
+}
+
+fn encode_control(entry: &ControlEntry, out: &mut Vec<u8>) {
+    out.extend(entry.sequence.to_be_bytes());
+    out.extend(entry.epoch.to_be_bytes());
+    out.extend(entry.offset.to_be_bytes());
+    let length = u32::try_from(entry.payload.len()).expect("a voter set is far below 4 GiB");
+    out.extend(length.to_be_bytes());
+    out.extend(&entry.payload);
+}
+
+fn decode_control(bytes: &mut &[u8]) -> Result<ControlEntry, BadRecord> {
+    let sequence = u64::from_be_bytes(take(bytes)?);
+    let epoch = i32::from_be_bytes(take(bytes)?);
+    let offset = i64::from_be_bytes(take(bytes)?);
+    let length = u32::from_be_bytes(take(bytes)?) as usize;
+    let (payload, rest) = bytes.split_at_checked(length).ok_or(BadRecord)?;
+    *bytes = rest;
+    Ok(ControlEntry { sequence, epoch, offset, payload: Bytes::copy_from_slice(payload) })
+}
+
+fn decode_segment(bytes: &mut &[u8]) -> Result<SegmentEntry, BadRecord> {
+    let base_offset = i64::from_be_bytes(take(bytes)?);
+    let generation = u32::from_be_bytes(take(bytes)?);
+    let sealed = Some(decode_sealed(bytes)?).filter(|sealed| sealed.length != u32::MAX);
+    Ok(SegmentEntry { base_offset, generation, sealed })
+}
+
+fn encode_sealed(sealed: &Sealed, out: &mut Vec<u8>) {
+    out.extend(sealed.length.to_be_bytes());
+    out.extend(sealed.max_timestamp.to_be_bytes());
+}
+
+fn decode_sealed(bytes: &mut &[u8]) -> Result<Sealed, BadRecord> {
+    let length = u32::from_be_bytes(take(bytes)?);
+    Ok(Sealed { length, max_timestamp: i64::from_be_bytes(take(bytes)?) })
+}
+
+fn encode_checkpoint(checkpoint: &Checkpoint, out: &mut Vec<u8>) {
+    out.extend(checkpoint.flushed_offset.to_be_bytes());
+    out.extend(checkpoint.segment_base_offset.to_be_bytes());
+    out.extend(checkpoint.position.to_be_bytes());
+    out.extend(checkpoint.high_watermark.to_be_bytes());
+    out.extend(checkpoint.producers_offset.unwrap_or(-1).to_be_bytes());
+}
+
+fn decode_checkpoint(bytes: &mut &[u8]) -> Result<Checkpoint, BadRecord> {
+    Ok(Checkpoint {
+        flushed_offset: i64::from_be_bytes(take(bytes)?),
+        segment_base_offset: i64::from_be_bytes(take(bytes)?),
+        position: u32::from_be_bytes(take(bytes)?),
+        high_watermark: i64::from_be_bytes(take(bytes)?),
+        producers_offset: Some(i64::from_be_bytes(take(bytes)?)).filter(|&offset| offset >= 0),
+    })
+}

@@ -1,0 +1,356 @@
+//! A data directory: what all its partitions share.
+//!
+//! | name | what |
+//! | --- | --- |
+//! | `lock` | locked while a process has the directory open |
+//! | `directory` | its id and the version of its layout |
+//! | `state/` | the state store |
+//! | `partitions/TOPIC-PARTITION/` | the files of one partition; there from its first record on |
+//!
+//! Must always hold: one process, and after a failed write or flush no acknowledgement any more.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use logboom_protocol::units::Uuid;
+
+use crate::disk::Disk;
+use crate::error::{Doing as _, StorageError};
+use crate::files::FileCache;
+use crate::flush::{FlushContext, FlushQueue, Health};
+use crate::segment::PARTITIONS;
+use crate::state::{GroupKey, OpenMark, StateError, StateOptions, StateRecord, StateStore};
+
+/// Sizes of a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DirectoryOptions {
+    /// Sizes of the state store.
+    pub state: StateOptions,
+    /// The most files that stay open without being in use. Default 1,024.
+    pub files_max: usize,
+    /// Bytes of a segment between two entries of its index (`index.interval.bytes`, default 4 KiB).
+    pub index_interval_bytes: u32,
+    /// Bytes that a new segment reserves; it doubles from there. Default 64 KiB.
+    pub reserve_bytes_min: u32,
+    /// The most bytes that are reserved at once. Default 16 MiB.
+    pub reserve_bytes_max: u32,
+    /// Flushed bytes after which a checkpoint goes to the state store, which bounds what a start
+    /// reads. Default 256 KiB.
+    pub checkpoint_bytes: u32,
+}
+
+impl Default for DirectoryOptions {
+    fn default() -> Self {
+        Self {
+            state: StateOptions::default(),
+            files_max: 1024,
+            index_interval_bytes: 4096,
+            reserve_bytes_min: 64 << 10,
+            reserve_bytes_max: 16 << 20,
+            checkpoint_bytes: 256 << 10,
+        }
+    }
+}
+
+/// Why a directory can't be opened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Another process has it open.
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// The file `directory` is not what it should be.
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// The state store can't be opened.
+    State(StateError),
+    /// The system failed.
+    Storage(StorageError),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Locked { path } => {
+                write!(f, "{} is locked: another process has the directory open", path.display())
+            }
+            Self::Foreign { path, what } => write!(f, "{}: {what}", path.display()),
+            Self::State(error) => write!(f, "state store: {error}"),
+            Self::Storage(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+impl From<StorageError> for OpenError {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+/// How the directory was left by the process before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeftBy {
+    /// It is new, or was closed: everything in it is flushed.
+    CleanStop,
+    /// The process died and the machine went on: what was written is there, flushed or not.
+    Kill,
+    /// The machine went down, or the directory was moved: what wasn't flushed may be gone.
+    PowerCut,
+}
+
+/// What all partitions of a directory share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) root: PathBuf,
+    pub(crate) options: DirectoryOptions,
+    pub(crate) state: Arc<StateStore>,
+    pub(crate) files: FileCache,
+    pub(crate) flushes: FlushQueue,
+    pub(crate) health: Arc<Health>,
+    pub(crate) left_by: LeftBy,
+    salt: AtomicU64,
+}
+
+impl Shared {
+    /// A number that no other segment has.
+    pub(crate) fn next_salt(&self) -> u64 {
+        self.salt.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed)
+    }
+
+    pub(crate) fn remove_if_there(&self, path: &Path) -> Result<(), StorageError> {
+        match self.disk.remove(path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e).doing("remove", path),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn commit(&self, records: &[(GroupKey, StateRecord)]) -> Result<(), StorageError> {
+        self.health.check(&self.root)?;
+        self.state.commit(records).map_err(|_| {
+            let error = StorageError::OutOfService { path: self.root.clone() };
+            self.health.fail(&error);
+            error
+        })
+    }
+}
+
+/// An open data directory.
+pub struct Directory {
+    pub(crate) shared: Arc<Shared>,
+    id: Uuid,
+    _lock: Box<dyn Send + Sync>,
+}
+
+impl fmt::Debug for Directory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Directory({}, {})", self.id, self.shared.root.display())
+    }
+}
+
+impl Directory {
+    /// Opens a data directory, and makes it where there is none.
+    ///
+    /// - `mark`: the machine's boot and the file system, by which the next start tells a kill from
+    ///   a power cut.
+    /// - `random`: any 128 bits, others at each start; the id of a new directory, and salts.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        root: &Path,
+        options: DirectoryOptions,
+        mark: OpenMark,
+        random: u128,
+    ) -> Result<Self, OpenError> {
+        for dir in [root.to_owned(), root.join(STATE), root.join(PARTITIONS)] {
+            disk.create_dir(&dir).doing("create", &dir)?;
+        }
+        let lock_path = root.join(LOCK);
+        let lock = match disk.lock(&lock_path) {
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                return Err(OpenError::Locked { path: lock_path });
+            }
+            other => other.doing("lock", &lock_path)?,
+        };
+        let id = identify(&*disk, root, Uuid(random.to_be_bytes()))?;
+        disk.sync_dir(root).doing("flush", root)?;
+        if let Some(parent) = root.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            disk.sync_dir(parent).doing("flush", parent)?;
+        }
+        let numbers = Random(random);
+        let state =
+            StateStore::open(Arc::clone(&disk), &root.join(STATE), options.state, numbers.salt());
+        let state = Arc::new(state.map_err(OpenError::State)?);
+        let left_by = match state.left_open() {
+            None => LeftBy::CleanStop,
+            Some(before) if before == mark => LeftBy::Kill,
+            Some(_) => LeftBy::PowerCut,
+        };
+        state
+            .commit(&[(GroupKey::DIRECTORY, StateRecord::Opened(mark))])
+            .map_err(OpenError::State)?;
+        let shared = Shared {
+            disk,
+            root: root.to_owned(),
+            options,
+            state,
+            files: FileCache::new(options.files_max),
+            flushes: FlushQueue::default(),
+            health: Arc::default(),
+            left_by,
+            salt: AtomicU64::new(numbers.segment_salt()),
+        };
+        Ok(Self { shared: Arc::new(shared), id, _lock: lock })
+    }
+
+    /// The directory's own id (KIP-853).
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// How the process before left it.
+    #[must_use]
+    pub fn left_by(&self) -> LeftBy {
+        self.shared.left_by
+    }
+
+    /// What took the directory out of service, if something did.
+    #[must_use]
+    pub fn failure(&self) -> Option<&str> {
+        self.shared.health.failure()
+    }
+
+    /// The state store.
+    #[must_use]
+    pub fn state(&self) -> &Arc<StateStore> {
+        &self.shared.state
+    }
+
+    /// Does the flushes that are asked for on this thread, the state store's included, until none
+    /// is left. For tests, and for a start before the threads run.
+    pub fn run_flushes(&self) {
+        let shared = &self.shared;
+        loop {
+            while let Some(job) = shared.flushes.try_pop() {
+                self.context().run(job);
+            }
+            // A failure reaches the completions; here it only ends the loop.
+            if !shared.state.is_waited_for() || shared.state.commit_round().is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Does flushes until [`Self::stop_flushes`]; for a thread of its own, of which there may be
+    /// several.
+    pub fn serve_flushes(&self) {
+        while let Some(job) = self.shared.flushes.pop() {
+            self.context().run(job);
+        }
+    }
+
+    /// Commits rounds of the state store until [`Self::stop_flushes`]; for one thread of its own.
+    ///
+    /// # Errors
+    /// The failure after which the process is to end.
+    pub fn serve_state(&self) -> Result<(), StateError> {
+        self.shared.state.serve()
+    }
+
+    /// Lets the serving threads return when their queues are empty.
+    pub fn stop_flushes(&self) {
+        self.shared.flushes.stop();
+        self.shared.state.stop();
+    }
+
+    fn context(&self) -> FlushContext<'_> {
+        let Shared { disk, state, health, root, .. } = &*self.shared;
+        FlushContext { disk: &**disk, state, health, root }
+    }
+
+    /// Marks the directory as closed. Every log was flushed and closed before.
+    ///
+    /// # Errors
+    /// [`StorageError::OutOfService`]; then the next start reads what it otherwise needn't.
+    pub fn close(self) -> Result<(), StorageError> {
+        self.shared.commit(&[(GroupKey::DIRECTORY, StateRecord::Closed)])
+    }
+}
+
+/// The random bits of a start.
+#[derive(Clone, Copy)]
+struct Random(u128);
+
+impl Random {
+    fn salt(self) -> u32 {
+        self.0.to_be_bytes().first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes))
+    }
+
+    fn segment_salt(self) -> u64 {
+        self.0.to_be_bytes().last_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
+    }
+}
+
+const LOCK: &str = "lock";
+const STATE: &str = "state";
+const IDENTITY: &str = "directory";
+const IDENTITY_MAGIC: [u8; 8] = *b"LBDIR\0\0\x01";
+const IDENTITY_BYTES: usize = 8 + 16 + 4;
+
+/// Reads the directory's id, or gives it `new`.
+fn identify(disk: &dyn Disk, root: &Path, new: Uuid) -> Result<Uuid, OpenError> {
+    let path = root.join(IDENTITY);
+    let file = match disk.open(&path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return give_id(disk, root, new),
+        Err(e) => {
+            return Err(StorageError::Io { doing: "open", path, source: e }.into());
+        }
+    };
+    let mut bytes = [0; IDENTITY_BYTES];
+    let read = file.read_at(0, &mut bytes).doing("read", &path)?;
+    let (front, crc) = bytes.split_at(IDENTITY_BYTES - 4);
+    let what = if read < IDENTITY_BYTES || front[..7] != IDENTITY_MAGIC[..7] {
+        "not a data directory of Logboom"
+    } else if crc32fast::hash(front).to_be_bytes() != crc {
+        "damaged; its id is in the state of the cluster's controllers"
+    } else if front[7] != IDENTITY_MAGIC[7] {
+        "a layout that this build does not read; use the build that wrote it"
+    } else {
+        return Ok(Uuid(front[8..].first_chunk().copied().unwrap_or_default()));
+    };
+    Err(OpenError::Foreign { path, what })
+}
+
+fn give_id(disk: &dyn Disk, root: &Path, id: Uuid) -> Result<Uuid, OpenError> {
+    let path = root.join(IDENTITY);
+    let new = root.join("directory.new");
+    let mut bytes = Vec::from(IDENTITY_MAGIC);
+    bytes.extend(id.0);
+    bytes.extend(crc32fast::hash(&bytes).to_be_bytes());
+    match disk.remove(&new) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => {
+            return Err(StorageError::Io { doing: "remove", path: new, source: e }.into());
+        }
+        _ => {}
+    }
+    let file = disk.create(&new).doing("create", &new)?;
+    file.write_at(0, &[&bytes]).doing("write", &new)?;
+    file.sync().doing("flush", &new)?;
+    disk.rename(&new, &path).doing("rename", &path)?;
+    Ok(id)
+}

@@ -1,0 +1,155 @@
+//! Flushes: a queue of jobs, and threads of their own that work it off.
+//!
+//! A job makes a partition's writes durable in the order that recovery relies on: the files, the
+//! names of new files, and only then the records of the state store that speak of them.
+//!
+//! Must always hold: after the first failure of a directory no job succeeds any more.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+
+use crate::disk::Disk;
+use crate::error::{Doing as _, StorageError};
+use crate::files::OpenFile;
+use crate::state::{GroupKey, StateRecord, StateStore};
+
+/// Called when a job's writes are durable, or never will be.
+pub type FlushDone = Box<dyn FnOnce(Result<(), StorageError>) + Send>;
+
+/// What one partition wants to be durable.
+pub(crate) struct FlushJob {
+    /// Files with writes, oldest first; they are held so that nobody closes them.
+    pub(crate) files: Vec<(Arc<OpenFile>, PathBuf)>,
+    /// Directories with new names, inner ones first.
+    pub(crate) dirs: Vec<PathBuf>,
+    /// Records that hold once the files are durable.
+    pub(crate) records: Vec<(GroupKey, StateRecord)>,
+    /// Records that may wait for another flush of the state store.
+    pub(crate) lazy_records: Vec<(GroupKey, StateRecord)>,
+    pub(crate) done: FlushDone,
+}
+
+impl fmt::Debug for FlushJob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FlushJob({} files, {} records)", self.files.len(), self.records.len())
+    }
+}
+
+/// The jobs of a directory.
+#[derive(Debug, Default)]
+pub(crate) struct FlushQueue {
+    jobs: Mutex<Jobs>,
+    work: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Jobs {
+    waiting: VecDeque<FlushJob>,
+    stopping: bool,
+}
+
+/// Whether a directory has failed, and how.
+#[derive(Debug, Default)]
+pub(crate) struct Health {
+    failure: OnceLock<String>,
+}
+
+impl Health {
+    /// Takes the directory out of service.
+    pub(crate) fn fail(&self, error: &StorageError) {
+        // The first failure is the one that is reported.
+        self.failure.get_or_init(|| error.to_string());
+    }
+
+    /// What took the directory out of service.
+    pub(crate) fn failure(&self) -> Option<&str> {
+        self.failure.get().map(String::as_str)
+    }
+
+    /// Refuses once the directory has failed.
+    pub(crate) fn check(&self, root: &std::path::Path) -> Result<(), StorageError> {
+        match self.failure.get() {
+            None => Ok(()),
+            Some(_) => Err(StorageError::OutOfService { path: root.to_owned() }),
+        }
+    }
+}
+
+/// What a job needs besides itself.
+pub(crate) struct FlushContext<'a> {
+    pub(crate) disk: &'a dyn Disk,
+    pub(crate) state: &'a Arc<StateStore>,
+    pub(crate) health: &'a Arc<Health>,
+    pub(crate) root: &'a std::path::Path,
+}
+
+impl FlushQueue {
+    pub(crate) fn push(&self, job: FlushJob) {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).waiting.push_back(job);
+        self.work.notify_one();
+    }
+
+    /// Takes the next job without waiting.
+    pub(crate) fn try_pop(&self) -> Option<FlushJob> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).waiting.pop_front()
+    }
+
+    /// Waits for the next job; `None` after [`Self::stop`] when none is left.
+    pub(crate) fn pop(&self) -> Option<FlushJob> {
+        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = |jobs: &mut Jobs| jobs.waiting.is_empty() && !jobs.stopping;
+        let jobs = self.work.wait_while(jobs, idle);
+        jobs.unwrap_or_else(PoisonError::into_inner).waiting.pop_front()
+    }
+
+    pub(crate) fn stop(&self) {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).stopping = true;
+        self.work.notify_all();
+    }
+}
+
+impl FlushContext<'_> {
+    /// Does a job; its completion is called here, or by the state store's round.
+    pub(crate) fn run(&self, job: FlushJob) {
+        let FlushJob { files, dirs, records, lazy_records, done } = job;
+        if let Err(error) = self.sync(&files, &dirs) {
+            self.health.fail(&error);
+            return done(Err(error));
+        }
+        if records.is_empty() {
+            self.state.submit_lazily(&lazy_records);
+            return done(Ok(()));
+        }
+        let (health, root) = (Arc::clone(self.health), self.root.to_owned());
+        let all: Vec<_> = records.into_iter().chain(lazy_records).collect();
+        self.state.submit(
+            &all,
+            Box::new(move |result| {
+                done(result.map_err(|_| {
+                    let error = StorageError::OutOfService { path: root };
+                    health.fail(&error);
+                    error
+                }));
+            }),
+        );
+    }
+
+    fn sync(
+        &self,
+        files: &[(Arc<OpenFile>, PathBuf)],
+        dirs: &[PathBuf],
+    ) -> Result<(), StorageError> {
+        self.health.check(self.root)?;
+        for (file, path) in files {
+            // A full disk at a flush loses writes like any other failure.
+            file.file.sync().map_err(|source| StorageError::Io {
+                doing: "flush",
+                path: path.clone(),
+                source,
+            })?;
+        }
+        dirs.iter().try_for_each(|dir| self.disk.sync_dir(dir).doing("flush", dir))
+    }
+}

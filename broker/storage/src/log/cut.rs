@@ -1,0 +1,285 @@
+//! What makes a log shorter: truncation of its tail, a log start that moves, retention.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::{Log, Segment};
+use crate::error::{Damage, Doing as _, StorageError};
+use crate::options::LogOptions;
+use crate::segment::partition_dir;
+use crate::state::{EpochStart, Sealed, SegmentEntry, StateRecord};
+
+impl Log {
+    /// Drops everything at and behind `offset`, and the control entries behind
+    /// `control_sequence`; durable when it returns. Waits for the device.
+    ///
+    /// Nothing is cut in place: the file that holds the cut is sealed at its surviving length, and
+    /// the log goes on in a new one. Readers keep what they hold.
+    ///
+    /// - `offset`: where a batch begins, at least the high watermark.
+    /// - `epoch`: the last epoch that survives.
+    ///
+    /// # Errors
+    /// [`StorageError::Corrupt`] where no batch begins at `offset`; any other takes the directory
+    /// out of service.
+    ///
+    /// # Panics
+    /// If `offset` is below the high watermark: committed records are never cut.
+    pub fn truncate_to(
+        &mut self,
+        offset: i64,
+        epoch: i32,
+        control_sequence: u64,
+    ) -> Result<(), StorageError> {
+        let high_watermark = self.view.high_watermark();
+        assert!(offset >= high_watermark, "cut at {offset}, committed to {high_watermark}");
+        assert!(!self.flushing, "a cut of {} while a flush is under way", self.key);
+        let segments = self.view.segments();
+        let survives = |s: &&Arc<Segment>| s.base_offset < offset;
+        let mut kept: Vec<Arc<Segment>> = segments.iter().filter(survives).cloned().collect();
+        let cut = kept.last().map(|last| self.cut_place(last, offset)).transpose()?;
+        if let Some(active) = self.active.as_mut().filter(|a| a.segment.base_offset >= offset) {
+            // Nothing in it survives.
+            active.dirty = None;
+        }
+        self.sync_files()?;
+
+        let generation = segments.iter().map(|s| s.generation).max().map_or(0, |last| last + 1);
+        let pending = std::mem::take(&mut self.unflushed.records);
+        let mut records = vec![StateRecord::Cut { offset, epoch, control_sequence }];
+        if let (Some(last), Some((position, max_timestamp))) = (kept.pop(), cut) {
+            records.push(StateRecord::Sealed(Sealed { length: position, max_timestamp }));
+            kept.push(Arc::new(last.shortened(position, offset)));
+        } else if let Some(first) = segments.first() {
+            // Nothing survives; the new segment takes the place of the first.
+            let length = crate::segment::HEADER_BYTES;
+            records.push(StateRecord::Sealed(Sealed { length, max_timestamp: i64::MIN }));
+            assert_eq!(first.base_offset, offset, "a cut of {} below its start", self.key);
+        }
+        let (file, segment) = self.create_segment(offset, generation)?;
+        let entry = SegmentEntry { base_offset: offset, generation, sealed: None };
+        records.push(StateRecord::Segment(entry));
+        self.active = None;
+        self.view.set_segments(kept);
+        self.begin(Arc::clone(&file), Arc::clone(&segment));
+        // `begin` notes what is committed here, in one step with the cut.
+        self.unflushed.records.clear();
+        self.make_durable(&file, &segment)?;
+        let records = records.into_iter().map(|record| self.record(record));
+        self.shared.commit(&pending.into_iter().chain(records).collect::<Vec<_>>())?;
+        let epochs = self.view.epochs();
+        let survives = |start: &&EpochStart| start.epoch <= epoch && start.start_offset <= offset;
+        self.view.set_epochs(epochs.iter().filter(survives).copied().collect());
+        self.flushed_offset = offset;
+        for gone in segments.iter().filter(|segment| segment.base_offset >= offset) {
+            self.drop_files(gone);
+        }
+        Ok(())
+    }
+
+    /// Where in the segment's file the batch with `offset` begins, and the greatest timestamp of
+    /// the batches before it.
+    fn cut_place(&self, segment: &Segment, offset: i64) -> Result<(u32, i64), StorageError> {
+        if segment.end_offset() <= offset {
+            let epochs = self.view.epochs();
+            let latest = segment.with_index(&self.shared, &self.key, &epochs, |index| {
+                index.max_timestamp().unwrap_or(i64::MIN)
+            })?;
+            return Ok((segment.log_bytes(), latest));
+        }
+        let found = self.view.batch_at(segment, offset)?;
+        let path = segment.path(&self.shared, &self.key);
+        match found {
+            // The timestamps behind the cut count as well; they only keep the segment longer.
+            Some((position, base_offset, latest)) if base_offset == offset => {
+                Ok((position, latest))
+            }
+            Some((position, base_offset, _)) => {
+                let what =
+                    Damage::Relation { field: "base offset", expected: offset, found: base_offset };
+                Err(StorageError::corrupt(&path, position.into(), what))
+            }
+            None => Err(StorageError::corrupt(&path, 0, Damage::Header("no batch at the cut"))),
+        }
+    }
+
+    /// Flushes what was appended, on this thread.
+    pub(super) fn flush_now(&mut self) -> Result<(), StorageError> {
+        self.flush_with(&[])
+    }
+
+    /// Flushes what was appended, and writes down `more` behind it, in one step.
+    fn flush_with(&mut self, more: &[StateRecord]) -> Result<(), StorageError> {
+        self.sync_files()?;
+        self.sync_dirs()?;
+        let mut records = std::mem::take(&mut self.unflushed.records);
+        records.extend(more.iter().map(|record| self.record(record.clone())));
+        if !records.is_empty() {
+            self.shared.commit(&records)?;
+        }
+        self.flushed_offset = self.end_offset();
+        Ok(())
+    }
+
+    /// Makes all files durable. Their names, and what the state store is to learn of them, wait.
+    fn sync_files(&mut self) -> Result<(), StorageError> {
+        let mut files = std::mem::take(&mut self.unflushed.files);
+        if let Some(active) = &mut self.active {
+            let path = active.segment.path(&self.shared, &self.key);
+            files.extend(active.dirty.take().map(|file| (file, path)));
+        }
+        for (file, path) in files {
+            let synced = file.file.sync().doing("flush", &path);
+            synced.inspect_err(|error| self.shared.health.fail(error))?;
+        }
+        Ok(())
+    }
+
+    fn sync_dirs(&mut self) -> Result<(), StorageError> {
+        for dir in std::mem::take(&mut self.unflushed.dirs) {
+            let synced = self.shared.disk.sync_dir(&dir).doing("flush", &dir);
+            synced.inspect_err(|error| self.shared.health.fail(error))?;
+        }
+        Ok(())
+    }
+
+    /// Makes a new segment's file and name durable.
+    fn make_durable(
+        &mut self,
+        file: &Arc<crate::files::OpenFile>,
+        segment: &Segment,
+    ) -> Result<(), StorageError> {
+        let path = segment.path(&self.shared, &self.key);
+        let synced = file.file.sync().doing("flush", &path);
+        synced.inspect_err(|error| self.shared.health.fail(error))?;
+        self.sync_dirs()?;
+        if let Some(active) = &mut self.active {
+            active.dirty = None;
+        }
+        Ok(())
+    }
+
+    /// Moves the log start forward (DeleteRecords, retention); durable when it returns. Waits for
+    /// the device. Segments wholly below are removed; readers keep what they hold.
+    ///
+    /// # Errors
+    /// [`StorageError::OutOfRange`] behind the high watermark; any other takes the directory out
+    /// of service. A start that lies below the present one changes nothing.
+    pub fn set_log_start(&mut self, offset: i64) -> Result<(), StorageError> {
+        let (log_start_offset, end_offset) =
+            (self.view.log_start_offset(), self.view.high_watermark());
+        if offset > end_offset {
+            return Err(StorageError::OutOfRange { offset, log_start_offset, end_offset });
+        }
+        if offset <= log_start_offset {
+            return Ok(());
+        }
+        // The manifest learns of the segments in the same step in which it learns which of them go.
+        self.flush_with(&[StateRecord::LogStart { offset }])?;
+        self.view.log_start_offset.store(offset, Ordering::Release);
+        let segments = self.view.segments();
+        let below = segments.iter().skip(1).take_while(|s| s.base_offset <= offset).count();
+        self.view.set_segments(segments[below..].to_vec());
+        for gone in &segments[..below] {
+            self.drop_files(gone);
+        }
+        let state = self.shared.state.group(&self.key, |g| g.map(|g| g.epochs.clone()));
+        self.view.set_epochs(state.unwrap_or_default());
+        Ok(())
+    }
+
+    /// Removes the files of a segment that the manifest no longer names. What can't be removed now
+    /// is garbage, and goes at the next start.
+    pub(super) fn drop_files(&self, segment: &Segment) {
+        self.shared.files.forget(segment.file_key(&self.key));
+        let dir = partition_dir(&self.shared.root, &self.key);
+        for name in [segment.file_name(), segment.index_name()] {
+            self.shared.disk.remove(&name.path(&dir)).unwrap_or(());
+        }
+    }
+
+    /// Where the log start goes by the options of retention; `None` where it stays.
+    ///
+    /// - `now_ms`: milliseconds since the Unix epoch.
+    ///
+    /// The active segment is sealed first where all of it is too old.
+    ///
+    /// # Errors
+    /// As [`Log::append`].
+    pub fn retention_start(&mut self, now_ms: i64) -> Result<Option<i64>, StorageError> {
+        let high_watermark = self.view.high_watermark();
+        let too_old = |latest: i64| {
+            let keeps = self.options.retention_ms;
+            keeps >= 0 && latest != i64::MIN && now_ms.saturating_sub(latest) > keeps
+        };
+        let expired = self.active.as_ref().is_some_and(|active| {
+            active.segment.end_offset() == high_watermark && too_old(active.max_timestamp)
+        });
+        let mut facts = Vec::new();
+        for segment in self.view.segments().iter() {
+            facts.push(SegmentFacts {
+                end_offset: segment.end_offset(),
+                bytes: segment.log_bytes().into(),
+                max_timestamp: self.latest(segment),
+            });
+        }
+        if !expired {
+            facts.pop();
+        }
+        let total = self.view.bytes();
+        let start = plan_retention(&facts, total, high_watermark, now_ms, &self.options);
+        // What lies below the log start is gone already.
+        let start = start.filter(|start| *start > self.view.log_start_offset());
+        if expired && start == Some(high_watermark) {
+            self.roll_expired()?;
+        }
+        Ok(start)
+    }
+
+    fn latest(&self, segment: &Segment) -> i64 {
+        if let Some(active) = &self.active
+            && active.segment.base_offset == segment.base_offset
+        {
+            return active.max_timestamp;
+        }
+        segment.max_timestamp()
+    }
+}
+
+/// What retention looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SegmentFacts {
+    pub(crate) end_offset: i64,
+    pub(crate) bytes: u64,
+    pub(crate) max_timestamp: i64,
+}
+
+/// The new log start: behind the oldest segments that are too old, or too much.
+///
+/// - `segments`: those that may go, oldest first.
+/// - `total_bytes`: of all segments.
+pub(crate) fn plan_retention(
+    segments: &[SegmentFacts],
+    total_bytes: u64,
+    high_watermark: i64,
+    now_ms: i64,
+    options: &LogOptions,
+) -> Option<i64> {
+    let limit = u64::try_from(options.retention_bytes).ok();
+    let mut kept_bytes = total_bytes;
+    let mut start = None;
+    for segment in segments.iter().take_while(|s| s.end_offset <= high_watermark) {
+        let age = now_ms.saturating_sub(segment.max_timestamp);
+        let too_old = options.retention_ms >= 0
+            && (segment.max_timestamp == i64::MIN || age > options.retention_ms);
+        // As in the reference: a segment goes only if the limit is still met without it.
+        let left = kept_bytes.saturating_sub(segment.bytes);
+        let too_much = limit.is_some_and(|limit| left >= limit);
+        if !too_old && !too_much {
+            break;
+        }
+        kept_bytes = left;
+        start = Some(segment.end_offset);
+    }
+    start
+}

@@ -1,0 +1,164 @@
+//! The log of one partition.
+//!
+//! ```text
+//!   log start        high watermark   flushed        end
+//!       │                  │             │            │
+//!   ────▼──────────────────▼─────────────▼────────────▼─ ─ ─ ─
+//!   [ sealed ][ sealed ][ active: batches ............ │ zeros ]
+//!       └── readers ──────┘              └ page cache ─┘
+//! ```
+//!
+//! A [`Log`] has one owner, who appends, rolls, cuts and asks for flushes. Any number of readers
+//! hold the [`LogView`] that it publishes. An empty log has no directory and no file.
+//!
+//! **Invariant:** `log_start_offset ≤ high_watermark ≤ end_offset`, `flushed_offset ≤ end_offset`.
+//!
+//! **Invariant:** nothing is written in place. A cut seals the file at its surviving length and the
+//! log goes on in a new one.
+
+mod append;
+mod cut;
+mod open;
+mod read;
+mod search;
+mod segments;
+#[cfg(test)]
+mod tests;
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use append::{Active, Unflushed};
+pub use open::Finding;
+pub use read::{ColdRead, Found, ReadUntil};
+pub use search::TimedOffset;
+pub(crate) use segments::{Hole, Segment};
+
+use crate::directory::Shared;
+use crate::options::LogOptions;
+use crate::state::{EpochStart, GroupKey, StateRecord};
+
+/// The log of one partition, in the hands of its owner.
+#[derive(Debug)]
+pub struct Log {
+    key: GroupKey,
+    shared: Arc<Shared>,
+    view: Arc<LogView>,
+    options: LogOptions,
+    /// The end of what is on stable storage, exclusive.
+    flushed_offset: i64,
+    /// The segment that is appended to; none while the log has never held a batch.
+    active: Option<Active>,
+    /// What the next flush has to do besides the active segment's file.
+    unflushed: Unflushed,
+    /// Whether a flush was asked for and is not over.
+    flushing: bool,
+    /// The end of the last checkpoint, in offsets and in bytes appended since.
+    unchecked_bytes: u64,
+}
+
+/// What readers see of a log. Never waits for its owner.
+#[derive(Debug)]
+pub struct LogView {
+    key: GroupKey,
+    shared: Arc<Shared>,
+    log_start_offset: AtomicI64,
+    high_watermark: AtomicI64,
+    segments: RwLock<Arc<[Arc<Segment>]>>,
+    epochs: RwLock<Arc<[EpochStart]>>,
+}
+
+impl Log {
+    /// The partition.
+    #[must_use]
+    pub fn key(&self) -> &GroupKey {
+        &self.key
+    }
+
+    /// What readers hold.
+    #[must_use]
+    pub fn view(&self) -> &Arc<LogView> {
+        &self.view
+    }
+
+    /// The offset that the next record gets, exclusive end of the log.
+    #[must_use]
+    pub fn end_offset(&self) -> i64 {
+        self.view.end_offset()
+    }
+
+    /// Below it everything is on stable storage, exclusive.
+    #[must_use]
+    pub fn flushed_offset(&self) -> i64 {
+        self.flushed_offset
+    }
+
+    /// The epoch of what is appended.
+    #[must_use]
+    pub fn epoch(&self) -> i32 {
+        self.view.epochs().last().map_or(0, |start| start.epoch)
+    }
+
+    /// Publishes how far readers may read.
+    ///
+    /// # Panics
+    /// If it goes back, or beyond the end of the log.
+    pub fn set_high_watermark(&mut self, offset: i64) {
+        let (before, end) = (self.view.high_watermark(), self.end_offset());
+        assert!(before <= offset && offset <= end, "high watermark {before} → {offset} of {end}");
+        self.view.high_watermark.store(offset, Ordering::Release);
+    }
+
+    fn record(&self, record: StateRecord) -> (GroupKey, StateRecord) {
+        (self.key, record)
+    }
+}
+
+impl LogView {
+    /// The first offset that is kept, inclusive.
+    #[must_use]
+    pub fn log_start_offset(&self) -> i64 {
+        self.log_start_offset.load(Ordering::Acquire)
+    }
+
+    /// Below it everything is committed, exclusive.
+    #[must_use]
+    pub fn high_watermark(&self) -> i64 {
+        self.high_watermark.load(Ordering::Acquire)
+    }
+
+    /// The offset that the next record gets, exclusive.
+    #[must_use]
+    pub fn end_offset(&self) -> i64 {
+        let last = self.segments().last().map(|segment| segment.end_offset());
+        last.unwrap_or_else(|| self.log_start_offset())
+    }
+
+    /// The epoch of the batch with that offset.
+    #[must_use]
+    pub fn epoch_at(&self, offset: i64) -> Option<i32> {
+        crate::scan::epoch_at(&self.epochs(), offset)
+    }
+
+    /// Bytes of all its segments.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.segments().iter().map(|segment| u64::from(segment.log_bytes())).sum()
+    }
+
+    fn segments(&self) -> Arc<[Arc<Segment>]> {
+        Arc::clone(&self.segments.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set_segments(&self, segments: Vec<Arc<Segment>>) {
+        *self.segments.write().unwrap_or_else(PoisonError::into_inner) = segments.into();
+    }
+
+    fn epochs(&self) -> Arc<[EpochStart]> {
+        Arc::clone(&self.epochs.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set_epochs(&self, epochs: Vec<EpochStart>) {
+        *self.epochs.write().unwrap_or_else(PoisonError::into_inner) = epochs.into();
+    }
+}

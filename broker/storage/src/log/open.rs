@@ -1,0 +1,430 @@
+//! Opening a log: after a clean stop from the manifest alone, otherwise by reading the tail.
+//!
+//! | found behind the last good batch | means | done |
+//! | --- | --- | --- |
+//! | zeros, after a kill | the end | the log goes on in the same file |
+//! | zeros, after a power cut | the end | the log goes on in a new file |
+//! | bytes, nothing good behind them | a torn tail | sealed and reported; a new file |
+//! | a good batch that continues the offsets | damage | fenced, the log goes on behind it |
+//! | less than the checkpoint proves | loss | fenced, no offset is used twice |
+//!
+//! Must always hold: an offset that was acknowledged is never given to another record.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, RwLock};
+
+use super::append::{Active, Unflushed};
+use super::segments::write_index;
+use super::{Hole, Log, LogView, Segment};
+use crate::directory::{Directory, LeftBy, Shared};
+use crate::disk::DiskFile;
+use crate::error::{Corruption, Damage, Doing as _, StorageError};
+use crate::index::Index;
+use crate::options::LogOptions;
+use crate::scan::{Behind, End, Expected, Place, look_behind, scan};
+use crate::segment::{FileName, HEADER_BYTES, partition_dir};
+use crate::state::{
+    Checkpoint, EpochStart, GroupKey, GroupState, Sealed, SegmentEntry, StateRecord,
+};
+
+/// Something that an operator should know of a log that was opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Finding {
+    /// The end of the file was not whole and was cut. Nothing in it was proven to be flushed.
+    TornTail {
+        /// The file.
+        path: PathBuf,
+        /// Where it was cut, bytes from its start.
+        position: u64,
+        /// The end of the log, exclusive.
+        end_offset: i64,
+        /// What was found there.
+        what: Damage,
+    },
+    /// Bytes that were flushed are damaged; the offsets are not served.
+    Damaged {
+        /// Where, and what.
+        corruption: Corruption,
+        /// The first offset that is not served, inclusive.
+        offset: i64,
+        /// The first one behind that is, exclusive.
+        end_offset: i64,
+    },
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TornTail { path, position, end_offset, what } => write!(
+                f,
+                "{} was cut at byte {position}, offset {end_offset}: {what}",
+                path.display()
+            ),
+            Self::Damaged { corruption, offset, end_offset } => {
+                write!(f, "offsets {offset}..{end_offset} are not served: {corruption}")
+            }
+        }
+    }
+}
+
+impl Directory {
+    /// Begins a replica of a group here; durable when it returns.
+    ///
+    /// - `creation_offset`: that of the metadata record that created the topic.
+    ///
+    /// # Errors
+    /// [`StorageError::OutOfService`].
+    ///
+    /// # Panics
+    /// If there is one already.
+    pub fn create(&self, key: GroupKey, creation_offset: i64) -> Result<(), StorageError> {
+        let life = self.shared.state.group(&key, |group| group.map_or(0, |group| group.life + 1));
+        self.shared.commit(&[
+            (key, StateRecord::Created { life, creation_offset }),
+            (key, StateRecord::Epoch(EpochStart { epoch: 0, start_offset: 0 })),
+        ])
+    }
+
+    /// Opens the log of a group that was created here, with what was found wrong.
+    ///
+    /// # Errors
+    /// What the device says. Damage is no error: what isn't damaged is served.
+    ///
+    /// # Panics
+    /// If the group wasn't created here.
+    pub fn open_log(
+        &self,
+        key: GroupKey,
+        options: LogOptions,
+    ) -> Result<(Log, Vec<Finding>), StorageError> {
+        let state = self.shared.state.group(&key, |group| group.cloned());
+        let state = state.expect("a log is opened where its group was created");
+        let mut opening = Opening { key, shared: Arc::clone(&self.shared), findings: Vec::new() };
+        opening.remove_garbage(&state)?;
+        let log = opening.open(&state, options)?;
+        Ok((log, opening.findings))
+    }
+}
+
+struct Opening {
+    key: GroupKey,
+    shared: Arc<Shared>,
+    findings: Vec<Finding>,
+}
+
+/// The last segment as it was found.
+struct Tail {
+    segment: Segment,
+    max_timestamp: i64,
+    first_timestamp: Option<i64>,
+    reserved: u32,
+    /// Whether the log may go on in its file.
+    goes_on: bool,
+}
+
+/// The file of the last segment, and what is expected of it.
+#[derive(Clone, Copy)]
+struct TailFile<'a> {
+    file: &'a dyn DiskFile,
+    path: &'a Path,
+    /// Bytes of the file, reserved space included.
+    length: u32,
+    epochs: &'a [EpochStart],
+    /// Everything below was flushed or committed; exclusive.
+    proven: i64,
+}
+
+impl Opening {
+    fn open(&mut self, state: &GroupState, options: LogOptions) -> Result<Log, StorageError> {
+        let mut segments = self.sealed(state);
+        let mut active = None;
+        let mut cut = Vec::new();
+        if let Some(entry) = state.segments.last() {
+            let tail = if let (LeftBy::CleanStop, Some(checkpoint)) =
+                (self.shared.left_by, state.checkpoint.as_ref())
+                && checkpoint.segment_base_offset == entry.base_offset
+            {
+                self.as_left(entry, checkpoint)
+            } else {
+                self.read_tail(entry, state)?
+            };
+            let Tail { segment, max_timestamp, first_timestamp, reserved, goes_on } = tail;
+            if !goes_on {
+                let length = segment.log_bytes();
+                cut.push(StateRecord::Sealed(Sealed { length, max_timestamp }));
+                segment.set_max_timestamp(max_timestamp);
+            }
+            let segment = Arc::new(segment);
+            segments.push(Arc::clone(&segment));
+            if goes_on {
+                let dirty = None;
+                active = Some(Active { segment, dirty, reserved, first_timestamp, max_timestamp });
+            }
+        }
+        let proven = state.checkpoint.map_or(0, |c| c.flushed_offset.max(c.high_watermark));
+        let end_offset = segments.last().map_or(state.log_start_offset, |s| s.end_offset());
+        let view = LogView {
+            key: self.key,
+            shared: Arc::clone(&self.shared),
+            log_start_offset: AtomicI64::new(state.log_start_offset),
+            high_watermark: AtomicI64::new(
+                state
+                    .log_start_offset
+                    .max(state.checkpoint.map_or(0, |checkpoint| checkpoint.high_watermark)),
+            ),
+            segments: RwLock::new(segments.into()),
+            epochs: RwLock::new(state.epochs.clone().into()),
+        };
+        assert!(end_offset >= proven, "{}: {end_offset} below {proven}", self.key);
+        let mut log = Log {
+            key: self.key,
+            shared: Arc::clone(&self.shared),
+            view: Arc::new(view),
+            options,
+            flushed_offset: end_offset,
+            active,
+            unflushed: Unflushed::default(),
+            flushing: false,
+            unchecked_bytes: 0,
+        };
+        if !cut.is_empty() {
+            log.go_on_in_new_file(cut)?;
+        }
+        Ok(log)
+    }
+
+    /// The segments but the last, which the manifest knows wholly.
+    fn sealed(&self, state: &GroupState) -> Vec<Arc<Segment>> {
+        let pairs = state.segments.windows(2);
+        pairs
+            .map(|pair| {
+                let (entry, next) = (pair[0], pair[1]);
+                let sealed = entry.sealed.expect("only the last segment is not sealed");
+                let end = Place { position: sealed.length, offset: next.base_offset };
+                let segment = Segment::new(entry.base_offset, entry.generation, end, None);
+                segment.set_max_timestamp(sealed.max_timestamp);
+                Arc::new(segment)
+            })
+            .collect()
+    }
+
+    /// The last segment after a clean stop, from the checkpoint alone.
+    fn as_left(&self, entry: &SegmentEntry, checkpoint: &Checkpoint) -> Tail {
+        let end = Place { position: checkpoint.position, offset: checkpoint.flushed_offset };
+        Tail {
+            segment: Segment::new(entry.base_offset, entry.generation, end, None),
+            // Not known without reading; the next append sets them, retention reads the index.
+            max_timestamp: i64::MIN,
+            first_timestamp: None,
+            reserved: checkpoint.position,
+            goes_on: true,
+        }
+    }
+
+    /// Reads the last segment from the checkpoint on, and makes durable what is good.
+    fn read_tail(
+        &mut self,
+        entry: &SegmentEntry,
+        state: &GroupState,
+    ) -> Result<Tail, StorageError> {
+        let checkpoint = state.checkpoint.filter(|c| c.segment_base_offset == entry.base_offset);
+        let start = Place { position: HEADER_BYTES, offset: entry.base_offset };
+        let start = checkpoint.map_or(start, |checkpoint| Place {
+            position: checkpoint.position,
+            offset: checkpoint.flushed_offset,
+        });
+        let proven = state.checkpoint.map_or(0, |c| c.flushed_offset.max(c.high_watermark));
+        let mut segment = Segment::new(entry.base_offset, entry.generation, start, None);
+        let path = segment.path(&self.shared, &self.key);
+        let file = match segment.open(&self.shared, &self.key) {
+            Ok(file) => file,
+            Err(StorageError::Corrupt(corruption)) => {
+                return Ok(self.lost(segment, start, proven, corruption));
+            }
+            Err(other) => return Err(other),
+        };
+        // What the page cache holds may never have reached the device.
+        file.file.sync().doing("flush", &path).inspect_err(|e| self.shared.health.fail(e))?;
+        let length = file.file.length().doing("measure", &path)?;
+        let length = u32::try_from(length).unwrap_or(u32::MAX);
+        let tail =
+            TailFile { file: &*file.file, path: &path, length, epochs: &state.epochs, proven };
+        let mut index = Index::new(self.shared.options.index_interval_bytes);
+        let (end, goes_on) = self.scan_tail(&tail, start, &mut segment, &mut index)?;
+        // From the checkpoint on the index is not whole; it is made anew when it is needed.
+        let whole = start.position == HEADER_BYTES;
+        let latest = index.max_timestamp();
+        segment.finish(end, whole.then_some(index));
+        let max_timestamp = latest.unwrap_or(i64::MIN);
+        Ok(Tail { segment, max_timestamp, first_timestamp: latest, reserved: length, goes_on })
+    }
+
+    /// Scans to the end of the log, past what is damaged; returns the end, and whether the log may
+    /// go on in this file.
+    fn scan_tail(
+        &mut self,
+        tail: &TailFile<'_>,
+        start: Place,
+        segment: &mut Segment,
+        index: &mut Index,
+    ) -> Result<(Place, bool), StorageError> {
+        let TailFile { file, path, length, epochs, proven } = *tail;
+        let segment_base_offset = segment.base_offset;
+        let expected = Expected { segment_base_offset, epochs, gaps: false };
+        let mut place = start;
+        loop {
+            let (end, why) = scan(file, path, place, length, &expected, index)?;
+            segment.mark_verified(place.position, end.position);
+            place = end;
+            let damage = match why {
+                End::Damaged(damage) => damage,
+                End::Zeros | End::Limit => Damage::NotWritten,
+            };
+            let behind = look_behind(file, path, place, length, &expected)?;
+            if let Behind::Batch(behind) = behind {
+                self.fence(segment, path, place, behind, damage);
+                place = behind;
+            } else if place.offset < proven {
+                let behind = Place { position: place.position, offset: proven };
+                self.fence(segment, path, place, behind, damage);
+                return Ok((behind, false));
+            } else if behind == Behind::Garbage {
+                self.findings.push(Finding::TornTail {
+                    path: path.to_owned(),
+                    position: place.position.into(),
+                    end_offset: place.offset,
+                    what: damage,
+                });
+                return Ok((place, false));
+            } else {
+                // After a kill the zeros are free to be written to; after a power cut they may be
+                // what is left of a write.
+                return Ok((place, self.shared.left_by != LeftBy::PowerCut));
+            }
+        }
+    }
+
+    /// Takes what lies between two places out of service.
+    fn fence(
+        &mut self,
+        segment: &mut Segment,
+        path: &Path,
+        from: Place,
+        behind: Place,
+        damage: Damage,
+    ) {
+        let (position, what) = (from.position.into(), damage.clone());
+        self.findings.push(Finding::Damaged {
+            corruption: Corruption { path: path.to_owned(), position, what },
+            offset: from.offset,
+            end_offset: behind.offset,
+        });
+        segment.holes.push(Hole {
+            position: from.position,
+            end_position: behind.position,
+            offset: from.offset,
+            end_offset: behind.offset,
+            damage,
+        });
+    }
+
+    /// The last segment's file can't be used at all.
+    fn lost(
+        &mut self,
+        mut segment: Segment,
+        start: Place,
+        proven: i64,
+        corruption: Corruption,
+    ) -> Tail {
+        let from = Place { position: HEADER_BYTES, offset: segment.base_offset };
+        let end = Place { position: start.position, offset: proven.max(start.offset) };
+        let Corruption { path, position, what } = corruption;
+        if from.offset < end.offset {
+            self.fence(&mut segment, &path, from, end, what);
+        } else {
+            let end_offset = end.offset;
+            self.findings.push(Finding::TornTail { path, position, end_offset, what });
+        }
+        segment.finish(end, Some(Index::new(self.shared.options.index_interval_bytes)));
+        Tail {
+            segment,
+            max_timestamp: i64::MIN,
+            first_timestamp: None,
+            reserved: 0,
+            goes_on: false,
+        }
+    }
+
+    /// Removes files that the manifest doesn't name.
+    fn remove_garbage(&self, state: &GroupState) -> Result<(), StorageError> {
+        if self.shared.left_by == LeftBy::CleanStop {
+            return Ok(());
+        }
+        let dir = partition_dir(&self.shared.root, &self.key);
+        let files = match self.shared.disk.list(&dir) {
+            Ok(files) => files,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(e) => return Err(e).doing("list", &dir),
+        };
+        let named = |base: i64, number: u32| {
+            state.segments.iter().any(|s| s.base_offset == base && s.generation == number)
+        };
+        for path in files {
+            let kept = match FileName::parse(&path) {
+                Some(
+                    FileName::Segment { base_offset, generation }
+                    | FileName::Index { base_offset, generation },
+                ) => named(base_offset, generation),
+                Some(FileName::Producers { .. }) | None => true,
+            };
+            if !kept {
+                self.shared.disk.remove(&path).doing("remove", &path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Log {
+    /// Seals the last segment as it was found and goes on behind it; durable when it returns.
+    fn go_on_in_new_file(&mut self, sealed: Vec<StateRecord>) -> Result<(), StorageError> {
+        let segments = self.view.segments();
+        let Some(last) = segments.last() else { return Ok(()) };
+        let (base_offset, generation) = (self.end_offset(), last.generation + 1);
+        let (file, segment) = self.create_segment(base_offset, generation)?;
+        let mut kept = segments.to_vec();
+        if last.base_offset == base_offset {
+            kept.pop();
+        } else {
+            write_index(&self.shared, &self.key, last);
+        }
+        self.view.set_segments(kept);
+        self.begin(file, segment);
+        let records = std::mem::take(&mut self.unflushed.records);
+        let sealed = sealed.into_iter().map(|record| self.record(record));
+        self.unflushed.records = sealed.chain(records).collect();
+        self.flush_now()?;
+        if last.base_offset == base_offset {
+            self.drop_files(last);
+        }
+        Ok(())
+    }
+
+    /// Flushes, and writes down where the log ends, so that the next start needn't read it.
+    ///
+    /// # Errors
+    /// As [`Log::append`].
+    pub fn close(mut self) -> Result<(), StorageError> {
+        self.flush_now()?;
+        let Some(checkpoint) = self.checkpoint_at_end() else { return Ok(()) };
+        if let Some(active) = &self.active {
+            write_index(&self.shared, &self.key, &active.segment);
+        }
+        // The mark that the directory was closed takes it along.
+        self.shared.state.submit_lazily(&[self.record(StateRecord::Checkpoint(checkpoint))]);
+        Ok(())
+    }
+}

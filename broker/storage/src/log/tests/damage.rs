@@ -1,0 +1,194 @@
+//! Damage: right or refused, and named with its place.
+
+use super::*;
+use crate::{Damage, OpenError};
+
+/// A closed or a killed log of a few segments, its batches, and its disk.
+fn written(clean: bool) -> (Arc<SimDisk>, Vec<Bytes>) {
+    written_with(clean, options(), log_options())
+}
+
+fn written_with(
+    clean: bool,
+    options: DirectoryOptions,
+    log_options: LogOptions,
+) -> (Arc<SimDisk>, Vec<Bytes>) {
+    let disk = SimDisk::new();
+    let dyn_disk: Arc<SimDisk> = Arc::clone(&disk);
+    let directory = Directory::open(dyn_disk, Path::new("/data"), options, BOOT, 4).unwrap();
+    directory.create(KEY, 0).unwrap();
+    let (mut log, _) = directory.open_log(KEY, log_options).unwrap();
+    let mut batches = Vec::new();
+    for i in 0..12 {
+        let new = batch(log.end_offset(), 0, 1 + i % 3, 60 + i * 11);
+        batches.push(Bytes::from(new.parts().concat()));
+        log.append(&[new]).unwrap();
+        assert!(flush(&directory, &mut log));
+        log.set_high_watermark(log.end_offset());
+    }
+    if clean {
+        log.close().unwrap();
+        directory.close().unwrap();
+    }
+    let image = disk.kill_image(disk.trace_len());
+    (image, batches)
+}
+
+fn try_open(disk: &Arc<SimDisk>) -> Result<Directory, OpenError> {
+    let disk: Arc<SimDisk> = Arc::clone(disk);
+    Directory::open(disk, Path::new("/data"), options(), BOOT, 5)
+}
+
+/// Reads everything that is served; it must be what was written. The offsets that are refused.
+fn refused(log: &Log, written: &[Bytes]) -> Vec<i64> {
+    let mut refused = Vec::new();
+    for batch in written {
+        let (offset, end) = (base_of(batch), end_of(batch));
+        if offset >= log.end_offset() {
+            refused.push(offset);
+            continue;
+        }
+        match read_once(log.view(), offset, ReadUntil::End) {
+            Ok(read) => assert_eq!(read.first(), Some(batch), "something wrong was served"),
+            Err(StorageError::Corrupt(corruption)) => {
+                assert!(corruption.path.starts_with("/data/partitions"), "{corruption}");
+                refused.push(offset);
+            }
+            Err(error) => panic!("{offset}..{end}: {error}"),
+        }
+    }
+    refused
+}
+
+/// Flips each byte of every file in turn; what is served is right, what isn't is named, and no
+/// offset is given twice.
+fn flip_each_byte(clean: bool) -> (usize, usize) {
+    let (whole, batches) = written(clean);
+    let end = end_of(batches.last().unwrap());
+    let (mut stopped, mut flipped) = (0, 0);
+    for path in whole.paths() {
+        let bytes = whole.read_file(&path).unwrap();
+        // Of the state store's reserve a piece is enough.
+        let used = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 40);
+        for position in 0..bytes.len().min(used) {
+            let disk = whole.kill_image(whole.trace_len());
+            disk.flip(&path, position as u64, u8::try_from(position % 8).unwrap());
+            flipped += 1;
+            let place = format!("{} byte {position}", path.display());
+            let directory = match try_open(&disk) {
+                Ok(directory) => directory,
+                Err(error) => {
+                    let text = error.to_string();
+                    assert!(text.contains("/data/"), "{place}: {text}");
+                    stopped += 1;
+                    continue;
+                }
+            };
+            if directory.state().group(&KEY, |group| group.is_none()) {
+                // Only the last frame of the state store can be lost so, and it wasn't the first.
+                panic!("{place}: the group is gone");
+            }
+            let (log, findings) = open_log(&directory);
+            let refused = refused(&log, &batches);
+            // The undecidable case: the last batch behind the last checkpoint.
+            let cut = log.end_offset() < end;
+            if cut {
+                let dropped = directory.state().dropped().is_some();
+                assert!(dropped || !findings.is_empty(), "{place}: cut and not reported");
+                assert!(dropped || log.end_offset() >= base_of(batches.last().unwrap()), "{place}");
+            }
+            // At the most a segment, where its header is what was hit.
+            assert!(refused.len() <= 7, "{place}: {refused:?}, {findings:?}");
+        }
+    }
+    (flipped, stopped)
+}
+
+#[test]
+fn every_flipped_byte_after_a_kill_is_served_right_or_refused_and_named() {
+    let (flipped, stopped) = flip_each_byte(false);
+    assert!(flipped > 3000 && stopped > 100, "{flipped} flipped, {stopped} stopped the start");
+}
+
+#[test]
+fn every_flipped_byte_after_a_clean_stop_is_served_right_or_refused_and_named() {
+    let (flipped, stopped) = flip_each_byte(true);
+    assert!(flipped > 3000 && stopped > 100, "{flipped} flipped, {stopped} stopped the start");
+}
+
+#[test]
+fn a_segment_that_is_missing_or_short_or_another_partitions_is_refused_and_the_others_served() {
+    for damage in 0..3 {
+        let (disk, batches) = written(true);
+        let first = Path::new("/data/partitions").join(KEY.to_string());
+        let first = first.join("00000000000000000000-000000.log");
+        match damage {
+            0 => crate::Disk::remove(&*disk, &first).unwrap(),
+            1 => disk.truncate(&first, 100),
+            _ => disk.overwrite(&first, 16, &[9; 16]),
+        }
+        let directory = try_open(&disk).unwrap();
+        let (log, _) = open_log(&directory);
+        let refused = refused(&log, &batches);
+        assert!(!refused.is_empty() && refused.len() < batches.len(), "{damage}: {refused:?}");
+        let error = log.view().read(0, 100, ReadUntil::End).unwrap_err();
+        let StorageError::Corrupt(corruption) = error else { panic!("{error}") };
+        assert_eq!(corruption.path, first);
+        let expected = match damage {
+            0 => matches!(corruption.what, Damage::Missing),
+            1 => matches!(corruption.what, Damage::Short { present: 100, .. }),
+            _ => matches!(corruption.what, Damage::Header("wrong checksum")),
+        };
+        assert!(expected, "{corruption}");
+    }
+}
+
+#[test]
+fn a_hole_in_the_tail_is_fenced_and_no_offset_is_given_twice() {
+    // Without a checkpoint nothing proves what was flushed.
+    let options = DirectoryOptions { checkpoint_bytes: u32::MAX, ..options() };
+    let (disk, batches) = written_with(false, options, LogOptions::default());
+    let dir = Path::new("/data/partitions").join(KEY.to_string());
+    let last = disk.paths().into_iter().filter(|path| path.starts_with(&dir)).max().unwrap();
+    let bytes = disk.read_file(&last).unwrap();
+    // The second batch of the last segment is gone; the one behind it is good.
+    let first = RawBatches::new(&bytes[64..]).next().unwrap().unwrap().bytes().len();
+    disk.overwrite(&last, 64 + first as u64, &[0; 90]);
+    let directory = try_open(&disk).unwrap();
+    let (log, findings) = open_log(&directory);
+    let [Finding::Damaged { corruption, offset, end_offset }] = &findings[..] else {
+        panic!("{findings:?}")
+    };
+    assert_eq!((&corruption.path, corruption.position), (&last, 64 + first as u64));
+    assert!(offset < end_offset);
+    assert_eq!(log.end_offset(), end_of(batches.last().unwrap()));
+    assert_eq!(refused(&log, &batches), [*offset], "only what is damaged is refused");
+}
+
+#[test]
+fn a_failed_flush_takes_the_directory_out_of_service() {
+    use crate::sim::{Fault, Operation};
+    let disk = SimDisk::new();
+    let directory = open_directory(&disk, BOOT);
+    directory.create(KEY, 0).unwrap();
+    let (mut log, _) = open_log(&directory);
+    log.append(&[batch(0, 0, 1, 10)]).unwrap();
+    assert!(flush(&directory, &mut log));
+    log.append(&[batch(1, 0, 1, 10)]).unwrap();
+    let is_log = |path: &Path| path.extension().is_some_and(|ending| ending == "log");
+    disk.set_fault(Fault::new(Operation::Sync, 5).at(is_log));
+    assert!(!flush(&directory, &mut log), "EIO");
+    assert!(directory.failure().unwrap().contains("flush /data/partitions"));
+    let error = log.append(&[batch(2, 0, 1, 10)]).unwrap_err();
+    assert!(matches!(error, StorageError::OutOfService { .. }), "{error}");
+    assert_eq!(log.flushed_offset(), 1, "nothing more is acknowledged");
+    assert_eq!(read_all(log.view(), 0, ReadUntil::End).unwrap().len(), 2, "reads go on");
+}
+
+#[test]
+fn a_second_process_is_refused_by_name() {
+    let disk = SimDisk::new();
+    let _first = open_directory(&disk, BOOT);
+    let error = try_open(&disk).unwrap_err();
+    assert_eq!(error.to_string(), "/data/lock is locked: another process has the directory open");
+}

@@ -1,0 +1,276 @@
+//! Reading through a segment's file, batch by batch, without believing anything.
+//!
+//! Recovery reads the tail so, the verifier a whole file, and an index is made anew so.
+
+use std::path::Path;
+
+use logboom_protocol::records::{BatchError, RawBatch, layout};
+
+use crate::disk::DiskFile;
+use crate::error::{Damage, Doing as _, StorageError};
+use crate::index::Index;
+use crate::state::EpochStart;
+
+/// Bytes that are read at once; a batch larger than that is read in one piece.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// What is expected of the batches of a segment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Expected<'a> {
+    /// The segment's base offset.
+    pub(crate) segment_base_offset: i64,
+    /// Every epoch of the log with its first offset, oldest first.
+    pub(crate) epochs: &'a [EpochStart],
+    /// Whether offsets may be missing between batches, as compaction leaves it.
+    pub(crate) gaps: bool,
+}
+
+/// Where a scan is, and where it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Bytes from the start of the file.
+    pub(crate) position: u32,
+    /// The offset that the next batch should have.
+    pub(crate) offset: i64,
+}
+
+/// Why a scan ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum End {
+    /// At the given length.
+    Limit,
+    /// At zeros: nothing was written there.
+    Zeros,
+    /// At something that is no batch of this log.
+    Damaged(Damage),
+}
+
+/// The epoch of the batch with that offset.
+pub(crate) fn epoch_at(epochs: &[EpochStart], offset: i64) -> Option<i32> {
+    let after = epochs.partition_point(|start| start.start_offset <= offset);
+    Some(epochs.get(after.checked_sub(1)?)?.epoch)
+}
+
+/// Checks a batch by itself and by its relation to what stands before it.
+pub(crate) fn check_batch(
+    batch: &RawBatch<'_>,
+    offset: i64,
+    expected: &Expected<'_>,
+) -> Result<(), Damage> {
+    let header = batch.header();
+    batch.check().map_err(Damage::Batch)?;
+    let base = header.base_offset;
+    if base < offset || (base > offset && !expected.gaps) {
+        return Err(Damage::Relation { field: "base offset", expected: offset, found: base });
+    }
+    let epoch = epoch_at(expected.epochs, base).unwrap_or(-1);
+    if header.leader_epoch != epoch {
+        let found = header.leader_epoch.into();
+        return Err(Damage::Relation { field: "leader epoch", expected: epoch.into(), found });
+    }
+    Ok(())
+}
+
+/// Reads batches from `start` up to `limit` bytes of the file, and notes each in `index`.
+///
+/// # Errors
+/// What the device says; damage is not an error but an [`End`].
+pub(crate) fn scan(
+    file: &dyn DiskFile,
+    path: &Path,
+    start: Place,
+    limit: u32,
+    expected: &Expected<'_>,
+    index: &mut Index,
+) -> Result<(Place, End), StorageError> {
+    let mut place = start;
+    let mut buffer = Vec::new();
+    let mut piece_bytes = PIECE_BYTES;
+    loop {
+        let left = (limit - place.position) as usize;
+        if left == 0 {
+            return Ok((place, End::Limit));
+        }
+        buffer.resize(left.min(piece_bytes), 0);
+        let read = file.read_at(place.position.into(), &mut buffer).doing("read", path)?;
+        let piece = &buffer[..read];
+        let (next, end) = scan_piece(piece, place, expected, index);
+        let progress = next.position > place.position;
+        place = next;
+        match end {
+            None => {}
+            // The batch goes on behind the piece, if there is anything behind it.
+            Some(Damage::Batch(BatchError::Truncated { needed, .. }))
+                if needed <= left && read == buffer.len() && (progress || needed > read) =>
+            {
+                piece_bytes = needed.max(PIECE_BYTES);
+            }
+            Some(damage) => {
+                let end = if is_zeros(file, path, place.position, limit)? {
+                    End::Zeros
+                } else {
+                    End::Damaged(damage)
+                };
+                return Ok((place, end));
+            }
+        }
+    }
+}
+
+/// Scans what is in memory; returns the place behind the last good batch, and what stopped it.
+fn scan_piece(
+    piece: &[u8],
+    start: Place,
+    expected: &Expected<'_>,
+    index: &mut Index,
+) -> (Place, Option<Damage>) {
+    let mut place = start;
+    let mut rest = piece;
+    while !rest.is_empty() {
+        let (batch, behind) = match RawBatch::split_first(rest) {
+            Ok(split) => split,
+            Err(error) => return (place, Some(Damage::Batch(error))),
+        };
+        if let Err(damage) = check_batch(&batch, place.offset, expected) {
+            return (place, Some(damage));
+        }
+        let header = batch.header();
+        let relative = header.base_offset - expected.segment_base_offset;
+        index.note(
+            u32::try_from(relative).unwrap_or(u32::MAX),
+            place.position,
+            batch.bytes(),
+            header.max_timestamp,
+        );
+        place.offset = header.base_offset + i64::from(header.last_offset_delta) + 1;
+        place.position += u32::try_from(batch.bytes().len()).unwrap_or(u32::MAX);
+        rest = behind;
+    }
+    (place, None)
+}
+
+/// Whether nothing but zeros lies from `position` on as far as a batch's header reaches, which is
+/// what space looks like that was reserved and not written.
+fn is_zeros(
+    file: &dyn DiskFile,
+    path: &Path,
+    position: u32,
+    limit: u32,
+) -> Result<bool, StorageError> {
+    let mut head = [0; layout::HEADER_BYTES];
+    let bytes = head.len().min((limit - position) as usize);
+    let read = file.read_at(position.into(), &mut head[..bytes]).doing("read", path)?;
+    Ok(head[..read].iter().all(|&byte| byte == 0))
+}
+
+/// What lies behind the end of a scan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Behind {
+    /// Nothing was written there.
+    Zeros,
+    /// Bytes, but no batch that continues the offsets.
+    Garbage,
+    /// A batch that continues the offsets: whole, with the right epoch, and its base offset at or
+    /// behind the end.
+    Batch(Place),
+}
+
+/// Looks at what lies behind the end of a scan.
+///
+/// # Errors
+/// What the device says.
+pub(crate) fn look_behind(
+    file: &dyn DiskFile,
+    path: &Path,
+    end: Place,
+    limit: u32,
+    expected: &Expected<'_>,
+) -> Result<Behind, StorageError> {
+    let gaps = Expected { gaps: true, ..*expected };
+    let mut position = end.position;
+    let mut buffer = Vec::new();
+    let mut behind = Behind::Zeros;
+    while position < limit {
+        let left = (limit - position) as usize;
+        buffer.resize(left.min(2 * PIECE_BYTES), 0);
+        let read = file.read_at(position.into(), &mut buffer).doing("read", path)?;
+        let piece = &buffer[..read];
+        // Only the first half is looked at, so that most batches are whole within the piece.
+        let starts = if read == left { read } else { read.min(PIECE_BYTES) };
+        // Reserved space, which is most of what is looked through here, is passed over quickly.
+        if piece.iter().any(|&byte| byte != 0) {
+            behind = Behind::Garbage;
+            let tail = Tail { file, path, limit, piece, position };
+            if let Some(place) = tail.find_batch(starts, end.offset, &gaps)? {
+                return Ok(Behind::Batch(place));
+            }
+        }
+        position += u32::try_from(starts.max(1)).unwrap_or(u32::MAX);
+    }
+    Ok(behind)
+}
+
+/// A piece of a file in which a batch is looked for.
+struct Tail<'a> {
+    file: &'a dyn DiskFile,
+    path: &'a Path,
+    limit: u32,
+    piece: &'a [u8],
+    /// Where the piece begins in the file.
+    position: u32,
+}
+
+impl Tail<'_> {
+    /// The first batch at or behind `offset` that begins in the first `starts` bytes.
+    fn find_batch(
+        &self,
+        starts: usize,
+        offset: i64,
+        expected: &Expected<'_>,
+    ) -> Result<Option<Place>, StorageError> {
+        for at in candidates(self.piece, starts) {
+            let position = self.position + u32::try_from(at).unwrap_or(u32::MAX);
+            let base_offset = match RawBatch::split_first(&self.piece[at..]) {
+                Ok((batch, _)) => base_if_good(&batch, offset, expected),
+                Err(BatchError::Truncated { needed, .. }) => {
+                    self.read_whole(position, needed, offset, expected)?
+                }
+                Err(_) => None,
+            };
+            if let Some(offset) = base_offset {
+                return Ok(Some(Place { position, offset }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Looks at a batch of `needed` bytes that doesn't fit into the piece.
+    fn read_whole(
+        &self,
+        position: u32,
+        needed: usize,
+        offset: i64,
+        expected: &Expected<'_>,
+    ) -> Result<Option<i64>, StorageError> {
+        if needed > (self.limit - position) as usize {
+            return Ok(None);
+        }
+        let mut bytes = vec![0; needed];
+        let read = self.file.read_at(position.into(), &mut bytes).doing("read", self.path)?;
+        let batch = RawBatch::split_first(&bytes[..read]).ok();
+        Ok(batch.and_then(|(batch, _)| base_if_good(&batch, offset, expected)))
+    }
+}
+
+fn base_if_good(batch: &RawBatch<'_>, offset: i64, expected: &Expected<'_>) -> Option<i64> {
+    check_batch(batch, offset, expected).is_ok().then(|| batch.header().base_offset)
+}
+
+/// Places at which a batch may begin: those with the magic in its place and a plausible length.
+fn candidates(piece: &[u8], starts: usize) -> impl Iterator<Item = usize> + '_ {
+    (0..starts).filter(|&at| {
+        piece.get(at + layout::MAGIC_AT) == Some(&layout::MAGIC.cast_unsigned())
+            && piece[at..at + 4].iter().all(|&byte| byte < 0x80)
+            && piece[at + layout::LENGTH_AT] < 0x80
+    })
+}

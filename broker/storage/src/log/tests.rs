@@ -3,6 +3,7 @@
 mod damage;
 mod model;
 mod power;
+mod real;
 
 use std::path::Path;
 use std::sync::Arc;

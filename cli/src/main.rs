@@ -1,5 +1,7 @@
 //! `logboom`, the one binary.
 
+mod log;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -17,28 +19,35 @@ enum Command {
     /// Runs a broker.
     #[command(after_help = "Example:\n  logboom broker")]
     Broker,
+    /// Looks into a data directory offline.
+    #[command(subcommand)]
+    Log(log::LogCommand),
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Broker => {
-            #[expect(clippy::print_stderr, reason = "a command's errors go to stderr")]
-            {
-                eprintln!(
-                    "logboom broker: not built yet. This version holds the protocol crate only; \
-                     the broker comes with stage C (docs/status.md)."
-                );
-            }
+            complain(
+                "logboom broker: not built yet. This version holds the protocol and the storage; \
+                 the broker comes with stage C (docs/status.md).",
+            );
             ExitCode::FAILURE
         }
+        Command::Log(command) => log::run(&command, &mut std::io::stdout().lock()),
     }
+}
+
+/// Says on stderr what is wrong.
+#[expect(clippy::print_stderr, reason = "a command's errors go to stderr")]
+fn complain(message: &str) {
+    eprintln!("{message}");
 }
 
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
 
-    use super::{Arguments, Command, Parser as _};
+    use super::{Arguments, Command, Parser as _, log};
 
     #[test]
     fn the_arguments_fit_together() {
@@ -46,5 +55,17 @@ mod tests {
         let parsed = Arguments::try_parse_from(["logboom", "broker"]).unwrap();
         assert!(matches!(parsed.command, Command::Broker));
         assert!(Arguments::try_parse_from(["logboom", "brokre"]).is_err());
+    }
+
+    #[test]
+    fn a_directory_that_is_none_is_refused_by_name() {
+        let arguments = ["logboom", "log", "verify", "/nonexistent", "--output", "json"];
+        let Command::Log(command) = Arguments::try_parse_from(arguments).unwrap().command else {
+            panic!("parsed as something else");
+        };
+        let mut out = Vec::new();
+        let status = log::run(&command, &mut out);
+        assert_eq!(format!("{status:?}"), format!("{:?}", std::process::ExitCode::FAILURE));
+        assert!(out.is_empty());
     }
 }

@@ -5,4 +5,5 @@ mod corpora;
 mod golden;
 mod hostile;
 mod jar;
+mod offline;
 mod oracle;

@@ -54,6 +54,7 @@ mod segment;
 pub mod sim;
 pub mod state;
 mod system;
+mod verify;
 
 pub use directory::{Directory, DirectoryOptions, LeftBy, OpenError};
 pub use disk::{Disk, DiskFile, Map};
@@ -62,3 +63,4 @@ pub use flush::FlushDone;
 pub use log::{ColdRead, Finding, Found, Log, LogView, ReadUntil, TimedOffset};
 pub use options::{LogOptions, OptionError, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
 pub use system::SystemDisk;
+pub use verify::{Dumped, Report, VerifyError, dump, verify};

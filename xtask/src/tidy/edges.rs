@@ -8,7 +8,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("logboom-units", &[]),
     ("logboom-protocol", &["logboom-units"]),
     ("logboom-storage", &["logboom-protocol"]),
-    ("logboom", &["logboom-protocol"]),
+    ("logboom", &["logboom-protocol", "logboom-storage"]),
     ("logboom-tests", &["*"]),
     ("logboom-benches", &["*"]),
     ("xtask", &[]),

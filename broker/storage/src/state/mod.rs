@@ -25,4 +25,4 @@ mod tests;
 
 pub use group::{Checkpoint, ControlEntry, EpochStart, GroupState, Sealed, SegmentEntry};
 pub use record::{GroupKey, OpenMark, StateRecord};
-pub use store::{Done, StateError, StateOptions, StateStore};
+pub use store::{Done, Inspected, StateError, StateOptions, StateStore, inspect};

@@ -116,6 +116,35 @@ struct Submission {
     urgent: bool,
 }
 
+/// What a state store holds, read without opening it.
+#[derive(Debug, Clone)]
+pub struct Inspected {
+    /// Every group, tombstones included, in no order.
+    pub groups: Vec<(GroupKey, GroupState)>,
+    /// The file and the place of a last frame that is not whole.
+    pub dropped: Option<(PathBuf, u64)>,
+}
+
+/// Reads the store in `dir` without changing anything.
+///
+/// # Errors
+/// As [`StateStore::open`]; a directory without a state file is damaged.
+pub fn inspect(disk: &dyn Disk, dir: &Path) -> Result<Inspected> {
+    let files = disk.list(dir).map_err(io_error("list", dir))?;
+    let whole = files.into_iter().filter_map(|path| match Name::parse(&path)? {
+        Name::Whole(number) => Some((number, path)),
+        Name::Unfinished => None,
+    });
+    let Some((number, path)) = whole.max() else {
+        let (path, what) = (dir.to_owned(), "there is no state file");
+        return Err(StateError::Damaged { path, position: 0, what });
+    };
+    let mut memory = Memory::new();
+    let torn = file::read(disk, &path, number, |key, record| memory.apply(key, record))?;
+    let groups = memory.groups.into_iter().collect();
+    Ok(Inspected { groups, dropped: torn.map(|position| (path, position)) })
+}
+
 impl StateStore {
     /// Opens the store in `dir`, which exists; begins an empty one where there is none.
     ///

@@ -192,3 +192,37 @@ fn a_second_process_is_refused_by_name() {
     let error = try_open(&disk).unwrap_err();
     assert_eq!(error.to_string(), "/data/lock is locked: another process has the directory open");
 }
+
+#[test]
+fn the_verifier_names_what_a_reader_is_refused_and_changes_nothing() {
+    let (whole, batches) = written(true);
+    let reports = |disk: &SimDisk| {
+        let mut reports = Vec::new();
+        crate::verify(disk, Path::new("/data"), |report| reports.push(report)).unwrap();
+        reports
+    };
+    let found = reports(&whole);
+    let [crate::Report::Whole { end_offset, segments, .. }] = found[..] else {
+        panic!("{found:?}")
+    };
+    assert_eq!(end_offset, end_of(batches.last().unwrap()));
+    assert!(segments > 1);
+    let paths = whole.paths();
+    let logs = paths.iter().filter(|path| path.extension().is_some_and(|e| e == "log"));
+    for path in logs {
+        let used = whole.read_file(path).unwrap().iter().rposition(|&byte| byte != 0).unwrap();
+        for position in (0..used).step_by(7) {
+            let disk = whole.kill_image(whole.trace_len());
+            disk.flip(path, position as u64, 3);
+            let calls = disk.trace_len();
+            let found = reports(&disk);
+            let named = found.iter().any(|report| match report {
+                crate::Report::Damaged { corruption, .. }
+                | crate::Report::TornTail { corruption, .. } => &corruption.path == path,
+                _ => false,
+            });
+            assert!(named, "{} byte {position}: {found:?}", path.display());
+            assert_eq!(disk.trace_len(), calls, "nothing was written");
+        }
+    }
+}

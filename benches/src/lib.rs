@@ -4,6 +4,8 @@
 //! computes is returned as a number, so that the compiler cannot leave it out and the caller can
 //! check that the case does what it says.
 
+pub mod storage;
+
 use bytes::{Buf as _, Bytes, BytesMut};
 
 use logboom_protocol::hot::{

@@ -25,9 +25,7 @@ pub(crate) enum LogCommand {
     #[command(after_help = "Example:\n  logboom log verify ./logboom-data")]
     Verify(Target),
     /// Lists the batches of a segment file. Changes nothing.
-    #[command(
-        after_help = "Example:\n  logboom log dump \\\n    ./logboom-data/partitions/TOPICID-0/00000000000000000000-000000.log"
-    )]
+    #[command(after_help = "Example:\n  logboom log dump PATH/TO/00000000000000000000-000000.log")]
     Dump(Target),
 }
 

@@ -47,7 +47,7 @@ pub struct ColdRead {
 }
 
 /// Bytes between the places whose presence in the page cache is asked for.
-const PROBE_BYTES: u32 = 128 << 10;
+const PROBE_BYTES: u32 = 512 << 10;
 
 impl LogView {
     /// Finds the batches from the one that holds `offset` on, up to about `bytes_max`, within one

@@ -37,6 +37,8 @@ pub enum StorageError {
         /// The end of what may be read, exclusive.
         end_offset: i64,
     },
+    /// A flush is under way; the call is to be made again when it is over.
+    FlushUnderWay,
     /// An earlier write or flush failed; nothing is taken until the directory is opened anew.
     OutOfService {
         /// The data directory.
@@ -119,6 +121,7 @@ impl fmt::Display for StorageError {
             Self::OutOfRange { offset, log_start_offset, end_offset } => {
                 write!(f, "offset {offset} is not in {log_start_offset}..{end_offset}")
             }
+            Self::FlushUnderWay => f.write_str("a flush is under way"),
             Self::OutOfService { path } => {
                 write!(f, "{} is out of service after a failed write or flush", path.display())
             }

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use logboom_protocol::records::{BatchError, RawBatch, layout};
+use logboom_protocol::records::{BatchError, BatchHeader, RawBatch, layout};
 
 use crate::disk::DiskFile;
 use crate::error::{Damage, Doing as _, StorageError};
@@ -142,6 +142,7 @@ fn scan_piece(
             batch.bytes(),
             header.max_timestamp,
         );
+        // The check saw that the sum exists.
         place.offset = header.base_offset + i64::from(header.last_offset_delta) + 1;
         place.position += u32::try_from(batch.bytes().len()).unwrap_or(u32::MAX);
         rest = behind;
@@ -187,9 +188,10 @@ pub(crate) fn look_behind(
     expected: &Expected<'_>,
 ) -> Result<Behind, StorageError> {
     let gaps = Expected { gaps: true, ..*expected };
-    let mut position = end.position;
+    let mut position = behind_refused(file, path, end, limit, expected)?;
     let mut buffer = Vec::new();
-    let mut behind = Behind::Zeros;
+    let mut behind =
+        if is_zeros(file, path, end.position, limit)? { Behind::Zeros } else { Behind::Garbage };
     while position < limit {
         let left = (limit - position) as usize;
         buffer.resize(left.min(2 * PIECE_BYTES), 0);
@@ -200,7 +202,7 @@ pub(crate) fn look_behind(
         // Reserved space, which is most of what is looked through here, is passed over quickly.
         if piece.iter().any(|&byte| byte != 0) {
             behind = Behind::Garbage;
-            let tail = Tail { file, path, limit, piece, position };
+            let tail = Tail { file, path, limit, piece, position, end };
             if let Some(place) = tail.find_batch(starts, end.offset, &gaps)? {
                 return Ok(Behind::Batch(place));
             }
@@ -210,6 +212,38 @@ pub(crate) fn look_behind(
     Ok(behind)
 }
 
+/// Where to look for a batch behind the one that was refused at `end`.
+///
+/// Where its header is the one expected, everything within its length is its payload, and a batch
+/// in a record's value is none of this log's.
+fn behind_refused(
+    file: &dyn DiskFile,
+    path: &Path,
+    end: Place,
+    limit: u32,
+    expected: &Expected<'_>,
+) -> Result<u32, StorageError> {
+    let mut head = [0; layout::HEADER_BYTES];
+    let read = file.read_at(end.position.into(), &mut head).doing("read", path)?;
+    let header = BatchHeader::from_bytes(&head);
+    let is_expected = read == head.len()
+        && header.magic == layout::MAGIC
+        && header.base_offset == end.offset
+        && Some(header.leader_epoch) == epoch_at(expected.epochs, end.offset);
+    let size = u32::try_from(header.length).ok();
+    let size = size.and_then(|length| length.checked_add(LENGTH_OVERHEAD));
+    let behind = size.filter(|_| is_expected).and_then(|size| end.position.checked_add(size));
+    Ok(behind.map_or(end.position + 1, |behind| behind.min(limit)))
+}
+
+/// Bytes of a batch that its length doesn't count.
+const LENGTH_OVERHEAD: u32 = 12;
+
+const _: () = assert!(LENGTH_OVERHEAD as usize == layout::LENGTH_OVERHEAD);
+
+/// How many offsets a lost byte can stand for at the most: compressed records are small.
+const OFFSETS_PER_BYTE_MAX: i64 = 256;
+
 /// A piece of a file in which a batch is looked for.
 struct Tail<'a> {
     file: &'a dyn DiskFile,
@@ -218,6 +252,8 @@ struct Tail<'a> {
     piece: &'a [u8],
     /// Where the piece begins in the file.
     position: u32,
+    /// Where the log ended before what was refused.
+    end: Place,
 }
 
 impl Tail<'_> {
@@ -237,7 +273,9 @@ impl Tail<'_> {
                 }
                 Err(_) => None,
             };
-            if let Some(offset) = base_offset {
+            let lost_bytes = i64::from(position - self.end.position);
+            let offset_max = self.end.offset.saturating_add(lost_bytes * OFFSETS_PER_BYTE_MAX);
+            if let Some(offset) = base_offset.filter(|offset| *offset <= offset_max) {
                 return Ok(Some(Place { position, offset }));
             }
         }

@@ -215,9 +215,14 @@ impl Log {
         let segment = &active.segment;
         let path = segment.path(&self.shared, &self.key);
         self.unflushed.files.extend(active.dirty.map(|file| (file, path)));
-        let sealed = Sealed { length: segment.log_bytes(), max_timestamp: active.max_timestamp };
+        // After a start only the index knows the timestamps from before it.
+        let epochs = self.view.epochs();
+        let indexed = segment.with_index(&self.shared, &self.key, &epochs, |i| i.max_timestamp());
+        let indexed = indexed.ok().flatten().unwrap_or(i64::MIN);
+        let max_timestamp = active.max_timestamp.max(indexed);
+        let sealed = Sealed { length: segment.log_bytes(), max_timestamp };
         self.unflushed.records.push((self.key, StateRecord::Sealed(sealed)));
-        segment.set_max_timestamp(active.max_timestamp);
+        segment.set_max_timestamp(max_timestamp);
         write_index(&self.shared, &self.key, segment);
     }
 
@@ -274,6 +279,11 @@ impl Log {
         self.flushed_offset = self.flushed_offset.max(offset);
     }
 
+    /// A flush failed. The directory is out of service; nothing more becomes durable.
+    pub fn on_flush_failed(&mut self) {
+        self.flushing = false;
+    }
+
     /// The checkpoint that will hold once everything appended so far is durable, where one is due.
     fn checkpoint(&mut self) -> Option<(GroupKey, StateRecord)> {
         if self.unchecked_bytes < self.shared.options.checkpoint_bytes.into() {
@@ -291,6 +301,7 @@ impl Log {
             position: segment.log_bytes(),
             high_watermark: self.view.high_watermark(),
             producers_offset: None,
+            closed: false,
         })
     }
 }

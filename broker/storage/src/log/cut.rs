@@ -20,8 +20,8 @@ impl Log {
     /// - `epoch`: the last epoch that survives.
     ///
     /// # Errors
-    /// [`StorageError::Corrupt`] where no batch begins at `offset`; any other takes the directory
-    /// out of service.
+    /// [`StorageError::Corrupt`] where no batch begins at `offset`,
+    /// [`StorageError::FlushUnderWay`]; any other takes the directory out of service.
     ///
     /// # Panics
     /// If `offset` is below the high watermark: committed records are never cut.
@@ -33,7 +33,7 @@ impl Log {
     ) -> Result<(), StorageError> {
         let high_watermark = self.view.high_watermark();
         assert!(offset >= high_watermark, "cut at {offset}, committed to {high_watermark}");
-        assert!(!self.flushing, "a cut of {} while a flush is under way", self.key);
+        self.check_at_rest()?;
         let segments = self.view.segments();
         let survives = |s: &&Arc<Segment>| s.base_offset < offset;
         let mut kept: Vec<Arc<Segment>> = segments.iter().filter(survives).cloned().collect();
@@ -103,6 +103,12 @@ impl Log {
         }
     }
 
+    /// Refuses where the directory has failed, or a job holds files and records of this log.
+    fn check_at_rest(&self) -> Result<(), StorageError> {
+        self.shared.health.check(&self.shared.root)?;
+        if self.flushing { Err(StorageError::FlushUnderWay) } else { Ok(()) }
+    }
+
     /// Flushes what was appended, on this thread.
     pub(super) fn flush_now(&mut self) -> Result<(), StorageError> {
         self.flush_with(&[])
@@ -110,6 +116,7 @@ impl Log {
 
     /// Flushes what was appended, and writes down `more` behind it, in one step.
     fn flush_with(&mut self, more: &[StateRecord]) -> Result<(), StorageError> {
+        self.check_at_rest()?;
         self.sync_files()?;
         self.sync_dirs()?;
         let mut records = std::mem::take(&mut self.unflushed.records);
@@ -174,6 +181,7 @@ impl Log {
         if offset <= log_start_offset {
             return Ok(());
         }
+        self.check_at_rest()?;
         // The manifest learns of the segments in the same step in which it learns which of them go.
         self.flush_with(&[StateRecord::LogStart { offset }])?;
         self.view.log_start_offset.store(offset, Ordering::Release);
@@ -270,8 +278,9 @@ pub(crate) fn plan_retention(
     let mut start = None;
     for segment in segments.iter().take_while(|s| s.end_offset <= high_watermark) {
         let age = now_ms.saturating_sub(segment.max_timestamp);
-        let too_old = options.retention_ms >= 0
-            && (segment.max_timestamp == i64::MIN || age > options.retention_ms);
+        // A timestamp that isn't known is not too old.
+        let known = segment.max_timestamp != i64::MIN;
+        let too_old = options.retention_ms >= 0 && known && age > options.retention_ms;
         // As in the reference: a segment goes only if the limit is still met without it.
         let left = kept_bytes.saturating_sub(segment.bytes);
         let too_much = limit.is_some_and(|limit| left >= limit);

@@ -142,12 +142,16 @@ impl Opening {
         let mut segments = self.sealed(state);
         let mut active = None;
         let mut cut = Vec::new();
+        let mut reopened = None;
         if let Some(entry) = state.segments.last() {
-            let tail = if let (LeftBy::CleanStop, Some(checkpoint)) =
-                (self.shared.left_by, state.checkpoint.as_ref())
-                && checkpoint.segment_base_offset == entry.base_offset
-            {
-                self.as_left(entry, checkpoint)
+            let closed = state.checkpoint.filter(|checkpoint| {
+                self.was_closed(state) && checkpoint.segment_base_offset == entry.base_offset
+            });
+            let tail = if let Some(checkpoint) = closed {
+                // From the first append on it is the end of the log no more; the first flush says
+                // so before anything is acknowledged.
+                reopened = Some(Checkpoint { closed: false, ..checkpoint });
+                self.as_left(entry, &checkpoint)
             } else {
                 self.read_tail(entry, state)?
             };
@@ -190,10 +194,18 @@ impl Opening {
             flushing: false,
             unchecked_bytes: 0,
         };
+        let reopened = reopened.map(|checkpoint| log.record(StateRecord::Checkpoint(checkpoint)));
+        log.unflushed.records.extend(reopened);
         if !cut.is_empty() {
             log.go_on_in_new_file(cut)?;
         }
         Ok(log)
+    }
+
+    /// Whether the log was closed by the life that stopped cleanly. A life may stop without having
+    /// opened a log that the life before it left as it was.
+    fn was_closed(&self, state: &GroupState) -> bool {
+        self.shared.left_by == LeftBy::CleanStop && state.checkpoint.is_some_and(|c| c.closed)
     }
 
     /// The segments but the last, which the manifest knows wholly.
@@ -302,7 +314,7 @@ impl Opening {
             } else {
                 // After a kill the zeros are free to be written to; after a power cut they may be
                 // what is left of a write.
-                return Ok((place, self.shared.left_by != LeftBy::PowerCut));
+                return Ok((place, self.shared.left_by == LeftBy::Kill));
             }
         }
     }
@@ -360,7 +372,7 @@ impl Opening {
 
     /// Removes files that the manifest doesn't name.
     fn remove_garbage(&self, state: &GroupState) -> Result<(), StorageError> {
-        if self.shared.left_by == LeftBy::CleanStop {
+        if self.was_closed(state) {
             return Ok(());
         }
         let dir = partition_dir(&self.shared.root, &self.key);
@@ -420,6 +432,7 @@ impl Log {
     pub fn close(mut self) -> Result<(), StorageError> {
         self.flush_now()?;
         let Some(checkpoint) = self.checkpoint_at_end() else { return Ok(()) };
+        let checkpoint = Checkpoint { closed: true, ..checkpoint };
         if let Some(active) = &self.active {
             write_index(&self.shared, &self.key, &active.segment);
         }

@@ -12,7 +12,7 @@ use logboom_protocol::records::{BatchHeader, RawBatches, layout};
 
 use super::{LogView, Segment};
 use crate::error::{Damage, Doing as _, StorageError};
-use crate::scan::{self, Expected};
+use crate::scan::{self, Expected, Place};
 use crate::segment::HEADER_BYTES;
 
 /// Up to where a reader may read.
@@ -94,14 +94,16 @@ impl LogView {
         bytes_max: u32,
         end_offset: i64,
     ) -> Result<Found, StorageError> {
-        let limit = segment.log_bytes();
-        let Some(first) = self.locate(segment, offset, limit)? else { return Ok(Found::Nothing) };
+        // One snapshot: the owner may append meanwhile.
+        let end = segment.end();
+        let limit = end.position;
+        let Some(first) = self.locate(segment, offset, end)? else { return Ok(Found::Nothing) };
         if first.header.base_offset >= end_offset {
             return Ok(Found::Nothing);
         }
         let mut stop = limit;
-        if segment.end_offset() > end_offset {
-            let behind = self.locate(segment, end_offset, limit)?;
+        if end.offset > end_offset {
+            let behind = self.locate(segment, end_offset, end)?;
             stop = behind.map_or(limit, |batch| batch.position);
         }
         stop = self.stop_at_hole(segment, first.position, stop);
@@ -143,7 +145,7 @@ impl LogView {
         let latest = segment.with_index(&self.shared, &self.key, &epochs, |index| {
             index.max_timestamp().unwrap_or(i64::MIN)
         })?;
-        let found = self.locate(segment, offset, segment.log_bytes())?;
+        let found = self.locate(segment, offset, segment.end())?;
         Ok(found.map(|batch| (batch.position, batch.header.base_offset, latest)))
     }
 
@@ -152,8 +154,9 @@ impl LogView {
         &self,
         segment: &Segment,
         offset: i64,
-        limit: u32,
+        end: Place,
     ) -> Result<Option<Located>, StorageError> {
+        let limit = end.position;
         let relative = u32::try_from(offset.saturating_sub(segment.base_offset)).unwrap_or(0);
         let epochs = self.epochs();
         let entry =
@@ -196,14 +199,10 @@ impl LogView {
             }
             position += size;
         }
-        if offset >= segment.end_offset() {
+        if offset >= end.offset {
             return Ok(None);
         }
-        let what = Damage::Relation {
-            field: "end offset",
-            expected: segment.end_offset(),
-            found: expected,
-        };
+        let what = Damage::Relation { field: "end offset", expected: end.offset, found: expected };
         Err(StorageError::corrupt(&path(), position.into(), what))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::directory::Shared;
@@ -36,10 +36,9 @@ pub(crate) struct Hole {
 pub(crate) struct Segment {
     pub(crate) base_offset: i64,
     pub(crate) generation: u32,
-    /// Bytes of the file that are the log, header included.
-    log_bytes: AtomicU32,
-    /// The offset behind the last batch, exclusive.
-    end_offset: AtomicI64,
+    /// Bytes of the file that are the log, header included, and the offset behind the last batch,
+    /// exclusive. One value, so that a reader never sees one without the other.
+    end: RwLock<Place>,
     /// `None` until somebody needs it.
     index: RwLock<Option<Index>>,
     /// The greatest timestamp; the least `i64` where it isn't known.
@@ -58,8 +57,7 @@ impl Segment {
         Self {
             base_offset,
             generation,
-            log_bytes: AtomicU32::new(end.position),
-            end_offset: AtomicI64::new(end.offset),
+            end: RwLock::new(end),
             index: RwLock::new(index),
             max_timestamp: AtomicI64::new(i64::MIN),
             holes: Vec::new(),
@@ -81,8 +79,7 @@ impl Segment {
 
     /// Says where the segment ends after its file was read.
     pub(crate) fn finish(&mut self, end: Place, index: Option<Index>) {
-        *self.log_bytes.get_mut() = end.position;
-        *self.end_offset.get_mut() = end.offset;
+        self.end = RwLock::new(end);
         self.index = RwLock::new(index);
     }
 
@@ -94,19 +91,23 @@ impl Segment {
         self.max_timestamp.store(timestamp, Ordering::Relaxed);
     }
 
+    /// Where the log ends in this segment at this moment.
+    pub(crate) fn end(&self) -> Place {
+        *self.end.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn log_bytes(&self) -> u32 {
-        self.log_bytes.load(Ordering::Acquire)
+        self.end().position
     }
 
     pub(crate) fn end_offset(&self) -> i64 {
-        self.end_offset.load(Ordering::Acquire)
+        self.end().offset
     }
 
     /// Publishes what was appended.
     pub(crate) fn grow(&self, end: Place) {
         self.mark_verified(self.log_bytes(), end.position);
-        self.end_offset.store(end.offset, Ordering::Release);
-        self.log_bytes.store(end.position, Ordering::Release);
+        *self.end.write().unwrap_or_else(PoisonError::into_inner) = end;
     }
 
     pub(crate) fn file_name(&self) -> FileName {
@@ -199,7 +200,7 @@ impl Segment {
         let path = self.path(shared, key);
         let mut index = Index::new(shared.options.index_interval_bytes);
         let mut place = Place { position: HEADER_BYTES, offset: self.base_offset };
-        let expected = Expected { segment_base_offset: self.base_offset, epochs, gaps: true };
+        let expected = Expected { segment_base_offset: self.base_offset, epochs, gaps: false };
         // Behind a damaged part the index goes on at the next good batch.
         for hole in &self.holes {
             scan::scan(&*file.file, &path, place, hole.position, &expected, &mut index)?;

@@ -63,6 +63,8 @@ pub struct Checkpoint {
     pub high_watermark: i64,
     /// The producer snapshot to begin with, by its offset; `None` if there is none.
     pub producers_offset: Option<i64>,
+    /// Whether it is the end of the log: the log was closed, and nothing was appended since.
+    pub closed: bool,
 }
 
 /// The facts about one group.

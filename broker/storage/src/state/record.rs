@@ -266,6 +266,7 @@ fn encode_checkpoint(checkpoint: &Checkpoint, out: &mut Vec<u8>) {
     out.extend(checkpoint.position.to_be_bytes());
     out.extend(checkpoint.high_watermark.to_be_bytes());
     out.extend(checkpoint.producers_offset.unwrap_or(-1).to_be_bytes());
+    out.push(checkpoint.closed.into());
 }
 
 fn decode_checkpoint(bytes: &mut &[u8]) -> Result<Checkpoint, BadRecord> {
@@ -275,5 +276,6 @@ fn decode_checkpoint(bytes: &mut &[u8]) -> Result<Checkpoint, BadRecord> {
         position: u32::from_be_bytes(take(bytes)?),
         high_watermark: i64::from_be_bytes(take(bytes)?),
         producers_offset: Some(i64::from_be_bytes(take(bytes)?)).filter(|&offset| offset >= 0),
+        closed: decode_bool(bytes)?,
     })
 }

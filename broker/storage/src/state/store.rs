@@ -251,6 +251,12 @@ impl StateStore {
     /// The failure that all later calls meet as well.
     pub fn commit_round(&self) -> Result<bool> {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(error) = self.failure() {
+            // A failed write may have left anything, so nothing is written behind it.
+            let waiting = self.memory().take_all();
+            waiting.into_iter().for_each(|submission| (submission.done)(Err(error.clone())));
+            return Err(error);
+        }
         let mut round = self.memory().take_round();
         if round.is_empty() {
             return Ok(false);

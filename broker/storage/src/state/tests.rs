@@ -54,6 +54,7 @@ fn what_was_committed_is_there_after_a_start() {
         position: 4096,
         high_watermark: 39,
         producers_offset: Some(30),
+        closed: true,
     };
     store
         .commit(&[
@@ -291,6 +292,7 @@ fn any_record() -> impl Strategy<Value = StateRecord> {
                         position,
                         high_watermark,
                         producers_offset,
+                        closed: flushed_offset % 2 == 0,
                     })
                 }
             ),

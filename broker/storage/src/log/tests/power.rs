@@ -206,6 +206,7 @@ fn every_flush_is_needed() {
     let names: Vec<(String, bool)> =
         unneeded.iter().map(|sync| (sync.path.display().to_string(), sync.is_dir)).collect();
     let state = "/data/state/state-00000000000000000001".to_owned();
+    let second = "/data/state/state-00000000000000000002".to_owned();
     let known = [
         // The mark of the first life: the flush that creates the first group takes it along.
         (state.clone(), false),
@@ -215,6 +216,10 @@ fn every_flush_is_needed() {
         // between making and flushing them.
         ("/data".to_owned(), true),
         ("/".to_owned(), true),
+        // The mark of the second life, and that its log is closed no more: either one makes the
+        // next start read the tail.
+        (second.clone(), false),
+        (second, false),
     ];
     let trace = whole.disk.trace().join("\n");
     assert_eq!(names, known, "taken out without a failure, {unneeded:?}\n{trace}");

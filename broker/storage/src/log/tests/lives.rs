@@ -1,0 +1,165 @@
+//! Several lives of a directory, and what happens beside the owner of a log.
+
+use super::*;
+use crate::sim::{Fault, Operation};
+use crate::{Disk as _, LeftBy};
+
+/// A log with `batches` batches of two records, flushed to the last; not closed.
+fn start(disk: &Arc<SimDisk>, batches: i64) -> (Directory, Log) {
+    let directory = open_directory(disk, BOOT);
+    directory.create(KEY, 0).unwrap();
+    let (mut log, _) = open_log(&directory);
+    for i in 0..batches {
+        log.append(&[batch(i * 2, 0, 2, 100)]).unwrap();
+        assert!(flush(&directory, &mut log));
+    }
+    (directory, log)
+}
+
+#[test]
+fn a_life_that_stops_cleanly_without_opening_a_log_loses_nothing_of_it() {
+    let disk = SimDisk::new();
+    drop(start(&disk, 5));
+    // The second life opens the directory alone, and stops as it should.
+    open_directory(&disk, BOOT).close().unwrap();
+    let directory = open_directory(&disk, BOOT);
+    assert_eq!(directory.left_by(), LeftBy::CleanStop);
+    let (log, findings) = open_log(&directory);
+    assert_eq!((log.end_offset(), findings), (10, vec![]));
+    assert_eq!(read_all(log.view(), 0, ReadUntil::End).unwrap().len(), 5);
+}
+
+#[test]
+fn a_flush_under_way_is_not_overtaken() {
+    let disk = SimDisk::new();
+    let (directory, mut log) = start(&disk, 2);
+    log.set_high_watermark(4);
+    log.append(&[batch(4, 0, 2, 100)]).unwrap();
+    let offset = log.flush(Box::new(|result| result.unwrap())).unwrap();
+    let error = log.set_log_start(2).unwrap_err();
+    assert!(matches!(error, StorageError::FlushUnderWay), "{error}");
+    assert!(matches!(log.truncate_to(4, 0, 0), Err(StorageError::FlushUnderWay)));
+    assert_eq!(log.flush(Box::new(|_| panic!("one at a time"))), None);
+    assert_eq!(log.flushed_offset(), 4, "nothing is counted that the job still holds");
+    directory.run_flushes();
+    log.on_flushed(offset);
+    log.set_log_start(2).unwrap();
+    log.truncate_to(4, 0, 0).unwrap();
+    assert_eq!((log.flushed_offset(), log.end_offset()), (4, 4));
+}
+
+#[test]
+fn a_log_whose_flush_failed_does_not_close_as_if_it_had_not() {
+    let disk = SimDisk::new();
+    let (directory, mut log) = start(&disk, 2);
+    log.append(&[batch(4, 0, 2, 100)]).unwrap();
+    let is_log = |path: &Path| path.extension().is_some_and(|ending| ending == "log");
+    disk.set_fault(Fault::new(Operation::Sync, 5).at(is_log));
+    assert!(!flush(&directory, &mut log));
+    log.on_flush_failed();
+    assert!(matches!(log.close(), Err(StorageError::OutOfService { .. })));
+    let checkpoint = directory.state().group(&KEY, |group| group.unwrap().checkpoint);
+    assert!(checkpoint.is_none_or(|checkpoint| checkpoint.flushed_offset <= 4), "{checkpoint:?}");
+}
+
+#[test]
+fn a_state_store_that_failed_reports_nothing_durable_any_more() {
+    let disk = SimDisk::new();
+    let (directory, _log) = start(&disk, 1);
+    let is_state = |path: &Path| path.starts_with("/data/state");
+    disk.set_fault(Fault::new(Operation::Sync, 5).at(is_state));
+    let vote = |epoch| [(KEY, crate::state::StateRecord::Vote { epoch, voted_for: 1 })];
+    let (sender, receiver) = std::sync::mpsc::channel();
+    for epoch in 1..3 {
+        let sender = sender.clone();
+        let done = Box::new(move |result: Result<(), _>| sender.send(result.is_ok()).unwrap());
+        directory.state().submit(&vote(epoch), done);
+        assert!(directory.state().commit_round().is_err());
+    }
+    assert_eq!(receiver.try_iter().collect::<Vec<_>>(), [false, false]);
+}
+
+#[test]
+fn retention_keeps_what_it_knows_no_timestamp_of() {
+    let disk = SimDisk::new();
+    let (directory, mut log) = start(&disk, 5);
+    log.set_high_watermark(10);
+    log.close().unwrap();
+    directory.close().unwrap();
+    let directory = open_directory(&disk, BOOT);
+    let (mut log, _) = open_log(&directory);
+    log.set_high_watermark(10);
+    // The records have timestamps of about a second; a minute later nothing is a week old.
+    assert_eq!(log.retention_start(61_000).unwrap(), None);
+    for i in 5..20 {
+        log.append(&[batch(i * 2, 0, 2, 100)]).unwrap();
+    }
+    assert!(flush(&directory, &mut log));
+    log.set_high_watermark(40);
+    assert_eq!(log.retention_start(61_000).unwrap(), None);
+    // A year later all of it is.
+    let start = log.retention_start(365 * 24 * 3_600_000).unwrap();
+    assert_eq!(start, Some(40));
+    log.set_log_start(40).unwrap();
+    let left = disk.list(&Path::new("/data/partitions").join(KEY.to_string())).unwrap();
+    assert_eq!((log.view().log_start_offset(), log.end_offset(), left.len()), (40, 40, 1));
+}
+
+#[test]
+fn a_batch_in_the_value_of_a_torn_batch_is_none_of_the_log() {
+    let disk = SimDisk::new();
+    let (directory, mut log) = start(&disk, 3);
+    let forged = batch(9, 0, 1, 50).parts().concat();
+    let mut builder = BatchBuilder::new(Codec::None);
+    builder.append(1_000, None, Some(&forged), &[]).unwrap();
+    let carrier = ProducedBatch::check(builder.build().unwrap(), &mut Inflater::default()).unwrap();
+    let stamps = Stamps {
+        base_offset: Offset::from_wire(6).unwrap(),
+        leader_epoch: LeaderEpoch::ZERO,
+        log_append_time: None,
+    };
+    log.append(&[carrier.stamp(&stamps)]).unwrap();
+    let (directory_path, end) =
+        (Path::new("/data/partitions").join(KEY.to_string()), log.end_offset());
+    assert_eq!(end, 7);
+    drop((directory, log));
+    // The last byte of the carrier never reached the disk.
+    let image = disk.kill_image(disk.trace_len());
+    let path = image.list(&directory_path).unwrap().into_iter().max().unwrap();
+    let bytes = image.read_file(&path).unwrap();
+    let last = bytes.iter().rposition(|&byte| byte != 0).unwrap();
+    image.flip(&path, last as u64, 0);
+    let directory = open_directory(&image, BOOT);
+    let (log, findings) = open_log(&directory);
+    assert_eq!(log.end_offset(), 6, "{findings:?}");
+    assert!(matches!(findings[..], [Finding::TornTail { end_offset: 6, .. }]), "{findings:?}");
+}
+
+#[test]
+fn readers_beside_an_append_see_only_whole_batches() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Arc::new(crate::SystemDisk);
+    let directory = Directory::open(disk, dir.path(), options(), BOOT, 3).unwrap();
+    directory.create(KEY, 0).unwrap();
+    let (mut log, _) = directory.open_log(KEY, LogOptions::default()).unwrap();
+    let view = Arc::clone(log.view());
+    let finished = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for until in [ReadUntil::HighWatermark, ReadUntil::End] {
+            let (view, finished) = (&view, &finished);
+            scope.spawn(move || {
+                let mut offset = 0;
+                while !finished.load(Ordering::SeqCst) || offset < 4_000 {
+                    // Near the end, where the owner writes.
+                    let batches = read_once(view, offset, until).unwrap();
+                    offset = batches.last().map_or(offset, end_of);
+                }
+            });
+        }
+        for i in 0..2_000 {
+            log.append(&[batch(i * 2, 0, 2, 100)]).unwrap();
+            log.set_high_watermark(log.end_offset());
+        }
+        finished.store(true, Ordering::SeqCst);
+    });
+}

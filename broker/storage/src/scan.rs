@@ -87,7 +87,7 @@ pub(crate) fn scan(
     let mut buffer = Vec::new();
     let mut piece_bytes = PIECE_BYTES;
     loop {
-        let left = (limit - place.position) as usize;
+        let left = limit.saturating_sub(place.position) as usize;
         if left == 0 {
             return Ok((place, End::Limit));
         }
@@ -159,7 +159,7 @@ fn is_zeros(
     limit: u32,
 ) -> Result<bool, StorageError> {
     let mut head = [0; layout::HEADER_BYTES];
-    let bytes = head.len().min((limit - position) as usize);
+    let bytes = head.len().min(limit.saturating_sub(position) as usize);
     let read = file.read_at(position.into(), &mut head[..bytes]).doing("read", path)?;
     Ok(head[..read].iter().all(|&byte| byte == 0))
 }
@@ -193,7 +193,7 @@ pub(crate) fn look_behind(
     let mut behind =
         if is_zeros(file, path, end.position, limit)? { Behind::Zeros } else { Behind::Garbage };
     while position < limit {
-        let left = (limit - position) as usize;
+        let left = limit.saturating_sub(position) as usize;
         buffer.resize(left.min(2 * PIECE_BYTES), 0);
         let read = file.read_at(position.into(), &mut buffer).doing("read", path)?;
         let piece = &buffer[..read];
@@ -290,7 +290,7 @@ impl Tail<'_> {
         offset: i64,
         expected: &Expected<'_>,
     ) -> Result<Option<i64>, StorageError> {
-        if needed > (self.limit - position) as usize {
+        if needed > self.limit.saturating_sub(position) as usize {
             return Ok(None);
         }
         let mut bytes = vec![0; needed];

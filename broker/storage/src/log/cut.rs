@@ -38,13 +38,14 @@ impl Log {
         let survives = |s: &&Arc<Segment>| s.base_offset < offset;
         let mut kept: Vec<Arc<Segment>> = segments.iter().filter(survives).cloned().collect();
         let cut = kept.last().map(|last| self.cut_place(last, offset)).transpose()?;
+        let generation = segments.iter().map(|s| s.generation).max().map_or(0, |last| last + 1);
+        // The one step that may fail for want of space comes before anything is changed.
+        let (file, segment) = self.create_segment(offset, generation)?;
         if let Some(active) = self.active.as_mut().filter(|a| a.segment.base_offset >= offset) {
             // Nothing in it survives.
             active.dirty = None;
         }
         self.sync_files()?;
-
-        let generation = segments.iter().map(|s| s.generation).max().map_or(0, |last| last + 1);
         let pending = std::mem::take(&mut self.unflushed.records);
         let mut records = vec![StateRecord::Cut { offset, epoch, control_sequence }];
         if let (Some(last), Some((position, max_timestamp))) = (kept.pop(), cut) {
@@ -56,7 +57,6 @@ impl Log {
             records.push(StateRecord::Sealed(Sealed { length, max_timestamp: i64::MIN }));
             assert_eq!(first.base_offset, offset, "a cut of {} below its start", self.key);
         }
-        let (file, segment) = self.create_segment(offset, generation)?;
         let entry = SegmentEntry { base_offset: offset, generation, sealed: None };
         records.push(StateRecord::Segment(entry));
         self.active = None;

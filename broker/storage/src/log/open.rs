@@ -21,6 +21,7 @@ use super::{Hole, Log, LogView, Segment};
 use crate::directory::{Directory, LeftBy, Shared};
 use crate::disk::DiskFile;
 use crate::error::{Corruption, Damage, Doing as _, StorageError};
+use crate::files::OpenFile;
 use crate::index::Index;
 use crate::options::LogOptions;
 use crate::scan::{Behind, End, Expected, Place, look_behind, scan};
@@ -137,6 +138,15 @@ struct TailFile<'a> {
     proven: i64,
 }
 
+/// The end of what is proven to have been flushed, exclusive: a record of the state store that
+/// names an offset was written only when the log was flushed up to it.
+fn proven(state: &GroupState) -> i64 {
+    let checkpoint = state.checkpoint.map_or(0, |c| c.flushed_offset.max(c.high_watermark));
+    let epoch = state.epochs.last().map_or(0, |start| start.start_offset);
+    let control = state.controls.last().map_or(0, |entry| entry.offset);
+    checkpoint.max(state.log_start_offset).max(epoch).max(control)
+}
+
 impl Opening {
     fn open(&mut self, state: &GroupState, options: LogOptions) -> Result<Log, StorageError> {
         let mut segments = self.sealed(state);
@@ -168,7 +178,7 @@ impl Opening {
                 active = Some(Active { segment, dirty, reserved, first_timestamp, max_timestamp });
             }
         }
-        let proven = state.checkpoint.map_or(0, |c| c.flushed_offset.max(c.high_watermark));
+        let (proven, segments_empty) = (proven(state), segments.is_empty());
         let end_offset = segments.last().map_or(state.log_start_offset, |s| s.end_offset());
         let view = LogView {
             key: self.key,
@@ -182,7 +192,7 @@ impl Opening {
             segments: RwLock::new(segments.into()),
             epochs: RwLock::new(state.epochs.clone().into()),
         };
-        assert!(end_offset >= proven, "{}: {end_offset} below {proven}", self.key);
+        assert!(segments_empty || end_offset >= proven, "{}: {end_offset}, {proven}", self.key);
         let mut log = Log {
             key: self.key,
             shared: Arc::clone(&self.shared),
@@ -248,14 +258,20 @@ impl Opening {
             position: checkpoint.position,
             offset: checkpoint.flushed_offset,
         });
-        let proven = state.checkpoint.map_or(0, |c| c.flushed_offset.max(c.high_watermark));
+        let proven = proven(state);
         let mut segment = Segment::new(entry.base_offset, entry.generation, start, None);
         let path = segment.path(&self.shared, &self.key);
-        let file = match segment.open(&self.shared, &self.key) {
-            Ok(file) => file,
-            Err(StorageError::Corrupt(corruption)) => {
-                return Ok(self.lost(segment, start, proven, corruption));
-            }
+        let (file, corruption, start) = match segment.open(&self.shared, &self.key) {
+            Ok(file) => (file, None, start),
+            Err(StorageError::Corrupt(corruption)) => match self.shared.disk.open(&path) {
+                // By the order of writes the header of a segment that is named is durable, so this
+                // is damage. Where the log ends is found all the same.
+                Ok(file) => {
+                    let start = Place { position: HEADER_BYTES, offset: entry.base_offset };
+                    (Arc::new(OpenFile::new(file)), Some(corruption), start)
+                }
+                Err(_) => return Ok(self.lost(segment, start, proven, corruption)),
+            },
             Err(other) => return Err(other),
         };
         // What the page cache holds may never have reached the device.
@@ -265,7 +281,14 @@ impl Opening {
         let tail =
             TailFile { file: &*file.file, path: &path, length, epochs: &state.epochs, proven };
         let mut index = Index::new(self.shared.options.index_interval_bytes);
-        let (end, goes_on) = self.scan_tail(&tail, start, &mut segment, &mut index)?;
+        let (end, mut goes_on) = self.scan_tail(&tail, start, &mut segment, &mut index)?;
+        if let Some(Corruption { what: what @ Damage::Header(_), .. }) = corruption {
+            // Whose batches these are is not certain without the header.
+            segment.holes.clear();
+            let from = Place { position: HEADER_BYTES, offset: entry.base_offset };
+            self.fence(&mut segment, &path, from, end, what);
+            goes_on = false;
+        }
         // From the checkpoint on the index is not whole; it is made anew when it is needed.
         let whole = start.position == HEADER_BYTES;
         let latest = index.max_timestamp();

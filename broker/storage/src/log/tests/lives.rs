@@ -163,3 +163,44 @@ fn readers_beside_an_append_see_only_whole_batches() {
         finished.store(true, Ordering::SeqCst);
     });
 }
+
+#[test]
+fn a_flipped_bit_in_the_header_of_the_last_segment_loses_no_file_and_no_offset() {
+    let disk = SimDisk::new();
+    let options = DirectoryOptions { checkpoint_bytes: u32::MAX, ..options() };
+    let dyn_disk: Arc<SimDisk> = Arc::clone(&disk);
+    let directory = Directory::open(dyn_disk, Path::new("/data"), options, BOOT, 4).unwrap();
+    directory.create(KEY, 0).unwrap();
+    let (mut log, _) = directory.open_log(KEY, LogOptions::default()).unwrap();
+    log.append(&[batch(0, 0, 8, 50)]).unwrap();
+    assert!(flush(&directory, &mut log));
+    let image = disk.kill_image(disk.trace_len());
+    let partition = Path::new("/data/partitions").join(KEY.to_string());
+    let path = image.list(&partition).unwrap().remove(0);
+    image.flip(&path, 20, 1);
+    let directory = open_directory(&image, BOOT);
+    let (log, findings) = open_log(&directory);
+    let [Finding::Damaged { offset: 0, end_offset: 8, .. }] = findings[..] else {
+        panic!("{findings:?}");
+    };
+    assert_eq!(log.end_offset(), 8, "no offset is given twice");
+    let error = read_once(log.view(), 0, ReadUntil::End).unwrap_err();
+    assert!(matches!(error, StorageError::Corrupt(_)), "{error}");
+    assert!(image.read_file(&path).is_some(), "the file is kept");
+}
+
+#[test]
+fn a_cut_on_a_full_disk_changes_nothing() {
+    let disk = SimDisk::new();
+    let (directory, mut log) = start(&disk, 3);
+    log.append(&[batch(6, 0, 2, 100)]).unwrap();
+    disk.set_capacity(disk.used());
+    let error = log.truncate_to(6, 0, 0).unwrap_err();
+    assert!(matches!(error, StorageError::NoSpace { .. }), "{error}");
+    assert_eq!((log.end_offset(), log.flushed_offset()), (8, 6));
+    assert!(flush(&directory, &mut log));
+    assert_eq!(read_all(log.view(), 0, ReadUntil::End).unwrap().len(), 4);
+    disk.set_capacity(u64::MAX);
+    log.truncate_to(6, 0, 0).unwrap();
+    assert_eq!((log.end_offset(), log.flushed_offset()), (6, 6));
+}

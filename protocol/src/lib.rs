@@ -22,6 +22,7 @@
 //! `kafka-clients` jar; `docs/protocol.md` holds the table of versions and the exceptions that
 //! real clients need.
 
+pub mod api_versions;
 mod error;
 mod error_code;
 pub mod frame;

@@ -1,4 +1,4 @@
-//! Our codec against another one, `kafka-protocol` from crates.io, and against the schema.
+//! Our codec against another one, the crate `kafka-protocol`, and against the schema.
 //!
 //! Random messages come from [`logboom_tests::random`], which writes bytes from the schema files
 //! without the generated code. Each must survive decoding and encoding, by us and by the other

@@ -18,6 +18,8 @@ def produce(bootstrap, topic, codec, idempotent, path):
         "linger.ms": 10000,
         "message.timeout.ms": 60000,
     })
+    # Records that are queued before the partitions are known leave one by one at the flush.
+    producer.list_topics(topic, FLUSH_SECONDS)
     failures = []
 
     def delivered(error, _message):

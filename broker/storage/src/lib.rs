@@ -29,7 +29,7 @@
 //!
 //! - Nothing is written in place. A cut, a torn tail and repair begin a new file.
 //! - A flushed record is there after any power cut; the tests take out every flush in turn and see
-//!   that something is lost.
+//!   that something is lost, but for six whose reason stands there.
 //! - A batch is served only if its checksum was right when this process last looked, and its offset
 //!   and epoch are those that belong there.
 //! - After a failed write or flush the directory acknowledges nothing any more.

@@ -110,6 +110,8 @@ pub fn or_skip<T>(what: &str, client: Result<T, String>) -> Option<T> {
 
 impl Java {
     fn set_up() -> Result<Self, String> {
+        // What was set up once can outlive the JDK that runs it.
+        finished("java", Command::new("java").arg("-version"))?;
         let sources = files_of(&ours("java/src"), "java")?;
         let pom = ours("java/pom.xml");
         let inputs = sources.iter().chain([&pom]);

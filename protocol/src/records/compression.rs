@@ -144,8 +144,8 @@ const BUFFER_BYTES: usize = 32 << 10;
 /// A batch above it would cost the thread that checks it more than half a second.
 const INFLATED_BYTES_MAX: usize = 256 << 20;
 
-/// What a batch costs of a request's budget besides the bytes that come out of it: setting up a
-/// decompressor takes as long as inflating about so many bytes.
+/// What a batch costs of a request's budget besides the bytes that come out of it, so that many
+/// tiny batches, each of which sets up a decompressor, have an end as well.
 const CALL_BYTES: usize = 16 << 10;
 
 /// The greatest window of zstd that is accepted, as a power of two: that of level 22, which the

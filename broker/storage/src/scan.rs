@@ -237,7 +237,7 @@ fn behind_refused(
 }
 
 /// Bytes of a batch that its length doesn't count.
-const LENGTH_OVERHEAD: u32 = 12;
+pub(crate) const LENGTH_OVERHEAD: u32 = 12;
 
 const _: () = assert!(LENGTH_OVERHEAD as usize == layout::LENGTH_OVERHEAD);
 

@@ -12,7 +12,7 @@ use logboom_protocol::records::{BatchHeader, RawBatches, layout};
 
 use super::{LogView, Segment};
 use crate::error::{Damage, Doing as _, StorageError};
-use crate::scan::{self, Expected, Place};
+use crate::scan::{self, Expected, LENGTH_OVERHEAD, Place};
 use crate::segment::HEADER_BYTES;
 
 /// Up to where a reader may read.
@@ -206,11 +206,6 @@ impl LogView {
         Err(StorageError::corrupt(&path(), position.into(), what))
     }
 }
-
-/// Bytes of a batch that its length doesn't count.
-const LENGTH_OVERHEAD: u32 = 12;
-
-const _: () = assert!(LENGTH_OVERHEAD as usize == layout::LENGTH_OVERHEAD);
 
 /// A batch in a segment's file. Nothing but its length and magic was looked at.
 struct Located {

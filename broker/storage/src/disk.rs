@@ -73,20 +73,23 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>>;
 }
 
+/// A file open for reading.
+pub trait ReadAt: Send + Sync + fmt::Debug {
+    /// Reads up to `buffer.len()` bytes from `position` on; fewer only at the end of the file.
+    ///
+    /// # Errors
+    /// What the file system or the device says.
+    fn read_at(&self, position: u64, buffer: &mut [u8]) -> io::Result<usize>;
+}
+
 /// A file open for reading and writing.
-pub trait DiskFile: Send + Sync + fmt::Debug {
+pub trait DiskFile: ReadAt {
     /// Writes all of `parts`, one behind the other, from `position` on. Readers see it at once; it
     /// is durable after [`Self::sync`].
     ///
     /// # Errors
     /// What the file system says; then any part of the bytes may have been written.
     fn write_at(&self, position: u64, parts: &[&[u8]]) -> io::Result<()>;
-
-    /// Reads up to `buffer.len()` bytes from `position` on; fewer only at the end of the file.
-    ///
-    /// # Errors
-    /// What the file system or the device says.
-    fn read_at(&self, position: u64, buffer: &mut [u8]) -> io::Result<usize>;
 
     /// Whether the byte at `position` could be read at this moment without waiting for the device;
     /// `None` where the file system can't tell.
@@ -111,6 +114,21 @@ pub trait DiskFile: Send + Sync + fmt::Debug {
     /// # Errors
     /// What the file system says.
     fn length(&self) -> io::Result<u64>;
+
+    /// Bytes from the start behind which nothing was ever written, only reserved; where the file
+    /// system can't tell, the file's length.
+    ///
+    /// # Errors
+    /// What the file system says.
+    fn written(&self) -> io::Result<u64>;
+
+    /// The same file, read from the device and not from the page cache, which after a failed flush
+    /// may hold what never reached the device. Where the file system has no such reads, from the
+    /// page cache.
+    ///
+    /// # Errors
+    /// What the file system says.
+    fn uncached(&self) -> io::Result<Arc<dyn ReadAt>>;
 
     /// Maps the first `length` bytes for reading; they must be within the file's length.
     ///

@@ -57,7 +57,7 @@ mod system;
 mod verify;
 
 pub use directory::{Directory, DirectoryOptions, LeftBy, OpenError};
-pub use disk::{Disk, DiskFile, Map};
+pub use disk::{Disk, DiskFile, Map, ReadAt};
 pub use error::{Corruption, Damage, StorageError};
 pub use flush::FlushDone;
 pub use log::{ColdRead, Finding, Found, Log, LogView, ReadUntil, TimedOffset};

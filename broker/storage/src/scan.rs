@@ -6,7 +6,7 @@ use std::path::Path;
 
 use logboom_protocol::records::{BatchError, BatchHeader, RawBatch, layout};
 
-use crate::disk::DiskFile;
+use crate::disk::ReadAt;
 use crate::error::{Damage, Doing as _, StorageError};
 use crate::index::Index;
 use crate::state::EpochStart;
@@ -76,7 +76,7 @@ pub(crate) fn check_batch(
 /// # Errors
 /// What the device says; damage is not an error but an [`End`].
 pub(crate) fn scan(
-    file: &dyn DiskFile,
+    file: &dyn ReadAt,
     path: &Path,
     start: Place,
     limit: u32,
@@ -93,6 +93,10 @@ pub(crate) fn scan(
         }
         buffer.resize(left.min(piece_bytes), 0);
         let read = file.read_at(place.position.into(), &mut buffer).doing("read", path)?;
+        if read == 0 {
+            // The file is shorter than it should be.
+            return Ok((place, End::Limit));
+        }
         let piece = &buffer[..read];
         let (next, end) = scan_piece(piece, place, expected, index);
         let progress = next.position > place.position;
@@ -153,7 +157,7 @@ fn scan_piece(
 /// Whether nothing but zeros lies from `position` on as far as a batch's header reaches, which is
 /// what space looks like that was reserved and not written.
 fn is_zeros(
-    file: &dyn DiskFile,
+    file: &dyn ReadAt,
     path: &Path,
     position: u32,
     limit: u32,
@@ -176,12 +180,13 @@ pub(crate) enum Behind {
     Batch(Place),
 }
 
-/// Looks at what lies behind the end of a scan.
+/// Looks at what lies behind the end of a scan. A search that has to look into too much finds no
+/// batch.
 ///
 /// # Errors
 /// What the device says.
 pub(crate) fn look_behind(
-    file: &dyn DiskFile,
+    file: &dyn ReadAt,
     path: &Path,
     end: Place,
     limit: u32,
@@ -189,7 +194,7 @@ pub(crate) fn look_behind(
 ) -> Result<Behind, StorageError> {
     let gaps = Expected { gaps: true, ..*expected };
     let mut position = behind_refused(file, path, end, limit, expected)?;
-    let mut buffer = Vec::new();
+    let (mut buffer, mut budget_bytes) = (Vec::new(), SEARCH_BYTES_MAX);
     let mut behind =
         if is_zeros(file, path, end.position, limit)? { Behind::Zeros } else { Behind::Garbage };
     while position < limit {
@@ -202,10 +207,11 @@ pub(crate) fn look_behind(
         // Reserved space, which is most of what is looked through here, is passed over quickly.
         if piece.iter().any(|&byte| byte != 0) {
             behind = Behind::Garbage;
-            let tail = Tail { file, path, limit, piece, position, end };
-            if let Some(place) = tail.find_batch(starts, end.offset, &gaps)? {
+            let mut tail = Tail { file, path, limit, piece, position, end, budget_bytes };
+            if let Some(place) = tail.find_batch(starts, &gaps)? {
                 return Ok(Behind::Batch(place));
             }
+            budget_bytes = tail.budget_bytes;
         }
         position += u32::try_from(starts.max(1)).unwrap_or(u32::MAX);
     }
@@ -217,7 +223,7 @@ pub(crate) fn look_behind(
 /// Where its header is the one expected, everything within its length is its payload, and a batch
 /// in a record's value is none of this log's.
 fn behind_refused(
-    file: &dyn DiskFile,
+    file: &dyn ReadAt,
     path: &Path,
     end: Place,
     limit: u32,
@@ -246,7 +252,7 @@ const OFFSETS_PER_BYTE_MAX: i64 = 256;
 
 /// A piece of a file in which a batch is looked for.
 struct Tail<'a> {
-    file: &'a dyn DiskFile,
+    file: &'a dyn ReadAt,
     path: &'a Path,
     limit: u32,
     piece: &'a [u8],
@@ -254,54 +260,75 @@ struct Tail<'a> {
     position: u32,
     /// Where the log ended before what was refused.
     end: Place,
+    /// Bytes whose checksums may still be computed.
+    budget_bytes: u64,
 }
+
+/// Bytes of which checksums are computed behind one refused batch at the most. Only records that
+/// were made to look like batches of this log need so many; then the search ends undecided.
+const SEARCH_BYTES_MAX: u64 = 4 << 30;
 
 impl Tail<'_> {
     /// The first batch at or behind `offset` that begins in the first `starts` bytes.
     fn find_batch(
-        &self,
+        &mut self,
         starts: usize,
-        offset: i64,
         expected: &Expected<'_>,
     ) -> Result<Option<Place>, StorageError> {
         for at in candidates(self.piece, starts) {
             let position = self.position + u32::try_from(at).unwrap_or(u32::MAX);
-            let base_offset = match RawBatch::split_first(&self.piece[at..]) {
-                Ok((batch, _)) => base_if_good(&batch, offset, expected),
-                Err(BatchError::Truncated { needed, .. }) => {
-                    self.read_whole(position, needed, offset, expected)?
-                }
-                Err(_) => None,
+            let Some(head) = self.piece[at..].first_chunk() else { continue };
+            let Some(bytes) = self.plausible(position, &BatchHeader::from_bytes(head), expected)
+            else {
+                continue;
             };
-            let lost_bytes = i64::from(position - self.end.position);
-            let offset_max = self.end.offset.saturating_add(lost_bytes * OFFSETS_PER_BYTE_MAX);
-            if let Some(offset) = base_offset.filter(|offset| *offset <= offset_max) {
+            if self.budget_bytes < bytes as u64 {
+                return Ok(None);
+            }
+            self.budget_bytes -= bytes as u64;
+            let base_offset = match self.piece[at..].get(..bytes) {
+                Some(batch) => base_if_good(batch, self.end.offset, expected),
+                None => self.read_whole(position, bytes, expected)?,
+            };
+            if let Some(offset) = base_offset {
                 return Ok(Some(Place { position, offset }));
             }
         }
         Ok(None)
     }
 
-    /// Looks at a batch of `needed` bytes that doesn't fit into the piece.
+    /// Bytes of a batch at `position` with this header, if one may stand there.
+    fn plausible(
+        &self,
+        position: u32,
+        header: &BatchHeader,
+        expected: &Expected<'_>,
+    ) -> Option<usize> {
+        let bytes = usize::try_from(header.length).ok()? + layout::LENGTH_OVERHEAD;
+        let is_within = bytes >= layout::HEADER_BYTES && bytes <= (self.limit - position) as usize;
+        let lost_bytes = i64::from(position - self.end.position);
+        let offset_max = self.end.offset.saturating_add(lost_bytes * OFFSETS_PER_BYTE_MAX);
+        let continues = (self.end.offset..=offset_max).contains(&header.base_offset);
+        let has_epoch = epoch_at(expected.epochs, header.base_offset) == Some(header.leader_epoch);
+        (is_within && continues && has_epoch && header.last_offset_delta >= 0).then_some(bytes)
+    }
+
+    /// Looks at a batch that doesn't fit into the piece.
     fn read_whole(
         &self,
         position: u32,
-        needed: usize,
-        offset: i64,
+        bytes: usize,
         expected: &Expected<'_>,
     ) -> Result<Option<i64>, StorageError> {
-        if needed > self.limit.saturating_sub(position) as usize {
-            return Ok(None);
-        }
-        let mut bytes = vec![0; needed];
-        let read = self.file.read_at(position.into(), &mut bytes).doing("read", self.path)?;
-        let batch = RawBatch::split_first(&bytes[..read]).ok();
-        Ok(batch.and_then(|(batch, _)| base_if_good(&batch, offset, expected)))
+        let mut batch = vec![0; bytes];
+        let read = self.file.read_at(position.into(), &mut batch).doing("read", self.path)?;
+        Ok(base_if_good(&batch[..read], self.end.offset, expected))
     }
 }
 
-fn base_if_good(batch: &RawBatch<'_>, offset: i64, expected: &Expected<'_>) -> Option<i64> {
-    check_batch(batch, offset, expected).is_ok().then(|| batch.header().base_offset)
+fn base_if_good(bytes: &[u8], offset: i64, expected: &Expected<'_>) -> Option<i64> {
+    let (batch, _) = RawBatch::split_first(bytes).ok()?;
+    check_batch(&batch, offset, expected).is_ok().then(|| batch.header().base_offset)
 }
 
 /// Places at which a batch may begin: those with the magic in its place and a plausible length.

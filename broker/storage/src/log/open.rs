@@ -19,7 +19,7 @@ use super::append::{Active, Unflushed};
 use super::segments::write_index;
 use super::{Hole, Log, LogView, Segment};
 use crate::directory::{Directory, LeftBy, Shared};
-use crate::disk::DiskFile;
+use crate::disk::ReadAt;
 use crate::error::{Corruption, Damage, Doing as _, StorageError};
 use crate::files::OpenFile;
 use crate::index::Index;
@@ -103,7 +103,8 @@ impl Directory {
     ) -> Result<(Log, Vec<Finding>), StorageError> {
         let state = self.shared.state.group(&key, |group| group.cloned());
         let state = state.expect("a log is opened where its group was created");
-        let mut opening = Opening { key, shared: Arc::clone(&self.shared), findings: Vec::new() };
+        let (shared, findings) = (Arc::clone(&self.shared), Vec::new());
+        let mut opening = Opening { key, shared, findings, is_lossy: false };
         opening.remove_garbage(&state)?;
         let log = opening.open(&state, options)?;
         Ok((log, opening.findings))
@@ -114,6 +115,8 @@ struct Opening {
     key: GroupKey,
     shared: Arc<Shared>,
     findings: Vec<Finding>,
+    /// Less was found than is proven to have been there.
+    is_lossy: bool,
 }
 
 /// The last segment as it was found.
@@ -129,10 +132,13 @@ struct Tail {
 /// The file of the last segment, and what is expected of it.
 #[derive(Clone, Copy)]
 struct TailFile<'a> {
-    file: &'a dyn DiskFile,
+    /// As the device holds it.
+    file: &'a dyn ReadAt,
+    /// As readers see it; after a failed flush they may see more.
+    cached: &'a dyn ReadAt,
     path: &'a Path,
-    /// Bytes of the file, reserved space included.
-    length: u32,
+    /// Bytes of the file behind which nothing was ever written.
+    written: u32,
     epochs: &'a [EpochStart],
     /// Everything below was flushed or committed; exclusive.
     proven: i64,
@@ -171,6 +177,10 @@ impl Opening {
                 cut.push(StateRecord::Sealed(Sealed { length, max_timestamp }));
                 segment.set_max_timestamp(max_timestamp);
             }
+            if self.is_lossy {
+                // In one step with the seal: what was acknowledged is never less without it.
+                cut.push(StateRecord::Flags { caching: state.caching, lossy: true });
+            }
             let segment = Arc::new(segment);
             segments.push(Arc::clone(&segment));
             if goes_on {
@@ -198,10 +208,12 @@ impl Opening {
             shared: Arc::clone(&self.shared),
             view: Arc::new(view),
             options,
+            generation: state.segments.last().map_or(0, |last| last.generation),
             flushed_offset: end_offset,
             active,
             unflushed: Unflushed::default(),
             flushing: false,
+            begins_epoch: false,
             unchecked_bytes: 0,
         };
         let reopened = reopened.map(|checkpoint| log.record(StateRecord::Checkpoint(checkpoint)));
@@ -276,10 +288,13 @@ impl Opening {
         };
         // What the page cache holds may never have reached the device.
         file.file.sync().doing("flush", &path).inspect_err(|e| self.shared.health.fail(e))?;
-        let length = file.file.length().doing("measure", &path)?;
-        let length = u32::try_from(length).unwrap_or(u32::MAX);
-        let tail =
-            TailFile { file: &*file.file, path: &path, length, epochs: &state.epochs, proven };
+        let in_file = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
+        let reserved = in_file(file.file.length().doing("measure", &path)?);
+        let written = in_file(file.file.written().doing("measure", &path)?);
+        let uncached = file.file.uncached().doing("open", &path)?;
+        let epochs = &state.epochs;
+        let cached = &*file.file;
+        let tail = TailFile { file: &*uncached, cached, path: &path, written, epochs, proven };
         let mut index = Index::new(self.shared.options.index_interval_bytes);
         let (end, mut goes_on) = self.scan_tail(&tail, start, &mut segment, &mut index)?;
         if let Some(Corruption { what: what @ Damage::Header(_), .. }) = corruption {
@@ -294,7 +309,7 @@ impl Opening {
         let latest = index.max_timestamp();
         segment.finish(end, whole.then_some(index));
         let max_timestamp = latest.unwrap_or(i64::MIN);
-        Ok(Tail { segment, max_timestamp, first_timestamp: latest, reserved: length, goes_on })
+        Ok(Tail { segment, max_timestamp, first_timestamp: latest, reserved, goes_on })
     }
 
     /// Scans to the end of the log, past what is damaged; returns the end, and whether the log may
@@ -306,25 +321,26 @@ impl Opening {
         segment: &mut Segment,
         index: &mut Index,
     ) -> Result<(Place, bool), StorageError> {
-        let TailFile { file, path, length, epochs, proven } = *tail;
+        let TailFile { file, cached, path, written, epochs, proven } = *tail;
         let segment_base_offset = segment.base_offset;
         let expected = Expected { segment_base_offset, epochs, gaps: false };
         let mut place = start;
         loop {
-            let (end, why) = scan(file, path, place, length, &expected, index)?;
+            let (end, why) = scan(file, path, place, written, &expected, index)?;
             segment.mark_verified(place.position, end.position);
             place = end;
             let damage = match why {
                 End::Damaged(damage) => damage,
                 End::Zeros | End::Limit => Damage::NotWritten,
             };
-            let behind = look_behind(file, path, place, length, &expected)?;
+            let behind = look_behind(file, path, place, written, &expected)?;
             if let Behind::Batch(behind) = behind {
                 self.fence(segment, path, place, behind, damage);
                 place = behind;
             } else if place.offset < proven {
                 let behind = Place { position: place.position, offset: proven };
                 self.fence(segment, path, place, behind, damage);
+                self.is_lossy = true;
                 return Ok((behind, false));
             } else if behind == Behind::Garbage {
                 self.findings.push(Finding::TornTail {
@@ -336,8 +352,10 @@ impl Opening {
                 return Ok((place, false));
             } else {
                 // After a kill the zeros are free to be written to; after a power cut they may be
-                // what is left of a write.
-                return Ok((place, self.shared.left_by == LeftBy::Kill));
+                // what is left of a write, and after a failed flush the page cache may hide one.
+                let is_killed = self.shared.left_by == LeftBy::Kill;
+                let seen = look_behind(cached, path, place, written, &expected)?;
+                return Ok((place, is_killed && seen == Behind::Zeros));
             }
         }
     }
@@ -379,6 +397,7 @@ impl Opening {
         let Corruption { path, position, what } = corruption;
         if from.offset < end.offset {
             self.fence(&mut segment, &path, from, end, what);
+            self.is_lossy = true;
         } else {
             let end_offset = end.offset;
             self.findings.push(Finding::TornTail { path, position, end_offset, what });
@@ -428,8 +447,9 @@ impl Log {
     fn go_on_in_new_file(&mut self, sealed: Vec<StateRecord>) -> Result<(), StorageError> {
         let segments = self.view.segments();
         let Some(last) = segments.last() else { return Ok(()) };
-        let (base_offset, generation) = (self.end_offset(), last.generation + 1);
-        let (file, segment) = self.create_segment(base_offset, generation)?;
+        let base_offset = self.end_offset();
+        let new = self.create_segment(base_offset, self.generation + 1, 0)?;
+        self.generation += 1;
         let mut kept = segments.to_vec();
         if last.base_offset == base_offset {
             kept.pop();
@@ -437,7 +457,7 @@ impl Log {
             write_index(&self.shared, &self.key, last);
         }
         self.view.set_segments(kept);
-        self.begin(file, segment);
+        self.begin(new);
         let records = std::mem::take(&mut self.unflushed.records);
         let sealed = sealed.into_iter().map(|record| self.record(record));
         self.unflushed.records = sealed.chain(records).collect();

@@ -74,6 +74,12 @@ impl Content {
         self.length = length;
     }
 
+    /// Bytes up to the end of the last page that was written to.
+    pub(super) fn written(&self) -> u64 {
+        let pages = self.pages.last_key_value().map_or(0, |(page, _)| page + 1);
+        self.length.min(pages * PAGE_BYTES as u64)
+    }
+
     /// Bytes from the start to the end, what was only reserved included.
     pub(super) fn length(&self) -> u64 {
         self.length

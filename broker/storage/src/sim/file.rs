@@ -11,7 +11,7 @@ use super::disk::Shared;
 use super::faults::Operation;
 use super::state::State;
 use super::tree::Inode;
-use crate::disk::{DiskFile, Map};
+use crate::disk::{DiskFile, Map, ReadAt};
 
 /// Keeps a file.
 struct Handle {
@@ -46,16 +46,18 @@ impl SimFile {
     }
 }
 
-impl DiskFile for SimFile {
-    fn write_at(&self, position: u64, parts: &[&[u8]]) -> io::Result<()> {
-        let data = Bytes::from(parts.concat());
-        self.0.shared.state().write(self.0.inode, position, &data)
-    }
-
+impl ReadAt for SimFile {
     fn read_at(&self, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let mut state = self.0.shared.state();
         state.strike_file(Operation::Read, self.0.inode)?;
         Ok(state.tree.content(self.0.inode).read(position, buffer))
+    }
+}
+
+impl DiskFile for SimFile {
+    fn write_at(&self, position: u64, parts: &[&[u8]]) -> io::Result<()> {
+        let data = Bytes::from(parts.concat());
+        self.0.shared.state().write(self.0.inode, position, &data)
     }
 
     fn is_cached(&self, _position: u64) -> Option<bool> {
@@ -74,6 +76,15 @@ impl DiskFile for SimFile {
         Ok(self.0.shared.state().tree.content(self.0.inode).length())
     }
 
+    fn written(&self) -> io::Result<u64> {
+        Ok(self.0.shared.state().tree.content(self.0.inode).written())
+    }
+
+    fn uncached(&self) -> io::Result<Arc<dyn ReadAt>> {
+        let mut state = self.0.shared.state();
+        Ok(Arc::new(Uncached(Handle::new(&self.0.shared, &mut state, self.0.inode))))
+    }
+
     fn map(&self, length: u64) -> io::Result<Arc<dyn Map>> {
         let mut state = self.0.shared.state();
         state.strike_file(Operation::Map, self.0.inode)?;
@@ -89,6 +100,23 @@ impl DiskFile for SimFile {
 impl fmt::Debug for SimFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.debug("SimFile", f)
+    }
+}
+
+/// An open file, as the device holds it.
+struct Uncached(Handle);
+
+impl ReadAt for Uncached {
+    fn read_at(&self, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut state = self.0.shared.state();
+        state.strike_file(Operation::Read, self.0.inode)?;
+        Ok(state.device_content(self.0.inode).read(position, buffer))
+    }
+}
+
+impl fmt::Debug for Uncached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.debug("Uncached", f)
     }
 }
 

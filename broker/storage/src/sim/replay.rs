@@ -110,6 +110,14 @@ impl Replay {
         }
     }
 
+    /// The bytes of a file once everything is written that no failed sync has lost.
+    pub(super) fn written_back(&self, inode: Inode) -> Content {
+        let mut content = self.durable.content(inode).clone();
+        let pending = self.pending_data.get(&inode).into_iter().flatten();
+        pending.filter(|change| !change.lost).for_each(|it| it.change.apply(&mut content));
+        content
+    }
+
     fn change(&mut self, inode: Inode, change: Change) {
         let pending = PendingData { index: Some(self.at), change, lost: false };
         self.pending_data.entry(inode).or_default().push(pending);

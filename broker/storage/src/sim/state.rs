@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rustix::io::Errno;
 
+use super::content::Content;
 use super::faults::{Faults, Operation};
 use super::replay::Replay;
 use super::trace::{Entry, Flush, Op, SyncInfo};
@@ -221,6 +222,16 @@ impl State {
         let op = if is_dir { Op::SyncDir { inode, flush } } else { Op::Sync { inode, flush } };
         self.record(path, op);
         (info, result)
+    }
+
+    /// What a read past the page cache finds in a file: what waits to be written is written first,
+    /// and what a failed sync has lost is not there.
+    pub(super) fn device_content(&mut self, inode: Inode) -> Content {
+        if self.cursor.at() > self.trace.len() {
+            self.cursor = self.base.clone();
+        }
+        self.cursor.advance(&self.trace, self.trace.len());
+        self.cursor.written_back(inode)
     }
 
     /// The error of a call on an open file that is to fail.

@@ -1,12 +1,17 @@
 //! Appending, rolling, flushing: what the owner of a log does all day.
 
+use std::io;
+use std::iter;
 use std::path::PathBuf;
+use std::slice;
 use std::sync::Arc;
 
 use logboom_protocol::records::StampedBatch;
 
+use super::runs::{self, Fill};
 use super::segments::write_index;
 use super::{Log, Segment};
+use crate::disk::DiskFile;
 use crate::error::{Doing as _, StorageError};
 use crate::files::OpenFile;
 use crate::flush::{FlushDone, FlushJob};
@@ -28,6 +33,25 @@ pub(super) struct Active {
     pub(super) max_timestamp: i64,
 }
 
+/// A segment whose file is made and that is not part of the log yet.
+#[derive(Debug)]
+pub(super) struct NewSegment {
+    pub(super) file: Arc<OpenFile>,
+    pub(super) segment: Arc<Segment>,
+    /// Bytes of the file that can be written without asking for space.
+    reserved: u32,
+}
+
+/// Reserves `wanted` bytes of a file, or where there is no room for so many just those `needed`;
+/// returns which.
+fn reserve(file: &dyn DiskFile, wanted: u32, needed: u32) -> io::Result<u32> {
+    match file.reserve(wanted.into()) {
+        Ok(()) => Ok(wanted),
+        Err(e) if wanted == needed => Err(e),
+        Err(_) => file.reserve(needed.into()).map(|()| needed),
+    }
+}
+
 /// What a flush has to do besides the active segment's file.
 #[derive(Debug, Default)]
 pub(super) struct Unflushed {
@@ -40,7 +64,7 @@ pub(super) struct Unflushed {
 }
 
 impl Log {
-    /// Appends batches at the end of the log, in one write.
+    /// Appends batches at the end of the log, all or none, in one write a segment.
     ///
     /// - `batches`: in the order of their offsets, the first at [`Log::end_offset`], each where the
     ///   one before ends, all of the epoch [`Log::epoch`].
@@ -49,90 +73,105 @@ impl Log {
     /// when [`Log::flushed_offset`] has passed them.
     ///
     /// # Errors
-    /// [`StorageError::NoSpace`] with nothing written; any other error takes the directory out of
-    /// service.
+    /// A write that fails takes the directory out of service. With any other error, such as
+    /// [`StorageError::NoSpace`], or [`StorageError::FlushUnderWay`] while an epoch begins, nothing
+    /// was written.
     ///
     /// # Panics
     /// If the offsets or the epoch are not as said: the caller assigned them wrongly.
     pub fn append(&mut self, batches: &[StampedBatch]) -> Result<(), StorageError> {
         self.shared.health.check(&self.shared.root)?;
-        let mut rest = batches;
-        while let Some(first) = rest.first() {
-            if self.active.is_none() || self.is_full(first) {
-                self.roll()?;
+        if self.begins_epoch {
+            return Err(StorageError::FlushUnderWay);
+        }
+        self.check_places(batches);
+        let active = self.active.as_ref().map(|active| Fill {
+            base_offset: active.segment.base_offset,
+            bytes: active.segment.log_bytes() as usize,
+            first_timestamp: active.first_timestamp,
+        });
+        let runs = runs::split(active, batches, &self.options);
+        let new = self.make_room(&runs)?;
+        for (run, new) in runs.iter().zip(iter::once(None).chain(new.into_iter().map(Some))) {
+            if let Some(new) = new {
+                self.seal();
+                self.begin(new);
             }
-            let count = self.fitting(rest);
-            let (now, later) = rest.split_at(count);
-            self.append_to_active(now)?;
-            rest = later;
+            self.append_to_active(run)?;
         }
         Ok(())
     }
 
-    /// Whether the active segment is to be sealed before `batch`.
-    fn is_full(&self, batch: &StampedBatch) -> bool {
-        let Some(active) = &self.active else { return true };
-        let used = active.segment.log_bytes();
-        if used == HEADER_BYTES {
-            return false;
-        }
-        let header = batch.header();
-        let too_large = used as usize + batch.size() > self.options.segment_bytes as usize;
-        // Offsets within a segment are 32 bits wide.
-        let too_far = batch.end_offset() - active.segment.base_offset > i64::from(u32::MAX);
-        let too_old = active.first_timestamp.is_some_and(|first| {
-            header.max_timestamp.saturating_sub(first) > self.options.segment_ms
-        });
-        too_large || too_far || too_old
-    }
-
-    /// How many of `batches` go into the active segment together, at least one.
-    fn fitting(&self, batches: &[StampedBatch]) -> usize {
-        let Some(active) = &self.active else { return 0 };
-        let mut bytes = active.segment.log_bytes() as usize;
-        let fits = batches.iter().take_while(|batch| {
-            bytes += batch.size();
-            bytes <= self.options.segment_bytes as usize
-        });
-        fits.count().max(1)
-    }
-
-    fn append_to_active(&mut self, batches: &[StampedBatch]) -> Result<(), StorageError> {
-        let epoch = self.epoch();
-        let Some(active) = &mut self.active else { return Ok(()) };
-        let segment = Arc::clone(&active.segment);
-        let (mut position, mut offset) = (segment.log_bytes(), segment.end_offset());
-        let start = position;
-        let mut parts = Vec::with_capacity(2 * batches.len());
-        let mut places = Vec::with_capacity(batches.len());
+    fn check_places(&self, batches: &[StampedBatch]) {
+        let (epoch, mut offset) = (self.epoch(), self.end_offset());
         for batch in batches {
             let header = batch.header();
             assert_eq!(header.base_offset, offset, "a batch belongs at the end of {}", self.key);
             assert_eq!(header.leader_epoch, epoch, "the epoch of {} at {offset}", self.key);
+            offset = batch.end_offset();
+        }
+    }
+
+    /// Reserves what the runs need, in the active segment and in new ones; or nothing.
+    fn make_room(&mut self, runs: &[&[StampedBatch]]) -> Result<Vec<NewSegment>, StorageError> {
+        let Some((first, others)) = runs.split_first() else { return Ok(Vec::new()) };
+        self.reserve_active(runs::bytes(first))?;
+        let mut new: Vec<NewSegment> = Vec::new();
+        for run in others {
+            let Some(batch) = run.first() else { continue };
+            let base_offset = batch.header().base_offset;
+            match self.create_segment(base_offset, self.generation, runs::bytes(run)) {
+                Ok(segment) => new.push(segment),
+                Err(error) => {
+                    new.iter().for_each(|new| self.drop_files(&new.segment));
+                    return Err(error);
+                }
+            }
+        }
+        Ok(new)
+    }
+
+    /// Sees to it that the active segment has room for `bytes` more.
+    fn reserve_active(&mut self, bytes: u32) -> Result<(), StorageError> {
+        let Some(active) = self.active.as_mut().filter(|_| bytes > 0) else { return Ok(()) };
+        let needed = active.segment.log_bytes().saturating_add(bytes);
+        if needed <= active.reserved {
+            return Ok(());
+        }
+        let file = match &active.dirty {
+            Some(file) => Arc::clone(file),
+            None => active.segment.open(&self.shared, &self.key)?,
+        };
+        let options = &self.shared.options;
+        let step = active.reserved.clamp(options.reserve_bytes_min, options.reserve_bytes_max);
+        let wanted = active.reserved.saturating_add(step).max(needed);
+        let path = || active.segment.path(&self.shared, &self.key);
+        active.reserved = reserve(&*file.file, wanted, needed).doing("reserve", &path())?;
+        Ok(())
+    }
+
+    fn append_to_active(&mut self, batches: &[StampedBatch]) -> Result<(), StorageError> {
+        let Some(active) = self.active.as_mut().filter(|_| !batches.is_empty()) else {
+            return Ok(());
+        };
+        let segment = Arc::clone(&active.segment);
+        let Place { position: start, mut offset } = segment.end();
+        let mut position = start;
+        let mut parts = Vec::with_capacity(2 * batches.len());
+        let mut places = Vec::with_capacity(batches.len());
+        for batch in batches {
             places.push(Place { position, offset });
             parts.extend(batch.parts());
             offset = batch.end_offset();
-            // A batch larger than the segment has one of its own.
-            position = u32::try_from(position as usize + batch.size()).map_err(|_| {
-                StorageError::NoSpace { path: segment.path(&self.shared, &self.key) }
-            })?;
+            position += runs::bytes(slice::from_ref(batch));
         }
         let file = match &active.dirty {
             Some(file) => Arc::clone(file),
             None => segment.open(&self.shared, &self.key)?,
         };
-        let path = || segment.path(&self.shared, &self.key);
-        if position > active.reserved {
-            let step = active.reserved.clamp(
-                self.shared.options.reserve_bytes_min,
-                self.shared.options.reserve_bytes_max,
-            );
-            let wanted = active.reserved.saturating_add(step).max(position);
-            file.file.reserve(wanted.into()).doing("reserve", &path())?;
-            active.reserved = wanted;
-        }
         if let Err(source) = file.file.write_at(start.into(), &parts) {
-            let error = StorageError::Io { doing: "write", path: path(), source };
+            let path = segment.path(&self.shared, &self.key);
+            let error = StorageError::Io { doing: "write", path, source };
             self.shared.health.fail(&error);
             return Err(error);
         }
@@ -156,30 +195,27 @@ impl Log {
     }
 
     /// Seals the active segment, if there is one, and begins another at the end of the log.
-    fn roll(&mut self) -> Result<(), StorageError> {
-        let base_offset = self.end_offset();
-        let (file, segment) = self.create_segment(base_offset, 0)?;
+    pub(super) fn roll(&mut self) -> Result<(), StorageError> {
+        let new = self.create_segment(self.end_offset(), self.generation, 0)?;
         self.seal();
-        self.begin(file, segment);
+        self.begin(new);
         Ok(())
     }
 
-    /// Seals a segment that is too old to keep, so that it can go.
-    pub(super) fn roll_expired(&mut self) -> Result<(), StorageError> {
-        self.roll()
-    }
-
     /// Makes the file of a segment, reserved and headed, but not flushed.
+    ///
+    /// - `bytes`: of batches that it must have room for.
     pub(super) fn create_segment(
         &mut self,
         base_offset: i64,
         generation: u32,
-    ) -> Result<(Arc<OpenFile>, Arc<Segment>), StorageError> {
+        bytes: u32,
+    ) -> Result<NewSegment, StorageError> {
         let shared = Arc::clone(&self.shared);
         let dir = partition_dir(&shared.root, &self.key);
         if self.view.segments().is_empty() {
             shared.disk.create_dir(&dir).doing("create", &dir)?;
-            self.unflushed.dirs.push(shared.root.join(PARTITIONS));
+            self.note_dir(shared.root.join(PARTITIONS));
         }
         let end = Place { position: HEADER_BYTES, offset: base_offset };
         let index = Index::new(shared.options.index_interval_bytes);
@@ -188,11 +224,12 @@ impl Log {
         // What is there without being in the manifest is garbage from before a crash.
         shared.remove_if_there(&path)?;
         let file = shared.disk.create(&path).doing("create", &path)?;
-        let reserve = shared.options.reserve_bytes_min.max(HEADER_BYTES);
-        if let Err(error) = file.reserve(reserve.into()).doing("reserve", &path) {
-            shared.remove_if_there(&path).unwrap_or(());
-            return Err(error);
-        }
+        let needed = HEADER_BYTES.saturating_add(bytes);
+        let wanted = shared.options.reserve_bytes_min.max(needed);
+        let reserved =
+            reserve(&*file, wanted, needed).doing("reserve", &path).inspect_err(|_| {
+                shared.remove_if_there(&path).unwrap_or(());
+            })?;
         let (key, epoch, salt) = (self.key, self.epoch(), shared.next_salt());
         let header = SegmentHeader { key, base_offset, generation, epoch, salt };
         if let Err(source) = file.write_at(0, &[&header.to_bytes()]) {
@@ -202,11 +239,17 @@ impl Log {
         }
         let open = Arc::new(OpenFile::new(file));
         shared.files.forget(segment.file_key(&key));
-        let open = shared.files.get(segment.file_key(&key), || Ok::<_, StorageError>(open))?;
+        let file = shared.files.get(segment.file_key(&key), || Ok::<_, StorageError>(open))?;
+        self.note_dir(dir);
+        Ok(NewSegment { file, segment, reserved })
+    }
+
+    /// Has the next flush make the names in a directory durable.
+    fn note_dir(&mut self, dir: PathBuf) {
+        // Inner ones come first.
         if !self.unflushed.dirs.contains(&dir) {
             self.unflushed.dirs.insert(0, dir);
         }
-        Ok((open, segment))
     }
 
     /// Lets the active segment be as it is.
@@ -227,7 +270,8 @@ impl Log {
     }
 
     /// Makes a segment the active one.
-    pub(super) fn begin(&mut self, file: Arc<OpenFile>, segment: Arc<Segment>) {
+    pub(super) fn begin(&mut self, new: NewSegment) {
+        let NewSegment { file, segment, reserved } = new;
         let entry = SegmentEntry {
             base_offset: segment.base_offset,
             generation: segment.generation,
@@ -237,7 +281,6 @@ impl Log {
         let mut segments = self.view.segments().to_vec();
         segments.push(Arc::clone(&segment));
         self.view.set_segments(segments);
-        let reserved = self.shared.options.reserve_bytes_min.max(HEADER_BYTES);
         self.active = Some(Active {
             segment,
             dirty: Some(file),
@@ -275,7 +318,7 @@ impl Log {
     pub fn on_flushed(&mut self, offset: i64) {
         assert!(self.flushing, "no flush of {} was under way", self.key);
         assert!(offset <= self.end_offset(), "flushed to {offset} of {}", self.end_offset());
-        self.flushing = false;
+        (self.flushing, self.begins_epoch) = (false, false);
         self.flushed_offset = self.flushed_offset.max(offset);
     }
 

@@ -7,7 +7,7 @@ use super::{Log, Segment};
 use crate::error::{Damage, Doing as _, StorageError};
 use crate::options::LogOptions;
 use crate::segment::partition_dir;
-use crate::state::{EpochStart, Sealed, SegmentEntry, StateRecord};
+use crate::state::{Sealed, SegmentEntry, StateRecord};
 
 impl Log {
     /// Drops everything at and behind `offset`, and the control entries behind
@@ -18,6 +18,8 @@ impl Log {
     ///
     /// - `offset`: where a batch begins, at least the high watermark.
     /// - `epoch`: the last epoch that survives.
+    /// - `behind`: what the group learns in the same step, in order: the epoch and the control
+    ///   entries that begin at the cut.
     ///
     /// # Errors
     /// [`StorageError::Corrupt`] where no batch begins at `offset`,
@@ -30,6 +32,7 @@ impl Log {
         offset: i64,
         epoch: i32,
         control_sequence: u64,
+        behind: &[StateRecord],
     ) -> Result<(), StorageError> {
         let high_watermark = self.view.high_watermark();
         assert!(offset >= high_watermark, "cut at {offset}, committed to {high_watermark}");
@@ -38,9 +41,9 @@ impl Log {
         let survives = |s: &&Arc<Segment>| s.base_offset < offset;
         let mut kept: Vec<Arc<Segment>> = segments.iter().filter(survives).cloned().collect();
         let cut = kept.last().map(|last| self.cut_place(last, offset)).transpose()?;
-        let generation = segments.iter().map(|s| s.generation).max().map_or(0, |last| last + 1);
+        let generation = self.generation + 1;
         // The one step that may fail for want of space comes before anything is changed.
-        let (file, segment) = self.create_segment(offset, generation)?;
+        let new = self.create_segment(offset, generation, 0)?;
         if let Some(active) = self.active.as_mut().filter(|a| a.segment.base_offset >= offset) {
             // Nothing in it survives.
             active.dirty = None;
@@ -59,17 +62,18 @@ impl Log {
         }
         let entry = SegmentEntry { base_offset: offset, generation, sealed: None };
         records.push(StateRecord::Segment(entry));
+        records.extend(behind.iter().cloned());
         self.active = None;
         self.view.set_segments(kept);
-        self.begin(Arc::clone(&file), Arc::clone(&segment));
+        self.generation = generation;
+        let (file, segment) = (Arc::clone(&new.file), Arc::clone(&new.segment));
+        self.begin(new);
         // `begin` notes what is committed here, in one step with the cut.
         self.unflushed.records.clear();
         self.make_durable(&file, &segment)?;
         let records = records.into_iter().map(|record| self.record(record));
         self.shared.commit(&pending.into_iter().chain(records).collect::<Vec<_>>())?;
-        let epochs = self.view.epochs();
-        let survives = |start: &&EpochStart| start.epoch <= epoch && start.start_offset <= offset;
-        self.view.set_epochs(epochs.iter().filter(survives).copied().collect());
+        self.refresh_epochs();
         self.flushed_offset = offset;
         for gone in segments.iter().filter(|segment| segment.base_offset >= offset) {
             self.drop_files(gone);
@@ -104,7 +108,7 @@ impl Log {
     }
 
     /// Refuses where the directory has failed, or a job holds files and records of this log.
-    fn check_at_rest(&self) -> Result<(), StorageError> {
+    pub(super) fn check_at_rest(&self) -> Result<(), StorageError> {
         self.shared.health.check(&self.shared.root)?;
         if self.flushing { Err(StorageError::FlushUnderWay) } else { Ok(()) }
     }
@@ -191,8 +195,7 @@ impl Log {
         for gone in &segments[..below] {
             self.drop_files(gone);
         }
-        let state = self.shared.state.group(&self.key, |g| g.map(|g| g.epochs.clone()));
-        self.view.set_epochs(state.unwrap_or_default());
+        self.refresh_epochs();
         Ok(())
     }
 
@@ -239,7 +242,7 @@ impl Log {
         // What lies below the log start is gone already.
         let start = start.filter(|start| *start > self.view.log_start_offset());
         if expired && start == Some(high_watermark) {
-            self.roll_expired()?;
+            self.roll()?;
         }
         Ok(start)
     }

@@ -18,8 +18,10 @@
 
 mod append;
 mod cut;
+mod epoch;
 mod open;
 mod read;
+mod runs;
 mod search;
 mod segments;
 #[cfg(test)]
@@ -45,6 +47,8 @@ pub struct Log {
     shared: Arc<Shared>,
     view: Arc<LogView>,
     options: LogOptions,
+    /// The generation of new segments; a cut begins another, so that no file's name is used twice.
+    generation: u32,
     /// The end of what is on stable storage, exclusive.
     flushed_offset: i64,
     /// The segment that is appended to; none while the log has never held a batch.
@@ -53,6 +57,8 @@ pub struct Log {
     unflushed: Unflushed,
     /// Whether a flush was asked for and is not over.
     flushing: bool,
+    /// Whether that flush makes the beginning of an epoch durable: nothing is written before.
+    begins_epoch: bool,
     /// The end of the last checkpoint, in offsets and in bytes appended since.
     unchecked_bytes: u64,
 }

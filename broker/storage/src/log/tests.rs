@@ -1,5 +1,6 @@
 //! The log on a simulated disk: against a plain list of batches, through crashes, and damaged.
 
+mod append;
 mod damage;
 mod lives;
 mod model;

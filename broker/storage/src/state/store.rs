@@ -386,7 +386,14 @@ impl Memory {
 
     fn apply(&mut self, key: &GroupKey, record: &StateRecord) -> std::result::Result<(), Misfit> {
         match record {
-            StateRecord::Opened(mark) => self.opened = Some(*mark),
+            StateRecord::Opened(mark) => {
+                if self.opened.replace(*mark).is_some() {
+                    // The life before was killed, and may have written behind any log's end.
+                    let checkpoints =
+                        self.groups.values_mut().filter_map(|g| g.checkpoint.as_mut());
+                    checkpoints.for_each(|checkpoint| checkpoint.closed = false);
+                }
+            }
             StateRecord::Closed => self.opened = None,
             StateRecord::Created { life, creation_offset } => {
                 if self.groups.get(key).is_some_and(|group| !group.removed || group.life >= *life) {

@@ -38,13 +38,13 @@ fn a_flush_under_way_is_not_overtaken() {
     let offset = log.flush(Box::new(|result| result.unwrap())).unwrap();
     let error = log.set_log_start(2).unwrap_err();
     assert!(matches!(error, StorageError::FlushUnderWay), "{error}");
-    assert!(matches!(log.truncate_to(4, 0, 0), Err(StorageError::FlushUnderWay)));
+    assert!(matches!(log.truncate_to(4, 0, 0, &[]), Err(StorageError::FlushUnderWay)));
     assert_eq!(log.flush(Box::new(|_| panic!("one at a time"))), None);
     assert_eq!(log.flushed_offset(), 4, "nothing is counted that the job still holds");
     directory.run_flushes();
     log.on_flushed(offset);
     log.set_log_start(2).unwrap();
-    log.truncate_to(4, 0, 0).unwrap();
+    log.truncate_to(4, 0, 0, &[]).unwrap();
     assert_eq!((log.flushed_offset(), log.end_offset()), (4, 4));
 }
 
@@ -195,12 +195,12 @@ fn a_cut_on_a_full_disk_changes_nothing() {
     let (directory, mut log) = start(&disk, 3);
     log.append(&[batch(6, 0, 2, 100)]).unwrap();
     disk.set_capacity(disk.used());
-    let error = log.truncate_to(6, 0, 0).unwrap_err();
+    let error = log.truncate_to(6, 0, 0, &[]).unwrap_err();
     assert!(matches!(error, StorageError::NoSpace { .. }), "{error}");
     assert_eq!((log.end_offset(), log.flushed_offset()), (8, 6));
     assert!(flush(&directory, &mut log));
     assert_eq!(read_all(log.view(), 0, ReadUntil::End).unwrap().len(), 4);
     disk.set_capacity(u64::MAX);
-    log.truncate_to(6, 0, 0).unwrap();
+    log.truncate_to(6, 0, 0, &[]).unwrap();
     assert_eq!((log.end_offset(), log.flushed_offset()), (6, 6));
 }

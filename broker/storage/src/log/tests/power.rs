@@ -59,7 +59,7 @@ impl Run {
                 self.append(&mut log, 3, 200);
                 let kept = log.end_offset();
                 self.append(&mut log, 2, 200);
-                log.truncate_to(kept, 0, 0).unwrap();
+                log.truncate_to(kept, 0, 0, &[]).unwrap();
                 self.promise(&log);
             }
             if round == 6 {

@@ -1,0 +1,64 @@
+//! Epochs: where a leader's time begins in the log.
+//!
+//! The beginning of an epoch is a barrier: everything before it is durable before the state store
+//! learns of it, and that is durable before the first byte behind it is written. So what the state
+//! store names was in the log once, and a batch whose epoch it doesn't know was never acknowledged.
+
+use std::sync::Arc;
+
+use super::Log;
+use crate::error::StorageError;
+use crate::flush::FlushDone;
+use crate::state::{EpochStart, StateRecord};
+
+impl Log {
+    /// Begins an epoch at the end of the log, and asks for it to be made durable together with
+    /// `records` of the group, in one step; returns the offset at which it begins.
+    ///
+    /// - `epoch`: above [`Log::epoch`], which becomes it at once.
+    /// - `records`: what else belongs to the step, in order: the vote, control entries.
+    ///
+    /// When `done` is called with success, the owner calls [`Log::on_flushed`] with that offset.
+    /// Until then nothing can be appended.
+    ///
+    /// # Errors
+    /// [`StorageError::FlushUnderWay`], [`StorageError::OutOfService`]; nothing has changed.
+    ///
+    /// # Panics
+    /// If the epoch doesn't grow, or a record doesn't fit what the group has.
+    pub fn begin_epoch(
+        &mut self,
+        epoch: i32,
+        records: &[StateRecord],
+        done: FlushDone,
+    ) -> Result<i64, StorageError> {
+        self.check_at_rest()?;
+        assert!(epoch > self.epoch(), "{}: epoch {} → {epoch}", self.key, self.epoch());
+        let start_offset = self.end_offset();
+        let begin = StateRecord::Epoch(EpochStart { epoch, start_offset });
+        let records = std::iter::once(begin).chain(records.iter().cloned());
+        let records: Vec<_> = records.map(|record| self.record(record)).collect();
+        self.unflushed.records.extend(records);
+        let mut epochs = self.view.epochs().to_vec();
+        // One without offsets leaves no trace, as in the state store.
+        epochs.retain(|before| before.start_offset < start_offset);
+        epochs.push(EpochStart { epoch, start_offset });
+        self.view.set_epochs(epochs);
+        self.begins_epoch = true;
+        let asked = self.flush(done);
+        assert_eq!(asked, Some(start_offset), "there is a record to be flushed");
+        Ok(start_offset)
+    }
+
+    /// Takes over the epochs as the state store has them.
+    pub(super) fn refresh_epochs(&self) {
+        let epochs = self.shared.state.group(&self.key, |g| g.map(|g| g.epochs.clone()));
+        self.view.set_epochs(epochs.unwrap_or_default());
+    }
+
+    /// Every epoch that has offsets, oldest first, with the last even if it has none yet.
+    #[must_use]
+    pub fn epochs(&self) -> Arc<[EpochStart]> {
+        self.view.epochs()
+    }
+}

@@ -7,7 +7,8 @@
 //! | `state/` | the state store |
 //! | `partitions/TOPIC-PARTITION/` | the files of one partition; there from its first record on |
 //!
-//! Must always hold: one process, and after a failed write or flush no acknowledgement any more.
+//! Must always hold: one process, and after a failed write or flush no acknowledgement any more. A
+//! directory with an id has a state file; without one it is not opened as if it were new.
 
 use std::fmt;
 use std::io;
@@ -121,6 +122,17 @@ pub(crate) struct Shared {
     pub(crate) health: Arc<Health>,
     pub(crate) left_by: LeftBy,
     salt: AtomicU64,
+    /// Given up when nobody holds the directory or one of its logs any more.
+    _lock: Lock,
+}
+
+/// Keeps other processes out of the directory.
+struct Lock(#[expect(dead_code, reason = "held for its drop")] Box<dyn Send + Sync>);
+
+impl fmt::Debug for Lock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lock")
+    }
 }
 
 impl Shared {
@@ -138,11 +150,7 @@ impl Shared {
 
     pub(crate) fn commit(&self, records: &[(GroupKey, StateRecord)]) -> Result<(), StorageError> {
         self.health.check(&self.root)?;
-        self.state.commit(records).map_err(|_| {
-            let error = StorageError::OutOfService { path: self.root.clone() };
-            self.health.fail(&error);
-            error
-        })
+        self.health.latch(&self.root, self.state.commit(records))
     }
 }
 
@@ -150,7 +158,6 @@ impl Shared {
 pub struct Directory {
     pub(crate) shared: Arc<Shared>,
     id: Uuid,
-    _lock: Box<dyn Send + Sync>,
 }
 
 impl fmt::Debug for Directory {
@@ -167,7 +174,7 @@ impl Directory {
     /// - `random`: any 128 bits, others at each start; the id of a new directory, and salts.
     ///
     /// # Errors
-    /// [`OpenError`].
+    /// [`OpenError`]; a directory with an id and without a state file is [`StateError::Missing`].
     pub fn open(
         disk: Arc<dyn Disk>,
         root: &Path,
@@ -185,15 +192,10 @@ impl Directory {
             }
             other => other.doing("lock", &lock_path)?,
         };
-        let id = identify(&*disk, root, Uuid(random.to_be_bytes()))?;
-        disk.sync_dir(root).doing("flush", root)?;
-        if let Some(parent) = root.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            disk.sync_dir(parent).doing("flush", parent)?;
-        }
         let numbers = Random(random);
-        let state =
-            StateStore::open(Arc::clone(&disk), &root.join(STATE), options.state, numbers.salt());
-        let state = Arc::new(state.map_err(OpenError::State)?);
+        let (id, state) = identity_and_state(&disk, root, options.state, numbers)?;
+        let health = Health::new(&state);
+        let state = Arc::new(state);
         let left_by = match state.left_open() {
             None => LeftBy::CleanStop,
             Some(before) if before == mark => LeftBy::Kill,
@@ -209,11 +211,12 @@ impl Directory {
             state,
             files: FileCache::new(options.files_max),
             flushes: FlushQueue::default(),
-            health: Arc::default(),
+            health: Arc::new(health),
             left_by,
             salt: AtomicU64::new(numbers.segment_salt()),
+            _lock: Lock(lock),
         };
-        Ok(Self { shared: Arc::new(shared), id, _lock: lock })
+        Ok(Self { shared: Arc::new(shared), id })
     }
 
     /// The directory's own id (KIP-853).
@@ -311,12 +314,46 @@ const IDENTITY: &str = "directory";
 const IDENTITY_MAGIC: [u8; 8] = *b"LBDIR\0\0\x01";
 const IDENTITY_BYTES: usize = 8 + 16 + 4;
 
-/// Reads the directory's id, or gives it `new`.
-fn identify(disk: &dyn Disk, root: &Path, new: Uuid) -> Result<Uuid, OpenError> {
+/// The directory's id and its state store; both are made for a new directory.
+///
+/// The state file comes first, durable with its name, and the id after it. So a directory with an
+/// id has a state file, and one without an id has nothing in it.
+fn identity_and_state(
+    disk: &Arc<dyn Disk>,
+    root: &Path,
+    options: StateOptions,
+    random: Random,
+) -> Result<(Uuid, StateStore), OpenError> {
+    let dir = root.join(STATE);
+    let known = read_id(&**disk, root)?;
+    let open = if known.is_some() { StateStore::open } else { StateStore::open_or_begin };
+    let state = open(Arc::clone(disk), &dir, options, random.salt()).map_err(OpenError::State)?;
+    let id = match known {
+        Some(id) => id,
+        None if state.is_empty() => {
+            disk.sync_dir(root).doing("flush", root)?;
+            give_id(&**disk, root, Uuid(random.0.to_be_bytes()))?
+        }
+        None => {
+            let what = "missing, but the state store is not empty; \
+                        the id is in the state of the cluster's controllers";
+            return Err(OpenError::Foreign { path: root.join(IDENTITY), what });
+        }
+    };
+    // Also for a life before, which may have died between making a name and flushing it.
+    disk.sync_dir(root).doing("flush", root)?;
+    if let Some(parent) = root.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        disk.sync_dir(parent).doing("flush", parent)?;
+    }
+    Ok((id, state))
+}
+
+/// Reads the directory's id, if it has one.
+fn read_id(disk: &dyn Disk, root: &Path) -> Result<Option<Uuid>, OpenError> {
     let path = root.join(IDENTITY);
     let file = match disk.open(&path) {
         Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return give_id(disk, root, new),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => {
             return Err(StorageError::Io { doing: "open", path, source: e }.into());
         }
@@ -331,7 +368,7 @@ fn identify(disk: &dyn Disk, root: &Path, new: Uuid) -> Result<Uuid, OpenError> 
     } else if front[7] != IDENTITY_MAGIC[7] {
         "a layout that this build does not read; use the build that wrote it"
     } else {
-        return Ok(Uuid(front[8..].first_chunk().copied().unwrap_or_default()));
+        return Ok(Some(Uuid(front[8..].first_chunk().copied().unwrap_or_default())));
     };
     Err(OpenError::Foreign { path, what })
 }

@@ -7,13 +7,14 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 
 use crate::disk::Disk;
 use crate::error::{Doing as _, StorageError};
 use crate::files::OpenFile;
-use crate::state::{GroupKey, StateRecord, StateStore};
+use crate::state::{GroupKey, StateError, StateRecord, StateStore};
 
 /// Called when a job's writes are durable, or never will be.
 pub type FlushDone = Box<dyn FnOnce(Result<(), StorageError>) + Send>;
@@ -50,27 +51,57 @@ struct Jobs {
     stopping: bool,
 }
 
-/// Whether a directory has failed, and how.
-#[derive(Debug, Default)]
+/// Whether a directory has failed, and how. A state store that failed has failed its directory,
+/// whoever submitted.
+#[derive(Debug)]
 pub(crate) struct Health {
+    /// Set by the state store.
+    state: Arc<OnceLock<StateError>>,
     failure: OnceLock<String>,
 }
 
 impl Health {
+    pub(crate) fn new(state: &StateStore) -> Self {
+        Self { state: state.failed(), failure: OnceLock::new() }
+    }
+
     /// Takes the directory out of service.
     pub(crate) fn fail(&self, error: &StorageError) {
         // The first failure is the one that is reported.
-        self.failure.get_or_init(|| error.to_string());
+        if self.failure().is_none() {
+            self.failure.get_or_init(|| error.to_string());
+        }
     }
 
     /// What took the directory out of service.
     pub(crate) fn failure(&self) -> Option<&str> {
+        if let Some(error) = self.state.get() {
+            self.failure.get_or_init(|| format!("state store: {error}"));
+        }
         self.failure.get().map(String::as_str)
+    }
+
+    /// Takes the directory out of service where the state store has not taken something, or not
+    /// made it durable: whoever submitted it has gone on as if.
+    pub(crate) fn latch(
+        &self,
+        root: &std::path::Path,
+        result: Result<(), StateError>,
+    ) -> Result<(), StorageError> {
+        result.map_err(|error| {
+            // A store that failed is latched already.
+            self.fail(&StorageError::Io {
+                doing: "write down the state of",
+                path: root.to_owned(),
+                source: io::Error::other(error),
+            });
+            StorageError::OutOfService { path: root.to_owned() }
+        })
     }
 
     /// Refuses once the directory has failed.
     pub(crate) fn check(&self, root: &std::path::Path) -> Result<(), StorageError> {
-        match self.failure.get() {
+        match self.failure() {
             None => Ok(()),
             Some(_) => Err(StorageError::OutOfService { path: root.to_owned() }),
         }
@@ -127,11 +158,8 @@ impl FlushContext<'_> {
         self.state.submit(
             &all,
             Box::new(move |result| {
-                done(result.map_err(|_| {
-                    let error = StorageError::OutOfService { path: root };
-                    health.fail(&error);
-                    error
-                }));
+                // The job may have met a failure of another one meanwhile.
+                done(health.latch(&root, result).and_then(|()| health.check(&root)));
             }),
         );
     }

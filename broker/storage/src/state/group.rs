@@ -178,7 +178,7 @@ impl GroupState {
                 self.epochs.pop();
             }
         }
-        self.epochs.push(start);
+        push(&mut self.epochs, start);
         Ok(())
     }
 
@@ -186,7 +186,7 @@ impl GroupState {
         if self.controls.last().is_some_and(|last| entry.sequence <= last.sequence) {
             return Err(Misfit("a control sequence goes back"));
         }
-        self.controls.push(entry.clone());
+        push(&mut self.controls, entry.clone());
         Ok(())
     }
 
@@ -221,7 +221,7 @@ impl GroupState {
                 return Err(Misfit("a segment behind one that is not sealed"));
             }
         }
-        self.segments.push(segment);
+        push(&mut self.segments, segment);
         Ok(())
     }
 
@@ -262,4 +262,12 @@ impl GroupState {
         }
         records
     }
+}
+
+/// Pushes without room for more where it is the first: most lists of idle groups have one.
+fn push<T>(list: &mut Vec<T>, item: T) {
+    if list.capacity() == 0 {
+        list.reserve_exact(1);
+    }
+    list.push(item);
 }

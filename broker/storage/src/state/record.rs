@@ -94,6 +94,9 @@ pub enum StateRecord {
     },
 }
 
+/// The most bytes of a record; only control entries come near.
+pub(super) const RECORD_BYTES_MAX: usize = 128 << 10;
+
 /// Bytes that are no record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BadRecord;

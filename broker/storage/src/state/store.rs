@@ -1,16 +1,16 @@
 //! The state store itself: memory, queue, file.
 
-use std::collections::HashMap;
-use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use super::file::{self, Name, Place, Writer};
+use super::completions::{Completions, Done};
+use super::error::{Result, StateError, io_error};
+use super::file::{self, Begun, Name, Place, Writer};
 use super::frame::PAYLOAD_BYTES_MAX;
 use super::group::{GroupState, Misfit};
-use super::record::{GroupKey, OpenMark, StateRecord};
+use super::memory::{Memory, Submission};
+use super::record::{GroupKey, OpenMark, RECORD_BYTES_MAX, StateRecord};
 use crate::disk::Disk;
 
 /// Sizes of a state store.
@@ -30,90 +30,23 @@ impl Default for StateOptions {
     }
 }
 
-/// Why a state store can't be opened, or doesn't take anything any more.
-#[derive(Debug, Clone)]
-pub enum StateError {
-    /// The system failed. For a store that is open this is final: the process is to end.
-    Io {
-        /// What was done, as a verb.
-        doing: &'static str,
-        /// To which file.
-        path: PathBuf,
-        /// What the system said.
-        source: Arc<io::Error>,
-    },
-    /// The file isn't what was written. The way out is a new directory: every replica in this one
-    /// joins its group anew.
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// Bytes from its start.
-        position: u64,
-        /// What is wrong.
-        what: &'static str,
-    },
-    /// The reserve is used up and the disk has no room for a checkpoint.
-    Full {
-        /// The file.
-        path: PathBuf,
-    },
-}
-
-impl fmt::Display for StateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io { doing, path, source } => write!(f, "{doing} {}: {source}", path.display()),
-            Self::Damaged { path, position, what } => {
-                write!(f, "{} at byte {position}: {what}", path.display())
-            }
-            Self::Full { path } => {
-                write!(f, "{}: its reserve is used up and the disk is full", path.display())
-            }
-        }
-    }
-}
-
-impl std::error::Error for StateError {}
-
-pub(super) type Result<T> = std::result::Result<T, StateError>;
-
-/// Called when what was submitted is durable, or never will be.
-pub type Done = Box<dyn FnOnce(std::result::Result<(), StateError>) + Send>;
-
 /// The store of a directory. Shared by all its partitions.
+///
+/// Locks are taken in the order of the fields.
 #[derive(Debug)]
 pub struct StateStore {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
     options: StateOptions,
-    memory: Mutex<Memory>,
-    work: Condvar,
     /// Held during a round, so that rounds follow each other.
     writer: Mutex<Writer>,
+    memory: Mutex<Memory>,
+    work: Condvar,
+    /// Set under the lock of `memory`.
+    failed: Arc<OnceLock<StateError>>,
+    completions: Completions,
     /// Where the last frame of the file before was dropped at the start.
     dropped: Option<(PathBuf, u64)>,
-}
-
-/// What is known, durable or about to be.
-struct Memory {
-    groups: HashMap<GroupKey, GroupState>,
-    opened: Option<OpenMark>,
-    queue: Vec<Submission>,
-    failed: Option<StateError>,
-    closing: bool,
-}
-
-impl fmt::Debug for Memory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Memory({} groups, {} queued)", self.groups.len(), self.queue.len())
-    }
-}
-
-struct Submission {
-    payload: Vec<u8>,
-    done: Done,
-    /// Whether somebody waits for it.
-    urgent: bool,
 }
 
 /// What a state store holds, read without opening it.
@@ -128,66 +61,93 @@ pub struct Inspected {
 /// Reads the store in `dir` without changing anything.
 ///
 /// # Errors
-/// As [`StateStore::open`]; a directory without a state file is damaged.
+/// As [`StateStore::open`].
 pub fn inspect(disk: &dyn Disk, dir: &Path) -> Result<Inspected> {
-    let files = disk.list(dir).map_err(io_error("list", dir))?;
-    let whole = files.into_iter().filter_map(|path| match Name::parse(&path)? {
+    let Some((number, path)) = files(disk, dir)?.pop() else {
+        return Err(StateError::Missing { path: dir.to_owned() });
+    };
+    let mut memory = Memory::new();
+    let found = file::read(disk, path, number, |key, record| memory.apply(key, record))?;
+    let groups = memory.groups.into_iter().map(|(key, group)| (key, *group)).collect();
+    Ok(Inspected { groups, dropped: found.dropped() })
+}
+
+/// The state files in `dir`, oldest first.
+fn files(disk: &dyn Disk, dir: &Path) -> Result<Vec<(u64, PathBuf)>> {
+    let listed = disk.list(dir).map_err(io_error("list", dir))?;
+    let whole = listed.into_iter().filter_map(|path| match Name::parse(&path)? {
         Name::Whole(number) => Some((number, path)),
         Name::Unfinished => None,
     });
-    let Some((number, path)) = whole.max() else {
-        let (path, what) = (dir.to_owned(), "there is no state file");
-        return Err(StateError::Damaged { path, position: 0, what });
-    };
-    let mut memory = Memory::new();
-    let torn = file::read(disk, &path, number, |key, record| memory.apply(key, record))?;
-    let groups = memory.groups.into_iter().collect();
-    Ok(Inspected { groups, dropped: torn.map(|position| (path, position)) })
+    let mut files: Vec<_> = whole.collect();
+    files.sort();
+    Ok(files)
 }
 
 impl StateStore {
-    /// Opens the store in `dir`, which exists; begins an empty one where there is none.
+    /// Opens the store in `dir`.
     ///
     /// - `salt`: any number, another one at each start.
     ///
     /// A frame that was being written when the machine went down is dropped; nothing in it was
-    /// ever reported durable.
+    /// ever reported durable. On a full disk the store goes on in the file that is there.
     ///
     /// # Errors
-    /// [`StateError::Damaged`] where the file is not what was written.
+    /// [`StateError::Damaged`] where the file is not what was written, [`StateError::Missing`]
+    /// where there is none.
     pub fn open(disk: Arc<dyn Disk>, dir: &Path, options: StateOptions, salt: u32) -> Result<Self> {
-        let mut files = Vec::new();
-        for path in disk.list(dir).map_err(io_error("list", dir))? {
-            match Name::parse(&path) {
-                Some(Name::Whole(number)) => files.push((number, path)),
-                // A checkpoint that was never finished.
-                Some(Name::Unfinished) => disk.remove(&path).map_err(io_error("remove", &path))?,
-                None => {}
-            }
-        }
-        files.sort();
+        let mut files = files(&*disk, dir)?;
+        let Some((number, path)) = files.pop() else {
+            return Err(StateError::Missing { path: dir.to_owned() });
+        };
+        let older = files.into_iter().map(|(_, path)| path).collect();
         let mut memory = Memory::new();
-        let (mut number, mut dropped) = (0, None);
-        if let Some((found, path)) = files.last() {
-            let torn = file::read(&*disk, path, *found, |key, record| memory.apply(key, record))?;
-            dropped = torn.map(|position| (path.clone(), position));
-            number = *found;
-        }
-        // Always a new file: whatever lies behind the last good frame never comes back to life.
+        let found = file::read(&*disk, path, number, |key, record| memory.apply(key, record))?;
+        let dropped = found.dropped();
         let place = Place { disk: &*disk, dir, reserve_bytes: options.reserve_bytes };
-        let writer = place.begin(number + 1, salt, &memory.snapshot())?;
-        for (_, path) in files {
-            disk.remove(&path).map_err(io_error("remove", &path))?;
+        let writer = place.begin_behind(found, older, salt, &memory.snapshot())?;
+        Ok(Self::new(disk, dir, options, (memory, writer, dropped)))
+    }
+
+    /// Opens the store in `dir`, and begins an empty one where there is none: for a directory that
+    /// was never whole. Its file is durable when this returns.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_or_begin(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        options: StateOptions,
+        salt: u32,
+    ) -> Result<Self> {
+        if !files(&*disk, dir)?.is_empty() {
+            return Self::open(disk, dir, options, salt);
         }
-        Ok(Self {
+        let place = Place { disk: &*disk, dir, reserve_bytes: options.reserve_bytes };
+        let memory = Memory::new();
+        match place.begin(1, salt, &memory.snapshot())? {
+            Begun::Writer(writer) => Ok(Self::new(disk, dir, options, (memory, writer, None))),
+            Begun::NoSpace(error) => Err(error),
+        }
+    }
+
+    fn new(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        options: StateOptions,
+        (memory, writer, dropped): (Memory, Writer, Option<(PathBuf, u64)>),
+    ) -> Self {
+        Self {
             disk,
             dir: dir.to_owned(),
             options,
+            writer: Mutex::new(writer),
             memory: Mutex::new(memory),
             work: Condvar::new(),
-            writer: Mutex::new(writer),
+            failed: Arc::default(),
+            completions: Completions::default(),
             dropped,
-        })
+        }
     }
 
     /// The file and the place of a last frame that was not whole and was dropped at the start.
@@ -205,23 +165,39 @@ impl StateStore {
         self.memory().opened
     }
 
+    /// Whether nothing was ever written down here, not even that the directory was opened.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.memory().is_empty()
+    }
+
     /// Takes records that belong together. They hold in memory at once; `done` is called when they
-    /// are durable.
+    /// are durable, or with why they aren't.
+    ///
+    /// Completions are called under no lock, one after the other in the order of submission, those
+    /// of later rounds behind those of earlier ones, by a thread that commits. While one does,
+    /// another that commits leaves its completions to it and may return before they are called.
+    ///
+    /// A step that is too large is refused at once, on this thread, with [`StateError::TooLarge`];
+    /// nothing has changed then.
     ///
     /// # Panics
     /// If a record doesn't fit what stands before it: the caller is wrong, and going on would
-    /// write it down.
+    /// write it down. Nothing has changed then, and the store goes on for others.
     pub fn submit(&self, records: &[(GroupKey, StateRecord)], done: Done) {
-        self.enqueue(records, done, true);
+        match encode(records) {
+            Err(error) => done(Err(error)),
+            Ok(payload) => self.enqueue(records, Submission { payload, done, urgent: true }),
+        }
         self.work.notify_one();
     }
 
     /// Takes records that need no flush of their own: they go with the next round.
     ///
     /// # Panics
-    /// As [`Self::submit`].
+    /// As [`Self::submit`], and if the step is too large: there is nobody to be told.
     pub fn submit_lazily(&self, records: &[(GroupKey, StateRecord)]) {
-        self.enqueue(records, Box::new(|_| {}), false);
+        let payload = encode(records).unwrap_or_else(|error| panic!("a lazy step: {error}"));
+        self.enqueue(records, Submission { payload, done: Box::new(|_| {}), urgent: false });
     }
 
     /// Whether something is queued that somebody waits for.
@@ -229,20 +205,22 @@ impl StateStore {
         self.memory().queue.iter().any(|submission| submission.urgent)
     }
 
-    fn enqueue(&self, records: &[(GroupKey, StateRecord)], done: Done, urgent: bool) {
-        let mut payload = Vec::with_capacity(records.len() * 64);
+    fn enqueue(&self, records: &[(GroupKey, StateRecord)], submission: Submission) {
         let mut memory = self.memory();
-        if let Some(error) = memory.failed.clone() {
+        if let Some(error) = self.failed.get() {
+            self.completions.add([submission.done], &Err(error.clone()));
             drop(memory);
-            return done(Err(error));
+            return self.completions.run();
         }
-        for (key, record) in records {
-            if let Err(Misfit(what)) = memory.apply(key, record) {
-                panic!("{key}: {record:?}: {what}");
-            }
-            record.encode(key, &mut payload);
+        let applied = memory.apply_all(records);
+        if applied.is_ok() {
+            memory.queue.push(submission);
         }
-        memory.queue.push(Submission { payload, done, urgent });
+        drop(memory);
+        if let Err((i, Misfit(what))) = applied {
+            let (key, record) = &records[i];
+            panic!("{key}: {record:?}: {what}");
+        }
     }
 
     /// Writes and flushes what is queued, as one frame; returns whether there was anything.
@@ -250,13 +228,15 @@ impl StateStore {
     /// # Errors
     /// The failure that all later calls meet as well.
     pub fn commit_round(&self) -> Result<bool> {
+        let result = self.round();
+        self.completions.run();
+        result
+    }
+
+    fn round(&self) -> Result<bool> {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(error) = self.failure() {
-            // A failed write may have left anything, so nothing is written behind it.
-            let waiting = self.memory().take_all();
-            waiting.into_iter().for_each(|submission| (submission.done)(Err(error.clone())));
-            return Err(error);
-        }
+        // A failed write may have left anything, so nothing is written behind it.
+        self.failure().map_or(Ok(()), Err)?;
         let mut round = self.memory().take_round();
         if round.is_empty() {
             return Ok(false);
@@ -268,12 +248,13 @@ impl StateStore {
         } else {
             writer.append(&payload)
         };
+        // Under this lock, so that nobody who finds the failure is told of it before them.
+        let mut memory = self.memory();
         if let Err(error) = &result {
-            self.memory().failed.get_or_insert_with(|| error.clone());
+            self.failed.get_or_init(|| error.clone());
+            round.append(&mut memory.queue);
         }
-        for submission in round {
-            (submission.done)(result.clone());
-        }
+        self.completions.add(round.into_iter().map(|submission| submission.done), &result);
         result.map(|()| true)
     }
 
@@ -288,39 +269,34 @@ impl StateStore {
         round: &mut Vec<Submission>,
     ) -> Result<()> {
         let (snapshot, joined) = {
-            let mut memory = self.memory();
-            (memory.snapshot(), memory.take_all())
+            let memory = self.memory();
+            (memory.snapshot(), memory.queue.len())
         };
         let place =
             Place { disk: &*self.disk, dir: &self.dir, reserve_bytes: self.options.reserve_bytes };
         let (number, salt) = writer.next_file();
-        match place.begin(number, salt, &snapshot) {
-            Ok(new) => {
-                round.extend(joined);
+        match place.begin(number, salt, &snapshot)? {
+            Begun::Writer(new) => {
+                round.extend(self.memory().take(joined));
                 let old = std::mem::replace(writer, new);
-                self.disk.remove(old.path()).map_err(io_error("remove", old.path()))
+                place.remove(old.path());
+                Ok(())
             }
-            Err(error) if is_no_space(&error) => {
-                self.memory().put_back(joined);
-                if writer.fits(payload) {
-                    writer.append(payload)
-                } else {
-                    Err(StateError::Full { path: writer.path().to_owned() })
-                }
-            }
-            Err(error) => {
-                round.extend(joined);
-                Err(error)
-            }
+            Begun::NoSpace(_) if writer.fits(payload) => writer.append(payload),
+            Begun::NoSpace(_) => Err(StateError::Full { path: writer.path().to_owned() }),
         }
     }
 
     /// Submits records and commits them before it returns.
     ///
     /// # Errors
-    /// As [`Self::commit_round`].
+    /// As [`Self::commit_round`]; [`StateError::TooLarge`] as [`Self::submit`].
+    ///
+    /// # Panics
+    /// As [`Self::submit`].
     pub fn commit(&self, records: &[(GroupKey, StateRecord)]) -> Result<()> {
-        self.submit(records, Box::new(|_| {}));
+        let payload = encode(records)?;
+        self.enqueue(records, Submission { payload, done: Box::new(|_| {}), urgent: true });
         // Another thread may have taken them into its round; then that round is over when the
         // writer is free again, and this one finds nothing to do.
         while self.commit_round()? {}
@@ -329,7 +305,12 @@ impl StateStore {
 
     /// The failure that ended the store's service, if there is one.
     pub fn failure(&self) -> Option<StateError> {
-        self.memory().failed.clone()
+        self.failed.get().cloned()
+    }
+
+    /// Where the failure will stand, for who looks at it without a lock and without the store.
+    pub(crate) fn failed(&self) -> Arc<OnceLock<StateError>> {
+        Arc::clone(&self.failed)
     }
 
     /// Commits rounds until [`Self::stop`] is called; for a thread of its own.
@@ -360,7 +341,7 @@ impl StateStore {
 
     /// Looks at a group.
     pub fn group<T>(&self, key: &GroupKey, look: impl FnOnce(Option<&GroupState>) -> T) -> T {
-        look(self.memory().groups.get(key))
+        look(self.memory().groups.get(key).map(|group| &**group))
     }
 
     /// All groups, tombstones included, in no order.
@@ -373,100 +354,21 @@ impl StateStore {
     }
 }
 
-impl Memory {
-    fn new() -> Self {
-        Self {
-            groups: HashMap::new(),
-            opened: None,
-            queue: Vec::new(),
-            failed: None,
-            closing: false,
-        }
+/// The bytes of a step; refused where they or one of the records are too large.
+fn encode(records: &[(GroupKey, StateRecord)]) -> Result<Vec<u8>> {
+    let mut payload = Vec::with_capacity(records.len() * 64);
+    for (key, record) in records {
+        let start = payload.len();
+        record.encode(key, &mut payload);
+        check_size(payload.len() - start, RECORD_BYTES_MAX)?;
     }
-
-    fn apply(&mut self, key: &GroupKey, record: &StateRecord) -> std::result::Result<(), Misfit> {
-        match record {
-            StateRecord::Opened(mark) => {
-                if self.opened.replace(*mark).is_some() {
-                    // The life before was killed, and may have written behind any log's end.
-                    let checkpoints =
-                        self.groups.values_mut().filter_map(|g| g.checkpoint.as_mut());
-                    checkpoints.for_each(|checkpoint| checkpoint.closed = false);
-                }
-            }
-            StateRecord::Closed => self.opened = None,
-            StateRecord::Created { life, creation_offset } => {
-                if self.groups.get(key).is_some_and(|group| !group.removed || group.life >= *life) {
-                    return Err(Misfit("created twice"));
-                }
-                self.groups.insert(*key, GroupState::new(*life, *creation_offset));
-            }
-            StateRecord::Forgotten => {
-                self.groups.remove(key).ok_or(Misfit("an unknown group"))?;
-            }
-            _ => self.groups.get_mut(key).ok_or(Misfit("an unknown group"))?.apply(record)?,
-        }
-        Ok(())
-    }
-
-    /// Takes from the queue what fits into one frame.
-    fn take_round(&mut self) -> Vec<Submission> {
-        let mut bytes = 0;
-        let fit = self.queue.iter().take_while(|submission| {
-            bytes += submission.payload.len();
-            bytes <= PAYLOAD_BYTES_MAX
-        });
-        let count = fit.count();
-        assert!(count > 0 || self.queue.is_empty(), "a step is larger than a frame");
-        self.queue.drain(..count).collect()
-    }
-
-    fn take_all(&mut self) -> Vec<Submission> {
-        std::mem::take(&mut self.queue)
-    }
-
-    /// Gives back what [`Self::take_all`] took; it comes before what was queued since.
-    fn put_back(&mut self, mut submissions: Vec<Submission>) {
-        submissions.append(&mut self.queue);
-        self.queue = submissions;
-    }
-
-    /// Everything that is known, as the payloads of frames.
-    fn snapshot(&self) -> Vec<Vec<u8>> {
-        let mut payloads = vec![Vec::new()];
-        let mut add = |key: &GroupKey, record: &StateRecord| {
-            if payloads.last().is_none_or(|last| last.len() > SNAPSHOT_PAYLOAD_BYTES) {
-                payloads.push(Vec::new());
-            }
-            if let Some(last) = payloads.last_mut() {
-                record.encode(key, last);
-            }
-        };
-        if let Some(mark) = self.opened {
-            add(&GroupKey::DIRECTORY, &StateRecord::Opened(mark));
-        }
-        for (key, group) in &self.groups {
-            group.records().iter().for_each(|record| add(key, record));
-        }
-        payloads
-    }
+    check_size(payload.len(), PAYLOAD_BYTES_MAX)?;
+    Ok(payload)
 }
 
-fn is_no_space(error: &StateError) -> bool {
-    matches!(error, StateError::Io { source, .. } if matches!(
-        source.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-    ))
+fn check_size(bytes: usize, bytes_max: usize) -> Result<()> {
+    if bytes > bytes_max { Err(StateError::TooLarge { bytes, bytes_max }) } else { Ok(()) }
 }
 
 /// How long a lazy record waits for a round at the most.
 const LAZY_WAIT: Duration = Duration::from_secs(1);
-
-/// Bytes after which a snapshot goes on in another frame; a single record stays far below the
-/// rest of [`PAYLOAD_BYTES_MAX`].
-const SNAPSHOT_PAYLOAD_BYTES: usize = 1 << 20;
-
-pub(super) fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StateError {
-    let path = path.to_owned();
-    move |source| StateError::Io { doing, path, source: Arc::new(source) }
-}

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::sim::{Fault, Operation};
-use crate::{Disk as _, LeftBy};
+use crate::state::StateError;
+use crate::{Disk as _, LeftBy, OpenError};
 
 /// A log with `batches` batches of two records, flushed to the last; not closed.
 fn start(disk: &Arc<SimDisk>, batches: i64) -> (Directory, Log) {
@@ -203,4 +204,126 @@ fn a_cut_on_a_full_disk_changes_nothing() {
     disk.set_capacity(u64::MAX);
     log.truncate_to(6, 0, 0, &[]).unwrap();
     assert_eq!((log.end_offset(), log.flushed_offset()), (6, 6));
+}
+
+#[test]
+fn a_failed_vote_of_somebody_else_takes_the_directory_out_of_service() {
+    let disk = SimDisk::new();
+    let (directory, mut log) = start(&disk, 1);
+    log.append(&[batch(2, 0, 2, 100)]).unwrap();
+    disk.set_fault(Fault::new(Operation::Sync, 5).at(|path| path.starts_with("/data/state")));
+    let vote = [(KEY, crate::state::StateRecord::Vote { epoch: 1, voted_for: 1 })];
+    directory.state().submit(&vote, Box::new(|result| assert!(result.is_err())));
+    assert_eq!(directory.failure(), None);
+    assert!(directory.state().commit_round().is_err());
+    let failure = directory.failure().unwrap();
+    assert!(failure.contains("/data/state/state-"), "{failure}");
+    assert!(!flush(&directory, &mut log), "nothing is acknowledged any more");
+    assert!(matches!(directory.create(OTHER, 0), Err(StorageError::OutOfService { .. })));
+    let error = log.append(&[batch(4, 0, 1, 10)]).unwrap_err();
+    assert!(matches!(error, StorageError::OutOfService { .. }), "{error}");
+    assert_eq!(directory.failure(), Some(failure), "the first failure is the one that is named");
+}
+
+const OTHER: GroupKey = GroupKey { topic_id: Uuid([8; 16]), partition: 0 };
+
+fn try_open(disk: &Arc<SimDisk>) -> Result<Directory, OpenError> {
+    let shared = Arc::clone(disk) as Arc<dyn crate::Disk>;
+    Directory::open(shared, Path::new("/data"), options(), BOOT, 17)
+}
+
+#[test]
+fn a_job_under_way_is_not_reported_durable_after_a_failure_elsewhere() {
+    let disk = SimDisk::new();
+    let (directory, mut log) = start(&disk, 1);
+    directory.create(OTHER, 0).unwrap();
+    let (mut other, _) = directory.open_log(OTHER, log_options()).unwrap();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    // The first job waits for the state store's round when the second one fails.
+    for (i, log) in [&mut log, &mut other].into_iter().enumerate() {
+        log.append(&[batch(log.end_offset(), 0, 2, 900)]).unwrap();
+        log.append(&[batch(log.end_offset(), 0, 2, 900)]).unwrap();
+        let sender = sender.clone();
+        log.flush(Box::new(move |result| sender.send((i, result.is_ok())).unwrap())).unwrap();
+    }
+    let other = |path: &Path| path.to_string_lossy().contains(&OTHER.to_string());
+    disk.set_fault(Fault::new(Operation::Sync, 5).at(other));
+    directory.run_flushes();
+    assert_eq!(disk.faults_struck(), 1);
+    assert_eq!(receiver.try_iter().collect::<Vec<_>>(), [(1, false), (0, false)]);
+}
+
+#[test]
+fn a_directory_that_lost_its_state_file_is_not_taken_for_a_new_one() {
+    let disk = SimDisk::new();
+    drop(start(&disk, 2));
+    let files = disk.list(Path::new("/data/state")).unwrap();
+    files.iter().for_each(|path| disk.remove(path).unwrap());
+    let before = disk.paths();
+    let error = try_open(&disk).unwrap_err();
+    assert!(matches!(error, OpenError::State(StateError::Missing { .. })), "{error}");
+    assert!(error.to_string().contains("/data/state"), "{error}");
+    assert_eq!(disk.paths(), before, "nothing is made, and no file of a log is removed");
+}
+
+#[test]
+fn a_directory_that_lost_its_id_does_not_get_another_one() {
+    let disk = SimDisk::new();
+    drop(start(&disk, 2));
+    disk.remove(Path::new("/data/directory")).unwrap();
+    let error = try_open(&disk).unwrap_err();
+    assert!(matches!(error, OpenError::Foreign { .. }), "{error}");
+    assert!(!disk.paths().contains(&"/data/directory".into()));
+}
+
+#[test]
+fn a_first_start_that_was_cut_short_anywhere_is_begun_again() {
+    let disk = SimDisk::new();
+    let directory = open_directory(&disk, BOOT);
+    let id = directory.id();
+    let calls = disk.trace_len();
+    for at in 0..=calls {
+        let seeded = (0..30).map(crate::sim::Unflushed::Seeded);
+        for unflushed in
+            [crate::sim::Unflushed::None, crate::sim::Unflushed::All].into_iter().chain(seeded)
+        {
+            let image = disk.crash_image(at, &unflushed);
+            let opened = try_open(&image);
+            let opened = opened.unwrap_or_else(|error| panic!("{at} {unflushed:?}: {error}"));
+            if at == calls {
+                assert_eq!((opened.id(), opened.left_by()), (id, LeftBy::Kill));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_lock_lasts_as_long_as_a_log_or_a_reader() {
+    let disk = SimDisk::new();
+    let (directory, log) = start(&disk, 1);
+    let view = Arc::clone(log.view());
+    drop(directory);
+    assert!(matches!(try_open(&disk), Err(OpenError::Locked { .. })), "its owner may append");
+    drop(log);
+    assert!(matches!(try_open(&disk), Err(OpenError::Locked { .. })), "it opens files");
+    drop(view);
+    try_open(&disk).unwrap();
+}
+
+#[test]
+fn a_full_disk_does_not_keep_the_directory_from_opening() {
+    let disk = SimDisk::new();
+    let (directory, log) = start(&disk, 8);
+    drop((directory, log));
+    disk.set_capacity(disk.used());
+    for _ in 0..3 {
+        let directory = open_directory(&disk, BOOT);
+        let (mut log, _) = open_log(&directory);
+        let kept = log.view().log_start_offset();
+        assert_eq!(log.end_offset(), 16);
+        let read = read_all(log.view(), kept, ReadUntil::End).unwrap();
+        assert_eq!(read.last().map(end_of), Some(16));
+        log.set_high_watermark(16);
+        log.set_log_start(kept + 2).unwrap();
+    }
 }

@@ -274,7 +274,6 @@ impl World {
 
     fn close(&mut self) {
         self.run_asked();
-        self.disk.set_capacity(u64::MAX);
         self.log.take().unwrap().close().unwrap();
         self.directory.take().unwrap().close().unwrap();
         self.epoch = self.model.epoch;

@@ -1,0 +1,138 @@
+//! What the store knows, durable or about to be, and what waits for a round.
+//!
+//! Must always hold: what was submitted is in the groups and in the queue, or in neither.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use super::completions::Done;
+use super::frame::PAYLOAD_BYTES_MAX;
+use super::group::{GroupState, Misfit};
+use super::record::{GroupKey, OpenMark, StateRecord};
+
+/// What is known, durable or about to be.
+pub(super) struct Memory {
+    /// Boxed, so that the empty places of the table cost little.
+    pub(super) groups: HashMap<GroupKey, Box<GroupState>>,
+    pub(super) opened: Option<OpenMark>,
+    pub(super) queue: Vec<Submission>,
+    pub(super) closing: bool,
+}
+
+/// A step that waits for its round.
+pub(super) struct Submission {
+    pub(super) payload: Vec<u8>,
+    pub(super) done: Done,
+    /// Whether somebody waits for it.
+    pub(super) urgent: bool,
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Memory({} groups, {} queued)", self.groups.len(), self.queue.len())
+    }
+}
+
+/// Bytes after which a snapshot goes on in another frame; a single record is far smaller than the
+/// rest of [`PAYLOAD_BYTES_MAX`].
+const SNAPSHOT_PAYLOAD_BYTES: usize = 1 << 20;
+
+impl Memory {
+    pub(super) fn new() -> Self {
+        Self { groups: HashMap::new(), opened: None, queue: Vec::new(), closing: false }
+    }
+
+    /// Whether nothing was ever written down, not even that the directory was opened.
+    pub(super) fn is_empty(&self) -> bool {
+        self.groups.is_empty() && self.opened.is_none()
+    }
+
+    /// Changes what is known as `record` says, or changes nothing.
+    pub(super) fn apply(&mut self, key: &GroupKey, record: &StateRecord) -> Result<(), Misfit> {
+        match record {
+            StateRecord::Opened(mark) => {
+                if self.opened.replace(*mark).is_some() {
+                    // The life before was killed, and may have written behind any log's end.
+                    let groups = self.groups.values_mut();
+                    groups.filter_map(|g| g.checkpoint.as_mut()).for_each(|it| it.closed = false);
+                }
+            }
+            StateRecord::Closed => self.opened = None,
+            StateRecord::Created { life, creation_offset } => {
+                if self.groups.get(key).is_some_and(|group| !group.removed || group.life >= *life) {
+                    return Err(Misfit("created twice"));
+                }
+                self.groups.insert(*key, Box::new(GroupState::new(*life, *creation_offset)));
+            }
+            StateRecord::Forgotten => {
+                self.groups.remove(key).ok_or(Misfit("an unknown group"))?;
+            }
+            _ => self.groups.get_mut(key).ok_or(Misfit("an unknown group"))?.apply(record)?,
+        }
+        Ok(())
+    }
+
+    /// Changes what is known as all of `records` say; where one doesn't fit, changes nothing and
+    /// returns its number and why.
+    pub(super) fn apply_all(
+        &mut self,
+        records: &[(GroupKey, StateRecord)],
+    ) -> Result<(), (usize, Misfit)> {
+        if let [(key, record)] = records {
+            return self.apply(key, record).map_err(|misfit| (0, misfit));
+        }
+        let opened = self.opened;
+        let mut before: HashMap<GroupKey, Option<Box<GroupState>>> = HashMap::new();
+        for (i, (key, record)) in records.iter().enumerate() {
+            before.entry(*key).or_insert_with(|| self.groups.get(key).cloned());
+            if let Err(misfit) = self.apply(key, record) {
+                self.opened = opened;
+                for (key, group) in before {
+                    match group {
+                        Some(group) => self.groups.insert(key, group),
+                        None => self.groups.remove(&key),
+                    };
+                }
+                return Err((i, misfit));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes from the queue what fits into one frame.
+    pub(super) fn take_round(&mut self) -> Vec<Submission> {
+        let mut bytes = 0;
+        let fit = self.queue.iter().take_while(|submission| {
+            bytes += submission.payload.len();
+            bytes <= PAYLOAD_BYTES_MAX
+        });
+        let count = fit.count();
+        assert!(count > 0 || self.queue.is_empty(), "a step is larger than a frame");
+        self.take(count)
+    }
+
+    /// Takes the first `count` from the queue.
+    pub(super) fn take(&mut self, count: usize) -> Vec<Submission> {
+        self.queue.drain(..count).collect()
+    }
+
+    /// Everything that is known, as the payloads of frames.
+    pub(super) fn snapshot(&self) -> Vec<Vec<u8>> {
+        let mut payloads = vec![Vec::new()];
+        let mut add = |key: &GroupKey, record: &StateRecord| {
+            if payloads.last().is_none_or(|last| last.len() > SNAPSHOT_PAYLOAD_BYTES) {
+                payloads.push(Vec::new());
+            }
+            if let Some(last) = payloads.last_mut() {
+                record.encode(key, last);
+            }
+        };
+        if let Some(mark) = self.opened {
+            add(&GroupKey::DIRECTORY, &StateRecord::Opened(mark));
+        }
+        for (key, group) in &self.groups {
+            group.records().iter().for_each(|record| add(key, record));
+        }
+        payloads
+    }
+}

@@ -81,11 +81,7 @@ impl Log {
     /// the batches before it.
     fn cut_place(&self, segment: &Segment, offset: i64) -> Result<(u32, i64), StorageError> {
         if segment.end_offset() <= offset {
-            let epochs = self.view.epochs();
-            let latest = segment.with_index(&self.shared, &self.key, &epochs, |index| {
-                index.max_timestamp().unwrap_or(i64::MIN)
-            })?;
-            return Ok((segment.log_bytes(), latest));
+            return Ok((segment.log_bytes(), self.view.latest_timestamp(segment)?));
         }
         let found = self.view.batch_at(segment, offset)?;
         let path = segment.path(&self.shared, &self.key);
@@ -199,11 +195,13 @@ impl Log {
     /// Removes the files of a segment that the manifest no longer names. What can't be removed now
     /// is garbage, and goes at the next start.
     pub(super) fn drop_files(&self, segment: &Segment) {
-        self.shared.files.forget(segment.file_key(&self.key));
+        segment.set_removed();
         let dir = partition_dir(&self.shared.root, &self.key);
         for name in [segment.file_name(), segment.index_name()] {
             self.shared.disk.remove(&name.path(&dir)).unwrap_or(());
         }
+        // Behind the removal, so that nobody opens the file again.
+        self.shared.files.forget(segment.file_key(&self.key));
     }
 
     /// Where the log start goes by the options of retention; `None` where it stays.
@@ -221,14 +219,15 @@ impl Log {
             keeps >= 0 && latest != i64::MIN && now_ms.saturating_sub(latest) > keeps
         };
         let expired = self.active.as_ref().is_some_and(|active| {
-            active.segment.end_offset() == high_watermark && too_old(active.max_timestamp)
+            let latest = || self.view.latest_timestamp(&active.segment).unwrap_or(i64::MIN);
+            active.segment.end_offset() == high_watermark && too_old(latest())
         });
         let mut facts = Vec::new();
         for segment in self.view.segments().iter() {
             facts.push(SegmentFacts {
                 end_offset: segment.end_offset(),
                 bytes: segment.log_bytes().into(),
-                max_timestamp: self.latest(segment),
+                max_timestamp: self.view.latest_timestamp(segment).unwrap_or(i64::MIN),
             });
         }
         if !expired {
@@ -242,15 +241,6 @@ impl Log {
             self.roll_expired()?;
         }
         Ok(start)
-    }
-
-    fn latest(&self, segment: &Segment) -> i64 {
-        if let Some(active) = &self.active
-            && active.segment.base_offset == segment.base_offset
-        {
-            return active.max_timestamp;
-        }
-        segment.max_timestamp()
     }
 }
 

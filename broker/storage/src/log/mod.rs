@@ -18,6 +18,8 @@
 
 mod append;
 mod cut;
+mod indexing;
+mod locate;
 mod open;
 mod read;
 mod search;

@@ -201,10 +201,10 @@ impl Index {
         self.entries.get(after.saturating_sub(1)).copied()
     }
 
-    /// The greatest timestamp of all batches that it covers; `None` without batches, or where a
-    /// part was passed over.
-    pub(crate) fn max_timestamp(&self) -> Option<i64> {
-        (!self.entries.is_empty() && !self.gaps).then_some(self.max_timestamp)
+    /// The greatest timestamp of all batches below `log_bytes`; `None` without batches, or where it
+    /// doesn't know all of them.
+    pub(crate) fn max_timestamp(&self, log_bytes: u32) -> Option<i64> {
+        (!self.entries.is_empty() && self.is_whole(log_bytes)).then_some(self.max_timestamp)
     }
 
     /// The contents of an index file, for what it covers.
@@ -331,7 +331,7 @@ mod tests {
         let index = index(&[5, 4, 9, 3, 3, 8]);
         let at = |timestamp| index.floor_timestamp(timestamp).map(|entry| entry.relative_offset);
         assert_eq!([at(0), at(5), at(6), at(9)], [Some(0), Some(0), Some(200), Some(200)]);
-        assert_eq!(index.max_timestamp(), Some(9));
+        assert_eq!((index.max_timestamp(6064), index.max_timestamp(7064)), (Some(9), None));
     }
 
     #[test]
@@ -339,12 +339,12 @@ mod tests {
         let mut index = index(&[5, 4]);
         assert_eq!((index.covers(), index.covers_offset()), (2064, 200));
         index.note(300, 3064, &head(100, 1000), 99);
-        assert_eq!((index.covers(), index.max_timestamp()), (2064, Some(5)), "a batch is missing");
+        assert_eq!((index.covers(), index.max_timestamp(3064)), (2064, None), "a batch is missing");
         assert!(index.is_whole(2064) && !index.is_whole(3064));
         assert!(!index.reaches(3064, 999) && index.reaches(3064, 1000));
         index.pass_over(3064, 300);
         index.note(300, 3064, &head(100, 1000), 1);
-        assert_eq!((index.covers(), index.max_timestamp()), (4064, None), "may be too small");
+        assert_eq!((index.covers(), index.max_timestamp(4064)), (4064, None), "may be too small");
         assert!(!index.is_whole(4064));
         index.pass_over_damage(5064, 500);
         index.note(500, 5064, &head(100, 1000), 1);

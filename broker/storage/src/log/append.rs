@@ -135,12 +135,12 @@ impl Log {
             self.shared.health.fail(&error);
             return Err(error);
         }
-        segment.note(&file, batches, &places);
-        active.dirty = Some(file);
         if let Some(first) = batches.first() {
             active.first_timestamp.get_or_insert(first.header().max_timestamp);
         }
         segment.grow(Place { position, offset });
+        segment.note(&file, batches, &places);
+        active.dirty = Some(file);
         self.unchecked_bytes += u64::from(position - start);
         Ok(())
     }

@@ -208,7 +208,8 @@ impl Log {
     ///
     /// - `now_ms`: milliseconds since the Unix epoch.
     ///
-    /// The active segment is sealed first where all of it is too old.
+    /// The active segment is sealed first where all of it is too old. After a start this may read
+    /// its index.
     ///
     /// # Errors
     /// As [`Log::append`].
@@ -219,15 +220,14 @@ impl Log {
             keeps >= 0 && latest != i64::MIN && now_ms.saturating_sub(latest) > keeps
         };
         let expired = self.active.as_ref().is_some_and(|active| {
-            let latest = || self.view.latest_timestamp(&active.segment).unwrap_or(i64::MIN);
-            active.segment.end_offset() == high_watermark && too_old(latest())
+            active.segment.end_offset() == high_watermark && too_old(self.latest(&active.segment))
         });
         let mut facts = Vec::new();
         for segment in self.view.segments().iter() {
             facts.push(SegmentFacts {
                 end_offset: segment.end_offset(),
                 bytes: segment.log_bytes().into(),
-                max_timestamp: self.view.latest_timestamp(segment).unwrap_or(i64::MIN),
+                max_timestamp: self.latest(segment),
             });
         }
         if !expired {
@@ -241,6 +241,14 @@ impl Log {
             self.roll_expired()?;
         }
         Ok(start)
+    }
+
+    /// The greatest timestamp of a segment, as far as it is known and makes a difference.
+    fn latest(&self, segment: &Segment) -> i64 {
+        if self.options.retention_ms < 0 {
+            return i64::MIN;
+        }
+        self.view.latest_timestamp(segment).unwrap_or(i64::MIN)
     }
 }
 

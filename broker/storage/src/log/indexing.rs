@@ -21,6 +21,9 @@ use crate::state::GroupKey;
 /// Bytes behind the end of an index over which a lookup walks rather than extend it first.
 pub(super) const WALK_BYTES_MAX: u32 = 64 << 10;
 
+/// How often a scan goes on with what was appended meanwhile. Each time there is less.
+const CATCH_UP_ROUNDS_MAX: u32 = 8;
+
 /// Bytes of a segment whose scan is worth an index file. Below, a scan costs no more than that.
 const WRITTEN_SCAN_BYTES_MIN: u32 = 1 << 20;
 
@@ -71,19 +74,26 @@ impl LogView {
         &self,
         segment: &Segment,
         file: &OpenFile,
-        end: Place,
+        mut end: Place,
         mut index: Index,
     ) -> Result<(), StorageError> {
         let from = index.covers();
-        self.scan_into(segment, file, end, &mut index)?;
-        segment.learn_latest(&index);
-        if end.position - from >= WRITTEN_SCAN_BYTES_MIN && index.is_whole(end.position) {
-            write_file(&self.shared, &self.key, segment, &index);
+        for round in 1.. {
+            self.scan_into(segment, file, end, &mut index)?;
+            segment.learn_latest(&index);
+            let mut known = file.index_mut();
+            let now = segment.end();
+            // Where nothing was appended meanwhile, the owner goes on with this one.
+            if index.reaches(now.position, 0) || round == CATCH_UP_ROUNDS_MAX {
+                if known.covers() <= index.covers() {
+                    *known = index.clone();
+                }
+                break;
+            }
+            end = now;
         }
-        let mut known = file.index_mut();
-        // The owner may have gone on with the one that is there.
-        if known.covers() <= index.covers() {
-            *known = index;
+        if index.covers() - from >= WRITTEN_SCAN_BYTES_MIN && index.is_whole(index.covers()) {
+            write_file(&self.shared, &self.key, segment, &index);
         }
         Ok(())
     }
@@ -152,8 +162,8 @@ impl LogView {
     }
 }
 
-/// Writes the index of a sealed segment, if it is at hand and covers all of it. What isn't written
-/// or fails is made anew when it is needed.
+/// Writes the index of a segment that is appended to no more, if it is at hand and covers all of
+/// it. What isn't written or fails is made anew when it is needed.
 pub(super) fn write_index(shared: &Shared, key: &GroupKey, segment: &Segment) {
     let Some(file) = segment.get_open(shared, key) else { return };
     let index = file.index();

@@ -84,8 +84,9 @@ pub(super) trait Looker {
     /// Whether the batches at `position` may be looked at.
     fn may_read(&self, lookup: &Lookup<'_>, position: u32) -> Result<(), Self::Refusal>;
 
-    /// An entry that came from a file is not what is in the segment.
-    fn mend(&self, lookup: &Lookup<'_>) -> Result<(), Self::Refusal>;
+    /// An entry is not what is in the segment: one that came from a file is wrong, for any other
+    /// the segment has changed.
+    fn mend(&self, lookup: &Lookup<'_>, is_hearsay: bool) -> Result<(), Self::Refusal>;
 }
 
 /// Never waits for the device, and leaves everything unusual to the other.
@@ -110,7 +111,7 @@ impl Looker for InMemory {
         if at_hand { Ok(()) } else { Err(Later) }
     }
 
-    fn mend(&self, _: &Lookup<'_>) -> Result<(), Later> {
+    fn mend(&self, _: &Lookup<'_>, _: bool) -> Result<(), Later> {
         Err(Later)
     }
 }
@@ -125,7 +126,10 @@ impl Looker for FromDevice {
         Ok(())
     }
 
-    fn mend(&self, lookup: &Lookup<'_>) -> Result<(), StorageError> {
+    fn mend(&self, lookup: &Lookup<'_>, is_hearsay: bool) -> Result<(), StorageError> {
+        if !is_hearsay {
+            return Ok(());
+        }
         lookup.view.rebuild_index(lookup.segment, lookup.file)
     }
 }
@@ -173,13 +177,15 @@ impl<'a> Lookup<'a> {
             match (self.walk(entry, offset, looker)?, entry) {
                 (Walked::At(head), _) => return Ok(Some(head)),
                 (Walked::Differs, Some(wrong)) => {
-                    if self.file.index().is_hearsay(&wrong) {
-                        looker.mend(self)?;
-                        entry = self.file.index().floor_offset(relative);
+                    let is_hearsay = self.file.index().is_hearsay(&wrong);
+                    looker.mend(self, is_hearsay)?;
+                    let index = self.file.index();
+                    entry = if is_hearsay {
+                        index.floor_offset(relative)
                     } else {
-                        // The segment has changed there, and the walk to it says what.
-                        entry = self.file.index().floor_position(wrong.position - 1);
-                    }
+                        // The walk to it, from one before, says what has changed.
+                        index.floor_position(wrong.position - 1)
+                    };
                 }
                 (Walked::Behind | Walked::Differs, _) => return Ok(None),
             }

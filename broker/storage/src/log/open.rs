@@ -290,8 +290,8 @@ impl Opening {
             self.fence(&mut segment, &path, from, end, what);
             goes_on = false;
         }
-        // Where it was read from a checkpoint on, the index covers nothing and knows nothing.
-        let latest = index.max_timestamp();
+        // Where it was read from a checkpoint on, or past damage, the index doesn't know it.
+        let latest = index.max_timestamp(end.position);
         segment.finish(end);
         segment.learn_latest(&index);
         *file.index_mut() = index;

@@ -191,7 +191,7 @@ impl Lookup<'_> {
             && self.file.index().is_hearsay(&found)
             && !self.confirms(&found, looker)?
         {
-            looker.mend(self)?;
+            looker.mend(self, true)?;
             entry = floor();
         }
         Ok(entry.map_or(HEADER_BYTES, |entry| entry.position))

@@ -114,7 +114,7 @@ impl Segment {
     /// Takes over what an index knows, where that is more.
     pub(super) fn learn_latest(&self, index: &Index) {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(timestamp) = index.max_timestamp()
+        if let Some(timestamp) = index.max_timestamp(index.covers())
             && latest.below < index.covers()
         {
             *latest = Latest { below: index.covers(), timestamp };
@@ -197,7 +197,8 @@ impl Segment {
         shared.files.get_open(self.file_key(key))
     }
 
-    /// Notes batches that were appended, each at its place, before [`Self::grow`].
+    /// Notes batches that were appended, each at its place. Behind [`Self::grow`], so that an index
+    /// that reaches to the end, by whomever it was made, is gone on with.
     pub(super) fn note(&self, file: &OpenFile, batches: &[StampedBatch], places: &[Place]) {
         let mut index = file.index_mut();
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);

@@ -11,10 +11,14 @@
 //! An index is derived: it is made from the segment, checked against it, and made again when it
 //! doesn't fit. It is never believed over the log.
 //!
-//! Must always hold: offsets and positions of the entries grow, timestamps don't shrink.
+//! Must always hold: offsets and positions of the entries grow, timestamps don't shrink; an index
+//! says how far it goes, and of what lies beyond it says nothing.
 
 use std::path::Path;
 
+use logboom_protocol::records::BatchHeader;
+
+use crate::scan::LENGTH_OVERHEAD;
 use crate::segment::HEADER_BYTES;
 
 /// Bytes of an entry in a file.
@@ -62,32 +66,59 @@ impl IndexEntry {
     }
 }
 
-/// The index of a segment, in memory.
+/// The index of a segment, in memory: right as far as it covers the segment, silent beyond.
+///
+/// **Invariant:** it covers the segment from its first batch on, without a part left out. What
+/// couldn't be read on the way is passed over and remembered: then the timestamps aren't known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Index {
     entries: Vec<IndexEntry>,
     /// Bytes of the file from one entry to the next, at least.
     interval_bytes: u32,
-    /// The greatest timestamp of all batches.
+    /// The greatest timestamp of all batches that were noted.
     max_timestamp: i64,
+    /// Where the part that is covered ends in the file, exclusive.
+    covers: u32,
+    /// The offset behind it, relative to the segment's base offset.
+    covers_offset: i64,
+    /// Whether a part below `covers` was passed over.
+    gaps: bool,
+    /// Whether something stands at `covers` behind which no batch can be found.
+    blocked: bool,
+    /// Entries below this position are a file's word and were not made by this process.
+    from_file: u32,
 }
 
 impl Index {
-    /// The index of a segment without batches.
+    /// The index that covers nothing of a segment yet.
     pub(crate) fn new(interval_bytes: u32) -> Self {
-        Self { entries: Vec::new(), interval_bytes, max_timestamp: i64::MIN }
+        Self {
+            entries: Vec::new(),
+            interval_bytes,
+            max_timestamp: i64::MIN,
+            covers: HEADER_BYTES,
+            covers_offset: 0,
+            gaps: false,
+            blocked: false,
+            from_file: 0,
+        }
     }
 
-    /// Takes notice of the batch that begins at `position`; they come in order.
+    /// Takes notice of the batch that begins at `position`. One that doesn't stand where the index
+    /// ends is none of its business: who extends it comes to that batch in its turn.
     ///
-    /// - `prefix`: the first bytes of the batch, as they lie in the file.
+    /// - `head`: the batch, or at least its header, as it lies in the file.
     pub(crate) fn note(
         &mut self,
         relative_offset: u32,
         position: u32,
-        prefix: &[u8],
+        head: &[u8],
         max_timestamp: i64,
     ) {
+        let Some(header) = head.first_chunk().map(BatchHeader::from_bytes) else { return };
+        if position != self.covers {
+            return;
+        }
         let due =
             self.entries.last().is_none_or(|last| position - last.position >= self.interval_bytes);
         if due {
@@ -95,10 +126,59 @@ impl Index {
                 relative_offset,
                 position,
                 max_timestamp_before: self.max_timestamp,
-                prefix_crc: crc32fast::hash(&prefix[..PREFIX_BYTES.min(prefix.len())]),
+                prefix_crc: prefix_crc(head),
             });
         }
         self.max_timestamp = self.max_timestamp.max(max_timestamp);
+        // The batch was checked before, so its length is one.
+        let length = u32::try_from(header.length).unwrap_or(0);
+        self.covers = position.saturating_add(length).saturating_add(LENGTH_OVERHEAD);
+        self.covers_offset = i64::from(relative_offset) + i64::from(header.last_offset_delta) + 1;
+    }
+
+    /// Goes on behind a part that was fenced: as if nothing had been there.
+    ///
+    /// - `offset`: the first one behind it, relative to the segment's base offset.
+    pub(crate) fn pass_over(&mut self, position: u32, offset: i64) {
+        self.gaps = true;
+        (self.covers, self.covers_offset) = (position, offset);
+    }
+
+    /// Goes on behind a batch that is damaged: whoever looks for a timestamp is to come by it.
+    pub(crate) fn pass_over_damage(&mut self, position: u32, offset: i64) {
+        self.pass_over(position, offset);
+        self.max_timestamp = i64::MAX;
+    }
+
+    /// Ends for good: behind what stands there no batch can be found.
+    pub(crate) fn block(&mut self) {
+        self.blocked = true;
+    }
+
+    /// Up to which position of the file it is complete, exclusive.
+    pub(crate) fn covers(&self) -> u32 {
+        self.covers
+    }
+
+    /// The offset behind what it covers, relative to the segment's base offset.
+    pub(crate) fn covers_offset(&self) -> i64 {
+        self.covers_offset
+    }
+
+    /// Whether looking into a segment that ends at `log_bytes` takes a walk over no more than
+    /// `walk_bytes` behind the index, or nothing can be done about it.
+    pub(crate) fn reaches(&self, log_bytes: u32, walk_bytes: u32) -> bool {
+        self.blocked || self.covers.saturating_add(walk_bytes) >= log_bytes
+    }
+
+    /// Whether it covers a segment that ends at `log_bytes`, with nothing passed over.
+    pub(crate) fn is_whole(&self, log_bytes: u32) -> bool {
+        self.covers == log_bytes && !self.gaps
+    }
+
+    /// Whether an entry was read from a file, and not made from the segment by this process.
+    pub(crate) fn is_hearsay(&self, entry: &IndexEntry) -> bool {
+        entry.position < self.from_file
     }
 
     /// The last entry at or before `relative_offset`, or `None` where the segment begins later.
@@ -114,26 +194,24 @@ impl Index {
     }
 
     /// The entry from which to look for the first batch with a timestamp of at least `timestamp`;
-    /// `None` if no batch has one.
+    /// `None` where that is the first batch of the segment.
     pub(crate) fn floor_timestamp(&self, timestamp: i64) -> Option<IndexEntry> {
-        if self.max_timestamp < timestamp {
-            return None;
-        }
         // Behind the last entry before which all timestamps are less.
         let after = self.entries.partition_point(|entry| entry.max_timestamp_before < timestamp);
         self.entries.get(after.saturating_sub(1)).copied()
     }
 
-    /// The greatest timestamp of all batches, or `None` without batches.
-    pub(crate) fn max_timestamp(&self) -> Option<i64> {
-        (!self.entries.is_empty()).then_some(self.max_timestamp)
+    /// The greatest timestamp of all batches below `log_bytes`; `None` without batches, or where it
+    /// doesn't know all of them.
+    pub(crate) fn max_timestamp(&self, log_bytes: u32) -> Option<i64> {
+        (!self.entries.is_empty() && self.is_whole(log_bytes)).then_some(self.max_timestamp)
     }
 
-    /// The contents of an index file for a segment whose log is `log_bytes` long.
-    pub(crate) fn to_bytes(&self, log_bytes: u32) -> Vec<u8> {
+    /// The contents of an index file, for what it covers.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(FILE_HEADER_BYTES + self.entries.len() * ENTRY_BYTES);
         bytes.extend(MAGIC);
-        bytes.extend(log_bytes.to_be_bytes());
+        bytes.extend(self.covers.to_be_bytes());
         bytes.extend(self.interval_bytes.to_be_bytes());
         bytes.extend(self.max_timestamp.to_be_bytes());
         let count = u32::try_from(self.entries.len()).expect("fewer entries than bytes of a log");
@@ -144,8 +222,11 @@ impl Index {
         bytes
     }
 
-    /// Reads an index file for a segment whose log is `log_bytes` long; `None` for anything that
-    /// is not wholly right, which is then made anew from the segment.
+    /// Reads an index file; `None` for anything that is not wholly right, which is then made anew
+    /// from the segment. It covers what lies below its last entry: from there on the segment is to
+    /// be read again, which also shows whether it is the index of this segment.
+    ///
+    /// - `log_bytes`: where the segment's log ends. The index may be that of a shorter log.
     pub(crate) fn from_bytes(bytes: &[u8], log_bytes: u32) -> Option<Self> {
         let (header, entries) = bytes.split_first_chunk::<FILE_HEADER_BYTES>()?;
         let field = |at: usize| header[at..].first_chunk::<4>().copied().unwrap_or_default();
@@ -153,29 +234,43 @@ impl Index {
         if header[..8] != MAGIC || crc.to_be_bytes() != field(FILE_HEADER_BYTES - 4) {
             return None;
         }
-        if u32::from_be_bytes(field(8)) != log_bytes {
-            return None;
-        }
         let (chunks, rest) = entries.as_chunks::<ENTRY_BYTES>();
         if !rest.is_empty() || chunks.len() != u32::from_be_bytes(field(24)) as usize {
             return None;
         }
-        let entries: Vec<IndexEntry> =
+        let mut entries: Vec<IndexEntry> =
             chunks.iter().map(IndexEntry::from_bytes).collect::<Option<_>>()?;
-        let grows = entries.windows(2).all(|pair| {
-            pair[0].relative_offset < pair[1].relative_offset
-                && pair[0].position < pair[1].position
-                && pair[0].max_timestamp_before <= pair[1].max_timestamp_before
-        });
-        let within = entries.last().is_none_or(|last| last.position < log_bytes)
-            && entries.first().is_none_or(|first| first.position == HEADER_BYTES);
-        if !grows || !within {
+        let covers = u32::from_be_bytes(field(8));
+        if covers > log_bytes || !is_sound(&entries, covers) {
             return None;
         }
-        let interval_bytes = u32::from_be_bytes(field(12));
-        let max_timestamp = i64::from_be_bytes(*header[16..].first_chunk()?);
-        Some(Self { entries, interval_bytes, max_timestamp })
+        let last = entries.pop()?;
+        Some(Self {
+            entries,
+            max_timestamp: last.max_timestamp_before,
+            covers: last.position,
+            covers_offset: last.relative_offset.into(),
+            from_file: last.position,
+            ..Self::new(u32::from_be_bytes(field(12)))
+        })
     }
+}
+
+/// Whether entries may be those of a segment that ends at `covers`.
+fn is_sound(entries: &[IndexEntry], covers: u32) -> bool {
+    let grows = entries.windows(2).all(|pair| {
+        pair[0].relative_offset < pair[1].relative_offset
+            && pair[0].position < pair[1].position
+            && pair[0].max_timestamp_before <= pair[1].max_timestamp_before
+    });
+    grows
+        && entries.last().is_none_or(|last| last.position < covers)
+        && entries.first().is_none_or(|first| first.position == HEADER_BYTES)
+}
+
+/// What an entry remembers of the start of its batch.
+pub(crate) fn prefix_crc(head: &[u8]) -> u32 {
+    crc32fast::hash(&head[..PREFIX_BYTES.min(head.len())])
 }
 
 /// Magic, log bytes, interval, greatest timestamp, number of entries, CRC-32.
@@ -200,12 +295,20 @@ pub(crate) fn write(
 mod tests {
     use super::*;
 
+    /// The header of a batch of `count` offsets and `bytes` bytes.
+    fn head(count: i32, bytes: i32) -> [u8; 61] {
+        let mut head = [1; 61];
+        head[8..12].copy_from_slice(&(bytes - 12).to_be_bytes());
+        head[23..27].copy_from_slice(&(count - 1).to_be_bytes());
+        head
+    }
+
     /// Batches of 100 offsets and 1,000 bytes, timestamps as given.
     fn index(timestamps: &[i64]) -> Index {
         let mut index = Index::new(2000);
         for (i, &timestamp) in timestamps.iter().enumerate() {
             let i = u32::try_from(i).unwrap();
-            index.note(i * 100, HEADER_BYTES + i * 1000, &[1; 61], timestamp);
+            index.note(i * 100, HEADER_BYTES + i * 1000, &head(100, 1000), timestamp);
         }
         index
     }
@@ -227,18 +330,40 @@ mod tests {
     fn a_timestamp_is_looked_for_where_it_may_first_occur() {
         let index = index(&[5, 4, 9, 3, 3, 8]);
         let at = |timestamp| index.floor_timestamp(timestamp).map(|entry| entry.relative_offset);
-        assert_eq!(
-            [at(0), at(5), at(6), at(9), at(10)],
-            [Some(0), Some(0), Some(200), Some(200), None]
-        );
+        assert_eq!([at(0), at(5), at(6), at(9)], [Some(0), Some(0), Some(200), Some(200)]);
+        assert_eq!((index.max_timestamp(6064), index.max_timestamp(7064)), (Some(9), None));
     }
 
     #[test]
-    fn a_file_reads_back_and_every_flipped_bit_is_found() {
+    fn an_index_says_how_far_it_goes_and_takes_only_what_comes_next() {
+        let mut index = index(&[5, 4]);
+        assert_eq!((index.covers(), index.covers_offset()), (2064, 200));
+        index.note(300, 3064, &head(100, 1000), 99);
+        assert_eq!((index.covers(), index.max_timestamp(3064)), (2064, None), "a batch is missing");
+        assert!(index.is_whole(2064) && !index.is_whole(3064));
+        assert!(!index.reaches(3064, 999) && index.reaches(3064, 1000));
+        index.pass_over(3064, 300);
+        index.note(300, 3064, &head(100, 1000), 1);
+        assert_eq!((index.covers(), index.max_timestamp(4064)), (4064, None), "may be too small");
+        assert!(!index.is_whole(4064));
+        index.pass_over_damage(5064, 500);
+        index.note(500, 5064, &head(100, 1000), 1);
+        assert_eq!(index.floor_timestamp(9).unwrap().position, 3064, "not behind the damage");
+    }
+
+    #[test]
+    fn a_file_reads_back_up_to_its_last_entry_and_every_flipped_bit_is_found() {
         let index = index(&[5, 4, 9, 3, 3, 8]);
-        let bytes = index.to_bytes(6064);
-        assert_eq!(Index::from_bytes(&bytes, 6064), Some(index));
-        assert_eq!(Index::from_bytes(&bytes, 6065), None, "another length of the log");
+        let bytes = index.to_bytes();
+        let mut read = Index::from_bytes(&bytes, 6064).unwrap();
+        assert_eq!((read.covers(), read.covers_offset(), read.max_timestamp), (4064, 400, 9));
+        for (i, timestamp) in [(4, 3), (5, 8)] {
+            read.note(i * 100, HEADER_BYTES + i * 1000, &head(100, 1000), timestamp);
+        }
+        assert!(read.is_hearsay(&read.entries[1]) && !read.is_hearsay(&read.entries[2]));
+        assert_eq!(Index { from_file: 0, ..read }, index);
+        assert_eq!(Index::from_bytes(&bytes, 6063), None, "the log is shorter");
+        assert!(Index::from_bytes(&bytes, 7064).is_some(), "the log went on");
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use logboom_protocol::records::StampedBatch;
 
+use super::indexing::write_index;
 use super::runs::{self, Fill};
-use super::segments::write_index;
 use super::{Log, Segment};
 use crate::disk::DiskFile;
 use crate::error::{Doing as _, StorageError};
@@ -30,7 +30,6 @@ pub(super) struct Active {
     pub(super) reserved: u32,
     /// The greatest timestamp of the first batch, from which the segment's age counts.
     pub(super) first_timestamp: Option<i64>,
-    pub(super) max_timestamp: i64,
 }
 
 /// A segment whose file is made and that is not part of the log yet.
@@ -175,21 +174,12 @@ impl Log {
             self.shared.health.fail(&error);
             return Err(error);
         }
-        active.dirty = Some(file);
-        segment.change_index(|index| {
-            for (batch, place) in batches.iter().zip(&places) {
-                let relative = place.offset - segment.base_offset;
-                let relative = u32::try_from(relative).unwrap_or(u32::MAX);
-                let [head, _] = batch.parts();
-                index.note(relative, place.position, head, batch.header().max_timestamp);
-            }
-        });
-        for batch in batches {
-            let timestamp = batch.header().max_timestamp;
-            active.first_timestamp.get_or_insert(timestamp);
-            active.max_timestamp = active.max_timestamp.max(timestamp);
+        if let Some(first) = batches.first() {
+            active.first_timestamp.get_or_insert(first.header().max_timestamp);
         }
         segment.grow(Place { position, offset });
+        segment.note(&file, batches, &places);
+        active.dirty = Some(file);
         self.unchecked_bytes += u64::from(position - start);
         Ok(())
     }
@@ -219,7 +209,7 @@ impl Log {
         }
         let end = Place { position: HEADER_BYTES, offset: base_offset };
         let index = Index::new(shared.options.index_interval_bytes);
-        let segment = Arc::new(Segment::new(base_offset, generation, end, Some(index)));
+        let segment = Arc::new(Segment::new(base_offset, generation, end));
         let path = segment.path(&shared, &self.key);
         // What is there without being in the manifest is garbage from before a crash.
         shared.remove_if_there(&path)?;
@@ -237,7 +227,7 @@ impl Log {
             shared.health.fail(&error);
             return Err(error);
         }
-        let open = Arc::new(OpenFile::new(file));
+        let open = Arc::new(OpenFile::new(file, index));
         shared.files.forget(segment.file_key(&key));
         let file = shared.files.get(segment.file_key(&key), || Ok::<_, StorageError>(open))?;
         self.note_dir(dir);
@@ -259,10 +249,7 @@ impl Log {
         let path = segment.path(&self.shared, &self.key);
         self.unflushed.files.extend(active.dirty.map(|file| (file, path)));
         // After a start only the index knows the timestamps from before it.
-        let epochs = self.view.epochs();
-        let indexed = segment.with_index(&self.shared, &self.key, &epochs, |i| i.max_timestamp());
-        let indexed = indexed.ok().flatten().unwrap_or(i64::MIN);
-        let max_timestamp = active.max_timestamp.max(indexed);
+        let max_timestamp = self.view.latest_timestamp(segment).unwrap_or(i64::MIN);
         let sealed = Sealed { length: segment.log_bytes(), max_timestamp };
         self.unflushed.records.push((self.key, StateRecord::Sealed(sealed)));
         segment.set_max_timestamp(max_timestamp);
@@ -281,13 +268,8 @@ impl Log {
         let mut segments = self.view.segments().to_vec();
         segments.push(Arc::clone(&segment));
         self.view.set_segments(segments);
-        self.active = Some(Active {
-            segment,
-            dirty: Some(file),
-            reserved,
-            first_timestamp: None,
-            max_timestamp: i64::MIN,
-        });
+        let dirty = Some(file);
+        self.active = Some(Active { segment, dirty, reserved, first_timestamp: None });
     }
 
     /// Asks for everything appended so far to be made durable; returns the offset up to which it

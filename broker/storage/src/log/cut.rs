@@ -85,11 +85,7 @@ impl Log {
     /// the batches before it.
     fn cut_place(&self, segment: &Segment, offset: i64) -> Result<(u32, i64), StorageError> {
         if segment.end_offset() <= offset {
-            let epochs = self.view.epochs();
-            let latest = segment.with_index(&self.shared, &self.key, &epochs, |index| {
-                index.max_timestamp().unwrap_or(i64::MIN)
-            })?;
-            return Ok((segment.log_bytes(), latest));
+            return Ok((segment.log_bytes(), self.view.latest_timestamp(segment)?));
         }
         let found = self.view.batch_at(segment, offset)?;
         let path = segment.path(&self.shared, &self.key);
@@ -202,18 +198,21 @@ impl Log {
     /// Removes the files of a segment that the manifest no longer names. What can't be removed now
     /// is garbage, and goes at the next start.
     pub(super) fn drop_files(&self, segment: &Segment) {
-        self.shared.files.forget(segment.file_key(&self.key));
+        segment.set_removed();
         let dir = partition_dir(&self.shared.root, &self.key);
         for name in [segment.file_name(), segment.index_name()] {
             self.shared.disk.remove(&name.path(&dir)).unwrap_or(());
         }
+        // Behind the removal, so that nobody opens the file again.
+        self.shared.files.forget(segment.file_key(&self.key));
     }
 
     /// Where the log start goes by the options of retention; `None` where it stays.
     ///
     /// - `now_ms`: milliseconds since the Unix epoch.
     ///
-    /// The active segment is sealed first where all of it is too old.
+    /// The active segment is sealed first where all of it is too old. After a start this may read
+    /// its index.
     ///
     /// # Errors
     /// As [`Log::append`].
@@ -224,7 +223,7 @@ impl Log {
             keeps >= 0 && latest != i64::MIN && now_ms.saturating_sub(latest) > keeps
         };
         let expired = self.active.as_ref().is_some_and(|active| {
-            active.segment.end_offset() == high_watermark && too_old(active.max_timestamp)
+            active.segment.end_offset() == high_watermark && too_old(self.latest(&active.segment))
         });
         let mut facts = Vec::new();
         for segment in self.view.segments().iter() {
@@ -247,13 +246,12 @@ impl Log {
         Ok(start)
     }
 
+    /// The greatest timestamp of a segment, as far as it is known and makes a difference.
     fn latest(&self, segment: &Segment) -> i64 {
-        if let Some(active) = &self.active
-            && active.segment.base_offset == segment.base_offset
-        {
-            return active.max_timestamp;
+        if self.options.retention_ms < 0 {
+            return i64::MIN;
         }
-        segment.max_timestamp()
+        self.view.latest_timestamp(segment).unwrap_or(i64::MIN)
     }
 }
 

@@ -19,6 +19,8 @@
 mod append;
 mod cut;
 mod epoch;
+mod indexing;
+mod locate;
 mod open;
 mod read;
 mod runs;

@@ -16,7 +16,7 @@ use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, RwLock};
 
 use super::append::{Active, Unflushed};
-use super::segments::write_index;
+use super::indexing::write_index;
 use super::{Hole, Log, LogView, Segment};
 use crate::directory::{Directory, LeftBy, Shared};
 use crate::disk::ReadAt;
@@ -185,7 +185,7 @@ impl Opening {
             segments.push(Arc::clone(&segment));
             if goes_on {
                 let dirty = None;
-                active = Some(Active { segment, dirty, reserved, first_timestamp, max_timestamp });
+                active = Some(Active { segment, dirty, reserved, first_timestamp });
             }
         }
         let (proven, segments_empty) = (proven(state), segments.is_empty());
@@ -238,7 +238,7 @@ impl Opening {
                 let (entry, next) = (pair[0], pair[1]);
                 let sealed = entry.sealed.expect("only the last segment is not sealed");
                 let end = Place { position: sealed.length, offset: next.base_offset };
-                let segment = Segment::new(entry.base_offset, entry.generation, end, None);
+                let segment = Segment::new(entry.base_offset, entry.generation, end);
                 segment.set_max_timestamp(sealed.max_timestamp);
                 Arc::new(segment)
             })
@@ -249,7 +249,7 @@ impl Opening {
     fn as_left(&self, entry: &SegmentEntry, checkpoint: &Checkpoint) -> Tail {
         let end = Place { position: checkpoint.position, offset: checkpoint.flushed_offset };
         Tail {
-            segment: Segment::new(entry.base_offset, entry.generation, end, None),
+            segment: Segment::new(entry.base_offset, entry.generation, end),
             // Not known without reading; the next append sets them, retention reads the index.
             max_timestamp: i64::MIN,
             first_timestamp: None,
@@ -271,7 +271,7 @@ impl Opening {
             offset: checkpoint.flushed_offset,
         });
         let proven = proven(state);
-        let mut segment = Segment::new(entry.base_offset, entry.generation, start, None);
+        let mut segment = Segment::new(entry.base_offset, entry.generation, start);
         let path = segment.path(&self.shared, &self.key);
         let (file, corruption, start) = match segment.open(&self.shared, &self.key) {
             Ok(file) => (file, None, start),
@@ -280,7 +280,8 @@ impl Opening {
                 // is damage. Where the log ends is found all the same.
                 Ok(file) => {
                     let start = Place { position: HEADER_BYTES, offset: entry.base_offset };
-                    (Arc::new(OpenFile::new(file)), Some(corruption), start)
+                    let index = Index::new(self.shared.options.index_interval_bytes);
+                    (Arc::new(OpenFile::new(file, index)), Some(corruption), start)
                 }
                 Err(_) => return Ok(self.lost(segment, start, proven, corruption)),
             },
@@ -304,10 +305,11 @@ impl Opening {
             self.fence(&mut segment, &path, from, end, what);
             goes_on = false;
         }
-        // From the checkpoint on the index is not whole; it is made anew when it is needed.
-        let whole = start.position == HEADER_BYTES;
-        let latest = index.max_timestamp();
-        segment.finish(end, whole.then_some(index));
+        // Where it was read from a checkpoint on, or past damage, the index doesn't know it.
+        let latest = index.max_timestamp(end.position);
+        segment.finish(end);
+        segment.learn_latest(&index);
+        *file.index_mut() = index;
         let max_timestamp = latest.unwrap_or(i64::MIN);
         Ok(Tail { segment, max_timestamp, first_timestamp: latest, reserved, goes_on })
     }
@@ -402,7 +404,7 @@ impl Opening {
             let end_offset = end.offset;
             self.findings.push(Finding::TornTail { path, position, end_offset, what });
         }
-        segment.finish(end, Some(Index::new(self.shared.options.index_interval_bytes)));
+        segment.finish(end);
         Tail {
             segment,
             max_timestamp: i64::MIN,

@@ -2,17 +2,20 @@
 //!
 //! Must always hold: a slice of a map lies below the end of what never changes again, and its
 //! checksums were seen to be right by this process. Anything else is read into memory, checked,
-//! and only then handed out.
+//! and only then handed out. [`LogView::read`] never waits for the device: what isn't open, indexed,
+//! verified and in memory is a [`ColdRead`], and so is everything that looks wrong.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use logboom_protocol::records::{BatchHeader, RawBatches, layout};
+use logboom_protocol::records::RawBatches;
 
+use super::indexing::WALK_BYTES_MAX;
+use super::locate::{FromDevice, Head, InMemory, Later, Looker, Lookup};
 use super::{LogView, Segment};
-use crate::error::{Damage, Doing as _, StorageError};
-use crate::scan::{self, Expected, LENGTH_OVERHEAD, Place};
+use crate::error::{Damage, StorageError};
+use crate::scan::{self, Expected};
 use crate::segment::HEADER_BYTES;
 
 /// Up to where a reader may read.
@@ -39,11 +42,25 @@ pub enum Found {
 #[derive(Debug)]
 pub struct ColdRead {
     view: Arc<LogView>,
-    segment: Arc<Segment>,
-    start: u32,
-    end: u32,
-    /// The offset of the first batch, at least.
+    wanted: Wanted,
+}
+
+/// What a read asks for.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
     offset: i64,
+    bytes_max: u32,
+    until: ReadUntil,
+    /// Where `until` is at the moment, exclusive.
+    end_offset: i64,
+}
+
+/// Whole batches in the file of a segment.
+#[derive(Debug, Clone, Copy)]
+struct Range {
+    first: Head,
+    /// Exclusive.
+    end: u32,
 }
 
 /// Bytes between the places whose presence in the page cache is asked for.
@@ -51,18 +68,38 @@ const PROBE_BYTES: u32 = 512 << 10;
 
 impl LogView {
     /// Finds the batches from the one that holds `offset` on, up to about `bytes_max`, within one
-    /// segment. The first batch is found whole whatever its size.
+    /// segment. The first batch is found whole whatever its size. Never waits for the device.
     ///
     /// Where the batch with `offset` is gone (compaction), the next one is found.
     ///
     /// # Errors
-    /// [`StorageError::OutOfRange`], or [`StorageError::Corrupt`] where the batch is damaged.
+    /// [`StorageError::OutOfRange`]. Damage shows in [`ColdRead::run`].
     pub fn read(
         self: &Arc<Self>,
         offset: i64,
         bytes_max: u32,
         until: ReadUntil,
     ) -> Result<Found, StorageError> {
+        let wanted = self.wanted(offset, bytes_max, until)?;
+        if offset == wanted.end_offset {
+            return Ok(Found::Nothing);
+        }
+        let segments = self.segments();
+        let hot = segment_of(&segments, offset).map(|segment| self.lend(segment, &wanted));
+        Ok(match hot {
+            Some(Ok(bytes)) => Found::Batches(bytes),
+            Some(Err(Later)) => Found::Cold(ColdRead { view: Arc::clone(self), wanted }),
+            None => Found::Nothing,
+        })
+    }
+
+    /// Checks an offset against what is kept at this moment.
+    fn wanted(
+        &self,
+        offset: i64,
+        bytes_max: u32,
+        until: ReadUntil,
+    ) -> Result<Wanted, StorageError> {
         let end_offset = match until {
             ReadUntil::HighWatermark => self.high_watermark(),
             ReadUntil::End => self.end_offset(),
@@ -71,67 +108,36 @@ impl LogView {
         if offset < log_start_offset || offset > end_offset {
             return Err(StorageError::OutOfRange { offset, log_start_offset, end_offset });
         }
-        let segments = self.segments();
-        let at = segments.partition_point(|segment| segment.base_offset <= offset);
-        for segment in &segments[at.saturating_sub(1)..] {
-            if offset >= end_offset || segment.base_offset >= end_offset {
-                return Ok(Found::Nothing);
-            }
-            if segment.end_offset() > offset {
-                let found = self.read_segment(segment, offset, bytes_max, end_offset)?;
-                if !matches!(found, Found::Nothing) {
-                    return Ok(found);
-                }
-            }
-        }
-        Ok(Found::Nothing)
+        Ok(Wanted { offset, bytes_max, until, end_offset })
     }
 
-    fn read_segment(
-        self: &Arc<Self>,
-        segment: &Arc<Segment>,
-        offset: i64,
-        bytes_max: u32,
-        end_offset: i64,
-    ) -> Result<Found, StorageError> {
-        // One snapshot: the owner may append meanwhile.
-        let end = segment.end();
-        let limit = end.position;
-        let Some(first) = self.locate(segment, offset, end)? else { return Ok(Found::Nothing) };
-        if first.header.base_offset >= end_offset {
-            return Ok(Found::Nothing);
+    /// A slice of the map, if that takes no waiting.
+    fn lend(&self, segment: &Segment, wanted: &Wanted) -> Result<Bytes, Later> {
+        let file = segment.get_open(&self.shared, &self.key).ok_or(Later)?;
+        let lookup = Lookup::new(self, segment, &file);
+        if !file.index().reaches(lookup.end.position, WALK_BYTES_MAX) {
+            return Err(Later);
         }
-        let mut stop = limit;
-        if end.offset > end_offset {
-            let behind = self.locate(segment, end_offset, end)?;
-            stop = behind.map_or(limit, |batch| batch.position);
+        let range = lookup.range(wanted, &InMemory)?.ok_or(Later)?;
+        if !lookup.is_in_memory(&range) {
+            return Err(Later);
         }
-        stop = self.stop_at_hole(segment, first.position, stop);
-        let first_end = first.position + first.size;
-        let wanted = first.position.saturating_add(bytes_max);
-        let end = if wanted >= stop {
-            stop
-        } else {
-            let epochs = self.epochs();
-            let entry = segment
-                .with_index(&self.shared, &self.key, &epochs, |i| i.floor_position(wanted))?;
-            entry.map_or(first_end, |entry| entry.position).max(first_end)
-        };
-        let (start, offset) = (first.position, first.header.base_offset);
-        let read = ColdRead {
-            view: Arc::clone(self),
-            segment: Arc::clone(segment),
-            start,
-            end: end.max(first_end),
-            offset,
-        };
-        if read.is_hot()? { read.lend().map(Found::Batches) } else { Ok(Found::Cold(read)) }
+        file.stable(range.first.at.position, range.end).map_err(|_| Later)
     }
 
-    /// The end of a read that must not reach into a damaged part.
-    fn stop_at_hole(&self, segment: &Segment, position: u32, stop: u32) -> u32 {
-        let hole = segment.holes.iter().find(|hole| hole.position >= position);
-        hole.map_or(stop, |hole| hole.position.min(stop))
+    /// Does `work` with the segments of the view, and again where it failed while the owner changed
+    /// them: a segment that is no longer named may be gone, and what replaced it is another.
+    pub(super) fn with_segments<T>(
+        &self,
+        mut work: impl FnMut(&[Arc<Segment>]) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        loop {
+            let segments = self.segments();
+            match work(&segments) {
+                Err(StorageError::Corrupt(_)) if !Arc::ptr_eq(&segments, &self.segments()) => {}
+                other => return other,
+            }
+        }
     }
 
     /// Where the batch that holds `offset` begins, its base offset, and the greatest timestamp of
@@ -141,118 +147,79 @@ impl LogView {
         segment: &Segment,
         offset: i64,
     ) -> Result<Option<(u32, i64, i64)>, StorageError> {
-        let epochs = self.epochs();
-        let latest = segment.with_index(&self.shared, &self.key, &epochs, |index| {
-            index.max_timestamp().unwrap_or(i64::MIN)
-        })?;
-        let found = self.locate(segment, offset, segment.end())?;
-        Ok(found.map(|batch| (batch.position, batch.header.base_offset, latest)))
-    }
-
-    /// The batch that holds `offset`, or the first one behind it.
-    fn locate(
-        &self,
-        segment: &Segment,
-        offset: i64,
-        end: Place,
-    ) -> Result<Option<Located>, StorageError> {
-        let limit = end.position;
-        let relative = u32::try_from(offset.saturating_sub(segment.base_offset)).unwrap_or(0);
-        let epochs = self.epochs();
-        let entry =
-            segment.with_index(&self.shared, &self.key, &epochs, |i| i.floor_offset(relative))?;
-        let mut position = entry.map_or(HEADER_BYTES, |entry| entry.position);
-        let from = entry.map_or(0, |entry| i64::from(entry.relative_offset));
-        let mut expected = segment.base_offset + from;
+        let latest = self.latest_timestamp(segment)?;
         let file = segment.open(&self.shared, &self.key)?;
-        let path = || segment.path(&self.shared, &self.key);
-        while position < limit {
-            if let Some(hole) = segment.holes.iter().find(|h| h.position == position) {
-                if offset < hole.end_offset {
-                    return Err(StorageError::corrupt(
-                        &path(),
-                        position.into(),
-                        hole.damage.clone(),
-                    ));
-                }
-                (position, expected) = (hole.end_position, hole.end_offset);
-                continue;
-            }
-            let mut head = [0; layout::HEADER_BYTES];
-            let read = file.file.read_at(position.into(), &mut head).doing("read", &path())?;
-            let header = BatchHeader::from_bytes(&head);
-            let found = header.base_offset;
-            if found != expected {
-                let what = Damage::Relation { field: "base offset", expected, found };
-                return Err(StorageError::corrupt(&path(), position.into(), what));
-            }
-            let size = u32::try_from(header.length).ok();
-            let size = size.and_then(|length| length.checked_add(LENGTH_OVERHEAD));
-            let size = size.filter(|&size| read == head.len() && size <= limit - position);
-            let (Some(size), layout::MAGIC) = (size, header.magic) else {
-                let what = Damage::Header("no batch where one was appended");
-                return Err(StorageError::corrupt(&path(), position.into(), what));
-            };
-            expected = found.saturating_add(header.last_offset_delta.into()).saturating_add(1);
-            if expected > offset {
-                return Ok(Some(Located { position, size, header }));
-            }
-            position += size;
-        }
-        if offset >= end.offset {
+        let found = Lookup::new(self, segment, &file).locate(offset, &FromDevice)?;
+        Ok(found.map(|batch| (batch.at.position, batch.at.offset, latest)))
+    }
+}
+
+/// The segment that holds `offset`, or the first one behind it.
+fn segment_of(segments: &[Arc<Segment>], offset: i64) -> Option<&Arc<Segment>> {
+    let at = segments.partition_point(|segment| segment.base_offset <= offset);
+    let mut from = segments[at.saturating_sub(1)..].iter();
+    from.find(|segment| segment.end_offset() > offset)
+}
+
+impl Lookup<'_> {
+    /// The batches of this segment that are wanted; none where the offset lies behind it, or the
+    /// first batch behind it is not to be read yet.
+    fn range<L: Looker>(&self, wanted: &Wanted, looker: &L) -> Result<Option<Range>, L::Refusal> {
+        let first = self.locate(wanted.offset, looker)?;
+        let Some(first) = first.filter(|first| first.at.offset < wanted.end_offset) else {
             return Ok(None);
+        };
+        let limit = self.end.position;
+        let mut stop = limit;
+        if self.end.offset > wanted.end_offset {
+            let behind = self.locate(wanted.end_offset, looker)?;
+            stop = behind.map_or(limit, |batch| batch.at.position);
         }
-        let what = Damage::Relation { field: "end offset", expected: end.offset, found: expected };
-        Err(StorageError::corrupt(&path(), position.into(), what))
+        // A read doesn't reach into a damaged part.
+        let hole = self.segment.hole_behind(first.at.position);
+        stop = hole.map_or(stop, |hole| hole.min(stop));
+        let about = first.at.position.saturating_add(wanted.bytes_max);
+        let end = if about < stop { self.boundary(about, looker)? } else { stop };
+        Ok(Some(Range { first, end: end.max(first.behind.position) }))
     }
-}
 
-/// A batch in a segment's file. Nothing but its length and magic was looked at.
-struct Located {
-    position: u32,
-    size: u32,
-    header: BatchHeader,
-}
+    /// Where a batch begins, at or before `position`, as the index knows it.
+    fn boundary<L: Looker>(&self, position: u32, looker: &L) -> Result<u32, L::Refusal> {
+        let floor = || self.file.index().floor_position(position);
+        let mut entry = floor();
+        if let Some(found) = entry
+            && self.file.index().is_hearsay(&found)
+            && !self.confirms(&found, looker)?
+        {
+            looker.mend(self, true)?;
+            entry = floor();
+        }
+        Ok(entry.map_or(HEADER_BYTES, |entry| entry.position))
+    }
 
-impl ColdRead {
     /// Whether the bytes can be lent from the map: checked, and in memory.
-    fn is_hot(&self) -> Result<bool, StorageError> {
-        if !self.segment.is_verified(self.start, self.end) {
-            return Ok(false);
-        }
-        let file = self.segment.open(&self.view.shared, &self.view.key)?;
-        let mut at = self.start;
-        while at < self.end {
-            // Where the file system can't tell, it is one that lives in memory.
-            if file.file.is_cached(at.into()) == Some(false) {
-                return Ok(false);
-            }
-            at = at.saturating_add(PROBE_BYTES);
-        }
-        Ok(file.file.is_cached((self.end - 1).into()) != Some(false))
+    fn is_in_memory(&self, range: &Range) -> bool {
+        let start = range.first.at.position;
+        // Where the file system can't tell, it is one that lives in memory. The start was looked at
+        // just now.
+        let is_cached = |at: u32| self.file.file.is_cached(at.into()) != Some(false);
+        let mut probes = (start..range.end).step_by(PROBE_BYTES as usize).skip(1);
+        self.segment.is_verified(start, range.end)
+            && probes.all(is_cached)
+            && is_cached(range.end - 1)
     }
 
-    fn lend(&self) -> Result<Bytes, StorageError> {
-        let file = self.segment.open(&self.view.shared, &self.view.key)?;
-        let path = || self.segment.path(&self.view.shared, &self.view.key);
-        file.stable(self.start, self.end).doing("map", &path())
-    }
-
-    /// Reads the batches from the device and checks every one.
-    ///
-    /// # Errors
-    /// [`StorageError::Corrupt`] with the place of the first batch that is not what was appended,
-    /// if it is the first of all; what is good before a bad one is returned.
-    pub fn run(self) -> Result<Bytes, StorageError> {
-        let file = self.segment.open(&self.view.shared, &self.view.key)?;
-        let path = self.segment.path(&self.view.shared, &self.view.key);
-        let mut bytes = vec![0; (self.end - self.start) as usize];
-        let read = file.file.read_at(self.start.into(), &mut bytes).doing("read", &path)?;
+    /// Reads batches from the device and checks every one; what is good before a bad one is
+    /// returned.
+    fn read_checked(&self, range: &Range) -> Result<Bytes, StorageError> {
+        let start = range.first.at.position;
+        let mut bytes = vec![0; (range.end - start) as usize];
+        let read = self.file.file.read_at(start.into(), &mut bytes);
+        let read = read.map_err(|source| self.unreadable(source))?;
         bytes.truncate(read);
-        let epochs = self.view.epochs();
-        let expected =
-            Expected { segment_base_offset: self.segment.base_offset, epochs: &epochs, gaps: true };
-        let (mut good, mut offset, mut damage) = (0, self.offset, None);
+        let segment_base_offset = self.segment.base_offset;
+        let expected = Expected { segment_base_offset, epochs: &self.epochs, gaps: false };
+        let (mut good, mut offset, mut damage) = (0, range.first.at.offset, None);
         for batch in RawBatches::new(&bytes) {
             let checked = batch
                 .map_err(Damage::Batch)
@@ -269,16 +236,52 @@ impl ColdRead {
                 }
             }
         }
-        let good_end = self.start + u32::try_from(good).unwrap_or(u32::MAX);
         if good > 0 {
-            self.segment.mark_verified(self.start, good_end);
+            self.segment.mark_verified(start, start + u32::try_from(good).unwrap_or(0));
             bytes.truncate(good);
             return Ok(bytes.into());
         }
-        let what = damage.unwrap_or(Damage::Short {
-            expected: (self.end - self.start).into(),
-            present: read as u64,
-        });
-        Err(StorageError::corrupt(&path, self.start.into(), what))
+        let (expected, present) = ((range.end - start).into(), read as u64);
+        Err(self.corrupt(start, damage.unwrap_or(Damage::Short { expected, present })))
+    }
+}
+
+impl ColdRead {
+    /// Reads the batches from the device and checks every one. Nothing is found where the log was
+    /// cut meanwhile at the offset that was asked for.
+    ///
+    /// # Errors
+    /// [`StorageError::Corrupt`] with the place of the first batch that is not what was appended,
+    /// if it is the first of all; what is good before a bad one is returned.
+    /// [`StorageError::OutOfRange`] where the offset has been deleted or cut off meanwhile.
+    pub fn run(self) -> Result<Bytes, StorageError> {
+        let Wanted { offset, bytes_max, until, .. } = self.wanted;
+        self.view.with_segments(|segments| {
+            let wanted = self.view.wanted(offset, bytes_max, until)?;
+            let at = segments.partition_point(|segment| segment.base_offset <= offset);
+            for segment in &segments[at.saturating_sub(1)..] {
+                if offset >= wanted.end_offset || segment.base_offset >= wanted.end_offset {
+                    break;
+                }
+                if segment.end_offset() > offset
+                    && let Some(bytes) = self.read_segment(segment, &wanted)?
+                {
+                    return Ok(bytes);
+                }
+            }
+            Ok(Bytes::new())
+        })
+    }
+
+    fn read_segment(
+        &self,
+        segment: &Segment,
+        wanted: &Wanted,
+    ) -> Result<Option<Bytes>, StorageError> {
+        let file = segment.open(&self.view.shared, &self.view.key)?;
+        self.view.extend_index(segment, &file, WALK_BYTES_MAX)?;
+        let lookup = Lookup::new(&self.view, segment, &file);
+        let range = lookup.range(wanted, &FromDevice)?;
+        range.map(|range| lookup.read_checked(&range)).transpose()
     }
 }

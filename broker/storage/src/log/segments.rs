@@ -2,16 +2,18 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use logboom_protocol::records::StampedBatch;
 
 use crate::directory::Shared;
 use crate::error::{Damage, Doing as _, StorageError};
 use crate::files::{FileKey, OpenFile};
-use crate::index::{self, Index};
-use crate::scan::{self, Expected, Place};
+use crate::index::Index;
+use crate::scan::Place;
 use crate::segment::{FileName, HEADER_BYTES, SegmentHeader, partition_dir};
-use crate::state::{EpochStart, GroupKey};
+use crate::state::GroupKey;
 
 /// A part of a segment that was damaged when it was opened, and is not served.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,36 +41,44 @@ pub(crate) struct Segment {
     /// Bytes of the file that are the log, header included, and the offset behind the last batch,
     /// exclusive. One value, so that a reader never sees one without the other.
     end: RwLock<Place>,
-    /// `None` until somebody needs it.
-    index: RwLock<Option<Index>>,
-    /// The greatest timestamp; the least `i64` where it isn't known.
-    max_timestamp: AtomicI64,
+    latest: Mutex<Latest>,
     /// Damaged parts, in order; nearly always none.
     pub(crate) holes: Vec<Hole>,
     /// The parts `start..end` of the file whose checksums this process has seen to be right.
     verified: Mutex<Vec<(u32, u32)>>,
+    /// Whether its files were removed, so that nobody makes one anew.
+    removed: AtomicBool,
+}
+
+/// The greatest timestamp of the batches below a position; the least `i64` if there is none.
+///
+/// **Invariant:** never too small.
+#[derive(Debug, Clone, Copy)]
+struct Latest {
+    below: u32,
+    timestamp: i64,
 }
 
 /// How many separate verified parts of a segment are remembered.
 const VERIFIED_PARTS_MAX: usize = 64;
 
 impl Segment {
-    pub(crate) fn new(base_offset: i64, generation: u32, end: Place, index: Option<Index>) -> Self {
+    pub(crate) fn new(base_offset: i64, generation: u32, end: Place) -> Self {
         Self {
             base_offset,
             generation,
             end: RwLock::new(end),
-            index: RwLock::new(index),
-            max_timestamp: AtomicI64::new(i64::MIN),
+            latest: Mutex::new(Latest { below: HEADER_BYTES, timestamp: i64::MIN }),
             holes: Vec::new(),
             verified: Mutex::default(),
+            removed: AtomicBool::new(false),
         }
     }
 
     /// The segment as far as `position`, where the batch with `offset` began.
     pub(crate) fn shortened(&self, position: u32, offset: i64) -> Self {
         let end = Place { position, offset };
-        let mut shorter = Self::new(self.base_offset, self.generation, end, None);
+        let mut shorter = Self::new(self.base_offset, self.generation, end);
         shorter.holes = self.holes.iter().filter(|h| h.position < position).cloned().collect();
         let parts = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
         let below = parts.iter().filter(|part| part.0 < position);
@@ -78,17 +88,37 @@ impl Segment {
     }
 
     /// Says where the segment ends after its file was read.
-    pub(crate) fn finish(&mut self, end: Place, index: Option<Index>) {
+    pub(crate) fn finish(&mut self, end: Place) {
         self.end = RwLock::new(end);
-        self.index = RwLock::new(index);
     }
 
+    /// The greatest timestamp; the least `i64` where it isn't known. Never too small.
     pub(crate) fn max_timestamp(&self) -> i64 {
-        self.max_timestamp.load(Ordering::Relaxed)
+        let log_bytes = self.log_bytes();
+        let latest = *self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        if latest.below >= log_bytes { latest.timestamp } else { i64::MIN }
     }
 
+    /// Says what the greatest timestamp of the whole segment is, which grows no more; the least
+    /// `i64` changes nothing.
     pub(crate) fn set_max_timestamp(&self, timestamp: i64) {
-        self.max_timestamp.store(timestamp, Ordering::Relaxed);
+        if timestamp != i64::MIN {
+            self.set_latest(Latest { below: u32::MAX, timestamp });
+        }
+    }
+
+    fn set_latest(&self, latest: Latest) {
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = latest;
+    }
+
+    /// Takes over what an index knows, where that is more.
+    pub(super) fn learn_latest(&self, index: &Index) {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(timestamp) = index.max_timestamp(index.covers())
+            && latest.below < index.covers()
+        {
+            *latest = Latest { below: index.covers(), timestamp };
+        }
     }
 
     /// Where the log ends in this segment at this moment.
@@ -157,57 +187,58 @@ impl Segment {
             {
                 return Err(corrupt(Damage::Header("another segment's file")));
             }
-            Ok(Arc::new(OpenFile::new(file)))
+            let index = Index::new(shared.options.index_interval_bytes);
+            Ok(Arc::new(OpenFile::new(file, index)))
         })
     }
 
-    /// Calls `look` with the index, which is loaded or made anew where it isn't there.
-    pub(crate) fn with_index<T>(
-        &self,
-        shared: &Shared,
-        key: &GroupKey,
-        epochs: &[EpochStart],
-        look: impl FnOnce(&Index) -> T,
-    ) -> Result<T, StorageError> {
-        if let Some(index) = &*self.index.read().unwrap_or_else(PoisonError::into_inner) {
-            return Ok(look(index));
-        }
-        let loaded = self.load_index(shared, key, epochs)?;
-        let mut slot = self.index.write().unwrap_or_else(PoisonError::into_inner);
-        Ok(look(slot.get_or_insert(loaded)))
+    /// The file if it is open already. Never waits for the device.
+    pub(super) fn get_open(&self, shared: &Shared, key: &GroupKey) -> Option<Arc<OpenFile>> {
+        shared.files.get_open(self.file_key(key))
     }
 
-    /// Notes a batch that was appended in the index.
-    pub(crate) fn change_index(&self, change: impl FnOnce(&mut Index)) {
-        let mut slot = self.index.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(index) = &mut *slot {
-            change(index);
+    /// Notes batches that were appended, each at its place. Behind [`Self::grow`], so that an index
+    /// that reaches to the end, by whomever it was made, is gone on with.
+    pub(super) fn note(&self, file: &OpenFile, batches: &[StampedBatch], places: &[Place]) {
+        let mut index = file.index_mut();
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        for (batch, place) in batches.iter().zip(places) {
+            let timestamp = batch.header().max_timestamp;
+            let relative = u32::try_from(place.offset - self.base_offset).unwrap_or(u32::MAX);
+            let [head, _] = batch.parts();
+            index.note(relative, place.position, head, timestamp);
+            if latest.below == place.position {
+                latest.below += u32::try_from(batch.size()).unwrap_or(0);
+                latest.timestamp = latest.timestamp.max(timestamp);
+            }
         }
     }
 
-    fn load_index(
-        &self,
-        shared: &Shared,
-        key: &GroupKey,
-        epochs: &[EpochStart],
-    ) -> Result<Index, StorageError> {
+    /// Says that its files are about to be removed.
+    pub(super) fn set_removed(&self) {
+        self.removed.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether its files were removed, or are about to be.
+    pub(super) fn is_removed(&self) -> bool {
+        self.removed.load(Ordering::SeqCst)
+    }
+
+    /// The damaged part that begins at `position`.
+    pub(super) fn hole_at(&self, position: u32) -> Option<&Hole> {
+        self.holes.iter().find(|h| h.position == position && h.end_position > position)
+    }
+
+    /// Where the next damaged part behind `position` begins.
+    pub(super) fn hole_behind(&self, position: u32) -> Option<u32> {
+        self.holes.iter().map(|hole| hole.position).find(|start| *start > position)
+    }
+
+    /// Whether nothing of it is served, so that nobody needs its file.
+    pub(super) fn is_lost(&self) -> bool {
         let log_bytes = self.log_bytes();
-        let path = self.index_name().path(&partition_dir(&shared.root, key));
-        if let Some(index) = read_index(shared, &path, log_bytes) {
-            return Ok(index);
-        }
-        let file = self.open(shared, key)?;
-        let path = self.path(shared, key);
-        let mut index = Index::new(shared.options.index_interval_bytes);
-        let mut place = Place { position: HEADER_BYTES, offset: self.base_offset };
-        let expected = Expected { segment_base_offset: self.base_offset, epochs, gaps: false };
-        // Behind a damaged part the index goes on at the next good batch.
-        for hole in &self.holes {
-            scan::scan(&*file.file, &path, place, hole.position, &expected, &mut index)?;
-            place = Place { position: hole.end_position, offset: hole.end_offset };
-        }
-        scan::scan(&*file.file, &path, place, log_bytes, &expected, &mut index)?;
-        Ok(index)
+        let all = |hole: &Hole| hole.position == HEADER_BYTES && hole.end_position >= log_bytes;
+        log_bytes == HEADER_BYTES || self.holes.first().is_some_and(all)
     }
 
     /// Remembers that the checksums of `start..end` are right.
@@ -228,32 +259,16 @@ impl Segment {
         parts.push((start, end));
     }
 
+    /// Bytes that it takes on the heap besides itself.
+    #[cfg(test)]
+    pub(super) fn heap_bytes(&self) -> usize {
+        let parts = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.capacity() * size_of::<(u32, u32)>() + self.holes.capacity() * size_of::<Hole>()
+    }
+
     /// Whether the checksums of `start..end` were seen to be right.
     pub(crate) fn is_verified(&self, start: u32, end: u32) -> bool {
         let parts = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
         parts.iter().any(|&(from, to)| from <= start && end <= to)
-    }
-}
-
-/// The index in a file, if it fits the segment.
-fn read_index(shared: &Shared, path: &std::path::Path, log_bytes: u32) -> Option<Index> {
-    let file = shared.disk.open(path).ok()?;
-    let length = usize::try_from(file.length().ok()?).ok()?;
-    // An entry a batch is the most that an index can have.
-    if length > log_bytes as usize {
-        return None;
-    }
-    let mut bytes = vec![0; length];
-    let read = file.read_at(0, &mut bytes).ok()?;
-    Index::from_bytes(&bytes[..read], log_bytes)
-}
-
-/// Writes the index of a sealed segment. What fails is made anew when it is needed.
-pub(crate) fn write_index(shared: &Shared, key: &GroupKey, segment: &Segment) {
-    let slot = segment.index.read().unwrap_or_else(PoisonError::into_inner);
-    if let Some(index) = &*slot {
-        let path = segment.index_name().path(&partition_dir(&shared.root, key));
-        let bytes = index.to_bytes(segment.log_bytes());
-        index::write(&*shared.disk, &path, &bytes).unwrap_or(());
     }
 }

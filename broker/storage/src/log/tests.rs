@@ -5,6 +5,7 @@ mod damage;
 mod lives;
 mod model;
 mod power;
+mod reads;
 mod real;
 
 use std::path::Path;

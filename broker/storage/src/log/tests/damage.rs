@@ -131,7 +131,7 @@ fn a_segment_that_is_missing_or_short_or_another_partitions_is_refused_and_the_o
         let (log, _) = open_log(&directory);
         let refused = refused(&log, &batches);
         assert!(!refused.is_empty() && refused.len() < batches.len(), "{damage}: {refused:?}");
-        let error = log.view().read(0, 100, ReadUntil::End).unwrap_err();
+        let error = read_once(log.view(), 0, ReadUntil::End).unwrap_err();
         let StorageError::Corrupt(corruption) = error else { panic!("{error}") };
         assert_eq!(corruption.path, first);
         let expected = match damage {

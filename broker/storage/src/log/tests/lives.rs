@@ -321,7 +321,10 @@ fn a_full_disk_does_not_keep_the_directory_from_opening() {
         let (mut log, _) = open_log(&directory);
         let kept = log.view().log_start_offset();
         assert_eq!(log.end_offset(), 16);
-        assert_eq!(read_all(log.view(), 0, ReadUntil::End).unwrap().last().map(end_of), Some(16));
+        assert_eq!(
+            read_all(log.view(), kept, ReadUntil::End).unwrap().last().map(end_of),
+            Some(16)
+        );
         log.set_high_watermark(16);
         log.set_log_start(kept + 2).unwrap();
     }

@@ -2,8 +2,7 @@
 //!
 //! | found behind the last good batch | means | done |
 //! | --- | --- | --- |
-//! | zeros, after a kill | the end | the log goes on in the same file |
-//! | zeros, after a power cut | the end | the log goes on in a new file |
+//! | zeros | the end | the log goes on in the same file |
 //! | bytes, nothing good behind them | a torn tail | sealed and reported; a new file |
 //! | a good batch that continues the offsets | damage | fenced, the log goes on behind it |
 //! | less than the checkpoint proves | loss | fenced, no offset is used twice |
@@ -353,11 +352,10 @@ impl Opening {
                 });
                 return Ok((place, false));
             } else {
-                // After a kill the zeros are free to be written to; after a power cut they may be
-                // what is left of a write, and after a failed flush the page cache may hide one.
-                let is_killed = self.shared.left_by == LeftBy::Kill;
+                // Zeros are free to be written to, unless the page cache still holds what a failed
+                // flush has lost.
                 let seen = look_behind(cached, path, place, written, &expected)?;
-                return Ok((place, is_killed && seen == Behind::Zeros));
+                return Ok((place, seen == Behind::Zeros));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The state store on a simulated disk: steps are atomic, rounds are durable, damage is named.
 
 mod full;
+mod model;
 mod steps;
 
 use std::path::{Path, PathBuf};

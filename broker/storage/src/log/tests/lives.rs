@@ -279,11 +279,14 @@ fn a_directory_that_lost_its_id_does_not_get_another_one() {
 #[test]
 fn a_first_start_that_was_cut_short_anywhere_is_begun_again() {
     let disk = SimDisk::new();
+    // The operator has made the place for it.
+    disk.create_dir(Path::new("/data")).unwrap();
+    disk.sync_dir(Path::new("/")).unwrap();
     let directory = open_directory(&disk, BOOT);
     let id = directory.id();
     let calls = disk.trace_len();
     for at in 0..=calls {
-        let seeded = (0..30).map(crate::sim::Unflushed::Seeded);
+        let seeded = (0..200).map(crate::sim::Unflushed::Seeded);
         for unflushed in
             [crate::sim::Unflushed::None, crate::sim::Unflushed::All].into_iter().chain(seeded)
         {
@@ -321,8 +324,10 @@ fn a_full_disk_does_not_keep_the_directory_from_opening() {
         let (mut log, _) = open_log(&directory);
         let kept = log.view().log_start_offset();
         assert_eq!(log.end_offset(), 16);
-        let read = read_all(log.view(), kept, ReadUntil::End).unwrap();
-        assert_eq!(read.last().map(end_of), Some(16));
+        assert_eq!(
+            read_all(log.view(), kept, ReadUntil::End).unwrap().last().map(end_of),
+            Some(16)
+        );
         log.set_high_watermark(16);
         log.set_log_start(kept + 2).unwrap();
     }

@@ -264,8 +264,14 @@ impl Log {
             generation: segment.generation,
             sealed: None,
         };
-        self.unflushed.records.push((self.key, StateRecord::Segment(entry)));
         let mut segments = self.view.segments().to_vec();
+        if let Some(seal) = self.found_seal.take() {
+            self.unflushed.records.push((self.key, StateRecord::Sealed(seal)));
+            // One of which nothing was good is replaced.
+            segments.pop_if(|last| last.base_offset == segment.base_offset);
+            segments.last().iter().for_each(|last| write_index(&self.shared, &self.key, last));
+        }
+        self.unflushed.records.push((self.key, StateRecord::Segment(entry)));
         segments.push(Arc::clone(&segment));
         self.view.set_segments(segments);
         let dirty = Some(file);

@@ -40,7 +40,7 @@ pub(crate) use segments::{Hole, Segment};
 
 use crate::directory::Shared;
 use crate::options::LogOptions;
-use crate::state::{EpochStart, GroupKey, StateRecord};
+use crate::state::{EpochStart, GroupKey, Sealed, StateRecord};
 
 /// The log of one partition, in the hands of its owner.
 #[derive(Debug)]
@@ -49,6 +49,9 @@ pub struct Log {
     shared: Arc<Shared>,
     view: Arc<LogView>,
     options: LogOptions,
+    /// How the last segment was found where nothing may be appended to it: what the state store
+    /// learns of it when the next one begins.
+    found_seal: Option<Sealed>,
     /// The generation of new segments; a cut begins another, so that no file's name is used twice.
     generation: u32,
     /// The end of what is on stable storage, exclusive.

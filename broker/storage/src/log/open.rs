@@ -156,7 +156,7 @@ impl Opening {
     fn open(&mut self, state: &GroupState, options: LogOptions) -> Result<Log, StorageError> {
         let mut segments = self.sealed(state);
         let mut active = None;
-        let mut cut = Vec::new();
+        let mut found_seal = None;
         let mut reopened = None;
         if let Some(entry) = state.segments.last() {
             let closed = state.checkpoint.filter(|checkpoint| {
@@ -171,14 +171,14 @@ impl Opening {
                 self.read_tail(entry, state)?
             };
             let Tail { segment, max_timestamp, first_timestamp, reserved, goes_on } = tail;
-            if !goes_on {
-                let length = segment.log_bytes();
-                cut.push(StateRecord::Sealed(Sealed { length, max_timestamp }));
-                segment.set_max_timestamp(max_timestamp);
-            }
             if self.is_lossy {
-                // In one step with the seal: what was acknowledged is never less without it.
-                cut.push(StateRecord::Flags { caching: state.caching, lossy: true });
+                // Before the seal: the log is never shorter without it.
+                let flags = StateRecord::Flags { caching: state.caching, lossy: true };
+                self.shared.commit(&[(self.key, flags)])?;
+            }
+            if !goes_on {
+                found_seal = Some(Sealed { length: segment.log_bytes(), max_timestamp });
+                segment.set_max_timestamp(max_timestamp);
             }
             let segment = Arc::new(segment);
             segments.push(Arc::clone(&segment));
@@ -207,6 +207,7 @@ impl Opening {
             shared: Arc::clone(&self.shared),
             view: Arc::new(view),
             options,
+            found_seal: None,
             generation: state.segments.last().map_or(0, |last| last.generation),
             flushed_offset: end_offset,
             active,
@@ -217,8 +218,8 @@ impl Opening {
         };
         let reopened = reopened.map(|checkpoint| log.record(StateRecord::Checkpoint(checkpoint)));
         log.unflushed.records.extend(reopened);
-        if !cut.is_empty() {
-            log.go_on_in_new_file(cut)?;
+        if let Some(seal) = found_seal {
+            log.go_on_in_new_file(seal)?;
         }
         Ok(log)
     }
@@ -443,28 +444,19 @@ impl Opening {
 }
 
 impl Log {
-    /// Seals the last segment as it was found and goes on behind it; durable when it returns.
-    fn go_on_in_new_file(&mut self, sealed: Vec<StateRecord>) -> Result<(), StorageError> {
-        let segments = self.view.segments();
-        let Some(last) = segments.last() else { return Ok(()) };
-        let base_offset = self.end_offset();
-        let new = self.create_segment(base_offset, self.generation + 1, 0)?;
+    /// Goes on in a new file behind the last segment as it was found; durable when it returns. On a
+    /// full disk the first append that has room does it, and until then the log is read.
+    fn go_on_in_new_file(&mut self, seal: Sealed) -> Result<(), StorageError> {
         self.generation += 1;
-        let mut kept = segments.to_vec();
-        if last.base_offset == base_offset {
-            kept.pop();
-        } else {
-            write_index(&self.shared, &self.key, last);
+        self.found_seal = Some(seal);
+        let segments = self.view.segments();
+        match self.roll() {
+            Err(StorageError::NoSpace { .. }) => return Ok(()),
+            rolled => rolled?,
         }
-        self.view.set_segments(kept);
-        self.begin(new);
-        let records = std::mem::take(&mut self.unflushed.records);
-        let sealed = sealed.into_iter().map(|record| self.record(record));
-        self.unflushed.records = sealed.chain(records).collect();
         self.flush_now()?;
-        if last.base_offset == base_offset {
-            self.drop_files(last);
-        }
+        let last = segments.last().filter(|last| last.base_offset == self.end_offset());
+        last.iter().for_each(|replaced| self.drop_files(replaced));
         Ok(())
     }
 

@@ -161,3 +161,37 @@ fn less_than_was_proven_makes_the_replica_lossy_and_gives_no_offset_twice() {
     let image = image.crash_image(image.trace_len(), &crate::sim::Unflushed::None);
     assert!(is_lossy(&open_directory(&image, OTHER_BOOT)), "and that is durable");
 }
+
+#[test]
+fn a_torn_tail_on_a_full_disk_is_read_and_appended_to_when_there_is_room() {
+    let disk = SimDisk::new();
+    let (directory, mut log) = new_log(&disk);
+    log.append(&[batch(0, 0, 2, 50)]).unwrap();
+    assert!(flush(&directory, &mut log));
+    log.append(&[batch(2, 0, 2, 50)]).unwrap();
+    let disk = disk.kill_image(disk.trace_len());
+    let path = Path::new("/data/partitions").join(KEY.to_string()).join(&files(&disk)[0]);
+    let bytes = disk.read_file(&path).unwrap();
+    disk.flip(&path, bytes.iter().rposition(|&byte| byte != 0).unwrap() as u64, 0);
+    disk.set_capacity(disk.used());
+    for _ in 0..2 {
+        let directory = open_directory(&disk, BOOT);
+        let (mut log, findings) = open_log(&directory);
+        assert!(matches!(findings[..], [Finding::TornTail { end_offset: 2, .. }]), "{findings:?}");
+        assert_eq!(read_all(log.view(), 0, ReadUntil::End).unwrap().len(), 1);
+        let error = log.append(&[batch(2, 0, 1, 50)]).unwrap_err();
+        assert!(matches!(error, StorageError::NoSpace { .. }), "{error}");
+        log.close().unwrap();
+        directory.close().unwrap();
+    }
+    let directory = open_directory(&disk, BOOT);
+    let (mut log, _) = open_log(&directory);
+    disk.set_capacity(u64::MAX);
+    log.append(&[batch(2, 0, 1, 50)]).unwrap();
+    assert!(flush(&directory, &mut log));
+    let image = disk.crash_image(disk.trace_len(), &crate::sim::Unflushed::None);
+    let directory = open_directory(&image, OTHER_BOOT);
+    let (log, findings) = open_log(&directory);
+    assert_eq!((log.end_offset(), findings), (3, vec![]));
+    assert_eq!(read_all(log.view(), 0, ReadUntil::End).unwrap().len(), 2);
+}

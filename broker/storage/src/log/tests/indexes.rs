@@ -323,3 +323,27 @@ fn a_flipped_byte_at_the_start_of_an_indexed_batch_is_damage_at_its_place() {
         assert_eq!(end_of(&before), offset);
     }
 }
+
+#[test]
+fn an_epoch_that_the_log_start_has_left_behind_is_no_damage() {
+    use crate::state::{EpochStart, StateRecord};
+    let disk = SimDisk::new();
+    let (directory, log) = large(&disk, 10, 100);
+    let epoch = StateRecord::Epoch(EpochStart { epoch: 1, start_offset: 20 });
+    directory.state().commit(&[(KEY, epoch)]).unwrap();
+    log.close().unwrap();
+    let (mut log, _) = directory.open_log(KEY, LogOptions::default()).unwrap();
+    for i in 10..15 {
+        log.append(&[batch(i * 2, 1, 2, 100)]).unwrap();
+    }
+    assert!(flush(&directory, &mut log));
+    log.set_high_watermark(30);
+    log.set_log_start(24).unwrap();
+    assert_eq!(log.view().epochs().len(), 1, "the first epoch is forgotten");
+    let segment = segment_of(log.view(), 24);
+    assert_eq!(segment.base_offset, 0, "but not its batches");
+    let file = segment.open(&directory.shared, &KEY).unwrap();
+    log.view().rebuild_index(&segment, &file).unwrap();
+    assert!(file.index().is_whole(segment.log_bytes()));
+    assert_eq!(log.view().latest_timestamp(&segment).unwrap(), 1_029);
+}

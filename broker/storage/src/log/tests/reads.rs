@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use super::*;
 use crate::Damage;
 use crate::disk::{Disk, DiskFile};
+use crate::index::Index;
 use crate::log::Segment;
 use crate::sim::{Fault, Operation};
 
@@ -191,6 +192,11 @@ fn a_read_without_an_index_at_hand_is_cold_and_touches_nothing() {
     assert_eq!(base_of(&cold.run().unwrap()), 1900);
     // From then on it is at hand.
     assert!(matches!(log.view().read(100, 700, ReadUntil::End), Ok(Found::Batches(_))));
+    // The same where the file is open and verified and only the index isn't there.
+    let file = segment_of(log.view(), 0).open(&directory.shared, &KEY).unwrap();
+    *file.index_mut() = Index::new(300);
+    let Found::Cold(cold) = log.view().read(1900, 700, ReadUntil::End).unwrap() else { panic!() };
+    assert_eq!(base_of(&cold.run().unwrap()), 1900);
 }
 
 #[test]

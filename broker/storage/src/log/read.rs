@@ -2,8 +2,8 @@
 //!
 //! Must always hold: a slice of a map lies below the end of what never changes again, and its
 //! checksums were seen to be right by this process. Anything else is read into memory, checked,
-//! and only then handed out. [`LogView::read`] never waits for the device: what isn't open, indexed,
-//! verified and in memory is a [`ColdRead`], and so is everything that looks wrong.
+//! and only then handed out. [`LogView::read`] never waits for the device: what isn't open,
+//! indexed, verified and in memory is a [`ColdRead`], and so is everything that looks wrong.
 
 use std::sync::Arc;
 

@@ -2,6 +2,7 @@
 
 mod append;
 mod damage;
+mod indexes;
 mod lives;
 mod model;
 mod power;

@@ -6,8 +6,10 @@
 
 mod held;
 mod line;
+mod open;
 mod records;
 
 pub use held::{Held, Refused, held};
 pub use line::{Line, Span};
+pub use open::open;
 pub use records::{BATCH_RECORDS_MAX, batch, key, random, sized_batch};

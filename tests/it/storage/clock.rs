@@ -1,18 +1,15 @@
 //! A clock that goes back: time enters as batch timestamps, and as the time of retention.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use logboom_protocol::records::{
     BatchBuilder, Codec, Inflater, ProducedBatch, StampedBatch, Stamps,
 };
 use logboom_protocol::units::{LeaderEpoch, Offset};
-use logboom_storage::state::OpenMark;
-use logboom_storage::{Directory, DirectoryOptions, Log, LogOptions, SystemDisk};
+use logboom_storage::{Directory, DirectoryOptions, Log, LogOptions};
 use logboom_tests::foreign::scratch;
-use logboom_tests::load::key;
+use logboom_tests::load::{key, open};
 
-const MARK: OpenMark = OpenMark { boot_id: [1; 16], mount_id: 1 };
 const HOUR_MS: i64 = 3_600_000;
 /// Some day in 2026.
 const NOW_MS: i64 = 1_795_000_000_000;
@@ -28,7 +25,7 @@ fn stamped(offset: i64, timestamp: i64) -> StampedBatch {
 /// Segments and retention of an hour each.
 fn opened(root: &Path) -> (Directory, Log) {
     let options = DirectoryOptions::default();
-    let directory = Directory::open(Arc::new(SystemDisk), root, options, MARK, 7).unwrap();
+    let directory = open(root, options).unwrap();
     if directory.state().group(&key(0), |group| group.is_none()) {
         directory.create(key(0), 0).unwrap();
     }

@@ -6,18 +6,16 @@
 use std::fs;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use logboom_storage::state::{OpenMark, StateOptions};
+use logboom_storage::state::StateOptions;
 use logboom_storage::{
     Directory, DirectoryOptions, Finding, Log, LogOptions, Report, SEGMENT_BYTES_MIN, SystemDisk,
 };
 use logboom_tests::foreign::scratch;
-use logboom_tests::load::{Held, held, key, random, sized_batch};
+use logboom_tests::load::{Held, held, key, open, random, sized_batch};
 
 use super::size;
 
-const MARK: OpenMark = OpenMark { boot_id: [1; 16], mount_id: 1 };
 const PARTITIONS: i32 = 8;
 /// Segments of a partition, about.
 const SEGMENTS: u64 = 4;
@@ -26,10 +24,10 @@ const BATCH: (u64, usize) = (4, 4000);
 /// More than the bytes of a batch.
 const BATCH_BYTES_MAX: u64 = 20_000;
 
-fn open(root: &Path) -> Result<Directory, String> {
+fn try_open(root: &Path) -> Result<Directory, String> {
     let state = StateOptions { reserve_bytes: 1 << 20, checkpoint_bytes: 256 << 10 };
     let options = DirectoryOptions { state, ..DirectoryOptions::default() };
-    let directory = Directory::open(Arc::new(SystemDisk), root, options, MARK, 7);
+    let directory = open(root, options);
     directory.map_err(|error| error.to_string())
 }
 
@@ -51,7 +49,7 @@ impl Written {
     fn new(root: PathBuf, bytes: u64) -> Self {
         let each = bytes / PARTITIONS as u64;
         let segment_bytes = u32::try_from(each / SEGMENTS).unwrap().max(SEGMENT_BYTES_MIN);
-        let directory = open(&root).unwrap();
+        let directory = try_open(&root).unwrap();
         let end = (each / (BATCH.1 as u64)) as i64 / BATCH.0 as i64 * BATCH.0 as i64;
         for partition in 0..PARTITIONS {
             directory.create(key(partition), 0).unwrap();
@@ -69,7 +67,7 @@ impl Written {
 
     /// Leaves it as a clean stop does.
     fn close(&self) {
-        let directory = open(&self.root).unwrap();
+        let directory = try_open(&self.root).unwrap();
         for partition in 0..PARTITIONS {
             open_log(&directory, partition, self.segment_bytes).0.close().unwrap();
         }
@@ -201,7 +199,7 @@ impl Flip {
     /// A start serves what is right, and refuses and names what isn't; how many records are
     /// refused, or `None` where the directory is.
     fn check_start(&self, root: &Path, written: &Written) -> Option<usize> {
-        let directory = match open(root) {
+        let directory = match try_open(root) {
             Ok(directory) => directory,
             Err(error) => {
                 assert!(matches!(self.role, Role::Identity | Role::State), "{self:?}: {error}");

@@ -33,13 +33,11 @@ impl FileSystem {
     }
 }
 
-/// Runs the program once for each of `steps` on the file system; each step's exit code and lines,
-/// and what all of them said on standard error.
-fn run(
-    file_system: FileSystem,
-    name: &str,
-    steps: &[&str],
-) -> Result<(Vec<(i32, Vec<Line>)>, String), String> {
+/// Each step's exit code and lines, and what all of them said on standard error.
+type Steps = (Vec<(i32, Vec<Line>)>, String);
+
+/// Runs the program once for each of `steps` on the file system.
+fn run(file_system: FileSystem, name: &str, steps: &[&str]) -> Result<Steps, String> {
     if Path::new("/proc/self").metadata().is_ok_and(|process| process.uid() != 0) {
         return Err("only root may mount a file system".to_owned());
     }

@@ -2,28 +2,20 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use logboom_storage::state::OpenMark;
-use logboom_storage::{Directory, DirectoryOptions, LogOptions, SystemDisk};
+use logboom_storage::{DirectoryOptions, LogOptions};
 use logboom_tests::foreign::scratch;
-use logboom_tests::load::{Span, held, key, sized_batch};
+use logboom_tests::load::{Span, held, key, open, sized_batch};
 
-const MARK: OpenMark = OpenMark { boot_id: [1; 16], mount_id: 1 };
 /// Bytes of an index file's header; its last four are the CRC of those before.
 const HEADER_BYTES: usize = 32;
 /// Bytes of an entry.
 const ENTRY_BYTES: usize = 24;
 
-fn open(root: &Path) -> Directory {
-    let options = DirectoryOptions::default();
-    Directory::open(Arc::new(SystemDisk), root, options, MARK, 7).unwrap()
-}
-
 /// A closed log whose batches have these many records of 1,000 bytes; its index file.
 fn written(name: &str, records: &[u64]) -> (PathBuf, PathBuf) {
     let root = scratch(name);
-    let directory = open(&root);
+    let directory = open(&root, DirectoryOptions::default()).unwrap();
     directory.create(key(0), 0).unwrap();
     let (mut log, _) = directory.open_log(key(0), LogOptions::default()).unwrap();
     for count in records {
@@ -39,7 +31,7 @@ fn written(name: &str, records: &[u64]) -> (PathBuf, PathBuf) {
 
 /// Every record of the log is served, whatever its index says.
 fn check(root: &Path, end: i64, place: &str) {
-    let directory = open(root);
+    let directory = open(root, DirectoryOptions::default()).unwrap();
     let (log, findings) = directory.open_log(key(0), LogOptions::default()).unwrap();
     assert_eq!((log.end_offset(), findings), (end, vec![]), "{place}");
     // From each offset on, so that every entry is used.

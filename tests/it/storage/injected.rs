@@ -87,11 +87,17 @@ fn judge(output: &Output, files: &[String], error: &str, place: &str) {
     assert!(files.iter().any(|file| said.contains(file.as_str())), "{place}: {said}");
 }
 
-fn is_segment(path: &String) -> bool {
+fn is_segment(path: &str) -> bool {
     Path::new(path).extension().is_some_and(|ending| ending == "log")
 }
 
-fn is_state(path: &String) -> bool {
+/// Segments were hit and state files were.
+fn assert_both(hit: &[String]) {
+    let segments = hit.iter().any(|path| is_segment(path));
+    assert!(segments && hit.iter().any(|path| is_state(path)), "{hit:?}");
+}
+
+fn is_state(path: &str) -> bool {
     path.contains("/state/state")
 }
 
@@ -102,7 +108,7 @@ fn a_failed_flush_is_the_last_thing_that_happens_to_a_directory() {
         return;
     }
     let hit = fail_each("eio-flush", "fdatasync", "EIO", &[40, 1, 2, 3, 4, 5, 7, 10, 15]);
-    assert!(hit.iter().any(is_segment) && hit.iter().any(is_state), "{hit:?}");
+    assert_both(&hit);
     let hit = fail_each("eio-names", "fsync", "EIO", &[40, 1, 2, 3, 4, 5]);
     assert!(hit.len() > 3, "{hit:?}");
 }
@@ -114,7 +120,7 @@ fn a_failed_write_is_the_last_thing_that_happens_to_a_directory() {
         return;
     }
     let hit = fail_each("eio-write", "pwritev", "EIO", &[100, 1, 2, 3, 4, 6, 9, 14, 21]);
-    assert!(hit.iter().any(is_segment) && hit.iter().any(is_state), "{hit:?}");
+    assert_both(&hit);
 }
 
 #[test]
@@ -124,7 +130,7 @@ fn a_reservation_that_fails_for_want_of_space_is_tried_again() {
         return;
     }
     let hit = fail_each("enospc", "fallocate", "ENOSPC", &[40, 1, 2, 3, 4, 5, 8, 11]);
-    assert!(hit.iter().any(is_segment), "{hit:?}");
+    assert!(hit.iter().any(|path| is_segment(path)), "{hit:?}");
 }
 
 #[test]

@@ -44,8 +44,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     result?;
     if arguments.close {
-        let logs = load.partitions.into_iter().map(|partition| partition.log);
-        let closed = logs.map(Log::close).collect::<Result<(), _>>();
+        let mut logs = load.partitions.into_iter().map(|partition| partition.log);
+        let closed = logs.try_for_each(Log::close);
         let closed = closed.and_then(|()| directory.close());
         closed.map_err(|error| Failure::Wrong(error.to_string()))?;
     }

@@ -1,9 +1,26 @@
-//! `cargo run --release -p logboom-benches --bin storage [DIR]`: storage beside plain writes.
+//! What the storage costs. `cargo run --release -p logboom-benches --bin storage -- ARGUMENTS`:
+//!
+//! | arguments | measures |
+//! | --- | --- |
+//! | `[DIR]` | appends, flushes and reads, beside plain writes |
+//! | `reopen [DIR] [--partitions=N] [--bytes=N] [--empty=N] [--runs=N]` | starts, and memory |
+//!
+//! DIR lies on the disk that is measured; the default is `target/bench`.
+
+mod reopen;
 
 use std::path::PathBuf;
 
 fn main() {
-    let root =
-        std::env::args_os().nth(1).map_or_else(|| PathBuf::from("target/bench"), PathBuf::from);
-    logboom_benches::storage::run(&root);
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let dir = |word: Option<&String>| word.map_or_else(|| "target/bench".into(), PathBuf::from);
+    match words.first().map(String::as_str) {
+        Some("reopen") => {
+            let (options, dirs): (Vec<_>, Vec<_>) =
+                words[1..].iter().partition(|word| word.starts_with("--"));
+            reopen::run(&dir(dirs.first().copied()), &options);
+        }
+        Some(reopen::CHILD) => reopen::child(&words[1..]),
+        _ => logboom_benches::storage::run(&dir(words.first())),
+    }
 }

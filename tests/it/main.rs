@@ -7,3 +7,4 @@ mod hostile;
 mod jar;
 mod offline;
 mod oracle;
+mod storage;

@@ -2,17 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 
 use logboom_protocol::records::{
     BatchBuilder, Codec, Inflater, ProducedBatch, StampedBatch, Stamps,
 };
 use logboom_protocol::units::{LeaderEpoch, Offset, Uuid};
-use logboom_storage::state::{GroupKey, OpenMark};
-use logboom_storage::{Directory, DirectoryOptions, Finding, LogOptions, SystemDisk};
+use logboom_storage::state::GroupKey;
+use logboom_storage::{Directory, DirectoryOptions, Finding, LogOptions};
 use logboom_tests::foreign::scratch;
-
-const MARK: OpenMark = OpenMark { boot_id: [1; 16], mount_id: 1 };
+use logboom_tests::load::open;
 
 fn key(partition: i32) -> GroupKey {
     GroupKey { topic_id: Uuid([5; 16]), partition }
@@ -30,7 +28,7 @@ fn batch(offset: i64) -> StampedBatch {
 /// A directory with two partitions of 200 batches, killed or closed; the files of the first.
 fn written(root: &Path, clean: bool) -> PathBuf {
     let options = DirectoryOptions { checkpoint_bytes: u32::MAX, ..DirectoryOptions::default() };
-    let directory = Directory::open(Arc::new(SystemDisk), root, options, MARK, 7).unwrap();
+    let directory = open(root, options).unwrap();
     for partition in 0..2 {
         directory.create(key(partition), 0).unwrap();
         let (mut log, _) = directory.open_log(key(partition), LogOptions::default()).unwrap();
@@ -90,7 +88,7 @@ fn after(name: &str, damage: impl FnOnce(&mut Vec<u8>, usize)) -> (Vec<Finding>,
     std::fs::write(&file, &bytes).unwrap();
     let (_, verdict, _) = logboom(&["log", "verify", root.to_str().unwrap()]);
     let options = DirectoryOptions::default();
-    let directory = Directory::open(Arc::new(SystemDisk), &root, options, MARK, 8).unwrap();
+    let directory = open(&root, options).unwrap();
     let (other, findings) = directory.open_log(key(1), LogOptions::default()).unwrap();
     assert_eq!((other.end_offset(), findings), (200, vec![]), "the other partition serves");
     let (mut log, findings) = directory.open_log(key(0), LogOptions::default()).unwrap();

@@ -3,6 +3,7 @@
 pub mod body;
 pub mod foreign;
 pub mod fuzz;
+pub mod load;
 pub mod random;
 pub mod shapes;
 pub mod stub;

@@ -9,10 +9,19 @@ use crate::process::{command, run as execute};
 const FUZZ_RUNS: u64 = 10_000_000;
 /// Random messages for each API, version and direction.
 const ORACLE_ROUNDS: u64 = 10_000;
+/// The sizes of the storage's tests: random runs against a list, disks as a power cut may leave
+/// them after each call, processes that are killed, bytes that are flipped, and of how many.
+const STORAGE_SIZES: &[(&str, u64)] = &[
+    ("LOGBOOM_MODEL_RUNS", 20_000),
+    ("LOGBOOM_POWER_SUBSETS", 1_000),
+    ("LOGBOOM_KILL_ROUNDS", 200),
+    ("LOGBOOM_FLIPS", 1_000),
+    ("LOGBOOM_FLIPS_BYTES", 1 << 30),
+];
 
 type Suite = (&'static str, fn(&Path) -> Result<(), String>);
 
-const SUITES: &[Suite] = &[("oracle", oracle), ("fuzz", fuzz)];
+const SUITES: &[Suite] = &[("oracle", oracle), ("fuzz", fuzz), ("storage", storage)];
 
 /// Runs all suites, or the one named.
 ///
@@ -54,6 +63,23 @@ fn oracle(root: &Path) -> Result<(), String> {
     ];
     let rounds = ORACLE_ROUNDS.to_string();
     execute(command(root, "cargo", &arguments).env("LOGBOOM_ORACLE_ROUNDS", rounds))
+}
+
+/// The storage against models, power cuts and damage, then from outside: real processes and file
+/// systems. A size that is set already stays as it is. Needs root and strace for all of it.
+fn storage(root: &Path) -> Result<(), String> {
+    let front = ["test", "--release", "--locked"];
+    for (target, filter) in [
+        (&["-p", "logboom-storage", "--lib"][..], "log::tests::"),
+        (&["-p", "logboom-tests", "--test", "it"][..], "storage::"),
+    ] {
+        let arguments = [&front[..], target, &["--", filter, "--nocapture"]].concat();
+        let mut cargo = command(root, "cargo", &arguments);
+        let unset = STORAGE_SIZES.iter().filter(|(name, _)| std::env::var_os(name).is_none());
+        cargo.envs(unset.map(|(name, size)| (name, size.to_string())));
+        execute(&mut cargo)?;
+    }
+    Ok(())
 }
 
 /// Needs `cargo install cargo-fuzz` and a nightly toolchain.

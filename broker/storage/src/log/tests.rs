@@ -30,6 +30,12 @@ pub(super) const KEY: GroupKey = GroupKey { topic_id: Uuid([7; 16]), partition: 
 pub(super) const BOOT: OpenMark = OpenMark { boot_id: [1; 16], mount_id: 5 };
 pub(super) const OTHER_BOOT: OpenMark = OpenMark { boot_id: [2; 16], mount_id: 5 };
 
+/// How much of something is tried; `cargo xtask soak storage` makes it large.
+pub(super) fn size(name: &str, small: u32) -> u32 {
+    let set = std::env::var(name).ok();
+    set.map_or(small, |value| value.parse().unwrap_or_else(|_| panic!("{name}={value}")))
+}
+
 /// Small sizes, so that few records fill many files.
 pub(super) fn options() -> DirectoryOptions {
     DirectoryOptions {

@@ -5,7 +5,7 @@ use crate::Damage;
 use crate::sim::Unflushed;
 
 /// How many random subsets of the unflushed writes are tried at each call.
-const SUBSETS: u64 = 6;
+const SUBSETS: u32 = 6;
 
 /// What was promised at some point: everything below is durable.
 #[derive(Debug, Clone, Copy, Default)]
@@ -183,7 +183,7 @@ fn nothing_that_was_flushed_is_lost_by_a_power_cut_at_any_call() {
     let mut run = Run::new(SimDisk::new());
     run.go();
     assert!(run.promises.len() > 10, "the run makes promises");
-    let failure = run.try_all(SUBSETS);
+    let failure = run.try_all(size("LOGBOOM_POWER_SUBSETS", SUBSETS).into());
     assert_eq!(failure, None, "\n{}", run.disk.trace().join("\n"));
 }
 

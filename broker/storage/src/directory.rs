@@ -22,6 +22,7 @@ use crate::disk::Disk;
 use crate::error::{Doing as _, StorageError};
 use crate::files::FileCache;
 use crate::flush::{FlushContext, FlushQueue, Health};
+use crate::producers::ProducersOptions;
 use crate::segment::PARTITIONS;
 use crate::state::{GroupKey, OpenMark, StateError, StateOptions, StateRecord, StateStore};
 
@@ -41,6 +42,8 @@ pub struct DirectoryOptions {
     /// Flushed bytes after which a checkpoint goes to the state store, which bounds what a start
     /// reads. Default 256 KiB.
     pub checkpoint_bytes: u32,
+    /// Limits of the producer state of each partition.
+    pub producers: ProducersOptions,
 }
 
 impl Default for DirectoryOptions {
@@ -52,6 +55,7 @@ impl Default for DirectoryOptions {
             reserve_bytes_min: 64 << 10,
             reserve_bytes_max: 16 << 20,
             checkpoint_bytes: 256 << 10,
+            producers: ProducersOptions::default(),
         }
     }
 }

@@ -27,9 +27,45 @@ pub(crate) struct FlushJob {
     pub(crate) dirs: Vec<PathBuf>,
     /// Records that hold once the files are durable.
     pub(crate) records: Vec<(GroupKey, StateRecord)>,
+    /// A new file, and the record that names it; left out where the disk is full.
+    pub(crate) new_file: Option<(NewFile, (GroupKey, StateRecord))>,
     /// Records that may wait for another flush of the state store.
     pub(crate) lazy_records: Vec<(GroupKey, StateRecord)>,
     pub(crate) done: FlushDone,
+}
+
+/// A file that is made and flushed at once.
+pub(crate) struct NewFile {
+    pub(crate) path: PathBuf,
+    pub(crate) dir: PathBuf,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl NewFile {
+    /// Makes the file, durable with its name; returns whether there was room.
+    pub(crate) fn make(&self, disk: &dyn Disk) -> Result<bool, StorageError> {
+        match self.write(disk) {
+            Err(StorageError::NoSpace { .. }) => {
+                // What can't be removed now is replaced by the next attempt, or by none.
+                disk.remove(&self.path).unwrap_or(());
+                Ok(false)
+            }
+            other => other.map(|()| true),
+        }
+    }
+
+    fn write(&self, disk: &dyn Disk) -> Result<(), StorageError> {
+        match disk.remove(&self.path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e).doing("remove", &self.path)?,
+            _ => {}
+        }
+        let file = disk.create(&self.path).doing("create", &self.path)?;
+        // So that a full disk shows here, and not at a write.
+        file.reserve(self.bytes.len() as u64).doing("reserve", &self.path)?;
+        file.write_at(0, &[&self.bytes]).doing("write", &self.path)?;
+        file.sync().doing("flush", &self.path)?;
+        disk.sync_dir(&self.dir).doing("flush", &self.dir)
+    }
 }
 
 impl fmt::Debug for FlushJob {
@@ -144,10 +180,13 @@ impl FlushQueue {
 impl FlushContext<'_> {
     /// Does a job; its completion is called here, or by the state store's round.
     pub(crate) fn run(&self, job: FlushJob) {
-        let FlushJob { files, dirs, records, lazy_records, done } = job;
-        if let Err(error) = self.sync(&files, &dirs) {
-            self.health.fail(&error);
-            return done(Err(error));
+        let FlushJob { files, dirs, mut records, new_file, lazy_records, done } = job;
+        match self.sync(&files, &dirs).and_then(|()| self.make(new_file)) {
+            Ok(named) => records.extend(named),
+            Err(error) => {
+                self.health.fail(&error);
+                return done(Err(error));
+            }
         }
         if records.is_empty() {
             self.state.submit_lazily(&lazy_records);
@@ -162,6 +201,15 @@ impl FlushContext<'_> {
                 done(health.latch(&root, result).and_then(|()| health.check(&root)));
             }),
         );
+    }
+
+    /// Makes a file; returns the record that names it, if there was room.
+    fn make(
+        &self,
+        new_file: Option<(NewFile, (GroupKey, StateRecord))>,
+    ) -> Result<Option<(GroupKey, StateRecord)>, StorageError> {
+        let Some((file, record)) = new_file else { return Ok(None) };
+        Ok(file.make(self.disk)?.then_some(record))
     }
 
     fn sync(

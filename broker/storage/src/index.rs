@@ -16,7 +16,7 @@
 
 use std::path::Path;
 
-use logboom_protocol::records::BatchHeader;
+use logboom_protocol::records::{BatchHeader, RawBatch};
 
 use crate::scan::LENGTH_OVERHEAD;
 use crate::segment::HEADER_BYTES;
@@ -134,6 +134,18 @@ impl Index {
         let length = u32::try_from(header.length).unwrap_or(0);
         self.covers = position.saturating_add(length).saturating_add(LENGTH_OVERHEAD);
         self.covers_offset = i64::from(relative_offset) + i64::from(header.last_offset_delta) + 1;
+    }
+
+    /// Takes notice of a batch that was read from the segment.
+    pub(crate) fn note_read(
+        &mut self,
+        segment_base_offset: i64,
+        position: u32,
+        batch: &RawBatch<'_>,
+    ) {
+        let header = batch.header();
+        let relative = u32::try_from(header.base_offset - segment_base_offset);
+        self.note(relative.unwrap_or(u32::MAX), position, batch.bytes(), header.max_timestamp);
     }
 
     /// Goes on behind a part that was fenced: as if nothing had been there.

@@ -8,7 +8,6 @@ use logboom_protocol::records::{BatchError, BatchHeader, RawBatch, layout};
 
 use crate::disk::ReadAt;
 use crate::error::{Damage, Doing as _, StorageError};
-use crate::index::Index;
 use crate::state::EpochStart;
 
 /// Bytes that are read at once; a batch larger than that is read in one piece.
@@ -17,8 +16,6 @@ const PIECE_BYTES: usize = 1 << 20;
 /// What is expected of the batches of a segment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Expected<'a> {
-    /// The segment's base offset.
-    pub(crate) segment_base_offset: i64,
     /// Every epoch of the log with its first offset, oldest first.
     pub(crate) epochs: &'a [EpochStart],
     /// Whether offsets may be missing between batches, as compaction leaves it.
@@ -73,7 +70,8 @@ pub(crate) fn check_batch(
     }
 }
 
-/// Reads batches from `start` up to `limit` bytes of the file, and notes each in `index`.
+/// Reads batches from `start` up to `limit` bytes of the file, and hands each good one with its
+/// position to `each`.
 ///
 /// # Errors
 /// What the device says; damage is not an error but an [`End`].
@@ -83,7 +81,7 @@ pub(crate) fn scan(
     start: Place,
     limit: u32,
     expected: &Expected<'_>,
-    index: &mut Index,
+    each: &mut dyn FnMut(u32, &RawBatch<'_>),
 ) -> Result<(Place, End), StorageError> {
     let mut place = start;
     let mut buffer = Vec::new();
@@ -100,7 +98,7 @@ pub(crate) fn scan(
             return Ok((place, End::Limit));
         }
         let piece = &buffer[..read];
-        let (next, end) = scan_piece(piece, place, expected, index);
+        let (next, end) = scan_piece(piece, place, expected, each);
         let progress = next.position > place.position;
         place = next;
         match end {
@@ -128,7 +126,7 @@ fn scan_piece(
     piece: &[u8],
     start: Place,
     expected: &Expected<'_>,
-    index: &mut Index,
+    each: &mut dyn FnMut(u32, &RawBatch<'_>),
 ) -> (Place, Option<Damage>) {
     let mut place = start;
     let mut rest = piece;
@@ -141,13 +139,7 @@ fn scan_piece(
             return (place, Some(damage));
         }
         let header = batch.header();
-        let relative = header.base_offset - expected.segment_base_offset;
-        index.note(
-            u32::try_from(relative).unwrap_or(u32::MAX),
-            place.position,
-            batch.bytes(),
-            header.max_timestamp,
-        );
+        each(place.position, &batch);
         // The check saw that the sum exists.
         place.offset = header.base_offset + i64::from(header.last_offset_delta) + 1;
         place.position += u32::try_from(batch.bytes().len()).unwrap_or(u32::MAX);

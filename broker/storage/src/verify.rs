@@ -10,7 +10,6 @@ use logboom_protocol::records::{BatchHeader, RawBatches};
 
 use crate::disk::Disk;
 use crate::error::{Corruption, Damage, Doing as _, StorageError};
-use crate::index::Index;
 use crate::scan::{Behind, End, Expected, Place, look_behind, scan};
 use crate::segment::{FileName, HEADER_BYTES, PARTITIONS, SegmentHeader, partition_dir};
 use crate::state::{GroupKey, GroupState, Inspected, SegmentEntry, StateError, inspect};
@@ -230,9 +229,8 @@ impl Verifier<'_> {
             return damaged(start, what);
         }
         let epochs = &self.state.epochs;
-        let expected = Expected { segment_base_offset: base_offset, epochs, gaps: false };
-        let mut index = Index::new(u32::MAX);
-        let (end, why) = scan(&*file, &path, start, limit, &expected, &mut index)?;
+        let expected = Expected { epochs, gaps: false };
+        let (end, why) = scan(&*file, &path, start, limit, &expected, &mut |_, _| ())?;
         if entry.sealed.is_some() {
             return match why {
                 End::Limit if next.is_none_or(|next| next == end.offset) => Ok((end, None)),

@@ -10,6 +10,7 @@ use logboom_protocol::records::StampedBatch;
 
 use super::indexing::write_index;
 use super::runs::{self, Fill};
+use super::snapshots::Saving;
 use super::{Log, Segment};
 use crate::disk::DiskFile;
 use crate::error::{Doing as _, StorageError};
@@ -180,6 +181,7 @@ impl Log {
         segment.grow(Place { position, offset });
         segment.note(&file, batches, &places);
         active.dirty = Some(file);
+        self.remembered.record(batches);
         self.unchecked_bytes += u64::from(position - start);
         Ok(())
     }
@@ -293,9 +295,18 @@ impl Log {
             let path = active.segment.path(&self.shared, &self.key);
             files.extend(active.dirty.take().map(|file| (file, path)));
         }
-        let lazy_records = self.checkpoint().into_iter().collect();
+        let mut lazy_records: Vec<_> = self.checkpoint().into_iter().collect();
+        let mut new_file = None;
+        if let Some(Saving { record, file }) = self.due_snapshot() {
+            let record = self.record(record);
+            match file {
+                Some(file) => new_file = Some((file, record)),
+                None => lazy_records.push(record),
+            }
+        }
         self.flushing = true;
-        self.shared.flushes.push(FlushJob { files, dirs, records, lazy_records, done });
+        let job = FlushJob { files, dirs, records, new_file, lazy_records, done };
+        self.shared.flushes.push(job);
         Some(end_offset)
     }
 
@@ -331,7 +342,6 @@ impl Log {
             segment_base_offset: segment.base_offset,
             position: segment.log_bytes(),
             high_watermark: self.view.high_watermark(),
-            producers_offset: None,
             closed: false,
         })
     }

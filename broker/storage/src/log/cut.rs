@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::append::Unflushed;
+use super::snapshots::Saving;
 use super::{Log, Segment};
 use crate::error::{Damage, Doing as _, StorageError};
 use crate::options::LogOptions;
+use crate::producers::Producers;
 use crate::segment::partition_dir;
-use crate::state::{Sealed, SegmentEntry, StateRecord};
+use crate::state::{EpochStart, Sealed, SegmentEntry, StateRecord};
 
 impl Log {
     /// Drops everything at and behind `offset`, and the control entries behind
@@ -74,6 +77,7 @@ impl Log {
         let records = records.into_iter().map(|record| self.record(record));
         self.shared.commit(&pending.into_iter().chain(records).collect::<Vec<_>>())?;
         self.refresh_epochs();
+        self.remembered.producers.truncate(offset);
         self.flushed_offset = offset;
         for gone in segments.iter().filter(|segment| segment.base_offset >= offset) {
             self.drop_files(gone);
@@ -185,6 +189,7 @@ impl Log {
         // The manifest learns of the segments in the same step in which it learns which of them go.
         self.flush_with(&[StateRecord::LogStart { offset }])?;
         self.view.log_start_offset.store(offset, Ordering::Release);
+        self.remembered.producers.advance_log_start(offset);
         let segments = self.view.segments();
         let below = segments.iter().skip(1).take_while(|s| s.base_offset <= offset).count();
         self.view.set_segments(segments[below..].to_vec());
@@ -192,6 +197,50 @@ impl Log {
             self.drop_files(gone);
         }
         self.refresh_epochs();
+        Ok(())
+    }
+
+    /// Gives everything up and begins anew, empty, at a leader's log start; durable when it returns.
+    /// Waits for the device. Readers keep what they hold.
+    ///
+    /// - `epochs`: the leader's, as far as they begin at or before `offset`; not empty.
+    /// - `producers`: the leader's state at `offset`.
+    /// - `behind`: what else the group learns in the same step, in order: its control entries.
+    ///
+    /// # Errors
+    /// [`StorageError::FlushUnderWay`]; any other takes the directory out of service.
+    ///
+    /// # Panics
+    /// If there is no epoch, or a record doesn't fit.
+    pub fn reset_to(
+        &mut self,
+        offset: i64,
+        epochs: &[EpochStart],
+        producers: Producers,
+        behind: &[StateRecord],
+    ) -> Result<(), StorageError> {
+        self.check_at_rest()?;
+        assert!(!epochs.is_empty(), "{}: a log has an epoch", self.key);
+        let Saving { record: snapshot, file } = self.take_over(offset, producers);
+        let has_room = file.map_or(Ok(true), |file| file.make(&*self.shared.disk))?;
+        let epochs = epochs.iter().copied().map(StateRecord::Epoch);
+        let records = std::iter::once(StateRecord::Reset { offset })
+            .chain(epochs)
+            .chain(behind.iter().cloned())
+            .chain(has_room.then_some(snapshot));
+        let records: Vec<_> = records.map(|record| self.record(record)).collect();
+        // What was appended and not flushed is given up with the rest.
+        (self.active, self.found_seal) = (None, None);
+        self.unflushed = Unflushed::default();
+        self.generation += 1;
+        let segments = self.view.segments();
+        self.shared.commit(&records)?;
+        self.view.set_segments(Vec::new());
+        self.view.log_start_offset.store(offset, Ordering::Release);
+        self.view.high_watermark.store(offset, Ordering::Release);
+        self.refresh_epochs();
+        self.flushed_offset = offset;
+        segments.iter().for_each(|segment| self.drop_files(segment));
         Ok(())
     }
 

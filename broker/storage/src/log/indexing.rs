@@ -8,6 +8,8 @@
 
 use std::path::Path;
 
+use logboom_protocol::records::RawBatch;
+
 use super::locate::Head;
 use super::{LogView, Segment};
 use crate::directory::Shared;
@@ -109,7 +111,7 @@ impl LogView {
     ) -> Result<(), StorageError> {
         let (path, epochs) = (segment.path(&self.shared, &self.key), self.epochs());
         let segment_base_offset = segment.base_offset;
-        let expected = Expected { segment_base_offset, epochs: &epochs, gaps: false };
+        let expected = Expected { epochs: &epochs, gaps: false };
         while index.covers() < end.position {
             let position = index.covers();
             let offset = segment_base_offset + index.covers_offset();
@@ -119,7 +121,10 @@ impl LogView {
             }
             let limit = segment.hole_behind(position).unwrap_or(end.position).min(end.position);
             let start = Place { position, offset };
-            let (place, why) = scan::scan(&*file.file, &path, start, limit, &expected, index)?;
+            let mut note = |position, batch: &RawBatch<'_>| {
+                index.note_read(segment_base_offset, position, batch);
+            };
+            let (place, why) = scan::scan(&*file.file, &path, start, limit, &expected, &mut note)?;
             if why == End::Limit {
                 continue;
             }

@@ -26,6 +26,7 @@ mod read;
 mod runs;
 mod search;
 mod segments;
+mod snapshots;
 #[cfg(test)]
 mod tests;
 
@@ -37,6 +38,7 @@ pub use open::Finding;
 pub use read::{ColdRead, Found, ReadUntil};
 pub use search::TimedOffset;
 pub(crate) use segments::{Hole, Segment};
+use snapshots::Remembered;
 
 use crate::directory::Shared;
 use crate::options::LogOptions;
@@ -64,8 +66,9 @@ pub struct Log {
     flushing: bool,
     /// Whether that flush makes the beginning of an epoch durable: nothing is written before.
     begins_epoch: bool,
-    /// The end of the last checkpoint, in offsets and in bytes appended since.
+    /// Bytes appended since the last checkpoint.
     unchecked_bytes: u64,
+    remembered: Remembered,
 }
 
 /// What readers see of a log. Never waits for its owner.
@@ -118,6 +121,7 @@ impl Log {
         let (before, end) = (self.view.high_watermark(), self.end_offset());
         assert!(before <= offset && offset <= end, "high watermark {before} → {offset} of {end}");
         self.view.high_watermark.store(offset, Ordering::Release);
+        self.remembered.producers.commit(offset);
     }
 
     fn record(&self, record: StateRecord) -> (GroupKey, StateRecord) {

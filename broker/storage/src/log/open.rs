@@ -14,8 +14,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, RwLock};
 
+use logboom_protocol::records::RawBatch;
+
 use super::append::{Active, Unflushed};
 use super::indexing::write_index;
+use super::snapshots::{Restoring, Saving};
 use super::{Hole, Log, LogView, Segment};
 use crate::directory::{Directory, LeftBy, Shared};
 use crate::disk::ReadAt;
@@ -53,6 +56,13 @@ pub enum Finding {
         /// The first one behind that is, exclusive.
         end_offset: i64,
     },
+    /// A snapshot of the producers can't be used; they are read from an older one and the log.
+    Producers {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
 }
 
 impl fmt::Display for Finding {
@@ -65,6 +75,9 @@ impl fmt::Display for Finding {
             ),
             Self::Damaged { corruption, offset, end_offset } => {
                 write!(f, "offsets {offset}..{end_offset} are not served: {corruption}")
+            }
+            Self::Producers { path, what } => {
+                write!(f, "{}: {what}; the producers are read from the log", path.display())
             }
         }
     }
@@ -146,10 +159,18 @@ struct TailFile<'a> {
 /// The end of what is proven to have been flushed, exclusive: a record of the state store that
 /// names an offset was written only when the log was flushed up to it.
 fn proven(state: &GroupState) -> i64 {
-    let checkpoint = state.checkpoint.map_or(0, |c| c.flushed_offset.max(c.high_watermark));
+    let checkpoint = state.checkpoint.map_or(0, |checkpoint| checkpoint.flushed_offset);
+    let checkpoint = checkpoint.max(committed(state));
     let epoch = state.epochs.last().map_or(0, |start| start.start_offset);
     let control = state.controls.last().map_or(0, |entry| entry.offset);
     checkpoint.max(state.log_start_offset).max(epoch).max(control)
+}
+
+/// The end of what is proven to have been committed, exclusive.
+fn committed(state: &GroupState) -> i64 {
+    let checkpoint = state.checkpoint.map_or(0, |checkpoint| checkpoint.high_watermark);
+    let producers = state.producers.as_ref().map_or(0, |snapshot| snapshot.offset);
+    checkpoint.max(producers).max(state.log_start_offset)
 }
 
 impl Opening {
@@ -193,15 +214,14 @@ impl Opening {
             key: self.key,
             shared: Arc::clone(&self.shared),
             log_start_offset: AtomicI64::new(state.log_start_offset),
-            high_watermark: AtomicI64::new(
-                state
-                    .log_start_offset
-                    .max(state.checkpoint.map_or(0, |checkpoint| checkpoint.high_watermark)),
-            ),
+            high_watermark: AtomicI64::new(committed(state).min(end_offset)),
             segments: RwLock::new(segments.into()),
             epochs: RwLock::new(state.epochs.clone().into()),
         };
         assert!(segments_empty || end_offset >= proven, "{}: {end_offset}, {proven}", self.key);
+        let (shared, snapshot) = (&*self.shared, state.producers.as_deref());
+        let findings = &mut self.findings;
+        let remembered = Restoring { view: &view, shared, snapshot, findings }.run();
         let mut log = Log {
             key: self.key,
             shared: Arc::clone(&self.shared),
@@ -215,6 +235,7 @@ impl Opening {
             flushing: false,
             begins_epoch: false,
             unchecked_bytes: 0,
+            remembered,
         };
         let reopened = reopened.map(|checkpoint| log.record(StateRecord::Checkpoint(checkpoint)));
         log.unflushed.records.extend(reopened);
@@ -325,10 +346,13 @@ impl Opening {
     ) -> Result<(Place, bool), StorageError> {
         let TailFile { file, cached, path, written, epochs, proven } = *tail;
         let segment_base_offset = segment.base_offset;
-        let expected = Expected { segment_base_offset, epochs, gaps: false };
+        let expected = Expected { epochs, gaps: false };
         let mut place = start;
         loop {
-            let (end, why) = scan(file, path, place, written, &expected, index)?;
+            let mut note = |position, batch: &RawBatch<'_>| {
+                index.note_read(segment_base_offset, position, batch);
+            };
+            let (end, why) = scan(file, path, place, written, &expected, &mut note)?;
             segment.mark_verified(place.position, end.position);
             place = end;
             let damage = match why {
@@ -413,7 +437,7 @@ impl Opening {
         }
     }
 
-    /// Removes files that the manifest doesn't name.
+    /// Removes files that the manifest doesn't name, or puts them aside where that is not certain.
     fn remove_garbage(&self, state: &GroupState) -> Result<(), StorageError> {
         if self.was_closed(state) {
             return Ok(());
@@ -427,15 +451,24 @@ impl Opening {
         let named = |base: i64, number: u32| {
             state.segments.iter().any(|s| s.base_offset == base && s.generation == number)
         };
+        let in_files = state.producers.as_ref().is_some_and(|snapshot| snapshot.bytes.is_none());
         for path in files {
             let kept = match FileName::parse(&path) {
                 Some(
                     FileName::Segment { base_offset, generation }
                     | FileName::Index { base_offset, generation },
                 ) => named(base_offset, generation),
-                Some(FileName::Producers { .. }) | None => true,
+                Some(FileName::Producers { .. }) => in_files,
+                None => true,
             };
-            if !kept {
+            if kept {
+                continue;
+            }
+            if self.shared.state.dropped().is_some() {
+                // The frame that is lost may have named it.
+                let aside = path.with_added_extension("aside");
+                self.shared.disk.rename(&path, &aside).doing("rename", &path)?;
+            } else {
                 self.shared.disk.remove(&path).doing("remove", &path)?;
             }
         }
@@ -468,11 +501,16 @@ impl Log {
         self.flush_now()?;
         let Some(checkpoint) = self.checkpoint_at_end() else { return Ok(()) };
         let checkpoint = Checkpoint { closed: true, ..checkpoint };
+        let mut records = vec![self.record(StateRecord::Checkpoint(checkpoint))];
+        if let Some(Saving { record, file }) = self.last_snapshot() {
+            let made = file.map_or(Ok(true), |file| file.make(&*self.shared.disk))?;
+            records.extend(made.then(|| self.record(record)));
+        }
         if let Some(active) = &self.active {
             write_index(&self.shared, &self.key, &active.segment);
         }
         // The mark that the directory was closed takes it along.
-        self.shared.state.submit_lazily(&[self.record(StateRecord::Checkpoint(checkpoint))]);
+        self.shared.state.submit_lazily(&records);
         Ok(())
     }
 }

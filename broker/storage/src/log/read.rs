@@ -217,8 +217,7 @@ impl Lookup<'_> {
         let read = self.file.file.read_at(start.into(), &mut bytes);
         let read = read.map_err(|source| self.unreadable(source))?;
         bytes.truncate(read);
-        let segment_base_offset = self.segment.base_offset;
-        let expected = Expected { segment_base_offset, epochs: &self.epochs, gaps: false };
+        let expected = Expected { epochs: &self.epochs, gaps: false };
         let (mut good, mut offset, mut damage) = (0, range.first.at.offset, None);
         for batch in RawBatches::new(&bytes) {
             let checked = batch

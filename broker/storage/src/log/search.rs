@@ -172,8 +172,7 @@ impl Lookup<'_> {
         wanted: impl Fn(&TimedOffset) -> bool,
         inflater: &mut Inflater,
     ) -> Result<Option<TimedOffset>, Damage> {
-        let segment_base_offset = self.segment.base_offset;
-        let expected = Expected { segment_base_offset, epochs: &self.epochs, gaps: false };
+        let expected = Expected { epochs: &self.epochs, gaps: false };
         scan::check_batch(batch, at.offset, &expected)?;
         let header = batch.header();
         let leader_epoch = header.leader_epoch;

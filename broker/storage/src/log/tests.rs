@@ -6,6 +6,7 @@ mod indexes;
 mod lives;
 mod model;
 mod power;
+mod producers;
 mod reads;
 mod real;
 
@@ -45,6 +46,7 @@ pub(super) fn options() -> DirectoryOptions {
         reserve_bytes_min: 512,
         reserve_bytes_max: 2048,
         checkpoint_bytes: 700,
+        ..DirectoryOptions::default()
     }
 }
 

@@ -186,6 +186,16 @@ impl Producers {
         bytes
     }
 
+    /// The most bytes that a snapshot can have at this moment; an empty state needs none.
+    pub(crate) fn snapshot_bytes_max(&self) -> usize {
+        self.committed().map_or(0, |committed| {
+            HEAD_BYTES
+                + committed.producer_count() * (PRODUCER_BYTES + BATCHES_PER_PRODUCER * BATCH_BYTES)
+                + committed.aborted().len() * ABORTED_BYTES
+                + CRC_BYTES
+        })
+    }
+
     /// The state that a snapshot holds. The log from any offset at or below
     /// [`Self::committed_offset`] is to be recorded next.
     ///

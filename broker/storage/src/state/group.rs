@@ -61,10 +61,24 @@ pub struct Checkpoint {
     pub position: u32,
     /// Everything below was committed, exclusive; a lower bound.
     pub high_watermark: i64,
-    /// The producer snapshot to begin with, by its offset; `None` if there is none.
-    pub producers_offset: Option<i64>,
     /// Whether it is the end of the log: the log was closed, and nothing was appended since.
     pub closed: bool,
+}
+
+/// What the producers of the log were at an offset, and where the batches behind it lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProducerSnapshot {
+    /// It holds for everything below, exclusive.
+    pub offset: i64,
+    /// Its bytes, empty if there was nothing to remember; `None` where they lie in a file that is
+    /// named for the offset, because they are many.
+    pub bytes: Option<Bytes>,
+    /// The segment from which on what follows is read, by its base offset.
+    pub segment_base_offset: i64,
+    /// Where in that segment's file a batch begins, at or before `offset`.
+    pub position: u32,
+    /// That batch's base offset.
+    pub position_offset: i64,
 }
 
 /// The facts about one group.
@@ -94,6 +108,8 @@ pub struct GroupState {
     pub segments: Vec<SegmentEntry>,
     /// The last checkpoint.
     pub checkpoint: Option<Checkpoint>,
+    /// The last snapshot of the producers.
+    pub producers: Option<Box<ProducerSnapshot>>,
 }
 
 /// A record that doesn't fit what stands before it.
@@ -116,6 +132,7 @@ impl GroupState {
             controls: Vec::new(),
             segments: Vec::new(),
             checkpoint: None,
+            producers: None,
         }
     }
 
@@ -149,6 +166,10 @@ impl GroupState {
             StateRecord::Flags { caching, lossy } => {
                 (self.caching, self.lossy) = (*caching, *lossy);
             }
+            StateRecord::Producers(snapshot) => {
+                self.producers = Some(Box::new(snapshot.clone()));
+            }
+            StateRecord::Reset { offset } => self.reset(*offset),
             StateRecord::Opened(_)
             | StateRecord::Closed
             | StateRecord::Created { .. }
@@ -239,6 +260,12 @@ impl GroupState {
         Ok(())
     }
 
+    fn reset(&mut self, offset: i64) {
+        self.log_start_offset = offset;
+        (self.epochs, self.controls, self.segments) = (Vec::new(), Vec::new(), Vec::new());
+        (self.checkpoint, self.producers) = (None, None);
+    }
+
     /// The records that make this state from nothing.
     pub(crate) fn records(&self) -> Vec<StateRecord> {
         let (life, creation_offset) = (self.life, self.creation_offset);
@@ -257,6 +284,7 @@ impl GroupState {
         records.extend(self.controls.iter().cloned().map(StateRecord::Control));
         records.extend(self.segments.iter().copied().map(StateRecord::Segment));
         records.extend(self.checkpoint.map(StateRecord::Checkpoint));
+        records.extend(self.producers.as_deref().cloned().map(StateRecord::Producers));
         if self.caching || self.lossy {
             records.push(StateRecord::Flags { caching: self.caching, lossy: self.lossy });
         }

@@ -31,6 +31,8 @@ mod tests;
 
 pub use completions::Done;
 pub use error::StateError;
-pub use group::{Checkpoint, ControlEntry, EpochStart, GroupState, Sealed, SegmentEntry};
+pub use group::{
+    Checkpoint, ControlEntry, EpochStart, GroupState, ProducerSnapshot, Sealed, SegmentEntry,
+};
 pub use record::{GroupKey, OpenMark, StateRecord};
 pub use store::{Inspected, StateOptions, StateStore, inspect};

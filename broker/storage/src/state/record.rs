@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use logboom_protocol::units::Uuid;
 
-use super::group::{Checkpoint, ControlEntry, EpochStart, Sealed, SegmentEntry};
+use super::group::{Checkpoint, ControlEntry, EpochStart, ProducerSnapshot, Sealed, SegmentEntry};
 
 /// Names a group: a partition of a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,6 +92,13 @@ pub enum StateRecord {
         /// Something acknowledged may be lost.
         lossy: bool,
     },
+    /// What the producers were.
+    Producers(ProducerSnapshot),
+    /// The log was given up: it begins anew, and empty, at this offset.
+    Reset {
+        /// Inclusive.
+        offset: i64,
+    },
 }
 
 /// The most bytes of a record; only control entries come near.
@@ -126,6 +133,8 @@ impl StateRecord {
             Self::LogStart { .. } => 12,
             Self::Checkpoint(_) => 13,
             Self::Flags { .. } => 14,
+            Self::Producers(_) => 15,
+            Self::Reset { .. } => 16,
         }
     }
 
@@ -165,9 +174,12 @@ impl StateRecord {
                 encode_sealed(&segment.sealed.unwrap_or(unsealed), out);
             }
             Self::Sealed(sealed) => encode_sealed(sealed, out),
-            Self::LogStart { offset } => out.extend(offset.to_be_bytes()),
+            Self::LogStart { offset } | Self::Reset { offset } => {
+                out.extend(offset.to_be_bytes());
+            }
             Self::Checkpoint(checkpoint) => encode_checkpoint(checkpoint, out),
             Self::Flags { caching, lossy } => out.extend([u8::from(*caching), u8::from(*lossy)]),
+            Self::Producers(snapshot) => encode_producers(snapshot, out),
         }
     }
 
@@ -207,6 +219,8 @@ impl StateRecord {
             12 => Self::LogStart { offset: i64::from_be_bytes(take(bytes)?) },
             13 => Self::Checkpoint(decode_checkpoint(bytes)?),
             14 => Self::Flags { caching: decode_bool(bytes)?, lossy: decode_bool(bytes)? },
+            15 => Self::Producers(decode_producers(bytes)?),
+            16 => Self::Reset { offset: i64::from_be_bytes(take(bytes)?) },
             _ => return Err(BadRecord),
         };
         Ok((key, record))
@@ -268,7 +282,6 @@ fn encode_checkpoint(checkpoint: &Checkpoint, out: &mut Vec<u8>) {
     out.extend(checkpoint.segment_base_offset.to_be_bytes());
     out.extend(checkpoint.position.to_be_bytes());
     out.extend(checkpoint.high_watermark.to_be_bytes());
-    out.extend(checkpoint.producers_offset.unwrap_or(-1).to_be_bytes());
     out.push(checkpoint.closed.into());
 }
 
@@ -278,7 +291,37 @@ fn decode_checkpoint(bytes: &mut &[u8]) -> Result<Checkpoint, BadRecord> {
         segment_base_offset: i64::from_be_bytes(take(bytes)?),
         position: u32::from_be_bytes(take(bytes)?),
         high_watermark: i64::from_be_bytes(take(bytes)?),
-        producers_offset: Some(i64::from_be_bytes(take(bytes)?)).filter(|&offset| offset >= 0),
         closed: decode_bool(bytes)?,
     })
+}
+
+/// Stands in place of a length for bytes that lie in a file.
+const IN_A_FILE: u32 = u32::MAX;
+
+fn encode_producers(snapshot: &ProducerSnapshot, out: &mut Vec<u8>) {
+    out.extend(snapshot.offset.to_be_bytes());
+    out.extend(snapshot.segment_base_offset.to_be_bytes());
+    out.extend(snapshot.position.to_be_bytes());
+    out.extend(snapshot.position_offset.to_be_bytes());
+    let length = snapshot.bytes.as_ref().map(|bytes| u32::try_from(bytes.len()));
+    let length = length.transpose().expect("a snapshot in a record is small");
+    out.extend(length.unwrap_or(IN_A_FILE).to_be_bytes());
+    out.extend(snapshot.bytes.iter().flatten());
+}
+
+fn decode_producers(bytes: &mut &[u8]) -> Result<ProducerSnapshot, BadRecord> {
+    let offset = i64::from_be_bytes(take(bytes)?);
+    let segment_base_offset = i64::from_be_bytes(take(bytes)?);
+    let position = u32::from_be_bytes(take(bytes)?);
+    let position_offset = i64::from_be_bytes(take(bytes)?);
+    let content = match u32::from_be_bytes(take(bytes)?) {
+        IN_A_FILE => None,
+        length => {
+            let (content, rest) = bytes.split_at_checked(length as usize).ok_or(BadRecord)?;
+            *bytes = rest;
+            Some(Bytes::copy_from_slice(content))
+        }
+    };
+    let bytes = content;
+    Ok(ProducerSnapshot { offset, bytes, segment_base_offset, position, position_offset })
 }

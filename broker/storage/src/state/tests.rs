@@ -57,8 +57,14 @@ fn what_was_committed_is_there_after_a_start() {
         segment_base_offset: 0,
         position: 4096,
         high_watermark: 39,
-        producers_offset: Some(30),
         closed: true,
+    };
+    let producers = ProducerSnapshot {
+        offset: 30,
+        bytes: Some(Bytes::from("producers")),
+        segment_base_offset: 0,
+        position: 64,
+        position_offset: 0,
     };
     store
         .commit(&[
@@ -70,6 +76,7 @@ fn what_was_committed_is_there_after_a_start() {
             (key(1), StateRecord::Segment(segment)),
             (key(1), StateRecord::Checkpoint(checkpoint)),
             (key(1), StateRecord::Flags { caching: true, lossy: false }),
+            (key(1), StateRecord::Producers(producers.clone())),
         ])
         .unwrap();
     store.commit(&[created(2)]).unwrap();
@@ -241,6 +248,10 @@ fn any_sealed() -> impl Strategy<Value = Sealed> {
     (0..u32::MAX, any::<i64>()).prop_map(|(length, max_timestamp)| Sealed { length, max_timestamp })
 }
 
+fn any_bytes() -> impl Strategy<Value = Bytes> {
+    proptest::collection::vec(any::<u8>(), 0..50).prop_map(Bytes::from)
+}
+
 fn any_record() -> impl Strategy<Value = StateRecord> {
     let payload = proptest::collection::vec(any::<u8>(), 0..50);
     prop_oneof![
@@ -276,25 +287,31 @@ fn any_record() -> impl Strategy<Value = StateRecord> {
         ),
         any_sealed().prop_map(StateRecord::Sealed),
         any::<i64>().prop_map(|offset| StateRecord::LogStart { offset }),
-        (any::<i64>(), any::<i64>(), any::<u32>(), any::<i64>(), proptest::option::of(0..i64::MAX))
-            .prop_map(
-                |(
+        (any::<i64>(), any::<i64>(), any::<u32>(), any::<i64>()).prop_map(
+            |(flushed_offset, segment_base_offset, position, high_watermark)| {
+                let closed = flushed_offset % 2 == 0;
+                StateRecord::Checkpoint(Checkpoint {
                     flushed_offset,
                     segment_base_offset,
                     position,
                     high_watermark,
-                    producers_offset,
-                )| {
-                    StateRecord::Checkpoint(Checkpoint {
-                        flushed_offset,
-                        segment_base_offset,
-                        position,
-                        high_watermark,
-                        producers_offset,
-                        closed: flushed_offset % 2 == 0,
-                    })
-                }
-            ),
+                    closed,
+                })
+            }
+        ),
+        any::<i64>().prop_map(|offset| StateRecord::Reset { offset }),
+        (any::<i64>(), any::<u32>(), proptest::option::of(any_bytes())).prop_map(
+            |(offset, position, bytes)| {
+                let (segment_base_offset, position_offset) = (offset / 2, offset / 3);
+                StateRecord::Producers(ProducerSnapshot {
+                    offset,
+                    bytes,
+                    segment_base_offset,
+                    position,
+                    position_offset,
+                })
+            }
+        ),
         (any::<bool>(), any::<bool>())
             .prop_map(|(caching, lossy)| StateRecord::Flags { caching, lossy }),
     ]

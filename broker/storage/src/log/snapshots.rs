@@ -1,0 +1,317 @@
+//! The producers of a log over restarts: when they are written down, and how they come back.
+//!
+//! A small snapshot is a record of the state store, with every checkpoint; most partitions never
+//! have another. A large one is a file, made seldom, that the state store names once it is durable;
+//! two are kept. What stands in the log behind the snapshot is read again at a start.
+//!
+//! Must always hold: a snapshot says nothing of what may still be cut off, and a log whose snapshot
+//! is lost remembers what its batches say.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use logboom_protocol::records::{CheckedBatch, ControlRecord, Inflater, RawBatch, StampedBatch};
+
+use super::open::Finding;
+use super::{Log, LogView, Segment};
+use crate::directory::Shared;
+use crate::disk::Disk;
+use crate::error::{Doing as _, StorageError};
+use crate::flush::NewFile;
+use crate::producers::{BatchFacts, Producers};
+use crate::scan::{self, Expected, Place};
+use crate::segment::{FileName, HEADER_BYTES, partition_dir};
+use crate::state::{ProducerSnapshot, StateRecord};
+
+/// The most bytes of a snapshot that goes into the state store, some 25 producers.
+const RECORD_BYTES_MAX: usize = 4 << 10;
+/// Bytes appended from one file to the next, at least.
+const FILE_EVERY_BYTES: u64 = 16 << 20;
+/// And at least so many times its own bytes.
+const FILE_EVERY_TIMES: u64 = 64;
+/// The most bytes of a file that is read: beyond any limit of producers.
+const FILE_BYTES_MAX: u64 = 1 << 30;
+
+/// The producers, and what of them is written down.
+#[derive(Debug)]
+pub(super) struct Remembered {
+    pub(super) producers: Producers,
+    /// The offset of the last snapshot.
+    saved_offset: Option<i64>,
+    /// Bytes appended since.
+    unsaved_bytes: u64,
+    /// The offsets of the snapshots that lie in files, oldest first.
+    files: Vec<i64>,
+}
+
+/// A snapshot on its way into the state store.
+pub(super) struct Saving {
+    pub(super) record: StateRecord,
+    /// What has to be durable before.
+    pub(super) file: Option<NewFile>,
+}
+
+impl Remembered {
+    /// Nothing, from `start_offset` on.
+    pub(super) fn nothing(shared: &Shared, start_offset: i64) -> Self {
+        let producers = Producers::new(start_offset, shared.options.producers);
+        Self { producers, saved_offset: None, unsaved_bytes: 0, files: Vec::new() }
+    }
+
+    pub(super) fn record(&mut self, batches: &[StampedBatch]) {
+        for batch in batches {
+            let control = || CheckedBatch::check(Bytes::from(batch.parts().concat())).ok();
+            let is_control = batch.header().attributes.is_control();
+            let control = is_control.then(control).flatten().and_then(|b| control_of(&b));
+            self.producers.record(&BatchFacts::new(batch.header(), control.as_ref()));
+            self.unsaved_bytes += batch.size() as u64;
+        }
+    }
+
+    fn record_read(&mut self, batch: &RawBatch<'_>) {
+        let checked = || CheckedBatch::check(Bytes::copy_from_slice(batch.bytes())).ok();
+        let is_control = batch.header().attributes.is_control();
+        let control = is_control.then(checked).flatten().and_then(|b| control_of(&b));
+        self.producers.record(&BatchFacts::new(batch.header(), control.as_ref()));
+        self.unsaved_bytes += batch.bytes().len() as u64;
+    }
+
+    /// Whether a snapshot is worth its place, now that the log is flushed anyway.
+    fn is_due(&self, checkpoint_bytes: u64) -> bool {
+        let bytes = self.producers.snapshot_bytes_max();
+        let every = if bytes <= RECORD_BYTES_MAX {
+            checkpoint_bytes
+        } else {
+            FILE_EVERY_BYTES.max(bytes as u64 * FILE_EVERY_TIMES)
+        };
+        self.unsaved_bytes >= every && !self.is_saved()
+    }
+
+    fn is_saved(&self) -> bool {
+        self.saved_offset == Some(self.producers.committed_offset())
+    }
+}
+
+fn control_of(batch: &CheckedBatch) -> Option<ControlRecord> {
+    let records = batch.records(&mut Inflater::default()).ok()?;
+    ControlRecord::from_record(&records.iter().next()?.ok()?)
+}
+
+impl Log {
+    /// What is known of the producers of the log.
+    #[must_use]
+    pub fn producers(&self) -> &Producers {
+        &self.remembered.producers
+    }
+
+    /// Forgets producers that wrote nothing for `expiration_ms` milliseconds; returns how many.
+    ///
+    /// - `now_ms`: milliseconds since the Unix epoch.
+    pub fn expire_producers(&mut self, now_ms: i64, expiration_ms: i64) -> usize {
+        self.remembered.producers.expire(now_ms, expiration_ms)
+    }
+
+    /// The snapshot that goes with a flush, where one is due.
+    pub(super) fn due_snapshot(&mut self) -> Option<Saving> {
+        let checkpoint_bytes = self.shared.options.checkpoint_bytes.into();
+        self.remembered.is_due(checkpoint_bytes).then(|| self.snapshot())
+    }
+
+    /// The snapshot that goes with a clean stop, so that the next start needn't read the log.
+    pub(super) fn last_snapshot(&mut self) -> Option<Saving> {
+        (!self.remembered.is_saved()).then(|| self.snapshot())
+    }
+
+    /// Goes on with the state that a leader has at `offset`.
+    pub(super) fn take_over(&mut self, offset: i64, producers: Producers) -> Saving {
+        assert_eq!(producers.committed_offset(), offset, "the state of another offset");
+        self.remembered.producers = producers;
+        self.snapshot()
+    }
+
+    /// The state at the high watermark, on its way.
+    fn snapshot(&mut self) -> Saving {
+        let producers = &self.remembered.producers;
+        let offset = producers.committed_offset();
+        let content = if producers.is_empty() { Vec::new() } else { producers.snapshot(&self.key) };
+        let is_small = content.len() <= RECORD_BYTES_MAX;
+        let (segment_base_offset, at) = self.place_before(offset);
+        let snapshot = ProducerSnapshot {
+            offset,
+            bytes: is_small.then(|| Bytes::copy_from_slice(&content)),
+            segment_base_offset,
+            position: at.position,
+            position_offset: at.offset,
+        };
+        self.remembered.saved_offset = Some(offset);
+        self.remembered.unsaved_bytes = 0;
+        let file = (!is_small).then(|| self.new_file(offset, content));
+        Saving { record: StateRecord::Producers(snapshot), file }
+    }
+
+    /// Where a batch begins at or before `offset`, and in which segment, as far as that is at hand.
+    fn place_before(&self, offset: i64) -> (i64, Place) {
+        let segments = self.view.segments();
+        let at = segments.partition_point(|segment| segment.base_offset <= offset);
+        let Some(segment) = at.checked_sub(1).and_then(|at| segments.get(at)) else {
+            return (offset, Place { position: HEADER_BYTES, offset });
+        };
+        let base_offset = segment.base_offset;
+        let relative = u32::try_from(offset - base_offset).unwrap_or(u32::MAX);
+        let file = segment.get_open(&self.shared, &self.key);
+        let entry = file.and_then(|file| file.index().floor_offset(relative));
+        let place = entry.map(|entry| Place {
+            position: entry.position,
+            offset: base_offset + i64::from(entry.relative_offset),
+        });
+        (base_offset, place.unwrap_or(Place { position: HEADER_BYTES, offset: base_offset }))
+    }
+
+    /// Lets go of the files that are no longer needed, and makes ready the next one.
+    fn new_file(&mut self, offset: i64, bytes: Vec<u8>) -> NewFile {
+        let dir = partition_dir(&self.shared.root, &self.key);
+        let named = self.shared.state.group(&self.key, |group| {
+            group.and_then(|group| group.producers.as_ref()).map(|snapshot| snapshot.offset)
+        });
+        self.remembered.files.retain(|file| {
+            let is_kept = Some(*file) == named;
+            if !is_kept {
+                self.shared.disk.remove(&FileName::Producers { offset: *file }.path(&dir)).ok();
+            }
+            is_kept
+        });
+        self.remembered.files.push(offset);
+        NewFile { path: FileName::Producers { offset }.path(&dir), dir, bytes }
+    }
+}
+
+/// Reads back what the producers of a log were.
+pub(super) struct Restoring<'a> {
+    pub(super) view: &'a LogView,
+    pub(super) shared: &'a Shared,
+    /// The last snapshot.
+    pub(super) snapshot: Option<&'a ProducerSnapshot>,
+    /// What went wrong.
+    pub(super) findings: &'a mut Vec<Finding>,
+}
+
+impl Restoring<'_> {
+    /// The producers as the snapshot and the log behind it say.
+    pub(super) fn run(mut self) -> Remembered {
+        let (log_start_offset, end_offset) = (self.view.log_start_offset(), self.view.end_offset());
+        // One that lies beyond the end speaks of batches that are lost.
+        let snapshot = self.snapshot.filter(|snapshot| snapshot.offset <= end_offset);
+        let mut remembered = Remembered::nothing(self.shared, log_start_offset);
+        if let Some((producers, is_named)) = snapshot.and_then(|named| self.load(named)) {
+            let offset = producers.committed_offset();
+            remembered.saved_offset = is_named.then_some(offset);
+            remembered.producers = producers;
+        }
+        let files = snapshot.filter(|snapshot| snapshot.bytes.is_none());
+        remembered.files = files.map(|_| self.files()).unwrap_or_default();
+        self.replay(&mut remembered, snapshot);
+        remembered.producers.commit(self.view.high_watermark());
+        remembered
+    }
+
+    /// The state of the named snapshot, or else of an older one that is still there; and whether it
+    /// is the named one.
+    fn load(&mut self, named: &ProducerSnapshot) -> Option<(Producers, bool)> {
+        let options = self.shared.options.producers;
+        let load = |bytes: &[u8]| Producers::load(bytes, &self.view.key, options);
+        match &named.bytes {
+            Some(bytes) if bytes.is_empty() => {
+                return Some((Producers::new(named.offset, options), true));
+            }
+            // Its frame was checked.
+            Some(bytes) => return load(bytes).ok().map(|producers| (producers, true)),
+            None => {}
+        }
+        let dir = partition_dir(&self.shared.root, &self.view.key);
+        let older = self.files().into_iter().rev().filter(|offset| *offset < named.offset);
+        for offset in std::iter::once(named.offset).chain(older) {
+            let path = FileName::Producers { offset }.path(&dir);
+            let loaded = read_file(&*self.shared.disk, &path)
+                .map_err(|error| error.to_string())
+                .and_then(|bytes| load(&bytes).map_err(|error| error.to_string()));
+            match loaded {
+                Ok(producers) => return Some((producers, offset == named.offset)),
+                Err(what) => self.findings.push(Finding::Producers { path, what }),
+            }
+        }
+        None
+    }
+
+    /// The offsets of the snapshots that lie in files, oldest first.
+    fn files(&self) -> Vec<i64> {
+        let dir = partition_dir(&self.shared.root, &self.view.key);
+        let paths = self.shared.disk.list(&dir).unwrap_or_default();
+        let names = paths.iter().filter_map(|path| FileName::parse(path));
+        let mut offsets: Vec<i64> = names
+            .filter_map(|name| match name {
+                FileName::Producers { offset } => Some(offset),
+                FileName::Segment { .. } | FileName::Index { .. } => None,
+            })
+            .collect();
+        offsets.sort_unstable();
+        offsets
+    }
+
+    /// Records what stands in the log behind the snapshot. What can't be read isn't remembered.
+    fn replay(&self, remembered: &mut Remembered, snapshot: Option<&ProducerSnapshot>) {
+        let from = remembered.producers.end_offset();
+        for segment in self.view.segments().iter().filter(|s| s.end_offset() > from) {
+            let hint = snapshot.filter(|snapshot| {
+                snapshot.segment_base_offset == segment.base_offset
+                    && snapshot.position_offset <= from
+                    && (HEADER_BYTES..segment.log_bytes()).contains(&snapshot.position)
+            });
+            let start = Place { position: HEADER_BYTES, offset: segment.base_offset };
+            let start = hint.map_or(start, |snapshot| Place {
+                position: snapshot.position,
+                offset: snapshot.position_offset,
+            });
+            // A start isn't held up by what a reader will be told.
+            self.replay_segment(segment, start, remembered).unwrap_or(());
+        }
+    }
+
+    fn replay_segment(
+        &self,
+        segment: &Arc<Segment>,
+        start: Place,
+        remembered: &mut Remembered,
+    ) -> Result<(), StorageError> {
+        let file = segment.open(self.shared, &self.view.key)?;
+        let (path, epochs) = (segment.path(self.shared, &self.view.key), self.view.epochs());
+        let expected = Expected { epochs: &epochs, gaps: false };
+        let (mut place, end) = (start, segment.end());
+        while place.position < end.position {
+            if let Some(hole) = segment.hole_at(place.position) {
+                place = Place { position: hole.end_position, offset: hole.end_offset };
+                continue;
+            }
+            let limit = segment.hole_behind(place.position).unwrap_or(end.position);
+            let limit = limit.min(end.position);
+            let mut record = |_, batch: &RawBatch<'_>| remembered.record_read(batch);
+            let (behind, why) =
+                scan::scan(&*file.file, &path, place, limit, &expected, &mut record)?;
+            if why != scan::End::Limit || behind == place {
+                return Ok(());
+            }
+            place = behind;
+        }
+        Ok(())
+    }
+}
+
+fn read_file(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>, StorageError> {
+    let file = disk.open(path).doing("open", path)?;
+    let length = file.length().doing("measure", path)?.min(FILE_BYTES_MAX);
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+    let read = file.read_at(0, &mut bytes).doing("read", path)?;
+    bytes.truncate(read);
+    Ok(bytes)
+}

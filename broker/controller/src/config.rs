@@ -27,5 +27,7 @@ pub use definition::{ConfigError, ConfigType, Definition, Layered, Rule, Synonym
 pub use effective::{ConfigSource, Effective, Entry, EntrySynonym};
 pub use static_config::StaticConfig;
 
+pub(crate) use definition::elements;
+
 #[cfg(test)]
 mod tests;

@@ -17,9 +17,10 @@ mod checkpoint;
 
 use alloc::borrow::Cow;
 
+use rpds::{RedBlackTreeMapSync, VectorSync};
+
 use logboom_protocol::CompactString;
 use logboom_protocol::units::Uuid;
-use rpds::{RedBlackTreeMapSync, VectorSync};
 
 use crate::record::{BrokerRegistration, ConfigResource, Partition};
 

@@ -4,9 +4,10 @@
 
 use core::fmt;
 
+use rpds::VectorSync;
+
 use logboom_protocol::CompactString;
 use logboom_protocol::units::Uuid;
-use rpds::VectorSync;
 
 use crate::record::{ConfigResource, MetadataRecord, Partition, ResourceKind};
 

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use bytes::{Bytes, BytesMut};
+
 use logboom_protocol::units::Uuid;
 use logboom_protocol::wire::{Reader, Writer};
 use logboom_protocol::{CompactString, Fault, FieldError};

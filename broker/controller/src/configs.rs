@@ -12,7 +12,7 @@ mod list;
 mod resource;
 
 pub use alter::alter_configs;
-pub use describe::describe_configs;
+pub use describe::{DESCRIBED_PER_REQUEST_MAX, describe_configs};
 pub use error::ConfigChangeError;
 pub use incremental::incremental_alter_configs;
 pub use list::list_config_resources;

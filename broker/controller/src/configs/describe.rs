@@ -12,23 +12,37 @@ use crate::MetadataImage;
 use crate::config::{
     ConfigSource, Effective, Entry, EntrySynonym, StaticConfig, broker, client_metrics, group,
 };
-use crate::decision::message;
+use crate::decision::{message, occurrences};
 use crate::record::{ConfigResource, ResourceKind};
 
 use super::error::ConfigChangeError;
 use super::resource;
 
+/// The most resources of a request that are described. What is said of one is many times as
+/// long as its name.
+pub const DESCRIBED_PER_REQUEST_MAX: usize = 10_000;
+
 /// Says which configurations resources have, and why.
 ///
-/// A broker knows its own file only: another broker's configuration is refused.
+/// A broker knows its own file only: another broker's configuration is refused. So are resources
+/// that are there twice, and those beyond [`DESCRIBED_PER_REQUEST_MAX`].
+///
+/// Source: KIP-133, KIP-226 (synonyms), KIP-569 (types and texts).
 #[must_use]
 pub fn describe_configs(
     image: &MetadataImage,
     request: &DescribeConfigsRequest,
     broker: &StaticConfig,
 ) -> DescribeConfigsResponse {
-    let results = request.resources.iter().map(|one| {
-        let entries = entries(image, one, broker);
+    let id = |one: &DescribeConfigsResource| (one.resource_type, one.resource_name.clone());
+    let times = occurrences(request.resources.iter().map(id));
+    let limit = DESCRIBED_PER_REQUEST_MAX;
+    let results = request.resources.iter().enumerate().map(|(place, one)| {
+        let entries = match times[&id(one)] {
+            1 if place >= limit => Err(ConfigChangeError::TooManyResources { limit }),
+            1 => entries(image, one, broker),
+            _ => Err(ConfigChangeError::DuplicateResource),
+        };
         let (entries, error) = match entries {
             Ok(entries) => (entries, None),
             Err(error) => (Vec::new(), Some(error)),

@@ -13,6 +13,11 @@ use crate::topics::NameError;
 pub enum ConfigChangeError {
     /// The resource is in the request more than once.
     DuplicateResource,
+    /// More resources in one request than are described.
+    TooManyResources {
+        /// The most.
+        limit: usize,
+    },
     /// A key is there more than once.
     DuplicateKey(CompactString),
     /// A key without a value.
@@ -120,6 +125,7 @@ impl ConfigChangeError {
             | Self::TooLong { .. }
             | Self::CompactionLag { .. }
             | Self::OutOfBounds { .. } => ErrorCode::INVALID_CONFIG,
+            Self::TooManyResources { .. } => ErrorCode::POLICY_VIOLATION,
             Self::TopicName(_) => ErrorCode::INVALID_TOPIC_EXCEPTION,
             Self::UnknownTopic => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
             Self::UnknownBroker(_) => ErrorCode::BROKER_ID_NOT_REGISTERED,
@@ -131,6 +137,9 @@ impl fmt::Display for ConfigChangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::DuplicateResource => f.write_str("the resource is there more than once"),
+            Self::TooManyResources { limit } => {
+                write!(f, "more than {limit} resources in one request")
+            }
             Self::DuplicateKey(name) => write!(f, "{name} is there more than once"),
             Self::NoValue(name) | Self::NoValueOfNewTopic(name) => write!(f, "{name} has no value"),
             Self::ResourceType(number) => write!(f, "resource type {number} has no configuration"),

@@ -34,12 +34,14 @@ pub struct CreateContext<'a, I> {
     pub placement_start: usize,
 }
 
-/// Creates topics, each as if it came alone.
+/// Creates topics, each as if it came after those before it.
 ///
 /// With `validate_only` the response is the same and nothing changes.
 ///
 /// # Panics
 /// If the ids come to an end.
+///
+/// Source: KIP-4, KIP-464 (−1), KIP-525 (configurations in the response).
 pub fn create_topics<I: Iterator<Item = Uuid>>(
     image: &MetadataImage,
     request: &CreateTopicsRequest,
@@ -137,19 +139,7 @@ impl Creation {
             return self.assigned(&topic.assignments);
         }
         let effective = Effective::new(&self.image, context.broker);
-        let replicas = match topic.replication_factor {
-            -1 => effective.broker_integer("default.replication.factor"),
-            given => given.into(),
-        };
-        let replicas = usize::try_from(replicas).ok().filter(|&replicas| replicas > 0);
-        let replicas =
-            replicas.ok_or(TopicError::ReplicationFactor(topic.replication_factor.into()))?;
-        let count = match topic.num_partitions {
-            -1 => effective.broker_integer("num.partitions"),
-            given => given.into(),
-        };
-        let count = usize::try_from(count).ok().filter(|&count| count > 0);
-        let count = count.ok_or(TopicError::PartitionCount(topic.num_partitions))?;
+        let (count, replicas) = numbers(topic, &effective)?;
         if count > left {
             return Err(TopicError::TooManyPartitions { limit });
         }
@@ -178,6 +168,22 @@ impl Creation {
             None => Ok(by_index.into_values().collect()),
         }
     }
+}
+
+/// How many partitions, and how many replicas of each; −1 is the broker's default.
+fn numbers(
+    topic: &CreatableTopic,
+    effective: &Effective<'_>,
+) -> Result<(usize, usize), TopicError> {
+    let given_or = |given: i64, default| match given {
+        -1 => effective.broker_integer(default),
+        given => given,
+    };
+    let positive = |number: i64| usize::try_from(number).ok().filter(|&number| number > 0);
+    let factor = given_or(topic.replication_factor.into(), "default.replication.factor");
+    let replicas = positive(factor).ok_or(TopicError::ReplicationFactor(factor))?;
+    let count = positive(given_or(topic.num_partitions.into(), "num.partitions"));
+    Ok((count.ok_or(TopicError::PartitionCount(topic.num_partitions))?, replicas))
 }
 
 fn config_records(topic: &CreatableTopic) -> Result<Vec<MetadataRecord>, TopicError> {

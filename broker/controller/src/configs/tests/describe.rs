@@ -96,6 +96,27 @@ fn what_cannot_be_described_has_its_code() {
 }
 
 #[test]
+fn a_request_is_answered_in_memory_that_is_bounded() {
+    let group = |number: usize| DescribeConfigsResource {
+        resource_type: GROUP,
+        resource_name: alloc::format!("g{number}").into(),
+        configuration_keys: None,
+    };
+    let mut resources: Vec<_> = (0..=DESCRIBED_PER_REQUEST_MAX).map(group).collect();
+    resources[1] = group(0);
+    let request = DescribeConfigsRequest { resources, ..Default::default() };
+    let response = describe_configs(&image(), &request, &StaticConfig::default());
+    let found = |place: usize| {
+        let result = &response.results[place];
+        (result.error_code, result.configs.len())
+    };
+    assert_eq!(found(0), (ErrorCode::INVALID_REQUEST, 0));
+    assert_eq!(found(1), (ErrorCode::INVALID_REQUEST, 0));
+    assert_eq!(found(DESCRIBED_PER_REQUEST_MAX - 1), (ErrorCode::NONE, 2));
+    assert_eq!(found(DESCRIBED_PER_REQUEST_MAX), (ErrorCode::POLICY_VIOLATION, 0));
+}
+
+#[test]
 fn all_brokers_a_subscription_and_a_group_show_what_is_set() {
     let set = |kind, name: &str, key: &str, value: &str| MetadataRecord::Config {
         resource: ConfigResource { kind, name: name.into() },

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 const EDGES: &[(&str, &[&str])] = &[
     ("logboom-units", &[]),
     ("logboom-protocol", &["logboom-units"]),
+    ("logboom-controller", &["logboom-protocol"]),
     ("logboom-storage", &["logboom-protocol"]),
     ("logboom", &["logboom-protocol", "logboom-storage"]),
     ("logboom-tests", &["*"]),

@@ -1,0 +1,183 @@
+//! Why a topic is not created, changed or deleted.
+
+use core::fmt;
+
+use logboom_protocol::{CompactString, ErrorCode};
+
+use crate::configs::ConfigChangeError;
+
+use super::name::NameError;
+
+/// What is wrong with one topic of a request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TopicError {
+    /// The topic is in the request more than once.
+    Duplicate,
+    /// The name is not allowed.
+    Name(NameError),
+    /// Another topic has the name but for `.` and `_`.
+    Collides {
+        /// The other topic.
+        other: CompactString,
+    },
+    /// There is a topic of that name.
+    Exists,
+    /// There is none of that name.
+    UnknownName,
+    /// There is none of that id.
+    UnknownId,
+    /// Name and id are given, or neither.
+    NameOrId,
+    /// Replicas are given one by one, and in number as well.
+    AssignmentAndCount,
+    /// A number of partitions that is neither positive nor −1.
+    PartitionCount(i32),
+    /// Not more partitions than there are.
+    NotMore {
+        /// Partitions that there are.
+        partitions: usize,
+        /// Partitions that there should be.
+        wanted: i32,
+    },
+    /// A number of replicas that is neither positive nor −1.
+    ReplicationFactor(i64),
+    /// Fewer brokers than replicas.
+    TooFewBrokers {
+        /// Replicas of a partition.
+        replicas: usize,
+        /// Brokers that there are.
+        brokers: usize,
+    },
+    /// The replicas that were given don't fit.
+    Assignment(AssignmentError),
+    /// A configuration of the new topic.
+    Config(ConfigChangeError),
+    /// More new partitions in one request than it may have.
+    TooManyPartitions {
+        /// The most.
+        limit: usize,
+    },
+    /// `delete.topic.enable` is off.
+    DeletionDisabled {
+        /// Whether the request's version has an error code for that.
+        has_code: bool,
+    },
+}
+
+/// What is wrong with replicas that were given one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AssignmentError {
+    /// A partition twice.
+    Duplicate(i32),
+    /// Partitions that are not 0, 1, 2 and so on.
+    Gap(i32),
+    /// A partition without replicas.
+    Empty,
+    /// A broker that isn't registered.
+    UnknownBroker(i32),
+    /// A broker twice for one partition.
+    BrokerTwice(i32),
+    /// More or fewer replicas than the partitions before.
+    Length {
+        /// Replicas of the partitions before.
+        expected: usize,
+        /// Replicas of this one.
+        found: usize,
+    },
+    /// More or fewer assignments than new partitions.
+    Count {
+        /// New partitions.
+        expected: usize,
+        /// Assignments.
+        found: usize,
+    },
+}
+
+impl TopicError {
+    /// The protocol's code.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Duplicate
+            | Self::NameOrId
+            | Self::AssignmentAndCount
+            | Self::Name(NameError::Reserved)
+            | Self::DeletionDisabled { has_code: false } => ErrorCode::INVALID_REQUEST,
+            Self::Name(_) | Self::Collides { .. } => ErrorCode::INVALID_TOPIC_EXCEPTION,
+            Self::Exists => ErrorCode::TOPIC_ALREADY_EXISTS,
+            Self::UnknownName => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+            Self::UnknownId => ErrorCode::UNKNOWN_TOPIC_ID,
+            Self::PartitionCount(_) | Self::NotMore { .. } => ErrorCode::INVALID_PARTITIONS,
+            Self::ReplicationFactor(_) | Self::TooFewBrokers { .. } => {
+                ErrorCode::INVALID_REPLICATION_FACTOR
+            }
+            Self::Assignment(_) => ErrorCode::INVALID_REPLICA_ASSIGNMENT,
+            Self::Config(error) => error.code(),
+            Self::TooManyPartitions { .. } => ErrorCode::POLICY_VIOLATION,
+            Self::DeletionDisabled { has_code: true } => ErrorCode::TOPIC_DELETION_DISABLED,
+        }
+    }
+}
+
+impl From<AssignmentError> for TopicError {
+    fn from(error: AssignmentError) -> Self {
+        Self::Assignment(error)
+    }
+}
+
+impl fmt::Display for TopicError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Duplicate => f.write_str("the topic is in the request more than once"),
+            Self::Name(error) => error.fmt(f),
+            Self::Collides { other } => {
+                write!(f, "topic {other} has the same name but for '.' and '_'")
+            }
+            Self::Exists => f.write_str("the topic exists already"),
+            Self::UnknownName => f.write_str("no topic has that name"),
+            Self::UnknownId => f.write_str("no topic has that id"),
+            Self::NameOrId => f.write_str("give either a name or an id"),
+            Self::AssignmentAndCount => f.write_str(
+                "with replica assignments, partitions and replication factor must be -1",
+            ),
+            Self::PartitionCount(count) => {
+                write!(f, "{count} partitions; a positive number, or -1 for the default")
+            }
+            Self::NotMore { partitions, wanted } => {
+                write!(f, "the topic has {partitions} partitions, {wanted} are not more")
+            }
+            Self::ReplicationFactor(factor) => {
+                write!(f, "replication factor {factor}; a positive number, or -1 for the default")
+            }
+            Self::TooFewBrokers { replicas, brokers } => {
+                write!(f, "{replicas} replicas need as many brokers, and there are {brokers}")
+            }
+            Self::Assignment(error) => error.fmt(f),
+            Self::Config(error) => error.fmt(f),
+            Self::TooManyPartitions { limit } => {
+                write!(f, "more than {limit} new partitions in one request")
+            }
+            Self::DeletionDisabled { .. } => f.write_str("delete.topic.enable is false"),
+        }
+    }
+}
+
+impl fmt::Display for AssignmentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Duplicate(index) => write!(f, "partition {index} is assigned twice"),
+            Self::Gap(index) => write!(f, "partition {index}: they must be 0, 1, 2 and so on"),
+            Self::Empty => f.write_str("a partition without replicas"),
+            Self::UnknownBroker(id) => write!(f, "broker {id} is not registered"),
+            Self::BrokerTwice(id) => write!(f, "broker {id} twice for one partition"),
+            Self::Length { expected, found } => {
+                write!(f, "a partition with {found} replicas, others have {expected}")
+            }
+            Self::Count { expected, found } => {
+                write!(f, "{found} assignments for {expected} new partitions")
+            }
+        }
+    }
+}
+
+impl core::error::Error for TopicError {}

@@ -8,7 +8,7 @@ use logboom_protocol::records::{
 };
 use logboom_protocol::units::{LeaderEpoch, Offset, Uuid};
 use logboom_storage::state::GroupKey;
-use logboom_storage::{Directory, DirectoryOptions, Finding, LogOptions};
+use logboom_storage::{DirectoryOptions, Finding, LogOptions};
 use logboom_tests::foreign::scratch;
 use logboom_tests::load::open;
 

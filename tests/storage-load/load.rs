@@ -116,7 +116,7 @@ impl Load<'_> {
         loop {
             let mut busy = false;
             for at in 0..self.partitions.len() {
-                busy |= self.append(at)?;
+                busy |= self.is_due(at) && self.append(at)?;
                 busy |= self.flush(at, self.sender.clone());
             }
             let limit = self.arguments.batches;
@@ -136,13 +136,16 @@ impl Load<'_> {
         }
     }
 
-    /// Appends a batch if one is due; whether it did.
+    /// Whether a partition is to get a batch now.
+    fn is_due(&self, at: usize) -> bool {
+        let (partition, limit) = (&self.partitions[at], self.arguments.batches);
+        (limit == 0 || partition.batches < limit) && partition.waiting < WAITING_MAX
+    }
+
+    /// Appends a batch; whether it was taken, or refused in a way that may pass.
     fn append(&mut self, at: usize) -> Result<bool, Failure> {
-        let Arguments { life, batches, batch_bytes, .. } = *self.arguments;
+        let Arguments { life, batch_bytes, .. } = *self.arguments;
         let partition = &mut self.partitions[at];
-        if (batches > 0 && partition.batches >= batches) || partition.waiting >= WAITING_MAX {
-            return Ok(false);
-        }
         let offset = partition.log.end_offset();
         match partition.log.append(&[batch(partition.number, life, offset, batch_bytes)]) {
             Ok(()) => {

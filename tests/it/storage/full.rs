@@ -113,3 +113,30 @@ fn a_full_tmpfs_refuses_appends_and_nothing_else_until_there_is_room() {
 fn a_full_ext4_refuses_appends_and_nothing_else_until_there_is_room() {
     fill_and_go_on(FileSystem::Ext4, "full-ext4");
 }
+
+/// Starts on the full disk, after a kill there; and goes on when there is room.
+fn start_full(file_system: FileSystem, name: &str) {
+    let steps = ["fill --life=1 --stay-full=1", "check", "fill --life=2", "check"];
+    let what = format!("a start on a full {file_system:?}");
+    let Some((results, stderr)) = or_skip(&what, run(file_system, name, &steps)) else { return };
+    let mut promises = Promises::default();
+    for ((code, lines), step) in results.iter().zip(steps) {
+        assert_eq!(*code, 0, "{step}: {stderr}");
+        if step == "check" {
+            promises.check(lines);
+        } else {
+            promises.note(lines);
+        }
+    }
+    assert!(promises.acked_count() > 1000, "{promises:?}");
+}
+
+#[test]
+fn a_full_tmpfs_is_started_on() {
+    start_full(FileSystem::Tmpfs, "start-full-tmpfs");
+}
+
+#[test]
+fn a_full_ext4_is_started_on() {
+    start_full(FileSystem::Ext4, "start-full-ext4");
+}

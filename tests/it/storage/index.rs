@@ -84,3 +84,17 @@ fn the_index_of_a_longer_copy_of_the_log_is_not_believed() {
     fs::remove_dir_all(root).unwrap();
     fs::remove_dir_all(longer).unwrap();
 }
+
+#[test]
+fn the_index_of_a_log_with_other_batches_of_the_same_length_is_not_believed() {
+    // Batches of eight records and of five in turn, and the other way round; all have an entry.
+    let (root, index) = written("index-own", &[8, 5].repeat(30));
+    let (other, foreign) = written("index-foreign", &[5, 8].repeat(30));
+    let (own, foreign) = (fs::read(&index).unwrap(), fs::read(foreign).unwrap());
+    assert_eq!(own[..HEADER_BYTES], foreign[..HEADER_BYTES], "one header fits both");
+    assert_ne!(own, foreign);
+    fs::write(&index, foreign).unwrap();
+    check(&root, 390, "another log's");
+    fs::remove_dir_all(root).unwrap();
+    fs::remove_dir_all(other).unwrap();
+}

@@ -336,7 +336,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: size("LOGBOOM_MODEL_RUNS", 200), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(size("LOGBOOM_MODEL_RUNS", 200)))]
 
     #[test]
     fn a_log_is_a_list_of_batches(steps in proptest::collection::vec(step(), 1..60)) {

@@ -200,7 +200,7 @@ impl Log {
         Ok(())
     }
 
-    /// Gives everything up and begins anew, empty, at a leader's log start; durable when it returns.
+    /// Gives all up and begins anew, empty, at a leader's log start; durable when it returns.
     /// Waits for the device. Readers keep what they hold.
     ///
     /// - `epochs`: the leader's, as far as they begin at or before `offset`; not empty.

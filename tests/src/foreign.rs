@@ -190,7 +190,8 @@ pub fn scratch(name: &str) -> PathBuf {
         fs::remove_dir_all(&dir).expect("left by an earlier process of that number");
     }
     fs::create_dir_all(&dir).expect("the target directory can be written");
-    dir
+    // As tools that watch a process name its files.
+    fs::canonicalize(dir).expect("just made")
 }
 
 fn ours(path: &str) -> PathBuf {

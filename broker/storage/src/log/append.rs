@@ -305,7 +305,8 @@ impl Log {
             }
         }
         self.flushing = true;
-        let job = FlushJob { files, dirs, records, new_file, lazy_records, done };
+        let view = Arc::clone(&self.view);
+        let job = FlushJob { view, files, dirs, records, new_file, lazy_records, done };
         self.shared.flushes.push(job);
         Some(end_offset)
     }

@@ -23,6 +23,7 @@ mod indexing;
 mod locate;
 mod open;
 mod read;
+mod replicas;
 mod runs;
 mod search;
 mod segments;
@@ -36,6 +37,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use append::{Active, Unflushed};
 pub use open::Finding;
 pub use read::{ColdRead, Found, ReadUntil};
+use replicas::Deletion;
 pub use search::TimedOffset;
 pub(crate) use segments::{Hole, Segment};
 use snapshots::Remembered;
@@ -74,12 +76,13 @@ pub struct Log {
 /// What readers see of a log. Never waits for its owner.
 #[derive(Debug)]
 pub struct LogView {
-    key: GroupKey,
+    pub(crate) key: GroupKey,
     shared: Arc<Shared>,
     log_start_offset: AtomicI64,
     high_watermark: AtomicI64,
     segments: RwLock<Arc<[Arc<Segment>]>>,
     epochs: RwLock<Arc<[EpochStart]>>,
+    pub(crate) deletion: Deletion,
 }
 
 impl Log {

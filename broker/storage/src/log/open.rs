@@ -18,6 +18,7 @@ use logboom_protocol::records::RawBatch;
 
 use super::append::{Active, Unflushed};
 use super::indexing::write_index;
+use super::replicas::{ASIDE, Deletion};
 use super::snapshots::{Restoring, Saving};
 use super::{Hole, Log, LogView, Segment};
 use crate::directory::{Directory, LeftBy, Shared};
@@ -84,23 +85,6 @@ impl fmt::Display for Finding {
 }
 
 impl Directory {
-    /// Begins a replica of a group here; durable when it returns.
-    ///
-    /// - `creation_offset`: that of the metadata record that created the topic.
-    ///
-    /// # Errors
-    /// [`StorageError::OutOfService`].
-    ///
-    /// # Panics
-    /// If there is one already.
-    pub fn create(&self, key: GroupKey, creation_offset: i64) -> Result<(), StorageError> {
-        let life = self.shared.state.group(&key, |group| group.map_or(0, |group| group.life + 1));
-        self.shared.commit(&[
-            (key, StateRecord::Created { life, creation_offset }),
-            (key, StateRecord::Epoch(EpochStart { epoch: 0, start_offset: 0 })),
-        ])
-    }
-
     /// Opens the log of a group that was created here, with what was found wrong.
     ///
     /// # Errors
@@ -217,6 +201,7 @@ impl Opening {
             high_watermark: AtomicI64::new(committed(state).min(end_offset)),
             segments: RwLock::new(segments.into()),
             epochs: RwLock::new(state.epochs.clone().into()),
+            deletion: Deletion::default(),
         };
         assert!(segments_empty || end_offset >= proven, "{}: {end_offset}, {proven}", self.key);
         let (shared, snapshot) = (&*self.shared, state.producers.as_deref());
@@ -466,7 +451,7 @@ impl Opening {
             }
             if self.shared.state.dropped().is_some() {
                 // The frame that is lost may have named it.
-                let aside = path.with_added_extension("aside");
+                let aside = path.with_added_extension(ASIDE);
                 self.shared.disk.rename(&path, &aside).doing("rename", &path)?;
             } else {
                 self.shared.disk.remove(&path).doing("remove", &path)?;

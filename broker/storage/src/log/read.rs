@@ -100,6 +100,7 @@ impl LogView {
         bytes_max: u32,
         until: ReadUntil,
     ) -> Result<Wanted, StorageError> {
+        self.check_there()?;
         let end_offset = match until {
             ReadUntil::HighWatermark => self.high_watermark(),
             ReadUntil::End => self.end_offset(),
@@ -135,7 +136,9 @@ impl LogView {
             let segments = self.segments();
             match work(&segments) {
                 Err(StorageError::Corrupt(_)) if !Arc::ptr_eq(&segments, &self.segments()) => {}
-                other => return other,
+                // A deletion takes all files at once, and the list stays.
+                Err(error) => return Err(self.check_there().err().unwrap_or(error)),
+                found => return found,
             }
         }
     }

@@ -9,6 +9,7 @@ mod power;
 mod producers;
 mod reads;
 mod real;
+mod replicas;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -49,21 +49,22 @@ use crate::state::{EpochStart, GroupKey, Sealed, StateRecord};
 /// The log of one partition, in the hands of its owner.
 #[derive(Debug)]
 pub struct Log {
-    key: GroupKey,
-    shared: Arc<Shared>,
     view: Arc<LogView>,
-    options: LogOptions,
+    options: Arc<LogOptions>,
     /// How the last segment was found where nothing may be appended to it: what the state store
     /// learns of it when the next one begins.
-    found_seal: Option<Sealed>,
+    found_seal: Option<Box<Sealed>>,
     /// The generation of new segments; a cut begins another, so that no file's name is used twice.
     generation: u32,
     /// The end of what is on stable storage, exclusive.
     flushed_offset: i64,
     /// The segment that is appended to; none while the log has never held a batch.
-    active: Option<Active>,
-    /// What the next flush has to do besides the active segment's file.
-    unflushed: Unflushed,
+    active: Option<Box<Active>>,
+    /// What the next flush has to do besides the active segment's file; nearly always nothing.
+    unflushed: Option<Box<Unflushed>>,
+    /// Whether the state store has the log as closed where it is. From the first append on that is
+    /// its end no more; the first flush says so before anything is acknowledged.
+    is_reopened: bool,
     /// Whether a flush was asked for and is not over.
     flushing: bool,
     /// Whether that flush makes the beginning of an epoch durable: nothing is written before.
@@ -89,7 +90,7 @@ impl Log {
     /// The partition.
     #[must_use]
     pub fn key(&self) -> &GroupKey {
-        &self.key
+        &self.view.key
     }
 
     /// What readers hold.
@@ -116,6 +117,11 @@ impl Log {
         self.view.epochs().last().map_or(0, |start| start.epoch)
     }
 
+    /// Goes on with other options. What was rolled stays as it is.
+    pub fn set_options(&mut self, options: impl Into<Arc<LogOptions>>) {
+        self.options = options.into();
+    }
+
     /// Publishes how far readers may read.
     ///
     /// # Panics
@@ -128,7 +134,7 @@ impl Log {
     }
 
     fn record(&self, record: StateRecord) -> (GroupKey, StateRecord) {
-        (self.key, record)
+        (self.view.key, record)
     }
 }
 
@@ -169,14 +175,19 @@ impl LogView {
     }
 
     fn set_segments(&self, segments: Vec<Arc<Segment>>) {
-        *self.segments.write().unwrap_or_else(PoisonError::into_inner) = segments.into();
+        *self.segments.write().unwrap_or_else(PoisonError::into_inner) = listed(segments);
     }
 
     fn epochs(&self) -> Arc<[EpochStart]> {
         Arc::clone(&self.epochs.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn set_epochs(&self, epochs: Vec<EpochStart>) {
-        *self.epochs.write().unwrap_or_else(PoisonError::into_inner) = epochs.into();
+    fn set_epochs(&self, epochs: Arc<[EpochStart]>) {
+        *self.epochs.write().unwrap_or_else(PoisonError::into_inner) = epochs;
     }
+}
+
+/// A list to be shared; an empty one takes no memory.
+fn listed(segments: Vec<Arc<Segment>>) -> Arc<[Arc<Segment>]> {
+    if segments.is_empty() { Arc::default() } else { segments.into() }
 }

@@ -16,11 +16,11 @@ use std::sync::{Arc, RwLock};
 
 use logboom_protocol::records::RawBatch;
 
-use super::append::{Active, Unflushed};
+use super::append::Active;
 use super::indexing::write_index;
 use super::replicas::{ASIDE, Deletion};
 use super::snapshots::{Restoring, Saving};
-use super::{Hole, Log, LogView, Segment};
+use super::{Hole, Log, LogView, Segment, listed};
 use crate::directory::{Directory, LeftBy, Shared};
 use crate::disk::ReadAt;
 use crate::error::{Corruption, Damage, Doing as _, StorageError};
@@ -85,7 +85,10 @@ impl fmt::Display for Finding {
 }
 
 impl Directory {
-    /// Opens the log of a group that was created here, with what was found wrong.
+    /// Opens the log of a group that was created here, with what was found wrong. Logs may be
+    /// opened on several threads at once.
+    ///
+    /// - `options`: shared by many logs where they are in an [`Arc`].
     ///
     /// # Errors
     /// What the device says. Damage is no error: what isn't damaged is served.
@@ -95,14 +98,14 @@ impl Directory {
     pub fn open_log(
         &self,
         key: GroupKey,
-        options: LogOptions,
+        options: impl Into<Arc<LogOptions>>,
     ) -> Result<(Log, Vec<Finding>), StorageError> {
         let state = self.shared.state.group(&key, |group| group.cloned());
         let state = state.expect("a log is opened where its group was created");
         let (shared, findings) = (Arc::clone(&self.shared), Vec::new());
         let mut opening = Opening { key, shared, findings, is_lossy: false };
         opening.remove_garbage(&state)?;
-        let log = opening.open(&state, options)?;
+        let log = opening.open(&state, options.into())?;
         Ok((log, opening.findings))
     }
 }
@@ -158,19 +161,17 @@ fn committed(state: &GroupState) -> i64 {
 }
 
 impl Opening {
-    fn open(&mut self, state: &GroupState, options: LogOptions) -> Result<Log, StorageError> {
+    fn open(&mut self, state: &GroupState, options: Arc<LogOptions>) -> Result<Log, StorageError> {
         let mut segments = self.sealed(state);
         let mut active = None;
         let mut found_seal = None;
-        let mut reopened = None;
+        let mut is_reopened = false;
         if let Some(entry) = state.segments.last() {
             let closed = state.checkpoint.filter(|checkpoint| {
                 self.was_closed(state) && checkpoint.segment_base_offset == entry.base_offset
             });
             let tail = if let Some(checkpoint) = closed {
-                // From the first append on it is the end of the log no more; the first flush says
-                // so before anything is acknowledged.
-                reopened = Some(Checkpoint { closed: false, ..checkpoint });
+                is_reopened = true;
                 self.as_left(entry, &checkpoint)
             } else {
                 self.read_tail(entry, state)?
@@ -189,7 +190,7 @@ impl Opening {
             segments.push(Arc::clone(&segment));
             if goes_on {
                 let dirty = None;
-                active = Some(Active { segment, dirty, reserved, first_timestamp });
+                active = Some(Box::new(Active { segment, dirty, reserved, first_timestamp }));
             }
         }
         let (proven, segments_empty) = (proven(state), segments.is_empty());
@@ -199,8 +200,8 @@ impl Opening {
             shared: Arc::clone(&self.shared),
             log_start_offset: AtomicI64::new(state.log_start_offset),
             high_watermark: AtomicI64::new(committed(state).min(end_offset)),
-            segments: RwLock::new(segments.into()),
-            epochs: RwLock::new(state.epochs.clone().into()),
+            segments: RwLock::new(listed(segments)),
+            epochs: RwLock::new(Arc::clone(&state.epochs)),
             deletion: Deletion::default(),
         };
         assert!(segments_empty || end_offset >= proven, "{}: {end_offset}, {proven}", self.key);
@@ -208,22 +209,19 @@ impl Opening {
         let findings = &mut self.findings;
         let remembered = Restoring { view: &view, shared, snapshot, findings }.run();
         let mut log = Log {
-            key: self.key,
-            shared: Arc::clone(&self.shared),
             view: Arc::new(view),
             options,
             found_seal: None,
             generation: state.segments.last().map_or(0, |last| last.generation),
             flushed_offset: end_offset,
             active,
-            unflushed: Unflushed::default(),
+            unflushed: None,
+            is_reopened,
             flushing: false,
             begins_epoch: false,
             unchecked_bytes: 0,
             remembered,
         };
-        let reopened = reopened.map(|checkpoint| log.record(StateRecord::Checkpoint(checkpoint)));
-        log.unflushed.records.extend(reopened);
         if let Some(seal) = found_seal {
             log.go_on_in_new_file(seal)?;
         }
@@ -466,7 +464,7 @@ impl Log {
     /// full disk the first append that has room does it, and until then the log is read.
     fn go_on_in_new_file(&mut self, seal: Sealed) -> Result<(), StorageError> {
         self.generation += 1;
-        self.found_seal = Some(seal);
+        self.found_seal = Some(Box::new(seal));
         let segments = self.view.segments();
         match self.roll() {
             Err(StorageError::NoSpace { .. }) => return Ok(()),
@@ -488,14 +486,14 @@ impl Log {
         let checkpoint = Checkpoint { closed: true, ..checkpoint };
         let mut records = vec![self.record(StateRecord::Checkpoint(checkpoint))];
         if let Some(Saving { record, file }) = self.last_snapshot() {
-            let made = file.map_or(Ok(true), |file| file.make(&*self.shared.disk))?;
+            let made = file.map_or(Ok(true), |file| file.make(&*self.view.shared.disk))?;
             records.extend(made.then(|| self.record(record)));
         }
         if let Some(active) = &self.active {
-            write_index(&self.shared, &self.key, &active.segment);
+            write_index(&self.view.shared, &self.view.key, &active.segment);
         }
         // The mark that the directory was closed takes it along.
-        self.shared.state.submit_lazily(&records);
+        self.view.shared.state.submit_lazily(&records);
         Ok(())
     }
 }

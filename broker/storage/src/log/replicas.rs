@@ -167,7 +167,7 @@ impl Log {
     /// [`StorageError::OutOfService`]. That a file can't be removed is none:
     /// [`Directory::remove_garbage`] does it.
     pub fn delete(self, forget: bool) -> Result<(), StorageError> {
-        let shared = Arc::clone(&self.shared);
+        let shared = Arc::clone(&self.view.shared);
         delete(&shared, &[self], forget)
     }
 }
@@ -183,8 +183,8 @@ fn delete(shared: &Arc<Shared>, logs: &[Log], forget: bool) -> Result<(), Storag
         // From here on nobody opens a file of this life, nor takes one of the next for its own.
         let segments = log.view.segments();
         segments.iter().for_each(|segment| segment.set_removed());
-        put_aside(shared, &log.key);
-        segments.iter().for_each(|segment| shared.files.forget(segment.file_key(&log.key)));
+        put_aside(shared, log.key());
+        segments.iter().for_each(|segment| shared.files.forget(segment.file_key(log.key())));
     }
     Ok(())
 }

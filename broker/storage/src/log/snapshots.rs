@@ -115,7 +115,7 @@ impl Log {
 
     /// The snapshot that goes with a flush, where one is due.
     pub(super) fn due_snapshot(&mut self) -> Option<Saving> {
-        let checkpoint_bytes = self.shared.options.checkpoint_bytes.into();
+        let checkpoint_bytes = self.view.shared.options.checkpoint_bytes.into();
         self.remembered.is_due(checkpoint_bytes).then(|| self.snapshot())
     }
 
@@ -135,7 +135,8 @@ impl Log {
     fn snapshot(&mut self) -> Saving {
         let producers = &self.remembered.producers;
         let offset = producers.committed_offset();
-        let content = if producers.is_empty() { Vec::new() } else { producers.snapshot(&self.key) };
+        let content =
+            if producers.is_empty() { Vec::new() } else { producers.snapshot(&self.view.key) };
         let is_small = content.len() <= RECORD_BYTES_MAX;
         let (segment_base_offset, at) = self.place_before(offset);
         let snapshot = ProducerSnapshot {
@@ -160,7 +161,7 @@ impl Log {
         };
         let base_offset = segment.base_offset;
         let relative = u32::try_from(offset - base_offset).unwrap_or(u32::MAX);
-        let file = segment.get_open(&self.shared, &self.key);
+        let file = segment.get_open(&self.view.shared, &self.view.key);
         let entry = file.and_then(|file| file.index().floor_offset(relative));
         let place = entry.map(|entry| Place {
             position: entry.position,
@@ -171,14 +172,18 @@ impl Log {
 
     /// Lets go of the files that are no longer needed, and makes ready the next one.
     fn new_file(&mut self, offset: i64, bytes: Vec<u8>) -> NewFile {
-        let dir = partition_dir(&self.shared.root, &self.key);
-        let named = self.shared.state.group(&self.key, |group| {
+        let dir = partition_dir(&self.view.shared.root, &self.view.key);
+        let named = self.view.shared.state.group(&self.view.key, |group| {
             group.and_then(|group| group.producers.as_ref()).map(|snapshot| snapshot.offset)
         });
         self.remembered.files.retain(|file| {
             let is_kept = Some(*file) == named;
             if !is_kept {
-                self.shared.disk.remove(&FileName::Producers { offset: *file }.path(&dir)).ok();
+                self.view
+                    .shared
+                    .disk
+                    .remove(&FileName::Producers { offset: *file }.path(&dir))
+                    .ok();
             }
             is_kept
         });

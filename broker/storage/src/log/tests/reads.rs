@@ -243,14 +243,14 @@ fn what_an_index_takes_is_given_back_with_the_file_and_an_idle_partition_stays_b
     let counts = 2 * size_of::<usize>();
     for log in &logs {
         let segments = log.view().segments();
-        let epochs = log.view().epochs().len() * size_of::<crate::state::EpochStart>();
         let of_segments: usize = segments
             .iter()
             .map(|segment| counts + size_of::<Segment>() + segment.heap_bytes())
             .sum();
-        let lists = 2 * counts + segments.len() * size_of::<usize>() + epochs;
-        let log_bytes = size_of::<Log>() + log.unflushed.files.capacity();
-        let bytes = log_bytes + counts + size_of::<LogView>() + lists + of_segments;
+        assert!(log.unflushed.is_none() && log.found_seal.is_none());
+        let list = counts + segments.len() * size_of::<usize>();
+        let log_bytes = size_of::<Log>() + size_of::<crate::log::append::Active>();
+        let bytes = log_bytes + counts + size_of::<LogView>() + list + of_segments;
         assert!(bytes <= 1024, "{bytes}");
     }
     let closed = logs

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::slice;
 use std::sync::Arc;
 
-use logboom_protocol::records::StampedBatch;
+use logboom_protocol::records::{BatchHeader, StampedBatch, layout};
 
 use super::indexing::write_index;
 use super::runs::{self, Fill};
@@ -85,6 +85,7 @@ impl Log {
             return Err(StorageError::FlushUnderWay);
         }
         self.check_places(batches);
+        self.learn_first_timestamp();
         let active = self.active.as_ref().map(|active| Fill {
             base_offset: active.segment.base_offset,
             bytes: active.segment.log_bytes() as usize,
@@ -113,6 +114,26 @@ impl Log {
             );
             assert_eq!(header.leader_epoch, epoch, "the epoch of {} at {offset}", self.view.key);
             offset = batch.end_offset();
+        }
+    }
+
+    /// After a start the age of the active segment stands in its first batch.
+    fn learn_first_timestamp(&mut self) {
+        let Some(active) = self.active.as_mut().filter(|it| it.first_timestamp.is_none()) else {
+            return;
+        };
+        let (shared, key) = (&self.view.shared, &self.view.key);
+        let segment = &active.segment;
+        if segment.log_bytes() == HEADER_BYTES || segment.hole_at(HEADER_BYTES).is_some() {
+            return;
+        }
+        // What can't be read makes the segment as young as the next batch.
+        let Ok(file) = segment.open(shared, key) else { return };
+        let mut head = [0; layout::HEADER_BYTES];
+        if let Ok(layout::HEADER_BYTES) = file.file.read_at(HEADER_BYTES.into(), &mut head) {
+            let header = BatchHeader::from_bytes(&head);
+            let is_first = header.base_offset == segment.base_offset;
+            active.first_timestamp = is_first.then_some(header.max_timestamp);
         }
     }
 

@@ -16,6 +16,7 @@
 //! **Invariant:** nothing is written in place. A cut seals the file at its surviving length and the
 //! log goes on in a new one.
 
+mod ahead;
 mod append;
 mod cut;
 mod epoch;

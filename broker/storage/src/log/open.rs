@@ -16,13 +16,14 @@ use std::sync::{Arc, RwLock};
 
 use logboom_protocol::records::RawBatch;
 
+use super::ahead::{self, Ahead};
 use super::append::Active;
 use super::indexing::write_index;
 use super::replicas::{ASIDE, Deletion};
 use super::snapshots::{Restoring, Saving};
 use super::{Hole, Log, LogView, Segment, listed};
 use crate::directory::{Directory, LeftBy, Shared};
-use crate::disk::ReadAt;
+use crate::disk::{DiskFile, ReadAt};
 use crate::error::{Corruption, Damage, Doing as _, StorageError};
 use crate::files::OpenFile;
 use crate::index::Index;
@@ -103,7 +104,7 @@ impl Directory {
         let state = self.shared.state.group(&key, |group| group.cloned());
         let state = state.expect("a log is opened where its group was created");
         let (shared, findings) = (Arc::clone(&self.shared), Vec::new());
-        let mut opening = Opening { key, shared, findings, is_lossy: false };
+        let mut opening = Opening { key, shared, findings, is_lossy: false, tail: None };
         opening.remove_garbage(&state)?;
         let log = opening.open(&state, options.into())?;
         Ok((log, opening.findings))
@@ -116,13 +117,14 @@ struct Opening {
     findings: Vec<Finding>,
     /// Less was found than is proven to have been there.
     is_lossy: bool,
+    /// The last segment's file, where it was read.
+    tail: Option<Arc<Ahead>>,
 }
 
 /// The last segment as it was found.
 struct Tail {
     segment: Segment,
     max_timestamp: i64,
-    first_timestamp: Option<i64>,
     reserved: u32,
     /// Whether the log may go on in its file.
     goes_on: bool,
@@ -134,7 +136,7 @@ struct TailFile<'a> {
     /// As the device holds it.
     file: &'a dyn ReadAt,
     /// As readers see it; after a failed flush they may see more.
-    cached: &'a dyn ReadAt,
+    cached: &'a dyn DiskFile,
     path: &'a Path,
     /// Bytes of the file behind which nothing was ever written.
     written: u32,
@@ -160,6 +162,21 @@ fn committed(state: &GroupState) -> i64 {
     checkpoint.max(producers).max(state.log_start_offset)
 }
 
+/// Where reading a tail begins: with what the producers are replayed from, where that is near.
+fn replayed_from(state: &GroupState, start: Place, written: u32) -> u32 {
+    let last = state.segments.last().map(|last| last.base_offset);
+    let snapshot = state.producers.as_ref().filter(|s| Some(s.segment_base_offset) == last);
+    let from = snapshot.map_or(start.position, |s| s.position.min(start.position));
+    if written.saturating_sub(from) <= ahead::PIECE_BYTES { from } else { start.position }
+}
+
+/// Whether a part of `start..end` may be in the page cache.
+fn is_in_page_cache(file: &dyn DiskFile, start: u32, end: u32) -> bool {
+    const PAGE_BYTES: u32 = 4096;
+    let pages = start / PAGE_BYTES..end.div_ceil(PAGE_BYTES);
+    pages.into_iter().any(|page| file.is_cached((page * PAGE_BYTES).into()) != Some(false))
+}
+
 impl Opening {
     fn open(&mut self, state: &GroupState, options: Arc<LogOptions>) -> Result<Log, StorageError> {
         let mut segments = self.sealed(state);
@@ -176,7 +193,7 @@ impl Opening {
             } else {
                 self.read_tail(entry, state)?
             };
-            let Tail { segment, max_timestamp, first_timestamp, reserved, goes_on } = tail;
+            let Tail { segment, max_timestamp, reserved, goes_on } = tail;
             if self.is_lossy {
                 // Before the seal: the log is never shorter without it.
                 let flags = StateRecord::Flags { caching: state.caching, lossy: true };
@@ -190,7 +207,7 @@ impl Opening {
             segments.push(Arc::clone(&segment));
             if goes_on {
                 let dirty = None;
-                active = Some(Box::new(Active { segment, dirty, reserved, first_timestamp }));
+                active = Some(Box::new(Active { segment, dirty, reserved, first_timestamp: None }));
             }
         }
         let (proven, segments_empty) = (proven(state), segments.is_empty());
@@ -206,8 +223,8 @@ impl Opening {
         };
         assert!(segments_empty || end_offset >= proven, "{}: {end_offset}, {proven}", self.key);
         let (shared, snapshot) = (&*self.shared, state.producers.as_deref());
-        let findings = &mut self.findings;
-        let remembered = Restoring { view: &view, shared, snapshot, findings }.run();
+        let (tail, findings) = (self.tail.take(), &mut self.findings);
+        let remembered = Restoring { view: &view, shared, snapshot, tail, findings }.run();
         let mut log = Log {
             view: Arc::new(view),
             options,
@@ -254,9 +271,8 @@ impl Opening {
         let end = Place { position: checkpoint.position, offset: checkpoint.flushed_offset };
         Tail {
             segment: Segment::new(entry.base_offset, entry.generation, end),
-            // Not known without reading; the next append sets them, retention reads the index.
+            // Not known without reading; retention reads the index.
             max_timestamp: i64::MIN,
-            first_timestamp: None,
             reserved: checkpoint.position,
             goes_on: true,
         }
@@ -297,9 +313,12 @@ impl Opening {
         let reserved = in_file(file.file.length().doing("measure", &path)?);
         let written = in_file(file.file.written().doing("measure", &path)?);
         let uncached = file.file.uncached().doing("open", &path)?;
+        let ahead = Arc::new(Ahead::new(uncached, written));
+        ahead.begin_at(replayed_from(state, start, written)).doing("read", &path)?;
+        self.tail = Some(Arc::clone(&ahead));
         let epochs = &state.epochs;
         let cached = &*file.file;
-        let tail = TailFile { file: &*uncached, cached, path: &path, written, epochs, proven };
+        let tail = TailFile { file: &*ahead, cached, path: &path, written, epochs, proven };
         let mut index = Index::new(self.shared.options.index_interval_bytes);
         let (end, mut goes_on) = self.scan_tail(&tail, start, &mut segment, &mut index)?;
         if let Some(Corruption { what: what @ Damage::Header(_), .. }) = corruption {
@@ -315,7 +334,7 @@ impl Opening {
         segment.learn_latest(&index);
         *file.index_mut() = index;
         let max_timestamp = latest.unwrap_or(i64::MIN);
-        Ok(Tail { segment, max_timestamp, first_timestamp: latest, reserved, goes_on })
+        Ok(Tail { segment, max_timestamp, reserved, goes_on })
     }
 
     /// Scans to the end of the log, past what is damaged; returns the end, and whether the log may
@@ -362,8 +381,9 @@ impl Opening {
             } else {
                 // Zeros are free to be written to, unless the page cache still holds what a failed
                 // flush has lost.
-                let seen = look_behind(cached, path, place, written, &expected)?;
-                return Ok((place, seen == Behind::Zeros));
+                let goes_on = !is_in_page_cache(cached, place.position, written)
+                    || look_behind(cached, path, place, written, &expected)? == Behind::Zeros;
+                return Ok((place, goes_on));
             }
         }
     }
@@ -411,13 +431,7 @@ impl Opening {
             self.findings.push(Finding::TornTail { path, position, end_offset, what });
         }
         segment.finish(end);
-        Tail {
-            segment,
-            max_timestamp: i64::MIN,
-            first_timestamp: None,
-            reserved: 0,
-            goes_on: false,
-        }
+        Tail { segment, max_timestamp: i64::MIN, reserved: 0, goes_on: false }
     }
 
     /// Removes files that the manifest doesn't name, or puts them aside where that is not certain.

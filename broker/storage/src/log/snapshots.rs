@@ -14,10 +14,11 @@ use bytes::Bytes;
 
 use logboom_protocol::records::{CheckedBatch, ControlRecord, Inflater, RawBatch, StampedBatch};
 
+use super::ahead::Ahead;
 use super::open::Finding;
 use super::{Log, LogView, Segment};
 use crate::directory::Shared;
-use crate::disk::Disk;
+use crate::disk::{Disk, ReadAt};
 use crate::error::{Doing as _, StorageError};
 use crate::flush::NewFile;
 use crate::producers::{BatchFacts, Producers};
@@ -198,6 +199,8 @@ pub(super) struct Restoring<'a> {
     pub(super) shared: &'a Shared,
     /// The last snapshot.
     pub(super) snapshot: Option<&'a ProducerSnapshot>,
+    /// The last segment's file, if it was read just now.
+    pub(super) tail: Option<Arc<Ahead>>,
     /// What went wrong.
     pub(super) findings: &'a mut Vec<Finding>,
 }
@@ -289,7 +292,15 @@ impl Restoring<'_> {
         start: Place,
         remembered: &mut Remembered,
     ) -> Result<(), StorageError> {
-        let file = segment.open(self.shared, &self.view.key)?;
+        let is_last = self.view.segments().last().is_some_and(|last| Arc::ptr_eq(last, segment));
+        let opened;
+        let file: &dyn ReadAt = match &self.tail {
+            Some(tail) if is_last => &**tail,
+            _ => {
+                opened = segment.open(self.shared, &self.view.key)?;
+                &*opened.file
+            }
+        };
         let (path, epochs) = (segment.path(self.shared, &self.view.key), self.view.epochs());
         let expected = Expected { epochs: &epochs, gaps: false };
         let (mut place, end) = (start, segment.end());
@@ -301,8 +312,7 @@ impl Restoring<'_> {
             let limit = segment.hole_behind(place.position).unwrap_or(end.position);
             let limit = limit.min(end.position);
             let mut record = |_, batch: &RawBatch<'_>| remembered.record_read(batch);
-            let (behind, why) =
-                scan::scan(&*file.file, &path, place, limit, &expected, &mut record)?;
+            let (behind, why) = scan::scan(file, &path, place, limit, &expected, &mut record)?;
             if why != scan::End::Limit || behind == place {
                 return Ok(());
             }

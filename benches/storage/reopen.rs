@@ -26,6 +26,8 @@ const MARK: OpenMark = OpenMark { boot_id: [0; 16], mount_id: 0 };
 const BATCH_BYTES: usize = 64 << 10;
 /// Flushed bytes behind the last checkpoint: nearly as many as there can be.
 const TAIL_BYTES: usize = 192 << 10;
+/// Bytes between two checkpoints, as the defaults have it.
+const CHECKPOINT_BYTES: usize = 256 << 10;
 /// Of so many partitions one has several segments.
 const SEGMENTED: i32 = 50;
 
@@ -267,7 +269,10 @@ fn write(directory: &Directory, partitions: i32, bytes: usize) {
     let produced = ProducedBatch::check(produced, &mut Default::default()).expect("well-formed");
     for partition in 0..partitions {
         let mut log = open_log(directory, partition);
-        append(&mut log, produced.batch(), bytes.saturating_sub(TAIL_BYTES));
+        // The high watermark follows a flush behind, and a snapshot of the producers is of there.
+        append(&mut log, produced.batch(), bytes.saturating_sub(TAIL_BYTES + CHECKPOINT_BYTES));
+        flush(directory, &mut log);
+        append(&mut log, produced.batch(), CHECKPOINT_BYTES.min(bytes));
         flush(directory, &mut log);
         append(&mut log, produced.batch(), TAIL_BYTES.min(bytes));
         flush(directory, &mut log);

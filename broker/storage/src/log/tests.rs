@@ -10,6 +10,7 @@ mod producers;
 mod reads;
 mod real;
 mod replicas;
+mod together;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -283,7 +283,14 @@ impl ColdRead {
         let file = segment.open(&self.view.shared, &self.view.key)?;
         self.view.extend_index(segment, &file, WALK_BYTES_MAX)?;
         let lookup = Lookup::new(&self.view, segment, &file);
-        let range = lookup.range(wanted, &FromDevice)?;
+        let range = match lookup.range(wanted, &FromDevice) {
+            // What is damaged may lie on the walk there. An index leads past it.
+            Err(StorageError::Corrupt(_)) if !file.index().reaches(lookup.end.position, 0) => {
+                self.view.extend_index(segment, &file, 0)?;
+                lookup.range(wanted, &FromDevice)?
+            }
+            found => found?,
+        };
         range.map(|range| lookup.read_checked(&range)).transpose()
     }
 }

@@ -100,9 +100,9 @@ impl LogView {
         Ok(())
     }
 
-    /// Notes the batches that an index doesn't cover yet. It goes on behind what is fenced, behind a
-    /// damaged batch whose header says where the next one begins, and behind any other damage where
-    /// a good batch is found that continues the offsets.
+    /// Notes the batches that an index doesn't cover yet. It goes on behind what is fenced, behind
+    /// a damaged batch whose header says where the next one begins, and behind any other damage
+    /// where a good batch is found that continues the offsets.
     fn scan_into(
         &self,
         segment: &Segment,
@@ -129,11 +129,12 @@ impl LogView {
             if why == End::Limit {
                 continue;
             }
+            let look = |place| look_behind(&*file.file, &path, place, end.position, &expected);
             match Head::read(&*file.file, &path, place, end, &epochs)? {
                 Ok(Head { behind, .. }) => {
                     index.pass_over_damage(behind.position, behind.offset - segment_base_offset);
                 }
-                Err(_) => match look_behind(&*file.file, &path, place, end.position, &expected)? {
+                Err(_) => match look(place)? {
                     Behind::Batch(behind) => {
                         index.pass_over_damage(behind.position, behind.offset - segment_base_offset)
                     }

@@ -24,24 +24,31 @@ const RUN_BYTES: usize = 512 << 20;
 /// Pairs of runs.
 const PAIRS: usize = 7;
 
-/// Runs every comparison below `root` and prints a line for each.
+/// Runs every comparison below `root`, or those whose name holds `filter`, and prints a line for
+/// each.
 ///
 /// # Panics
 /// If the disk fails or is full: there is nothing to measure then.
-pub fn run(root: &Path) {
+pub fn run(root: &Path, filter: &str) {
     println!("{:<34} {:>9} {:>9} {:>7}   (medians of {PAIRS} pairs)", "", "ours", "plain", "ratio");
     for (name, bytes) in
         [("append 64 KiB, no flush, MB/s", 64 << 10), ("append 16 KiB, no flush, MB/s", 16 << 10)]
     {
-        compare(name, root, bytes, 0);
+        if name.contains(filter) {
+            compare(name, root, bytes, 0);
+        }
     }
     for (name, bytes, group) in [
         ("append 64 KiB, flush each 1 MiB, MB/s", 64 << 10, 1 << 20),
         ("append 16 KiB, flush each, MB/s", 16 << 10, 16 << 10),
     ] {
-        compare(name, root, bytes, group);
+        if name.contains(filter) {
+            compare(name, root, bytes, group);
+        }
     }
-    hot_read(root);
+    if "read".contains(filter) {
+        hot_read(root);
+    }
 }
 
 fn batch(bytes: usize) -> CheckedBatch {

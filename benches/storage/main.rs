@@ -2,7 +2,7 @@
 //!
 //! | arguments | measures |
 //! | --- | --- |
-//! | `[DIR]` | appends, flushes and reads, beside plain writes |
+//! | `[DIR [CASE]]` | appends, flushes and reads, beside plain writes; CASE is a part of a name |
 //! | `reopen [DIR] [--partitions=N] [--bytes=N] [--empty=N] [--runs=N]` | starts, and memory |
 //!
 //! DIR lies on the disk that is measured; the default is `target/bench`.
@@ -21,6 +21,9 @@ fn main() {
             reopen::run(&dir(dirs.first().copied()), &options);
         }
         Some(reopen::CHILD) => reopen::child(&words[1..]),
-        _ => logboom_benches::storage::run(&dir(words.first())),
+        _ => {
+            let filter = words.get(1).map_or("", String::as_str);
+            logboom_benches::storage::run(&dir(words.first()), filter);
+        }
     }
 }

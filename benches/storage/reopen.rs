@@ -1,7 +1,9 @@
 //! Starting with many partitions: how long it takes, and how much memory they keep.
 //!
 //! Every start is a process of its own. Its time counts from its creation to the line that it
-//! prints when all logs are open; its memory is `RssAnon`, which leaves out the page cache.
+//! prints when all logs are open, on one thread or several. Memory is what is allocated and stays,
+//! with 16 bytes an allocation for the allocator; what all partitions share is measured without
+//! partitions and left out.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -12,7 +14,7 @@ use std::time::Instant;
 
 use logboom_protocol::records::{BatchBuilder, CheckedBatch, Codec, ProducedBatch, StampedBatch};
 use logboom_protocol::units::{LeaderEpoch, Offset, Uuid};
-use logboom_storage::state::{EpochStart, GroupKey, OpenMark, StateRecord};
+use logboom_storage::state::{GroupKey, OpenMark};
 use logboom_storage::{
     Directory, DirectoryOptions, LeftBy, Log, LogOptions, SEGMENT_BYTES_MIN, SystemDisk,
 };
@@ -24,6 +26,8 @@ const MARK: OpenMark = OpenMark { boot_id: [0; 16], mount_id: 0 };
 const BATCH_BYTES: usize = 64 << 10;
 /// Flushed bytes behind the last checkpoint: nearly as many as there can be.
 const TAIL_BYTES: usize = 192 << 10;
+/// Bytes between two checkpoints, as the defaults have it.
+const CHECKPOINT_BYTES: usize = 256 << 10;
 /// Of so many partitions one has several segments.
 const SEGMENTED: i32 = 50;
 
@@ -72,30 +76,33 @@ pub(crate) fn run(root: &Path, options: &[&String]) {
         start(&["write", &partitions.to_string(), &bytes.to_string()], &dir);
         begun.elapsed().as_secs_f64()
     });
-    println!(
-        "{:<38} {:>7} {:>10} {:>13} {:>10}   (medians of {})",
-        "", "ms", "directory", "state B each", "log B each", sizes.runs
-    );
+    println!("{:<38} {:>8} {:>10} {:>10}", "", "threads", "ms", "directory");
     let count = partitions.to_string();
-    starts("after a kill, page cache warm", &dir, &sizes, &["open", &count, "leave"], false);
-    starts("after a kill, page cache dropped", &dir, &sizes, &["open", &count, "leave"], true);
-    start(&["open", &count, "close"], &dir);
-    starts("after a clean stop, page cache warm", &dir, &sizes, &["open", &count, "close"], false);
-    starts("after a clean stop, dropped", &dir, &sizes, &["open", &count, "close"], true);
+    for threads in ["1", "2", "16"] {
+        let open = ["open", &count, "leave", threads];
+        starts("after a kill, page cache warm", &dir, &sizes, &open, false);
+        starts("after a kill, page cache dropped", &dir, &sizes, &open, true);
+    }
+    start(&["open", &count, "close", "1"], &dir);
+    for threads in ["1", "2"] {
+        let open = ["open", &count, "close", threads];
+        starts("after a clean stop, page cache warm", &dir, &sizes, &open, false);
+        starts("after a clean stop, dropped", &dir, &sizes, &open, true);
+    }
+    memory("idle, after a clean stop", &dir, partitions);
+    memory("idle, after a kill", &dir, partitions);
     fs::remove_dir_all(&dir).expect("ours");
-    let count = empty.to_string();
-    let opened = start(&["create", &count], &dir);
-    println!(
-        "{empty} empty partitions: {} bytes each when they were created",
-        (opened.directory_bytes - opened.start_bytes) / i64::from(empty)
-    );
-    let opened = start(&["open", &count, "leave"], &dir);
-    println!(
-        "after a start {} bytes each in the state store, and {} in an open log",
-        (opened.directory_bytes - opened.start_bytes) / i64::from(empty),
-        (opened.logs_bytes - opened.directory_bytes) / i64::from(empty)
-    );
+    start(&["create", &empty.to_string()], &dir);
+    memory("empty", &dir, empty);
     fs::remove_dir_all(&dir).expect("ours");
+}
+
+/// Prints what a partition takes, on the heap.
+fn memory(name: &str, dir: &Path, partitions: i32) {
+    let [state, logs] = start(&["memory", &partitions.to_string()], dir).numbers[..] else {
+        panic!("two numbers")
+    };
+    println!("{name}: {state:.0} B each in the state store, {logs:.0} in an open log");
 }
 
 /// Measures starts of one kind, and prints the medians.
@@ -108,15 +115,14 @@ fn starts(name: &str, dir: &Path, sizes: &Sizes, arguments: &[&str], cold: bool)
         }
         measured.push(start(arguments, dir));
     }
-    measured.sort_by(|a, b| a.millis.total_cmp(&b.millis));
-    let Opened { millis, directory_millis, start_bytes, directory_bytes, logs_bytes } =
-        measured[measured.len() / 2];
-    let partitions = i64::from(sizes.partitions);
-    println!(
-        "{name:<38} {millis:>7.0} {directory_millis:>10.0} {:>13} {:>10}",
-        (directory_bytes - start_bytes) / partitions,
-        (logs_bytes - directory_bytes) / partitions
-    );
+    let median = |number: fn(&Started) -> f64| {
+        let mut numbers: Vec<f64> = measured.iter().map(number).collect();
+        numbers.sort_by(f64::total_cmp);
+        numbers[numbers.len() / 2]
+    };
+    let (millis, directory) = (median(|it| it.millis), median(|it| it.numbers[0] / 1e3));
+    let threads = arguments.last().expect("a number of threads");
+    println!("{name:<38} {threads:>8} {millis:>10.0} {directory:>10.0}");
 }
 
 fn drop_page_cache() -> std::io::Result<()> {
@@ -126,20 +132,16 @@ fn drop_page_cache() -> std::io::Result<()> {
 }
 
 /// What a start took.
-#[derive(Debug, Clone, Copy, Default)]
-struct Opened {
-    /// From the creation of the process until all logs were open, milliseconds.
+#[derive(Debug)]
+struct Started {
+    /// From the creation of the process until it had done what it was asked, milliseconds.
     millis: f64,
-    /// Of it opening the directory.
-    directory_millis: f64,
-    /// `RssAnon` before anything was opened, with the directory open, and with all logs open.
-    start_bytes: i64,
-    directory_bytes: i64,
-    logs_bytes: i64,
+    /// What it printed then.
+    numbers: Vec<f64>,
 }
 
 /// Runs a child to its end.
-fn start(arguments: &[&str], dir: &Path) -> Opened {
+fn start(arguments: &[&str], dir: &Path) -> Started {
     let begun = Instant::now();
     let program = std::env::current_exe().expect("it runs");
     let mut child = Command::new(program)
@@ -154,76 +156,96 @@ fn start(arguments: &[&str], dir: &Path) -> Opened {
     BufReader::new(output).read_line(&mut line).expect("a pipe");
     let millis = begun.elapsed().as_secs_f64() * 1e3;
     assert!(child.wait().expect("our child").success(), "{arguments:?}");
-    let numbers: Vec<i64> =
-        line.split_whitespace().map(|word| word.parse().expect("a number")).collect();
-    let [micros, start_bytes, directory_bytes, logs_bytes] = numbers[..] else {
-        return Opened { millis, ..Opened::default() };
-    };
-    let directory_millis = micros as f64 / 1e3;
-    Opened { millis, directory_millis, start_bytes, directory_bytes, logs_bytes }
+    let numbers = line.split_whitespace().map(|word| word.parse().expect("a number")).collect();
+    Started { millis, numbers }
 }
 
-/// A process that is measured: `DIR write|open|create PARTITIONS …`.
+/// A process that is measured: `DIR write|open|create|memory PARTITIONS …`.
 ///
 /// # Panics
 /// If the disk fails or is full.
 pub(crate) fn child(words: &[String]) {
     let (dir, partitions) = (PathBuf::from(&words[0]), words[2].parse().expect("a number"));
-    let start_bytes = anonymous_bytes();
+    if words[1] == "memory" {
+        return measure_memory(&dir, partitions);
+    }
     let begun = Instant::now();
-    let directory =
-        Directory::open(Arc::new(SystemDisk), &dir, DirectoryOptions::default(), MARK, 1)
-            .expect("opens");
+    let directory = open_directory(&dir);
     let micros = begun.elapsed().as_micros();
     match words[1].as_str() {
         "write" => {
             write(&directory, partitions, words[3].parse().expect("a number"));
         }
-        "create" => {
-            create(&directory, partitions);
-            println!("{micros} {start_bytes} {} 0", anonymous_bytes());
-        }
+        "create" => create(&directory, partitions),
         _ => {
-            let directory_bytes = anonymous_bytes();
-            let logs: Vec<Log> =
-                (0..partitions).map(|partition| open_log(&directory, partition)).collect();
-            println!("{micros} {start_bytes} {directory_bytes} {}", anonymous_bytes());
+            let logs = open_logs(&directory, partitions, words[4].parse().expect("a number"));
+            println!("{micros}");
             if words[3] == "close" {
                 let left_by = directory.left_by();
                 assert!(left_by != LeftBy::PowerCut, "{left_by:?}");
-                logs.into_iter().for_each(|log| log.close().expect("a healthy disk"));
+                for mut log in logs {
+                    // As a broker without followers has it.
+                    log.set_high_watermark(log.end_offset());
+                    log.close().expect("a healthy disk");
+                }
                 directory.close().expect("a healthy disk");
             }
         }
     }
 }
 
-/// Bytes of memory that the process has for itself.
-fn anonymous_bytes() -> i64 {
-    let status = fs::read_to_string("/proc/self/status").expect("Linux");
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("Linux");
-    let kib: i64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
-    kib << 10
+fn open_directory(dir: &Path) -> Directory {
+    let options = DirectoryOptions::default();
+    Directory::open(Arc::new(SystemDisk), dir, options, MARK, 1).expect("opens")
+}
+
+/// Opens all logs, on several threads.
+fn open_logs(directory: &Directory, partitions: i32, threads: usize) -> Vec<Log> {
+    std::thread::scope(|scope| {
+        let open = |first: usize| {
+            let mine = (0..partitions).skip(first).step_by(threads);
+            mine.map(|partition| open_log(directory, partition)).collect::<Vec<_>>()
+        };
+        let threads: Vec<_> = (0..threads).map(|first| scope.spawn(move || open(first))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("opens")).collect()
+    })
+}
+
+/// Prints what a partition takes in the state store, and what in its open log. Files that are open
+/// count for none, as there are no more than so many.
+fn measure_memory(dir: &Path, partitions: i32) {
+    // The first use of anything.
+    open_directory(&dir.join("none")).close().expect("a healthy disk");
+    let options = DirectoryOptions { files_max: 0, ..DirectoryOptions::default() };
+    let shared = Arc::new(LogOptions::default());
+    let mut logs = Vec::with_capacity(partitions as usize);
+    let open = || Directory::open(Arc::new(SystemDisk), dir, options, MARK, 1).expect("opens");
+    let (state, directory) = held(open);
+    let (of_logs, ()) = held(|| {
+        for partition in 0..partitions {
+            logs.push(directory.open_log(key(partition), Arc::clone(&shared)).expect("opens").0);
+        }
+    });
+    let each = |bytes: u64| bytes as f64 / f64::from(partitions);
+    println!("{} {}", each(state), each(of_logs) + size_of::<Log>() as f64);
+}
+
+/// Bytes of memory that `work` leaves allocated.
+fn held<T>(work: impl FnOnce() -> T) -> (u64, T) {
+    let mut made = None;
+    let counted = allocation_counter::measure(|| made = Some(work()));
+    let bytes = counted.bytes_current + 16 * counted.count_current;
+    (u64::try_from(bytes).unwrap_or(0), made.expect("it ran"))
 }
 
 fn key(partition: i32) -> GroupKey {
     GroupKey { topic_id: Uuid([1; 16]), partition }
 }
 
-/// Begins all groups with few flushes.
+/// Begins all groups.
 fn create(directory: &Directory, partitions: i32) {
-    for partition in 0..partitions {
-        let key = key(partition);
-        let records = [
-            (key, StateRecord::Created { life: 0, creation_offset: 0 }),
-            (key, StateRecord::Epoch(EpochStart { epoch: 0, start_offset: 0 })),
-        ];
-        directory.state().submit(&records, Box::new(|result| result.expect("a healthy disk")));
-        if partition % 1000 == 999 {
-            directory.run_flushes();
-        }
-    }
-    directory.run_flushes();
+    let keys: Vec<GroupKey> = (0..partitions).map(key).collect();
+    directory.create_all(&keys, 0).expect("a healthy disk");
 }
 
 fn open_log(directory: &Directory, partition: i32) -> Log {
@@ -247,7 +269,10 @@ fn write(directory: &Directory, partitions: i32, bytes: usize) {
     let produced = ProducedBatch::check(produced, &mut Default::default()).expect("well-formed");
     for partition in 0..partitions {
         let mut log = open_log(directory, partition);
-        append(&mut log, produced.batch(), bytes.saturating_sub(TAIL_BYTES));
+        // The high watermark follows a flush behind, and a snapshot of the producers is of there.
+        append(&mut log, produced.batch(), bytes.saturating_sub(TAIL_BYTES + CHECKPOINT_BYTES));
+        flush(directory, &mut log);
+        append(&mut log, produced.batch(), CHECKPOINT_BYTES.min(bytes));
         flush(directory, &mut log);
         append(&mut log, produced.batch(), TAIL_BYTES.min(bytes));
         flush(directory, &mut log);

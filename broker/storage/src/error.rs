@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use logboom_protocol::records::BatchError;
 
+use crate::state::GroupKey;
+
 /// Why an operation on a log failed.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -36,6 +38,11 @@ pub enum StorageError {
         log_start_offset: i64,
         /// The end of what may be read, exclusive.
         end_offset: i64,
+    },
+    /// The replica was removed from here.
+    Deleted {
+        /// Whose.
+        key: GroupKey,
     },
     /// A flush is under way; the call is to be made again when it is over.
     FlushUnderWay,
@@ -121,6 +128,7 @@ impl fmt::Display for StorageError {
             Self::OutOfRange { offset, log_start_offset, end_offset } => {
                 write!(f, "offset {offset} is not in {log_start_offset}..{end_offset}")
             }
+            Self::Deleted { key } => write!(f, "{key} was deleted"),
             Self::FlushUnderWay => f.write_str("a flush is under way"),
             Self::OutOfService { path } => {
                 write!(f, "{} is out of service after a failed write or flush", path.display())

@@ -14,13 +14,17 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use crate::disk::Disk;
 use crate::error::{Doing as _, StorageError};
 use crate::files::OpenFile;
+use crate::log::LogView;
 use crate::state::{GroupKey, StateError, StateRecord, StateStore};
 
-/// Called when a job's writes are durable, or never will be.
+/// Called when a job's writes are durable, or never will be; on a thread that does flushes, so it
+/// only tells the owner, and doesn't delete the log itself.
 pub type FlushDone = Box<dyn FnOnce(Result<(), StorageError>) + Send>;
 
 /// What one partition wants to be durable.
 pub(crate) struct FlushJob {
+    /// Of the log; where that is deleted, nothing is to be done any more.
+    pub(crate) view: Arc<LogView>,
     /// Files with writes, oldest first; they are held so that nobody closes them.
     pub(crate) files: Vec<(Arc<OpenFile>, PathBuf)>,
     /// Directories with new names, inner ones first.
@@ -180,7 +184,10 @@ impl FlushQueue {
 impl FlushContext<'_> {
     /// Does a job; its completion is called here, or by the state store's round.
     pub(crate) fn run(&self, job: FlushJob) {
-        let FlushJob { files, dirs, mut records, new_file, lazy_records, done } = job;
+        let FlushJob { view, files, dirs, mut records, new_file, lazy_records, done } = job;
+        let Some(_at_work) = view.deletion.hold_off() else {
+            return done(Err(StorageError::Deleted { key: view.key }));
+        };
         match self.sync(&files, &dirs).and_then(|()| self.make(new_file)) {
             Ok(named) => records.extend(named),
             Err(error) => {

@@ -83,6 +83,9 @@ pub(crate) struct Index {
     covers_offset: i64,
     /// Whether a part below `covers` was passed over.
     gaps: bool,
+    /// Whether the next batch is the first behind such a part: it has an entry, as nobody walks
+    /// there from the one before.
+    behind_gap: bool,
     /// Whether something stands at `covers` behind which no batch can be found.
     blocked: bool,
     /// Entries below this position are a file's word and were not made by this process.
@@ -99,6 +102,7 @@ impl Index {
             covers: HEADER_BYTES,
             covers_offset: 0,
             gaps: false,
+            behind_gap: false,
             blocked: false,
             from_file: 0,
         }
@@ -119,9 +123,8 @@ impl Index {
         if position != self.covers {
             return;
         }
-        let due =
-            self.entries.last().is_none_or(|last| position - last.position >= self.interval_bytes);
-        if due {
+        let is_due = |last: &IndexEntry| position - last.position >= self.interval_bytes;
+        if std::mem::take(&mut self.behind_gap) || self.entries.last().is_none_or(is_due) {
             self.entries.push(IndexEntry {
                 relative_offset,
                 position,
@@ -152,7 +155,7 @@ impl Index {
     ///
     /// - `offset`: the first one behind it, relative to the segment's base offset.
     pub(crate) fn pass_over(&mut self, position: u32, offset: i64) {
-        self.gaps = true;
+        (self.gaps, self.behind_gap) = (true, true);
         (self.covers, self.covers_offset) = (position, offset);
     }
 

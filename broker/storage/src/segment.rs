@@ -84,6 +84,14 @@ pub(crate) fn partition_dir(root: &Path, key: &GroupKey) -> PathBuf {
     root.join(PARTITIONS).join(key.to_string())
 }
 
+/// Whose directory it is; `None` where it isn't a partition's.
+pub(crate) fn partition_of(dir: &Path) -> Option<GroupKey> {
+    let name = dir.file_name()?.to_str()?;
+    let (topic_id, partition) = name.rsplit_once('-')?;
+    let key = GroupKey { topic_id: topic_id.parse().ok()?, partition: partition.parse().ok()? };
+    (key.to_string() == name).then_some(key)
+}
+
 /// The directory of all partitions' directories.
 pub(crate) const PARTITIONS: &str = "partitions";
 

@@ -98,3 +98,28 @@ fn retention_with_a_clock_that_went_back_deletes_nothing() {
     assert_eq!((log.view().log_start_offset(), log.end_offset()), (4, 5));
     std::fs::remove_dir_all(root).unwrap();
 }
+
+#[test]
+fn a_segment_keeps_its_age_over_a_start_after_a_kill_or_a_stop() {
+    let root = scratch("clock-start");
+    let (directory, mut log) = opened(&root);
+    append(&directory, &mut log, NOW_MS);
+    drop((log, directory));
+    let (directory, mut log) = opened(&root);
+    log.set_high_watermark(log.end_offset());
+    append(&directory, &mut log, NOW_MS + HOUR_MS);
+    assert_eq!(segments(&root), 1, "an hour old, and no more");
+    log.close().unwrap();
+    directory.close().unwrap();
+    let (directory, mut log) = opened(&root);
+    log.set_high_watermark(log.end_offset());
+    append(&directory, &mut log, NOW_MS + HOUR_MS + 1);
+    assert_eq!(segments(&root), 2, "an hour after its first batch");
+    // Retention counts from the last batch of the first segment, over another start too.
+    drop((log, directory));
+    let (_directory, mut log) = opened(&root);
+    log.set_high_watermark(log.end_offset());
+    assert_eq!(log.retention_start(NOW_MS + 2 * HOUR_MS).unwrap(), None);
+    assert_eq!(log.retention_start(NOW_MS + 2 * HOUR_MS + 1).unwrap(), Some(2));
+    std::fs::remove_dir_all(root).unwrap();
+}

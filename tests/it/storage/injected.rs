@@ -73,7 +73,7 @@ fn fail_each(name: &str, calls: &str, error: &str, at: &[u32]) -> Vec<String> {
 /// The run said what became of it.
 fn judge(output: &Output, files: &[String], error: &str, place: &str) {
     let said = match output.code {
-        // A step that has no room is tried smaller, and a refused append again; both succeed.
+        // Just what is needed is reserved then, or the append is refused and tried again.
         0 if error == "ENOSPC" => return,
         0 => return assert_eq!(files, [""; 0], "{place} and nobody noticed"),
         2 => &output.stderr,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::slice;
 use std::sync::Arc;
 
-use logboom_protocol::records::StampedBatch;
+use logboom_protocol::records::{BatchHeader, StampedBatch, layout};
 
 use super::indexing::write_index;
 use super::runs::{self, Fill};
@@ -80,11 +80,12 @@ impl Log {
     /// # Panics
     /// If the offsets or the epoch are not as said: the caller assigned them wrongly.
     pub fn append(&mut self, batches: &[StampedBatch]) -> Result<(), StorageError> {
-        self.shared.health.check(&self.shared.root)?;
+        self.view.shared.health.check(&self.view.shared.root)?;
         if self.begins_epoch {
             return Err(StorageError::FlushUnderWay);
         }
         self.check_places(batches);
+        self.learn_first_timestamp();
         let active = self.active.as_ref().map(|active| Fill {
             base_offset: active.segment.base_offset,
             bytes: active.segment.log_bytes() as usize,
@@ -106,9 +107,33 @@ impl Log {
         let (epoch, mut offset) = (self.epoch(), self.end_offset());
         for batch in batches {
             let header = batch.header();
-            assert_eq!(header.base_offset, offset, "a batch belongs at the end of {}", self.key);
-            assert_eq!(header.leader_epoch, epoch, "the epoch of {} at {offset}", self.key);
+            assert_eq!(
+                header.base_offset, offset,
+                "a batch belongs at the end of {}",
+                self.view.key
+            );
+            assert_eq!(header.leader_epoch, epoch, "the epoch of {} at {offset}", self.view.key);
             offset = batch.end_offset();
+        }
+    }
+
+    /// After a start the age of the active segment stands in its first batch.
+    fn learn_first_timestamp(&mut self) {
+        let Some(active) = self.active.as_mut().filter(|it| it.first_timestamp.is_none()) else {
+            return;
+        };
+        let (shared, key) = (&self.view.shared, &self.view.key);
+        let segment = &active.segment;
+        if segment.log_bytes() == HEADER_BYTES || segment.hole_at(HEADER_BYTES).is_some() {
+            return;
+        }
+        // What can't be read makes the segment as young as the next batch.
+        let Ok(file) = segment.open(shared, key) else { return };
+        let mut head = [0; layout::HEADER_BYTES];
+        if let Ok(layout::HEADER_BYTES) = file.file.read_at(HEADER_BYTES.into(), &mut head) {
+            let header = BatchHeader::from_bytes(&head);
+            let is_first = header.base_offset == segment.base_offset;
+            active.first_timestamp = is_first.then_some(header.max_timestamp);
         }
     }
 
@@ -140,12 +165,12 @@ impl Log {
         }
         let file = match &active.dirty {
             Some(file) => Arc::clone(file),
-            None => active.segment.open(&self.shared, &self.key)?,
+            None => active.segment.open(&self.view.shared, &self.view.key)?,
         };
-        let options = &self.shared.options;
+        let options = &self.view.shared.options;
         let step = active.reserved.clamp(options.reserve_bytes_min, options.reserve_bytes_max);
         let wanted = active.reserved.saturating_add(step).max(needed);
-        let path = || active.segment.path(&self.shared, &self.key);
+        let path = || active.segment.path(&self.view.shared, &self.view.key);
         active.reserved = reserve(&*file.file, wanted, needed).doing("reserve", &path())?;
         Ok(())
     }
@@ -167,12 +192,12 @@ impl Log {
         }
         let file = match &active.dirty {
             Some(file) => Arc::clone(file),
-            None => segment.open(&self.shared, &self.key)?,
+            None => segment.open(&self.view.shared, &self.view.key)?,
         };
         if let Err(source) = file.file.write_at(start.into(), &parts) {
-            let path = segment.path(&self.shared, &self.key);
+            let path = segment.path(&self.view.shared, &self.view.key);
             let error = StorageError::Io { doing: "write", path, source };
-            self.shared.health.fail(&error);
+            self.view.shared.health.fail(&error);
             return Err(error);
         }
         if let Some(first) = batches.first() {
@@ -203,8 +228,8 @@ impl Log {
         generation: u32,
         bytes: u32,
     ) -> Result<NewSegment, StorageError> {
-        let shared = Arc::clone(&self.shared);
-        let dir = partition_dir(&shared.root, &self.key);
+        let shared = Arc::clone(&self.view.shared);
+        let dir = partition_dir(&shared.root, &self.view.key);
         if self.view.segments().is_empty() {
             shared.disk.create_dir(&dir).doing("create", &dir)?;
             self.note_dir(shared.root.join(PARTITIONS));
@@ -212,7 +237,7 @@ impl Log {
         let end = Place { position: HEADER_BYTES, offset: base_offset };
         let index = Index::new(shared.options.index_interval_bytes);
         let segment = Arc::new(Segment::new(base_offset, generation, end));
-        let path = segment.path(&shared, &self.key);
+        let path = segment.path(&shared, &self.view.key);
         // What is there without being in the manifest is garbage from before a crash.
         shared.remove_if_there(&path)?;
         let file = shared.disk.create(&path).doing("create", &path)?;
@@ -222,7 +247,7 @@ impl Log {
             reserve(&*file, wanted, needed).doing("reserve", &path).inspect_err(|_| {
                 shared.remove_if_there(&path).unwrap_or(());
             })?;
-        let (key, epoch, salt) = (self.key, self.epoch(), shared.next_salt());
+        let (key, epoch, salt) = (self.view.key, self.epoch(), shared.next_salt());
         let header = SegmentHeader { key, base_offset, generation, epoch, salt };
         if let Err(source) = file.write_at(0, &[&header.to_bytes()]) {
             let error = StorageError::Io { doing: "write", path, source };
@@ -239,23 +264,53 @@ impl Log {
     /// Has the next flush make the names in a directory durable.
     fn note_dir(&mut self, dir: PathBuf) {
         // Inner ones come first.
-        if !self.unflushed.dirs.contains(&dir) {
-            self.unflushed.dirs.insert(0, dir);
+        let dirs = &mut self.unflushed().dirs;
+        if !dirs.contains(&dir) {
+            dirs.insert(0, dir);
         }
+    }
+
+    /// Has the state store learn something with the next flush.
+    fn note(&mut self, record: StateRecord) {
+        let record = self.record(record);
+        self.unflushed().records.push(record);
+    }
+
+    pub(super) fn unflushed(&mut self) -> &mut Unflushed {
+        self.unflushed.get_or_insert_default()
+    }
+
+    /// Takes what the next flush has to do. The first time it also says that the log is no longer
+    /// closed where it was.
+    pub(super) fn take_unflushed(&mut self) -> Unflushed {
+        let mut unflushed = self.unflushed.take().map_or_else(Unflushed::default, |it| *it);
+        if std::mem::take(&mut self.is_reopened) {
+            let state = &self.view.shared.state;
+            let found = state.group(&self.view.key, |group| group.and_then(|g| g.checkpoint));
+            let open = found.map(|found| Checkpoint { closed: false, ..found });
+            let record = open.map(|open| self.record(StateRecord::Checkpoint(open)));
+            unflushed.records.splice(0..0, record);
+        }
+        unflushed
+    }
+
+    /// Whether everything that was appended or changed is durable, or on its way.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.unflushed.is_none() && self.flushed_offset == self.end_offset()
     }
 
     /// Lets the active segment be as it is.
     pub(super) fn seal(&mut self) {
         let Some(active) = self.active.take() else { return };
         let segment = &active.segment;
-        let path = segment.path(&self.shared, &self.key);
-        self.unflushed.files.extend(active.dirty.map(|file| (file, path)));
+        let path = segment.path(&self.view.shared, &self.view.key);
+        self.unflushed().files.extend(active.dirty.map(|file| (file, path)));
         // After a start only the index knows the timestamps from before it.
         let max_timestamp = self.view.latest_timestamp(segment).unwrap_or(i64::MIN);
         let sealed = Sealed { length: segment.log_bytes(), max_timestamp };
-        self.unflushed.records.push((self.key, StateRecord::Sealed(sealed)));
+        self.note(StateRecord::Sealed(sealed));
         segment.set_max_timestamp(max_timestamp);
-        write_index(&self.shared, &self.key, segment);
+        write_index(&self.view.shared, &self.view.key, segment);
     }
 
     /// Makes a segment the active one.
@@ -268,16 +323,19 @@ impl Log {
         };
         let mut segments = self.view.segments().to_vec();
         if let Some(seal) = self.found_seal.take() {
-            self.unflushed.records.push((self.key, StateRecord::Sealed(seal)));
+            self.note(StateRecord::Sealed(*seal));
             // One of which nothing was good is replaced.
             segments.pop_if(|last| last.base_offset == segment.base_offset);
-            segments.last().iter().for_each(|last| write_index(&self.shared, &self.key, last));
+            segments
+                .last()
+                .iter()
+                .for_each(|last| write_index(&self.view.shared, &self.view.key, last));
         }
-        self.unflushed.records.push((self.key, StateRecord::Segment(entry)));
+        self.note(StateRecord::Segment(entry));
         segments.push(Arc::clone(&segment));
         self.view.set_segments(segments);
         let dirty = Some(file);
-        self.active = Some(Active { segment, dirty, reserved, first_timestamp: None });
+        self.active = Some(Box::new(Active { segment, dirty, reserved, first_timestamp: None }));
     }
 
     /// Asks for everything appended so far to be made durable; returns the offset up to which it
@@ -286,13 +344,12 @@ impl Log {
     /// When `done` is called with success, the owner calls [`Log::on_flushed`] with that offset.
     pub fn flush(&mut self, done: FlushDone) -> Option<i64> {
         let end_offset = self.end_offset();
-        let nothing = self.unflushed.files.is_empty() && self.unflushed.records.is_empty();
-        if self.flushing || (nothing && self.flushed_offset == end_offset) {
+        if self.flushing || self.is_flushed() {
             return None;
         }
-        let Unflushed { mut files, dirs, records } = std::mem::take(&mut self.unflushed);
+        let Unflushed { mut files, dirs, records } = self.take_unflushed();
         if let Some(active) = &mut self.active {
-            let path = active.segment.path(&self.shared, &self.key);
+            let path = active.segment.path(&self.view.shared, &self.view.key);
             files.extend(active.dirty.take().map(|file| (file, path)));
         }
         let mut lazy_records: Vec<_> = self.checkpoint().into_iter().collect();
@@ -305,8 +362,9 @@ impl Log {
             }
         }
         self.flushing = true;
-        let job = FlushJob { files, dirs, records, new_file, lazy_records, done };
-        self.shared.flushes.push(job);
+        let view = Arc::clone(&self.view);
+        let job = FlushJob { view, files, dirs, records, new_file, lazy_records, done };
+        self.view.shared.flushes.push(job);
         Some(end_offset)
     }
 
@@ -315,7 +373,7 @@ impl Log {
     /// # Panics
     /// If no flush was under way, or it is beyond the end.
     pub fn on_flushed(&mut self, offset: i64) {
-        assert!(self.flushing, "no flush of {} was under way", self.key);
+        assert!(self.flushing, "no flush of {} was under way", self.view.key);
         assert!(offset <= self.end_offset(), "flushed to {offset} of {}", self.end_offset());
         (self.flushing, self.begins_epoch) = (false, false);
         self.flushed_offset = self.flushed_offset.max(offset);
@@ -328,7 +386,7 @@ impl Log {
 
     /// The checkpoint that will hold once everything appended so far is durable, where one is due.
     fn checkpoint(&mut self) -> Option<(GroupKey, StateRecord)> {
-        if self.unchecked_bytes < self.shared.options.checkpoint_bytes.into() {
+        if self.unchecked_bytes < self.view.shared.options.checkpoint_bytes.into() {
             return None;
         }
         self.unchecked_bytes = 0;

@@ -1,5 +1,6 @@
 //! What makes a log shorter: truncation of its tail, a log start that moves, retention.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -7,6 +8,7 @@ use super::append::Unflushed;
 use super::snapshots::Saving;
 use super::{Log, Segment};
 use crate::error::{Damage, Doing as _, StorageError};
+use crate::files::OpenFile;
 use crate::options::LogOptions;
 use crate::producers::Producers;
 use crate::segment::partition_dir;
@@ -51,8 +53,8 @@ impl Log {
             // Nothing in it survives.
             active.dirty = None;
         }
-        self.sync_files()?;
-        let pending = std::mem::take(&mut self.unflushed.records);
+        let Unflushed { files, dirs, records: pending } = self.take_unflushed();
+        self.sync_files(files)?;
         let mut records = vec![StateRecord::Cut { offset, epoch, control_sequence }];
         if let (Some(last), Some((position, max_timestamp))) = (kept.pop(), cut) {
             records.push(StateRecord::Sealed(Sealed { length: position, max_timestamp }));
@@ -61,7 +63,7 @@ impl Log {
             // Nothing survives; the new segment takes the place of the first.
             let length = crate::segment::HEADER_BYTES;
             records.push(StateRecord::Sealed(Sealed { length, max_timestamp: i64::MIN }));
-            assert_eq!(first.base_offset, offset, "a cut of {} below its start", self.key);
+            assert_eq!(first.base_offset, offset, "a cut of {} below its start", self.view.key);
         }
         let entry = SegmentEntry { base_offset: offset, generation, sealed: None };
         records.push(StateRecord::Segment(entry));
@@ -72,10 +74,10 @@ impl Log {
         let (file, segment) = (Arc::clone(&new.file), Arc::clone(&new.segment));
         self.begin(new);
         // `begin` notes what is committed here, in one step with the cut.
-        self.unflushed.records.clear();
-        self.make_durable(&file, &segment)?;
+        self.unflushed = None;
+        self.make_durable(&file, &segment, &dirs)?;
         let records = records.into_iter().map(|record| self.record(record));
-        self.shared.commit(&pending.into_iter().chain(records).collect::<Vec<_>>())?;
+        self.view.shared.commit(&pending.into_iter().chain(records).collect::<Vec<_>>())?;
         self.refresh_epochs();
         self.remembered.producers.truncate(offset);
         self.flushed_offset = offset;
@@ -92,7 +94,7 @@ impl Log {
             return Ok((segment.log_bytes(), self.view.latest_timestamp(segment)?));
         }
         let found = self.view.batch_at(segment, offset)?;
-        let path = segment.path(&self.shared, &self.key);
+        let path = segment.path(&self.view.shared, &self.view.key);
         match found {
             // The timestamps behind the cut count as well; they only keep the segment longer.
             Some((position, base_offset, latest)) if base_offset == offset => {
@@ -109,7 +111,7 @@ impl Log {
 
     /// Refuses where the directory has failed, or a job holds files and records of this log.
     pub(super) fn check_at_rest(&self) -> Result<(), StorageError> {
-        self.shared.health.check(&self.shared.root)?;
+        self.view.shared.health.check(&self.view.shared.root)?;
         if self.flushing { Err(StorageError::FlushUnderWay) } else { Ok(()) }
     }
 
@@ -121,35 +123,37 @@ impl Log {
     /// Flushes what was appended, and writes down `more` behind it, in one step.
     fn flush_with(&mut self, more: &[StateRecord]) -> Result<(), StorageError> {
         self.check_at_rest()?;
-        self.sync_files()?;
-        self.sync_dirs()?;
-        let mut records = std::mem::take(&mut self.unflushed.records);
+        if more.is_empty() && self.is_flushed() {
+            return Ok(());
+        }
+        let Unflushed { files, dirs, mut records } = self.take_unflushed();
+        self.sync_files(files)?;
+        self.sync_dirs(&dirs)?;
         records.extend(more.iter().map(|record| self.record(record.clone())));
         if !records.is_empty() {
-            self.shared.commit(&records)?;
+            self.view.shared.commit(&records)?;
         }
         self.flushed_offset = self.end_offset();
         Ok(())
     }
 
     /// Makes all files durable. Their names, and what the state store is to learn of them, wait.
-    fn sync_files(&mut self) -> Result<(), StorageError> {
-        let mut files = std::mem::take(&mut self.unflushed.files);
+    fn sync_files(&mut self, mut files: Vec<(Arc<OpenFile>, PathBuf)>) -> Result<(), StorageError> {
         if let Some(active) = &mut self.active {
-            let path = active.segment.path(&self.shared, &self.key);
+            let path = active.segment.path(&self.view.shared, &self.view.key);
             files.extend(active.dirty.take().map(|file| (file, path)));
         }
         for (file, path) in files {
             let synced = file.file.sync().doing("flush", &path);
-            synced.inspect_err(|error| self.shared.health.fail(error))?;
+            synced.inspect_err(|error| self.view.shared.health.fail(error))?;
         }
         Ok(())
     }
 
-    fn sync_dirs(&mut self) -> Result<(), StorageError> {
-        for dir in std::mem::take(&mut self.unflushed.dirs) {
-            let synced = self.shared.disk.sync_dir(&dir).doing("flush", &dir);
-            synced.inspect_err(|error| self.shared.health.fail(error))?;
+    fn sync_dirs(&self, dirs: &[PathBuf]) -> Result<(), StorageError> {
+        for dir in dirs {
+            let synced = self.view.shared.disk.sync_dir(dir).doing("flush", dir);
+            synced.inspect_err(|error| self.view.shared.health.fail(error))?;
         }
         Ok(())
     }
@@ -157,13 +161,14 @@ impl Log {
     /// Makes a new segment's file and name durable.
     fn make_durable(
         &mut self,
-        file: &Arc<crate::files::OpenFile>,
+        file: &OpenFile,
         segment: &Segment,
+        dirs: &[PathBuf],
     ) -> Result<(), StorageError> {
-        let path = segment.path(&self.shared, &self.key);
+        let path = segment.path(&self.view.shared, &self.view.key);
         let synced = file.file.sync().doing("flush", &path);
-        synced.inspect_err(|error| self.shared.health.fail(error))?;
-        self.sync_dirs()?;
+        synced.inspect_err(|error| self.view.shared.health.fail(error))?;
+        self.sync_dirs(dirs)?;
         if let Some(active) = &mut self.active {
             active.dirty = None;
         }
@@ -220,9 +225,9 @@ impl Log {
         behind: &[StateRecord],
     ) -> Result<(), StorageError> {
         self.check_at_rest()?;
-        assert!(!epochs.is_empty(), "{}: a log has an epoch", self.key);
+        assert!(!epochs.is_empty(), "{}: a log has an epoch", self.view.key);
         let Saving { record: snapshot, file } = self.take_over(offset, producers);
-        let has_room = file.map_or(Ok(true), |file| file.make(&*self.shared.disk))?;
+        let has_room = file.map_or(Ok(true), |file| file.make(&*self.view.shared.disk))?;
         let epochs = epochs.iter().copied().map(StateRecord::Epoch);
         let records = std::iter::once(StateRecord::Reset { offset })
             .chain(epochs)
@@ -231,10 +236,10 @@ impl Log {
         let records: Vec<_> = records.map(|record| self.record(record)).collect();
         // What was appended and not flushed is given up with the rest.
         (self.active, self.found_seal) = (None, None);
-        self.unflushed = Unflushed::default();
+        (self.unflushed, self.is_reopened) = (None, false);
         self.generation += 1;
         let segments = self.view.segments();
-        self.shared.commit(&records)?;
+        self.view.shared.commit(&records)?;
         self.view.set_segments(Vec::new());
         self.view.log_start_offset.store(offset, Ordering::Release);
         self.view.high_watermark.store(offset, Ordering::Release);
@@ -248,12 +253,12 @@ impl Log {
     /// is garbage, and goes at the next start.
     pub(super) fn drop_files(&self, segment: &Segment) {
         segment.set_removed();
-        let dir = partition_dir(&self.shared.root, &self.key);
+        let dir = partition_dir(&self.view.shared.root, &self.view.key);
         for name in [segment.file_name(), segment.index_name()] {
-            self.shared.disk.remove(&name.path(&dir)).unwrap_or(());
+            self.view.shared.disk.remove(&name.path(&dir)).unwrap_or(());
         }
         // Behind the removal, so that nobody opens the file again.
-        self.shared.files.forget(segment.file_key(&self.key));
+        self.view.shared.files.forget(segment.file_key(&self.view.key));
     }
 
     /// Where the log start goes by the options of retention; `None` where it stays.

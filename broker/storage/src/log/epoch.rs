@@ -33,17 +33,17 @@ impl Log {
         done: FlushDone,
     ) -> Result<i64, StorageError> {
         self.check_at_rest()?;
-        assert!(epoch > self.epoch(), "{}: epoch {} → {epoch}", self.key, self.epoch());
+        assert!(epoch > self.epoch(), "{}: epoch {} → {epoch}", self.view.key, self.epoch());
         let start_offset = self.end_offset();
         let begin = StateRecord::Epoch(EpochStart { epoch, start_offset });
         let records = std::iter::once(begin).chain(records.iter().cloned());
         let records: Vec<_> = records.map(|record| self.record(record)).collect();
-        self.unflushed.records.extend(records);
+        self.unflushed().records.extend(records);
         let mut epochs = self.view.epochs().to_vec();
         // One without offsets leaves no trace, as in the state store.
         epochs.retain(|before| before.start_offset < start_offset);
         epochs.push(EpochStart { epoch, start_offset });
-        self.view.set_epochs(epochs);
+        self.view.set_epochs(epochs.into());
         self.begins_epoch = true;
         let asked = self.flush(done);
         assert_eq!(asked, Some(start_offset), "there is a record to be flushed");
@@ -52,7 +52,7 @@ impl Log {
 
     /// Takes over the epochs as the state store has them.
     pub(super) fn refresh_epochs(&self) {
-        let epochs = self.shared.state.group(&self.key, |g| g.map(|g| g.epochs.clone()));
+        let epochs = self.view.shared.state.group(&self.view.key, |g| g.map(|g| g.epochs.clone()));
         self.view.set_epochs(epochs.unwrap_or_default());
     }
 

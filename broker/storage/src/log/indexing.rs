@@ -16,7 +16,7 @@ use crate::directory::Shared;
 use crate::error::StorageError;
 use crate::files::OpenFile;
 use crate::index::{self, Index};
-use crate::scan::{self, End, Expected, Place};
+use crate::scan::{self, Behind, End, Expected, Place, look_behind};
 use crate::segment::{HEADER_BYTES, partition_dir};
 use crate::state::GroupKey;
 
@@ -100,8 +100,9 @@ impl LogView {
         Ok(())
     }
 
-    /// Notes the batches that an index doesn't cover yet. It goes on behind what is fenced, and
-    /// behind a damaged batch whose header says where the next one begins.
+    /// Notes the batches that an index doesn't cover yet. It goes on behind what is fenced, behind
+    /// a damaged batch whose header says where the next one begins, and behind any other damage
+    /// where a good batch is found that continues the offsets.
     fn scan_into(
         &self,
         segment: &Segment,
@@ -128,14 +129,20 @@ impl LogView {
             if why == End::Limit {
                 continue;
             }
+            let look = |place| look_behind(&*file.file, &path, place, end.position, &expected);
             match Head::read(&*file.file, &path, place, end, &epochs)? {
                 Ok(Head { behind, .. }) => {
                     index.pass_over_damage(behind.position, behind.offset - segment_base_offset);
                 }
-                Err(_) => {
-                    index.block();
-                    return Ok(());
-                }
+                Err(_) => match look(place)? {
+                    Behind::Batch(behind) => {
+                        index.pass_over_damage(behind.position, behind.offset - segment_base_offset)
+                    }
+                    Behind::Zeros | Behind::Garbage => {
+                        index.block();
+                        return Ok(());
+                    }
+                },
             }
         }
         Ok(())

@@ -16,6 +16,7 @@
 //! **Invariant:** nothing is written in place. A cut seals the file at its surviving length and the
 //! log goes on in a new one.
 
+mod ahead;
 mod append;
 mod cut;
 mod epoch;
@@ -23,6 +24,7 @@ mod indexing;
 mod locate;
 mod open;
 mod read;
+mod replicas;
 mod runs;
 mod search;
 mod segments;
@@ -36,6 +38,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use append::{Active, Unflushed};
 pub use open::Finding;
 pub use read::{ColdRead, Found, ReadUntil};
+use replicas::Deletion;
 pub use search::TimedOffset;
 pub(crate) use segments::{Hole, Segment};
 use snapshots::Remembered;
@@ -47,21 +50,22 @@ use crate::state::{EpochStart, GroupKey, Sealed, StateRecord};
 /// The log of one partition, in the hands of its owner.
 #[derive(Debug)]
 pub struct Log {
-    key: GroupKey,
-    shared: Arc<Shared>,
     view: Arc<LogView>,
-    options: LogOptions,
+    options: Arc<LogOptions>,
     /// How the last segment was found where nothing may be appended to it: what the state store
     /// learns of it when the next one begins.
-    found_seal: Option<Sealed>,
+    found_seal: Option<Box<Sealed>>,
     /// The generation of new segments; a cut begins another, so that no file's name is used twice.
     generation: u32,
     /// The end of what is on stable storage, exclusive.
     flushed_offset: i64,
     /// The segment that is appended to; none while the log has never held a batch.
-    active: Option<Active>,
-    /// What the next flush has to do besides the active segment's file.
-    unflushed: Unflushed,
+    active: Option<Box<Active>>,
+    /// What the next flush has to do besides the active segment's file; nearly always nothing.
+    unflushed: Option<Box<Unflushed>>,
+    /// Whether the state store has the log as closed where it is. From the first append on that is
+    /// its end no more; the first flush says so before anything is acknowledged.
+    is_reopened: bool,
     /// Whether a flush was asked for and is not over.
     flushing: bool,
     /// Whether that flush makes the beginning of an epoch durable: nothing is written before.
@@ -74,19 +78,20 @@ pub struct Log {
 /// What readers see of a log. Never waits for its owner.
 #[derive(Debug)]
 pub struct LogView {
-    key: GroupKey,
+    pub(crate) key: GroupKey,
     shared: Arc<Shared>,
     log_start_offset: AtomicI64,
     high_watermark: AtomicI64,
     segments: RwLock<Arc<[Arc<Segment>]>>,
     epochs: RwLock<Arc<[EpochStart]>>,
+    pub(crate) deletion: Deletion,
 }
 
 impl Log {
     /// The partition.
     #[must_use]
     pub fn key(&self) -> &GroupKey {
-        &self.key
+        &self.view.key
     }
 
     /// What readers hold.
@@ -113,6 +118,11 @@ impl Log {
         self.view.epochs().last().map_or(0, |start| start.epoch)
     }
 
+    /// Goes on with other options. What was rolled stays as it is.
+    pub fn set_options(&mut self, options: impl Into<Arc<LogOptions>>) {
+        self.options = options.into();
+    }
+
     /// Publishes how far readers may read.
     ///
     /// # Panics
@@ -125,7 +135,7 @@ impl Log {
     }
 
     fn record(&self, record: StateRecord) -> (GroupKey, StateRecord) {
-        (self.key, record)
+        (self.view.key, record)
     }
 }
 
@@ -166,14 +176,19 @@ impl LogView {
     }
 
     fn set_segments(&self, segments: Vec<Arc<Segment>>) {
-        *self.segments.write().unwrap_or_else(PoisonError::into_inner) = segments.into();
+        *self.segments.write().unwrap_or_else(PoisonError::into_inner) = listed(segments);
     }
 
     fn epochs(&self) -> Arc<[EpochStart]> {
         Arc::clone(&self.epochs.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn set_epochs(&self, epochs: Vec<EpochStart>) {
-        *self.epochs.write().unwrap_or_else(PoisonError::into_inner) = epochs.into();
+    fn set_epochs(&self, epochs: Arc<[EpochStart]>) {
+        *self.epochs.write().unwrap_or_else(PoisonError::into_inner) = epochs;
     }
+}
+
+/// A list to be shared; an empty one takes no memory.
+fn listed(segments: Vec<Arc<Segment>>) -> Arc<[Arc<Segment>]> {
+    if segments.is_empty() { Arc::default() } else { segments.into() }
 }

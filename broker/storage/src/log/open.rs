@@ -16,12 +16,14 @@ use std::sync::{Arc, RwLock};
 
 use logboom_protocol::records::RawBatch;
 
-use super::append::{Active, Unflushed};
+use super::ahead::{self, Ahead};
+use super::append::Active;
 use super::indexing::write_index;
+use super::replicas::{ASIDE, Deletion};
 use super::snapshots::{Restoring, Saving};
-use super::{Hole, Log, LogView, Segment};
+use super::{Hole, Log, LogView, Segment, listed};
 use crate::directory::{Directory, LeftBy, Shared};
-use crate::disk::ReadAt;
+use crate::disk::{DiskFile, ReadAt};
 use crate::error::{Corruption, Damage, Doing as _, StorageError};
 use crate::files::OpenFile;
 use crate::index::Index;
@@ -84,24 +86,10 @@ impl fmt::Display for Finding {
 }
 
 impl Directory {
-    /// Begins a replica of a group here; durable when it returns.
+    /// Opens the log of a group that was created here, with what was found wrong. Logs may be
+    /// opened on several threads at once.
     ///
-    /// - `creation_offset`: that of the metadata record that created the topic.
-    ///
-    /// # Errors
-    /// [`StorageError::OutOfService`].
-    ///
-    /// # Panics
-    /// If there is one already.
-    pub fn create(&self, key: GroupKey, creation_offset: i64) -> Result<(), StorageError> {
-        let life = self.shared.state.group(&key, |group| group.map_or(0, |group| group.life + 1));
-        self.shared.commit(&[
-            (key, StateRecord::Created { life, creation_offset }),
-            (key, StateRecord::Epoch(EpochStart { epoch: 0, start_offset: 0 })),
-        ])
-    }
-
-    /// Opens the log of a group that was created here, with what was found wrong.
+    /// - `options`: shared by many logs where they are in an [`Arc`].
     ///
     /// # Errors
     /// What the device says. Damage is no error: what isn't damaged is served.
@@ -111,14 +99,14 @@ impl Directory {
     pub fn open_log(
         &self,
         key: GroupKey,
-        options: LogOptions,
+        options: impl Into<Arc<LogOptions>>,
     ) -> Result<(Log, Vec<Finding>), StorageError> {
         let state = self.shared.state.group(&key, |group| group.cloned());
         let state = state.expect("a log is opened where its group was created");
         let (shared, findings) = (Arc::clone(&self.shared), Vec::new());
-        let mut opening = Opening { key, shared, findings, is_lossy: false };
+        let mut opening = Opening { key, shared, findings, is_lossy: false, tail: None };
         opening.remove_garbage(&state)?;
-        let log = opening.open(&state, options)?;
+        let log = opening.open(&state, options.into())?;
         Ok((log, opening.findings))
     }
 }
@@ -129,13 +117,14 @@ struct Opening {
     findings: Vec<Finding>,
     /// Less was found than is proven to have been there.
     is_lossy: bool,
+    /// The last segment's file, where it was read.
+    tail: Option<Arc<Ahead>>,
 }
 
 /// The last segment as it was found.
 struct Tail {
     segment: Segment,
     max_timestamp: i64,
-    first_timestamp: Option<i64>,
     reserved: u32,
     /// Whether the log may go on in its file.
     goes_on: bool,
@@ -147,7 +136,7 @@ struct TailFile<'a> {
     /// As the device holds it.
     file: &'a dyn ReadAt,
     /// As readers see it; after a failed flush they may see more.
-    cached: &'a dyn ReadAt,
+    cached: &'a dyn DiskFile,
     path: &'a Path,
     /// Bytes of the file behind which nothing was ever written.
     written: u32,
@@ -173,25 +162,38 @@ fn committed(state: &GroupState) -> i64 {
     checkpoint.max(producers).max(state.log_start_offset)
 }
 
+/// Where reading a tail begins: with what the producers are replayed from, where that is near.
+fn replayed_from(state: &GroupState, start: Place, written: u32) -> u32 {
+    let last = state.segments.last().map(|last| last.base_offset);
+    let snapshot = state.producers.as_ref().filter(|s| Some(s.segment_base_offset) == last);
+    let from = snapshot.map_or(start.position, |s| s.position.min(start.position));
+    if written.saturating_sub(from) <= ahead::PIECE_BYTES { from } else { start.position }
+}
+
+/// Whether a part of `start..end` may be in the page cache.
+fn is_in_page_cache(file: &dyn DiskFile, start: u32, end: u32) -> bool {
+    const PAGE_BYTES: u32 = 4096;
+    let pages = start / PAGE_BYTES..end.div_ceil(PAGE_BYTES);
+    pages.into_iter().any(|page| file.is_cached((page * PAGE_BYTES).into()) != Some(false))
+}
+
 impl Opening {
-    fn open(&mut self, state: &GroupState, options: LogOptions) -> Result<Log, StorageError> {
+    fn open(&mut self, state: &GroupState, options: Arc<LogOptions>) -> Result<Log, StorageError> {
         let mut segments = self.sealed(state);
         let mut active = None;
         let mut found_seal = None;
-        let mut reopened = None;
+        let mut is_reopened = false;
         if let Some(entry) = state.segments.last() {
             let closed = state.checkpoint.filter(|checkpoint| {
                 self.was_closed(state) && checkpoint.segment_base_offset == entry.base_offset
             });
             let tail = if let Some(checkpoint) = closed {
-                // From the first append on it is the end of the log no more; the first flush says
-                // so before anything is acknowledged.
-                reopened = Some(Checkpoint { closed: false, ..checkpoint });
+                is_reopened = true;
                 self.as_left(entry, &checkpoint)
             } else {
                 self.read_tail(entry, state)?
             };
-            let Tail { segment, max_timestamp, first_timestamp, reserved, goes_on } = tail;
+            let Tail { segment, max_timestamp, reserved, goes_on } = tail;
             if self.is_lossy {
                 // Before the seal: the log is never shorter without it.
                 let flags = StateRecord::Flags { caching: state.caching, lossy: true };
@@ -205,7 +207,7 @@ impl Opening {
             segments.push(Arc::clone(&segment));
             if goes_on {
                 let dirty = None;
-                active = Some(Active { segment, dirty, reserved, first_timestamp });
+                active = Some(Box::new(Active { segment, dirty, reserved, first_timestamp: None }));
             }
         }
         let (proven, segments_empty) = (proven(state), segments.is_empty());
@@ -215,30 +217,28 @@ impl Opening {
             shared: Arc::clone(&self.shared),
             log_start_offset: AtomicI64::new(state.log_start_offset),
             high_watermark: AtomicI64::new(committed(state).min(end_offset)),
-            segments: RwLock::new(segments.into()),
-            epochs: RwLock::new(state.epochs.clone().into()),
+            segments: RwLock::new(listed(segments)),
+            epochs: RwLock::new(Arc::clone(&state.epochs)),
+            deletion: Deletion::default(),
         };
         assert!(segments_empty || end_offset >= proven, "{}: {end_offset}, {proven}", self.key);
         let (shared, snapshot) = (&*self.shared, state.producers.as_deref());
-        let findings = &mut self.findings;
-        let remembered = Restoring { view: &view, shared, snapshot, findings }.run();
+        let (tail, findings) = (self.tail.take(), &mut self.findings);
+        let remembered = Restoring { view: &view, shared, snapshot, tail, findings }.run();
         let mut log = Log {
-            key: self.key,
-            shared: Arc::clone(&self.shared),
             view: Arc::new(view),
             options,
             found_seal: None,
             generation: state.segments.last().map_or(0, |last| last.generation),
             flushed_offset: end_offset,
             active,
-            unflushed: Unflushed::default(),
+            unflushed: None,
+            is_reopened,
             flushing: false,
             begins_epoch: false,
             unchecked_bytes: 0,
             remembered,
         };
-        let reopened = reopened.map(|checkpoint| log.record(StateRecord::Checkpoint(checkpoint)));
-        log.unflushed.records.extend(reopened);
         if let Some(seal) = found_seal {
             log.go_on_in_new_file(seal)?;
         }
@@ -271,9 +271,8 @@ impl Opening {
         let end = Place { position: checkpoint.position, offset: checkpoint.flushed_offset };
         Tail {
             segment: Segment::new(entry.base_offset, entry.generation, end),
-            // Not known without reading; the next append sets them, retention reads the index.
+            // Not known without reading; retention reads the index.
             max_timestamp: i64::MIN,
-            first_timestamp: None,
             reserved: checkpoint.position,
             goes_on: true,
         }
@@ -314,9 +313,12 @@ impl Opening {
         let reserved = in_file(file.file.length().doing("measure", &path)?);
         let written = in_file(file.file.written().doing("measure", &path)?);
         let uncached = file.file.uncached().doing("open", &path)?;
+        let ahead = Arc::new(Ahead::new(uncached, written));
+        ahead.begin_at(replayed_from(state, start, written)).doing("read", &path)?;
+        self.tail = Some(Arc::clone(&ahead));
         let epochs = &state.epochs;
         let cached = &*file.file;
-        let tail = TailFile { file: &*uncached, cached, path: &path, written, epochs, proven };
+        let tail = TailFile { file: &*ahead, cached, path: &path, written, epochs, proven };
         let mut index = Index::new(self.shared.options.index_interval_bytes);
         let (end, mut goes_on) = self.scan_tail(&tail, start, &mut segment, &mut index)?;
         if let Some(Corruption { what: what @ Damage::Header(_), .. }) = corruption {
@@ -332,7 +334,7 @@ impl Opening {
         segment.learn_latest(&index);
         *file.index_mut() = index;
         let max_timestamp = latest.unwrap_or(i64::MIN);
-        Ok(Tail { segment, max_timestamp, first_timestamp: latest, reserved, goes_on })
+        Ok(Tail { segment, max_timestamp, reserved, goes_on })
     }
 
     /// Scans to the end of the log, past what is damaged; returns the end, and whether the log may
@@ -379,8 +381,9 @@ impl Opening {
             } else {
                 // Zeros are free to be written to, unless the page cache still holds what a failed
                 // flush has lost.
-                let seen = look_behind(cached, path, place, written, &expected)?;
-                return Ok((place, seen == Behind::Zeros));
+                let goes_on = !is_in_page_cache(cached, place.position, written)
+                    || look_behind(cached, path, place, written, &expected)? == Behind::Zeros;
+                return Ok((place, goes_on));
             }
         }
     }
@@ -428,13 +431,7 @@ impl Opening {
             self.findings.push(Finding::TornTail { path, position, end_offset, what });
         }
         segment.finish(end);
-        Tail {
-            segment,
-            max_timestamp: i64::MIN,
-            first_timestamp: None,
-            reserved: 0,
-            goes_on: false,
-        }
+        Tail { segment, max_timestamp: i64::MIN, reserved: 0, goes_on: false }
     }
 
     /// Removes files that the manifest doesn't name, or puts them aside where that is not certain.
@@ -466,7 +463,7 @@ impl Opening {
             }
             if self.shared.state.dropped().is_some() {
                 // The frame that is lost may have named it.
-                let aside = path.with_added_extension("aside");
+                let aside = path.with_added_extension(ASIDE);
                 self.shared.disk.rename(&path, &aside).doing("rename", &path)?;
             } else {
                 self.shared.disk.remove(&path).doing("remove", &path)?;
@@ -481,7 +478,7 @@ impl Log {
     /// full disk the first append that has room does it, and until then the log is read.
     fn go_on_in_new_file(&mut self, seal: Sealed) -> Result<(), StorageError> {
         self.generation += 1;
-        self.found_seal = Some(seal);
+        self.found_seal = Some(Box::new(seal));
         let segments = self.view.segments();
         match self.roll() {
             Err(StorageError::NoSpace { .. }) => return Ok(()),
@@ -503,14 +500,14 @@ impl Log {
         let checkpoint = Checkpoint { closed: true, ..checkpoint };
         let mut records = vec![self.record(StateRecord::Checkpoint(checkpoint))];
         if let Some(Saving { record, file }) = self.last_snapshot() {
-            let made = file.map_or(Ok(true), |file| file.make(&*self.shared.disk))?;
+            let made = file.map_or(Ok(true), |file| file.make(&*self.view.shared.disk))?;
             records.extend(made.then(|| self.record(record)));
         }
         if let Some(active) = &self.active {
-            write_index(&self.shared, &self.key, &active.segment);
+            write_index(&self.view.shared, &self.view.key, &active.segment);
         }
         // The mark that the directory was closed takes it along.
-        self.shared.state.submit_lazily(&records);
+        self.view.shared.state.submit_lazily(&records);
         Ok(())
     }
 }

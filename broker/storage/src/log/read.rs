@@ -100,6 +100,7 @@ impl LogView {
         bytes_max: u32,
         until: ReadUntil,
     ) -> Result<Wanted, StorageError> {
+        self.check_there()?;
         let end_offset = match until {
             ReadUntil::HighWatermark => self.high_watermark(),
             ReadUntil::End => self.end_offset(),
@@ -135,7 +136,9 @@ impl LogView {
             let segments = self.segments();
             match work(&segments) {
                 Err(StorageError::Corrupt(_)) if !Arc::ptr_eq(&segments, &self.segments()) => {}
-                other => return other,
+                // A deletion takes all files at once, and the list stays.
+                Err(error) => return Err(self.check_there().err().unwrap_or(error)),
+                found => return found,
             }
         }
     }
@@ -280,7 +283,14 @@ impl ColdRead {
         let file = segment.open(&self.view.shared, &self.view.key)?;
         self.view.extend_index(segment, &file, WALK_BYTES_MAX)?;
         let lookup = Lookup::new(&self.view, segment, &file);
-        let range = lookup.range(wanted, &FromDevice)?;
+        let range = match lookup.range(wanted, &FromDevice) {
+            // What is damaged may lie on the walk there. An index leads past it.
+            Err(StorageError::Corrupt(_)) if !file.index().reaches(lookup.end.position, 0) => {
+                self.view.extend_index(segment, &file, 0)?;
+                lookup.range(wanted, &FromDevice)?
+            }
+            found => found?,
+        };
         range.map(|range| lookup.read_checked(&range)).transpose()
     }
 }

@@ -163,7 +163,7 @@ impl Segment {
         shared: &Shared,
         key: &GroupKey,
     ) -> Result<Arc<OpenFile>, StorageError> {
-        shared.files.get(self.file_key(key), || {
+        let open = shared.files.get(self.file_key(key), || {
             let path = self.path(shared, key);
             let corrupt = |what| StorageError::corrupt(&path, 0, what);
             let file = match shared.disk.open(&path) {
@@ -189,12 +189,17 @@ impl Segment {
             }
             let index = Index::new(shared.options.index_interval_bytes);
             Ok(Arc::new(OpenFile::new(file, index)))
-        })
+        })?;
+        // Looked at behind the opening: a name that was free again may be another life's file.
+        if self.is_removed() {
+            return Err(StorageError::corrupt(&self.path(shared, key), 0, Damage::Missing));
+        }
+        Ok(open)
     }
 
     /// The file if it is open already. Never waits for the device.
     pub(super) fn get_open(&self, shared: &Shared, key: &GroupKey) -> Option<Arc<OpenFile>> {
-        shared.files.get_open(self.file_key(key))
+        shared.files.get_open(self.file_key(key)).filter(|_| !self.is_removed())
     }
 
     /// Notes batches that were appended, each at its place. Behind [`Self::grow`], so that an index

@@ -14,10 +14,11 @@ use bytes::Bytes;
 
 use logboom_protocol::records::{CheckedBatch, ControlRecord, Inflater, RawBatch, StampedBatch};
 
+use super::ahead::Ahead;
 use super::open::Finding;
 use super::{Log, LogView, Segment};
 use crate::directory::Shared;
-use crate::disk::Disk;
+use crate::disk::{Disk, ReadAt};
 use crate::error::{Doing as _, StorageError};
 use crate::flush::NewFile;
 use crate::producers::{BatchFacts, Producers};
@@ -115,7 +116,7 @@ impl Log {
 
     /// The snapshot that goes with a flush, where one is due.
     pub(super) fn due_snapshot(&mut self) -> Option<Saving> {
-        let checkpoint_bytes = self.shared.options.checkpoint_bytes.into();
+        let checkpoint_bytes = self.view.shared.options.checkpoint_bytes.into();
         self.remembered.is_due(checkpoint_bytes).then(|| self.snapshot())
     }
 
@@ -135,7 +136,8 @@ impl Log {
     fn snapshot(&mut self) -> Saving {
         let producers = &self.remembered.producers;
         let offset = producers.committed_offset();
-        let content = if producers.is_empty() { Vec::new() } else { producers.snapshot(&self.key) };
+        let content =
+            if producers.is_empty() { Vec::new() } else { producers.snapshot(&self.view.key) };
         let is_small = content.len() <= RECORD_BYTES_MAX;
         let (segment_base_offset, at) = self.place_before(offset);
         let snapshot = ProducerSnapshot {
@@ -160,7 +162,7 @@ impl Log {
         };
         let base_offset = segment.base_offset;
         let relative = u32::try_from(offset - base_offset).unwrap_or(u32::MAX);
-        let file = segment.get_open(&self.shared, &self.key);
+        let file = segment.get_open(&self.view.shared, &self.view.key);
         let entry = file.and_then(|file| file.index().floor_offset(relative));
         let place = entry.map(|entry| Place {
             position: entry.position,
@@ -171,14 +173,18 @@ impl Log {
 
     /// Lets go of the files that are no longer needed, and makes ready the next one.
     fn new_file(&mut self, offset: i64, bytes: Vec<u8>) -> NewFile {
-        let dir = partition_dir(&self.shared.root, &self.key);
-        let named = self.shared.state.group(&self.key, |group| {
+        let dir = partition_dir(&self.view.shared.root, &self.view.key);
+        let named = self.view.shared.state.group(&self.view.key, |group| {
             group.and_then(|group| group.producers.as_ref()).map(|snapshot| snapshot.offset)
         });
         self.remembered.files.retain(|file| {
             let is_kept = Some(*file) == named;
             if !is_kept {
-                self.shared.disk.remove(&FileName::Producers { offset: *file }.path(&dir)).ok();
+                self.view
+                    .shared
+                    .disk
+                    .remove(&FileName::Producers { offset: *file }.path(&dir))
+                    .ok();
             }
             is_kept
         });
@@ -193,6 +199,8 @@ pub(super) struct Restoring<'a> {
     pub(super) shared: &'a Shared,
     /// The last snapshot.
     pub(super) snapshot: Option<&'a ProducerSnapshot>,
+    /// The last segment's file, if it was read just now.
+    pub(super) tail: Option<Arc<Ahead>>,
     /// What went wrong.
     pub(super) findings: &'a mut Vec<Finding>,
 }
@@ -284,7 +292,15 @@ impl Restoring<'_> {
         start: Place,
         remembered: &mut Remembered,
     ) -> Result<(), StorageError> {
-        let file = segment.open(self.shared, &self.view.key)?;
+        let is_last = self.view.segments().last().is_some_and(|last| Arc::ptr_eq(last, segment));
+        let opened;
+        let file: &dyn ReadAt = match &self.tail {
+            Some(tail) if is_last => &**tail,
+            _ => {
+                opened = segment.open(self.shared, &self.view.key)?;
+                &*opened.file
+            }
+        };
         let (path, epochs) = (segment.path(self.shared, &self.view.key), self.view.epochs());
         let expected = Expected { epochs: &epochs, gaps: false };
         let (mut place, end) = (start, segment.end());
@@ -296,8 +312,7 @@ impl Restoring<'_> {
             let limit = segment.hole_behind(place.position).unwrap_or(end.position);
             let limit = limit.min(end.position);
             let mut record = |_, batch: &RawBatch<'_>| remembered.record_read(batch);
-            let (behind, why) =
-                scan::scan(&*file.file, &path, place, limit, &expected, &mut record)?;
+            let (behind, why) = scan::scan(file, &path, place, limit, &expected, &mut record)?;
             if why != scan::End::Limit || behind == place {
                 return Ok(());
             }

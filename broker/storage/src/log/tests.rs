@@ -9,6 +9,8 @@ mod power;
 mod producers;
 mod reads;
 mod real;
+mod replicas;
+mod together;
 
 use std::path::Path;
 use std::sync::Arc;

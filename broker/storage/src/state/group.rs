@@ -4,6 +4,8 @@
 //! epochs and control entries grow. A record that would break this is refused: it was not written
 //! by a healthy broker.
 
+use std::sync::{Arc, LazyLock};
+
 use bytes::Bytes;
 
 use super::StateRecord;
@@ -100,8 +102,8 @@ pub struct GroupState {
     pub voted_for: i32,
     /// The first offset that is kept, inclusive.
     pub log_start_offset: i64,
-    /// Every epoch that has offsets, oldest first.
-    pub epochs: Vec<EpochStart>,
+    /// Every epoch that has offsets, oldest first; shared with the log.
+    pub epochs: Arc<[EpochStart]>,
     /// Control entries, oldest first.
     pub controls: Vec<ControlEntry>,
     /// The manifest, oldest first.
@@ -128,7 +130,7 @@ impl GroupState {
             epoch: 0,
             voted_for: -1,
             log_start_offset: 0,
-            epochs: Vec::new(),
+            epochs: Arc::default(),
             controls: Vec::new(),
             segments: Vec::new(),
             checkpoint: None,
@@ -190,16 +192,17 @@ impl GroupState {
     }
 
     fn begin_epoch(&mut self, start: EpochStart) -> Result<(), Misfit> {
-        if let Some(last) = self.epochs.last() {
+        let mut before = &self.epochs[..];
+        if let Some((last, others)) = before.split_last() {
             if start.epoch <= last.epoch || start.start_offset < last.start_offset {
                 return Err(Misfit("an epoch begins before the one before it"));
             }
             if start.start_offset == last.start_offset {
                 // The one before has no offsets.
-                self.epochs.pop();
+                before = others;
             }
         }
-        push(&mut self.epochs, start);
+        self.epochs = shared(before.iter().copied().chain([start]));
         Ok(())
     }
 
@@ -213,7 +216,8 @@ impl GroupState {
 
     fn cut(&mut self, offset: i64, epoch: i32, control_sequence: u64) {
         self.controls.retain(|entry| entry.sequence <= control_sequence);
-        self.epochs.retain(|start| start.epoch <= epoch && start.start_offset <= offset);
+        let survives = |start: &&EpochStart| start.epoch <= epoch && start.start_offset <= offset;
+        self.epochs = shared(self.epochs.iter().filter(survives).copied());
         // The segment that holds the cut stays; it is sealed in the same step.
         while self.segments.len() > 1
             && self.segments.last().is_some_and(|last| last.base_offset >= offset)
@@ -256,13 +260,13 @@ impl GroupState {
         self.segments.drain(..below);
         let below = self.epochs.iter().skip(1).take_while(|e| e.start_offset <= offset).count();
         // The first epoch keeps its start: the segment that holds the log start begins before it.
-        self.epochs.drain(..below);
+        self.epochs = shared(self.epochs[below..].iter().copied());
         Ok(())
     }
 
     fn reset(&mut self, offset: i64) {
         self.log_start_offset = offset;
-        (self.epochs, self.controls, self.segments) = (Vec::new(), Vec::new(), Vec::new());
+        (self.epochs, self.controls, self.segments) = (Arc::default(), Vec::new(), Vec::new());
         (self.checkpoint, self.producers) = (None, None);
     }
 
@@ -298,4 +302,18 @@ fn push<T>(list: &mut Vec<T>, item: T) {
         list.reserve_exact(1);
     }
     list.push(item);
+}
+
+/// The epochs of a group that has had none but the first, which most groups share.
+static FIRST_EPOCH: LazyLock<Arc<[EpochStart]>> =
+    LazyLock::new(|| [EpochStart { epoch: 0, start_offset: 0 }].into());
+
+/// A list of epochs, to be shared.
+fn shared(epochs: impl Iterator<Item = EpochStart>) -> Arc<[EpochStart]> {
+    let epochs: Vec<EpochStart> = epochs.collect();
+    match epochs[..] {
+        [] => Arc::default(),
+        [EpochStart { epoch: 0, start_offset: 0 }] => Arc::clone(&FIRST_EPOCH),
+        _ => epochs.into(),
+    }
 }

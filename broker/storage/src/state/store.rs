@@ -349,6 +349,12 @@ impl StateStore {
         self.memory().groups.keys().copied().collect()
     }
 
+    /// The groups that have a replica here, in no order.
+    pub fn living(&self) -> Vec<GroupKey> {
+        let memory = self.memory();
+        memory.groups.iter().filter(|(_, group)| !group.removed).map(|(key, _)| *key).collect()
+    }
+
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -232,7 +232,7 @@ fn records_change_a_group_as_they_say() {
     apply(&mut group, &[StateRecord::LogStart { offset: 110 }]);
     let bases: Vec<i64> = group.segments.iter().map(|s| s.base_offset).collect();
     assert_eq!(bases, [100, 120], "a segment goes when it lies wholly below");
-    assert_eq!(group.epochs, [EpochStart { epoch: 1, start_offset: 0 }]);
+    assert_eq!(group.epochs[..], [EpochStart { epoch: 1, start_offset: 0 }]);
 
     for misfit in
         [epoch(1, 500), segment(100, 9), control(1, 500), StateRecord::LogStart { offset: 1 }]

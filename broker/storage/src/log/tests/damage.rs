@@ -166,6 +166,34 @@ fn a_hole_in_the_tail_is_fenced_and_no_offset_is_given_twice() {
 }
 
 #[test]
+fn what_lies_behind_a_hole_is_served_in_later_lives_that_do_not_look_for_it() {
+    let options = DirectoryOptions { checkpoint_bytes: u32::MAX, ..options() };
+    let (disk, mut batches) = written_with(false, options, LogOptions::default());
+    let dir = Path::new("/data/partitions").join(KEY.to_string());
+    let last = disk.paths().into_iter().filter(|path| path.starts_with(&dir)).max().unwrap();
+    let bytes = disk.read_file(&last).unwrap();
+    let first = RawBatches::new(&bytes[64..]).next().unwrap().unwrap().bytes().len();
+    disk.overwrite(&last, 64 + first as u64, &[0; 90]);
+    let mut refused_at = None;
+    for life in 0..3 {
+        let directory = try_open(&disk).unwrap();
+        let (mut log, findings) = directory.open_log(KEY, LogOptions::default()).unwrap();
+        assert_eq!(findings.len(), usize::from(life == 0), "{findings:?}");
+        let refused = refused(&log, &batches);
+        assert_eq!((refused.len(), *refused_at.get_or_insert(refused[0])), (1, refused[0]));
+        let new = batch(log.end_offset(), 0, 1, 800);
+        batches.push(Bytes::from(new.parts().concat()));
+        log.append(&[new]).unwrap();
+        assert!(flush(&directory, &mut log));
+        log.close().unwrap();
+        directory.close().unwrap();
+        for index in disk.paths().iter().filter(|path| path.extension() == Some("index".as_ref())) {
+            crate::Disk::remove(&*disk, index).unwrap();
+        }
+    }
+}
+
+#[test]
 fn a_failed_flush_takes_the_directory_out_of_service() {
     use crate::sim::{Fault, Operation};
     let disk = SimDisk::new();

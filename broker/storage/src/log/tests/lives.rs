@@ -225,6 +225,32 @@ fn a_failed_vote_of_somebody_else_takes_the_directory_out_of_service() {
     assert_eq!(directory.failure(), Some(failure), "the first failure is the one that is named");
 }
 
+#[test]
+fn a_failed_commit_names_the_state_file_as_what_failed() {
+    let disk = SimDisk::new();
+    let (directory, mut log) = start(&disk, 1);
+    disk.set_fault(Fault::new(Operation::Sync, 5).at(|path| path.starts_with("/data/state")));
+    let error = directory.create(OTHER, 0).unwrap_err();
+    assert!(matches!(error, StorageError::OutOfService { .. }), "{error}");
+    let failure = directory.failure().unwrap();
+    assert!(failure.contains("/data/state/state-"), "{failure}");
+    assert!(matches!(log.append(&[batch(2, 0, 1, 9)]), Err(StorageError::OutOfService { .. })));
+}
+
+#[test]
+fn a_lazy_record_that_fails_takes_the_directory_out_of_service_though_nobody_waits_for_it() {
+    let disk = SimDisk::new();
+    let (directory, mut log) = start(&disk, 1);
+    // Only a checkpoint goes with this flush, and nobody waits for that.
+    log.append(&[batch(2, 0, 2, 700)]).unwrap();
+    disk.set_fault(Fault::new(Operation::Sync, 5).at(|path| path.starts_with("/data/state")));
+    assert!(flush(&directory, &mut log), "the files are durable");
+    assert_eq!((disk.faults_struck(), directory.failure()), (0, None));
+    assert!(directory.state().commit_round().is_err());
+    assert!(directory.failure().unwrap().contains("/data/state/state-"));
+    assert!(matches!(log.append(&[batch(4, 0, 1, 9)]), Err(StorageError::OutOfService { .. })));
+}
+
 const OTHER: GroupKey = GroupKey { topic_id: Uuid([8; 16]), partition: 0 };
 
 fn try_open(disk: &Arc<SimDisk>) -> Result<Directory, OpenError> {

@@ -264,8 +264,8 @@ impl World {
 
     fn retain(&mut self, segments: i64) {
         let (_, log, model) = self.parts();
-        log.options.retention_bytes = segments * 2000;
-        log.options.retention_ms = -1;
+        let retention_bytes = segments * 2000;
+        log.set_options(LogOptions { retention_bytes, retention_ms: -1, ..log_options() });
         if let Some(start) = log.retention_start(i64::MAX).unwrap() {
             assert!(start > model.start && start <= model.high_watermark);
             self.move_start(start);

@@ -3,6 +3,7 @@
 use std::sync::mpsc;
 
 use super::*;
+use crate::state::{EpochStart, StateRecord};
 use crate::{Disk as _, LeftBy, StorageError, SystemDisk};
 
 fn open_real(root: &Path, mark: OpenMark) -> Directory {
@@ -89,6 +90,106 @@ fn what_is_read_outlives_the_deletion_of_its_file() {
     let files = SystemDisk.list(&dir.path().join("partitions").join(KEY.to_string())).unwrap();
     assert_eq!(files.len(), 1, "{files:?}");
     assert_eq!(held, Bytes::from(batch(0, 0, 1, 600_000).parts().concat()));
+}
+
+/// A batch whose content says at which offset, and in which epoch, it was appended.
+fn is_right(batch: &Bytes) -> bool {
+    let (base, header) =
+        (base_of(batch), *RawBatches::new(batch).next().unwrap().unwrap().header());
+    *batch == self::batch(base, header.leader_epoch, 2, 300).parts().concat()
+}
+
+/// Reads wherever the log may be, until it is told to end; returns how many batches it saw.
+fn read_anywhere(view: &Arc<LogView>, until: ReadUntil, finished: &AtomicBool) -> usize {
+    let (mut offset, mut seen) = (0, 0);
+    while !finished.load(Ordering::SeqCst) || seen == 0 {
+        match read_once(view, offset, until) {
+            Ok(batches) => {
+                assert!(batches.iter().all(is_right), "{offset}, {until:?}");
+                seen += batches.len();
+                // To and fro: what is hot, what is cold, and what is being cut.
+                offset = match batches.last().map(end_of) {
+                    Some(end) => end,
+                    None => view.log_start_offset(),
+                };
+            }
+            Err(StorageError::OutOfRange { .. }) => offset = view.log_start_offset(),
+            Err(error) => panic!("{offset}, {until:?}: {error}"),
+        }
+    }
+    seen
+}
+
+#[test]
+fn readers_beside_an_owner_that_rolls_cuts_and_deletes_see_right_batches_or_out_of_range() {
+    let dir = tempfile::tempdir().unwrap();
+    let directory = open_real(dir.path(), BOOT);
+    directory.create(KEY, 0).unwrap();
+    let (mut log, _) = directory.open_log(KEY, log_options()).unwrap();
+    let view = Arc::clone(log.view());
+    let finished = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let readers = [ReadUntil::HighWatermark, ReadUntil::End, ReadUntil::End].map(|until| {
+            let (view, finished) = (&view, &finished);
+            scope.spawn(move || read_anywhere(view, until, finished))
+        });
+        for round in 0..150 {
+            let committed = log.end_offset();
+            for _ in 0..1 + round % 7 {
+                let (end, epoch) = (log.end_offset(), log.epoch());
+                log.append(&[batch(end, epoch, 2, 300)]).unwrap();
+            }
+            assert!(flush(&directory, &mut log));
+            match round % 5 {
+                0 => {
+                    // Behind the high watermark, and on in another epoch over the same offsets.
+                    let epoch = EpochStart { epoch: log.epoch() + 1, start_offset: committed };
+                    let behind = [StateRecord::Epoch(epoch)];
+                    log.truncate_to(committed, log.epoch(), 0, &behind).unwrap();
+                }
+                1 => {
+                    log.set_high_watermark(log.end_offset());
+                    log.set_log_start((log.end_offset() - 20).max(0)).unwrap();
+                }
+                _ => log.set_high_watermark(log.end_offset()),
+            }
+        }
+        finished.store(true, Ordering::SeqCst);
+        for reader in readers {
+            assert!(reader.join().unwrap() > 0);
+        }
+    });
+    assert_eq!(directory.failure(), None);
+}
+
+#[test]
+fn logs_are_opened_on_several_threads_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys: Vec<_> = (0..64).map(|partition| GroupKey { partition, ..KEY }).collect();
+    let directory = open_real(dir.path(), BOOT);
+    directory.create_all(&keys, 0).unwrap();
+    for key in &keys {
+        let (mut log, _) = directory.open_log(*key, log_options()).unwrap();
+        for i in 0..i64::from(key.partition % 9) {
+            log.append(&[batch(i, 0, 1, 700)]).unwrap();
+        }
+        assert!(flush(&directory, &mut log));
+    }
+    drop(directory);
+    let directory = open_real(dir.path(), BOOT);
+    std::thread::scope(|scope| {
+        for keys in keys.chunks(16) {
+            let directory = &directory;
+            scope.spawn(move || {
+                for key in keys {
+                    let (log, findings) = directory.open_log(*key, log_options()).unwrap();
+                    assert_eq!(findings, []);
+                    assert_eq!(log.end_offset(), i64::from(key.partition % 9));
+                    read_all(log.view(), 0, ReadUntil::End).unwrap();
+                }
+            });
+        }
+    });
 }
 
 #[test]

@@ -216,12 +216,13 @@ fn an_empty_group_takes_at_most_256_bytes() {
     // The table: a power of two of places of which at most 7 in 8 are used, with a byte each.
     let places = (memory.groups.capacity() * 8 / 7).next_power_of_two();
     let table = places * (size_of::<(GroupKey, Box<GroupState>)>() + 1);
+    let first = &memory.groups[&numbered(0)].epochs;
     let groups: usize = memory
         .groups
         .values()
         .map(|group| {
+            assert!(Arc::ptr_eq(&group.epochs, first), "shared");
             allocated(size_of::<GroupState>())
-                + allocated(group.epochs.capacity() * size_of::<EpochStart>())
                 + allocated(group.controls.capacity() * size_of::<ControlEntry>())
                 + allocated(group.segments.capacity() * size_of::<SegmentEntry>())
         })

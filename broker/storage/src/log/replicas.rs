@@ -1,0 +1,210 @@
+//! Replicas begin and end.
+//!
+//! ```text
+//!   create:  one frame: created, epoch 0            no directory, no file before the first append
+//!   delete:  readers and flushes are told ─▶ one frame: removed ─▶ the directory is put aside
+//!            ─▶ its files go
+//! ```
+//!
+//! Must always hold: what a frame says is removed is garbage, whatever is left of its files, and a
+//! replica that begins again under the same key meets nothing of the one before: no flush, no
+//! reader and no file.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{Log, LogView};
+use crate::directory::{Directory, Shared};
+use crate::error::{Doing as _, StorageError};
+use crate::segment::{PARTITIONS, partition_dir, partition_of};
+use crate::state::{EpochStart, GroupKey, StateRecord};
+
+/// The most groups of which one frame speaks; its payload stays below 5 MiB.
+const STEP_GROUPS_MAX: usize = 64 << 10;
+
+/// Added to the name of a directory whose replica was removed.
+const DELETED: &str = "deleted";
+/// Added to a name that a frame may have given, where the state store has lost one.
+pub(super) const ASIDE: &str = "aside";
+
+/// Whether a log was deleted, as its readers and its flush see it.
+#[derive(Debug, Default)]
+pub(crate) struct Deletion {
+    begun: AtomicBool,
+    /// Held by a flush at work.
+    at_work: Mutex<()>,
+}
+
+impl Deletion {
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::SeqCst)
+    }
+
+    /// Holds a deletion off as long as the guard lives; `None` where it has begun.
+    pub(crate) fn hold_off(&self) -> Option<MutexGuard<'_, ()>> {
+        let guard = self.at_work.lock().unwrap_or_else(PoisonError::into_inner);
+        (!self.has_begun()).then_some(guard)
+    }
+
+    /// Lets nobody begin anything, and waits for a flush at work.
+    fn begin(&self) {
+        self.begun.store(true, Ordering::SeqCst);
+        drop(self.at_work.lock());
+    }
+}
+
+impl LogView {
+    /// That the log is deleted, as an error; where it isn't, nothing.
+    pub(super) fn check_there(&self) -> Result<(), StorageError> {
+        if self.deletion.has_begun() {
+            Err(StorageError::Deleted { key: self.key })
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Directory {
+    /// Begins a replica of a group here; durable when it returns.
+    ///
+    /// - `creation_offset`: that of the metadata record that created the topic.
+    ///
+    /// # Errors
+    /// [`StorageError::OutOfService`].
+    ///
+    /// # Panics
+    /// If there is one already.
+    pub fn create(&self, key: GroupKey, creation_offset: i64) -> Result<(), StorageError> {
+        self.create_all(&[key], creation_offset)
+    }
+
+    /// Begins replicas of many groups here with one flush for up to 65,536 of them; durable when it
+    /// returns. A crash before may leave all of a flush or none.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    ///
+    /// # Panics
+    /// If one of them is there already, or named twice.
+    pub fn create_all(&self, keys: &[GroupKey], creation_offset: i64) -> Result<(), StorageError> {
+        for keys in keys.chunks(STEP_GROUPS_MAX) {
+            let begin = |key: &GroupKey| {
+                let state = &self.shared.state;
+                let life = state.group(key, |group| group.map_or(0, |group| group.life + 1));
+                [
+                    (*key, StateRecord::Created { life, creation_offset }),
+                    (*key, StateRecord::Epoch(EpochStart { epoch: 0, start_offset: 0 })),
+                ]
+            };
+            self.shared.commit(&keys.iter().flat_map(begin).collect::<Vec<_>>())?;
+        }
+        Ok(())
+    }
+
+    /// The groups that have a replica here, in no order.
+    #[must_use]
+    pub fn groups(&self) -> Vec<GroupKey> {
+        self.shared.state.living()
+    }
+
+    /// Removes many replicas as [`Log::delete`] does, with one flush for up to 65,536 of them.
+    ///
+    /// # Errors
+    /// As [`Log::delete`].
+    pub fn delete_all(&self, logs: Vec<Log>, forget: bool) -> Result<(), StorageError> {
+        delete(&self.shared, &logs, forget)
+    }
+
+    /// Removes the files of replicas that are no more, which a crash in the middle of a deletion
+    /// leaves; returns of how many. Where the state store has lost a frame they are kept, under
+    /// another name. What isn't a partition's is left alone.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn remove_garbage(&self) -> Result<usize, StorageError> {
+        let shared = &self.shared;
+        let dir = shared.root.join(PARTITIONS);
+        // First the names, then the groups: a group is there before its directory.
+        let dirs = shared.disk.list(&dir).doing("list", &dir)?;
+        let living: HashSet<GroupKey> = self.groups().into_iter().collect();
+        let mut removed = 0;
+        for dir in dirs {
+            let is_ours = match dir.extension() {
+                None => partition_of(&dir).is_some_and(|key| !living.contains(&key)),
+                Some(ending) => {
+                    ending == DELETED && partition_of(&dir.with_extension("")).is_some()
+                }
+            };
+            if !is_ours {
+                continue;
+            }
+            if shared.state.dropped().is_some() && dir.extension().is_none() {
+                // The frame that is lost may have begun it.
+                shared.disk.rename(&dir, &dir.with_extension(ASIDE)).doing("rename", &dir)?;
+            } else {
+                remove_tree(shared, &dir)?;
+            }
+            removed += 1;
+        }
+        Ok(removed)
+    }
+}
+
+impl Log {
+    /// Removes the replica with its files; when it returns, the removal is durable. Waits for the
+    /// device, and for a flush of this log that is at work; one that still waits for its turn does
+    /// nothing, and its completion is told [`StorageError::Deleted`].
+    ///
+    /// Readers keep the bytes that they hold; who reads afterwards is told the same.
+    ///
+    /// - `forget`: the topic is gone for good. Otherwise a tombstone stays, so that the replica
+    ///   doesn't begin again as a voter.
+    ///
+    /// # Errors
+    /// [`StorageError::OutOfService`]. That a file can't be removed is none:
+    /// [`Directory::remove_garbage`] does it.
+    pub fn delete(self, forget: bool) -> Result<(), StorageError> {
+        let shared = Arc::clone(&self.view.shared);
+        delete(&shared, &[self], forget)
+    }
+}
+
+fn delete(shared: &Arc<Shared>, logs: &[Log], forget: bool) -> Result<(), StorageError> {
+    logs.iter().for_each(|log| log.view.deletion.begin());
+    for logs in logs.chunks(STEP_GROUPS_MAX) {
+        let removed = logs.iter().map(|log| log.record(StateRecord::Removed));
+        let forgotten = logs.iter().filter(|_| forget).map(|l| l.record(StateRecord::Forgotten));
+        shared.commit(&removed.chain(forgotten).collect::<Vec<_>>())?;
+    }
+    for log in logs {
+        // From here on nobody opens a file of this life, nor takes one of the next for its own.
+        let segments = log.view.segments();
+        segments.iter().for_each(|segment| segment.set_removed());
+        put_aside(shared, log.key());
+        segments.iter().for_each(|segment| shared.files.forget(segment.file_key(log.key())));
+    }
+    Ok(())
+}
+
+/// Frees the name of a partition's directory, and removes its files. What fails leaves garbage.
+fn put_aside(shared: &Shared, key: &GroupKey) {
+    let dir = partition_dir(&shared.root, key);
+    let aside = dir.with_extension(DELETED);
+    let gone = match shared.disk.rename(&dir, &aside) {
+        Ok(()) => aside,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return,
+        // What the life before left there may be in the way.
+        Err(_) => dir,
+    };
+    remove_tree(shared, &gone).unwrap_or(());
+}
+
+/// Removes a partition's directory with all that lies in it.
+fn remove_tree(shared: &Shared, dir: &Path) -> Result<(), StorageError> {
+    let files: Vec<PathBuf> = shared.disk.list(dir).doing("list", dir)?;
+    files.iter().try_for_each(|path| shared.remove_if_there(path))?;
+    shared.disk.remove_dir(dir).doing("remove", dir)
+}

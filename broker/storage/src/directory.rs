@@ -13,8 +13,8 @@
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use logboom_protocol::units::Uuid;
 
@@ -125,6 +125,8 @@ pub(crate) struct Shared {
     pub(crate) flushes: FlushQueue,
     pub(crate) health: Arc<Health>,
     pub(crate) left_by: LeftBy,
+    /// Held while replicas begin or end, so that no directory is taken for another life's.
+    pub(crate) lives: Mutex<()>,
     salt: AtomicU64,
     /// Given up when nobody holds the directory or one of its logs any more.
     _lock: Lock,
@@ -217,6 +219,7 @@ impl Directory {
             flushes: FlushQueue::default(),
             health: Arc::new(health),
             left_by,
+            lives: Mutex::new(()),
             salt: AtomicU64::new(numbers.segment_salt()),
             _lock: Lock(lock),
         };
@@ -227,6 +230,12 @@ impl Directory {
     #[must_use]
     pub fn id(&self) -> Uuid {
         self.id
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.shared.root
     }
 
     /// How the process before left it.

@@ -99,7 +99,8 @@ pub trait DiskFile: ReadAt {
     /// file's length becomes at least `length`, what was never written reads as zeros.
     ///
     /// # Errors
-    /// [`io::ErrorKind::StorageFull`], or what the file system says; nothing has changed then.
+    /// [`io::ErrorKind::StorageFull`], or what the file system says. The bytes of the file are as
+    /// before then; some of the space may be reserved.
     fn reserve(&self, length: u64) -> io::Result<()>;
 
     /// Makes all writes durable that returned before this call began, and the file's length.

@@ -153,9 +153,14 @@ impl StorageError {
     }
 }
 
-/// Says what was done to which file when the system failed; a full disk is told apart.
+/// Says what was done to which file when the system failed.
 pub(crate) trait Doing<T> {
+    /// For what asks for room: a full disk is told apart.
     fn doing(self, doing: &'static str, path: &Path) -> Result<T, StorageError>;
+
+    /// For writes and flushes: where they fail, bytes are lost, and a full disk is a failure like
+    /// any other.
+    fn failing(self, doing: &'static str, path: &Path) -> Result<T, StorageError>;
 }
 
 impl<T> Doing<T> for io::Result<T> {
@@ -166,5 +171,9 @@ impl<T> Doing<T> for io::Result<T> {
             }
             _ => StorageError::Io { doing, path: path.to_owned(), source },
         })
+    }
+
+    fn failing(self, doing: &'static str, path: &Path) -> Result<T, StorageError> {
+        self.map_err(|source| StorageError::Io { doing, path: path.to_owned(), source })
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! Must always hold: a file that somebody holds is never closed under them, least of all one with
 //! bytes that are not flushed: an error of the device is reported once, to the descriptor that
-//! wrote. No file is open twice at the same time: who asks for one that another is opening waits
-//! for it, and for no other.
+//! wrote. Nobody gets a file that is open a second time: who asks for one that another is opening
+//! waits for it, and for no other. Files are closed under no lock: unmapping and closing take their
+//! time, and every partition asks here.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -16,6 +17,9 @@ use bytes::Bytes;
 use crate::disk::{DiskFile, Map};
 use crate::index::Index;
 use crate::state::GroupKey;
+
+#[cfg(test)]
+mod tests;
 
 /// Names a segment's file among all of a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -154,7 +158,9 @@ impl FileCache {
                 let file = Arc::clone(place.file.get_or_init(|| file));
                 drop(opening);
                 drop(place);
-                cache.shrink(self.files_max);
+                let idle = cache.shrink(self.files_max);
+                drop(cache);
+                drop(idle);
                 Ok(file)
             }
             Err(error) => {
@@ -169,8 +175,10 @@ impl FileCache {
     /// either.
     pub(crate) fn forget(&self, key: FileKey) {
         let mut cache = self.lock();
-        cache.files.remove(&key);
+        let forgotten = cache.files.remove(&key);
         cache.clock.retain(|other| *other != key);
+        drop(cache);
+        drop(forgotten);
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
@@ -204,20 +212,22 @@ impl Open {
         }
     }
 
-    /// Closes files that were not asked for lately and that nobody holds.
-    fn shrink(&mut self, files_max: usize) {
+    /// Takes out files that were not asked for lately and that nobody holds, to be closed.
+    fn shrink(&mut self, files_max: usize) -> Vec<Slot> {
+        let mut idle = Vec::new();
         // Twice around: the first time only takes the marks away.
         let mut steps = 2 * self.clock.len();
         while self.files.len() > files_max && steps > 0 {
             steps -= 1;
-            let Some(key) = self.clock.pop_front() else { return };
+            let Some(key) = self.clock.pop_front() else { break };
             let Some(slot) = self.files.get_mut(&key) else { continue };
             if std::mem::take(&mut slot.used) || slot.place.is_held() {
                 self.clock.push_back(key);
             } else {
-                self.files.remove(&key);
+                idle.extend(self.files.remove(&key));
             }
         }
+        idle
     }
 }
 
@@ -226,123 +236,5 @@ impl Place {
     fn is_held(self: &Arc<Self>) -> bool {
         Arc::strong_count(self) > 1
             || self.file.get().is_some_and(|file| Arc::strong_count(file) > 1)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::mpsc;
-
-    use logboom_protocol::units::Uuid;
-
-    use super::*;
-    use crate::{Disk as _, SystemDisk};
-
-    fn key(number: i64) -> FileKey {
-        let group = GroupKey { topic_id: Uuid::ZERO, partition: 0 };
-        FileKey { group, base_offset: number, generation: 0 }
-    }
-
-    #[test]
-    fn the_set_is_bounded_and_what_is_held_stays() {
-        let dir = tempfile::tempdir().unwrap();
-        let cache = FileCache::new(4);
-        let open = |number: i64| {
-            cache.get(key(number), || {
-                let file = SystemDisk.create(&dir.path().join(number.to_string()))?;
-                Ok::<_, io::Error>(Arc::new(OpenFile::new(file, Index::new(1))))
-            })
-        };
-        let held = open(0).unwrap();
-        for number in 1..20 {
-            open(number).unwrap();
-            assert!(cache.len() <= 4, "{}", cache.len());
-        }
-        assert!(Arc::ptr_eq(&held, &open(0).unwrap()), "opened a second time");
-        cache.forget(key(0));
-        assert_eq!(cache.len(), 3);
-    }
-
-    #[test]
-    fn more_held_files_than_the_bound_stay_open_until_they_are_let_go() {
-        let dir = tempfile::tempdir().unwrap();
-        let cache = FileCache::new(2);
-        let open = |number: i64| {
-            cache.get(key(number), || {
-                let file = SystemDisk.create(&dir.path().join(number.to_string()))?;
-                Ok::<_, io::Error>(Arc::new(OpenFile::new(file, Index::new(1))))
-            })
-        };
-        let held: Vec<_> = (0..5).map(|number| open(number).unwrap()).collect();
-        assert_eq!(cache.len(), 5);
-        drop(held);
-        open(9).unwrap();
-        assert_eq!(cache.len(), 2);
-    }
-
-    #[test]
-    fn a_slow_open_keeps_nobody_from_another_file_and_is_done_once() {
-        let dir = tempfile::tempdir().unwrap();
-        let cache = FileCache::new(4);
-        let create = |number: i64| {
-            let file = SystemDisk.create(&dir.path().join(number.to_string()))?;
-            Ok::<_, io::Error>(Arc::new(OpenFile::new(file, Index::new(1))))
-        };
-        let (started, wait_started) = mpsc::channel();
-        let (go_on, wait) = mpsc::channel::<()>();
-        std::thread::scope(|scope| {
-            let (cache, create) = (&cache, &create);
-            let slow = scope.spawn(move || {
-                let open = || {
-                    started.send(()).unwrap();
-                    wait.recv().unwrap();
-                    create(1)
-                };
-                cache.get(key(1), open).unwrap()
-            });
-            wait_started.recv().unwrap();
-            cache.get(key(2), || create(2)).unwrap();
-            assert!(cache.get_open(key(1)).is_none(), "not yet");
-            let second = scope.spawn(move || {
-                cache.get(key(1), || -> io::Result<_> { panic!("opened twice") }).unwrap()
-            });
-            go_on.send(()).unwrap();
-            assert!(Arc::ptr_eq(&slow.join().unwrap(), &second.join().unwrap()));
-        });
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_opened_or_is_removed_meanwhile_leaves_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let cache = FileCache::new(4);
-        assert!(cache.get(key(1), || Err(())).is_err());
-        assert_eq!(cache.len(), 0);
-        let path = dir.path().join("1");
-        let opened = cache.get(key(1), || {
-            let file = SystemDisk.create(&path)?;
-            // The owner removes it just now.
-            cache.forget(key(1));
-            Ok::<_, io::Error>(Arc::new(OpenFile::new(file, Index::new(1))))
-        });
-        assert!(opened.is_ok(), "who has it may read it");
-        assert_eq!(cache.len(), 0);
-    }
-
-    #[test]
-    fn stable_bytes_are_those_of_the_file_and_grow_with_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = SystemDisk.create(&dir.path().join("a")).unwrap();
-        file.reserve(4096).unwrap();
-        file.write_at(0, &[b"abc", b"", b"def"]).unwrap();
-        let open = OpenFile::new(file, Index::new(1));
-        let first = open.stable(1, 5).unwrap();
-        assert_eq!(&first[..], b"bcde");
-        open.file.write_at(6, &[b"ghi"]).unwrap();
-        assert_eq!(&open.stable(4, 9).unwrap()[..], b"efghi");
-        open.file.reserve(8192).unwrap();
-        open.file.write_at(5000, &[b"x"]).unwrap();
-        assert_eq!(&open.stable(5000, 5001).unwrap()[..], b"x", "mapped anew");
-        assert_eq!(&first[..], b"bcde", "the old map lives on");
-        assert!(open.stable(0, 9000).is_err());
     }
 }

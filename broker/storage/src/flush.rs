@@ -46,7 +46,8 @@ pub(crate) struct NewFile {
 }
 
 impl NewFile {
-    /// Makes the file, durable with its name; returns whether there was room.
+    /// Makes the file, durable with its name; returns whether there was room. Any error is a
+    /// failure of the device.
     pub(crate) fn make(&self, disk: &dyn Disk) -> Result<bool, StorageError> {
         match self.write(disk) {
             Err(StorageError::NoSpace { .. }) => {
@@ -66,9 +67,9 @@ impl NewFile {
         let file = disk.create(&self.path).doing("create", &self.path)?;
         // So that a full disk shows here, and not at a write.
         file.reserve(self.bytes.len() as u64).doing("reserve", &self.path)?;
-        file.write_at(0, &[&self.bytes]).doing("write", &self.path)?;
-        file.sync().doing("flush", &self.path)?;
-        disk.sync_dir(&self.dir).doing("flush", &self.dir)
+        file.write_at(0, &[&self.bytes]).failing("write", &self.path)?;
+        file.sync().failing("flush", &self.path)?;
+        disk.sync_dir(&self.dir).failing("flush", &self.dir)
     }
 }
 
@@ -196,18 +197,22 @@ impl FlushContext<'_> {
             }
         }
         if records.is_empty() {
+            // Nearly always none: a flush of the file alone costs the state store nothing.
             self.state.submit_lazily(&lazy_records);
             return done(Ok(()));
         }
+        records.extend(lazy_records);
+        self.submit(&records, done);
+    }
+
+    /// Has the state store learn of what the job made durable.
+    fn submit(&self, records: &[(GroupKey, StateRecord)], done: FlushDone) {
         let (health, root) = (Arc::clone(self.health), self.root.to_owned());
-        let all: Vec<_> = records.into_iter().chain(lazy_records).collect();
-        self.state.submit(
-            &all,
-            Box::new(move |result| {
-                // The job may have met a failure of another one meanwhile.
-                done(health.latch(&root, result).and_then(|()| health.check(&root)));
-            }),
-        );
+        let tell = move |result| {
+            // The job may have met a failure of another one meanwhile.
+            done(health.latch(&root, result).and_then(|()| health.check(&root)));
+        };
+        self.state.submit_or_refuse(records, Box::new(tell));
     }
 
     /// Makes a file; returns the record that names it, if there was room.
@@ -226,13 +231,8 @@ impl FlushContext<'_> {
     ) -> Result<(), StorageError> {
         self.health.check(self.root)?;
         for (file, path) in files {
-            // A full disk at a flush loses writes like any other failure.
-            file.file.sync().map_err(|source| StorageError::Io {
-                doing: "flush",
-                path: path.clone(),
-                source,
-            })?;
+            file.file.sync().failing("flush", path)?;
         }
-        dirs.iter().try_for_each(|dir| self.disk.sync_dir(dir).doing("flush", dir))
+        dirs.iter().try_for_each(|dir| self.disk.sync_dir(dir).failing("flush", dir))
     }
 }

@@ -252,6 +252,18 @@ impl Producers {
         head.or_else(|| layers.committed.entry(producer_id))
     }
 
+    /// What is known of every producer at the log end, by id.
+    pub fn entries(&self) -> impl Iterator<Item = (i64, &ProducerEntry)> {
+        let layers = self.layers.as_deref();
+        let mut ids: Vec<i64> = layers.map_or_else(Vec::new, |layers| {
+            let committed = layers.committed.producers().map(|(id, _)| id);
+            committed.chain(layers.heads.keys().copied()).collect()
+        });
+        ids.sort_unstable();
+        ids.dedup();
+        ids.into_iter().filter_map(|id| Some((id, self.entry(id)?)))
+    }
+
     /// The committed layer holds the log below it (exclusive).
     #[must_use]
     pub fn committed_offset(&self) -> i64 {

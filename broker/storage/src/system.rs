@@ -117,7 +117,8 @@ impl DiskFile for SystemFile {
     }
 
     fn reserve(&self, length: u64) -> io::Result<()> {
-        match rustix::fs::fallocate(&self.file, FallocateFlags::empty(), 0, length) {
+        let allocate = || rustix::fs::fallocate(&self.file, FallocateFlags::empty(), 0, length);
+        match rustix::io::retry_on_intr(allocate) {
             // A file system without reservation: the file grows, and a full disk shows later.
             Err(Errno::OPNOTSUPP) if self.length()? < length => self.file.set_len(length),
             Err(Errno::OPNOTSUPP) => Ok(()),

@@ -10,6 +10,7 @@ use logboom_protocol::records::{BatchHeader, RawBatches};
 
 use crate::disk::Disk;
 use crate::error::{Corruption, Damage, Doing as _, StorageError};
+use crate::log::proven;
 use crate::scan::{Behind, End, Expected, Place, look_behind, scan};
 use crate::segment::{FileName, HEADER_BYTES, PARTITIONS, SegmentHeader, partition_dir};
 use crate::state::{GroupKey, GroupState, Inspected, SegmentEntry, StateError, inspect};
@@ -242,7 +243,7 @@ impl Verifier<'_> {
                 End::Damaged(what) => damaged(end, what),
             };
         }
-        let proven = self.state.checkpoint.map_or(0, |c| c.flushed_offset.max(c.high_watermark));
+        let proven = proven(self.state);
         let what = match why {
             End::Damaged(what) => what,
             End::Zeros | End::Limit => Damage::NotWritten,

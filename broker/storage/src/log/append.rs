@@ -13,7 +13,7 @@ use super::runs::{self, Fill};
 use super::snapshots::Saving;
 use super::{Log, Segment};
 use crate::disk::DiskFile;
-use crate::error::{Doing as _, StorageError};
+use crate::error::{Damage, Doing as _, StorageError};
 use crate::files::OpenFile;
 use crate::flush::{FlushDone, FlushJob};
 use crate::index::Index;
@@ -42,6 +42,23 @@ pub(super) struct NewSegment {
     reserved: u32,
 }
 
+impl Active {
+    /// After a start the age of the segment stands in its first batch. Where that can't be read,
+    /// the segment is as young as the next one.
+    fn learn_first_timestamp(&mut self, file: &OpenFile) {
+        let segment = &self.segment;
+        if segment.log_bytes() == HEADER_BYTES || segment.hole_at(HEADER_BYTES).is_some() {
+            return;
+        }
+        let mut head = [0; layout::HEADER_BYTES];
+        if let Ok(layout::HEADER_BYTES) = file.file.read_at(HEADER_BYTES.into(), &mut head) {
+            let header = BatchHeader::from_bytes(&head);
+            let is_first = header.base_offset == segment.base_offset;
+            self.first_timestamp = is_first.then_some(header.max_timestamp);
+        }
+    }
+}
+
 /// Reserves `wanted` bytes of a file, or where there is no room for so many just those `needed`;
 /// returns which.
 fn reserve(file: &dyn DiskFile, wanted: u32, needed: u32) -> io::Result<u32> {
@@ -61,6 +78,16 @@ pub(super) struct Unflushed {
     pub(super) dirs: Vec<PathBuf>,
     /// What the state store is to learn once the files are durable, in order.
     pub(super) records: Vec<(GroupKey, StateRecord)>,
+}
+
+impl Unflushed {
+    /// Where the first segment begins that the manifest doesn't name yet.
+    fn first_unnamed(&self) -> Option<i64> {
+        self.records.iter().find_map(|(_, record)| match record {
+            StateRecord::Segment(entry) => Some(entry.base_offset),
+            _ => None,
+        })
+    }
 }
 
 impl Log {
@@ -85,7 +112,7 @@ impl Log {
             return Err(StorageError::FlushUnderWay);
         }
         self.check_places(batches);
-        self.learn_first_timestamp();
+        self.look_at_active()?;
         let active = self.active.as_ref().map(|active| Fill {
             base_offset: active.segment.base_offset,
             bytes: active.segment.log_bytes() as usize,
@@ -117,24 +144,39 @@ impl Log {
         }
     }
 
-    /// After a start the age of the active segment stands in its first batch.
-    fn learn_first_timestamp(&mut self) {
+    /// Opens the active segment's file before the first append after a start: at a clean stop
+    /// nobody has. One that isn't what was left there is taken out of service, and the log goes on
+    /// in a new one.
+    fn look_at_active(&mut self) -> Result<(), StorageError> {
         let Some(active) = self.active.as_mut().filter(|it| it.first_timestamp.is_none()) else {
-            return;
+            return Ok(());
         };
-        let (shared, key) = (&self.view.shared, &self.view.key);
-        let segment = &active.segment;
-        if segment.log_bytes() == HEADER_BYTES || segment.hole_at(HEADER_BYTES).is_some() {
-            return;
+        match active.segment.open(&self.view.shared, &self.view.key) {
+            Ok(file) => active.learn_first_timestamp(&file),
+            Err(StorageError::Corrupt(corruption)) => self.fence_active(corruption.what),
+            Err(error) => return Err(error),
         }
-        // What can't be read makes the segment as young as the next batch.
-        let Ok(file) = segment.open(shared, key) else { return };
-        let mut head = [0; layout::HEADER_BYTES];
-        if let Ok(layout::HEADER_BYTES) = file.file.read_at(HEADER_BYTES.into(), &mut head) {
-            let header = BatchHeader::from_bytes(&head);
-            let is_first = header.base_offset == segment.base_offset;
-            active.first_timestamp = is_first.then_some(header.max_timestamp);
+        Ok(())
+    }
+
+    /// Takes all of the active segment out of service, up to where it is known to end.
+    fn fence_active(&mut self, damage: Damage) {
+        let Some(active) = self.active.take() else { return };
+        let Segment { base_offset, generation, .. } = *active.segment;
+        let mut fenced = Segment::new(base_offset, generation, active.segment.end());
+        if !matches!(damage, Damage::Header(_)) {
+            let state = &self.view.shared.state;
+            let caching = state.group(self.key(), |group| group.is_some_and(|it| it.caching));
+            self.note(StateRecord::Flags { caching, lossy: true });
         }
+        fenced.fence_all(damage);
+        let (length, max_timestamp) = (fenced.log_bytes(), i64::MIN);
+        self.found_seal = Some(Box::new(Sealed { length, max_timestamp }));
+        self.generation += 1;
+        let mut segments = self.view.segments().to_vec();
+        segments.pop();
+        segments.push(Arc::new(fenced));
+        self.view.set_segments(segments);
     }
 
     /// Reserves what the runs need, in the active segment and in new ones; or nothing.
@@ -305,8 +347,8 @@ impl Log {
         let segment = &active.segment;
         let path = segment.path(&self.view.shared, &self.view.key);
         self.unflushed().files.extend(active.dirty.map(|file| (file, path)));
-        // After a start only the index knows the timestamps from before it.
-        let max_timestamp = self.view.latest_timestamp(segment).unwrap_or(i64::MIN);
+        // After a start it may not be known; retention reads it when it needs it.
+        let max_timestamp = self.view.timestamp_at_hand(segment);
         let sealed = Sealed { length: segment.log_bytes(), max_timestamp };
         self.note(StateRecord::Sealed(sealed));
         segment.set_max_timestamp(max_timestamp);
@@ -325,7 +367,7 @@ impl Log {
         if let Some(seal) = self.found_seal.take() {
             self.note(StateRecord::Sealed(*seal));
             // One of which nothing was good is replaced.
-            segments.pop_if(|last| last.base_offset == segment.base_offset);
+            self.replaced = segments.pop_if(|last| last.base_offset == segment.base_offset);
             segments
                 .last()
                 .iter()
@@ -347,7 +389,9 @@ impl Log {
         if self.flushing || self.is_flushed() {
             return None;
         }
-        let Unflushed { mut files, dirs, records } = self.take_unflushed();
+        let unflushed = self.take_unflushed();
+        self.being_named = unflushed.first_unnamed();
+        let Unflushed { mut files, dirs, records } = unflushed;
         if let Some(active) = &mut self.active {
             let path = active.segment.path(&self.view.shared, &self.view.key);
             files.extend(active.dirty.take().map(|file| (file, path)));
@@ -375,8 +419,21 @@ impl Log {
     pub fn on_flushed(&mut self, offset: i64) {
         assert!(self.flushing, "no flush of {} was under way", self.view.key);
         assert!(offset <= self.end_offset(), "flushed to {offset} of {}", self.end_offset());
-        (self.flushing, self.begins_epoch) = (false, false);
+        (self.flushing, self.begins_epoch, self.being_named) = (false, false, None);
         self.flushed_offset = self.flushed_offset.max(offset);
+        self.drop_replaced();
+    }
+
+    /// Below it everything survives a kill of the process, though not a power cut; exclusive, never
+    /// below [`Log::flushed_offset`]. With `write.caching` a replica counts up to here.
+    ///
+    /// What was appended is in the page cache, and a start finds it there in the segments that the
+    /// durable manifest names. Others are garbage to it, so this stays where a segment begins that
+    /// was rolled to, until a flush behind that is over.
+    #[must_use]
+    pub fn cached_offset(&self) -> i64 {
+        let unnamed = || self.unflushed.as_ref().and_then(|unflushed| unflushed.first_unnamed());
+        self.being_named.or_else(unnamed).unwrap_or_else(|| self.end_offset())
     }
 
     /// A flush failed. The directory is out of service; nothing more becomes durable.
@@ -394,13 +451,17 @@ impl Log {
     }
 
     pub(super) fn checkpoint_at_end(&self) -> Option<Checkpoint> {
-        let segment = &self.active.as_ref()?.segment;
-        Some(Checkpoint {
+        self.active.as_ref().map(|active| self.checkpoint_in(&active.segment))
+    }
+
+    /// The checkpoint of a log that ends where a segment does.
+    pub(super) fn checkpoint_in(&self, segment: &Segment) -> Checkpoint {
+        Checkpoint {
             flushed_offset: segment.end_offset(),
             segment_base_offset: segment.base_offset,
             position: segment.log_bytes(),
             high_watermark: self.view.high_watermark(),
             closed: false,
-        })
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What makes a log shorter: truncation of its tail, a log start that moves, retention.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -9,26 +10,29 @@ use super::snapshots::Saving;
 use super::{Log, Segment};
 use crate::error::{Damage, Doing as _, StorageError};
 use crate::files::OpenFile;
+use crate::flush::NewFile;
 use crate::options::LogOptions;
 use crate::producers::Producers;
-use crate::segment::partition_dir;
-use crate::state::{EpochStart, Sealed, SegmentEntry, StateRecord};
+use crate::segment::{HEADER_BYTES, PARTITIONS, partition_dir};
+use crate::state::{EpochStart, Sealed, StateRecord};
 
 impl Log {
     /// Drops everything at and behind `offset`, and the control entries behind
     /// `control_sequence`; durable when it returns. Waits for the device.
     ///
     /// Nothing is cut in place: the file that holds the cut is sealed at its surviving length, and
-    /// the log goes on in a new one. Readers keep what they hold.
+    /// the next append goes into a new one. So a cut needs no room but the state store's. Readers
+    /// keep what they hold.
     ///
-    /// - `offset`: where a batch begins, at least the high watermark.
+    /// - `offset`: where a batch begins, or a damaged part; at least the high watermark.
     /// - `epoch`: the last epoch that survives.
     /// - `behind`: what the group learns in the same step, in order: the epoch and the control
     ///   entries that begin at the cut.
     ///
     /// # Errors
     /// [`StorageError::Corrupt`] where no batch begins at `offset`,
-    /// [`StorageError::FlushUnderWay`]; any other takes the directory out of service.
+    /// [`StorageError::FlushUnderWay`]: nothing has changed. A failed write or flush takes the
+    /// directory out of service.
     ///
     /// # Panics
     /// If `offset` is below the high watermark: committed records are never cut.
@@ -43,55 +47,64 @@ impl Log {
         assert!(offset >= high_watermark, "cut at {offset}, committed to {high_watermark}");
         self.check_at_rest()?;
         let segments = self.view.segments();
-        let survives = |s: &&Arc<Segment>| s.base_offset < offset;
-        let mut kept: Vec<Arc<Segment>> = segments.iter().filter(survives).cloned().collect();
-        let cut = kept.last().map(|last| self.cut_place(last, offset)).transpose()?;
-        let generation = self.generation + 1;
-        // The one step that may fail for want of space comes before anything is changed.
-        let new = self.create_segment(offset, generation, 0)?;
+        let (kept, seal) = self.cut_segments(&segments, offset)?;
         if let Some(active) = self.active.as_mut().filter(|a| a.segment.base_offset >= offset) {
             // Nothing in it survives.
             active.dirty = None;
         }
-        let Unflushed { files, dirs, records: pending } = self.take_unflushed();
-        self.sync_files(files)?;
         let mut records = vec![StateRecord::Cut { offset, epoch, control_sequence }];
-        if let (Some(last), Some((position, max_timestamp))) = (kept.pop(), cut) {
-            records.push(StateRecord::Sealed(Sealed { length: position, max_timestamp }));
-            kept.push(Arc::new(last.shortened(position, offset)));
-        } else if let Some(first) = segments.first() {
-            // Nothing survives; the new segment takes the place of the first.
-            let length = crate::segment::HEADER_BYTES;
-            records.push(StateRecord::Sealed(Sealed { length, max_timestamp: i64::MIN }));
-            assert_eq!(first.base_offset, offset, "a cut of {} below its start", self.view.key);
+        if let (Some(last), Some(seal)) = (kept.last(), seal) {
+            records.push(StateRecord::Sealed(seal));
+            // Only this says at which offset the sealed segment ends, as long as it is the last.
+            records.push(StateRecord::Checkpoint(self.checkpoint_in(last)));
         }
-        let entry = SegmentEntry { base_offset: offset, generation, sealed: None };
-        records.push(StateRecord::Segment(entry));
         records.extend(behind.iter().cloned());
+        self.commit_behind_writes(&records)?;
         self.active = None;
+        self.found_seal = seal.map(Box::new);
+        self.generation += 1;
         self.view.set_segments(kept);
-        self.generation = generation;
-        let (file, segment) = (Arc::clone(&new.file), Arc::clone(&new.segment));
-        self.begin(new);
-        // `begin` notes what is committed here, in one step with the cut.
-        self.unflushed = None;
-        self.make_durable(&file, &segment, &dirs)?;
-        let records = records.into_iter().map(|record| self.record(record));
-        self.view.shared.commit(&pending.into_iter().chain(records).collect::<Vec<_>>())?;
         self.refresh_epochs();
         self.remembered.producers.truncate(offset);
         self.flushed_offset = offset;
-        for gone in segments.iter().filter(|segment| segment.base_offset >= offset) {
-            self.drop_files(gone);
-        }
+        // Where nothing survives, the first keeps its place until another is made there.
+        let gone = segments.iter().skip(1).filter(|segment| segment.base_offset >= offset);
+        gone.for_each(|gone| self.drop_files(gone));
         Ok(())
     }
 
+    /// The segments that a cut leaves, and how the last of them is sealed.
+    fn cut_segments(
+        &self,
+        segments: &[Arc<Segment>],
+        offset: i64,
+    ) -> Result<(Vec<Arc<Segment>>, Option<Sealed>), StorageError> {
+        let survives = |s: &&Arc<Segment>| s.base_offset < offset;
+        let mut kept: Vec<Arc<Segment>> = segments.iter().take_while(survives).cloned().collect();
+        let (last, length, max_timestamp) = if let Some(last) = kept.pop() {
+            let (position, max_timestamp) = self.cut_place(&last, offset)?;
+            (last, position, max_timestamp)
+        } else if let Some(first) = segments.first() {
+            assert_eq!(first.base_offset, offset, "a cut of {} below its start", self.view.key);
+            (Arc::clone(first), HEADER_BYTES, i64::MIN)
+        } else {
+            return Ok((kept, None));
+        };
+        let shorter = last.shortened(length, offset);
+        shorter.set_max_timestamp(max_timestamp);
+        kept.push(Arc::new(shorter));
+        Ok((kept, Some(Sealed { length, max_timestamp })))
+    }
+
     /// Where in the segment's file the batch with `offset` begins, and the greatest timestamp of
-    /// the batches before it.
+    /// the batches before it, or one that is greater; the least `i64` where it isn't known.
     fn cut_place(&self, segment: &Segment, offset: i64) -> Result<(u32, i64), StorageError> {
+        let latest = self.view.timestamp_at_hand(segment);
         if segment.end_offset() <= offset {
-            return Ok((segment.log_bytes(), self.view.latest_timestamp(segment)?));
+            return Ok((segment.log_bytes(), latest));
+        }
+        if let Some(hole) = segment.holes.iter().find(|hole| hole.offset == offset) {
+            return Ok((hole.position, latest));
         }
         let found = self.view.batch_at(segment, offset)?;
         let path = segment.path(&self.view.shared, &self.view.key);
@@ -116,7 +129,10 @@ impl Log {
     }
 
     /// Flushes what was appended, on this thread.
-    pub(super) fn flush_now(&mut self) -> Result<(), StorageError> {
+    ///
+    /// # Errors
+    /// [`StorageError::FlushUnderWay`]; any other takes the directory out of service.
+    pub fn flush_now(&mut self) -> Result<(), StorageError> {
         self.flush_with(&[])
     }
 
@@ -126,6 +142,13 @@ impl Log {
         if more.is_empty() && self.is_flushed() {
             return Ok(());
         }
+        self.commit_behind_writes(more)?;
+        self.flushed_offset = self.end_offset();
+        Ok(())
+    }
+
+    /// Makes all that was written durable, and then what waits for it with `more`, in one step.
+    fn commit_behind_writes(&mut self, more: &[StateRecord]) -> Result<(), StorageError> {
         let Unflushed { files, dirs, mut records } = self.take_unflushed();
         self.sync_files(files)?;
         self.sync_dirs(&dirs)?;
@@ -133,7 +156,7 @@ impl Log {
         if !records.is_empty() {
             self.view.shared.commit(&records)?;
         }
-        self.flushed_offset = self.end_offset();
+        self.drop_replaced();
         Ok(())
     }
 
@@ -143,44 +166,31 @@ impl Log {
             let path = active.segment.path(&self.view.shared, &self.view.key);
             files.extend(active.dirty.take().map(|file| (file, path)));
         }
-        for (file, path) in files {
-            let synced = file.file.sync().doing("flush", &path);
-            synced.inspect_err(|error| self.view.shared.health.fail(error))?;
-        }
-        Ok(())
+        files.iter().try_for_each(|(file, path)| self.check_flush(file.file.sync(), path))
     }
 
     fn sync_dirs(&self, dirs: &[PathBuf]) -> Result<(), StorageError> {
-        for dir in dirs {
-            let synced = self.view.shared.disk.sync_dir(dir).doing("flush", dir);
-            synced.inspect_err(|error| self.view.shared.health.fail(error))?;
-        }
-        Ok(())
+        let disk = &self.view.shared.disk;
+        dirs.iter().try_for_each(|dir| self.check_flush(disk.sync_dir(dir), dir))
     }
 
-    /// Makes a new segment's file and name durable.
-    fn make_durable(
-        &mut self,
-        file: &OpenFile,
-        segment: &Segment,
-        dirs: &[PathBuf],
-    ) -> Result<(), StorageError> {
-        let path = segment.path(&self.view.shared, &self.view.key);
-        let synced = file.file.sync().doing("flush", &path);
-        synced.inspect_err(|error| self.view.shared.health.fail(error))?;
-        self.sync_dirs(dirs)?;
-        if let Some(active) = &mut self.active {
-            active.dirty = None;
-        }
-        Ok(())
+    /// Takes the directory out of service where a flush failed. A full disk loses writes like any
+    /// other failure.
+    fn check_flush(&self, flushed: io::Result<()>, path: &Path) -> Result<(), StorageError> {
+        flushed.map_err(|source| {
+            let error = StorageError::Io { doing: "flush", path: path.to_owned(), source };
+            self.view.shared.health.fail(&error);
+            error
+        })
     }
 
     /// Moves the log start forward (DeleteRecords, retention); durable when it returns. Waits for
     /// the device. Segments wholly below are removed; readers keep what they hold.
     ///
     /// # Errors
-    /// [`StorageError::OutOfRange`] behind the high watermark; any other takes the directory out
-    /// of service. A start that lies below the present one changes nothing.
+    /// [`StorageError::OutOfRange`] behind the high watermark, [`StorageError::FlushUnderWay`];
+    /// any other takes the directory out of service. A start that lies below the present one
+    /// changes nothing.
     pub fn set_log_start(&mut self, offset: i64) -> Result<(), StorageError> {
         let (log_start_offset, end_offset) =
             (self.view.log_start_offset(), self.view.high_watermark());
@@ -213,7 +223,8 @@ impl Log {
     /// - `behind`: what else the group learns in the same step, in order: its control entries.
     ///
     /// # Errors
-    /// [`StorageError::FlushUnderWay`]; any other takes the directory out of service.
+    /// [`StorageError::FlushUnderWay`], [`StorageError::NoSpace`] where the producers are too many
+    /// for the room there is: nothing has changed. Any other takes the directory out of service.
     ///
     /// # Panics
     /// If there is no epoch, or a record doesn't fit.
@@ -226,27 +237,53 @@ impl Log {
     ) -> Result<(), StorageError> {
         self.check_at_rest()?;
         assert!(!epochs.is_empty(), "{}: a log has an epoch", self.view.key);
-        let Saving { record: snapshot, file } = self.take_over(offset, producers);
-        let has_room = file.map_or(Ok(true), |file| file.make(&*self.view.shared.disk))?;
+        let Saving { record: snapshot, file } = self.snapshot_of(offset, &producers);
+        if let Some(file) = &file {
+            self.make_in_dir(file)?;
+        }
         let epochs = epochs.iter().copied().map(StateRecord::Epoch);
         let records = std::iter::once(StateRecord::Reset { offset })
             .chain(epochs)
             .chain(behind.iter().cloned())
-            .chain(has_room.then_some(snapshot));
+            .chain([snapshot]);
         let records: Vec<_> = records.map(|record| self.record(record)).collect();
         // What was appended and not flushed is given up with the rest.
         (self.active, self.found_seal) = (None, None);
-        (self.unflushed, self.is_reopened) = (None, false);
+        (self.unflushed, self.is_reopened, self.replaced) = (None, false, None);
         self.generation += 1;
         let segments = self.view.segments();
         self.view.shared.commit(&records)?;
+        self.take_over(producers, file.is_some());
         self.view.set_segments(Vec::new());
-        self.view.log_start_offset.store(offset, Ordering::Release);
+        // A reader takes the high watermark first: the new start is never behind it.
         self.view.high_watermark.store(offset, Ordering::Release);
+        self.view.log_start_offset.store(offset, Ordering::Release);
         self.refresh_epochs();
         self.flushed_offset = offset;
         segments.iter().for_each(|segment| self.drop_files(segment));
         Ok(())
+    }
+
+    /// Makes a file in the partition's directory, which an empty log doesn't have.
+    fn make_in_dir(&self, file: &NewFile) -> Result<(), StorageError> {
+        let shared = &self.view.shared;
+        if self.view.segments().is_empty() {
+            shared.disk.create_dir(&file.dir).doing("create", &file.dir)?;
+            self.sync_dirs(&[shared.root.join(PARTITIONS)])?;
+        }
+        if self.make(file)? {
+            Ok(())
+        } else {
+            Err(StorageError::NoSpace { path: file.path.clone() })
+        }
+    }
+
+    /// Removes the files of the segment in whose place another was made, now that the state store
+    /// knows.
+    pub(super) fn drop_replaced(&mut self) {
+        if let Some(replaced) = self.replaced.take() {
+            self.drop_files(&replaced);
+        }
     }
 
     /// Removes the files of a segment that the manifest no longer names. What can't be removed now
@@ -287,6 +324,7 @@ impl Log {
                 max_timestamp: self.latest(segment),
             });
         }
+        know_timestamps(&mut facts);
         if !expired {
             facts.pop();
         }
@@ -315,6 +353,18 @@ pub(crate) struct SegmentFacts {
     pub(crate) end_offset: i64,
     pub(crate) bytes: u64,
     pub(crate) max_timestamp: i64,
+}
+
+/// A timestamp that isn't known, as where something is damaged, counts as that of the next segment
+/// of which it is.
+fn know_timestamps(segments: &mut [SegmentFacts]) {
+    let mut next = i64::MIN;
+    for segment in segments.iter_mut().rev() {
+        if segment.max_timestamp == i64::MIN {
+            segment.max_timestamp = next;
+        }
+        next = segment.max_timestamp;
+    }
 }
 
 /// The new log start: behind the oldest segments that are too old, or too much.

@@ -16,7 +16,9 @@ impl Log {
     /// `records` of the group, in one step; returns the offset at which it begins.
     ///
     /// - `epoch`: above [`Log::epoch`], which becomes it at once.
-    /// - `records`: what else belongs to the step, in order: the vote, control entries.
+    /// - `records`: what else belongs to the step, in order: the vote, control entries. Votes go
+    ///   ahead: they hold at once, as any that is cast while the log is flushed comes behind them,
+    ///   and are durable no later than the epoch.
     ///
     /// When `done` is called with success, the owner calls [`Log::on_flushed`] with that offset.
     /// Until then nothing can be appended.
@@ -24,8 +26,11 @@ impl Log {
     /// # Errors
     /// [`StorageError::FlushUnderWay`], [`StorageError::OutOfService`]; nothing has changed.
     ///
+    /// A record that doesn't fit what the group has once the log is flushed takes the directory out
+    /// of service; `done` is told.
+    ///
     /// # Panics
-    /// If the epoch doesn't grow, or a record doesn't fit what the group has.
+    /// If the epoch doesn't grow, or a vote doesn't fit.
     pub fn begin_epoch(
         &mut self,
         epoch: i32,
@@ -37,7 +42,10 @@ impl Log {
         let start_offset = self.end_offset();
         let begin = StateRecord::Epoch(EpochStart { epoch, start_offset });
         let records = std::iter::once(begin).chain(records.iter().cloned());
-        let records: Vec<_> = records.map(|record| self.record(record)).collect();
+        let (votes, records): (Vec<_>, Vec<_>) = records
+            .map(|record| self.record(record))
+            .partition(|(_, record)| matches!(record, StateRecord::Vote { .. }));
+        self.view.shared.state.submit_lazily(&votes);
         self.unflushed().records.extend(records);
         let mut epochs = self.view.epochs().to_vec();
         // One without offsets leaves no trace, as in the state store.

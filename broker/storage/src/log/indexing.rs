@@ -13,12 +13,13 @@ use logboom_protocol::records::RawBatch;
 use super::locate::Head;
 use super::{LogView, Segment};
 use crate::directory::Shared;
+use crate::disk::ReadAt;
 use crate::error::StorageError;
 use crate::files::OpenFile;
 use crate::index::{self, Index};
 use crate::scan::{self, Behind, End, Expected, Place, look_behind};
 use crate::segment::{HEADER_BYTES, partition_dir};
-use crate::state::GroupKey;
+use crate::state::{EpochStart, GroupKey};
 
 /// Bytes behind the end of an index over which a lookup walks rather than extend it first.
 pub(super) const WALK_BYTES_MAX: u32 = 64 << 10;
@@ -129,21 +130,11 @@ impl LogView {
             if why == End::Limit {
                 continue;
             }
-            let look = |place| look_behind(&*file.file, &path, place, end.position, &expected);
-            match Head::read(&*file.file, &path, place, end, &epochs)? {
-                Ok(Head { behind, .. }) => {
-                    index.pass_over_damage(behind.position, behind.offset - segment_base_offset);
-                }
-                Err(_) => match look(place)? {
-                    Behind::Batch(behind) => {
-                        index.pass_over_damage(behind.position, behind.offset - segment_base_offset)
-                    }
-                    Behind::Zeros | Behind::Garbage => {
-                        index.block();
-                        return Ok(());
-                    }
-                },
-            }
+            let Some(behind) = behind_damage(&*file.file, &path, place, end, &epochs)? else {
+                index.block();
+                return Ok(());
+            };
+            index.pass_over_damage(behind.position, behind.offset - segment_base_offset);
         }
         Ok(())
     }
@@ -159,6 +150,15 @@ impl LogView {
         Ok(segment.max_timestamp())
     }
 
+    /// The greatest timestamp of a segment as [`Self::latest_timestamp`], as far as it takes no
+    /// waiting.
+    pub(super) fn timestamp_at_hand(&self, segment: &Segment) -> i64 {
+        if let Some(file) = segment.get_open(&self.shared, &self.key) {
+            segment.learn_latest(&file.index());
+        }
+        segment.max_timestamp()
+    }
+
     /// The index in a file, as far as it may be that of the segment.
     fn read_index(&self, segment: &Segment, log_bytes: u32) -> Option<Index> {
         let path = segment.index_name().path(&partition_dir(&self.shared.root, &self.key));
@@ -172,6 +172,28 @@ impl LogView {
         let read = file.read_at(0, &mut bytes).ok()?;
         Index::from_bytes(&bytes[..read], log_bytes)
     }
+}
+
+/// Where a segment goes on behind a damaged batch: where its header says so, or else where a good
+/// batch is found that continues the offsets.
+///
+/// # Errors
+/// What the device says.
+pub(super) fn behind_damage(
+    file: &dyn ReadAt,
+    path: &Path,
+    place: Place,
+    end: Place,
+    epochs: &[EpochStart],
+) -> Result<Option<Place>, StorageError> {
+    if let Ok(head) = Head::read(file, path, place, end, epochs)? {
+        return Ok(Some(head.behind));
+    }
+    let expected = Expected { epochs, gaps: false };
+    Ok(match look_behind(file, path, place, end.position, &expected)? {
+        Behind::Batch(behind) => Some(behind),
+        Behind::Zeros | Behind::Garbage => None,
+    })
 }
 
 /// Writes the index of a segment that is appended to no more, if it is at hand and covers all of

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use logboom_protocol::records::{BatchHeader, layout};
 
 use super::{LogView, Segment};
-use crate::disk::DiskFile;
+use crate::disk::{DiskFile, ReadAt};
 use crate::error::{Damage, Doing as _, StorageError};
 use crate::files::OpenFile;
 use crate::index::{IndexEntry, PREFIX_BYTES, prefix_crc};
@@ -36,7 +36,7 @@ impl Head {
     /// # Errors
     /// What the device says.
     pub(super) fn read(
-        file: &dyn DiskFile,
+        file: &dyn ReadAt,
         path: &Path,
         at: Place,
         end: Place,

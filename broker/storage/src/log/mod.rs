@@ -37,6 +37,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use append::{Active, Unflushed};
 pub use open::Finding;
+pub(crate) use open::proven;
 pub use read::{ColdRead, Found, ReadUntil};
 use replicas::Deletion;
 pub use search::TimedOffset;
@@ -52,10 +53,14 @@ use crate::state::{EpochStart, GroupKey, Sealed, StateRecord};
 pub struct Log {
     view: Arc<LogView>,
     options: Arc<LogOptions>,
-    /// How the last segment was found where nothing may be appended to it: what the state store
-    /// learns of it when the next one begins.
+    /// The end of the last segment where nothing may be appended to it, as it was found or cut:
+    /// what the state store has of it, or learns when the next one begins.
     found_seal: Option<Box<Sealed>>,
-    /// The generation of new segments; a cut begins another, so that no file's name is used twice.
+    /// A segment of which nothing is left, in whose place another was made: its files go once the
+    /// state store knows.
+    replaced: Option<Arc<Segment>>,
+    /// The generation of new segments; a cut begins another, so that no file's name is used twice
+    /// in a life.
     generation: u32,
     /// The end of what is on stable storage, exclusive.
     flushed_offset: i64,
@@ -68,6 +73,8 @@ pub struct Log {
     is_reopened: bool,
     /// Whether a flush was asked for and is not over.
     flushing: bool,
+    /// Where the first segment begins that this flush has the manifest name, if it has.
+    being_named: Option<i64>,
     /// Whether that flush makes the beginning of an epoch durable: nothing is written before.
     begins_epoch: bool,
     /// Bytes appended since the last checkpoint.
@@ -163,6 +170,21 @@ impl LogView {
     #[must_use]
     pub fn epoch_at(&self, offset: i64) -> Option<i32> {
         crate::scan::epoch_at(&self.epochs(), offset)
+    }
+
+    /// Where an epoch ends: the greatest epoch not above `epoch`, and the first offset behind it.
+    /// Below all that are known, `epoch` itself and where the first of them begins; `None` above.
+    #[must_use]
+    pub fn epoch_end(&self, epoch: i32) -> Option<(i32, i64)> {
+        let epochs = self.epochs();
+        let next = epochs.partition_point(|start| start.epoch <= epoch);
+        let end_offset = match epochs.get(next) {
+            Some(next) => next.start_offset,
+            None if epochs.last()?.epoch == epoch => self.end_offset(),
+            None => return None,
+        };
+        let floor = next.checked_sub(1).map_or(epoch, |floor| epochs[floor].epoch);
+        Some((floor, end_offset))
     }
 
     /// Bytes of all its segments.

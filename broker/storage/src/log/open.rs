@@ -58,6 +58,16 @@ pub enum Finding {
         /// The first one behind that is, exclusive.
         end_offset: i64,
     },
+    /// A named file is gone, and with it what was behind the last checkpoint: acknowledged or not,
+    /// those offsets can't be known, and are given again. The replica is marked as lossy.
+    Gone {
+        /// The file.
+        path: PathBuf,
+        /// The first offset that it held, inclusive.
+        offset: i64,
+        /// The end of what is known to have been in it, exclusive.
+        end_offset: i64,
+    },
     /// A snapshot of the producers can't be used; they are read from an older one and the log.
     Producers {
         /// The file.
@@ -78,6 +88,12 @@ impl fmt::Display for Finding {
             Self::Damaged { corruption, offset, end_offset } => {
                 write!(f, "offsets {offset}..{end_offset} are not served: {corruption}")
             }
+            Self::Gone { path, offset, end_offset } => write!(
+                f,
+                "{} is missing: offsets {offset}..{end_offset} are not served; \
+                 what was behind them, acknowledged or not, is lost",
+                path.display()
+            ),
             Self::Producers { path, what } => {
                 write!(f, "{}: {what}; the producers are read from the log", path.display())
             }
@@ -147,7 +163,7 @@ struct TailFile<'a> {
 
 /// The end of what is proven to have been flushed, exclusive: a record of the state store that
 /// names an offset was written only when the log was flushed up to it.
-fn proven(state: &GroupState) -> i64 {
+pub(crate) fn proven(state: &GroupState) -> i64 {
     let checkpoint = state.checkpoint.map_or(0, |checkpoint| checkpoint.flushed_offset);
     let checkpoint = checkpoint.max(committed(state));
     let epoch = state.epochs.last().map_or(0, |start| start.start_offset);
@@ -177,6 +193,25 @@ fn is_in_page_cache(file: &dyn DiskFile, start: u32, end: u32) -> bool {
     pages.into_iter().any(|page| file.is_cached((page * PAGE_BYTES).into()) != Some(false))
 }
 
+/// The last segment after a clean stop, from the checkpoint alone.
+fn as_left(entry: &SegmentEntry, checkpoint: &Checkpoint) -> Tail {
+    let end = Place { position: checkpoint.position, offset: checkpoint.flushed_offset };
+    Tail {
+        segment: Segment::new(entry.base_offset, entry.generation, end),
+        // Not known without reading; retention reads the index.
+        max_timestamp: i64::MIN,
+        reserved: checkpoint.position,
+        goes_on: true,
+    }
+}
+
+/// The last segment after a cut behind which nothing was appended: what its file holds behind the
+/// cut is the log's no more.
+fn as_cut(entry: &SegmentEntry, sealed: Sealed, checkpoint: &Checkpoint) -> Tail {
+    let max_timestamp = sealed.max_timestamp;
+    Tail { max_timestamp, goes_on: false, ..as_left(entry, checkpoint) }
+}
+
 impl Opening {
     fn open(&mut self, state: &GroupState, options: Arc<LogOptions>) -> Result<Log, StorageError> {
         let mut segments = self.sealed(state);
@@ -184,14 +219,14 @@ impl Opening {
         let mut found_seal = None;
         let mut is_reopened = false;
         if let Some(entry) = state.segments.last() {
-            let closed = state.checkpoint.filter(|checkpoint| {
-                self.was_closed(state) && checkpoint.segment_base_offset == entry.base_offset
-            });
-            let tail = if let Some(checkpoint) = closed {
-                is_reopened = true;
-                self.as_left(entry, &checkpoint)
-            } else {
-                self.read_tail(entry, state)?
+            let in_it = |c: &Checkpoint| c.segment_base_offset == entry.base_offset;
+            let tail = match (state.checkpoint.filter(in_it), entry.sealed) {
+                (Some(checkpoint), Some(sealed)) => as_cut(entry, sealed, &checkpoint),
+                (Some(checkpoint), None) if self.was_closed(state) => {
+                    is_reopened = true;
+                    as_left(entry, &checkpoint)
+                }
+                _ => self.read_tail(entry, state)?,
             };
             let Tail { segment, max_timestamp, reserved, goes_on } = tail;
             if self.is_lossy {
@@ -229,12 +264,14 @@ impl Opening {
             view: Arc::new(view),
             options,
             found_seal: None,
+            replaced: None,
             generation: state.segments.last().map_or(0, |last| last.generation),
             flushed_offset: end_offset,
             active,
             unflushed: None,
             is_reopened,
             flushing: false,
+            being_named: None,
             begins_epoch: false,
             unchecked_bytes: 0,
             remembered,
@@ -266,18 +303,6 @@ impl Opening {
             .collect()
     }
 
-    /// The last segment after a clean stop, from the checkpoint alone.
-    fn as_left(&self, entry: &SegmentEntry, checkpoint: &Checkpoint) -> Tail {
-        let end = Place { position: checkpoint.position, offset: checkpoint.flushed_offset };
-        Tail {
-            segment: Segment::new(entry.base_offset, entry.generation, end),
-            // Not known without reading; retention reads the index.
-            max_timestamp: i64::MIN,
-            reserved: checkpoint.position,
-            goes_on: true,
-        }
-    }
-
     /// Reads the last segment from the checkpoint on, and makes durable what is good.
     fn read_tail(
         &mut self,
@@ -295,16 +320,17 @@ impl Opening {
         let path = segment.path(&self.shared, &self.key);
         let (file, corruption, start) = match segment.open(&self.shared, &self.key) {
             Ok(file) => (file, None, start),
-            Err(StorageError::Corrupt(corruption)) => match self.shared.disk.open(&path) {
-                // By the order of writes the header of a segment that is named is durable, so this
-                // is damage. Where the log ends is found all the same.
-                Ok(file) => {
-                    let start = Place { position: HEADER_BYTES, offset: entry.base_offset };
-                    let index = Index::new(self.shared.options.index_interval_bytes);
-                    (Arc::new(OpenFile::new(file, index)), Some(corruption), start)
-                }
-                Err(_) => return Ok(self.lost(segment, start, proven, corruption)),
-            },
+            Err(StorageError::Corrupt(Corruption { what: Damage::Missing, .. })) => {
+                return Ok(self.lost(segment, path, start, proven));
+            }
+            // By the order of writes the header of a segment that is named is durable, so this is
+            // damage. Where the log ends is found all the same.
+            Err(StorageError::Corrupt(corruption)) => {
+                let file = self.shared.disk.open(&path).doing("open", &path)?;
+                let start = Place { position: HEADER_BYTES, offset: entry.base_offset };
+                let index = Index::new(self.shared.options.index_interval_bytes);
+                (Arc::new(OpenFile::new(file, index)), Some(corruption), start)
+            }
             Err(other) => return Err(other),
         };
         // What the page cache holds may never have reached the device.
@@ -312,6 +338,8 @@ impl Opening {
         let in_file = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
         let reserved = in_file(file.file.length().doing("measure", &path)?);
         let written = in_file(file.file.written().doing("measure", &path)?);
+        // Nothing behind a seal is the log's.
+        let written = entry.sealed.map_or(written, |sealed| written.min(sealed.length));
         let uncached = file.file.uncached().doing("open", &path)?;
         let ahead = Arc::new(Ahead::new(uncached, written));
         ahead.begin_at(replayed_from(state, start, written)).doing("read", &path)?;
@@ -334,6 +362,7 @@ impl Opening {
         segment.learn_latest(&index);
         *file.index_mut() = index;
         let max_timestamp = latest.unwrap_or(i64::MIN);
+        let goes_on = goes_on && entry.sealed.is_none();
         Ok(Tail { segment, max_timestamp, reserved, goes_on })
     }
 
@@ -412,25 +441,15 @@ impl Opening {
         });
     }
 
-    /// The last segment's file can't be used at all.
-    fn lost(
-        &mut self,
-        mut segment: Segment,
-        start: Place,
-        proven: i64,
-        corruption: Corruption,
-    ) -> Tail {
-        let from = Place { position: HEADER_BYTES, offset: segment.base_offset };
+    /// The last segment's file is not there. It was, with its name, before it was named, so this is
+    /// loss, and how much was behind the checkpoint nobody knows.
+    fn lost(&mut self, mut segment: Segment, path: PathBuf, start: Place, proven: i64) -> Tail {
         let end = Place { position: start.position, offset: proven.max(start.offset) };
-        let Corruption { path, position, what } = corruption;
-        if from.offset < end.offset {
-            self.fence(&mut segment, &path, from, end, what);
-            self.is_lossy = true;
-        } else {
-            let end_offset = end.offset;
-            self.findings.push(Finding::TornTail { path, position, end_offset, what });
-        }
+        let (offset, end_offset) = (segment.base_offset, end.offset);
         segment.finish(end);
+        segment.fence_all(Damage::Missing);
+        self.is_lossy = true;
+        self.findings.push(Finding::Gone { path, offset, end_offset });
         Tail { segment, max_timestamp: i64::MIN, reserved: 0, goes_on: false }
     }
 
@@ -479,15 +498,10 @@ impl Log {
     fn go_on_in_new_file(&mut self, seal: Sealed) -> Result<(), StorageError> {
         self.generation += 1;
         self.found_seal = Some(Box::new(seal));
-        let segments = self.view.segments();
         match self.roll() {
-            Err(StorageError::NoSpace { .. }) => return Ok(()),
-            rolled => rolled?,
+            Err(StorageError::NoSpace { .. }) => Ok(()),
+            rolled => rolled.and_then(|()| self.flush_now()),
         }
-        self.flush_now()?;
-        let last = segments.last().filter(|last| last.base_offset == self.end_offset());
-        last.iter().for_each(|replaced| self.drop_files(replaced));
-        Ok(())
     }
 
     /// Flushes, and writes down where the log ends, so that the next start needn't read it.
@@ -496,11 +510,14 @@ impl Log {
     /// As [`Log::append`].
     pub fn close(mut self) -> Result<(), StorageError> {
         self.flush_now()?;
-        let Some(checkpoint) = self.checkpoint_at_end() else { return Ok(()) };
-        let checkpoint = Checkpoint { closed: true, ..checkpoint };
-        let mut records = vec![self.record(StateRecord::Checkpoint(checkpoint))];
+        if self.view.segments().is_empty() {
+            return Ok(());
+        }
+        let checkpoint = self.checkpoint_at_end().map(|it| Checkpoint { closed: true, ..it });
+        let checkpoint = checkpoint.map(|it| self.record(StateRecord::Checkpoint(it)));
+        let mut records: Vec<_> = checkpoint.into_iter().collect();
         if let Some(Saving { record, file }) = self.last_snapshot() {
-            let made = file.map_or(Ok(true), |file| file.make(&*self.view.shared.disk))?;
+            let made = file.map_or(Ok(true), |file| self.make(&file))?;
             records.extend(made.then(|| self.record(record)));
         }
         if let Some(active) = &self.active {

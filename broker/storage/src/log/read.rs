@@ -172,15 +172,17 @@ impl Lookup<'_> {
         let Some(first) = first.filter(|first| first.at.offset < wanted.end_offset) else {
             return Ok(None);
         };
+        let mut behind = self.segment.holes.iter().filter(|h| h.position > first.at.position);
         let limit = self.end.position;
-        let mut stop = limit;
-        if self.end.offset > wanted.end_offset {
-            let behind = self.locate(wanted.end_offset, looker)?;
-            stop = behind.map_or(limit, |batch| batch.at.position);
-        }
-        // A read doesn't reach into a damaged part.
-        let hole = self.segment.hole_behind(first.at.position);
-        stop = hole.map_or(stop, |hole| hole.min(stop));
+        let stop = match behind.next() {
+            // A read doesn't reach into a damaged part.
+            Some(hole) if hole.offset <= wanted.end_offset => hole.position,
+            _ if self.end.offset > wanted.end_offset => {
+                let behind = self.locate(wanted.end_offset, looker)?;
+                behind.map_or(limit, |batch| batch.at.position)
+            }
+            _ => limit,
+        };
         let about = first.at.position.saturating_add(wanted.bytes_max);
         let end = if about < stop { self.boundary(about, looker)? } else { stop };
         Ok(Some(Range { first, end: end.max(first.behind.position) }))

@@ -10,7 +10,6 @@
 //! replica that begins again under the same key meets nothing of the one before: no flush, no
 //! reader and no file.
 
-use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -70,7 +69,7 @@ impl LogView {
 impl Directory {
     /// Begins a replica of a group here; durable when it returns.
     ///
-    /// - `creation_offset`: that of the metadata record that created the topic.
+    /// - `creation_offset`: the end, exclusive, of the metadata log that knows of the group.
     ///
     /// # Errors
     /// [`StorageError::OutOfService`].
@@ -91,6 +90,7 @@ impl Directory {
     /// If one of them is there already, or named twice.
     pub fn create_all(&self, keys: &[GroupKey], creation_offset: i64) -> Result<(), StorageError> {
         for keys in keys.chunks(STEP_GROUPS_MAX) {
+            let _lives = self.shared.lives();
             let begin = |key: &GroupKey| {
                 let state = &self.shared.state;
                 let life = state.group(key, |group| group.map_or(0, |group| group.life + 1));
@@ -118,6 +118,22 @@ impl Directory {
         delete(&self.shared, &logs, forget)
     }
 
+    /// Removes replicas whose logs were not opened, and whose topics are gone for good.
+    ///
+    /// # Errors
+    /// As [`Log::delete`].
+    ///
+    /// # Panics
+    /// If one of them isn't there.
+    pub fn forget(&self, keys: &[GroupKey]) -> Result<(), StorageError> {
+        for keys in keys.chunks(STEP_GROUPS_MAX) {
+            let end =
+                |key: &GroupKey| [(*key, StateRecord::Removed), (*key, StateRecord::Forgotten)];
+            self.shared.commit(&keys.iter().flat_map(end).collect::<Vec<_>>())?;
+        }
+        self.remove_garbage().map(|_| ())
+    }
+
     /// Removes the files of replicas that are no more, which a crash in the middle of a deletion
     /// leaves; returns of how many. Where the state store has lost a frame they are kept, under
     /// another name. What isn't a partition's is left alone.
@@ -127,30 +143,47 @@ impl Directory {
     pub fn remove_garbage(&self) -> Result<usize, StorageError> {
         let shared = &self.shared;
         let dir = shared.root.join(PARTITIONS);
-        // First the names, then the groups: a group is there before its directory.
-        let dirs = shared.disk.list(&dir).doing("list", &dir)?;
-        let living: HashSet<GroupKey> = self.groups().into_iter().collect();
         let mut removed = 0;
-        for dir in dirs {
-            let is_ours = match dir.extension() {
-                None => partition_of(&dir).is_some_and(|key| !living.contains(&key)),
-                Some(ending) => {
-                    ending == DELETED && partition_of(&dir.with_extension("")).is_some()
-                }
+        for dir in shared.disk.list(&dir).doing("list", &dir)? {
+            let (key, is_named) = match dir.extension() {
+                None => (partition_of(&dir), true),
+                Some(ending) if ending == DELETED => (partition_of(&dir.with_extension("")), false),
+                Some(_) => continue,
             };
-            if !is_ours {
-                continue;
-            }
-            if shared.state.dropped().is_some() && dir.extension().is_none() {
-                // The frame that is lost may have begun it.
-                shared.disk.rename(&dir, &dir.with_extension(ASIDE)).doing("rename", &dir)?;
+            let Some(key) = key else { continue };
+            if is_named {
+                removed += usize::from(free_name(shared, &key, &dir)?);
             } else {
                 remove_tree(shared, &dir)?;
+                removed += 1;
             }
-            removed += 1;
         }
         Ok(removed)
     }
+}
+
+/// Frees the name of a directory whose replica is no more, and removes it, or puts it aside where a
+/// frame that is lost may have begun one; returns whether there was any to free.
+fn free_name(shared: &Shared, key: &GroupKey, dir: &Path) -> Result<bool, StorageError> {
+    // Where something is in the way, it is what the name was freed of before.
+    remove_tree(shared, &dir.with_extension(DELETED))?;
+    let is_certain = shared.state.dropped().is_none();
+    let free = dir.with_extension(if is_certain { DELETED } else { ASIDE });
+    {
+        let _lives = shared.lives();
+        // Asked for each: it may have begun again since the list was made.
+        if shared.state.group(key, |group| group.is_some_and(|group| !group.removed)) {
+            return Ok(false);
+        }
+        match shared.disk.rename(dir, &free) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+            renamed => renamed.doing("rename", dir)?,
+        }
+    }
+    if is_certain {
+        remove_tree(shared, &free)?;
+    }
+    Ok(true)
 }
 
 impl Log {
@@ -174,6 +207,8 @@ impl Log {
 
 fn delete(shared: &Arc<Shared>, logs: &[Log], forget: bool) -> Result<(), StorageError> {
     logs.iter().for_each(|log| log.view.deletion.begin());
+    // Until the names are free nothing of the next life may be there.
+    let lives = shared.lives();
     for logs in logs.chunks(STEP_GROUPS_MAX) {
         let removed = logs.iter().map(|log| log.record(StateRecord::Removed));
         let forgotten = logs.iter().filter(|_| forget).map(|l| l.record(StateRecord::Forgotten));
@@ -186,6 +221,7 @@ fn delete(shared: &Arc<Shared>, logs: &[Log], forget: bool) -> Result<(), Storag
         put_aside(shared, log.key());
         segments.iter().for_each(|segment| shared.files.forget(segment.file_key(log.key())));
     }
+    drop(lives);
     Ok(())
 }
 
@@ -202,9 +238,22 @@ fn put_aside(shared: &Shared, key: &GroupKey) {
     remove_tree(shared, &gone).unwrap_or(());
 }
 
-/// Removes a partition's directory with all that lies in it.
+/// Removes a partition's directory with all that lies in it. Another may do the same meanwhile.
 fn remove_tree(shared: &Shared, dir: &Path) -> Result<(), StorageError> {
-    let files: Vec<PathBuf> = shared.disk.list(dir).doing("list", dir)?;
+    let is_gone = |e: &io::Error| e.kind() == io::ErrorKind::NotFound;
+    let files: Vec<PathBuf> = match shared.disk.list(dir) {
+        Err(e) if is_gone(&e) => return Ok(()),
+        files => files.doing("list", dir)?,
+    };
     files.iter().try_for_each(|path| shared.remove_if_there(path))?;
-    shared.disk.remove_dir(dir).doing("remove", dir)
+    match shared.disk.remove_dir(dir) {
+        Err(e) if is_gone(&e) => Ok(()),
+        removed => removed.doing("remove", dir),
+    }
+}
+
+impl Shared {
+    fn lives(&self) -> MutexGuard<'_, ()> {
+        self.lives.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

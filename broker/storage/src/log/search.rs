@@ -47,6 +47,56 @@ impl LogView {
         })
     }
 
+    /// The first record, from the log start on, with the greatest timestamp of all; `None` for an
+    /// empty log. It may lie behind the high watermark. Waits for the device.
+    ///
+    /// # Errors
+    /// As [`Self::find_timestamp`].
+    pub fn find_max_timestamp(
+        &self,
+        inflater: &mut Inflater,
+    ) -> Result<Option<TimedOffset>, StorageError> {
+        self.with_segments(|segments| {
+            let mut best: Option<TimedOffset> = None;
+            for segment in segments {
+                let latest = self.latest_timestamp(segment)?;
+                if best.is_none_or(|best| best.timestamp < latest) {
+                    let least = best.map_or(i64::MIN, |best| best.timestamp + 1);
+                    best = self.find_latest_in(segment, least, latest, inflater)?.or(best);
+                }
+            }
+            Ok(best)
+        })
+    }
+
+    /// The first record with the greatest timestamp of a segment, if that is at least `least`.
+    ///
+    /// - `latest`: at least that timestamp. It is more where the record is damaged or lies before
+    ///   the log start, and then it takes a search by halves.
+    fn find_latest_in(
+        &self,
+        segment: &Segment,
+        least: i64,
+        latest: i64,
+        inflater: &mut Inflater,
+    ) -> Result<Option<TimedOffset>, StorageError> {
+        if let Some(found) = self.find_in(segment, latest, inflater)? {
+            return Ok(Some(found));
+        }
+        let Some(mut best) = self.find_in(segment, least, inflater)? else { return Ok(None) };
+        // Exclusive: nothing is as late.
+        let mut bound = latest;
+        while best.timestamp + 1 < bound {
+            // The greater half is never empty, and no sum overflows.
+            let middle = best.timestamp + (bound.abs_diff(best.timestamp) / 2).cast_signed();
+            match self.find_in(segment, middle, inflater)? {
+                Some(later) => best = later,
+                None => bound = middle,
+            }
+        }
+        Ok(Some(best))
+    }
+
     fn find_in(
         &self,
         segment: &Segment,

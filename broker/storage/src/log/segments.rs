@@ -87,6 +87,19 @@ impl Segment {
         shorter
     }
 
+    /// Takes all of it out of service, as far as it holds any offsets.
+    pub(super) fn fence_all(&mut self, damage: Damage) {
+        let end = self.end();
+        let hole = Hole {
+            position: HEADER_BYTES,
+            end_position: end.position,
+            offset: self.base_offset,
+            end_offset: end.offset,
+            damage,
+        };
+        self.holes = Vec::from_iter((hole.offset < hole.end_offset).then_some(hole));
+    }
+
     /// Says where the segment ends after its file was read.
     pub(crate) fn finish(&mut self, end: Place) {
         self.end = RwLock::new(end);

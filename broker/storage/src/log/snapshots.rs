@@ -12,19 +12,22 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use logboom_protocol::records::{CheckedBatch, ControlRecord, Inflater, RawBatch, StampedBatch};
+use logboom_protocol::records::{
+    BatchHeader, CheckedBatch, ControlRecord, Inflater, RawBatch, StampedBatch,
+};
 
 use super::ahead::Ahead;
+use super::indexing::behind_damage;
 use super::open::Finding;
 use super::{Log, LogView, Segment};
 use crate::directory::Shared;
 use crate::disk::{Disk, ReadAt};
-use crate::error::{Doing as _, StorageError};
+use crate::error::{Corruption, Damage, Doing as _, StorageError};
 use crate::flush::NewFile;
 use crate::producers::{BatchFacts, Producers};
-use crate::scan::{self, Expected, Place};
+use crate::scan::{self, End, Expected, Place};
 use crate::segment::{FileName, HEADER_BYTES, partition_dir};
-use crate::state::{ProducerSnapshot, StateRecord};
+use crate::state::{GroupState, ProducerSnapshot, StateRecord};
 
 /// The most bytes of a snapshot that goes into the state store, some 25 producers.
 const RECORD_BYTES_MAX: usize = 4 << 10;
@@ -63,20 +66,22 @@ impl Remembered {
 
     pub(super) fn record(&mut self, batches: &[StampedBatch]) {
         for batch in batches {
-            let control = || CheckedBatch::check(Bytes::from(batch.parts().concat())).ok();
-            let is_control = batch.header().attributes.is_control();
-            let control = is_control.then(control).flatten().and_then(|b| control_of(&b));
-            self.producers.record(&BatchFacts::new(batch.header(), control.as_ref()));
-            self.unsaved_bytes += batch.size() as u64;
+            self.record_one(batch.header(), batch.size(), || batch.parts().concat().into());
         }
     }
 
     fn record_read(&mut self, batch: &RawBatch<'_>) {
-        let checked = || CheckedBatch::check(Bytes::copy_from_slice(batch.bytes())).ok();
-        let is_control = batch.header().attributes.is_control();
-        let control = is_control.then(checked).flatten().and_then(|b| control_of(&b));
-        self.producers.record(&BatchFacts::new(batch.header(), control.as_ref()));
-        self.unsaved_bytes += batch.bytes().len() as u64;
+        let bytes = batch.bytes();
+        self.record_one(batch.header(), bytes.len(), || Bytes::copy_from_slice(bytes));
+    }
+
+    /// - `bytes`: of the whole batch; only a control batch is looked into.
+    fn record_one(&mut self, header: &BatchHeader, size: usize, bytes: impl FnOnce() -> Bytes) {
+        let checked = || CheckedBatch::check(bytes()).ok();
+        let control = header.attributes.is_control().then(checked).flatten();
+        let control = control.and_then(|batch| control_of(&batch));
+        self.producers.record(&BatchFacts::new(header, control.as_ref()));
+        self.unsaved_bytes += size as u64;
     }
 
     /// Whether a snapshot is worth its place, now that the log is flushed anyway.
@@ -122,24 +127,53 @@ impl Log {
 
     /// The snapshot that goes with a clean stop, so that the next start needn't read the log.
     pub(super) fn last_snapshot(&mut self) -> Option<Saving> {
-        (!self.remembered.is_saved()).then(|| self.snapshot())
+        // On a full disk one in a file was let go.
+        let offset = self.remembered.producers.committed_offset();
+        let is_named = |group: Option<&GroupState>| {
+            group.and_then(|it| it.producers.as_ref()).is_some_and(|it| it.offset == offset)
+        };
+        let is_saved =
+            self.remembered.is_saved() && self.view.shared.state.group(self.key(), is_named);
+        (!is_saved).then(|| self.snapshot())
     }
 
-    /// Goes on with the state that a leader has at `offset`.
-    pub(super) fn take_over(&mut self, offset: i64, producers: Producers) -> Saving {
+    /// The state that a leader has at `offset`, on its way into a log that begins there.
+    pub(super) fn snapshot_of(&self, offset: i64, producers: &Producers) -> Saving {
         assert_eq!(producers.committed_offset(), offset, "the state of another offset");
+        self.saving(producers, (offset, Place { position: HEADER_BYTES, offset }))
+    }
+
+    /// Goes on with the state of which [`Self::snapshot_of`] is written down.
+    pub(super) fn take_over(&mut self, producers: Producers, in_file: bool) {
+        self.remembered.saved_offset = Some(producers.committed_offset());
+        self.remembered.unsaved_bytes = 0;
+        self.let_go_of_files();
+        self.remembered.files.extend(in_file.then(|| producers.committed_offset()));
         self.remembered.producers = producers;
-        self.snapshot()
     }
 
     /// The state at the high watermark, on its way.
     fn snapshot(&mut self) -> Saving {
-        let producers = &self.remembered.producers;
+        let offset = self.remembered.producers.committed_offset();
+        let saving = self.saving(&self.remembered.producers, self.place_before(offset));
+        self.remembered.saved_offset = Some(offset);
+        self.remembered.unsaved_bytes = 0;
+        if saving.file.is_some() {
+            self.let_go_of_files();
+            self.remembered.files.push(offset);
+        }
+        saving
+    }
+
+    /// What has to be written for the state of producers.
+    ///
+    /// - `from`: where what follows is read from on, behind the base offset of its segment.
+    fn saving(&self, producers: &Producers, from: (i64, Place)) -> Saving {
         let offset = producers.committed_offset();
         let content =
             if producers.is_empty() { Vec::new() } else { producers.snapshot(&self.view.key) };
         let is_small = content.len() <= RECORD_BYTES_MAX;
-        let (segment_base_offset, at) = self.place_before(offset);
+        let (segment_base_offset, at) = from;
         let snapshot = ProducerSnapshot {
             offset,
             bytes: is_small.then(|| Bytes::copy_from_slice(&content)),
@@ -147,10 +181,17 @@ impl Log {
             position: at.position,
             position_offset: at.offset,
         };
-        self.remembered.saved_offset = Some(offset);
-        self.remembered.unsaved_bytes = 0;
-        let file = (!is_small).then(|| self.new_file(offset, content));
+        let dir = partition_dir(&self.view.shared.root, &self.view.key);
+        let path = FileName::Producers { offset }.path(&dir);
+        let file = (!is_small).then_some(NewFile { path, dir, bytes: content });
         Saving { record: StateRecord::Producers(snapshot), file }
+    }
+
+    /// Makes a snapshot's file on this thread, durable with its name; returns whether there was
+    /// room.
+    pub(super) fn make(&self, file: &NewFile) -> Result<bool, StorageError> {
+        let made = file.make(&*self.view.shared.disk);
+        made.inspect_err(|error| self.view.shared.health.fail(error))
     }
 
     /// Where a batch begins at or before `offset`, and in which segment, as far as that is at hand.
@@ -163,7 +204,11 @@ impl Log {
         let base_offset = segment.base_offset;
         let relative = u32::try_from(offset - base_offset).unwrap_or(u32::MAX);
         let file = segment.get_open(&self.view.shared, &self.view.key);
-        let entry = file.and_then(|file| file.index().floor_offset(relative));
+        // An entry that came from a file was not looked at yet.
+        let entry = file.and_then(|file| {
+            let index = file.index();
+            index.floor_offset(relative).filter(|entry| !index.is_hearsay(entry))
+        });
         let place = entry.map(|entry| Place {
             position: entry.position,
             offset: base_offset + i64::from(entry.relative_offset),
@@ -171,8 +216,8 @@ impl Log {
         (base_offset, place.unwrap_or(Place { position: HEADER_BYTES, offset: base_offset }))
     }
 
-    /// Lets go of the files that are no longer needed, and makes ready the next one.
-    fn new_file(&mut self, offset: i64, bytes: Vec<u8>) -> NewFile {
+    /// Lets go of the files that are no longer needed.
+    fn let_go_of_files(&mut self) {
         let dir = partition_dir(&self.view.shared.root, &self.view.key);
         let named = self.view.shared.state.group(&self.view.key, |group| {
             group.and_then(|group| group.producers.as_ref()).map(|snapshot| snapshot.offset)
@@ -188,8 +233,6 @@ impl Log {
             }
             is_kept
         });
-        self.remembered.files.push(offset);
-        NewFile { path: FileName::Producers { offset }.path(&dir), dir, bytes }
     }
 }
 
@@ -267,8 +310,9 @@ impl Restoring<'_> {
         offsets
     }
 
-    /// Records what stands in the log behind the snapshot. What can't be read isn't remembered.
-    fn replay(&self, remembered: &mut Remembered, snapshot: Option<&ProducerSnapshot>) {
+    /// Records what stands in the log behind the snapshot. What can't be read isn't remembered, but
+    /// what is behind it.
+    fn replay(&mut self, remembered: &mut Remembered, snapshot: Option<&ProducerSnapshot>) {
         let from = remembered.producers.end_offset();
         for segment in self.view.segments().iter().filter(|s| s.end_offset() > from) {
             let hint = snapshot.filter(|snapshot| {
@@ -287,7 +331,7 @@ impl Restoring<'_> {
     }
 
     fn replay_segment(
-        &self,
+        &mut self,
         segment: &Arc<Segment>,
         start: Place,
         remembered: &mut Remembered,
@@ -313,10 +357,20 @@ impl Restoring<'_> {
             let limit = limit.min(end.position);
             let mut record = |_, batch: &RawBatch<'_>| remembered.record_read(batch);
             let (behind, why) = scan::scan(file, &path, place, limit, &expected, &mut record)?;
-            if why != scan::End::Limit || behind == place {
-                return Ok(());
-            }
+            let progress = behind != place;
             place = behind;
+            let what = match why {
+                End::Limit if progress => continue,
+                End::Damaged(what) => what,
+                End::Zeros | End::Limit => Damage::NotWritten,
+            };
+            let next = behind_damage(file, &path, place, end, &epochs)?;
+            let corruption =
+                Corruption { path: path.clone(), position: place.position.into(), what };
+            let end_offset = next.map_or(end.offset, |next| next.offset);
+            let offset = place.offset;
+            self.findings.push(Finding::Damaged { corruption, offset, end_offset });
+            place = next.unwrap_or(end);
         }
         Ok(())
     }

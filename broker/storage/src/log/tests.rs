@@ -2,6 +2,7 @@
 
 mod append;
 mod damage;
+mod flushes;
 mod indexes;
 mod lives;
 mod model;
@@ -10,9 +11,10 @@ mod producers;
 mod reads;
 mod real;
 mod replicas;
+mod times;
 mod together;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -137,6 +139,14 @@ pub(super) fn read_all(
     }
 }
 
+/// The files of the segments that a disk holds, oldest first.
+pub(super) fn segment_files(disk: &SimDisk) -> Vec<PathBuf> {
+    let mut files = disk.paths();
+    files.retain(|path| path.extension().is_some_and(|ending| ending == "log"));
+    files.sort();
+    files
+}
+
 /// The end offset of a batch.
 pub(super) fn end_of(batch: &Bytes) -> i64 {
     let header = *RawBatches::new(batch).next().unwrap().unwrap().header();
@@ -155,7 +165,7 @@ fn an_empty_log_has_no_file_and_a_first_batch_makes_one() {
     directory.create(KEY, 0).unwrap();
     let (mut log, findings) = open_log(&directory);
     assert_eq!((log.end_offset(), findings), (0, vec![]));
-    let partition = |path: &std::path::PathBuf| path.starts_with("/data/partitions");
+    let partition = |path: &PathBuf| path.starts_with("/data/partitions");
     assert!(!disk.paths().iter().any(partition));
     log.append(&[batch(0, 0, 3, 10)]).unwrap();
     assert_eq!((log.end_offset(), log.flushed_offset()), (3, 0));

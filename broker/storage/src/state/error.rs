@@ -45,6 +45,14 @@ pub enum StateError {
         /// The most that it may take.
         bytes_max: usize,
     },
+    /// A record doesn't fit what stands before it. Nothing of its step was taken, and the store
+    /// goes on.
+    Misfit {
+        /// Whose record, and which.
+        step: String,
+        /// Why it doesn't fit.
+        what: &'static str,
+    },
 }
 
 pub(super) type Result<T> = std::result::Result<T, StateError>;
@@ -79,6 +87,7 @@ impl fmt::Display for StateError {
             Self::TooLarge { bytes, bytes_max } => {
                 write!(f, "{bytes} bytes in one step of the state store, at most {bytes_max} fit")
             }
+            Self::Misfit { step, what } => write!(f, "{step}: {what}"),
         }
     }
 }

@@ -2,20 +2,27 @@
 //!
 //! Must always hold: what was submitted is in the groups and in the queue, or in neither.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 
 use super::completions::Done;
+use super::error::{Result, StateError};
 use super::frame::PAYLOAD_BYTES_MAX;
 use super::group::{GroupState, Misfit};
-use super::record::{GroupKey, OpenMark, StateRecord};
+use super::record::{GroupKey, OpenMark, RECORD_BYTES_MAX, StateRecord};
 
 /// What is known, durable or about to be.
 pub(super) struct Memory {
     /// Boxed, so that the empty places of the table cost little.
     pub(super) groups: HashMap<GroupKey, Box<GroupState>>,
     pub(super) opened: Option<OpenMark>,
-    pub(super) queue: Vec<Submission>,
+    queue: VecDeque<Submission>,
+    /// Steps in the queue that somebody waits for.
+    urgent: usize,
+    /// The number of the last step that was queued; the first is 1.
+    last_queued: u64,
+    /// The number of the last step whose round is over.
+    last_over: u64,
     pub(super) closing: bool,
 }
 
@@ -25,6 +32,18 @@ pub(super) struct Submission {
     pub(super) done: Done,
     /// Whether somebody waits for it.
     pub(super) urgent: bool,
+}
+
+/// A step that was not taken.
+pub(super) struct Refused {
+    pub(super) done: Done,
+    pub(super) error: StateError,
+}
+
+impl Refused {
+    pub(super) fn panic(self) -> ! {
+        panic!("{}", self.error)
+    }
 }
 
 impl fmt::Debug for Memory {
@@ -39,7 +58,15 @@ const SNAPSHOT_PAYLOAD_BYTES: usize = 1 << 20;
 
 impl Memory {
     pub(super) fn new() -> Self {
-        Self { groups: HashMap::new(), opened: None, queue: Vec::new(), closing: false }
+        Self {
+            groups: HashMap::new(),
+            opened: None,
+            queue: VecDeque::new(),
+            urgent: 0,
+            last_queued: 0,
+            last_over: 0,
+            closing: false,
+        }
     }
 
     /// Whether nothing was ever written down, not even that the directory was opened.
@@ -48,7 +75,11 @@ impl Memory {
     }
 
     /// Changes what is known as `record` says, or changes nothing.
-    pub(super) fn apply(&mut self, key: &GroupKey, record: &StateRecord) -> Result<(), Misfit> {
+    pub(super) fn apply(
+        &mut self,
+        key: &GroupKey,
+        record: &StateRecord,
+    ) -> std::result::Result<(), Misfit> {
         match record {
             StateRecord::Opened(mark) => {
                 if self.opened.replace(*mark).is_some() {
@@ -77,7 +108,7 @@ impl Memory {
     pub(super) fn apply_all(
         &mut self,
         records: &[(GroupKey, StateRecord)],
-    ) -> Result<(), (usize, Misfit)> {
+    ) -> std::result::Result<(), (usize, Misfit)> {
         if let [(key, record)] = records {
             return self.apply(key, record).map_err(|misfit| (0, misfit));
         }
@@ -99,6 +130,34 @@ impl Memory {
         Ok(())
     }
 
+    /// Queues a step; returns its number.
+    pub(super) fn push(&mut self, submission: Submission) -> u64 {
+        self.urgent += usize::from(submission.urgent);
+        self.queue.push_back(submission);
+        self.last_queued += 1;
+        self.last_queued
+    }
+
+    /// How many steps are queued.
+    pub(super) fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether something is queued that somebody waits for.
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.urgent > 0
+    }
+
+    /// So many steps, the first of those that were taken, have had their round.
+    pub(super) fn settle(&mut self, steps: usize) {
+        self.last_over += steps as u64;
+    }
+
+    /// Whether the round of the step with that number is over.
+    pub(super) fn is_over(&self, number: u64) -> bool {
+        self.last_over >= number
+    }
+
     /// Takes from the queue what fits into one frame.
     pub(super) fn take_round(&mut self) -> Vec<Submission> {
         let mut bytes = 0;
@@ -113,7 +172,9 @@ impl Memory {
 
     /// Takes the first `count` from the queue.
     pub(super) fn take(&mut self, count: usize) -> Vec<Submission> {
-        self.queue.drain(..count).collect()
+        let taken: Vec<_> = self.queue.drain(..count).collect();
+        self.urgent -= taken.iter().filter(|submission| submission.urgent).count();
+        taken
     }
 
     /// Everything that is known, as the payloads of frames.
@@ -135,4 +196,20 @@ impl Memory {
         }
         payloads
     }
+}
+
+/// The bytes of a step; refused where they or one of the records are too large.
+pub(super) fn encode(records: &[(GroupKey, StateRecord)]) -> Result<Vec<u8>> {
+    let mut payload = Vec::with_capacity(records.len() * 64);
+    for (key, record) in records {
+        let start = payload.len();
+        record.encode(key, &mut payload);
+        check_size(payload.len() - start, RECORD_BYTES_MAX)?;
+    }
+    check_size(payload.len(), PAYLOAD_BYTES_MAX)?;
+    Ok(payload)
+}
+
+fn check_size(bytes: usize, bytes_max: usize) -> Result<()> {
+    if bytes > bytes_max { Err(StateError::TooLarge { bytes, bytes_max }) } else { Ok(()) }
 }

@@ -23,6 +23,7 @@ mod error;
 mod file;
 mod frame;
 mod group;
+mod inspect;
 mod memory;
 mod record;
 mod store;
@@ -34,5 +35,6 @@ pub use error::StateError;
 pub use group::{
     Checkpoint, ControlEntry, EpochStart, GroupState, ProducerSnapshot, Sealed, SegmentEntry,
 };
+pub use inspect::{Inspected, inspect};
 pub use record::{GroupKey, OpenMark, StateRecord};
-pub use store::{Inspected, StateOptions, StateStore, inspect};
+pub use store::{StateOptions, StateStore};

@@ -5,12 +5,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::completions::{Completions, Done};
-use super::error::{Result, StateError, io_error};
-use super::file::{self, Begun, Name, Place, Writer};
-use super::frame::PAYLOAD_BYTES_MAX;
+use super::error::{Result, StateError};
+use super::file::{self, Begun, Place, Writer};
 use super::group::{GroupState, Misfit};
-use super::memory::{Memory, Submission};
-use super::record::{GroupKey, OpenMark, RECORD_BYTES_MAX, StateRecord};
+use super::inspect::files;
+use super::memory::{Memory, Refused, Submission, encode};
+use super::record::{GroupKey, OpenMark, StateRecord};
 use crate::disk::Disk;
 
 /// Sizes of a state store.
@@ -19,8 +19,9 @@ pub struct StateOptions {
     /// Bytes that the file reserves when it is made, so that votes, cuts and deletions work on a
     /// full disk. Default 64 MiB.
     pub reserve_bytes: u64,
-    /// Bytes of frames after which a checkpoint is written, where the disk has room. At most half
-    /// of the reserve. Default 16 MiB.
+    /// Bytes of frames after which a checkpoint is written, where the disk has room; where it has
+    /// none, that is tried again after each sixteenth as many. At most half of the reserve. Default
+    /// 16 MiB.
     pub checkpoint_bytes: u64,
 }
 
@@ -39,7 +40,7 @@ pub struct StateStore {
     dir: PathBuf,
     options: StateOptions,
     /// Held during a round, so that rounds follow each other.
-    writer: Mutex<Writer>,
+    rounds: Mutex<Rounds>,
     memory: Mutex<Memory>,
     work: Condvar,
     /// Set under the lock of `memory`.
@@ -49,39 +50,12 @@ pub struct StateStore {
     dropped: Option<(PathBuf, u64)>,
 }
 
-/// What a state store holds, read without opening it.
-#[derive(Debug, Clone)]
-pub struct Inspected {
-    /// Every group, tombstones included, in no order.
-    pub groups: Vec<(GroupKey, GroupState)>,
-    /// The file and the place of a last frame that is not whole.
-    pub dropped: Option<(PathBuf, u64)>,
-}
-
-/// Reads the store in `dir` without changing anything.
-///
-/// # Errors
-/// As [`StateStore::open`].
-pub fn inspect(disk: &dyn Disk, dir: &Path) -> Result<Inspected> {
-    let Some((number, path)) = files(disk, dir)?.pop() else {
-        return Err(StateError::Missing { path: dir.to_owned() });
-    };
-    let mut memory = Memory::new();
-    let found = file::read(disk, path, number, |key, record| memory.apply(key, record))?;
-    let groups = memory.groups.into_iter().map(|(key, group)| (key, *group)).collect();
-    Ok(Inspected { groups, dropped: found.dropped() })
-}
-
-/// The state files in `dir`, oldest first.
-fn files(disk: &dyn Disk, dir: &Path) -> Result<Vec<(u64, PathBuf)>> {
-    let listed = disk.list(dir).map_err(io_error("list", dir))?;
-    let whole = listed.into_iter().filter_map(|path| match Name::parse(&path)? {
-        Name::Whole(number) => Some((number, path)),
-        Name::Unfinished => None,
-    });
-    let mut files: Vec<_> = whole.collect();
-    files.sort();
-    Ok(files)
+/// Where rounds are written to.
+#[derive(Debug)]
+struct Rounds {
+    writer: Writer,
+    /// Bytes of frames from which on a checkpoint is written.
+    checkpoint_from: u64,
 }
 
 impl StateStore {
@@ -141,7 +115,7 @@ impl StateStore {
             disk,
             dir: dir.to_owned(),
             options,
-            writer: Mutex::new(writer),
+            rounds: Mutex::new(Rounds { writer, checkpoint_from: options.checkpoint_bytes }),
             memory: Mutex::new(memory),
             work: Condvar::new(),
             failed: Arc::default(),
@@ -184,42 +158,70 @@ impl StateStore {
     /// If a record doesn't fit what stands before it: the caller is wrong, and going on would
     /// write it down. Nothing has changed then, and the store goes on for others.
     pub fn submit(&self, records: &[(GroupKey, StateRecord)], done: Done) {
-        match encode(records) {
-            Err(error) => done(Err(error)),
-            Ok(payload) => self.enqueue(records, Submission { payload, done, urgent: true }),
-        }
-        self.work.notify_one();
+        self.take(records, done).unwrap_or_else(|refused| refused.panic());
     }
 
-    /// Takes records that need no flush of their own: they go with the next round.
+    /// As [`Self::submit`], for records that were put together earlier, beside which others may
+    /// have been submitted: those that don't fit by now are refused with [`StateError::Misfit`].
+    pub(crate) fn submit_or_refuse(&self, records: &[(GroupKey, StateRecord)], done: Done) {
+        self.take(records, done).unwrap_or_else(|refused| (refused.done)(Err(refused.error)));
+    }
+
+    fn take(
+        &self,
+        records: &[(GroupKey, StateRecord)],
+        done: Done,
+    ) -> std::result::Result<(), Refused> {
+        match encode(records) {
+            Err(error) => done(Err(error)),
+            Ok(payload) => {
+                self.enqueue(records, Submission { payload, done, urgent: true })?;
+                self.work.notify_one();
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes records that need no flush of their own: they go with the next round that somebody
+    /// waits for, or after a second where [`Self::serve`] runs. No records are nothing to do.
     ///
     /// # Panics
     /// As [`Self::submit`], and if the step is too large: there is nobody to be told.
     pub fn submit_lazily(&self, records: &[(GroupKey, StateRecord)]) {
+        if records.is_empty() {
+            return;
+        }
         let payload = encode(records).unwrap_or_else(|error| panic!("a lazy step: {error}"));
-        self.enqueue(records, Submission { payload, done: Box::new(|_| {}), urgent: false });
+        let submission = Submission { payload, done: Box::new(|_| {}), urgent: false };
+        self.enqueue(records, submission).unwrap_or_else(|refused| refused.panic());
     }
 
     /// Whether something is queued that somebody waits for.
     pub fn is_waited_for(&self) -> bool {
-        self.memory().queue.iter().any(|submission| submission.urgent)
+        self.memory().is_waited_for()
     }
 
-    fn enqueue(&self, records: &[(GroupKey, StateRecord)], submission: Submission) {
+    /// Queues a step, and returns its number; in a store that failed tells `done` so, and returns
+    /// `None`. What doesn't fit is not taken.
+    fn enqueue(
+        &self,
+        records: &[(GroupKey, StateRecord)],
+        submission: Submission,
+    ) -> std::result::Result<Option<u64>, Refused> {
         let mut memory = self.memory();
         if let Some(error) = self.failed.get() {
             self.completions.add([submission.done], &Err(error.clone()));
             drop(memory);
-            return self.completions.run();
+            self.completions.run();
+            return Ok(None);
         }
-        let applied = memory.apply_all(records);
-        if applied.is_ok() {
-            memory.queue.push(submission);
-        }
-        drop(memory);
-        if let Err((i, Misfit(what))) = applied {
-            let (key, record) = &records[i];
-            panic!("{key}: {record:?}: {what}");
+        match memory.apply_all(records) {
+            Ok(()) => Ok(Some(memory.push(submission))),
+            Err((i, Misfit(what))) => {
+                let (key, record) = &records[i];
+                let error = StateError::Misfit { step: format!("{key}: {record:?}"), what };
+                Err(Refused { done: submission.done, error })
+            }
         }
     }
 
@@ -228,13 +230,12 @@ impl StateStore {
     /// # Errors
     /// The failure that all later calls meet as well.
     pub fn commit_round(&self) -> Result<bool> {
-        let result = self.round();
+        let result = self.round(&mut self.rounds());
         self.completions.run();
         result
     }
 
-    fn round(&self) -> Result<bool> {
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+    fn round(&self, rounds: &mut Rounds) -> Result<bool> {
         // A failed write may have left anything, so nothing is written behind it.
         self.failure().map_or(Ok(()), Err)?;
         let mut round = self.memory().take_round();
@@ -242,18 +243,20 @@ impl StateStore {
             return Ok(false);
         }
         let payload: Vec<u8> = round.iter().flat_map(|s| s.payload.iter().copied()).collect();
-        let wants_checkpoint = writer.frame_bytes(&payload) > self.options.checkpoint_bytes;
-        let result = if wants_checkpoint || !writer.fits(&payload) {
-            self.checkpoint(&mut writer, &payload, &mut round)
+        let wants_checkpoint = rounds.writer.frame_bytes(&payload) > rounds.checkpoint_from;
+        let result = if wants_checkpoint || !rounds.writer.fits(&payload) {
+            self.checkpoint(rounds, &payload, &mut round)
         } else {
-            writer.append(&payload)
+            rounds.writer.append(&payload)
         };
         // Under this lock, so that nobody who finds the failure is told of it before them.
         let mut memory = self.memory();
         if let Err(error) = &result {
             self.failed.get_or_init(|| error.clone());
-            round.append(&mut memory.queue);
+            let queued = memory.queued();
+            round.extend(memory.take(queued));
         }
+        memory.settle(round.len());
         self.completions.add(round.into_iter().map(|submission| submission.done), &result);
         result.map(|()| true)
     }
@@ -264,30 +267,38 @@ impl StateStore {
     /// What is known includes what is still queued, so that joins the round.
     fn checkpoint(
         &self,
-        writer: &mut Writer,
+        rounds: &mut Rounds,
         payload: &[u8],
         round: &mut Vec<Submission>,
     ) -> Result<()> {
         let (snapshot, joined) = {
             let memory = self.memory();
-            (memory.snapshot(), memory.queue.len())
+            (memory.snapshot(), memory.queued())
         };
         let place =
             Place { disk: &*self.disk, dir: &self.dir, reserve_bytes: self.options.reserve_bytes };
+        let Rounds { writer, checkpoint_from } = rounds;
         let (number, salt) = writer.next_file();
         match place.begin(number, salt, &snapshot)? {
             Begun::Writer(new) => {
                 round.extend(self.memory().take(joined));
                 let old = std::mem::replace(writer, new);
+                *checkpoint_from = self.options.checkpoint_bytes;
                 place.remove(old.path());
                 Ok(())
             }
-            Begun::NoSpace(_) if writer.fits(payload) => writer.append(payload),
+            Begun::NoSpace(_) if writer.fits(payload) => {
+                // All that is known was encoded in vain; not again in each round.
+                let pause = self.options.checkpoint_bytes / TRIES_A_CHECKPOINT;
+                *checkpoint_from = writer.frame_bytes(payload) + pause;
+                writer.append(payload)
+            }
             Begun::NoSpace(_) => Err(StateError::Full { path: writer.path().to_owned() }),
         }
     }
 
-    /// Submits records and commits them before it returns.
+    /// Submits records and commits them before it returns; what others submit behind them may wait
+    /// for another round.
     ///
     /// # Errors
     /// As [`Self::commit_round`]; [`StateError::TooLarge`] as [`Self::submit`].
@@ -296,11 +307,25 @@ impl StateStore {
     /// As [`Self::submit`].
     pub fn commit(&self, records: &[(GroupKey, StateRecord)]) -> Result<()> {
         let payload = encode(records)?;
-        self.enqueue(records, Submission { payload, done: Box::new(|_| {}), urgent: true });
-        // Another thread may have taken them into its round; then that round is over when the
-        // writer is free again, and this one finds nothing to do.
-        while self.commit_round()? {}
+        let submission = Submission { payload, done: Box::new(|_| {}), urgent: true };
+        let queued = self.enqueue(records, submission);
+        if let Some(number) = queued.unwrap_or_else(|refused| refused.panic()) {
+            while self.commit_until(number)? {}
+        }
         self.failure().map_or(Ok(()), Err)
+    }
+
+    /// Commits a round unless that of the step with this number is over; returns whether it did.
+    fn commit_until(&self, number: u64) -> Result<bool> {
+        let mut rounds = self.rounds();
+        // Another thread may have taken the step into its round, which is over by now.
+        if self.memory().is_over(number) {
+            return Ok(false);
+        }
+        let result = self.round(&mut rounds);
+        drop(rounds);
+        self.completions.run();
+        result
     }
 
     /// The failure that ended the store's service, if there is one.
@@ -320,11 +345,11 @@ impl StateStore {
     pub fn serve(&self) -> Result<()> {
         loop {
             let memory = self.memory();
-            let idle = |memory: &mut Memory| memory.queue.is_empty() && !memory.closing;
-            // What was submitted lazily wakes nobody, so look now and then.
+            // What was submitted lazily goes along, or when the time is over.
+            let idle = |memory: &mut Memory| !memory.is_waited_for() && !memory.closing;
             let waited = self.work.wait_timeout_while(memory, LAZY_WAIT, idle);
             let (memory, _) = waited.unwrap_or_else(PoisonError::into_inner);
-            let stop = memory.closing && memory.queue.is_empty();
+            let stop = memory.closing && memory.queued() == 0;
             drop(memory);
             if stop {
                 return Ok(());
@@ -355,26 +380,17 @@ impl StateStore {
         memory.groups.iter().filter(|(_, group)| !group.removed).map(|(key, _)| *key).collect()
     }
 
+    fn rounds(&self) -> MutexGuard<'_, Rounds> {
+        self.rounds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The bytes of a step; refused where they or one of the records are too large.
-fn encode(records: &[(GroupKey, StateRecord)]) -> Result<Vec<u8>> {
-    let mut payload = Vec::with_capacity(records.len() * 64);
-    for (key, record) in records {
-        let start = payload.len();
-        record.encode(key, &mut payload);
-        check_size(payload.len() - start, RECORD_BYTES_MAX)?;
-    }
-    check_size(payload.len(), PAYLOAD_BYTES_MAX)?;
-    Ok(payload)
-}
-
-fn check_size(bytes: usize, bytes_max: usize) -> Result<()> {
-    if bytes > bytes_max { Err(StateError::TooLarge { bytes, bytes_max }) } else { Ok(()) }
-}
+/// How often a checkpoint is tried while as many bytes of frames are written as lead to one.
+const TRIES_A_CHECKPOINT: u64 = 16;
 
 /// How long a lazy record waits for a round at the most.
 const LAZY_WAIT: Duration = Duration::from_secs(1);

@@ -13,7 +13,7 @@ fn new_log(disk: &Arc<SimDisk>) -> (Directory, Log) {
 
 fn files(disk: &Arc<SimDisk>) -> Vec<String> {
     let paths = disk.list(&Path::new("/data/partitions").join(KEY.to_string())).unwrap();
-    let name = |path: &std::path::PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+    let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
     let mut names: Vec<String> = paths.iter().map(name).collect();
     names.retain(|name| name.ends_with(".log"));
     names.sort();
@@ -194,4 +194,28 @@ fn a_torn_tail_on_a_full_disk_is_read_and_appended_to_when_there_is_room() {
     let (log, findings) = open_log(&directory);
     assert_eq!((log.end_offset(), findings), (3, vec![]));
     assert_eq!(read_all(log.view(), 0, ReadUntil::End).unwrap().len(), 2);
+}
+
+#[test]
+fn an_append_that_rolls_behind_a_start_reads_no_log() {
+    use crate::sim::{Fault, Operation};
+    let disk = SimDisk::new();
+    let (directory, mut log) = new_log(&disk);
+    for _ in 0..12 {
+        log.append(&[batch(log.end_offset(), 0, 2, 100)]).unwrap();
+        assert!(flush(&directory, &mut log));
+    }
+    while directory.state().commit_round().unwrap() {}
+    let image = disk.kill_image(disk.trace_len());
+    let directory = open_directory(&image, BOOT);
+    let (mut log, _) = open_log(&directory);
+    log.append(&[batch(log.end_offset(), 0, 1, 10)]).unwrap();
+    let is_log = |path: &Path| path.extension().is_some_and(|ending| ending == "log");
+    image.set_fault(Fault::new(Operation::Read, 5).at(is_log).always());
+    let before = segment_files(&image).len();
+    for _ in 0..20 {
+        log.append(&[batch(log.end_offset(), 0, 2, 100)]).unwrap();
+    }
+    assert!(segment_files(&image).len() > before);
+    assert_eq!(image.faults_struck(), 0);
 }

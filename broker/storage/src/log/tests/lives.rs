@@ -191,19 +191,40 @@ fn a_flipped_bit_in_the_header_of_the_last_segment_loses_no_file_and_no_offset()
 }
 
 #[test]
-fn a_cut_on_a_full_disk_changes_nothing() {
+fn a_cut_works_on_a_full_disk_and_outlives_a_crash() {
     let disk = SimDisk::new();
     let (directory, mut log) = start(&disk, 3);
     log.append(&[batch(6, 0, 2, 100)]).unwrap();
     disk.set_capacity(disk.used());
-    let error = log.truncate_to(6, 0, 0, &[]).unwrap_err();
+    log.truncate_to(4, 0, 0, &[]).unwrap();
+    assert_eq!((log.end_offset(), log.flushed_offset()), (4, 4));
+    let error = log.append(&[batch(4, 0, 2, 100)]).unwrap_err();
     assert!(matches!(error, StorageError::NoSpace { .. }), "{error}");
-    assert_eq!((log.end_offset(), log.flushed_offset()), (8, 6));
-    assert!(flush(&directory, &mut log));
-    assert_eq!(read_all(log.view(), 0, ReadUntil::End).unwrap().len(), 4);
-    disk.set_capacity(u64::MAX);
-    log.truncate_to(6, 0, 0, &[]).unwrap();
-    assert_eq!((log.end_offset(), log.flushed_offset()), (6, 6));
+    let image = disk.crash_image(disk.trace_len(), &crate::sim::Unflushed::None);
+    for (disk, opened) in [(disk, Some((directory, log))), (image, None)] {
+        disk.set_capacity(u64::MAX);
+        let (directory, mut log) = opened.unwrap_or_else(|| {
+            let directory = open_directory(&disk, OTHER_BOOT);
+            let (log, findings) = open_log(&directory);
+            assert_eq!((log.end_offset(), findings), (4, vec![]));
+            (directory, log)
+        });
+        log.append(&[batch(4, 0, 1, 30)]).unwrap();
+        assert!(flush(&directory, &mut log));
+        let read = read_all(log.view(), 0, ReadUntil::End).unwrap();
+        assert_eq!(read.iter().map(base_of).collect::<Vec<_>>(), [0, 2, 4]);
+    }
+}
+
+#[test]
+fn a_cut_of_an_empty_log_makes_no_file() {
+    let disk = SimDisk::new();
+    let directory = open_directory(&disk, BOOT);
+    directory.create(KEY, 0).unwrap();
+    let (mut log, _) = open_log(&directory);
+    let before = disk.paths();
+    log.truncate_to(0, 0, 0, &[]).unwrap();
+    assert_eq!(disk.paths(), before);
 }
 
 #[test]

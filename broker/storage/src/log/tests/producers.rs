@@ -115,7 +115,7 @@ fn many_producers_lie_in_a_file_and_without_it_in_the_log() {
     directory.close().unwrap();
     let snapshots = || {
         let paths = disk.list(&Path::new("/data/partitions").join(KEY.to_string())).unwrap();
-        let is_one = |path: &std::path::PathBuf| path.extension().is_some_and(|e| e == "producers");
+        let is_one = |path: &PathBuf| path.extension().is_some_and(|e| e == "producers");
         paths.into_iter().filter(is_one).collect::<Vec<_>>()
     };
     assert_eq!(snapshots().len(), 1, "and none for each checkpoint");
@@ -208,4 +208,79 @@ fn a_replica_begins_anew_at_its_leaders_start_with_its_leaders_producers() {
         assert!(is_new || at <= reset, "after {at} calls");
         assert!(!is_new || log.producers().entry(9).is_some(), "after {at} calls");
     }
+}
+
+/// What a leader knows of so many producers that they need a file; each wrote two records.
+fn many(end_offset: i64) -> Producers {
+    let mut producers = Producers::new(0, options().producers);
+    for id in 0..end_offset / 2 {
+        producers.record(&BatchFacts::new(produced(id * 2, id, 0).header(), None));
+    }
+    producers.commit(end_offset);
+    producers
+}
+
+const EPOCHS: [EpochStart; 1] = [EpochStart { epoch: 0, start_offset: 0 }];
+
+#[test]
+fn an_empty_replica_takes_over_many_producers() {
+    let disk = SimDisk::new();
+    let (_directory, mut log) = new_log(&disk);
+    log.reset_to(200, &EPOCHS, many(200), &[]).unwrap();
+    let image = disk.crash_image(disk.trace_len(), &Unflushed::None);
+    let directory = open_directory(&image, OTHER_BOOT);
+    let (log, findings) = open_log(&directory);
+    assert_eq!((log.end_offset(), findings), (200, vec![]));
+    assert_eq!(*log.producers(), many(200));
+}
+
+#[test]
+fn a_reset_that_fails_leaves_the_producers_and_takes_the_directory_out_of_service() {
+    use crate::sim::{Fault, Operation};
+    let disk = SimDisk::new();
+    let (directory, mut log) = new_log(&disk);
+    produce(&directory, &mut log, 1, 3);
+    let before = log.producers().clone();
+    let is_snapshot = |path: &Path| path.extension().is_some_and(|it| it == "producers");
+    disk.set_fault(Fault::new(Operation::Sync, 5).at(is_snapshot));
+    log.reset_to(200, &EPOCHS, many(200), &[]).unwrap_err();
+    assert_eq!((log.end_offset(), log.producers()), (6, &before));
+    assert!(directory.failure().is_some());
+}
+
+#[test]
+fn a_reset_without_room_for_its_producers_changes_nothing() {
+    let disk = SimDisk::new();
+    let (directory, mut log) = new_log(&disk);
+    produce(&directory, &mut log, 1, 3);
+    let before = log.producers().clone();
+    disk.set_capacity(disk.used());
+    let error = log.reset_to(200, &EPOCHS, many(200), &[]).unwrap_err();
+    assert!(matches!(error, StorageError::NoSpace { .. }), "{error}");
+    assert_eq!((log.end_offset(), log.producers(), directory.failure()), (6, &before, None));
+    disk.set_capacity(u64::MAX);
+    log.reset_to(200, &EPOCHS, many(200), &[]).unwrap();
+    assert_eq!(*log.producers(), many(200));
+}
+
+#[test]
+fn producers_behind_a_damaged_batch_are_remembered_and_the_damage_is_named() {
+    let disk = SimDisk::new();
+    let (directory, mut log) = new_log(&disk);
+    let batches: Vec<_> = (0..6).map(|id| produced(id * 2, id, 0)).collect();
+    log.append(&batches).unwrap();
+    // Another segment, so that nobody fences what is damaged in the first.
+    log.append(&[batch(12, 0, 1, 1_900)]).unwrap();
+    assert!(flush(&directory, &mut log));
+    let image = disk.kill_image(disk.trace_len());
+    let files = segment_files(&image);
+    assert_eq!(files.len(), 2);
+    image.flip(&files[0], 64 + batches[0].size() as u64 + 70, 1);
+    let directory = open_directory(&image, BOOT);
+    let (log, findings) = open_log(&directory);
+    let known: Vec<i64> = (0..6).filter(|id| log.producers().entry(*id).is_some()).collect();
+    assert_eq!(known, [0, 2, 3, 4, 5]);
+    let [Finding::Damaged { offset: 2, end_offset: 4, .. }] = findings[..] else {
+        panic!("{findings:?}")
+    };
 }

@@ -1,5 +1,9 @@
 //! Replicas that begin and end, many at once, under load, and through crashes.
 
+use std::io;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+
 use super::*;
 use crate::Disk as _;
 use crate::sim::Unflushed;
@@ -206,4 +210,95 @@ fn only_what_was_a_partition_and_lives_no_more_is_garbage() {
     assert!(directory.state().dropped().is_some());
     assert_eq!((directory.groups(), directory.remove_garbage().unwrap()), (vec![KEY], 1));
     assert_eq!((directory.remove_garbage().unwrap(), partitions(&disk)), (0, 5));
+}
+
+type Then = Box<dyn FnOnce(&Path) + Send>;
+
+/// A disk on which something happens when a directory is listed for the second time.
+struct Racing {
+    disk: Arc<SimDisk>,
+    lists: AtomicUsize,
+    then: Mutex<Option<Then>>,
+}
+
+impl std::fmt::Debug for Racing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Racing")
+    }
+}
+
+impl crate::Disk for Racing {
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn crate::DiskFile>> {
+        self.disk.create(path)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn crate::DiskFile>> {
+        self.disk.open(path)
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        self.disk.create_dir(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.disk.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.disk.remove(path)
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        self.disk.remove_dir(path)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
+        if path.starts_with("/data/partitions") && self.lists.fetch_add(1, Ordering::SeqCst) == 1 {
+            let then = self.then.lock().unwrap().take();
+            then.into_iter().for_each(|then| then(path));
+        }
+        self.disk.list(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.disk.sync_dir(path)
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>> {
+        self.disk.lock(path)
+    }
+}
+
+#[test]
+fn a_replica_that_begins_while_garbage_is_removed_keeps_its_files() {
+    let disk = SimDisk::new();
+    let directory = open_directory(&disk, BOOT);
+    let keys = keys(2);
+    directory.create_all(&keys, 0).unwrap();
+    for key in &keys {
+        let (mut log, _) = directory.open_log(*key, log_options()).unwrap();
+        log.append(&[batch(0, 0, 2, 50)]).unwrap();
+        assert!(flush(&directory, &mut log));
+        directory.state().commit(&[(*key, StateRecord::Removed)]).unwrap();
+    }
+    let image = disk.kill_image(disk.trace_len());
+    let (lists, then) = (AtomicUsize::new(0), Mutex::default());
+    let racing = Arc::new(Racing { disk: Arc::clone(&image), lists, then });
+    let disk: Arc<Racing> = Arc::clone(&racing);
+    let directory = Directory::open(disk, Path::new("/data"), options(), BOOT, 9).unwrap();
+    let (directory, born) = (Arc::new(directory), Arc::new(Mutex::new(None)));
+    let (also, bears) = (Arc::clone(&directory), Arc::clone(&born));
+    // While the first is looked at, the other begins anew.
+    *racing.then.lock().unwrap() = Some(Box::new(move |first: &Path| {
+        let is_other = |key: &&GroupKey| !first.to_str().unwrap().contains(&key.to_string());
+        let key = *keys.iter().find(is_other).unwrap();
+        also.create(key, 0).unwrap();
+        let (mut log, _) = also.open_log(key, log_options()).unwrap();
+        log.append(&[batch(0, 0, 2, 50)]).unwrap();
+        assert!(flush(&also, &mut log));
+        *bears.lock().unwrap() = Some(log);
+    }));
+    assert_eq!(directory.remove_garbage().unwrap(), 1);
+    assert_eq!(born.lock().unwrap().as_ref().map(Log::flushed_offset), Some(2));
+    assert_eq!(segment_files(&image).len(), 1, "the file of an acknowledged record");
 }

@@ -62,6 +62,33 @@ fn the_reserve_lasts_across_starts_and_its_end_is_named() {
 }
 
 #[test]
+fn a_full_disk_is_asked_for_a_new_file_now_and_then_and_not_in_each_round() {
+    let disk = SimDisk::new();
+    disk.create_dir(Path::new(DIR)).unwrap();
+    let options = StateOptions { reserve_bytes: 64 << 10, checkpoint_bytes: 16 << 10 };
+    let shared = Arc::clone(&disk) as Arc<dyn Disk>;
+    let store = StateStore::open_or_begin(shared, Path::new(DIR), options, 5).unwrap();
+    store.commit(&[created(1)]).unwrap();
+    disk.set_capacity(disk.used());
+    let asked = |disk: &SimDisk| {
+        let trace = disk.trace();
+        trace.iter().filter(|call| call.contains("create ")).count()
+    };
+    let before = asked(&disk);
+    // Each takes 45 bytes: in all about twice what leads to a checkpoint.
+    for epoch in 1..=750 {
+        store.commit(&[vote(1, epoch)]).unwrap();
+    }
+    let tries = asked(&disk) - before;
+    assert!((10..=20).contains(&tries), "{tries}");
+    disk.set_capacity(u64::MAX);
+    let first = disk.list(Path::new(DIR)).unwrap();
+    (751..=780).for_each(|epoch| store.commit(&[vote(1, epoch)]).unwrap());
+    assert_ne!(disk.list(Path::new(DIR)).unwrap(), first, "with room, soon a new file");
+    assert_eq!(epoch(&store), 780);
+}
+
+#[test]
 fn a_torn_frame_does_not_come_back_when_the_store_goes_on_behind_it() {
     let disk = full_disk(2);
     let store = sim_open(&disk).unwrap();

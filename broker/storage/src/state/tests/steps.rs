@@ -87,6 +87,77 @@ fn a_misfit_panics_at_the_submitter_alone_and_nothing_of_its_step_is_taken() {
 }
 
 #[test]
+fn a_step_put_together_earlier_is_refused_where_it_no_longer_fits() {
+    let disk = SimDisk::new();
+    let store = sim_open(&disk).unwrap();
+    store.commit(&[created(1), vote(1, 4)]).unwrap();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    store.submit_or_refuse(&[vote(1, 3)], Box::new(move |result| sender.send(result).unwrap()));
+    let error = receiver.try_recv().unwrap().unwrap_err();
+    assert!(matches!(error, StateError::Misfit { .. }), "{error}");
+    assert!(store.failure().is_none() && !store.commit_round().unwrap());
+}
+
+#[test]
+fn what_nobody_waits_for_wakes_nobody_and_goes_along() {
+    let disk = SimDisk::new();
+    let store = sim_open(&disk).unwrap();
+    store.commit(&[created(1)]).unwrap();
+    let before = disk.syncs().len();
+    store.submit_lazily(&[]);
+    assert!(!store.commit_round().unwrap(), "no records are nothing to write");
+    store.submit_lazily(&[vote(1, 1)]);
+    assert!(!store.is_waited_for());
+    store.submit(&[vote(1, 2)], Box::new(|result| result.unwrap()));
+    assert!(store.is_waited_for());
+    assert!(store.commit_round().unwrap());
+    assert!(!store.is_waited_for());
+    assert_eq!(disk.syncs().len(), before + 1);
+}
+
+#[test]
+fn a_commit_waits_for_its_own_step_and_not_for_what_comes_behind() {
+    let disk = SimDisk::new();
+    let store = Arc::new(sim_open(&disk).unwrap());
+    store.commit(&[created(1), created(2)]).unwrap();
+    let (weak, rounds) = (Arc::downgrade(&store), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&rounds);
+    disk.during_sync(move |_| {
+        let round = counted.fetch_add(1, Ordering::SeqCst);
+        if round < 50 {
+            let epoch = i32::try_from(round).unwrap() + 1;
+            weak.upgrade().unwrap().submit(&[vote(2, epoch)], Box::new(|result| result.unwrap()));
+        }
+    });
+    store.commit(&[vote(1, 1)]).unwrap();
+    assert_eq!(rounds.load(Ordering::SeqCst), 1);
+    store.commit(&[vote(1, 2)]).unwrap();
+    assert_eq!(rounds.load(Ordering::SeqCst), 2, "with what was queued before");
+}
+
+#[test]
+fn a_step_that_another_thread_commits_is_committed_and_costs_no_round() {
+    let disk = SimDisk::new();
+    let store = Arc::new(sim_open(&disk).unwrap());
+    store.commit(&[created(1), created(2)]).unwrap();
+    let before = disk.syncs().len();
+    let steps = 4;
+    std::thread::scope(|scope| {
+        for number in 1..=2 {
+            let store = &store;
+            scope.spawn(move || {
+                (1..=steps).for_each(|epoch| store.commit(&[vote(number, epoch)]).unwrap());
+            });
+        }
+    });
+    let syncs = disk.syncs().len() - before;
+    assert!((4..=8).contains(&syncs), "one a step at the most: {syncs}");
+    let epochs = [1, 2].map(|number| state(&store, number).unwrap().epoch);
+    assert_eq!(epochs, [steps; 2]);
+    assert!(!store.commit_round().unwrap(), "nothing is left");
+}
+
+#[test]
 fn a_completion_may_commit_and_completions_keep_the_order_of_submission() {
     let disk = SimDisk::new();
     let store = Arc::new(sim_open(&disk).unwrap());

@@ -1,6 +1,7 @@
 //! What all requests and responses have in common.
 //!
-//! Must always hold: a body decodes only as a whole; bytes left over are an error.
+//! Must always hold: a body decodes only as a whole; bytes left over are an error, but where a
+//! caller says that they don't matter.
 
 use std::fmt;
 
@@ -88,6 +89,21 @@ pub trait Message: Sized {
     /// Any fault in the bytes, an unknown version included.
     fn decode(body: &Bytes, version: i16) -> Result<Self, DecodeError> {
         decode_body(Self::API, Self::KIND, version, body, |r| Self::read(r, version))
+    }
+
+    /// Reads a body and passes over what is behind it, as the reference does with requests.
+    ///
+    /// librdkafka needs that: its Metadata requests of version 13 for all topics have three bytes
+    /// more than they should.
+    ///
+    /// # Errors
+    /// Any fault in the bytes before, an unknown version included.
+    fn decode_front(body: &Bytes, version: i16) -> Result<Self, DecodeError> {
+        decode_body(Self::API, Self::KIND, version, body, |r| {
+            let message = Self::read(r, version)?;
+            r.skip_rest();
+            Ok(message)
+        })
     }
 
     /// Appends the body to `out`; on an error `out` holds what was written so far.

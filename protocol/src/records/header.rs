@@ -62,6 +62,10 @@ impl Attributes {
         Self(codec & Self::CODEC | transactional | control)
     }
 
+    pub(super) const fn with_codec(self, codec: i16) -> Self {
+        Self(self.0 & !Self::CODEC | codec & Self::CODEC)
+    }
+
     pub(super) const fn with_log_append_time(self) -> Self {
         Self(self.0 | Self::LOG_APPEND_TIME)
     }

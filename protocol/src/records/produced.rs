@@ -63,6 +63,25 @@ impl ProducedBatch {
         &self.summary
     }
 
+    /// The same records in a batch of another codec (`compression.type` of the topic). What the
+    /// header says besides the codec stays: producer, sequence, timestamps.
+    ///
+    /// # Errors
+    /// [`BatchError::Codec`] for a codec that this build leaves out, [`BatchError::TooLarge`] where
+    /// the batch would reach 2 GiB, [`BatchError::Inflated`] as [`CheckedBatch::records`].
+    pub fn recompress(&self, codec: Codec, inflater: &mut Inflater) -> Result<Self, BatchError> {
+        let records = codec.compress(self.batch.records(inflater)?.bytes())?;
+        let length = at::HEADER_BYTES.saturating_sub(at::LENGTH_OVERHEAD);
+        let length = length.saturating_add(records.len());
+        let mut header = *self.header();
+        header.length = i32::try_from(length).map_err(|_| BatchError::TooLarge)?;
+        header.attributes = header.attributes.with_codec(codec.number());
+        let head = header.to_bytes();
+        header.crc = crc32c(&[head.get(at::ATTRIBUTES_AT..).unwrap_or_default(), &records]);
+        let bytes = [&header.to_bytes()[..], &records].concat();
+        Ok(Self { batch: CheckedBatch::check(bytes.into())?, summary: self.summary })
+    }
+
     /// Gives the batch its place in the log.
     ///
     /// The records stay as they are. The CRC stays too unless the timestamps change: by

@@ -134,6 +134,21 @@ fn stamping_leaves_the_crc_unless_timestamps_change() {
 }
 
 #[test]
+fn a_batch_of_another_codec_has_the_same_records_and_header() {
+    let plain = check(&build(Codec::None, &sample())).unwrap();
+    for codec in [Codec::None, Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd] {
+        let other = plain.recompress(codec, &mut Inflater::default()).unwrap();
+        assert_eq!(other.batch().codec().unwrap(), codec);
+        assert_eq!(read(other.batch()), sample());
+        // What comes back is what a producer could have sent.
+        let back = check(other.batch().bytes()).unwrap();
+        let back = back.recompress(Codec::None, &mut Inflater::default()).unwrap();
+        assert_eq!(back.batch().bytes(), plain.batch().bytes());
+        assert_eq!(back.summary(), plain.summary());
+    }
+}
+
+#[test]
 fn offsets_of_read_records_follow_the_base_offset() {
     let bytes = patched(&build(Codec::Gzip, &sample()), 0, &500i64.to_be_bytes());
     let batch = CheckedBatch::check(bytes).unwrap();

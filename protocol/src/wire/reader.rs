@@ -86,6 +86,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Passes over all that is left.
+    pub fn skip_rest(&mut self) {
+        self.rest = self.rest.get(self.rest.len()..).unwrap_or_default();
+    }
+
     #[inline]
     fn take<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
         let Some((head, rest)) = self.rest.split_first_chunk::<N>() else {

@@ -13,10 +13,8 @@ mod placement;
 pub use create::{CreateContext, PARTITIONS_PER_REQUEST_MAX, create_topics};
 pub use delete::delete_topics;
 pub use error::{AssignmentError, TopicError};
-pub use name::NameError;
+pub use name::{NameError, check as check_name};
 pub use partitions::create_partitions;
-
-pub(crate) use name::check as check_name;
 
 #[cfg(test)]
 mod tests;

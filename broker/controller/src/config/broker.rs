@@ -73,7 +73,7 @@ const fn cluster_wide(
 }
 
 /// A broker's own.
-static TABLE: [BrokerDefinition; 59] = [
+static TABLE: [BrokerDefinition; 62] = [
     // Who and where it is.
     read_only(
         "node.id",
@@ -111,6 +111,20 @@ static TABLE: [BrokerDefinition; 59] = [
         "Which security protocol each listener speaks, as NAME:PROTOCOL.",
     ),
     read_only("log.dir", String, Some("./logboom-data"), Any, "The data directory."),
+    read_only(
+        "admin.listener",
+        String,
+        Some("127.0.0.1:9644"),
+        Any,
+        "Where metrics and health are served by HTTP, as HOST:PORT; empty is nowhere.",
+    ),
+    read_only(
+        "num.io.threads",
+        Int,
+        None,
+        AtLeast(1),
+        "Threads that serve requests and own partitions; unset is one a processor.",
+    ),
     // Topics.
     read_only(
         "auto.create.topics.enable",
@@ -228,6 +242,13 @@ static TABLE: [BrokerDefinition; 59] = [
         Some("104857600"),
         AtLeast(1),
         "The largest request in bytes.",
+    ),
+    read_only(
+        "queued.max.request.bytes",
+        Long,
+        Some("134217728"),
+        AtLeast(1),
+        "Bytes of requests that are arriving or not answered, at most.",
     ),
     read_only(
         "socket.listen.backlog.size",

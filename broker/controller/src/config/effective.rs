@@ -143,6 +143,16 @@ impl<'a> Effective<'a> {
         integer(&self.topic(topic, layered))
     }
 
+    /// A topic's configuration as text.
+    ///
+    /// # Panics
+    /// If there is no such configuration.
+    #[must_use]
+    pub fn topic_text(&self, topic: &str, name: &'static str) -> CompactString {
+        let layered = topic::find(name).unwrap_or_else(|| panic!("{name} is in the table"));
+        self.topic(topic, layered).value.unwrap_or_default()
+    }
+
     fn layered(
         &self,
         resource: &ConfigResource,

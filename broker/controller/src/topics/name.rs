@@ -27,7 +27,10 @@ pub enum NameError {
 }
 
 /// Whether a topic may be called `name`.
-pub(crate) fn check(name: &str) -> Result<(), NameError> {
+///
+/// # Errors
+/// The first rule that it breaks.
+pub fn check(name: &str) -> Result<(), NameError> {
     let is_legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     match name {
         "" => return Err(NameError::Empty),

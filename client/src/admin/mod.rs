@@ -1,0 +1,35 @@
+//! What an operator asks of a cluster: topics, records' ends, configurations, log directories.
+//!
+//! Each call is one request to the broker that can answer it, repeated until the call's deadline
+//! while the answer is a retriable error. After a lost answer a repetition of what was done already
+//! says "exists already" or "there is none".
+
+mod cluster;
+mod configs;
+mod log_dirs;
+mod offsets;
+mod records;
+mod topics;
+
+pub use cluster::ClusterDescription;
+pub use configs::{ConfigChange, ConfigEntry, ConfigOperation, ConfigResource, ConfigSource};
+pub use log_dirs::{LogDir, LogDirReplica};
+pub use offsets::{FoundOffset, OffsetSpec};
+pub use topics::{CreatedTopic, NewTopic};
+
+use crate::{BrokerAddress, ClientError};
+
+/// The one result of an answer about one thing.
+fn only<T>(
+    address: &BrokerAddress,
+    results: Vec<T>,
+    what: impl FnOnce() -> String,
+) -> Result<T, ClientError> {
+    let lacks = || ClientError::Unanswered { address: address.clone(), what: what() };
+    results.into_iter().next().ok_or_else(lacks)
+}
+
+/// As Kafka's `timeout_ms`.
+fn millis(timeout: std::time::Duration) -> i32 {
+    i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,107 @@
+//! Pauses before repetitions: they double up to a limit and differ from client to client
+//! (KIP-580).
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::{ClientConfig, ClientError};
+
+/// How far a pause may differ from its length, in percent.
+const JITTER_PERCENT: u32 = 20;
+
+/// The pause before repetition number `attempt`, from 0.
+///
+/// - `random`: any number; it decides how far the pause differs from its length.
+fn pause(initial: Duration, max: Duration, attempt: u32, random: u32) -> Duration {
+    let doubled = initial.saturating_mul(2u32.saturating_pow(attempt)).min(max);
+    let percent = 100 - JITTER_PERCENT + random % (2 * JITTER_PERCENT + 1);
+    doubled.saturating_mul(percent) / 100
+}
+
+/// A call that may be tried again until its deadline.
+#[derive(Debug)]
+pub(crate) struct Retry<'a> {
+    config: &'a ClientConfig,
+    /// What is done, as "create topic t".
+    doing: String,
+    started: Instant,
+    limit: Duration,
+    attempt: u32,
+}
+
+impl<'a> Retry<'a> {
+    pub(crate) fn new(config: &'a ClientConfig, limit: Duration, doing: String) -> Self {
+        Self { config, doing, started: Instant::now(), limit, attempt: 0 }
+    }
+
+    /// How long this attempt may take: the time-out of a request, or what is left if that is less.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.config.request_timeout.min(self.limit.saturating_sub(self.started.elapsed()))
+    }
+
+    /// How long the call has taken so far.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Waits before the next attempt.
+    ///
+    /// # Errors
+    /// `error` itself where a repetition cannot help; [`ClientError::Deadline`] with `error` in it
+    /// where there is no time for one.
+    pub(crate) async fn pause(&mut self, error: ClientError) -> Result<(), ClientError> {
+        if !error.is_retriable() {
+            return Err(error);
+        }
+        let [random, ..] = RandomState::new().hash_one(self.attempt).to_be_bytes();
+        let ClientConfig { retry_backoff, retry_backoff_max, .. } = *self.config;
+        let pause = pause(retry_backoff, retry_backoff_max, self.attempt, random.into());
+        if self.started.elapsed().saturating_add(pause) >= self.limit {
+            let doing = std::mem::take(&mut self.doing);
+            let (limit, last) = (self.limit, Box::new(error));
+            return Err(ClientError::Deadline { doing, limit, last });
+        }
+        self.attempt = self.attempt.saturating_add(1);
+        tokio::time::sleep(pause).await;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{BrokerAddress, Disconnect};
+
+    #[test]
+    fn pauses_double_up_to_the_limit_and_differ_by_a_fifth() {
+        let (initial, max) = (Duration::from_millis(100), Duration::from_secs(1));
+        // 20 is the middle of the jitter.
+        let middle = |attempt| pause(initial, max, attempt, 20).as_millis();
+        assert_eq!([0, 1, 2, 3, 4, u32::MAX].map(middle), [100, 200, 400, 800, 1000, 1000]);
+        assert_eq!(pause(initial, max, 0, 0), Duration::from_millis(80));
+        assert_eq!(pause(initial, max, 0, 40), Duration::from_millis(120));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_ends_by_its_deadline_and_names_its_last_error() {
+        let config = ClientConfig::default();
+        let limit = Duration::from_secs(5);
+        let mut retry = Retry::new(&config, limit, "ask".to_owned());
+        let address = BrokerAddress { host: "b".to_owned(), port: 1 };
+        let lost = ClientError::Connection { address: address.clone(), reason: Disconnect::ByPeer };
+        let mut attempts = 0;
+        let error = loop {
+            attempts += 1;
+            assert!(attempts < 100, "no end");
+            if let Err(error) = retry.pause(lost.clone()).await {
+                break error;
+            }
+        };
+        assert!(retry.elapsed() < limit);
+        assert!(attempts > 4);
+        assert!(matches!(error, ClientError::Deadline { .. }), "{error}");
+        assert!(error.to_string().contains("b:1"), "{error}");
+    }
+}

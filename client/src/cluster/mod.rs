@@ -1,0 +1,306 @@
+//! A cluster: its brokers, who leads what, and a connection to each broker that is asked.
+//!
+//! Metadata is asked for when a topic is first needed, when it is too old, and when an answer shows
+//! that it is out of date. A broker that can't be reached costs its callers a pause, not the
+//! cluster its place: the bootstrap addresses stay known for the case that all brokers move.
+//!
+//! **Invariant:** there is at most one connection to an address, and only to addresses that the
+//! newest metadata or the bootstrap list names.
+
+mod connections;
+mod image;
+mod topics;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use logboom_protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic};
+use logboom_protocol::{Request, VersionRange};
+
+use self::connections::Connections;
+use self::topics::Topics;
+use crate::backoff::Retry;
+use crate::{BrokerAddress, ClientConfig, ClientError, Connection};
+
+pub use self::image::{Broker, ClusterImage, Partition, Topic};
+
+/// A cluster as a client sees it. Clones share connections and metadata.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    config: ClientConfig,
+    bootstrap: Vec<BrokerAddress>,
+    connections: Connections,
+    known: Mutex<Known>,
+    /// Held by who asks for metadata, so that callers who miss the same topic ask once.
+    asking: tokio::sync::Mutex<()>,
+}
+
+/// What the newest answers said.
+#[derive(Debug, Default)]
+struct Known {
+    controller_id: Option<i32>,
+    brokers: BTreeMap<i32, Broker>,
+    topics: Topics,
+}
+
+/// Which broker a request is for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Target {
+    /// Whichever answers.
+    Any,
+    /// The controller, or, where brokers don't tell, whichever answers and forwards.
+    Controller,
+    /// This one.
+    Broker(i32),
+}
+
+impl Cluster {
+    /// A cluster that is found by one of these addresses. Nothing is sent yet.
+    ///
+    /// # Panics
+    /// If `bootstrap` is empty.
+    #[must_use]
+    pub fn new(bootstrap: Vec<BrokerAddress>, config: ClientConfig) -> Self {
+        assert!(!bootstrap.is_empty(), "a cluster without a bootstrap address can't be found");
+        let shared = Shared {
+            config,
+            bootstrap,
+            connections: Connections::default(),
+            known: Mutex::default(),
+            asking: tokio::sync::Mutex::default(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// The limits.
+    #[must_use]
+    pub fn config(&self) -> &ClientConfig {
+        &self.shared.config
+    }
+
+    /// All topics, or those of `names` that exist; tried again until the call's deadline.
+    ///
+    /// # Errors
+    /// No broker answers.
+    pub async fn image(&self, names: Option<&[&str]>) -> Result<ClusterImage, ClientError> {
+        let mut retry = self.retry("ask for the metadata".to_owned());
+        loop {
+            match self.ask(names, retry.timeout()).await {
+                Ok(image) => return Ok(image),
+                Err(error) => retry.pause(error).await?,
+            }
+        }
+    }
+
+    /// A topic, from memory if it was asked for lately.
+    ///
+    /// # Errors
+    /// [`ClientError::UnknownTopic`], after it was waited for a little, since brokers hear of a new
+    /// topic one after the other; or no broker answers.
+    pub async fn topic(&self, name: &str) -> Result<Arc<Topic>, ClientError> {
+        let mut retry = self.retry(format!("look up topic {name}"));
+        loop {
+            let error = match self.look_up(name, retry.timeout()).await {
+                Ok(topic) => return Ok(topic),
+                Err(error) => error,
+            };
+            if matches!(error, ClientError::UnknownTopic { .. }) {
+                if retry.elapsed() >= self.config().topic_propagation_max {
+                    return Err(error);
+                }
+                tokio::time::sleep(self.config().retry_backoff).await;
+            } else {
+                retry.pause(error).await?;
+            }
+        }
+    }
+
+    /// A connection to the leader of a partition, and the topic as it is known.
+    pub(crate) async fn leader(
+        &self,
+        topic: &str,
+        partition: i32,
+    ) -> Result<(Connection, Arc<Topic>), ClientError> {
+        let topic = self.topic(topic).await?;
+        let connection = self.connection(Target::Broker(topic.leader(partition)?)).await?;
+        Ok((connection, topic))
+    }
+
+    /// Sends a request that may be repeated, until it is answered without a retriable error.
+    ///
+    /// - `doing`: what the request does, as "create topic t".
+    /// - `read`: makes the result of the answer; an error of the answer, too.
+    pub(crate) async fn call<R: Request, T>(
+        &self,
+        target: Target,
+        doing: String,
+        request: &R,
+        read: impl FnMut(&BrokerAddress, R::Response) -> Result<T, ClientError>,
+    ) -> Result<T, ClientError> {
+        self.call_within(target, doing, R::API.versions(), request, read).await
+    }
+
+    /// As [`Self::call`], in a version that lies within `allowed`.
+    pub(crate) async fn call_within<R: Request, T>(
+        &self,
+        target: Target,
+        doing: String,
+        allowed: VersionRange,
+        request: &R,
+        mut read: impl FnMut(&BrokerAddress, R::Response) -> Result<T, ClientError>,
+    ) -> Result<T, ClientError> {
+        let mut retry = self.retry(doing);
+        loop {
+            let attempt = async {
+                let connection = self.connection(target).await?;
+                let response = connection.send_within(request, allowed, retry.timeout()).await?;
+                read(connection.address(), response)
+            };
+            let error = match attempt.await {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            if error.is_stale_metadata() {
+                self.doubt(target);
+            }
+            retry.pause(error).await?;
+        }
+    }
+
+    /// A connection to the broker that `target` means.
+    pub(crate) async fn connection(&self, target: Target) -> Result<Connection, ClientError> {
+        let id = match target {
+            Target::Any => None,
+            Target::Controller => self.controller_id().await?,
+            Target::Broker(id) => Some(id),
+        };
+        let Some(broker_id) = id else {
+            return self.any().await;
+        };
+        if let Some(address) = self.address_of(broker_id) {
+            return self.shared.connections.get(&address, self.config()).await;
+        }
+        self.ask(Some(&[]), self.config().request_timeout).await?;
+        let address = self.address_of(broker_id);
+        let address = address.ok_or(ClientError::UnknownBroker { broker_id })?;
+        self.shared.connections.get(&address, self.config()).await
+    }
+
+    /// What is known of a topic is out of date; it is asked for when it is next needed.
+    pub fn forget(&self, topic: &str) {
+        self.known().topics.forget(topic);
+    }
+
+    pub(crate) fn retry(&self, doing: String) -> Retry<'_> {
+        Retry::new(self.config(), self.config().api_timeout, doing)
+    }
+
+    async fn look_up(&self, name: &str, timeout: Duration) -> Result<Arc<Topic>, ClientError> {
+        let age_max = self.config().metadata_age_max;
+        if let Some(topic) = self.known().topics.get(name, age_max) {
+            return Ok(topic);
+        }
+        let _asking = self.shared.asking.lock().await;
+        if let Some(topic) = self.known().topics.get(name, age_max) {
+            return Ok(topic);
+        }
+        let topic = Arc::new(self.ask(Some(&[name]), timeout).await?.take_topic(name)?);
+        self.known().topics.keep(Arc::clone(&topic), age_max);
+        Ok(topic)
+    }
+
+    /// Asks whichever broker answers for topics, and learns the brokers.
+    async fn ask(
+        &self,
+        names: Option<&[&str]>,
+        timeout: Duration,
+    ) -> Result<ClusterImage, ClientError> {
+        let topic = |name: &&str| MetadataRequestTopic {
+            name: Some((*name).into()),
+            ..MetadataRequestTopic::default()
+        };
+        let request = MetadataRequest {
+            topics: names.map(|names| names.iter().map(topic).collect()),
+            allow_auto_topic_creation: false,
+            ..MetadataRequest::default()
+        };
+        let connection = self.any().await?;
+        let response = connection.send(&request, timeout).await?;
+        ClientError::check(response.error_code, None, || "metadata".to_owned())?;
+        let image = ClusterImage::new(response);
+        self.learn(&image);
+        Ok(image)
+    }
+
+    fn learn(&self, image: &ClusterImage) {
+        // A broker that is just starting knows nobody, and that is no news.
+        if image.brokers.is_empty() {
+            return;
+        }
+        let mut known = self.known();
+        known.controller_id = image.controller_id;
+        known.brokers.clone_from(&image.brokers);
+        let addresses = known.brokers.values().map(|broker| &broker.address);
+        self.shared.connections.keep_only(addresses.chain(&self.shared.bootstrap));
+    }
+
+    /// A connection to whichever broker answers: one that stands, or the first that can be made.
+    async fn any(&self) -> Result<Connection, ClientError> {
+        if let Some(connection) = self.shared.connections.any_open() {
+            return Ok(connection);
+        }
+        let mut addresses: Vec<_> =
+            self.known().brokers.values().map(|broker| broker.address.clone()).collect();
+        for address in &self.shared.bootstrap {
+            if !addresses.contains(address) {
+                addresses.push(address.clone());
+            }
+        }
+        let mut failures = Vec::new();
+        for address in addresses {
+            match self.shared.connections.get(&address, self.config()).await {
+                Ok(connection) => return Ok(connection),
+                Err(ClientError::Connection { address, reason }) => {
+                    failures.push((address, reason));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(ClientError::NoBroker { failures })
+    }
+
+    async fn controller_id(&self) -> Result<Option<i32>, ClientError> {
+        let known = self.known().controller_id;
+        match known {
+            Some(id) => Ok(Some(id)),
+            None => Ok(self.ask(Some(&[]), self.config().request_timeout).await?.controller_id),
+        }
+    }
+
+    /// Where the target is may be out of date; it is asked for when it is next needed.
+    fn doubt(&self, target: Target) {
+        match target {
+            Target::Any => {}
+            Target::Controller => self.known().controller_id = None,
+            Target::Broker(id) => drop(self.known().brokers.remove(&id)),
+        }
+    }
+
+    fn address_of(&self, broker_id: i32) -> Option<BrokerAddress> {
+        self.known().brokers.get(&broker_id).map(|broker| broker.address.clone())
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        // Every change of it is whole, so a panic elsewhere leaves it sound.
+        self.shared.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

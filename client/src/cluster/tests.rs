@@ -1,0 +1,221 @@
+//! Plan: brokers on loopback that answer by a script; leaders move, brokers are gone, topics are
+//! not there. Time is real, but nothing is measured.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+
+use bytes::Bytes;
+
+use logboom_protocol::messages::list_offsets::{
+    ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopicResponse,
+};
+use logboom_protocol::messages::metadata::{
+    MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+};
+use logboom_protocol::messages::produce::{
+    PartitionProduceResponse, ProduceResponse, TopicProduceResponse,
+};
+use logboom_protocol::units::Uuid;
+use logboom_protocol::{ApiKey, ErrorCode};
+
+use super::*;
+use crate::testing::{Arrived, ScriptedBroker, cluster};
+use crate::{Acks, OffsetSpec};
+
+/// What brokers 0, 1, ... at those addresses say: topic `t`, whose partition 0 has that leader and
+/// partition 1 the other of two.
+fn metadata(addresses: &[BrokerAddress], leader: i32) -> MetadataResponse {
+    let broker = |(node_id, address): (i32, &BrokerAddress)| MetadataResponseBroker {
+        node_id,
+        host: address.host.as_str().into(),
+        port: address.port.into(),
+        ..MetadataResponseBroker::default()
+    };
+    let partition = |partition_index: i32, leader_id: i32| MetadataResponsePartition {
+        partition_index,
+        leader_id,
+        ..MetadataResponsePartition::default()
+    };
+    MetadataResponse {
+        brokers: (0..).zip(addresses).map(broker).collect(),
+        controller_id: 0,
+        topics: vec![MetadataResponseTopic {
+            name: Some("t".into()),
+            topic_id: Uuid([1; 16]),
+            partitions: vec![partition(0, leader), partition(1, 1 - leader)],
+            ..MetadataResponseTopic::default()
+        }],
+        ..MetadataResponse::default()
+    }
+}
+
+fn produced(error_code: ErrorCode, base_offset: i64) -> ProduceResponse {
+    let answer =
+        PartitionProduceResponse { error_code, base_offset, ..PartitionProduceResponse::default() };
+    let partition_responses = vec![answer];
+    let topic = TopicProduceResponse { partition_responses, ..TopicProduceResponse::default() };
+    ProduceResponse { responses: vec![topic], ..ProduceResponse::default() }
+}
+
+async fn two_brokers() -> ([ScriptedBroker; 2], Vec<BrokerAddress>) {
+    let brokers = [ScriptedBroker::bind().await, ScriptedBroker::bind().await];
+    let addresses = brokers.iter().map(|broker| broker.address.clone()).collect();
+    (brokers, addresses)
+}
+
+#[tokio::test]
+async fn a_batch_follows_its_leader() {
+    let ([first, second], addresses) = two_brokers().await;
+    let leader = Arc::new(AtomicI32::new(0));
+    let bootstrap = vec![first.address.clone()];
+    for (id, broker) in [(0, first), (1, second)] {
+        let (addresses, leader) = (addresses.clone(), Arc::clone(&leader));
+        broker.run(move |asked: &Arrived| {
+            Some(match asked.api {
+                ApiKey::Metadata => {
+                    asked.answer(&metadata(&addresses, leader.load(Ordering::SeqCst)))
+                }
+                // The first broker has lost its leadership, and all hear of it now.
+                _ if id == 0 => {
+                    leader.store(1, Ordering::SeqCst);
+                    asked.answer(&produced(ErrorCode::NOT_LEADER_OR_FOLLOWER, -1))
+                }
+                _ => asked.answer(&produced(ErrorCode::NONE, 42)),
+            })
+        });
+    }
+    let cluster = cluster(bootstrap);
+    let batch = Bytes::from_static(b"a batch");
+    let produced = cluster.produce("t", 0, batch, Acks::All).await.unwrap();
+    assert_eq!(produced.base_offset, Some(42));
+}
+
+#[tokio::test]
+async fn a_batch_survives_a_connection_that_breaks() {
+    let broker = ScriptedBroker::bind().await;
+    let addresses = vec![broker.address.clone()];
+    let mut failures = 3;
+    let bootstrap = addresses.clone();
+    broker.run(move |asked| match asked.api {
+        ApiKey::Metadata => Some(asked.answer(&metadata(&addresses, 0))),
+        _ if failures > 0 => {
+            failures -= 1;
+            None
+        }
+        _ => Some(asked.answer(&produced(ErrorCode::NONE, 1))),
+    });
+    let produced = cluster(bootstrap).produce("t", 0, Bytes::new(), Acks::All).await.unwrap();
+    assert_eq!(produced.base_offset, Some(1));
+}
+
+#[tokio::test]
+async fn an_error_that_is_final_is_not_tried_again() {
+    let broker = ScriptedBroker::bind().await;
+    let addresses = vec![broker.address.clone()];
+    let (bootstrap, attempts) = (addresses.clone(), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&attempts);
+    broker.run(move |asked| {
+        Some(match asked.api {
+            ApiKey::Metadata => asked.answer(&metadata(&addresses, 0)),
+            _ => {
+                counted.fetch_add(1, Ordering::SeqCst);
+                asked.answer(&produced(ErrorCode::MESSAGE_TOO_LARGE, -1))
+            }
+        })
+    });
+    let error = cluster(bootstrap).produce("t", 0, Bytes::new(), Acks::Leader).await.unwrap_err();
+    assert_eq!(error.to_string(), "partition t-0: MESSAGE_TOO_LARGE (10)");
+    assert_eq!(attempts.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn partitions_and_topics_that_are_not_there_are_named_without_long_waiting() {
+    let broker = ScriptedBroker::bind().await;
+    let addresses = vec![broker.address.clone()];
+    let bootstrap = addresses.clone();
+    broker.run(move |asked| {
+        let request: MetadataRequest = asked.decode();
+        assert!(!request.allow_auto_topic_creation);
+        let mut answer = metadata(&addresses, 0);
+        let names = request.topics.unwrap();
+        if names.first().is_some_and(|topic| topic.name.as_deref() != Some("t")) {
+            let unknown = &mut answer.topics[0];
+            unknown.name = Some("typo".into());
+            unknown.error_code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+        }
+        Some(asked.answer(&answer))
+    });
+    let cluster = cluster(bootstrap);
+    let error = cluster.produce("t", 2, Bytes::new(), Acks::All).await.unwrap_err();
+    assert_eq!(error.to_string(), "partition t-2: the topic has 2, numbered from 0");
+    let error = cluster.produce("typo", 0, Bytes::new(), Acks::All).await.unwrap_err();
+    assert!(matches!(error, ClientError::UnknownTopic { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn the_bootstrap_list_is_tried_to_its_end() {
+    let gone = ScriptedBroker::bind().await.address;
+    let broker = ScriptedBroker::bind().await;
+    let addresses = vec![broker.address.clone()];
+    let bootstrap = vec![gone.clone(), broker.address.clone()];
+    broker.run(move |asked| Some(asked.answer(&metadata(&addresses, 0))));
+    let image = cluster(bootstrap).image(None).await.unwrap();
+    assert_eq!(image.brokers.len(), 1);
+
+    let nobody = Cluster::new(
+        vec![gone.clone()],
+        ClientConfig { api_timeout: Duration::from_millis(50), ..ClientConfig::default() },
+    );
+    let error = nobody.image(None).await.unwrap_err().to_string();
+    assert!(error.contains(&format!("no broker can be reached: {gone}: connect: ")), "{error}");
+}
+
+#[tokio::test]
+async fn offsets_are_asked_of_every_leader_and_come_in_the_order_asked_for() {
+    let ([first, second], addresses) = two_brokers().await;
+    let bootstrap = vec![first.address.clone()];
+    for (id, broker) in [(0, first), (1, second)] {
+        let addresses = addresses.clone();
+        let mut failures = 1;
+        broker.run(move |asked: &Arrived| {
+            if asked.api == ApiKey::Metadata {
+                return Some(asked.answer(&metadata(&addresses, 0)));
+            }
+            let request: ListOffsetsRequest = asked.decode();
+            let asked_for = &request.topics[0].partitions;
+            assert_eq!(asked_for.len(), 1, "only what it leads");
+            assert_eq!(asked_for[0].partition_index, id);
+            let mut answer = ListOffsetsPartitionResponse {
+                partition_index: id,
+                offset: 100 + i64::from(id),
+                ..ListOffsetsPartitionResponse::default()
+            };
+            if failures > 0 {
+                failures -= 1;
+                answer.error_code = ErrorCode::OFFSET_NOT_AVAILABLE;
+            }
+            let topic = ListOffsetsTopicResponse { name: "t".into(), partitions: vec![answer] };
+            let topics = vec![topic];
+            Some(asked.answer(&ListOffsetsResponse { topics, ..ListOffsetsResponse::default() }))
+        });
+    }
+    let found = cluster(bootstrap).list_offsets("t", &[1, 0], OffsetSpec::Latest).await.unwrap();
+    let offsets: Vec<_> = found.iter().map(|found| (found.partition, found.offset)).collect();
+    assert_eq!(offsets, [(1, Some(101)), (0, Some(100))]);
+}
+
+#[tokio::test]
+async fn callers_who_miss_the_same_topic_ask_once() {
+    let broker = ScriptedBroker::bind().await;
+    let addresses = vec![broker.address.clone()];
+    let (bootstrap, asked_for) = (addresses.clone(), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&asked_for);
+    broker.run(move |asked| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        Some(asked.answer(&metadata(&addresses, 0)))
+    });
+    let cluster = cluster(bootstrap);
+    let (a, b, c) = tokio::join!(cluster.topic("t"), cluster.topic("t"), cluster.topic("t"));
+    assert!([a, b, c].iter().all(Result::is_ok));
+    assert_eq!(asked_for.load(Ordering::SeqCst), 1);
+}

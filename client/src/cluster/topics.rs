@@ -1,0 +1,78 @@
+//! Topics that were asked for lately.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Topic;
+
+/// How many topics are remembered. Beyond that all are asked for again as they are needed.
+const TOPICS_MAX: usize = 1_000;
+
+/// Topics and when they were told of.
+#[derive(Debug, Default)]
+pub(super) struct Topics {
+    /// Invariant: at most `TOPICS_MAX`.
+    told: BTreeMap<String, (Instant, Arc<Topic>)>,
+}
+
+impl Topics {
+    /// The topic, if it was told of within `age_max`.
+    pub(super) fn get(&self, name: &str, age_max: Duration) -> Option<Arc<Topic>> {
+        let (told, topic) = self.told.get(name)?;
+        (told.elapsed() < age_max).then(|| Arc::clone(topic))
+    }
+
+    /// Remembers a topic that was told of now, and forgets those that were not within `age_max`.
+    pub(super) fn keep(&mut self, topic: Arc<Topic>, age_max: Duration) {
+        self.told.retain(|_, (told, _)| told.elapsed() < age_max);
+        if self.told.len() >= TOPICS_MAX {
+            self.told.clear();
+        }
+        self.told.insert(topic.name.clone(), (Instant::now(), topic));
+    }
+
+    pub(super) fn forget(&mut self, name: &str) {
+        self.told.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use logboom_protocol::units::Uuid;
+
+    use super::*;
+
+    fn topic(name: &str) -> Arc<Topic> {
+        let (name, partitions) = (name.to_owned(), Vec::new());
+        Arc::new(Topic { name, id: Uuid::ZERO, is_internal: false, partitions })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_topic_is_remembered_until_it_is_old_or_forgotten() {
+        let (mut topics, age_max) = (Topics::default(), Duration::from_secs(10));
+        topics.keep(topic("a"), age_max);
+        tokio::time::advance(Duration::from_secs(9)).await;
+        topics.keep(topic("b"), age_max);
+        assert!(topics.get("a", age_max).is_some());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(topics.get("a", age_max).is_none());
+        assert!(topics.get("b", age_max).is_some());
+        topics.keep(topic("c"), age_max);
+        assert_eq!(topics.told.len(), 2, "the old one is gone");
+        topics.forget("b");
+        assert!(topics.get("b", age_max).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn there_is_a_limit_to_memory() {
+        let (mut topics, age_max) = (Topics::default(), Duration::from_secs(10));
+        for i in 0..=TOPICS_MAX {
+            topics.keep(topic(&i.to_string()), age_max);
+            assert!(topics.told.len() <= TOPICS_MAX);
+        }
+        assert_eq!(topics.told.len(), 1);
+    }
+}

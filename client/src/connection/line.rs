@@ -1,0 +1,197 @@
+//! The callers' end of a connection, before versions are known.
+
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
+
+use logboom_protocol::{ApiKey, Request, frame};
+
+use super::driver::{self, Outgoing, Pending, Written};
+use crate::{BrokerAddress, ClientConfig, ClientError, Disconnect};
+
+/// The longest time-out; a clock can't be asked for much more.
+const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A connection that sends a request in a given version and returns the body of its answer.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    address: BrokerAddress,
+    client_id: String,
+    correlation_id: AtomicI32,
+    /// A place for each request in flight.
+    places: Arc<Semaphore>,
+    /// Invariant: as long as the places, so that it is never full.
+    queue: mpsc::Sender<Outgoing>,
+    ending: Arc<Ending>,
+}
+
+/// How a connection ends: who wants it says why, and it is remembered.
+#[derive(Debug, Default)]
+pub(super) struct Ending {
+    reason: OnceLock<Disconnect>,
+    asked: Notify,
+}
+
+impl Ending {
+    /// Keeps the first reason.
+    pub(super) fn set(&self, reason: Disconnect) {
+        self.reason.get_or_init(|| reason);
+    }
+
+    /// Waits until a caller wants the end.
+    pub(super) async fn asked(&self) {
+        self.asked.notified().await;
+    }
+}
+
+impl Line {
+    /// Begins to write to and to read from `stream`.
+    pub(super) fn over<S>(stream: S, address: &BrokerAddress, config: &ClientConfig) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        let in_flight_max = config.in_flight_max.clamp(1, Semaphore::MAX_PERMITS);
+        let (queue, outgoing) = mpsc::channel(in_flight_max);
+        let ending = Arc::new(Ending::default());
+        let limits =
+            driver::Limits { in_flight_max, response_bytes_max: config.response_bytes_max };
+        tokio::spawn(driver::run(stream, outgoing, Arc::clone(&ending), limits));
+        let shared = Shared {
+            address: address.clone(),
+            client_id: config.client_id.clone(),
+            correlation_id: AtomicI32::new(0),
+            places: Arc::new(Semaphore::new(in_flight_max)),
+            queue,
+            ending,
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    pub(super) fn address(&self) -> &BrokerAddress {
+        &self.shared.address
+    }
+
+    pub(super) fn closed(&self) -> Option<&Disconnect> {
+        self.shared.ending.reason.get()
+    }
+
+    /// Closes the connection for everybody.
+    pub(super) fn close(&self, reason: Disconnect) {
+        self.shared.ending.set(reason);
+        self.shared.ending.asked.notify_one();
+    }
+
+    pub(super) fn error(&self, reason: Disconnect) -> ClientError {
+        ClientError::Connection { address: self.shared.address.clone(), reason }
+    }
+
+    /// Sends a request; returns the body of its answer.
+    pub(super) async fn call<R: Request>(
+        &self,
+        request: &R,
+        version: i16,
+        timeout: Duration,
+    ) -> Result<Bytes, ClientError> {
+        let clock = Clock::start(R::API, timeout);
+        let (correlation_id, frame) = self.encode(request, version)?;
+        let place = self.place(&clock).await?;
+        let (reply, answer) = oneshot::channel();
+        let pending = Pending {
+            api: R::API,
+            version,
+            correlation_id,
+            deadline: clock.deadline,
+            timeout,
+            reply,
+            _place: place,
+        };
+        self.queue(Outgoing::Answered { frame, pending })?;
+        match timeout_at(clock.deadline, answer).await {
+            Ok(Ok(body)) => Ok(body),
+            Ok(Err(_)) => Err(self.ended()),
+            Err(_) => {
+                self.close(clock.over());
+                Err(self.error(clock.over()))
+            }
+        }
+    }
+
+    /// Sends a request that has no answer; returns when the system has taken it.
+    pub(super) async fn tell<R: Request>(
+        &self,
+        request: &R,
+        version: i16,
+        timeout: Duration,
+    ) -> Result<(), ClientError> {
+        let clock = Clock::start(R::API, timeout);
+        let (_, frame) = self.encode(request, version)?;
+        let place = self.place(&clock).await?;
+        let (reply, taken) = oneshot::channel();
+        self.queue(Outgoing::Unanswered { frame, written: Written { reply, _place: place } })?;
+        match timeout_at(clock.deadline, taken).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(self.ended()),
+            Err(_) => {
+                self.close(clock.over());
+                Err(self.error(clock.over()))
+            }
+        }
+    }
+
+    fn encode<R: Request>(&self, request: &R, version: i16) -> Result<(i32, Bytes), ClientError> {
+        let id = self.shared.correlation_id.fetch_add(1, Ordering::Relaxed);
+        let frame = frame::encode_request(request, version, id, Some(&self.shared.client_id))?;
+        Ok((id, frame))
+    }
+
+    /// Waits for a free place. That there is none in time says nothing about the connection.
+    async fn place(&self, clock: &Clock) -> Result<OwnedSemaphorePermit, ClientError> {
+        if let Some(reason) = self.closed() {
+            return Err(self.error(reason.clone()));
+        }
+        let place = Arc::clone(&self.shared.places).acquire_owned();
+        match timeout_at(clock.deadline, place).await {
+            Ok(place) => Ok(place.expect("the places are never closed")),
+            Err(_) => Err(self.error(clock.over())),
+        }
+    }
+
+    fn queue(&self, outgoing: Outgoing) -> Result<(), ClientError> {
+        self.shared.queue.try_send(outgoing).map_err(|error| match error {
+            mpsc::error::TrySendError::Closed(_) => self.ended(),
+            mpsc::error::TrySendError::Full(_) => unreachable!("as long as there are places"),
+        })
+    }
+
+    /// The error of a request that can't be answered any more.
+    fn ended(&self) -> ClientError {
+        self.error(self.closed().cloned().unwrap_or(Disconnect::Dropped))
+    }
+}
+
+/// The time that a request has.
+struct Clock {
+    api: ApiKey,
+    timeout: Duration,
+    deadline: Instant,
+}
+
+impl Clock {
+    fn start(api: ApiKey, timeout: Duration) -> Self {
+        Self { api, timeout, deadline: Instant::now() + timeout.min(TIMEOUT_MAX) }
+    }
+
+    fn over(&self) -> Disconnect {
+        Disconnect::RequestTimeout { api: self.api, after: self.timeout }
+    }
+}

@@ -1,0 +1,51 @@
+//! A cluster that speaks the Kafka protocol, seen from outside.
+//!
+//! ```text
+//!      admin      produce      fetch          what a caller wants, one file a noun
+//!        └───────────┼───────────┘
+//!                 Cluster                     who leads what; tries again within a deadline
+//!                    │ one per broker
+//!               Connection                    requests in flight, answers in order
+//!                    │
+//!              logboom-protocol
+//! ```
+//!
+//! It is what the producer, the consumer and the command line stand on. It knows the protocol and
+//! sockets; it knows no group, no buffer of records and nothing of our own broker.
+//!
+//! # What must always hold
+//!
+//! - Every call ends by a deadline, and every queue has a limit: [`ClientConfig`] names them all,
+//!   by Kafka's names where Kafka has one.
+//! - An error says what failed, why, and by [`ClientError::remedy`] whether to try again, to change
+//!   the call, or to give up.
+//! - A call that is dropped before it ends leaves everything usable; what it has sent may still
+//!   happen.
+//! - Nothing that a broker sends makes this crate panic or take more memory than
+//!   [`ClientConfig::response_bytes_max`] a connection and what decoding makes of it.
+
+mod address;
+mod admin;
+mod backoff;
+mod cluster;
+mod config;
+mod connection;
+mod error;
+mod fetch;
+mod partitioner;
+mod produce;
+#[cfg(test)]
+mod testing;
+
+pub use address::{AddressError, BrokerAddress};
+pub use admin::{
+    ClusterDescription, ConfigChange, ConfigEntry, ConfigOperation, ConfigResource, ConfigSource,
+    CreatedTopic, FoundOffset, LogDir, LogDirReplica, NewTopic, OffsetSpec,
+};
+pub use cluster::{Broker, Cluster, ClusterImage, Partition, Topic};
+pub use config::ClientConfig;
+pub use connection::{Connection, Versions};
+pub use error::{ClientError, Disconnect, Remedy};
+pub use fetch::{FetchLimits, FetchPosition, FetchedPartition, visit_records};
+pub use partitioner::{murmur2, partition_of_key};
+pub use produce::{Acks, Produced};

@@ -9,7 +9,9 @@ const EDGES: &[(&str, &[&str])] = &[
     ("logboom-protocol", &["logboom-units"]),
     ("logboom-controller", &["logboom-protocol"]),
     ("logboom-storage", &["logboom-protocol"]),
-    ("logboom", &["logboom-protocol", "logboom-storage"]),
+    ("logboom-client", &["logboom-protocol"]),
+    ("logboom-broker", &["logboom-controller", "logboom-protocol", "logboom-storage"]),
+    ("logboom", &["logboom-broker", "logboom-client", "logboom-protocol", "logboom-storage"]),
     ("logboom-tests", &["*"]),
     ("logboom-benches", &["*"]),
     ("xtask", &[]),
@@ -17,7 +19,7 @@ const EDGES: &[(&str, &[&str])] = &[
 
 /// Crates of others that only some of ours may use.
 const RESTRICTED: &[(&str, &[&str])] = &[
-    ("tokio", &["logboom-tests"]),
+    ("tokio", &["logboom", "logboom-broker", "logboom-client", "logboom-tests"]),
     ("clap", &["logboom"]),
     ("memmap2", &["logboom-storage"]),
     ("metrics", &[]),

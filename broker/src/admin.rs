@@ -1,0 +1,131 @@
+//! The admin listener: metrics and health by HTTP/1.1, for machines.
+//!
+//! | path | says |
+//! | --- | --- |
+//! | `/metrics` | every metric, as Prometheus reads it |
+//! | `/healthz` | 200 while the process runs |
+//! | `/readyz` | 200 while requests are served, 503 with the reason otherwise |
+//!
+//! It has a thread of its own: whoever asks learns of shards that don't answer.
+//!
+//! Must always hold: a client costs [`CONNECTIONS_MAX`]'s part of [`TIME_MAX`], whatever it sends.
+
+mod scrape;
+
+#[cfg(test)]
+mod tests;
+
+use std::convert::Infallible;
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, CONTENT_TYPE};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::node::Node;
+
+/// Connections at a time; more of them wait in the socket.
+const CONNECTIONS_MAX: usize = 16;
+/// How long the head of a request may take.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long a connection may take in all.
+const TIME_MAX: Duration = Duration::from_secs(30);
+/// Bytes of a request's head, at most.
+const HEAD_BYTES_MAX: usize = 16 << 10;
+/// How long accepting rests after an error.
+const REST: Duration = Duration::from_millis(100);
+
+/// Serves until the broker stops.
+///
+/// # Errors
+/// What the system says of the thread.
+pub(crate) fn start(node: Arc<Node>, socket: TcpListener) -> io::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name("admin".to_owned()).spawn(move || {
+        let served = runtime.block_on(serve(node, socket));
+        if let Err(error) = served {
+            tracing::error!(%error, "the admin listener is not served");
+        }
+    })
+}
+
+async fn serve(node: Arc<Node>, socket: TcpListener) -> io::Result<()> {
+    let socket = tokio::net::TcpListener::from_std(socket)?;
+    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut connections = JoinSet::new();
+    let mut stopping = node.stopping.clone();
+    loop {
+        let accept = async {
+            let permit = Arc::clone(&room).acquire_owned().await;
+            (socket.accept().await, permit)
+        };
+        tokio::select! {
+            (accepted, permit) = accept => match accepted {
+                Ok((stream, _)) => {
+                    let node = Arc::clone(&node);
+                    connections.spawn(async move {
+                        // Who is too slow, or goes away, needs no answer.
+                        drop(timeout(TIME_MAX, answer(node, stream)).await);
+                        drop(permit);
+                    });
+                }
+                Err(_) => tokio::time::sleep(REST).await,
+            },
+            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+            // The rest is dropped, and with it closed.
+            _ = stopping.wait_for(|stopping| *stopping) => return Ok(()),
+        }
+    }
+}
+
+async fn answer(node: Arc<Node>, stream: TcpStream) -> hyper::Result<()> {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let response = respond(&node, request.method(), request.uri().path());
+        async move { Ok::<_, Infallible>(response) }
+    });
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME_MAX)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service)
+        .await
+}
+
+fn respond(node: &Node, method: &Method, path: &str) -> Response<Full<Bytes>> {
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "GET or HEAD\n");
+        response.headers_mut().insert(ALLOW, "GET, HEAD".parse().expect("is a header"));
+        return response;
+    }
+    match path {
+        "/metrics" => plain(StatusCode::OK, scrape::metrics(node)),
+        "/healthz" => plain(StatusCode::OK, "runs\n"),
+        "/readyz" => match node.unready() {
+            None => plain(StatusCode::OK, "ready\n"),
+            Some(why) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
+        },
+        _ => plain(StatusCode::NOT_FOUND, "there is /metrics, /healthz, /readyz\n"),
+    }
+}
+
+fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(text.into()));
+    *response.status_mut() = status;
+    let text = "text/plain; version=0.0.4; charset=utf-8".parse().expect("is a header");
+    response.headers_mut().insert(CONTENT_TYPE, text);
+    response
+}

@@ -1,0 +1,94 @@
+//! Everything that is told of a broker, read when it is asked for.
+
+use logboom_protocol::ApiKey;
+
+use crate::handlers;
+use crate::metrics::{Counter, Errors, Exposition};
+use crate::node::Node;
+use crate::partition::Partition;
+
+/// The text that Prometheus takes.
+pub(super) fn metrics(node: &Node) -> String {
+    let mut text = Exposition::default();
+    requests(&mut text, node);
+    traffic(&mut text, node);
+    partitions(&mut text, node);
+    process(&mut text, node);
+    text.finish()
+}
+
+fn requests(text: &mut Exposition, node: &Node) {
+    let served = || ApiKey::ALL.into_iter().filter(|api| handlers::served(*api).is_some());
+    let mut series = text.begin("requests_seconds");
+    for api in served() {
+        series.histogram(&[api.name()], &node.metrics.api(api).seconds);
+    }
+    let mut series = text.begin("requests_closed_total");
+    for api in served() {
+        series.value(&[api.name()], node.metrics.api(api).closed.get());
+    }
+}
+
+fn traffic(text: &mut Exposition, node: &Node) {
+    let metrics = &*node.metrics;
+    let mut counter = |name, counter: &Counter| {
+        text.begin(name).value(&[], counter.get());
+    };
+    counter("received_bytes_total", &metrics.received_bytes);
+    counter("sent_bytes_total", &metrics.sent_bytes);
+    counter("connections_accepted_total", &metrics.connections_accepted);
+    counter("connections_refused_total", &metrics.connections_refused);
+    counter("connections_expelled_total", &metrics.connections_expelled);
+    counter("produce_batches_total", &metrics.produce_batches);
+    counter("produce_records_total", &metrics.produce_records);
+    counter("produce_bytes_total", &metrics.produce_bytes);
+    counter("flushes_failed_total", &metrics.flushes_failed);
+    counter("controller_decisions_total", &metrics.controller_decisions);
+    text.begin("connections_open").value(&[], metrics.connections_open.get());
+    text.begin("queued_bytes").value(&[], metrics.queued_bytes.get());
+    text.begin("flush_seconds").histogram(&[], &metrics.flush_seconds);
+    let mut errors = |name, errors: &Errors| {
+        let mut series = text.begin(name);
+        for (code, count) in errors.read() {
+            series.value(&[code.name().unwrap_or("OTHER")], count);
+        }
+    };
+    errors("produce_errors_total", &metrics.produce_errors);
+    errors("fetch_errors_total", &metrics.fetch_errors);
+}
+
+fn partitions(text: &mut Exposition, node: &Node) {
+    let mut all = node.registry.all();
+    all.sort_by(|a, b| (&a.topic, a.key.partition).cmp(&(&b.topic, b.key.partition)));
+    text.begin("topics").value(&[], node.image().topics().count());
+    text.begin("partitions").value(&[], all.len());
+    text.begin("log_bytes").value(&[], all.iter().map(|one| one.view.bytes()).sum::<u64>());
+    let numbers: Vec<String> = all.iter().map(|one| one.key.partition.to_string()).collect();
+    let mut each = |name, value: &dyn Fn(&Partition) -> i128| {
+        let mut series = text.begin(name);
+        for (partition, number) in all.iter().zip(&numbers) {
+            series.value(&[&partition.topic, number], value(partition));
+        }
+    };
+    each("partition_log_bytes", &|one| one.view.bytes().into());
+    each("partition_log_start_offset", &|one| one.view.log_start_offset().into());
+    each("partition_high_watermark", &|one| one.view.high_watermark().into());
+    each("partition_end_offset", &|one| one.view.end_offset().into());
+}
+
+fn process(text: &mut Exposition, node: &Node) {
+    let is_healthy = u8::from(node.directory.failure().is_none());
+    text.begin("directory_healthy").value(&[], is_healthy);
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let field = |name: &str| {
+        let value = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let number = value.and_then(|value| value.split_whitespace().next()?.parse::<u64>().ok());
+        number.unwrap_or(0)
+    };
+    text.begin("process_resident_bytes").value(&[], field("VmRSS") << 10);
+    text.begin("process_anonymous_bytes").value(&[], field("RssAnon") << 10);
+    text.begin("process_threads").value(&[], field("Threads"));
+    let files = std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
+    text.begin("process_open_files").value(&[], files);
+    text.begin("build_info").value(&[env!("CARGO_PKG_VERSION")], 1);
+}

@@ -1,0 +1,153 @@
+//! The host of the controller, and what it does when its log fails.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use arc_swap::ArcSwap;
+use tokio::runtime::{Builder, Runtime};
+
+use logboom_protocol::units::Uuid;
+use logboom_storage::sim::{Fault, Operation, SimDisk};
+use logboom_storage::state::OpenMark;
+use logboom_storage::{Directory, DirectoryOptions};
+
+use super::*;
+use crate::cluster::{METADATA, metadata_options};
+
+const MARK: OpenMark = OpenMark { boot_id: [1; 16], mount_id: 1 };
+const EIO: i32 = 5;
+
+/// A controller on a simulated disk, without shards.
+struct Host {
+    disk: Arc<SimDisk>,
+    directory: Arc<Directory>,
+    handle: ControllerHandle,
+    published: Arc<ArcSwap<MetadataImage>>,
+    runtime: Runtime,
+    threads: Vec<JoinHandle<()>>,
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+fn open(disk: &Arc<SimDisk>) -> (Arc<Directory>, MetadataLog, MetadataImage) {
+    let options = DirectoryOptions::default();
+    let disk = Arc::clone(disk);
+    let directory = Directory::open(disk, Path::new("/data"), options, MARK, 1).unwrap();
+    if directory.groups().is_empty() {
+        directory.create(METADATA, 0).unwrap();
+    }
+    let (log, _) = directory.open_log(METADATA, metadata_options()).unwrap();
+    let (log, image) = MetadataLog::load(log).unwrap();
+    (Arc::new(directory), log, image)
+}
+
+impl Host {
+    fn begin(disk: &Arc<SimDisk>) -> Self {
+        let (directory, log, image) = open(disk);
+        let published = Arc::new(ArcSwap::from_pointee(image.clone()));
+        let reconciler = Reconciler {
+            config: Arc::default(),
+            directory: Arc::clone(&directory),
+            shards: Arc::from([]),
+            registry: Arc::default(),
+            published: Arc::clone(&published),
+        };
+        let (controller, handle) = Controller::new(log, image, reconciler, Arc::default());
+        let flushes = Arc::clone(&directory);
+        let state = Arc::clone(&directory);
+        let threads = vec![
+            thread::spawn(move || flushes.serve_flushes()),
+            // That it fails is what a test may want.
+            thread::spawn(move || _ = state.serve_state()),
+            thread::spawn(move || runtime().block_on(controller.run())),
+        ];
+        let disk = Arc::clone(disk);
+        Self { disk, directory, handle, published, runtime: runtime(), threads }
+    }
+
+    /// Decides on these records; what was seen is the count of features before.
+    fn decide(&self, records: Vec<MetadataRecord>) -> Result<usize, ControllerError> {
+        let decide =
+            |image: &MetadataImage| Decision { records, response: image.features().count() };
+        self.runtime.block_on(self.handle.decide(decide))
+    }
+
+    fn features(&self) -> usize {
+        self.published.load().features().count()
+    }
+
+    fn end(self) {
+        self.handle.close();
+        self.directory.stop_flushes();
+        self.threads.into_iter().for_each(|thread| thread.join().unwrap());
+    }
+}
+
+fn feature(name: &str) -> MetadataRecord {
+    MetadataRecord::FeatureLevel { name: name.into(), level: 1 }
+}
+
+#[test]
+fn a_decision_is_published_when_it_is_answered_and_there_after_a_start() {
+    let disk = SimDisk::new();
+    let host = Host::begin(&disk);
+    for (number, name) in ["a", "b", "c"].into_iter().enumerate() {
+        assert_eq!(host.decide(vec![feature(name)]), Ok(number));
+        assert_eq!(host.features(), number + 1);
+    }
+    host.end();
+    let host = Host::begin(&disk);
+    assert_eq!(host.decide(vec![]), Ok(3));
+    host.end();
+}
+
+#[test]
+fn nothing_is_decided_or_published_once_a_flush_has_failed() {
+    let host = Host::begin(&SimDisk::new());
+    assert_eq!(host.decide(vec![feature("a")]), Ok(0));
+    let is_log = |path: &Path| path.extension().is_some_and(|ending| ending == "log");
+    host.disk.set_fault(Fault::new(Operation::Sync, EIO).at(is_log));
+    assert_eq!(host.decide(vec![feature("b")]), Err(ControllerError::Storage));
+    assert_eq!(host.features(), 1);
+    assert_eq!(host.decide(vec![]), Err(ControllerError::Storage), "b may be there or not");
+    assert_eq!(host.decide(vec![feature("c")]), Err(ControllerError::Storage));
+    assert_eq!(host.features(), 1);
+    host.end();
+}
+
+#[test]
+fn a_decision_that_is_too_large_changes_nothing() {
+    let host = Host::begin(&SimDisk::new());
+    let name = "n".repeat(30_000);
+    let count = DECISION_BYTES_MAX / name.len() + 1;
+    assert_eq!(host.decide(vec![feature(&name); count]), Err(ControllerError::TooLarge));
+    assert_eq!(host.decide(vec![feature("a")]), Ok(0));
+    host.end();
+}
+
+#[test]
+fn who_does_not_wait_has_the_change_made_nevertheless() {
+    let host = Host::begin(&SimDisk::new());
+    let decide = |_: &MetadataImage| Decision {
+        records: vec![MetadataRecord::ClusterId(Uuid([1; 16]))],
+        response: (),
+    };
+    let decided = host.runtime.block_on(host.handle.decide_within(-1, decide));
+    assert!(matches!(decided, Ok(()) | Err(ControllerError::TimedOut)), "{decided:?}");
+    assert_eq!(host.decide(vec![]), Ok(0), "behind it in the queue");
+    assert_eq!(host.published.load().cluster_id(), Some(Uuid([1; 16])));
+    let code = ControllerError::TimedOut.code();
+    assert_eq!(code, ErrorCode::REQUEST_TIMED_OUT);
+    host.end();
+}
+
+#[test]
+fn nothing_is_decided_after_the_end() {
+    let host = Host::begin(&SimDisk::new());
+    host.handle.close();
+    assert_eq!(host.decide(vec![]), Err(ControllerError::Stopped));
+    host.end();
+}

@@ -1,0 +1,62 @@
+//! Partitions follow the metadata, and a start that would remove too much stops.
+
+use logboom_storage::state::OpenMark;
+use logboom_storage::{DirectoryOptions, SystemDisk};
+
+use super::*;
+
+const MARK: OpenMark = OpenMark { boot_id: [1; 16], mount_id: 1 };
+
+/// A directory with so many replicas, made by records below `creation_offset`.
+fn directory(root: &std::path::Path, replicas: i32, creation_offset: i64) -> Arc<Directory> {
+    let options = DirectoryOptions::default();
+    let directory = Directory::open(Arc::new(SystemDisk), root, options, MARK, 1).unwrap();
+    directory.create(METADATA, 0).unwrap();
+    let key = |partition| GroupKey { topic_id: Uuid([7; 16]), partition };
+    let keys: Vec<GroupKey> = (0..replicas).map(key).collect();
+    directory.create_all(&keys, creation_offset).unwrap();
+    Arc::new(directory)
+}
+
+fn reconciler(directory: &Arc<Directory>) -> Reconciler {
+    Reconciler {
+        config: Arc::default(),
+        directory: Arc::clone(directory),
+        shards: Arc::from([]),
+        registry: Arc::default(),
+        published: Arc::new(ArcSwap::from_pointee(MetadataImage::default())),
+    }
+}
+
+/// Replicas that are left after a start with metadata up to `offset` that knows none of them.
+async fn left(replicas: i32, creation_offset: i64, offset: i64) -> Result<usize, usize> {
+    let dir = tempfile::tempdir().unwrap();
+    let directory = directory(dir.path(), replicas, creation_offset);
+    let started = reconciler(&directory).start(&MetadataImage::default(), offset).await;
+    let left = directory.groups().len() - 1;
+    started.map(|()| left).map_err(|_| left)
+}
+
+#[test]
+fn a_start_removes_a_tenth_or_ten_at_the_most() {
+    for (orphans, found, may) in
+        [(0, 0, true), (10, 10, true), (11, 11, false), (11, 109, false), (11, 110, true)]
+    {
+        assert_eq!(may_remove(orphans, found), may, "{orphans} of {found}");
+    }
+}
+
+#[tokio::test]
+async fn few_replicas_of_deleted_topics_are_removed() {
+    assert_eq!(left(10, 5, 5).await, Ok(0));
+}
+
+#[tokio::test]
+async fn many_replicas_are_not_removed_for_metadata_that_knows_none() {
+    assert_eq!(left(11, 5, 5).await, Err(11));
+}
+
+#[tokio::test]
+async fn a_replica_is_not_removed_for_metadata_that_is_older() {
+    assert_eq!(left(1, 6, 5).await, Err(1));
+}

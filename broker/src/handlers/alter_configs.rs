@@ -1,0 +1,33 @@
+//! AlterConfigs: the whole configuration of a resource.
+
+use std::sync::Arc;
+
+use logboom_controller::configs;
+use logboom_protocol::messages::alter_configs::{
+    AlterConfigsRequest, AlterConfigsResourceResponse, AlterConfigsResponse,
+};
+
+use super::RequestContext;
+use crate::cluster::ControllerError;
+
+pub(super) async fn handle(
+    context: RequestContext,
+    request: AlterConfigsRequest,
+) -> AlterConfigsResponse {
+    let broker = Arc::clone(&context.node.config);
+    let request = Arc::new(request);
+    let decided = Arc::clone(&request);
+    let decide = move |image: &_| configs::alter_configs(image, &decided, &broker);
+    let answer = context.node.controller.decide(decide).await;
+    answer.unwrap_or_else(|error| refused(&request, error))
+}
+
+fn refused(request: &AlterConfigsRequest, error: ControllerError) -> AlterConfigsResponse {
+    let responses = request.resources.iter().map(|resource| AlterConfigsResourceResponse {
+        error_code: error.code(),
+        error_message: Some(error.to_string().into()),
+        resource_type: resource.resource_type,
+        resource_name: resource.resource_name.clone(),
+    });
+    AlterConfigsResponse { responses: responses.collect(), ..AlterConfigsResponse::default() }
+}

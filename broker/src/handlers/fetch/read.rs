@@ -1,0 +1,143 @@
+//! Reading one partition, once.
+//!
+//! Must always hold: nothing here waits; what has to come from the device is returned as a read
+//! that is still to be done.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use logboom_protocol::ErrorCode;
+use logboom_protocol::messages::fetch::EpochEndOffset;
+use logboom_storage::{ColdRead, Found, ReadUntil};
+
+use super::super::{errors, leader};
+use super::wanted::Wanted;
+use crate::partition::Partition;
+
+/// An offset that isn't known.
+const UNKNOWN: i64 = -1;
+
+/// What is answered for one partition.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    pub(super) error_code: ErrorCode,
+    /// Exclusive; −1 where unknown.
+    pub(super) high_watermark: i64,
+    /// Inclusive; −1 where unknown.
+    pub(super) log_start_offset: i64,
+    /// Where the client's log left ours.
+    pub(super) diverging: Option<EpochEndOffset>,
+    /// Whole batches.
+    pub(super) records: Bytes,
+}
+
+impl Answer {
+    /// An error, where nothing is known of the partition.
+    pub(super) fn refused(error_code: ErrorCode) -> Self {
+        Self {
+            error_code,
+            high_watermark: UNKNOWN,
+            log_start_offset: UNKNOWN,
+            diverging: None,
+            records: Bytes::new(),
+        }
+    }
+
+    /// No records, and where the log begins and ends at this moment.
+    fn empty(partition: &Partition) -> Self {
+        Self {
+            high_watermark: partition.view.high_watermark(),
+            log_start_offset: partition.view.log_start_offset(),
+            ..Self::refused(ErrorCode::NONE)
+        }
+    }
+
+    /// Takes what a read has found.
+    ///
+    /// - `room`: what is left for this partition; only the first records of a response may be more.
+    pub(super) fn take(&mut self, found: Result<Bytes, ErrorCode>, room: Room) {
+        match found {
+            Ok(records) if room.is_first || records.len() <= room.bytes as usize => {
+                self.records = records;
+            }
+            // The next batch is larger than what is left: it comes when the partition is first.
+            Ok(_) => {}
+            Err(error_code) => self.error_code = error_code,
+        }
+    }
+
+    /// Whether the client has to act on it at once.
+    pub(super) fn is_urgent(&self) -> bool {
+        self.error_code != ErrorCode::NONE || self.diverging.is_some()
+    }
+}
+
+/// How much may be read of a partition.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    /// About so many bytes.
+    pub(super) bytes: u32,
+    /// Whether nothing was read before: then a batch is read whole, however large it is (KIP-74).
+    pub(super) is_first: bool,
+}
+
+/// Reads a partition; what comes back second is still to be read from the device.
+pub(super) fn read(
+    partition: &Arc<Partition>,
+    wanted: &Wanted,
+    room: Room,
+) -> (Answer, Option<ColdRead>) {
+    if partition.is_deleted() {
+        return (Answer::refused(partition_gone(wanted)), None);
+    }
+    if let Err(code) = leader::check_epoch(partition, wanted.current_leader_epoch) {
+        return (Answer::refused(code), None);
+    }
+    let mut answer = Answer::empty(partition);
+    let Wanted { offset, last_fetched_epoch, .. } = *wanted;
+    if last_fetched_epoch >= 0 {
+        match diverging(partition, last_fetched_epoch, offset) {
+            Ok(None) => {}
+            Ok(diverging) => return (Answer { diverging, ..answer }, None),
+            Err(error_code) => return (Answer { error_code, ..answer }, None),
+        }
+    }
+    let is_behind_end = offset > answer.high_watermark && offset <= partition.view.end_offset();
+    if is_behind_end || (room.bytes == 0 && !room.is_first && is_within(&answer, offset)) {
+        return (answer, None);
+    }
+    match partition.view.read(offset, room.bytes, ReadUntil::HighWatermark) {
+        Ok(Found::Nothing) => {}
+        Ok(Found::Batches(records)) => answer.take(Ok(records), room),
+        Ok(Found::Cold(cold)) => return (answer, Some(cold)),
+        Err(error) => answer.take(Err(errors::read_code(partition, &error)), room),
+    }
+    (answer, None)
+}
+
+fn is_within(answer: &Answer, offset: i64) -> bool {
+    (answer.log_start_offset..=answer.high_watermark).contains(&offset)
+}
+
+/// The code for a partition that was deleted under a fetch.
+fn partition_gone(wanted: &Wanted) -> ErrorCode {
+    match &*wanted.topic {
+        super::wanted::TopicName::Name(_) => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+        super::wanted::TopicName::Id(_) => ErrorCode::UNKNOWN_TOPIC_ID,
+    }
+}
+
+/// Where a client's log left ours, whose last record has `epoch` and which ends at `offset`
+/// (KIP-595).
+fn diverging(
+    partition: &Partition,
+    epoch: i32,
+    offset: i64,
+) -> Result<Option<EpochEndOffset>, ErrorCode> {
+    let Some((ours, end_offset)) = partition.epoch_end(epoch) else {
+        return Err(ErrorCode::OFFSET_OUT_OF_RANGE);
+    };
+    let diverges = ours < epoch || end_offset < offset;
+    Ok(diverges.then_some(EpochEndOffset { epoch: ours, end_offset }))
+}

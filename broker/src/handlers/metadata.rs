@@ -1,0 +1,168 @@
+//! Metadata: brokers, topics, leaders; and topics that are made because somebody asks for them.
+
+use logboom_controller::MetadataImage;
+use logboom_controller::image::Topic;
+use logboom_controller::topics::check_name;
+use logboom_protocol::messages::create_topics::{CreatableTopic, CreateTopicsRequest};
+use logboom_protocol::messages::metadata::{
+    MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseBroker,
+    MetadataResponsePartition, MetadataResponseTopic,
+};
+use logboom_protocol::units::Uuid;
+use logboom_protocol::{CompactString, ErrorCode};
+
+use super::{RequestContext, authorized_operations, create_topics};
+use crate::node::Node;
+
+/// From this version on a topic may be asked for by its id alone.
+const BY_ID_FROM: i16 = 12;
+
+/// Topics of the reference's own.
+const INTERNAL_TOPICS: [&str; 3] =
+    ["__consumer_offsets", "__transaction_state", "__share_group_state"];
+
+pub(super) async fn handle(context: RequestContext, request: MetadataRequest) -> MetadataResponse {
+    let wants_all = match &request.topics {
+        None => true,
+        Some(topics) => topics.is_empty() && context.version == 0,
+    };
+    let topics = if wants_all {
+        let image = context.node.image();
+        image.topics().map(describe).collect()
+    } else {
+        let mut topics = Vec::new();
+        let create = request.allow_auto_topic_creation || context.version < 4;
+        for topic in request.topics.unwrap_or_default() {
+            topics.push(find(&context, topic, create).await);
+        }
+        topics
+    };
+    let mut topics: Vec<MetadataResponseTopic> = topics;
+    for topic in &mut topics {
+        let is_asked = request.include_topic_authorized_operations;
+        topic.topic_authorized_operations = authorized_operations::of_topic(is_asked);
+    }
+    let image = context.node.image();
+    let of_cluster = request.include_cluster_authorized_operations;
+    MetadataResponse {
+        brokers: brokers(&image, &context.client.listener),
+        cluster_id: Some(context.node.cluster_id.to_string().into()),
+        controller_id: context.node.config.broker_id(),
+        topics,
+        cluster_authorized_operations: authorized_operations::of_cluster(of_cluster),
+        ..MetadataResponse::default()
+    }
+}
+
+/// The brokers, as they are reached over the listener that the client uses.
+pub(super) fn brokers(image: &MetadataImage, listener: &str) -> Vec<MetadataResponseBroker> {
+    let reached = image.brokers().filter_map(|broker| {
+        let endpoint = broker.endpoints.iter().find(|endpoint| endpoint.listener == listener)?;
+        Some(MetadataResponseBroker {
+            node_id: broker.id,
+            host: endpoint.host.clone(),
+            port: endpoint.port.into(),
+            rack: broker.rack.clone(),
+        })
+    });
+    reached.collect()
+}
+
+async fn find(
+    context: &RequestContext,
+    asked: MetadataRequestTopic,
+    create: bool,
+) -> MetadataResponseTopic {
+    let MetadataRequestTopic { topic_id, name } = asked;
+    match name {
+        Some(name) => find_named(context, name, create).await,
+        None if context.version < BY_ID_FROM => {
+            // These versions have no null for it in their answers.
+            refused(Some("".into()), Uuid::ZERO, ErrorCode::INVALID_REQUEST)
+        }
+        None => {
+            let image = context.node.image();
+            let found = image.topic(topic_id).map(describe);
+            found.unwrap_or_else(|| refused(None, topic_id, ErrorCode::UNKNOWN_TOPIC_ID))
+        }
+    }
+}
+
+async fn find_named(
+    context: &RequestContext,
+    name: CompactString,
+    create: bool,
+) -> MetadataResponseTopic {
+    if let Some(topic) = context.node.image().topic_named(&name) {
+        return describe(topic);
+    }
+    if check_name(&name).is_err() {
+        return refused(Some(name), Uuid::ZERO, ErrorCode::INVALID_TOPIC_EXCEPTION);
+    }
+    let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+    if !create || !context.node.boolean("auto.create.topics.enable") {
+        return refused(Some(name), Uuid::ZERO, unknown);
+    }
+    let code = create_topic(&context.node, &name).await;
+    match context.node.image().topic_named(&name) {
+        Some(topic) => describe(topic),
+        None => refused(Some(name), Uuid::ZERO, code),
+    }
+}
+
+/// Makes a topic as the broker's configuration says; returns the code where it isn't there then.
+async fn create_topic(node: &Node, name: &CompactString) -> ErrorCode {
+    let topic = CreatableTopic {
+        name: name.clone(),
+        num_partitions: -1,
+        replication_factor: -1,
+        ..CreatableTopic::default()
+    };
+    let request = CreateTopicsRequest { topics: vec![topic], ..CreateTopicsRequest::default() };
+    match create_topics::create(node, request).await {
+        Ok(response) => response.topics.first().map_or(ErrorCode::NONE, |topic| topic.error_code),
+        Err(error) => error.code(),
+    }
+}
+
+/// What is said of a topic.
+fn describe(topic: &Topic) -> MetadataResponseTopic {
+    let partitions =
+        topic.partitions().zip(0..).map(|(partition, partition_index)| MetadataResponsePartition {
+            error_code: ErrorCode::NONE,
+            partition_index,
+            leader_id: partition.leader,
+            leader_epoch: partition.leader_epoch,
+            replica_nodes: partition.replicas.clone(),
+            isr_nodes: partition.replicas.clone(),
+            offline_replicas: Vec::new(),
+        });
+    MetadataResponseTopic {
+        error_code: ErrorCode::NONE,
+        name: Some(topic.name().into()),
+        topic_id: topic.id(),
+        is_internal: is_internal(topic.name()),
+        partitions: partitions.collect(),
+        topic_authorized_operations: authorized_operations::NOT_ASKED,
+    }
+}
+
+/// Whether a topic is one of the reference's own.
+pub(super) fn is_internal(name: &str) -> bool {
+    INTERNAL_TOPICS.contains(&name)
+}
+
+fn refused(
+    name: Option<CompactString>,
+    topic_id: Uuid,
+    error_code: ErrorCode,
+) -> MetadataResponseTopic {
+    MetadataResponseTopic {
+        error_code,
+        is_internal: name.as_deref().is_some_and(is_internal),
+        name,
+        topic_id,
+        topic_authorized_operations: authorized_operations::NOT_ASKED,
+        ..MetadataResponseTopic::default()
+    }
+}

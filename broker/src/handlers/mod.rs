@@ -1,0 +1,206 @@
+//! Requests: a file per API, each decode, one thing done, encode. No state of their own.
+//!
+//! Must always hold: what isn't served isn't advertised, and what is answered is of the version
+//! that was asked.
+
+mod alter_configs;
+mod api_versions;
+mod authorized_operations;
+mod create_partitions;
+mod create_topics;
+mod delete_records;
+mod delete_topics;
+mod describe_cluster;
+mod describe_configs;
+mod describe_log_dirs;
+mod describe_producers;
+mod describe_topic_partitions;
+mod errors;
+mod fetch;
+mod find_coordinator;
+mod incremental_alter_configs;
+mod init_producer_id;
+mod leader;
+mod list_config_resources;
+mod list_offsets;
+mod metadata;
+mod offset_for_leader_epoch;
+mod produce;
+mod sasl_authenticate;
+mod sasl_handshake;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use logboom_protocol::hot::Rope;
+use logboom_protocol::{
+    ApiKey, CompactString, DecodeError, EncodeError, Message, Request, VersionRange, frame,
+};
+
+use crate::node::Node;
+use crate::server::{Client, Sparingly};
+pub(crate) use fetch::Sessions as FetchSessions;
+
+/// A request that is being answered.
+pub(crate) type Pending = Pin<Box<dyn Future<Output = Reply>>>;
+
+/// What goes back.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// A whole frame.
+    Frame(Bytes),
+    /// A whole frame with lent records.
+    Rope(Rope),
+    /// No byte: a produce request with `acks` 0 that went well.
+    Nothing,
+    /// The connection is closed.
+    Close,
+}
+
+/// What a handler knows of its request besides the body.
+#[derive(Clone)]
+pub(crate) struct RequestContext {
+    pub(crate) node: Arc<Node>,
+    pub(crate) client: Rc<Client>,
+    pub(crate) api: ApiKey,
+    pub(crate) version: i16,
+    pub(crate) correlation_id: i32,
+    pub(crate) client_id: Option<CompactString>,
+}
+
+/// Why there is no answer: the connection is closed.
+#[derive(Debug)]
+pub(crate) enum Unanswerable {
+    /// The body isn't one.
+    Decode(DecodeError),
+    /// The answer can't be written in that version.
+    Encode(EncodeError),
+}
+
+impl From<DecodeError> for Unanswerable {
+    fn from(error: DecodeError) -> Self {
+        Self::Decode(error)
+    }
+}
+
+impl From<EncodeError> for Unanswerable {
+    fn from(error: EncodeError) -> Self {
+        Self::Encode(error)
+    }
+}
+
+/// The APIs that are served, by their numbers.
+const SERVED: &[ApiKey] = &[
+    ApiKey::Produce,
+    ApiKey::Fetch,
+    ApiKey::ListOffsets,
+    ApiKey::Metadata,
+    ApiKey::FindCoordinator,
+    ApiKey::SaslHandshake,
+    ApiKey::ApiVersions,
+    ApiKey::CreateTopics,
+    ApiKey::DeleteTopics,
+    ApiKey::DeleteRecords,
+    ApiKey::InitProducerId,
+    ApiKey::OffsetForLeaderEpoch,
+    ApiKey::DescribeConfigs,
+    ApiKey::AlterConfigs,
+    ApiKey::DescribeLogDirs,
+    ApiKey::SaslAuthenticate,
+    ApiKey::CreatePartitions,
+    ApiKey::IncrementalAlterConfigs,
+    ApiKey::DescribeCluster,
+    ApiKey::DescribeProducers,
+    ApiKey::ListConfigResources,
+    ApiKey::DescribeTopicPartitions,
+];
+
+/// The versions of an API that are served.
+pub(crate) fn served(api: ApiKey) -> Option<VersionRange> {
+    SERVED.contains(&api).then(|| api.versions())
+}
+
+/// Takes up a request. Of a produce request the records are on their way to their shards when this
+/// returns; anything else begins when the answer is polled.
+pub(crate) fn dispatch(context: RequestContext, body: Bytes) -> Pending {
+    match context.api {
+        ApiKey::Produce => produce::dispatch(context, &body),
+        ApiKey::Fetch => fetch::dispatch(context, body),
+        ApiKey::ListOffsets => answer(context, body, list_offsets::handle),
+        ApiKey::Metadata => answer(context, body, metadata::handle),
+        ApiKey::FindCoordinator => answer(context, body, find_coordinator::handle),
+        ApiKey::SaslHandshake => answer(context, body, sasl_handshake::handle),
+        ApiKey::ApiVersions => answer(context, body, api_versions::handle),
+        ApiKey::CreateTopics => answer(context, body, create_topics::handle),
+        ApiKey::DeleteTopics => answer(context, body, delete_topics::handle),
+        ApiKey::DeleteRecords => answer(context, body, delete_records::handle),
+        ApiKey::InitProducerId => answer(context, body, init_producer_id::handle),
+        ApiKey::OffsetForLeaderEpoch => answer(context, body, offset_for_leader_epoch::handle),
+        ApiKey::DescribeConfigs => answer(context, body, describe_configs::handle),
+        ApiKey::AlterConfigs => answer(context, body, alter_configs::handle),
+        ApiKey::DescribeLogDirs => answer(context, body, describe_log_dirs::handle),
+        ApiKey::SaslAuthenticate => answer(context, body, sasl_authenticate::handle),
+        ApiKey::CreatePartitions => answer(context, body, create_partitions::handle),
+        ApiKey::IncrementalAlterConfigs => answer(context, body, incremental_alter_configs::handle),
+        ApiKey::DescribeCluster => answer(context, body, describe_cluster::handle),
+        ApiKey::DescribeProducers => answer(context, body, describe_producers::handle),
+        ApiKey::ListConfigResources => answer(context, body, list_config_resources::handle),
+        ApiKey::DescribeTopicPartitions => answer(context, body, describe_topic_partitions::handle),
+        // The header was refused before.
+        _ => Box::pin(async { Reply::Close }),
+    }
+}
+
+/// Decodes a request, has it handled, and encodes the response.
+fn answer<R, F>(
+    context: RequestContext,
+    body: Bytes,
+    handle: impl FnOnce(RequestContext, R) -> F + 'static,
+) -> Pending
+where
+    R: Request + 'static,
+    F: Future<Output = R::Response> + 'static,
+{
+    Box::pin(async move {
+        let request = match R::decode_front(&body, context.version) {
+            Ok(request) => request,
+            Err(error) => return close(&context, &error.into()),
+        };
+        drop(body);
+        let response = handle(context.clone(), request).await;
+        respond(&context, &response)
+    })
+}
+
+/// A response as a frame.
+fn respond<M: Message>(context: &RequestContext, response: &M) -> Reply {
+    match frame::encode_response(response, context.version, context.correlation_id) {
+        Ok(frame) => Reply::Frame(frame),
+        Err(error) => close(context, &error.into()),
+    }
+}
+
+/// What peers do wrong is told now and then.
+static CLOSED: Sparingly = Sparingly::new();
+
+/// Ends the connection, and says why in the log.
+fn close(context: &RequestContext, why: &Unanswerable) -> Reply {
+    let (client, name) = (context.client.address, context.client_id.as_deref().unwrap_or_default());
+    match why {
+        Unanswerable::Decode(error) => {
+            if let Some(passed_over) = CLOSED.allow() {
+                tracing::info!(%client, name, passed_over, "closed: {error}");
+            }
+        }
+        // That is our own mistake.
+        Unanswerable::Encode(error) => tracing::error!(%client, name, "closed: {error}"),
+    }
+    Reply::Close
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,152 @@
+//! Configurations: WIRE 86 and 87.
+
+use logboom_protocol::messages::alter_configs::{
+    AlterConfigsRequest, AlterConfigsResource, AlterableConfig,
+};
+use logboom_protocol::messages::describe_configs::{
+    DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResourceResult,
+};
+use logboom_protocol::messages::incremental_alter_configs::{
+    self as incremental, IncrementalAlterConfigsRequest,
+};
+use logboom_protocol::messages::list_config_resources::ListConfigResourcesRequest;
+
+use super::*;
+
+const TOPIC: i8 = 2;
+const BROKER: i8 = 4;
+
+fn describe(broker: &TestBroker, kind: i8, name: &str) -> Vec<DescribeConfigsResourceResult> {
+    let resource = DescribeConfigsResource {
+        resource_type: kind,
+        resource_name: name.into(),
+        configuration_keys: None,
+    };
+    let request = DescribeConfigsRequest {
+        resources: vec![resource],
+        include_synonyms: true,
+        include_documentation: true,
+    };
+    let mut response = broker.request(&request, newest::<DescribeConfigsRequest>());
+    let result = response.results.remove(0);
+    assert_eq!(result.error_code, ErrorCode::NONE, "{:?}", result.error_message);
+    result.configs
+}
+
+fn value(broker: &TestBroker, topic: &str, key: &str) -> (String, i8) {
+    let configs = describe(broker, TOPIC, topic);
+    let config = configs.iter().find(|config| config.name == key).unwrap();
+    (config.value.as_deref().unwrap().to_owned(), config.config_source)
+}
+
+/// Changes one key of topic `t`; returns the code.
+fn change(broker: &TestBroker, key: &str, operation: i8, value: Option<&str>) -> ErrorCode {
+    let config = incremental::AlterableConfig {
+        name: key.into(),
+        config_operation: operation,
+        value: value.map(CompactString::from),
+    };
+    let resource = incremental::AlterConfigsResource {
+        resource_type: TOPIC,
+        resource_name: "t".into(),
+        configs: vec![config],
+    };
+    let resources = vec![resource];
+    let request = IncrementalAlterConfigsRequest { resources, validate_only: false };
+    broker.request(&request, 1).responses[0].error_code
+}
+
+#[test]
+fn wire_86_all_configurations_of_a_broker_are_described() {
+    let broker = TestBroker::with([("num.partitions", "3")]);
+    let configs = describe(&broker, BROKER, "1");
+    for name in [
+        "num.partitions",
+        "default.replication.factor",
+        "log.cleanup.policy",
+        "compression.type",
+        "message.max.bytes",
+        "auto.create.topics.enable",
+    ] {
+        assert!(configs.iter().any(|config| config.name == name), "{name}");
+    }
+    let config = configs.iter().find(|config| config.name == "num.partitions").unwrap();
+    let static_broker = 4;
+    assert_eq!((config.value.as_deref(), config.config_source), (Some("3"), static_broker));
+    assert!(config.read_only && config.documentation.is_some() && config.synonyms.len() == 2);
+}
+
+#[test]
+fn wire_87_single_keys_are_set_deleted_appended_and_subtracted() {
+    let broker = TestBroker::start();
+    create(&broker, vec![topic("t", 1)]);
+    let policy = || value(&broker, "t", "cleanup.policy");
+    let (of_topic, default) = (1, 5);
+    for (operation, given, expected) in [
+        (2, Some("compact"), ("delete,compact", of_topic)),
+        (3, Some("delete"), ("compact", of_topic)),
+        (0, Some("delete"), ("delete", of_topic)),
+        (1, None, ("delete", default)),
+    ] {
+        assert_eq!(change(&broker, "cleanup.policy", operation, given), ErrorCode::NONE);
+        assert_eq!(policy(), (expected.0.to_owned(), expected.1), "operation {operation}");
+    }
+    assert_eq!(change(&broker, "no.such.key", 0, Some("1")), ErrorCode::INVALID_CONFIG);
+}
+
+#[test]
+fn wire_87_altering_replaces_the_whole_configuration() {
+    let broker = TestBroker::start();
+    create(&broker, vec![configured("t", "retention.ms", "7")]);
+    let config = AlterableConfig { name: "segment.bytes".into(), value: Some("1048576".into()) };
+    let resource = AlterConfigsResource {
+        resource_type: TOPIC,
+        resource_name: "t".into(),
+        configs: vec![config],
+    };
+    let mut request = AlterConfigsRequest { resources: vec![resource], validate_only: true };
+    for version in versions(ApiKey::AlterConfigs) {
+        assert_eq!(broker.request(&request, version).responses[0].error_code, ErrorCode::NONE);
+    }
+    assert_eq!(value(&broker, "t", "retention.ms").0, "7", "only validated");
+    request.validate_only = false;
+    broker.request(&request, 2);
+    assert_eq!(value(&broker, "t", "retention.ms").0, "604800000");
+    assert_eq!(value(&broker, "t", "segment.bytes").0, "1048576");
+}
+
+#[test]
+fn a_changed_configuration_is_in_force_at_once_and_after_a_start() {
+    let mut broker = TestBroker::start();
+    create(&broker, vec![topic("t", 1)]);
+    assert_eq!(change(&broker, "max.message.bytes", 0, Some("100")), ErrorCode::NONE);
+    assert_eq!(produce(&broker, "t", 10, None).error_code, ErrorCode::MESSAGE_TOO_LARGE);
+    broker.restart();
+    assert_eq!(produce(&broker, "t", 10, None).error_code, ErrorCode::MESSAGE_TOO_LARGE);
+    assert_eq!(change(&broker, "max.message.bytes", 1, None), ErrorCode::NONE);
+    assert_eq!(produce(&broker, "t", 10, None).error_code, ErrorCode::NONE);
+}
+
+#[test]
+fn resources_with_configurations_are_listed() {
+    let broker = TestBroker::start();
+    create(&broker, vec![topic("t", 1)]);
+    let list = |resource_types, version| {
+        let request = ListConfigResourcesRequest { resource_types };
+        let response = broker.request(&request, version);
+        let named = |one: &_| {
+            let logboom_protocol::messages::list_config_resources::ConfigResource {
+                resource_name,
+                resource_type,
+            } = one;
+            (*resource_type, resource_name.to_string())
+        };
+        let resources: Vec<_> = response.config_resources.iter().map(named).collect();
+        (response.error_code, resources)
+    };
+    let (topic, this) = ((TOPIC, "t".to_owned()), (BROKER, "1".to_owned()));
+    assert_eq!(list(vec![], 0), (ErrorCode::NONE, vec![]));
+    assert_eq!(list(vec![], 1), (ErrorCode::NONE, vec![topic.clone(), this]));
+    assert_eq!(list(vec![TOPIC], 1), (ErrorCode::NONE, vec![topic]));
+    assert_eq!(list(vec![99], 1), (ErrorCode::UNSUPPORTED_VERSION, vec![]));
+}

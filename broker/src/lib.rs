@@ -1,0 +1,41 @@
+//! The broker: everything that waits.
+//!
+//! ```text
+//!   listener ─▶ shard threads, one a processor ─────────────┐
+//!                 connections: frames ─▶ handlers           │ Command
+//!                 partitions: replicas, their logs  ◀───────┘
+//!                 shard 0 also: the controller's host
+//!   flush threads: fdatasync ─▶ Command::Flushed
+//!   state thread: the state store's rounds
+//! ```
+//!
+//! A connection stays on the shard where it landed, and a partition on the shard that owns it; a
+//! request crosses once in each direction where they differ. Reads of committed records need no
+//! shard. Flushes wait on threads of their own.
+//!
+//! | module | knows |
+//! | --- | --- |
+//! | `server` | sockets and frames |
+//! | `handlers` | requests, a file per API |
+//! | `partition` | logs and those who wait for them |
+//! | `cluster` | the metadata log, and what follows from it |
+//! | `config` | what it is started with |
+//! | `metrics`, `admin` | what is counted, and who is told |
+
+mod admin;
+mod clock;
+mod cluster;
+mod config;
+mod handlers;
+mod limits;
+mod metrics;
+mod node;
+mod partition;
+mod server;
+mod start;
+#[cfg(test)]
+mod testing;
+mod ticks;
+
+pub use config::{Config, ConfigProblem, IGNORED, ListenerConfig, Origin, Settings};
+pub use start::{Broker, StartError};

@@ -1,0 +1,207 @@
+//! Every metric: name, kind, unit, labels, help.
+//!
+//! `docs/operations.md` has the same table, and a test compares the two.
+
+/// What a series does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Counts by size.
+    Histogram,
+}
+
+impl Kind {
+    /// Prometheus' word.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// A metric.
+#[derive(Debug)]
+pub(crate) struct Metric {
+    /// Behind `logboom_`.
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    /// Of the value; of a histogram, of what is observed.
+    pub(crate) unit: &'static str,
+    pub(crate) labels: &'static [&'static str],
+    pub(crate) help: &'static str,
+}
+
+const fn metric(
+    name: &'static str,
+    kind: Kind,
+    unit: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> Metric {
+    Metric { name, kind, unit, labels, help }
+}
+
+/// All of them, in the order in which they are told.
+pub(crate) static TABLE: [Metric; 30] = [
+    metric(
+        "requests_seconds",
+        Kind::Histogram,
+        "seconds",
+        &["api"],
+        "From a request's last byte to its answer's first, by API.",
+    ),
+    metric(
+        "requests_closed_total",
+        Kind::Counter,
+        "requests",
+        &["api"],
+        "Requests whose connection was closed instead of an answer, by API.",
+    ),
+    metric(
+        "received_bytes_total",
+        Kind::Counter,
+        "bytes",
+        &[],
+        "Bytes of whole requests that came.",
+    ),
+    metric("sent_bytes_total", Kind::Counter, "bytes", &[], "Bytes of answers that went."),
+    metric(
+        "connections_accepted_total",
+        Kind::Counter,
+        "connections",
+        &[],
+        "Connections that were let in.",
+    ),
+    metric(
+        "connections_refused_total",
+        Kind::Counter,
+        "connections",
+        &[],
+        "Connections beyond max.connections or max.connections.per.ip.",
+    ),
+    metric(
+        "connections_expelled_total",
+        Kind::Counter,
+        "connections",
+        &[],
+        "Connections closed because a request stalled, was no request, or was too large.",
+    ),
+    metric("connections_open", Kind::Gauge, "connections", &[], "Connections at this moment."),
+    metric(
+        "queued_bytes",
+        Kind::Gauge,
+        "bytes",
+        &[],
+        "Room taken by requests that are arriving or not answered; see queued.max.request.bytes.",
+    ),
+    metric(
+        "produce_batches_total",
+        Kind::Counter,
+        "batches",
+        &[],
+        "Batches that were appended for producers.",
+    ),
+    metric("produce_records_total", Kind::Counter, "records", &[], "Records in them."),
+    metric("produce_bytes_total", Kind::Counter, "bytes", &[], "Bytes of them, as stored."),
+    metric(
+        "produce_errors_total",
+        Kind::Counter,
+        "batches",
+        &["code"],
+        "Batches of producers that were refused, by the protocol's error code.",
+    ),
+    metric(
+        "fetch_errors_total",
+        Kind::Counter,
+        "partitions",
+        &["code"],
+        "Partitions of fetches that were answered with an error, by the protocol's error code.",
+    ),
+    metric(
+        "flush_seconds",
+        Kind::Histogram,
+        "seconds",
+        &[],
+        "From asking for a flush of a log to its end, the wait for a thread included.",
+    ),
+    metric(
+        "flushes_failed_total",
+        Kind::Counter,
+        "flushes",
+        &[],
+        "Flushes that failed; one takes the data directory out of service.",
+    ),
+    metric(
+        "controller_decisions_total",
+        Kind::Counter,
+        "decisions",
+        &[],
+        "Decisions of the controller that changed the metadata.",
+    ),
+    metric("topics", Kind::Gauge, "topics", &[], "Topics of the cluster."),
+    metric("partitions", Kind::Gauge, "partitions", &[], "Partitions with a replica here."),
+    metric("log_bytes", Kind::Gauge, "bytes", &[], "Bytes of all logs here."),
+    metric(
+        "partition_log_bytes",
+        Kind::Gauge,
+        "bytes",
+        &["topic", "partition"],
+        "Bytes of a partition's log.",
+    ),
+    metric(
+        "partition_log_start_offset",
+        Kind::Gauge,
+        "offset",
+        &["topic", "partition"],
+        "The first offset that a partition keeps, inclusive.",
+    ),
+    metric(
+        "partition_high_watermark",
+        Kind::Gauge,
+        "offset",
+        &["topic", "partition"],
+        "The offset behind the last committed record.",
+    ),
+    metric(
+        "partition_end_offset",
+        Kind::Gauge,
+        "offset",
+        &["topic", "partition"],
+        "The offset behind the last record, committed or not.",
+    ),
+    metric(
+        "directory_healthy",
+        Kind::Gauge,
+        "truth",
+        &[],
+        "1 while the data directory is in service, else 0.",
+    ),
+    metric(
+        "process_resident_bytes",
+        Kind::Gauge,
+        "bytes",
+        &[],
+        "Memory of the process, mapped files included.",
+    ),
+    metric(
+        "process_anonymous_bytes",
+        Kind::Gauge,
+        "bytes",
+        &[],
+        "Memory of the process without mapped files.",
+    ),
+    metric("process_threads", Kind::Gauge, "threads", &[], "Threads of the process."),
+    metric(
+        "process_open_files",
+        Kind::Gauge,
+        "files",
+        &[],
+        "Open files and sockets of the process.",
+    ),
+    metric("build_info", Kind::Gauge, "truth", &["version"], "1; the version is in the label."),
+];

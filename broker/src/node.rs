@@ -1,0 +1,114 @@
+//! What every request handler sees of the broker.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Mutex, watch};
+
+use logboom_controller::config::{Effective, StaticConfig};
+use logboom_controller::producer_ids::{ProducerIdsExhausted, allocate_producer_ids};
+use logboom_controller::{Decision, MetadataImage};
+use logboom_protocol::units::Uuid;
+use logboom_storage::Directory;
+
+use crate::cluster::{ControllerError, ControllerHandle};
+use crate::handlers::FetchSessions;
+use crate::metrics::Metrics;
+use crate::partition::{Registry, ShardHandle};
+
+/// A running broker, as its request handlers see it.
+pub(crate) struct Node {
+    /// What it was started with.
+    pub(crate) config: Arc<StaticConfig>,
+    /// The cluster.
+    pub(crate) cluster_id: Uuid,
+    /// The data directory.
+    pub(crate) directory: Arc<Directory>,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
+    /// The partitions with a replica here.
+    pub(crate) registry: Arc<Registry>,
+    /// The shards, by their numbers.
+    pub(crate) shards: Arc<[ShardHandle]>,
+    /// Where changes of the metadata are decided.
+    pub(crate) controller: ControllerHandle,
+    /// At which broker the next topic's placement begins.
+    pub(crate) placement: AtomicUsize,
+    /// The metadata that is in force; see [`Self::image`].
+    pub(crate) published: Arc<ArcSwap<MetadataImage>>,
+    /// Ids of this broker's block that are not handed out.
+    pub(crate) producer_ids: Mutex<Range<i64>>,
+    /// What clients fetch again and again.
+    pub(crate) fetch_sessions: FetchSessions,
+    /// True when the broker stops: who waits is to come to an end.
+    pub(crate) stopping: watch::Receiver<bool>,
+}
+
+impl Node {
+    /// The metadata that is in force.
+    pub(crate) fn image(&self) -> Arc<MetadataImage> {
+        self.published.load_full()
+    }
+
+    /// An integer of this broker's configuration.
+    pub(crate) fn integer(&self, name: &'static str) -> i64 {
+        Effective::new(&self.image(), &self.config).broker_integer(name)
+    }
+
+    /// A truth value of this broker's configuration.
+    pub(crate) fn boolean(&self, name: &'static str) -> bool {
+        Effective::new(&self.image(), &self.config).broker_boolean(name)
+    }
+
+    /// Why requests are not served as they should be, if so.
+    pub(crate) fn unready(&self) -> Option<String> {
+        if *self.stopping.borrow() {
+            return Some("the broker stops".to_owned());
+        }
+        let failure = self.directory.failure()?;
+        Some(format!("the data directory is out of service: {failure}"))
+    }
+
+    /// An id that no other producer has, ever.
+    ///
+    /// # Errors
+    /// [`ControllerError`] where a new block of them is needed and can't be had.
+    pub(crate) async fn next_producer_id(&self) -> Result<i64, ControllerError> {
+        let mut block = self.producer_ids.lock().await;
+        if block.is_empty() {
+            let decide = |image: &MetadataImage| match allocate_producer_ids(image) {
+                Ok(Decision { records, response }) => Decision { records, response: Ok(response) },
+                Err(error) => Decision { records: Vec::new(), response: Err(error) },
+            };
+            let allocated = self.controller.decide(decide).await?;
+            *block = allocated.map_err(|ProducerIdsExhausted| ControllerError::TooLarge)?;
+        }
+        block.next().ok_or(ControllerError::TooLarge)
+    }
+}
+
+/// A random id.
+pub(crate) fn random_id() -> Uuid {
+    loop {
+        let id = Uuid(random_bytes());
+        // What begins with a dash would look like a flag where people paste it, and the first ids
+        // are the reference's own.
+        if !id.to_string().starts_with('-') && id.0[..8] != [0; 8] {
+            return id;
+        }
+    }
+}
+
+/// Random bytes.
+pub(crate) fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    let mut filled = 0;
+    while filled < N {
+        let flags = rustix::rand::GetRandomFlags::empty();
+        // Interrupted at the most: the kernel has been up for longer than its pool needs.
+        filled += rustix::rand::getrandom(&mut bytes[filled..], flags).unwrap_or(0);
+    }
+    bytes
+}

@@ -1,0 +1,35 @@
+//! Partitions: where requests, logs and, later, Raft groups meet.
+//!
+//! ```text
+//!   handlers ──── Partition (shared) ──── reads: LogView, no shard
+//!       │              │
+//!       │ Command      │ published: high watermark, epoch, settings
+//!       ▼              ▲
+//!   Shard (a thread) ─ Replica ─ Log ──▶ flush threads ──▶ Command::Flushed
+//! ```
+//!
+//! Only its shard appends to a partition, so there is no lock on the way of a produce request. In
+//! each turn a shard takes what has arrived, appends it, and asks for one flush of each log that
+//! has something new.
+//!
+//! **Invariant:** what a producer is told to be there is below the high watermark, and what is
+//! below the high watermark is on stable storage, unless the topic asked for less
+//! (`write.caching`).
+
+mod caching;
+mod handle;
+mod registry;
+mod replica;
+mod settings;
+mod shard;
+mod waiters;
+
+pub(crate) use handle::Partition;
+pub(crate) use registry::Registry;
+pub(crate) use replica::{Append, AppendError, Appended, ProducerDescription};
+pub(crate) use settings::{TimestampType, TopicSettings};
+pub(crate) use shard::{Command, Opening, Shard, ShardHandle};
+pub(crate) use waiters::Watch;
+
+#[cfg(test)]
+mod tests;

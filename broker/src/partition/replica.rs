@@ -1,0 +1,346 @@
+//! One replica of a partition: its log, and who waits for it. Synchronous: its shard calls it.
+//!
+//! Must always hold: an answer leaves only when what it says is below the high watermark.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use logboom_protocol::records::{ProducedBatch, StampedBatch, Stamps};
+use logboom_protocol::units::{LeaderEpoch, Offset};
+use logboom_storage::producers::{BatchFacts, ProducerEntry, ProducerError, Verdict};
+use logboom_storage::{Log, StorageError};
+
+use super::Partition;
+use super::caching::Caching;
+use super::settings::{TimestampType, TopicSettings};
+use crate::metrics::Metrics;
+
+/// A batch that a producer wants to be appended.
+pub(crate) struct Append {
+    pub(crate) partition: Arc<Partition>,
+    pub(crate) batch: ProducedBatch,
+    /// Told when the batch is committed, or never will be.
+    pub(crate) reply: oneshot::Sender<Result<Appended, AppendError>>,
+}
+
+/// Where a batch stands that is committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Appended {
+    /// The offset of its first record, inclusive.
+    pub(crate) base_offset: i64,
+    /// The broker's time in milliseconds, where the topic has it in its batches.
+    pub(crate) log_append_time: Option<i64>,
+    /// The first offset that the partition keeps, inclusive.
+    pub(crate) log_start_offset: i64,
+}
+
+/// Why a batch is not appended, or not known to be.
+#[derive(Debug)]
+pub(crate) enum AppendError {
+    /// Its producer's numbers don't fit.
+    Producer(ProducerError),
+    /// The log can't take it.
+    Storage(Arc<StorageError>),
+    /// It was appended, and a flush failed: nobody knows whether it is there.
+    FlushFailed,
+    /// The partition has no replica here any more.
+    Gone,
+}
+
+/// What is known of a producer, for DescribeProducers.
+#[derive(Debug, Clone)]
+pub(crate) struct ProducerDescription {
+    pub(crate) id: i64,
+    pub(crate) entry: ProducerEntry,
+}
+
+/// A step that waits until no flush is under way.
+type Deferred = Box<dyn FnOnce(&mut Log)>;
+
+/// The most batches of one write.
+const BATCHES_PER_WRITE: usize = 256;
+
+/// One replica, in the hands of its shard.
+pub(super) struct Replica {
+    pub(super) partition: Arc<Partition>,
+    log: Log,
+    /// What the next write is made of, in order.
+    queued: Vec<Append>,
+    /// Those who wait for an offset to be committed, exclusive; and a number that keeps them apart.
+    pending: BTreeMap<(i64, u64), Pending>,
+    pending_count: u64,
+    /// Up to where the flush that is under way reaches.
+    flushing: Option<i64>,
+    /// Whether a flush has failed: nothing more becomes durable, and nothing is promised.
+    has_failed: bool,
+    caching: Caching,
+    deferred: VecDeque<Deferred>,
+}
+
+struct Pending {
+    appended: Appended,
+    reply: oneshot::Sender<Result<Appended, AppendError>>,
+}
+
+/// Batches that go into the log in one write.
+struct Run {
+    /// Behind the last of them, exclusive.
+    end_offset: i64,
+    batches: Vec<StampedBatch>,
+    replies: Vec<(i64, Pending)>,
+    /// Producers of the batches that have numbers: what a second batch of one has to be, is known
+    /// when the first is written.
+    producers: Vec<i64>,
+}
+
+impl Replica {
+    /// A replica that leads its partition alone: what it has flushed is committed.
+    pub(super) fn new(partition: Arc<Partition>, mut log: Log, caching: Caching) -> Self {
+        log.set_high_watermark(log.flushed_offset());
+        Self {
+            partition,
+            log,
+            queued: Vec::new(),
+            pending: BTreeMap::new(),
+            pending_count: 0,
+            flushing: None,
+            has_failed: false,
+            caching,
+            deferred: VecDeque::new(),
+        }
+    }
+
+    /// Takes a batch for the next write; returns whether it is the first.
+    pub(super) fn queue(&mut self, append: Append) -> bool {
+        self.queued.push(append);
+        self.queued.len() == 1
+    }
+
+    /// Appends what was queued, or finds that it stands there already.
+    ///
+    /// - `now_ms`: milliseconds since the Unix epoch.
+    pub(super) fn write_queued(&mut self, now_ms: i64, metrics: &Metrics) {
+        let settings = self.partition.settings();
+        let is_stamped = settings.timestamp_type == TimestampType::LogAppendTime;
+        let log_append_time = is_stamped.then_some(now_ms);
+        let mut run = Run::new(self.log.end_offset());
+        for append in std::mem::take(&mut self.queued) {
+            if !run.takes(&append.batch) {
+                self.write(run, metrics);
+                run = Run::new(self.log.end_offset());
+            }
+            self.add(&mut run, append, log_append_time);
+        }
+        self.write(run, metrics);
+    }
+
+    /// Adds a batch to a run; one that stands there already, or can't, is answered.
+    fn add(&mut self, run: &mut Run, append: Append, log_append_time: Option<i64>) {
+        let Append { batch, reply, .. } = append;
+        let log_start_offset = self.log.view().log_start_offset();
+        let facts = BatchFacts::new(batch.header(), None);
+        match self.log.producers().check(&facts) {
+            // Whoever has gone away needs no answer.
+            Err(error) => drop(reply.send(Err(AppendError::Producer(error)))),
+            Ok(Verdict::Duplicate { base_offset, last_offset, timestamp, .. }) => {
+                let log_append_time = log_append_time.map(|_| timestamp);
+                let appended = Appended { base_offset, log_append_time, log_start_offset };
+                self.answer_at(last_offset + 1, Pending { appended, reply });
+            }
+            Ok(_) => {
+                let base_offset = run.end_offset;
+                let appended = Appended { base_offset, log_append_time, log_start_offset };
+                let epoch = LeaderEpoch::from_wire(self.log.epoch());
+                let stamps = Stamps {
+                    base_offset: Offset::from_wire(base_offset).expect("an end is an offset"),
+                    leader_epoch: epoch.expect("a log has an epoch"),
+                    log_append_time,
+                };
+                run.add(&batch, &stamps, Pending { appended, reply });
+            }
+        }
+    }
+
+    fn write(&mut self, run: Run, metrics: &Metrics) {
+        if run.batches.is_empty() {
+            return;
+        }
+        if let Err(error) = self.log.append(&run.batches) {
+            let error = Arc::new(error);
+            for (_, Pending { reply, .. }) in run.replies {
+                drop(reply.send(Err(AppendError::Storage(Arc::clone(&error)))));
+            }
+            return;
+        }
+        for batch in &run.batches {
+            metrics.produce_batches.add(1);
+            metrics.produce_records.add(usize::try_from(batch.header().record_count).unwrap_or(0));
+            metrics.produce_bytes.add(batch.size());
+        }
+        if self.partition.settings().write_caching && self.caching == Caching::Recorded {
+            // What a kill of the process would lose waits for its flush like anything else.
+            self.commit(self.log.cached_offset());
+        }
+        for (end_offset, pending) in run.replies {
+            self.answer_at(end_offset, pending);
+        }
+    }
+
+    fn answer_at(&mut self, end_offset: i64, pending: Pending) {
+        if end_offset <= self.log.view().high_watermark() {
+            return drop(pending.reply.send(Ok(pending.appended)));
+        }
+        if self.has_failed {
+            return drop(pending.reply.send(Err(AppendError::FlushFailed)));
+        }
+        self.pending_count += 1;
+        self.pending.insert((end_offset, self.pending_count), pending);
+    }
+
+    /// Publishes a high watermark, answers those who waited for it, and wakes readers.
+    fn commit(&mut self, offset: i64) {
+        if offset <= self.log.view().high_watermark() {
+            return;
+        }
+        self.log.set_high_watermark(offset);
+        let later = self.pending.split_off(&(offset + 1, 0));
+        for pending in std::mem::replace(&mut self.pending, later).into_values() {
+            drop(pending.reply.send(Ok(pending.appended)));
+        }
+        self.partition.waiters.wake();
+    }
+
+    /// Whether a flush would make something durable that isn't.
+    pub(super) fn wants_flush(&self) -> bool {
+        let is_idle = self.flushing.is_none() && !self.has_failed;
+        is_idle && self.log.flushed_offset() < self.log.end_offset()
+    }
+
+    /// Asks for a flush; `done` is called on another thread.
+    pub(super) fn flush(&mut self, done: impl FnOnce(Result<(), StorageError>) + Send + 'static) {
+        self.flushing = self.log.flush(Box::new(done)).or(self.flushing);
+    }
+
+    /// A flush is over.
+    pub(super) fn on_flushed(&mut self, result: Result<(), StorageError>) {
+        let offset = self.flushing.take();
+        match (result, offset) {
+            (Ok(()), Some(offset)) => {
+                self.log.on_flushed(offset);
+                self.commit(self.log.flushed_offset());
+            }
+            (Ok(()), None) => {}
+            (Err(error), _) => {
+                self.log.on_flush_failed();
+                self.has_failed = true;
+                self.fail_pending(&error);
+            }
+        }
+        while let Some(deferred) = self.deferred.pop_front() {
+            self.step(deferred);
+        }
+    }
+
+    /// Does a step with the log, which may have made it durable on the way.
+    fn step(&mut self, step: impl FnOnce(&mut Log)) {
+        step(&mut self.log);
+        self.commit(self.log.flushed_offset());
+    }
+
+    fn fail_pending(&mut self, error: &StorageError) {
+        tracing::error!(partition = %self.partition.key, %error, "flush failed");
+        for pending in std::mem::take(&mut self.pending).into_values() {
+            drop(pending.reply.send(Err(AppendError::FlushFailed)));
+        }
+    }
+
+    /// Does `step` with the log as soon as no flush is under way.
+    pub(super) fn at_rest(&mut self, step: impl FnOnce(&mut Log) + 'static) {
+        if self.flushing.is_some() {
+            self.deferred.push_back(Box::new(step));
+        } else {
+            self.step(step);
+        }
+    }
+
+    /// Whether a flush is under way.
+    pub(super) fn is_flushing(&self) -> bool {
+        self.flushing.is_some()
+    }
+
+    /// What is known of the partition's producers.
+    pub(super) fn producers(&self) -> Vec<ProducerDescription> {
+        let entries = self.log.producers().entries();
+        entries.map(|(id, entry)| ProducerDescription { id, entry: entry.clone() }).collect()
+    }
+
+    /// The topic was configured anew.
+    pub(super) fn configure(&mut self, settings: Arc<TopicSettings>) {
+        self.log.set_options(settings.log);
+        self.partition.set_settings(settings);
+    }
+
+    /// What the state store has to learn now of records that count before they are flushed: a new
+    /// value of its flag, if any. The answer is [`Self::on_caching_recorded`].
+    pub(super) fn caching_to_record(&mut self) -> Option<bool> {
+        let is_wanted = self.partition.settings().write_caching;
+        let is_flushed = self.log.flushed_offset() >= self.log.view().high_watermark();
+        match self.caching {
+            Caching::Off if is_wanted => {
+                self.caching = Caching::Asked;
+                Some(true)
+            }
+            Caching::Recorded if !is_wanted && is_flushed => {
+                self.caching = Caching::Off;
+                Some(false)
+            }
+            _ => None,
+        }
+    }
+
+    /// The state store knows that records may count before they are flushed.
+    pub(super) fn on_caching_recorded(&mut self) {
+        if self.caching == Caching::Asked {
+            self.caching = Caching::Recorded;
+            if self.partition.settings().write_caching && !self.has_failed {
+                self.commit(self.log.end_offset());
+            }
+        }
+    }
+
+    /// Whether a flush of what was appended may wait.
+    pub(super) fn may_flush_later(&self) -> bool {
+        let is_caching = self.partition.settings().write_caching;
+        self.caching == Caching::Recorded && is_caching && self.pending.is_empty()
+    }
+
+    /// Gives up the log. Who waits learns by the dropped reply that the partition is gone.
+    pub(super) fn into_log(self) -> Log {
+        self.log
+    }
+}
+
+impl Run {
+    /// An empty run at the end of a log.
+    fn new(end_offset: i64) -> Self {
+        let (batches, replies, producers) = (Vec::new(), Vec::new(), Vec::new());
+        Self { end_offset, batches, replies, producers }
+    }
+
+    /// Whether a batch can be checked before the run is written.
+    fn takes(&self, batch: &ProducedBatch) -> bool {
+        self.batches.len() < BATCHES_PER_WRITE
+            && !self.producers.contains(&batch.header().producer_id)
+    }
+
+    fn add(&mut self, batch: &ProducedBatch, stamps: &Stamps, pending: Pending) {
+        let producer_id = batch.header().producer_id;
+        self.producers.extend((producer_id >= 0).then_some(producer_id));
+        let stamped = batch.stamp(stamps);
+        self.end_offset = stamped.end_offset();
+        self.batches.push(stamped);
+        self.replies.push((self.end_offset, pending));
+    }
+}

@@ -1,0 +1,77 @@
+//! What a topic's configuration means to its partitions, read once for each change.
+
+use logboom_controller::config::Effective;
+use logboom_protocol::records::Codec;
+use logboom_storage::LogOptions;
+
+/// The settings of a topic that its partitions look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TopicSettings {
+    /// Sizes and times of the log.
+    pub(crate) log: LogOptions,
+    /// The most bytes of a batch (`max.message.bytes`).
+    pub(crate) max_message_bytes: usize,
+    /// Whose time a batch carries (`message.timestamp.type`).
+    pub(crate) timestamp_type: TimestampType,
+    /// Milliseconds by which a timestamp may lie before the broker's time.
+    pub(crate) timestamp_before_max_ms: i64,
+    /// Milliseconds by which it may lie behind it.
+    pub(crate) timestamp_after_max_ms: i64,
+    /// The codec of stored batches; `None` keeps the producer's (`compression.type`).
+    pub(crate) compression: Option<Codec>,
+    /// Whether only the last record of each key is kept (`cleanup.policy`).
+    pub(crate) is_compacted: bool,
+    /// Whether old records are deleted (`cleanup.policy`).
+    pub(crate) is_deleted: bool,
+    /// Whether a record counts before it is flushed (`write.caching`).
+    pub(crate) write_caching: bool,
+}
+
+/// Whose time a batch carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TimestampType {
+    /// The producer's.
+    CreateTime,
+    /// The broker's.
+    LogAppendTime,
+}
+
+impl TopicSettings {
+    /// The settings that are in force for a topic.
+    pub(crate) fn new(effective: &Effective<'_>, topic: &str) -> Self {
+        let integer = |name| effective.topic_integer(topic, name);
+        let text = |name| effective.topic_text(topic, name);
+        let narrow = |value: i64| u32::try_from(value).unwrap_or(u32::MAX);
+        let policy = text("cleanup.policy");
+        let has = |wanted: &str| policy.split(',').any(|one| one.trim() == wanted);
+        let compression = match text("compression.type").as_str() {
+            "uncompressed" => Some(Codec::None),
+            "gzip" => Some(Codec::Gzip),
+            "snappy" => Some(Codec::Snappy),
+            "lz4" => Some(Codec::Lz4),
+            "zstd" => Some(Codec::Zstd),
+            _ => None,
+        };
+        let timestamp_type = match text("message.timestamp.type").as_str() {
+            "LogAppendTime" => TimestampType::LogAppendTime,
+            _ => TimestampType::CreateTime,
+        };
+        Self {
+            log: LogOptions {
+                segment_bytes: narrow(integer("segment.bytes")),
+                segment_ms: integer("segment.ms"),
+                index_interval_bytes: narrow(integer("index.interval.bytes")),
+                retention_bytes: integer("retention.bytes"),
+                retention_ms: integer("retention.ms"),
+            },
+            max_message_bytes: usize::try_from(integer("max.message.bytes")).unwrap_or(0),
+            timestamp_type,
+            timestamp_before_max_ms: integer("message.timestamp.before.max.ms"),
+            timestamp_after_max_ms: integer("message.timestamp.after.max.ms"),
+            compression,
+            is_compacted: has("compact"),
+            is_deleted: has("delete"),
+            write_caching: text("write.caching").eq_ignore_ascii_case("true"),
+        }
+    }
+}

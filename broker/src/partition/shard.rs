@@ -1,0 +1,410 @@
+//! A shard: the thread that owns some of the partitions, and its loop.
+//!
+//! Must always hold: commands are done in the order in which they came, so appends of one
+//! connection to one partition keep their order; nothing here waits but for the next command.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
+
+use logboom_protocol::CompactString;
+use logboom_storage::state::GroupKey;
+use logboom_storage::{Directory, Finding, Log, StorageError};
+
+use super::caching::{self, Caching};
+use super::replica::{Append, AppendError, ProducerDescription, Replica};
+use super::settings::TopicSettings;
+use super::{Partition, Registry};
+use crate::clock::now_ms;
+use crate::metrics::Metrics;
+
+/// What a shard is asked to do.
+pub(crate) enum Command {
+    /// Appends batches, in order.
+    Append(Vec<Append>),
+    /// The state store knows that records of this partition may count before they are flushed.
+    CachingRecorded(GroupKey),
+    /// A flush of this partition is over.
+    Flushed(GroupKey, Result<(), StorageError>),
+    /// Opens the logs of partitions that were created here; answers when they are served.
+    Open(Vec<Opening>, oneshot::Sender<Result<(), StorageError>>),
+    /// A topic's configuration has changed.
+    Configure(GroupKey, Arc<TopicSettings>),
+    /// Moves a log start; answers with the new one.
+    DeleteRecords(GroupKey, i64, oneshot::Sender<Result<i64, StorageError>>),
+    /// Removes partitions with all that they hold.
+    Delete(Vec<GroupKey>, oneshot::Sender<()>),
+    /// What is known of a partition's producers; `None` if it isn't here.
+    Producers(GroupKey, oneshot::Sender<Option<Vec<ProducerDescription>>>),
+    /// Drops what retention lets go.
+    Retain,
+    /// Forgets producers that wrote nothing for so many milliseconds.
+    ExpireProducers(i64),
+    /// Flushes and closes every log; the shard ends.
+    Close(oneshot::Sender<()>),
+}
+
+/// A partition to open.
+pub(crate) struct Opening {
+    pub(crate) key: GroupKey,
+    pub(crate) topic: CompactString,
+    pub(crate) settings: Arc<TopicSettings>,
+}
+
+/// Where a shard takes its commands.
+///
+/// It is not bounded by itself: what commands hold was let in at the doors of connections.
+#[derive(Debug, Clone)]
+pub(crate) struct ShardHandle {
+    commands: mpsc::UnboundedSender<Command>,
+}
+
+impl ShardHandle {
+    /// A handle, and where its shard finds what is sent.
+    pub(crate) fn channel() -> (Self, mpsc::UnboundedReceiver<Command>) {
+        let (commands, receiver) = mpsc::unbounded_channel();
+        (Self { commands }, receiver)
+    }
+
+    /// Hands a command over. A shard that has ended drops it, and with it whatever is to answer.
+    pub(crate) fn send(&self, command: Command) {
+        drop(self.commands.send(command));
+    }
+}
+
+/// The partitions of a shard.
+pub(crate) struct Shard {
+    index: usize,
+    directory: Arc<Directory>,
+    registry: Arc<Registry>,
+    metrics: Arc<Metrics>,
+    handle: ShardHandle,
+    commands: mpsc::UnboundedReceiver<Command>,
+    replicas: HashMap<GroupKey, Replica>,
+    /// Those with something new to flush.
+    dirty: Vec<GroupKey>,
+    /// Those with batches that are not written yet.
+    queued: Vec<GroupKey>,
+    /// Those whose flush may wait (`write.caching`).
+    caching: Vec<GroupKey>,
+    /// Until when, at the most.
+    caching_until: Option<Instant>,
+}
+
+/// The most commands of one turn.
+const COMMANDS_PER_TURN: usize = 256;
+/// How long what is cached waits for its flush at the most.
+const CACHED_MAX: Duration = Duration::from_secs(1);
+
+impl Shard {
+    /// A shard without partitions.
+    ///
+    /// - `handle`: its own, whose receiver is `commands`.
+    pub(crate) fn new(
+        index: usize,
+        directory: Arc<Directory>,
+        registry: Arc<Registry>,
+        metrics: Arc<Metrics>,
+        handle: ShardHandle,
+        commands: mpsc::UnboundedReceiver<Command>,
+    ) -> Self {
+        Self {
+            index,
+            directory,
+            registry,
+            metrics,
+            handle,
+            commands,
+            replicas: HashMap::new(),
+            dirty: Vec::new(),
+            queued: Vec::new(),
+            caching: Vec::new(),
+            caching_until: None,
+        }
+    }
+
+    /// Does commands until it is closed.
+    pub(crate) async fn run(mut self) {
+        let mut turn = Vec::with_capacity(COMMANDS_PER_TURN);
+        loop {
+            let taken = self.commands.recv_many(&mut turn, COMMANDS_PER_TURN);
+            if let Some(until) = self.caching_until {
+                // A timeout leaves what has come in the queue.
+                drop(timeout_at(until, taken).await);
+            } else {
+                taken.await;
+            }
+            for command in turn.drain(..) {
+                if let Command::Close(done) = command {
+                    self.write_queued();
+                    self.close().await;
+                    done.send(()).unwrap_or(());
+                    return;
+                }
+                self.step(command);
+            }
+            self.write_queued();
+            self.flush_dirty();
+        }
+    }
+
+    fn step(&mut self, command: Command) {
+        let command = match command {
+            Command::Append(appends) => return self.append(appends),
+            other => other,
+        };
+        // Whatever else is asked for comes behind the batches that came before it.
+        self.write_queued();
+        match command {
+            Command::CachingRecorded(key) => {
+                if let Some(replica) = self.replicas.get_mut(&key) {
+                    replica.on_caching_recorded();
+                }
+            }
+            Command::Flushed(key, result) => self.on_flushed(key, result),
+            Command::Open(partitions, done) => drop(done.send(self.open(partitions))),
+            Command::Configure(key, settings) => {
+                if let Some(replica) = self.replicas.get_mut(&key) {
+                    replica.configure(settings);
+                }
+                self.record_caching(key);
+            }
+            Command::DeleteRecords(key, offset, reply) => self.delete_records(&key, offset, reply),
+            Command::Delete(keys, done) => self.delete(&keys, done),
+            Command::Producers(key, reply) => {
+                drop(reply.send(self.replicas.get(&key).map(Replica::producers)));
+            }
+            Command::Retain => self.retain(),
+            Command::ExpireProducers(expiration_ms) => self.expire_producers(expiration_ms),
+            Command::Append(_) | Command::Close(_) => {}
+        }
+    }
+
+    fn append(&mut self, appends: Vec<Append>) {
+        for append in appends {
+            let key = append.partition.key;
+            let Some(replica) = self.replicas.get_mut(&key) else {
+                drop(append.reply.send(Err(AppendError::Gone)));
+                continue;
+            };
+            if replica.queue(append) {
+                self.queued.push(key);
+            }
+        }
+    }
+
+    fn write_queued(&mut self) {
+        if self.queued.is_empty() {
+            return;
+        }
+        let now_ms = now_ms();
+        for key in std::mem::take(&mut self.queued) {
+            if let Some(replica) = self.replicas.get_mut(&key) {
+                replica.write_queued(now_ms, &self.metrics);
+            }
+            self.record_caching(key);
+            self.note_dirty(key);
+        }
+    }
+
+    /// Tells the state store what it has to know of records that count before they are flushed.
+    fn record_caching(&mut self, key: GroupKey) {
+        let replica = self.replicas.get_mut(&key);
+        if let Some(caching) = replica.and_then(Replica::caching_to_record) {
+            let handle = self.handle.clone();
+            caching::record(&self.directory, key, caching, move || {
+                handle.send(Command::CachingRecorded(key));
+            });
+        }
+    }
+
+    /// Has a partition flushed at the end of the turn, or soon if that is enough.
+    fn note_dirty(&mut self, key: GroupKey) {
+        let Some(replica) = self.replicas.get(&key).filter(|replica| replica.wants_flush()) else {
+            return;
+        };
+        let may_wait = replica.may_flush_later();
+        let list = if may_wait { &mut self.caching } else { &mut self.dirty };
+        if !list.contains(&key) {
+            list.push(key);
+        }
+        if may_wait {
+            self.caching_until.get_or_insert_with(|| Instant::now() + CACHED_MAX);
+        }
+    }
+
+    fn flush_dirty(&mut self) {
+        if self.caching_until.is_some_and(|until| until <= Instant::now()) {
+            self.caching_until = None;
+            self.dirty.append(&mut self.caching);
+        }
+        for key in std::mem::take(&mut self.dirty) {
+            let (handle, metrics) = (self.handle.clone(), Arc::clone(&self.metrics));
+            if let Some(replica) = self.replicas.get_mut(&key) {
+                let since = Instant::now();
+                replica.flush(move |result| {
+                    metrics.flush_seconds.observe(since.elapsed());
+                    metrics.flushes_failed.add(usize::from(result.is_err()));
+                    handle.send(Command::Flushed(key, result));
+                });
+            }
+        }
+    }
+
+    fn on_flushed(&mut self, key: GroupKey, result: Result<(), StorageError>) {
+        if let Some(replica) = self.replicas.get_mut(&key) {
+            replica.on_flushed(result);
+            self.record_caching(key);
+            self.note_dirty(key);
+        }
+    }
+
+    /// Opens logs. One that can't be opened is reported and not served; the others are.
+    fn open(&mut self, partitions: Vec<Opening>) -> Result<(), StorageError> {
+        let opened = open_logs(&self.directory, &partitions);
+        for (Opening { key, topic, settings }, opened) in partitions.into_iter().zip(opened) {
+            let (log, findings) = match opened {
+                Ok(opened) => opened,
+                Err(error @ StorageError::OutOfService { .. }) => return Err(error),
+                Err(error) => {
+                    tracing::error!(%topic, partition = key.partition, %error, "log not opened");
+                    continue;
+                }
+            };
+            report(&topic, key, &findings);
+            self.serve(key, topic, settings, log);
+        }
+        Ok(())
+    }
+
+    fn serve(
+        &mut self,
+        key: GroupKey,
+        topic: CompactString,
+        settings: Arc<TopicSettings>,
+        log: Log,
+    ) {
+        let (view, epoch) = (Arc::clone(log.view()), log.epoch());
+        let partition = Partition::new(key, topic, self.index, view, epoch, settings);
+        let partition = Arc::new(partition);
+        let caching = Caching::of(&self.directory, &key);
+        let replica = Replica::new(Arc::clone(&partition), log, caching);
+        self.replicas.insert(key, replica);
+        self.registry.insert(partition);
+    }
+
+    fn delete_records(
+        &mut self,
+        key: &GroupKey,
+        offset: i64,
+        reply: oneshot::Sender<Result<i64, StorageError>>,
+    ) {
+        // Without the replica the reply is dropped, and the caller knows.
+        let Some(replica) = self.replicas.get_mut(key) else { return };
+        replica.at_rest(move |log| {
+            let moved = log.set_log_start(offset);
+            drop(reply.send(moved.map(|()| log.view().log_start_offset())));
+        });
+    }
+
+    fn delete(&mut self, keys: &[GroupKey], done: oneshot::Sender<()>) {
+        let mut logs = Vec::new();
+        for key in keys {
+            self.registry.remove(key);
+            if let Some(replica) = self.replicas.remove(key) {
+                replica.partition.set_deleted();
+                logs.push(replica.into_log());
+            }
+        }
+        if let Err(error) = self.directory.delete_all(logs, true) {
+            tracing::error!(%error, "partitions not deleted; the next start does it");
+        }
+        done.send(()).unwrap_or(());
+    }
+
+    fn retain(&mut self) {
+        let now_ms = now_ms();
+        for replica in self.replicas.values_mut() {
+            if !replica.partition.settings().is_deleted {
+                continue;
+            }
+            let topic = replica.partition.topic.clone();
+            replica.at_rest(move |log| match retain(log, now_ms) {
+                Ok(None) => {}
+                Ok(Some(start)) => {
+                    let partition = log.key().partition;
+                    tracing::info!(%topic, partition, log_start_offset = start, "retention");
+                }
+                Err(error) => tracing::warn!(%topic, %error, "retention"),
+            });
+        }
+    }
+
+    fn expire_producers(&mut self, expiration_ms: i64) {
+        let now_ms = now_ms();
+        for replica in self.replicas.values_mut() {
+            replica.at_rest(move |log| {
+                log.expire_producers(now_ms, expiration_ms);
+            });
+        }
+    }
+
+    /// Waits for the flushes that are under way, then closes every log.
+    async fn close(&mut self) {
+        while self.replicas.values().any(Replica::is_flushing) {
+            match self.commands.recv().await {
+                Some(Command::Flushed(key, result)) => self.on_flushed(key, result),
+                // Nothing is taken any more; what is to answer says so by being dropped.
+                Some(_) => {}
+                None => break,
+            }
+        }
+        for (key, replica) in self.replicas.drain() {
+            if let Err(error) = replica.into_log().close() {
+                tracing::error!(partition = %key, %error, "log not closed");
+            }
+        }
+    }
+}
+
+/// Opens logs on several threads: after a kill each waits for the device.
+fn open_logs(directory: &Directory, partitions: &[Opening]) -> Vec<OpenedLog> {
+    let open = |opening: &Opening| directory.open_log(opening.key, opening.settings.log);
+    if partitions.len() < OPENERS {
+        return partitions.iter().map(open).collect();
+    }
+    thread::scope(|scope| {
+        let parts = partitions.chunks(partitions.len().div_ceil(OPENERS));
+        let threads: Vec<_> =
+            parts.map(|part| scope.spawn(|| part.iter().map(open).collect::<Vec<_>>())).collect();
+        let opened = threads.into_iter().flat_map(|thread| {
+            thread.join().unwrap_or_else(|panicked| std::panic::resume_unwind(panicked))
+        });
+        opened.collect()
+    })
+}
+
+/// What opening a log gives.
+type OpenedLog = Result<(Log, Vec<Finding>), StorageError>;
+
+/// Threads on which a shard opens logs.
+const OPENERS: usize = 8;
+
+/// Moves the log start as retention says; returns where to, if it does.
+fn retain(log: &mut Log, now_ms: i64) -> Result<Option<i64>, StorageError> {
+    let start = log.retention_start(now_ms)?;
+    if let Some(start) = start {
+        log.set_log_start(start)?;
+    }
+    Ok(start)
+}
+
+fn report(topic: &str, key: GroupKey, findings: &[Finding]) {
+    for finding in findings {
+        tracing::warn!(%topic, partition = key.partition, "{finding}");
+    }
+}

@@ -1,0 +1,258 @@
+//! One connection: requests in, answers out in their order.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesOrdered;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+
+use logboom_protocol::ApiKey;
+use logboom_protocol::header::{HeaderError, RequestHeader, unsupported_api_versions_response};
+use logboom_protocol::records::Inflater;
+
+use super::doors::{BytesPermit, ConnectionPermit, Doors};
+use super::reader::{Frame, FrameReader, ReadError};
+use super::sparingly::Sparingly;
+use crate::handlers::{self, Pending, Reply, RequestContext};
+use crate::metrics::Metrics;
+use crate::node::Node;
+
+/// Who is at the other end, as handlers see it.
+pub(crate) struct Client {
+    /// Where it comes from.
+    pub(crate) address: SocketAddr,
+    /// The listener to which it connected.
+    pub(crate) listener: Arc<str>,
+    /// Reused from batch to batch: its windows are large.
+    pub(crate) inflater: RefCell<Inflater>,
+}
+
+/// What a connection needs.
+pub(super) struct Connection {
+    pub(super) node: Arc<Node>,
+    pub(super) doors: Arc<Doors>,
+    pub(super) client: Rc<Client>,
+    /// Given back when the connection ends.
+    pub(super) permit: ConnectionPermit,
+    /// True when the broker stops.
+    pub(super) stopping: watch::Receiver<bool>,
+    /// How long a connection may do nothing (`connections.max.idle.ms`).
+    pub(super) idle_max: Duration,
+}
+
+/// What peers do wrong is told now and then.
+static EXPELLED: Sparingly = Sparingly::new();
+
+/// The most requests of a connection that are in flight.
+const IN_FLIGHT_MAX: usize = 128;
+
+/// A request that waits for those before it.
+struct Waiting {
+    context: RequestContext,
+    body: Bytes,
+    permit: BytesPermit,
+}
+
+/// Why a connection ends.
+#[derive(Debug)]
+enum End {
+    /// The peer has gone, or was idle for too long.
+    Quiet,
+    /// It sent what can't be answered.
+    Refused(String),
+}
+
+impl Connection {
+    /// Serves requests until the peer goes, does nothing for too long, or the broker stops.
+    pub(super) async fn serve(self, stream: TcpStream) {
+        // Answers are whole frames; waiting for more only delays them. A socket without it works.
+        drop(stream.set_nodelay(true));
+        let (read, mut write) = stream.into_split();
+        let mut reader = FrameReader::new(read, Arc::clone(&self.doors));
+        match self.serve_requests(&mut reader, &mut write).await {
+            End::Quiet => {}
+            End::Refused(why) => {
+                self.node.metrics.connections_expelled.add(1);
+                if let Some(passed_over) = EXPELLED.allow() {
+                    let client = self.client.address;
+                    tracing::info!(%client, passed_over, "closed: {why}");
+                }
+            }
+        }
+        drop(self.permit);
+    }
+
+    async fn serve_requests(&self, reader: &mut FrameReader, write: &mut OwnedWriteHalf) -> End {
+        let mut in_flight: FuturesOrdered<InFlight> = FuturesOrdered::new();
+        let mut waiting: Option<Waiting> = None;
+        let mut stopping = self.stopping.clone();
+        loop {
+            if in_flight.is_empty()
+                && let Some(Waiting { context, body, permit }) = waiting.take()
+            {
+                in_flight.push_back(self.start(context, body, permit));
+            }
+            let is_stopping = *stopping.borrow();
+            if is_stopping && in_flight.is_empty() && waiting.is_none() {
+                return End::Quiet;
+            }
+            let may_read = waiting.is_none() && in_flight.len() < IN_FLIGHT_MAX && !is_stopping;
+            let is_idle = in_flight.is_empty();
+            tokio::select! {
+                biased;
+                Some(reply) = in_flight.next(), if !is_idle => {
+                    match timeout(self.idle_max, send(write, reply)).await {
+                        Ok(Ok(Some(bytes))) => self.node.metrics.sent_bytes.add(bytes),
+                        // Whoever doesn't read has gone, for all that it matters.
+                        Ok(Ok(None) | Err(_)) | Err(_) => return End::Quiet,
+                    }
+                }
+                frame = timeout(self.idle_max, reader.next()), if may_read => match frame {
+                    Ok(Ok(frame)) => match self.admit(frame) {
+                        Ok(Admitted::Request(next)) => {
+                            let runs_along = next.context.api == ApiKey::Produce;
+                            if in_flight.is_empty() || runs_along {
+                                let Waiting { context, body, permit } = next;
+                                in_flight.push_back(self.start(context, body, permit));
+                            } else {
+                                waiting = Some(next);
+                            }
+                        }
+                        Ok(Admitted::Answer(bytes)) => {
+                            in_flight.push_back(InFlight::ready(Reply::Frame(bytes)));
+                        }
+                        Err(why) => {
+                            self.finish(in_flight, write).await;
+                            return End::Refused(why);
+                        }
+                    },
+                    Ok(Err(ReadError::Closed)) => return End::Quiet,
+                    Ok(Err(ReadError::Io(error))) => {
+                        tracing::debug!(client = %self.client.address, %error, "read");
+                        return End::Quiet;
+                    }
+                    Ok(Err(ReadError::Frame(error))) => {
+                        self.finish(in_flight, write).await;
+                        return End::Refused(error.to_string());
+                    }
+                    Ok(Err(ReadError::Stalled)) => return End::Refused("a stalled request".into()),
+                    // An answer may be long in coming; half a frame may not.
+                    Err(_) if is_idle || reader.is_within_frame() => return End::Quiet,
+                    Err(_) => {}
+                },
+                _ = stopping.changed(), if !is_stopping => {}
+            }
+        }
+    }
+
+    /// Answers the good requests in front of a broken one.
+    async fn finish(&self, mut in_flight: FuturesOrdered<InFlight>, write: &mut OwnedWriteHalf) {
+        while let Some(reply) = in_flight.next().await {
+            let sent = timeout(self.idle_max, send(write, reply)).await;
+            if !matches!(sent, Ok(Ok(Some(_)))) {
+                return;
+            }
+        }
+    }
+
+    /// Reads the header of a request.
+    fn admit(&self, frame: Frame) -> Result<Admitted, String> {
+        let Frame { bytes, permit } = frame;
+        match RequestHeader::decode(&bytes, handlers::served) {
+            Ok((header, body)) => {
+                let context = RequestContext {
+                    node: Arc::clone(&self.node),
+                    client: Rc::clone(&self.client),
+                    api: header.api,
+                    version: header.version,
+                    correlation_id: header.correlation_id,
+                    client_id: header.client_id.map(|id| id.into_owned().into()),
+                };
+                Ok(Admitted::Request(Waiting { context, body, permit }))
+            }
+            Err(HeaderError::UnsupportedVersion {
+                api: ApiKey::ApiVersions,
+                served,
+                correlation_id,
+                ..
+            }) => Ok(Admitted::Answer(unsupported_api_versions_response(served, correlation_id))),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Takes up a request. Of a produce request the records are on their way when this returns.
+    fn start(&self, context: RequestContext, body: Bytes, permit: BytesPermit) -> InFlight {
+        let (api, since) = (context.api, Instant::now());
+        let timed = Some((Arc::clone(&self.node.metrics), api, since));
+        InFlight { pending: handlers::dispatch(context, body), permit: Some(permit), timed }
+    }
+}
+
+enum Admitted {
+    Request(Waiting),
+    Answer(Bytes),
+}
+
+/// A request that is taken up, with the room that its bytes take.
+struct InFlight {
+    pending: Pending,
+    /// Given back with the answer, which holds nothing of the request.
+    permit: Option<BytesPermit>,
+    /// Where the time of the answer counts, and since when.
+    timed: Option<(Arc<Metrics>, ApiKey, Instant)>,
+}
+
+impl InFlight {
+    fn ready(reply: Reply) -> Self {
+        Self { pending: Box::pin(async move { reply }), permit: None, timed: None }
+    }
+}
+
+impl Future for InFlight {
+    type Output = Reply;
+
+    fn poll(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> Poll<Self::Output> {
+        let reply = std::task::ready!(self.pending.as_mut().poll(context));
+        self.permit = None;
+        if let Some((metrics, api, since)) = self.timed.take() {
+            let counted = metrics.api(api);
+            counted.seconds.observe(since.elapsed());
+            counted.closed.add(usize::from(matches!(reply, Reply::Close)));
+        }
+        Poll::Ready(reply)
+    }
+}
+
+/// Writes an answer, and says how many bytes it has; `None` where the connection is to be closed
+/// instead.
+async fn send(write: &mut OwnedWriteHalf, reply: Reply) -> std::io::Result<Option<usize>> {
+    match reply {
+        Reply::Nothing => Ok(Some(0)),
+        Reply::Close => Ok(None),
+        Reply::Frame(bytes) => send_all(write, bytes).await,
+        Reply::Rope(rope) => send_all(write, rope).await,
+    }
+}
+
+async fn send_all(
+    write: &mut OwnedWriteHalf,
+    mut what: impl Buf,
+) -> std::io::Result<Option<usize>> {
+    let bytes = what.remaining();
+    write.write_all_buf(&mut what).await?;
+    Ok(Some(bytes))
+}

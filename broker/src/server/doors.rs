@@ -1,0 +1,209 @@
+//! How much comes in: connections in all and per address, bytes of requests that are not answered.
+//!
+//! ```text
+//!   request         may take room in
+//!   whole, ≤ 16 KiB       whole ▶ middle ▶ any
+//!   ≤ 1 MiB               middle ▶ any
+//!   greater               any
+//! ```
+//!
+//! A request takes all its room at once, when its length is known and before its bytes are there,
+//! so that no two wait for each other. What arrives slowly would keep others out, hence the shares:
+//! who has sent all of a small request never stands behind those who haven't. And hence the rule of
+//! [`BytesPermit::keeps_others_out`]: whoever holds room that others wait for must go on sending.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::metrics::Metrics;
+
+/// Limits of a broker.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// The most connections (`max.connections`).
+    pub(crate) connections: usize,
+    /// The most connections of one address (`max.connections.per.ip`).
+    pub(crate) connections_per_ip: usize,
+    /// The most bytes of a request (`socket.request.max.bytes`).
+    pub(crate) request_bytes: usize,
+    /// The most bytes of requests that are being read or are not answered
+    /// (`queued.max.request.bytes`).
+    pub(crate) queued_bytes: usize,
+}
+
+/// Bytes for which one permit stands.
+const UNIT_BYTES: usize = 4096;
+/// The most bytes of a request that arrives whole, at once.
+pub(super) const WHOLE_BYTES_MAX: usize = 16 << 10;
+/// The most bytes of a request of the second share.
+const MIDDLE_BYTES_MAX: usize = 1 << 20;
+/// The second share, and half of it the first, are one part in so many of all room.
+const MIDDLE_PART: usize = 8;
+
+/// The doors of a broker.
+#[derive(Debug)]
+pub(crate) struct Doors {
+    limits: Limits,
+    pub(super) metrics: Arc<Metrics>,
+    connections: Mutex<Connections>,
+    /// For requests that are there, for middling ones, and for any, in this order.
+    shares: [Share; 3],
+}
+
+#[derive(Debug, Default)]
+struct Connections {
+    all: usize,
+    of_address: HashMap<IpAddr, usize>,
+}
+
+/// A part of the room.
+#[derive(Debug)]
+struct Share {
+    units: Arc<Semaphore>,
+    /// How many wait for it.
+    waiting: AtomicUsize,
+}
+
+/// A connection that was let in; given back with the value.
+#[derive(Debug)]
+pub(crate) struct ConnectionPermit {
+    doors: Arc<Doors>,
+    address: IpAddr,
+}
+
+/// Room for the bytes of a request; given back with the value.
+#[derive(Debug)]
+pub(crate) struct BytesPermit {
+    permit: OwnedSemaphorePermit,
+    doors: Arc<Doors>,
+    share: usize,
+}
+
+impl Share {
+    fn new(bytes: usize) -> Self {
+        let units = bytes.div_ceil(UNIT_BYTES).clamp(1, Semaphore::MAX_PERMITS);
+        Self { units: Arc::new(Semaphore::new(units)), waiting: AtomicUsize::new(0) }
+    }
+}
+
+/// Counts one that waits, for as long as it does.
+struct Waits<'a>(&'a AtomicUsize);
+
+impl<'a> Waits<'a> {
+    fn new(waiting: &'a AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Doors {
+    pub(crate) fn new(limits: Limits, metrics: Arc<Metrics>) -> Arc<Self> {
+        let Limits { queued_bytes, request_bytes, .. } = limits;
+        // A request of the greatest size of each share must fit.
+        let whole = (queued_bytes / MIDDLE_PART / 2).max(WHOLE_BYTES_MAX);
+        let middle = (queued_bytes / MIDDLE_PART).max(MIDDLE_BYTES_MAX.min(request_bytes));
+        let any = queued_bytes.saturating_sub(whole + middle).max(request_bytes);
+        let prefix = UNIT_BYTES;
+        let shares = [whole, middle, any].map(|bytes| Share::new(bytes.saturating_add(prefix)));
+        Arc::new(Self { limits, metrics, connections: Mutex::default(), shares })
+    }
+
+    /// The most bytes of a request.
+    pub(crate) fn request_bytes_max(&self) -> usize {
+        self.limits.request_bytes
+    }
+
+    /// Lets a connection in, if there is room for it.
+    pub(crate) fn connect(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionPermit> {
+        let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_address = connections.of_address.get(&address).copied().unwrap_or(0);
+        if connections.all >= self.limits.connections
+            || of_address >= self.limits.connections_per_ip
+        {
+            self.metrics.connections_refused.add(1);
+            return None;
+        }
+        connections.all += 1;
+        connections.of_address.insert(address, of_address + 1);
+        self.metrics.connections_accepted.add(1);
+        self.metrics.connections_open.move_by(1);
+        Some(ConnectionPermit { doors: Arc::clone(self), address })
+    }
+
+    /// Waits for room for a request. Cancel-safe: whoever is cancelled holds nothing.
+    ///
+    /// - `bytes`: of the whole frame, the limit of requests at the most.
+    /// - `is_whole`: whether all of them are there.
+    pub(crate) async fn make_room(self: &Arc<Self>, bytes: usize, is_whole: bool) -> BytesPermit {
+        let first = match bytes {
+            ..=WHOLE_BYTES_MAX if is_whole => 0,
+            ..=MIDDLE_BYTES_MAX => 1,
+            _ => 2,
+        };
+        let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX);
+        for (share, Share { units: room, .. }) in self.shares.iter().enumerate().skip(first) {
+            if let Ok(permit) = Arc::clone(room).try_acquire_many_owned(units) {
+                return self.let_in(permit, share);
+            }
+        }
+        let _waits = Waits::new(&self.shares[first].waiting);
+        let acquire =
+            |share: usize| Arc::clone(&self.shares[share].units).acquire_many_owned(units);
+        let (permit, share) = tokio::select! {
+            biased;
+            permit = acquire(0), if first == 0 => (permit, 0),
+            permit = acquire(1), if first <= 1 => (permit, 1),
+            permit = acquire(2) => (permit, 2),
+        };
+        self.let_in(permit.expect("nobody closes a share"), share)
+    }
+
+    fn let_in(self: &Arc<Self>, permit: OwnedSemaphorePermit, share: usize) -> BytesPermit {
+        let permit = BytesPermit { permit, doors: Arc::clone(self), share };
+        self.metrics.queued_bytes.move_by(permit.bytes());
+        permit
+    }
+}
+
+impl BytesPermit {
+    /// Whether somebody waits for the room that this takes.
+    pub(crate) fn keeps_others_out(&self) -> bool {
+        // Who waits for a share would take room in those behind it as well.
+        let before = &self.doors.shares[..=self.share];
+        before.iter().any(|share| share.waiting.load(Ordering::Relaxed) > 0)
+    }
+
+    fn bytes(&self) -> i64 {
+        i64::try_from(self.permit.num_permits() * UNIT_BYTES).unwrap_or(i64::MAX)
+    }
+}
+
+impl Drop for BytesPermit {
+    fn drop(&mut self) {
+        self.doors.metrics.queued_bytes.move_by(-self.bytes());
+    }
+}
+
+impl Drop for ConnectionPermit {
+    fn drop(&mut self) {
+        let mut connections = self.doors.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        self.doors.metrics.connections_open.move_by(-1);
+        connections.all -= 1;
+        if let Some(count) = connections.of_address.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                connections.of_address.remove(&self.address);
+            }
+        }
+    }
+}

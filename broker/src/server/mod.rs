@@ -1,0 +1,23 @@
+//! Sockets: frames in, frames out.
+//!
+//! A connection is a task on the shard where it landed. It reads frames as their bytes arrive,
+//! hands them to [`crate::handlers`], and writes the answers in the order of the requests. Produce
+//! requests are in flight together; any other waits until what came before it is answered, as in
+//! the reference.
+//!
+//! Must always hold: whatever a peer sends costs a bounded amount of memory and nobody else's
+//! service.
+
+mod connection;
+mod doors;
+mod listener;
+mod reader;
+mod sparingly;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use connection::Client;
+pub(crate) use doors::{Doors, Limits};
+pub(crate) use listener::{Accepted, Listener, serve_shard};
+pub(crate) use sparingly::Sparingly;

@@ -1,0 +1,199 @@
+//! Frames from a socket, as their bytes arrive.
+
+use std::cell::RefCell;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::tcp::OwnedReadHalf;
+use tokio::time::{Instant, timeout};
+
+use logboom_protocol::ApiKey;
+use logboom_protocol::frame::{self, FrameError, Split};
+
+use super::doors::{BytesPermit, Doors, WHOLE_BYTES_MAX};
+
+/// Bytes by which a buffer grows at least: no frame takes memory before its bytes are there.
+const READ_BYTES: usize = 16 << 10;
+/// How long nothing may arrive of a frame that has begun.
+const STALLED_MAX: Duration = Duration::from_secs(30);
+/// How often it is looked whether a frame that arrives keeps others out.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// For how long it may, whatever its speed.
+const GRACE: Duration = Duration::from_secs(1);
+/// Bytes that must have arrived for each second behind that.
+const BYTES_PER_SECOND_MIN: u64 = 1 << 20;
+/// The most bytes of a request that brings no records.
+const SMALL_REQUEST_BYTES_MAX: usize = 16 << 20;
+/// Bytes of the length in front of a frame, and of the API's number behind it.
+const PREFIX_BYTES: usize = 4;
+const API_BYTES: usize = 2;
+
+thread_local! {
+    /// Where the first bytes of a frame land: connections that say nothing hold no buffer.
+    static LANDING: RefCell<[u8; WHOLE_BYTES_MAX]> = const { RefCell::new([0; WHOLE_BYTES_MAX]) };
+}
+
+/// Why no frame comes any more.
+#[derive(Debug)]
+pub(super) enum ReadError {
+    /// The peer has closed the connection, between two frames.
+    Closed,
+    /// The socket failed, or ended within a frame.
+    Io(io::Error),
+    /// A length that is none, or too large.
+    Frame(FrameError),
+    /// A frame arrives too slowly, or not at all.
+    Stalled,
+}
+
+/// A request as it came, with the room that its bytes take.
+#[derive(Debug)]
+pub(super) struct Frame {
+    pub(super) bytes: Bytes,
+    pub(super) permit: BytesPermit,
+}
+
+/// The reading side of a connection.
+#[derive(Debug)]
+pub(super) struct FrameReader {
+    socket: OwnedReadHalf,
+    buffer: BytesMut,
+    doors: Arc<Doors>,
+    /// Room for the frame that is arriving.
+    arriving: Option<Arriving>,
+}
+
+/// A frame whose length is known, and that has its room.
+#[derive(Debug)]
+struct Arriving {
+    permit: BytesPermit,
+    since: Instant,
+    /// When something came last.
+    last: Instant,
+}
+
+impl FrameReader {
+    pub(super) fn new(socket: OwnedReadHalf, doors: Arc<Doors>) -> Self {
+        Self { socket, buffer: BytesMut::new(), doors, arriving: None }
+    }
+
+    /// Whether a frame has begun to arrive.
+    pub(super) fn is_within_frame(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
+    /// The next frame. Cancel-safe: what has arrived stays.
+    pub(super) async fn next(&mut self) -> Result<Frame, ReadError> {
+        loop {
+            let Some(length) = self.length()? else {
+                self.read_first().await?;
+                continue;
+            };
+            if self.arriving.is_none() {
+                let is_whole = self.buffer.len() >= length;
+                let permit = self.doors.make_room(length, is_whole).await;
+                let now = Instant::now();
+                self.arriving = Some(Arriving { permit, since: now, last: now });
+            }
+            let limit = self.limit();
+            let split = frame::split(&mut self.buffer, limit).map_err(ReadError::Frame)?;
+            if let Split::Frame(bytes) = split
+                && let Some(Arriving { permit, .. }) = self.arriving.take()
+            {
+                self.doors.metrics.received_bytes.add(length);
+                if self.buffer.is_empty() {
+                    // It would hold the frame's memory.
+                    self.buffer = BytesMut::new();
+                }
+                return Ok(Frame { bytes, permit });
+            }
+            self.read_more(length).await?;
+        }
+    }
+
+    /// Bytes of the frame that is arriving, its prefix included, once that and the API are there.
+    ///
+    /// # Errors
+    /// [`ReadError::Frame`] for one that is none or too great, before anything is done for it.
+    fn length(&mut self) -> Result<Option<usize>, ReadError> {
+        let limit = self.limit();
+        let Some(prefix) = self.buffer.first_chunk::<PREFIX_BYTES>() else { return Ok(None) };
+        match usize::try_from(i32::from_be_bytes(*prefix)) {
+            Ok(length) if length <= limit => {
+                let known = self.buffer.len() >= PREFIX_BYTES + API_BYTES.min(length);
+                Ok(known.then_some(length + PREFIX_BYTES))
+            }
+            // It says what is wrong.
+            _ => match frame::split(&mut self.buffer, limit) {
+                Err(error) => Err(ReadError::Frame(error)),
+                Ok(_) => Ok(None),
+            },
+        }
+    }
+
+    /// Waits for the first bytes of a frame, without a buffer for them.
+    async fn read_first(&mut self) -> Result<(), ReadError> {
+        let within = self.is_within_frame();
+        let readable = self.socket.readable();
+        let readable = if within {
+            timeout(STALLED_MAX, readable).await.map_err(|_| ReadError::Stalled)?
+        } else {
+            readable.await
+        };
+        readable.map_err(ReadError::Io)?;
+        let read = LANDING.with_borrow_mut(|landing| {
+            let count = self.socket.try_read(landing)?;
+            self.buffer.extend_from_slice(&landing[..count]);
+            io::Result::Ok(count)
+        });
+        match read {
+            Ok(0) if !within => Err(ReadError::Closed),
+            Ok(0) => Err(ReadError::Io(io::ErrorKind::UnexpectedEof.into())),
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(ReadError::Io(error)),
+        }
+    }
+
+    /// Takes what arrives of a frame that has its room, up to `length` bytes of it.
+    async fn read_more(&mut self, length: usize) -> Result<(), ReadError> {
+        let missing = length.saturating_sub(self.buffer.len());
+        self.buffer.reserve(missing.min(READ_BYTES.max(self.buffer.len())));
+        let mut socket = (&mut self.socket).take(missing as u64);
+        match timeout(LOOK_EVERY, socket.read_buf(&mut self.buffer)).await {
+            Ok(Ok(0)) => return Err(ReadError::Io(io::ErrorKind::UnexpectedEof.into())),
+            Ok(Ok(_)) => {
+                if let Some(arriving) = &mut self.arriving {
+                    arriving.last = Instant::now();
+                }
+            }
+            Ok(Err(error)) => return Err(ReadError::Io(error)),
+            Err(_) => {}
+        }
+        let arrived = self.buffer.len() as u64;
+        let is_stalled = self.arriving.as_ref().is_some_and(|frame| frame.is_stalled(arrived));
+        if is_stalled { Err(ReadError::Stalled) } else { Ok(()) }
+    }
+
+    /// The most bytes of the frame that is arriving: its API is known after six of them.
+    fn limit(&self) -> usize {
+        let limit = self.doors.request_bytes_max();
+        let api = self.buffer.get(PREFIX_BYTES..PREFIX_BYTES + API_BYTES);
+        let api = api.and_then(|bytes| bytes.first_chunk().copied()).map(i16::from_be_bytes);
+        let is_small = api.is_some_and(|api| ApiKey::from_wire(api) != Some(ApiKey::Produce));
+        if is_small { limit.min(SMALL_REQUEST_BYTES_MAX) } else { limit }
+    }
+}
+
+impl Arriving {
+    /// Whether the frame is to be given up, of which so many bytes have arrived.
+    fn is_stalled(&self, arrived: u64) -> bool {
+        let due = self.since.elapsed().saturating_sub(GRACE).as_secs() * BYTES_PER_SECOND_MIN;
+        self.last.elapsed() > STALLED_MAX
+            || (self.permit.keeps_others_out() && self.since.elapsed() > GRACE && arrived <= due)
+            || (self.permit.keeps_others_out() && self.last.elapsed() > GRACE)
+    }
+}

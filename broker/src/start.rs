@@ -1,0 +1,567 @@
+//! Starting and stopping a broker.
+//!
+//! Must always hold: nobody is answered before what was there is open again, and a stop loses
+//! nothing that was acknowledged and leaves nothing to be read at the next start.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::mpsc as std_mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::runtime;
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio::task::LocalSet;
+
+use logboom_controller::brokers::{RegisterBroker, register_broker};
+use logboom_controller::config::Effective;
+use logboom_controller::image::Topic;
+use logboom_controller::record::BrokerRegistration;
+use logboom_controller::{Decision, MetadataImage};
+use logboom_protocol::units::Uuid;
+use logboom_storage::state::OpenMark;
+use logboom_storage::{Directory, DirectoryOptions, LeftBy, OpenError, StorageError, SystemDisk};
+
+use crate::cluster::{
+    Controller, ControllerHandle, METADATA, MetadataLog, MetadataLogError, Reconciler,
+    metadata_options,
+};
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::node::{Node, random_bytes, random_id};
+use crate::partition::{Command, Registry, Shard, ShardHandle, TopicSettings};
+use crate::server::{Accepted, Doors, Listener, serve_shard};
+use crate::{admin, limits, ticks};
+
+/// Why a broker doesn't start.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A listener can't be bound.
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The data directory can't be opened.
+    Open(OpenError),
+    /// The storage fails.
+    Storage(StorageError),
+    /// A part of the broker fails, as said.
+    Failed(String),
+    /// The system refuses a thread or a socket.
+    System(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listen { address, source } if source.kind() == io::ErrorKind::AddrInUse => {
+                write!(
+                    f,
+                    "listen on {address}: another process does; give other addresses by listeners \
+                     (--listen) and admin.listener (--admin-listen; empty for none)"
+                )
+            }
+            Self::Listen { address, source } => write!(f, "listen on {address}: {source}"),
+            Self::Open(error) => error.fmt(f),
+            Self::Storage(error) => error.fmt(f),
+            Self::Failed(what) => f.write_str(what),
+            Self::System(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<StorageError> for StartError {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+impl From<MetadataLogError> for StartError {
+    fn from(error: MetadataLogError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<io::Error> for StartError {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
+}
+
+/// A broker that runs.
+pub struct Broker {
+    node: Arc<Node>,
+    directory: Arc<Directory>,
+    addresses: Vec<SocketAddr>,
+    stopping: watch::Sender<bool>,
+    /// Says once for each shard that its connections have ended.
+    ended: std_mpsc::Receiver<()>,
+    shards: Vec<JoinHandle<()>>,
+    controller: JoinHandle<()>,
+    flushers: Vec<JoinHandle<()>>,
+    /// Where metrics and health are served, and by whom.
+    admin: Option<(SocketAddr, JoinHandle<()>)>,
+}
+
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Broker({:?})", self.addresses)
+    }
+}
+
+/// Threads that flush.
+const FLUSHERS: usize = 4;
+/// The most threads of a shard that read what isn't in memory.
+const COLD_READERS: usize = 8;
+/// How long such a thread stays without work.
+const COLD_READER_IDLE: Duration = Duration::from_secs(10);
+/// How long a stop waits for requests that are being answered.
+const STOP_MAX: Duration = Duration::from_secs(30);
+
+impl Broker {
+    /// Starts a broker; it serves when this returns.
+    ///
+    /// # Errors
+    /// [`StartError`]; the process is to end then.
+    pub fn start(config: &Config) -> Result<Self, StartError> {
+        let open_files_max = limits::raise_open_files();
+        let sockets = bind(config)?;
+        let admin = config.admin.map(bind_one).transpose()?;
+        let directory = Arc::new(open_directory(&config.data_dir)?);
+        say_starting(config, &directory, open_files_max);
+        let flushers = start_flushers(&directory)?;
+        let metrics = Arc::new(Metrics::default());
+        let registry = Arc::new(Registry::default());
+        let (stopping, stopped) = watch::channel(false);
+        let (end, ended) = std_mpsc::channel();
+        let count = shard_count(config);
+        let held = (Arc::clone(&directory), Arc::clone(&registry), Arc::clone(&metrics));
+        let make = move |index, own, commands| {
+            let (directory, registry, metrics) = held.clone();
+            Shard::new(index, directory, registry, metrics, own, commands)
+        };
+        let Shards { threads: shards, handles, starters } = start_shards(count, make, &end)?;
+        let shard_handles: Arc<[ShardHandle]> = handles.into();
+        let settings = Arc::new(config.settings.clone());
+        let published = Arc::new(ArcSwap::from_pointee(MetadataImage::default()));
+        let reconciler = Reconciler {
+            config: Arc::clone(&settings),
+            directory: Arc::clone(&directory),
+            shards: Arc::clone(&shard_handles),
+            registry: Arc::clone(&registry),
+            published: Arc::clone(&published),
+        };
+        let registration = registration(config, &sockets, directory.id());
+        let (ready, readiness) = std_mpsc::channel();
+        let (data, counted) = (Arc::clone(&directory), Arc::clone(&metrics));
+        let run = move || run_controller(&data, reconciler, registration, counted, &ready);
+        let controller = spawn("controller", run)?;
+        let Ready { handle, cluster_id } = readiness
+            .recv()
+            .unwrap_or_else(|_| Err(StartError::Failed("the controller ended".to_owned())))?;
+        let node = Arc::new(Node {
+            config: settings,
+            cluster_id,
+            directory: Arc::clone(&directory),
+            metrics: Arc::clone(&metrics),
+            registry,
+            shards: shard_handles,
+            controller: handle,
+            placement: AtomicUsize::new(0),
+            published,
+            producer_ids: Mutex::new(0..0),
+            fetch_sessions: Default::default(),
+            stopping: stopped,
+        });
+        let doors = Doors::new(limits::of(&node), metrics);
+        let addresses = addresses(&sockets)?;
+        serve(&node, &doors, sockets, starters);
+        let admin = admin.map(|socket| start_admin(&node, socket)).transpose()?;
+        say_ready(&node, config, &addresses);
+        Ok(Self {
+            node,
+            directory,
+            addresses,
+            stopping,
+            ended,
+            shards,
+            controller,
+            flushers,
+            admin,
+        })
+    }
+
+    /// What its handlers see.
+    #[cfg(test)]
+    pub(crate) fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// Where it listens, in the order of the configuration.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Where it serves metrics and health, if anywhere.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(|(address, _)| *address)
+    }
+
+    /// The cluster that it belongs to.
+    #[must_use]
+    pub fn cluster_id(&self) -> Uuid {
+        self.node.cluster_id
+    }
+
+    /// What took the data directory out of service, if something did.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        self.directory.failure().map(|failure| failure.to_string())
+    }
+
+    /// Stops: takes no more requests, answers those that it has, closes the logs. Waits for all of
+    /// it.
+    pub fn stop(self) {
+        let Self { node, directory, stopping, ended, shards, controller, flushers, admin, .. } =
+            self;
+        stopping.send_replace(true);
+        for _ in &shards {
+            if ended.recv_timeout(STOP_MAX).is_err() {
+                tracing::warn!("some requests are not answered");
+                break;
+            }
+        }
+        node.controller.close();
+        drop(controller.join());
+        for shard in &*node.shards {
+            let (done, closed) = oneshot::channel();
+            shard.send(Command::Close(done));
+            // A shard that has panicked has said so.
+            drop(closed.blocking_recv());
+        }
+        shards.into_iter().for_each(|shard| drop(shard.join()));
+        admin.into_iter().for_each(|(_, thread)| drop(thread.join()));
+        drop(node);
+        directory.stop_flushes();
+        flushers.into_iter().for_each(|flusher| drop(flusher.join()));
+        match Arc::into_inner(directory).map(Directory::close) {
+            Some(Ok(())) => {}
+            Some(Err(error)) => tracing::error!(%error, "the data directory is not closed"),
+            None => tracing::error!("the data directory is not closed: somebody still holds it"),
+        }
+    }
+}
+
+/// Shards whose threads run, and wait to be told to serve connections.
+struct Shards {
+    threads: Vec<JoinHandle<()>>,
+    handles: Vec<ShardHandle>,
+    starters: Vec<oneshot::Sender<Serving>>,
+}
+
+/// Starts the threads of shards.
+///
+/// - `make`: a shard of that number, its handle, and where it takes its commands.
+fn start_shards(
+    count: usize,
+    make: impl Fn(usize, ShardHandle, mpsc::UnboundedReceiver<Command>) -> Shard
+    + Clone
+    + Send
+    + 'static,
+    end: &std_mpsc::Sender<()>,
+) -> io::Result<Shards> {
+    let (mut threads, mut handles, mut starters) = (Vec::new(), Vec::new(), Vec::new());
+    for index in 0..count {
+        let (handle, commands) = ShardHandle::channel();
+        let (starter, started) = oneshot::channel();
+        let (make, own, end) = (make.clone(), handle.clone(), end.clone());
+        let run = move || run_shard(make(index, own, commands), started, &end);
+        threads.push(spawn(&format!("shard-{index}"), run)?);
+        handles.push(handle);
+        starters.push(starter);
+    }
+    Ok(Shards { threads, handles, starters })
+}
+
+/// What a shard's thread needs to serve connections.
+struct Serving {
+    node: Arc<Node>,
+    doors: Arc<Doors>,
+    accepted: mpsc::UnboundedReceiver<Accepted>,
+    /// Those that this shard looks after.
+    listeners: Vec<Listening>,
+    /// Whether it looks after what is done now and then.
+    keeps_time: bool,
+    idle_max: Duration,
+}
+
+/// A socket that is bound, and where what it accepts goes.
+struct Listening {
+    name: String,
+    socket: std::net::TcpListener,
+    shards: Vec<mpsc::UnboundedSender<Accepted>>,
+}
+
+/// Has the shards serve connections; the first looks after the listeners and the time.
+fn serve(
+    node: &Arc<Node>,
+    doors: &Arc<Doors>,
+    sockets: Vec<(String, std::net::TcpListener)>,
+    starters: Vec<oneshot::Sender<Serving>>,
+) {
+    let idle_ms = u64::try_from(node.integer("connections.max.idle.ms")).unwrap_or(u64::MAX);
+    let idle_max = Duration::from_millis(idle_ms);
+    let (senders, receivers): (Vec<_>, Vec<_>) =
+        starters.iter().map(|_| mpsc::unbounded_channel()).unzip();
+    let mut listeners: Vec<Listening> = sockets
+        .into_iter()
+        .map(|(name, socket)| Listening { name, socket, shards: senders.clone() })
+        .collect();
+    for (index, (starter, accepted)) in starters.into_iter().zip(receivers).enumerate() {
+        let (node, doors) = (Arc::clone(node), Arc::clone(doors));
+        let (listeners, keeps_time) = (std::mem::take(&mut listeners), index == 0);
+        let serving = Serving { node, doors, accepted, listeners, keeps_time, idle_max };
+        drop(starter.send(serving));
+    }
+}
+
+/// The thread of a shard.
+fn run_shard(shard: Shard, started: oneshot::Receiver<Serving>, end: &std_mpsc::Sender<()>) {
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(COLD_READERS)
+        .thread_keep_alive(COLD_READER_IDLE)
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return tracing::error!(%error, "a shard has no runtime"),
+    };
+    let local = LocalSet::new();
+    let partitions = local.spawn_local(shard.run());
+    local.block_on(&runtime, async {
+        if let Ok(serving) = started.await {
+            serve_connections(serving).await;
+        }
+        end.send(()).unwrap_or(());
+        drop(partitions.await);
+    });
+}
+
+async fn serve_connections(serving: Serving) {
+    let Serving { node, doors, accepted, listeners, keeps_time, idle_max } = serving;
+    if keeps_time {
+        tokio::task::spawn_local(ticks::run(Arc::clone(&node)));
+    }
+    for Listening { name, socket, shards } in listeners {
+        match Listener::new(&name, socket, Arc::clone(&doors), shards) {
+            Ok(listener) => {
+                tokio::task::spawn_local(listener.run(node.stopping.clone()));
+            }
+            Err(error) => tracing::error!(%name, %error, "a listener is not served"),
+        }
+    }
+    let stopping = node.stopping.clone();
+    serve_shard(node, doors, accepted, stopping, idle_max).await;
+}
+
+/// What the controller says when it has begun.
+struct Ready {
+    handle: ControllerHandle,
+    cluster_id: Uuid,
+}
+
+/// The thread of the controller.
+fn run_controller(
+    directory: &Directory,
+    reconciler: Reconciler,
+    registration: BrokerRegistration,
+    metrics: Arc<Metrics>,
+    ready: &std_mpsc::Sender<Result<Ready, StartError>>,
+) {
+    let begun = runtime::Builder::new_current_thread().enable_all().build();
+    let begun = begun.map_err(StartError::System).and_then(|runtime| {
+        let begun = begin_controller(directory, reconciler, registration, metrics);
+        runtime.block_on(begun).map(|(controller, ready)| (runtime, controller, ready))
+    });
+    match begun {
+        Ok((runtime, controller, is_ready)) => {
+            drop(ready.send(Ok(is_ready)));
+            runtime.block_on(controller.run());
+        }
+        Err(error) => drop(ready.send(Err(error))),
+    }
+}
+
+/// Reads the metadata, registers this broker, and opens its partitions.
+async fn begin_controller(
+    directory: &Directory,
+    reconciler: Reconciler,
+    registration: BrokerRegistration,
+    metrics: Arc<Metrics>,
+) -> Result<(Controller, Ready), StartError> {
+    if directory.state().group(&METADATA, |group| group.is_none()) {
+        directory.create(METADATA, 0)?;
+    }
+    let (log, findings) = directory.open_log(METADATA, metadata_options())?;
+    for finding in &findings {
+        tracing::warn!("metadata log: {finding}");
+    }
+    let (mut log, image) = MetadataLog::load(log)?;
+    let known_offset = log.end_offset();
+    let request = RegisterBroker { registration, cluster_id: None };
+    let registered = register_broker(&image, &request, random_id());
+    let Decision { records, response: cluster_id } =
+        registered.map_err(|error| StartError::Failed(error.to_string()))?;
+    let image = image.with(&records).map_err(|error| StartError::Failed(error.to_string()))?;
+    log.append(&records)?;
+    log.flush_now()?;
+    reconciler.start(&image, known_offset).await.map_err(StartError::Failed)?;
+    let (controller, handle) = Controller::new(log, image, reconciler, metrics);
+    Ok((controller, Ready { handle, cluster_id }))
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().name(name.to_owned()).spawn(run)
+}
+
+fn start_flushers(directory: &Arc<Directory>) -> Result<Vec<JoinHandle<()>>, StartError> {
+    let mut threads = Vec::new();
+    for index in 0..FLUSHERS {
+        let directory = Arc::clone(directory);
+        threads.push(spawn(&format!("flush-{index}"), move || directory.serve_flushes())?);
+    }
+    let directory = Arc::clone(directory);
+    threads.push(spawn("state", move || {
+        if let Err(error) = directory.serve_state() {
+            tracing::error!(%error, "the state store has failed; the broker ends");
+            // Votes and log starts can't be kept any more: nothing may be promised.
+            std::process::exit(1);
+        }
+    })?);
+    Ok(threads)
+}
+
+fn open_directory(root: &Path) -> Result<Directory, StartError> {
+    let mark = open_mark(root)?;
+    let random = u128::from_be_bytes(random_bytes());
+    let options = DirectoryOptions::default();
+    Directory::open(Arc::new(SystemDisk), root, options, mark, random).map_err(StartError::Open)
+}
+
+/// Tells this life of the machine, and the file system of the directory, from others.
+fn open_mark(root: &Path) -> io::Result<OpenMark> {
+    std::fs::create_dir_all(root)?;
+    let mount_id = std::fs::metadata(root)?.dev();
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
+    // Where the system doesn't say, every start counts as one of the machine.
+    let boot = u128::from_str_radix(&digits, 16);
+    let boot_id = boot.map_or_else(|_| random_bytes(), u128::to_be_bytes);
+    Ok(OpenMark { boot_id, mount_id })
+}
+
+/// Binds the listeners, by their names.
+fn bind(config: &Config) -> Result<Vec<(String, std::net::TcpListener)>, StartError> {
+    let bind = |listener: &crate::ListenerConfig| {
+        bind_one(listener.bind).map(|socket| (listener.name.clone(), socket))
+    };
+    config.listeners.iter().map(bind).collect()
+}
+
+fn bind_one(address: SocketAddr) -> Result<std::net::TcpListener, StartError> {
+    std::net::TcpListener::bind(address)
+        .and_then(|socket| socket.set_nonblocking(true).map(|()| socket))
+        .map_err(|source| StartError::Listen { address, source })
+}
+
+fn start_admin(
+    node: &Arc<Node>,
+    socket: std::net::TcpListener,
+) -> io::Result<(SocketAddr, JoinHandle<()>)> {
+    let address = socket.local_addr()?;
+    Ok((address, admin::start(Arc::clone(node), socket)?))
+}
+
+/// How the directory was left, in words.
+fn left_by(directory: &Directory) -> &'static str {
+    match directory.left_by() {
+        LeftBy::CleanStop => "a clean stop, or it is new",
+        LeftBy::Kill => "a process that was killed",
+        LeftBy::PowerCut => "a machine that went down",
+    }
+}
+
+/// Says what is begun with.
+fn say_starting(config: &Config, directory: &Directory, open_files_max: Option<u64>) {
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        data_dir = %config.data_dir.display(),
+        node_id = config.settings.broker_id(),
+        left_by = left_by(directory),
+        open_files_max,
+        "starting"
+    );
+}
+
+/// Says what an operator wants to see of a start.
+fn say_ready(node: &Node, config: &Config, addresses: &[SocketAddr]) {
+    let image = node.image();
+    let effective = Effective::new(&image, &config.settings);
+    let is_caching = |topic: &Topic| TopicSettings::new(&effective, topic.name()).write_caching;
+    let (all, caching) = (image.topics().count(), image.topics().filter(|t| is_caching(t)).count());
+    let durability = match caching {
+        0 => "every topic is flushed before it is acknowledged".to_owned(),
+        _ => format!("{caching} of {all} topics are acknowledged before they are flushed"),
+    };
+    tracing::info!(
+        cluster_id = %node.cluster_id,
+        listeners = ?addresses,
+        admin = ?config.admin,
+        shards = node.shards.len(),
+        durability,
+        "ready"
+    );
+}
+
+fn addresses(sockets: &[(String, std::net::TcpListener)]) -> io::Result<Vec<SocketAddr>> {
+    sockets.iter().map(|(_, socket)| socket.local_addr()).collect()
+}
+
+fn registration(
+    config: &Config,
+    sockets: &[(String, std::net::TcpListener)],
+    directory_id: Uuid,
+) -> BrokerRegistration {
+    let endpoints = config.listeners.iter().zip(sockets).map(|(listener, (_, socket))| {
+        let mut endpoint = listener.advertised.clone();
+        if endpoint.port == 0 {
+            endpoint.port = socket.local_addr().map_or(0, |address| address.port());
+        }
+        endpoint
+    });
+    BrokerRegistration {
+        id: config.settings.broker_id(),
+        directory_id,
+        incarnation: random_id(),
+        rack: config.settings.get("broker.rack").map(Into::into),
+        endpoints: endpoints.collect(),
+    }
+}
+
+fn shard_count(config: &Config) -> usize {
+    let processors = || thread::available_parallelism().map_or(1, usize::from);
+    if config.shards == 0 { processors() } else { config.shards }
+}

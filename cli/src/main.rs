@@ -1,6 +1,16 @@
 //! `logboom`, the one binary.
 
+mod broker;
+mod client;
+mod cluster;
+mod config;
+mod consume;
 mod log;
+mod offset;
+mod output;
+mod produce;
+mod progress;
+mod topic;
 
 use std::process::ExitCode;
 
@@ -17,23 +27,34 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Runs a broker.
-    #[command(after_help = "Example:\n  logboom broker")]
-    Broker,
+    #[command(after_help = broker::EXAMPLES)]
+    Broker(broker::BrokerArguments),
     /// Looks into a data directory offline.
     #[command(subcommand)]
     Log(log::LogCommand),
+    /// Creates, shows, changes and deletes topics.
+    Topic(topic::TopicArguments),
+    /// Sends the lines of a file or of stdin as records.
+    #[command(after_help = produce::EXAMPLES)]
+    Produce(produce::ProduceArguments),
+    /// Writes the records of a topic to stdout.
+    #[command(after_help = consume::HELP)]
+    Consume(consume::ConsumeArguments),
+    /// Shows and changes the configuration of topics and brokers.
+    Config(config::ConfigArguments),
+    /// Shows who is there and who leads what.
+    Cluster(cluster::ClusterArguments),
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Broker => {
-            complain(
-                "logboom broker: not built yet. This version holds the protocol and the storage; \
-                 the broker comes with stage C (docs/status.md).",
-            );
-            ExitCode::FAILURE
-        }
+        Command::Broker(arguments) => broker::run(&arguments),
         Command::Log(command) => log::run(&command, &mut std::io::stdout().lock()),
+        Command::Topic(arguments) => topic::run(&arguments),
+        Command::Produce(arguments) => produce::run(&arguments),
+        Command::Consume(arguments) => consume::run(&arguments),
+        Command::Config(arguments) => config::run(&arguments),
+        Command::Cluster(arguments) => cluster::run(&arguments),
     }
 }
 
@@ -53,8 +74,50 @@ mod tests {
     fn the_arguments_fit_together() {
         Arguments::command().debug_assert();
         let parsed = Arguments::try_parse_from(["logboom", "broker"]).unwrap();
-        assert!(matches!(parsed.command, Command::Broker));
+        assert!(matches!(parsed.command, Command::Broker(_)));
         assert!(Arguments::try_parse_from(["logboom", "brokre"]).is_err());
+    }
+
+    #[test]
+    fn client_commands_take_their_options_behind_noun_and_verb() {
+        for arguments in [
+            "topic create t --partitions 3 --config a=b --config c=d --bootstrap h:1 --output json",
+            "topic --bootstrap [::1]:9092,b list",
+            "topic alter t --delete retention.ms",
+            "topic trim t --before 2026-01-31T12:00:00+01:00 --timeout 3",
+            "produce t --key-delimiter , --acks 0 --compression lz4 --partition 1 --file f",
+            "consume t --from @17 --count 3 --format %p:%o -e",
+            "consume t --output json",
+            "config describe broker all",
+            "config set topic t a=b c=d --dry-run",
+            "cluster status",
+        ] {
+            let words = std::iter::once("logboom").chain(arguments.split(' '));
+            let parsed = Arguments::try_parse_from(words);
+            assert!(parsed.is_ok(), "{arguments}: {}", parsed.unwrap_err());
+        }
+    }
+
+    #[test]
+    fn wrong_usage_is_found_before_anything_is_done() {
+        for arguments in [
+            "topic",
+            "topic create",
+            "topic alter t",
+            "topic list --bootstrap h:x",
+            "topic trim t",
+            "produce t --acks 2",
+            "produce t --key-delimiter=",
+            "consume t --from yesterday",
+            "consume t --format %q",
+            "consume t --format %s --output json",
+            "config describe user u",
+            "config set topic t key",
+        ] {
+            let words = std::iter::once("logboom").chain(arguments.split(' '));
+            let error = Arguments::try_parse_from(words).expect_err(arguments);
+            assert_eq!(error.exit_code(), 2, "{arguments}");
+        }
     }
 
     #[test]

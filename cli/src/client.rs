@@ -1,0 +1,207 @@
+//! What all commands share that talk to a cluster: how to find it, and how they end.
+//!
+//! Exit status: 0 done, 1 refused or failed, 2 wrong usage. Results go to stdout, errors to stderr.
+
+use std::fmt;
+use std::io;
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::Args;
+
+use logboom_client::{AddressError, BrokerAddress, ClientConfig, ClientError, Cluster};
+use logboom_protocol::ErrorCode;
+use logboom_protocol::records::BatchError;
+
+use crate::output::Output;
+
+/// How to find the cluster, and how to write what it says.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ClientArguments {
+    /// Brokers by which the cluster is found; one that answers is enough.
+    #[arg(
+        long,
+        global = true,
+        env = "LOGBOOM_BOOTSTRAP",
+        default_value = "127.0.0.1:9092",
+        value_name = "HOST:PORT[,…]"
+    )]
+    bootstrap: Bootstrap,
+    /// A table for people, or one JSON value a line.
+    #[arg(long, global = true, value_enum, default_value = "table")]
+    pub(crate) output: Output,
+    /// Seconds for which is tried again what may succeed later; 10, and 120 for records to send, if
+    /// it isn't given.
+    #[arg(long, global = true, value_name = "SECONDS")]
+    timeout: Option<u32>,
+}
+
+/// How long a person waits for a call, if nothing else was asked for.
+const API_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The value of `--bootstrap`.
+#[derive(Debug, Clone)]
+struct Bootstrap(Vec<BrokerAddress>);
+
+impl FromStr for Bootstrap {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        BrokerAddress::parse_list(text).map(Self)
+    }
+}
+
+/// Why a command didn't do what it should.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// It was asked for something that makes no sense.
+    Usage(String),
+    /// It was refused, or failed.
+    Failed(String),
+    /// It was said already what failed.
+    Told,
+    /// Its results can't be written.
+    Output(io::Error),
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        Self::Failed(match way_out(&error) {
+            Some(way_out) => format!("{}; {way_out}", error.to_string().trim_end_matches('.')),
+            None => error.to_string(),
+        })
+    }
+}
+
+impl From<BatchError> for Failure {
+    fn from(error: BatchError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+impl Failure {
+    pub(crate) fn failed(message: impl fmt::Display) -> Self {
+        Self::Failed(message.to_string())
+    }
+}
+
+/// What the operator can do about it, where the error itself doesn't say.
+fn way_out(error: &ClientError) -> Option<String> {
+    let text = match error {
+        ClientError::NoBroker { .. } => "is a broker running there? --bootstrap names another",
+        ClientError::UnknownTopic { .. } => "`logboom topic list` shows those that there are",
+        ClientError::UnknownBroker { .. } => "`logboom cluster status` shows those that are alive",
+        ClientError::NoLeader { .. } => "`logboom cluster status` says why",
+        ClientError::Deadline { last, .. } => return way_out(last),
+        ClientError::Refused { code, .. } => match *code {
+            ErrorCode::TOPIC_ALREADY_EXISTS => "--if-not-exists makes this no error",
+            ErrorCode::MESSAGE_TOO_LARGE => {
+                "raise the topic's max.message.bytes, or send less at once"
+            }
+            ErrorCode::OFFSET_OUT_OF_RANGE => {
+                "`logboom topic describe` shows the first and the last offset"
+            }
+            ErrorCode::NOT_ENOUGH_REPLICAS | ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND => {
+                "the topic's min.insync.replicas asks for more copies than are alive"
+            }
+            _ => return None,
+        },
+        _ => return None,
+    };
+    Some(text.to_owned())
+}
+
+impl ClientArguments {
+    /// Runs a command against the cluster; says on stderr how it failed, as `logboom NAME: …`.
+    pub(crate) fn run(
+        &self,
+        name: &str,
+        command: impl AsyncFnOnce(Cluster) -> Result<(), Failure>,
+    ) -> ExitCode {
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return end(name, Err(Failure::failed(format!("start: {error}")))),
+        };
+        let result = runtime.block_on(command(self.cluster()));
+        // A read from a terminal can't be called off; the process ends without it.
+        runtime.shutdown_background();
+        end(name, result)
+    }
+
+    fn cluster(&self) -> Cluster {
+        let mut config = ClientConfig { api_timeout: API_TIMEOUT, ..ClientConfig::default() };
+        if let Some(seconds) = self.timeout {
+            let timeout = Duration::from_secs(seconds.into());
+            (config.api_timeout, config.delivery_timeout) = (timeout, timeout);
+        }
+        Cluster::new(self.bootstrap.0.clone(), config)
+    }
+}
+
+fn end(name: &str, result: Result<(), Failure>) -> ExitCode {
+    let (message, status) = match result {
+        Ok(()) => return ExitCode::SUCCESS,
+        // Who reads our results has seen enough.
+        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            return ExitCode::SUCCESS;
+        }
+        Err(Failure::Told) => return ExitCode::FAILURE,
+        Err(Failure::Output(error)) => (format!("write: {error}"), ExitCode::FAILURE),
+        Err(Failure::Failed(message)) => (message, ExitCode::FAILURE),
+        Err(Failure::Usage(message)) => (message, ExitCode::from(2)),
+    };
+    crate::complain(&format!("logboom {name}: {message}"));
+    status
+}
+
+/// A `KEY=VALUE` of the command line; the value may be empty and may contain `=`.
+///
+/// # Errors
+/// A text without `=`, or without a key.
+pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("write KEY=VALUE".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_that_goes_away_is_no_failure() {
+        let broken = Failure::Output(io::ErrorKind::BrokenPipe.into());
+        let status = |failure| format!("{:?}", end("test", Err(failure)));
+        assert_eq!(status(broken), format!("{:?}", ExitCode::SUCCESS));
+        assert_eq!(status(Failure::Told), format!("{:?}", ExitCode::FAILURE));
+        let usage = status(Failure::Usage("as it should be".to_owned()));
+        assert_eq!(usage, format!("{:?}", ExitCode::from(2)));
+    }
+
+    #[test]
+    fn a_value_may_contain_what_separates_it() {
+        assert_eq!(key_value("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
+        assert_eq!(key_value("a="), Ok(("a".to_owned(), String::new())));
+        assert!(key_value("=b").is_err());
+        assert!(key_value("a").is_err());
+    }
+
+    #[test]
+    fn the_last_error_of_a_deadline_knows_the_way_out() {
+        let error = ClientError::Deadline {
+            doing: "ask".to_owned(),
+            limit: Duration::from_secs(1),
+            last: Box::new(ClientError::NoBroker { failures: Vec::new() }),
+        };
+        let Failure::Failed(message) = Failure::from(error) else { panic!("another kind") };
+        assert!(message.ends_with("--bootstrap names another"), "{message}");
+    }
+}

@@ -1,0 +1,102 @@
+//! Places in a partition as the command line names them.
+
+use std::str::FromStr;
+
+use jiff::Timestamp;
+
+use logboom_client::{ClientError, Cluster, OffsetSpec};
+
+/// A place in a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The first record that is kept.
+    Beginning,
+    /// Behind the last record.
+    End,
+    /// This offset, inclusive.
+    Offset(i64),
+    /// The first record with at least this timestamp, milliseconds.
+    Time(i64),
+}
+
+impl FromStr for Place {
+    type Err = String;
+
+    /// `beginning`, `end`, an offset, `@` and milliseconds since 1970, or a time as RFC 3339 has
+    /// it.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str| text.parse().ok().filter(|number: &i64| *number >= 0);
+        let place = match text {
+            "beginning" => Some(Self::Beginning),
+            "end" => Some(Self::End),
+            _ => match text.strip_prefix('@') {
+                Some(millis) => number(millis).map(Self::Time),
+                None => number(text).map(Self::Offset).or_else(|| time(text)),
+            },
+        };
+        place.ok_or_else(|| {
+            "write beginning, end, an offset, @MILLISECONDS, or a time as 2026-01-31T12:00:00Z"
+                .to_owned()
+        })
+    }
+}
+
+fn time(text: &str) -> Option<Place> {
+    let time: Timestamp = text.parse().ok()?;
+    // A record is no older than 1970, and a negative time would mean something else on the wire.
+    Some(Place::Time(time.as_millisecond().max(0)))
+}
+
+impl Place {
+    /// The offset of the place in each of the partitions, with the partition. A time after the
+    /// last record is the end.
+    pub(crate) async fn resolve(
+        self,
+        cluster: &Cluster,
+        topic: &str,
+        partitions: &[i32],
+    ) -> Result<Vec<(i32, i64)>, ClientError> {
+        let spec = match self {
+            Self::Offset(offset) => {
+                return Ok(partitions.iter().map(|&partition| (partition, offset)).collect());
+            }
+            Self::Beginning => OffsetSpec::Earliest,
+            Self::End => OffsetSpec::Latest,
+            Self::Time(millis) => OffsetSpec::Timestamp(millis),
+        };
+        let found = cluster.list_offsets(topic, partitions, spec).await?;
+        let later: Vec<i32> =
+            found.iter().filter(|one| one.offset.is_none()).map(|one| one.partition).collect();
+        let ends = cluster.list_offsets(topic, &later, OffsetSpec::Latest).await?;
+        let found = found.iter().chain(&ends);
+        Ok(found.filter_map(|one| Some((one.partition, one.offset?))).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_read_in_every_form() {
+        for (text, place) in [
+            ("beginning", Place::Beginning),
+            ("end", Place::End),
+            ("0", Place::Offset(0)),
+            ("9223372036854775807", Place::Offset(i64::MAX)),
+            ("@1700000000123", Place::Time(1_700_000_000_123)),
+            ("2023-11-14T22:13:20Z", Place::Time(1_700_000_000_000)),
+            ("2023-11-15T00:13:20.5+02:00", Place::Time(1_700_000_000_500)),
+            ("1969-12-31T23:59:59Z", Place::Time(0)),
+        ] {
+            assert_eq!(text.parse(), Ok(place), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_place_is_refused() {
+        for text in ["", "-1", "@", "@-1", "start", "2023-11-14", "2023-13-01T00:00:00Z", "1.5"] {
+            assert!(text.parse::<Place>().is_err(), "{text}");
+        }
+    }
+}

@@ -2,9 +2,14 @@
 
 mod clients;
 mod corpora;
+mod flights;
+mod full_disk;
 mod golden;
 mod hostile;
 mod jar;
+mod kills;
 mod offline;
 mod oracle;
 mod storage;
+mod tour;
+mod wire;

@@ -16,7 +16,7 @@ mod process;
 mod promises;
 
 /// A size that `cargo xtask soak storage` makes large.
-fn size(name: &str, small: u64) -> u64 {
+pub(crate) fn size(name: &str, small: u64) -> u64 {
     let set = std::env::var(name).ok();
     set.map_or(small, |value| value.parse().unwrap_or_else(|_| panic!("{name}={value}")))
 }

@@ -1,12 +1,15 @@
 //! Other people's clients, set up by the package managers that their languages come with.
 //!
-//! Versions are pinned in `tests/java/pom.xml` and `tests/python/requirements.txt`. What is set up
+//! Versions are pinned in `tests/java/pom.xml`, `tests/python/requirements.txt`, `tests/go/go.mod`
+//! and `tests/node/package.json`. What is set up
 //! lies in `target/foreign`, in a directory whose name is made from those files, so that it is done
 //! once and done anew when they change.
 //!
 //! Must always hold: a test that can't have its client says so on standard error and checks
 //! nothing; it never passes in silence. Where `LOGBOOM_REQUIRE_FOREIGN` is set, as in `.ci/run`,
 //! the line says so too.
+
+mod others;
 
 use std::ffi::OsStr;
 use std::fmt::Display;
@@ -15,6 +18,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+
+pub use others::{flights, go, kafka_tool, kcat, node};
 
 /// The reference client: its jars and our small programs on top of them (`tests/java/src`).
 #[derive(Debug)]

@@ -1,9 +1,11 @@
 //! What the integration tests share.
 
 pub mod body;
+pub mod broker;
 pub mod foreign;
 pub mod fuzz;
 pub mod load;
 pub mod random;
+pub mod raw;
 pub mod shapes;
 pub mod stub;

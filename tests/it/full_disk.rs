@@ -1,0 +1,99 @@
+//! The broker on a file system without a free byte: a tmpfs of its own, which only root may mount.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use bytes::Bytes;
+
+use logboom_protocol::ErrorCode;
+use logboom_protocol::records::{BatchBuilder, Codec};
+use logboom_tests::broker::Broker;
+use logboom_tests::foreign::{or_skip, scratch};
+use logboom_tests::raw::{Raw, read_all};
+
+use crate::wire::{PRODUCE, new_topic_with, now_ms, produce_to};
+
+/// How often a batch of 60 kB fits into 256 MiB, and then some.
+const BATCHES_MAX: usize = 5_000;
+/// Attempts of a producer that goes on.
+const ATTEMPTS_MAX: usize = 1_000;
+
+/// A tmpfs of 256 MiB, of which the broker reserves a part for itself; unmounted when dropped.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount(name: &str) -> Result<Self, String> {
+        if Path::new("/proc/self").metadata().is_ok_and(|process| process.uid() != 0) {
+            return Err("only root may mount a file system".to_owned());
+        }
+        let path = scratch(name);
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=256m", "tmpfs"]).arg(&path);
+        let output = mount.output().map_err(|error| format!("there is no mount: {error}"))?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        if output.status.success() { Ok(Self(path)) } else { Err(said.trim().to_owned()) }
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        drop(Command::new("umount").arg(&self.0).status());
+        drop(fs::remove_dir(&self.0));
+    }
+}
+
+/// 60 kB that don't compress away.
+fn batch(number: usize) -> Bytes {
+    let mut builder = BatchBuilder::new(Codec::None);
+    let value = format!("{number:0>60000}");
+    builder.append(now_ms(), None, Some(value.as_bytes()), &[]).unwrap();
+    builder.build().unwrap()
+}
+
+fn send(raw: &mut Raw, topic: &str, number: usize) -> (ErrorCode, i64) {
+    let response = raw.call(PRODUCE, &produce_to(topic, 0, batch(number)));
+    let answer = &response.responses[0].partition_responses[0];
+    (answer.error_code, answer.base_offset)
+}
+
+/// Everything that was taken is there.
+fn check(raw: &mut Raw, topic: &str, count: usize) {
+    let records = read_all(raw, topic, 0);
+    assert_eq!(records.len(), count);
+    for (record, number) in records.iter().zip(0..) {
+        assert_eq!(record.value, format!("{number:0>60000}").as_bytes());
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_records_and_nothing_else_until_there_is_room() {
+    let Some(disk) = or_skip("a broker on a full disk", Disk::mount("full-disk")) else { return };
+    // What somebody else has there.
+    let other = disk.0.join("other");
+    fs::write(&other, vec![1; 64 << 20]).unwrap();
+    let root = disk.0.join("broker");
+    fs::create_dir(&root).unwrap();
+    let broker = Broker::start_in(root, &[]);
+    let mut raw = Raw::connect(&broker.bootstrap());
+    let topic = new_topic_with(&mut raw, "full", 1, &[]);
+    let mut taken = 0;
+    let refused = loop {
+        match send(&mut raw, &topic, taken) {
+            (ErrorCode::NONE, _) => taken += 1,
+            (code, offset) => break (code, offset),
+        }
+        assert!(taken < BATCHES_MAX, "256 MiB are never full");
+    };
+    assert_eq!(refused, (ErrorCode::KAFKA_STORAGE_ERROR, -1));
+    assert!(taken > 100, "{taken}");
+    // It stays full, and what is there is read.
+    assert_eq!(send(&mut raw, &topic, taken).0, ErrorCode::KAFKA_STORAGE_ERROR);
+    check(&mut raw, &topic, taken);
+    fs::remove_file(other).unwrap();
+    let sent = (0..ATTEMPTS_MAX).map(|_| send(&mut raw, &topic, taken));
+    let sent = sent.into_iter().find(|(code, _)| *code != ErrorCode::KAFKA_STORAGE_ERROR);
+    assert_eq!(sent, Some((ErrorCode::NONE, i64::try_from(taken).unwrap())));
+    check(&mut raw, &topic, taken + 1);
+}

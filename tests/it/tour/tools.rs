@@ -1,0 +1,129 @@
+//! Kafka's own command-line tools. They set no timestamps, and a record's partition is its key's:
+//! their topic has one partition.
+//!
+//! Not done: reading from the end, because a tool does not say when it has looked it up.
+
+use std::process::Command;
+
+use logboom_tests::broker::shared;
+use logboom_tests::foreign::{kafka_tool, or_skip, scratch};
+use logboom_tests::raw::topic_name;
+
+use super::stored::{fed, stored, timestamp};
+use super::{CODECS, check_stored, value};
+
+/// The tools on their way through one topic.
+struct Tools {
+    bootstrap: String,
+    topic: String,
+}
+
+impl Tools {
+    fn command(&self, class: &str, arguments: &[&str]) -> Command {
+        let mut command = kafka_tool(class).unwrap();
+        command.args(["--bootstrap-server", &self.bootstrap]).args(arguments);
+        command
+    }
+
+    /// What a tool prints.
+    fn run(&self, class: &str, arguments: &[&str], input: &str) -> String {
+        fed(&mut self.command(class, arguments), input)
+    }
+
+    fn topics(&self, arguments: &[&str]) -> String {
+        self.run("org.apache.kafka.tools.TopicCommand", arguments, "")
+    }
+
+    fn configs(&self, arguments: &[&str]) -> String {
+        let of = ["--entity-type", "topics", "--entity-name", &self.topic];
+        self.run(CONFIG_COMMAND, &[&of, arguments].concat(), "")
+    }
+
+    fn produce(&self, options: &[&str], input: &str) {
+        let front = ["--topic", &self.topic, "--property", "parse.key=true"];
+        let colon = ["--property", "key.separator=:"];
+        let arguments = [&front[..], &colon, options].concat();
+        self.run("org.apache.kafka.tools.ConsoleProducer", &arguments, input);
+    }
+
+    fn consume(&self, from: &str, count: usize) -> String {
+        let count = count.to_string();
+        let front = ["--topic", &self.topic, "--partition", "0", "--offset", from];
+        let format = ["--property", "print.key=true"];
+        let colon = ["--property", "key.separator=:", "--max-messages", &count];
+        let arguments = [&front[..], &format, &colon].concat();
+        self.run("org.apache.kafka.tools.consumer.ConsoleConsumer", &arguments, "")
+    }
+
+    fn offset(&self, time: &str) -> String {
+        let arguments = ["--topic", &self.topic, "--time", time];
+        self.run("org.apache.kafka.tools.GetOffsetShell", &arguments, "").trim().to_owned()
+    }
+}
+
+const CONFIG_COMMAND: &str = "kafka.admin.ConfigCommand";
+
+fn records(run: usize) -> String {
+    (run * 20..run * 20 + 20).map(|n| format!("key {n}:{}\n", value(n))).collect()
+}
+
+#[test]
+fn kafkas_tools_tour() {
+    let Some(_) = or_skip("the tour with Kafka's tools", kafka_tool(CONFIG_COMMAND)) else {
+        return;
+    };
+    let subject = shared();
+    let tools = Tools { bootstrap: subject.bootstrap(), topic: topic_name("tools") };
+    let topic = &tools.topic;
+    let retention = ["--config", "retention.ms=7200000"];
+    let create = ["--create", "--topic", topic, "--partitions", "1", "--replication-factor", "1"];
+    tools.topics(&[&create[..], &retention].concat());
+    for (codec, run) in ["none", "gzip", "snappy", "lz4", "zstd"].iter().zip(0..) {
+        let plain = ["--producer-property", "enable.idempotence=false"];
+        tools.produce(&[&["--compression-codec", codec][..], &plain].concat(), &records(run));
+    }
+    tools.produce(&["--producer-property", "enable.idempotence=true"], &records(5));
+    read(&tools);
+    let described = tools.configs(&["--describe"]);
+    assert!(described.contains("retention.ms=7200000"), "{described}");
+    tools.configs(&["--alter", "--add-config", "retention.ms=3600000"]);
+    let described = tools.configs(&["--describe"]);
+    assert!(described.contains("retention.ms=3600000"), "{described}");
+    shrink(&tools);
+    if let Some(broker) = subject.ours() {
+        check_stored("tools", &stored(broker, topic), &CODECS);
+    }
+}
+
+/// Looks offsets up and reads from there.
+fn read(tools: &Tools) {
+    let all: String = (0..6).map(records).collect();
+    let topic = &tools.topic;
+    assert_eq!(tools.offset("earliest"), format!("{topic}:0:0"));
+    assert_eq!(tools.offset("latest"), format!("{topic}:0:120"));
+    let time = timestamp(&tools.bootstrap, topic, 60).to_string();
+    assert_eq!(tools.offset(&time), format!("{topic}:0:60"));
+    assert_eq!(tools.consume("earliest", 120), all);
+    assert_eq!(tools.consume("50", 70), all.split_inclusive('\n').skip(50).collect::<String>());
+}
+
+/// Adds partitions, deletes records, and another topic.
+fn shrink(tools: &Tools) {
+    let topic = &tools.topic;
+    tools.topics(&["--alter", "--topic", topic, "--partitions", "4"]);
+    let described = tools.topics(&["--describe", "--topic", topic]);
+    assert!(described.contains("PartitionCount: 4"), "{described}");
+    let dir = scratch("tools");
+    let file = dir.join("records.json");
+    let partition = format!(r#"{{"topic": "{topic}", "partition": 0, "offset": 30}}"#);
+    std::fs::write(&file, format!(r#"{{"partitions": [{partition}], "version": 1}}"#)).unwrap();
+    let arguments = ["--offset-json-file", file.to_str().unwrap()];
+    tools.run("org.apache.kafka.tools.DeleteRecordsCommand", &arguments, "");
+    std::fs::remove_dir_all(dir).unwrap();
+    assert!(tools.offset("earliest").starts_with(&format!("{topic}:0:30")));
+    let gone = format!("{topic}-gone");
+    tools.topics(&["--create", "--topic", &gone]);
+    assert!(tools.topics(&["--list"]).lines().any(|line| line == gone));
+    tools.topics(&["--delete", "--topic", &gone]);
+    assert!(!tools.topics(&["--list"]).lines().any(|line| line == gone));
+}

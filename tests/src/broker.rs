@@ -1,0 +1,271 @@
+//! The real broker as a process of its own: started on a directory, stopped, killed, started again.
+//!
+//! With `LOGBOOM_REFERENCE=HOST:PORT` the tests that only need an address are run against another
+//! broker there, a real Apache Kafka for one: what they claim is then checked against it.
+//!
+//! Must always hold: a process that was started here is gone when its [`Broker`] is dropped, and
+//! no process is ended by anything but its id.
+
+use std::fs::{self, File, OpenOptions};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::foreign::scratch;
+
+/// Longer than any start or stop takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two looks at a process.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// A free port may be taken by somebody else before the broker has it.
+const PORTS_TRIED_MAX: usize = 5;
+
+/// The binary, built by the first caller.
+///
+/// # Panics
+/// If it can't be built.
+pub fn logboom() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+        let output = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--locked", "-p", "logboom", "--message-format=json"])
+            .arg("--manifest-path")
+            .arg(manifest)
+            .stderr(Stdio::inherit())
+            .output()
+            .expect("cargo runs");
+        assert!(output.status.success(), "the binary can't be built");
+        let text = String::from_utf8(output.stdout).expect("JSON");
+        // The last message that has an executable is the binary's.
+        let path = text.lines().rev().find_map(|line| {
+            let (_, rest) = line.split_once("\"executable\":\"")?;
+            rest.split_once('"').map(|(path, _)| PathBuf::from(path))
+        });
+        path.expect("cargo names the executable")
+    })
+}
+
+/// A broker on the loopback interface, and its data.
+#[derive(Debug)]
+pub struct Broker {
+    child: Option<Child>,
+    port: u16,
+    root: PathBuf,
+    /// What it is started with besides directory and address.
+    options: Vec<String>,
+}
+
+impl Broker {
+    /// A broker with an empty data directory, that accepts connections.
+    ///
+    /// - `name`: of its directory among the scratch directories.
+    ///
+    /// # Panics
+    /// If it does not start, with what it said.
+    pub fn start(name: &str) -> Self {
+        Self::start_with(name, &[])
+    }
+
+    /// The same, with further `options`.
+    ///
+    /// # Panics
+    /// If it does not start, with what it said.
+    pub fn start_with(name: &str, options: &[&str]) -> Self {
+        Self::start_in(scratch(name), options)
+    }
+
+    /// The same, in a directory that exists; it is removed in the end.
+    ///
+    /// # Panics
+    /// If it does not start, with what it said.
+    pub fn start_in(root: PathBuf, options: &[&str]) -> Self {
+        let options = options.iter().map(|&option| option.to_owned()).collect();
+        let mut broker = Self { child: None, port: 0, root, options };
+        for _ in 0..PORTS_TRIED_MAX {
+            broker.port = free_port();
+            if broker.try_start() {
+                return broker;
+            }
+        }
+        panic!("the broker did not start:\n{}", broker.stderr());
+    }
+
+    /// Starts it again, after it was stopped or killed, on the same directory and port.
+    ///
+    /// # Panics
+    /// If it does not start, with what it said.
+    pub fn restart(&mut self) {
+        assert!(self.child.is_none(), "it runs");
+        assert!(self.try_start(), "the broker did not start again:\n{}", self.stderr());
+    }
+
+    /// What clients take as `bootstrap.servers`.
+    pub fn bootstrap(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Where its data lies.
+    pub fn data_dir(&self) -> PathBuf {
+        self.root.join("data")
+    }
+
+    /// Its process id, while it runs.
+    ///
+    /// # Panics
+    /// If it doesn't.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
+    /// What it wrote to standard error, over all its lives.
+    pub fn stderr(&self) -> String {
+        let bytes = fs::read(self.root.join("stderr")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Ends it with SIGTERM and waits for it.
+    ///
+    /// # Panics
+    /// If it doesn't end, or not well.
+    pub fn stop(&mut self) {
+        let child = self.child.as_mut().expect("it runs");
+        let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+        assert!(sent.expect("kill runs").success(), "no such process");
+        let status = wait(child).unwrap_or_else(|| panic!("it goes on:\n{}", self.stderr()));
+        assert!(status.success(), "{status}:\n{}", self.stderr());
+        self.child = None;
+    }
+
+    /// Ends it with SIGKILL.
+    ///
+    /// # Panics
+    /// If it doesn't run.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().expect("it runs");
+        child.kill().expect("it had not ended by itself");
+        child.wait().expect("it was killed");
+    }
+
+    /// Whether it accepts connections in time; not if it ended.
+    fn try_start(&mut self) -> bool {
+        let log = self.root.join("stderr");
+        let log = OpenOptions::new().create(true).append(true).open(log).expect("ours to write");
+        let stdout = File::create(self.root.join("stdout")).expect("ours to write");
+        let mut command = Command::new(logboom());
+        command.args(["broker", "--listen", &self.bootstrap(), "--admin-listen", "", "--data-dir"]);
+        command.arg(self.data_dir()).args(&self.options);
+        command.stdin(Stdio::null()).stdout(stdout).stderr(log);
+        // What steers the tests would be unknown settings to the broker.
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LOGBOOM_")) {
+            command.env_remove(name);
+        }
+        let mut child = command.spawn().expect("the binary was just built");
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if child.try_wait().expect("it is our child").is_some() {
+                return false;
+            }
+            // Somebody else's port would answer as well, but then the broker ends.
+            if TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok() {
+                self.child = Some(child);
+                return true;
+            }
+            pause();
+        }
+        child.kill().expect("it runs");
+        child.wait().expect("it was killed");
+        false
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // It may have ended, which is the test's to find.
+            drop(child.kill());
+            drop(child.wait());
+        }
+        if thread::panicking() {
+            let text = format!("the broker in {}:\n{}", self.root.display(), self.stderr());
+            drop(std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes()));
+        } else {
+            drop(fs::remove_dir_all(&self.root));
+        }
+    }
+}
+
+/// What tests share that only need some broker: one process while any of them runs.
+#[derive(Debug, Clone)]
+pub enum Subject {
+    /// Ours.
+    Ours(Arc<Broker>),
+    /// The address of another.
+    Reference(String),
+}
+
+impl Subject {
+    /// What clients take as `bootstrap.servers`.
+    pub fn bootstrap(&self) -> String {
+        match self {
+            Self::Ours(broker) => broker.bootstrap(),
+            Self::Reference(address) => address.clone(),
+        }
+    }
+
+    /// Our broker, unless it is another's turn.
+    pub fn ours(&self) -> Option<&Broker> {
+        match self {
+            Self::Ours(broker) => Some(broker),
+            Self::Reference(_) => None,
+        }
+    }
+}
+
+/// A broker that others use as well, with topics of their own.
+///
+/// # Panics
+/// If it does not start.
+pub fn shared() -> Subject {
+    static SHARED: Mutex<Weak<Broker>> = Mutex::new(Weak::new());
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    if let Ok(address) = std::env::var("LOGBOOM_REFERENCE") {
+        return Subject::Reference(address);
+    }
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(broker) = shared.upgrade() {
+        return Subject::Ours(broker);
+    }
+    // The one before may be about to end, and to remove its directory.
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let broker = Arc::new(Broker::start(&format!("shared-broker-{number}")));
+    *shared = Arc::downgrade(&broker);
+    Subject::Ours(broker)
+}
+
+/// Waits a little between two looks at another process; how often is bounded by who calls.
+#[expect(clippy::disallowed_methods, reason = "another process can only be looked at again")]
+pub fn pause() {
+    thread::sleep(LOOK_EVERY);
+}
+
+/// The status with which a process ended in time.
+fn wait(child: &mut Child) -> Option<ExitStatus> {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait().expect("it is our child") {
+            return Some(status);
+        }
+        pause();
+    }
+    None
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("it is bound").port()
+}

@@ -14,7 +14,8 @@ usage: cargo xtask COMMAND
   tidy               only the tidy rules
   generate [--check] protocol/schema to code and to the table in docs/protocol.md
   icount [--record]  instruction counts of the benchmarks, compared with the stored ones
-  soak [SUITE]       the large size of every suite, or of one (fuzz, oracle, storage)
+  soak [SUITE]       the large size of every suite, or of one (broker, flights, fuzz,
+                     oracle, storage)
   ci                 what CI runs, in its order; the test command of the README";
 
 fn main() -> ExitCode {

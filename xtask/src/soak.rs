@@ -7,6 +7,8 @@ use crate::process::{command, run as execute};
 
 /// Executions of each fuzz target.
 const FUZZ_RUNS: u64 = 10_000_000;
+/// Kills of a broker under load.
+const BROKER_KILLS: u64 = 100;
 /// Random messages for each API, version and direction.
 const ORACLE_ROUNDS: u64 = 10_000;
 /// The sizes of the storage's tests: random runs against a list, disks as a power cut may leave
@@ -21,7 +23,13 @@ const STORAGE_SIZES: &[(&str, u64)] = &[
 
 type Suite = (&'static str, fn(&Path) -> Result<(), String>);
 
-const SUITES: &[Suite] = &[("oracle", oracle), ("fuzz", fuzz), ("storage", storage)];
+const SUITES: &[Suite] = &[
+    ("oracle", oracle),
+    ("fuzz", fuzz),
+    ("storage", storage),
+    ("broker", broker),
+    ("flights", flights),
+];
 
 /// Runs all suites, or the one named.
 ///
@@ -80,6 +88,26 @@ fn storage(root: &Path) -> Result<(), String> {
         execute(&mut cargo)?;
     }
     Ok(())
+}
+
+/// kill -9 under load; a size that is set already stays as it is.
+fn broker(root: &Path) -> Result<(), String> {
+    let mut cargo = command(root, "cargo", &integration("kills::"));
+    if std::env::var_os("LOGBOOM_BROKER_KILLS").is_none() {
+        cargo.env("LOGBOOM_BROKER_KILLS", BROKER_KILLS.to_string());
+    }
+    execute(&mut cargo)
+}
+
+/// All flights, published over two kills and read back by three clients.
+fn flights(root: &Path) -> Result<(), String> {
+    execute(command(root, "cargo", &integration("flights::")).env("LOGBOOM_FLIGHTS_FULL", "1"))
+}
+
+/// The integration tests whose names contain `filter`.
+fn integration(filter: &str) -> [&str; 9] {
+    let package = "logboom-tests";
+    ["test", "--locked", "-p", package, "--test", "it", "--", filter, "--nocapture"]
 }
 
 /// Needs `cargo install cargo-fuzz` and a nightly toolchain.

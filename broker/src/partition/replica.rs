@@ -305,7 +305,7 @@ impl Replica {
         if self.caching == Caching::Asked {
             self.caching = Caching::Recorded;
             if self.partition.settings().write_caching && !self.has_failed {
-                self.commit(self.log.end_offset());
+                self.commit(self.log.cached_offset());
             }
         }
     }

@@ -232,9 +232,12 @@ fn with_caching_a_record_counts_once_the_state_store_knows_that_some_may_be_lost
     assert_eq!(setting.replica.caching_to_record(), None, "it is asked for once");
     assert!(is_waiting(&mut first) && !setting.replica.may_flush_later());
     setting.replica.on_caching_recorded();
+    assert!(is_waiting(&mut first), "a kill would lose a segment that nothing names");
+    assert!(!setting.replica.may_flush_later() && setting.replica.wants_flush());
+    setting.flush();
     assert_eq!(offset(&mut first), 0);
-    assert!(setting.replica.may_flush_later() && setting.replica.wants_flush());
     assert_eq!(offset(&mut setting.append(anonymous())), 1, "at once");
+    assert!(setting.replica.may_flush_later() && setting.replica.wants_flush());
     assert_eq!(setting.high_watermark(), 2);
 }
 
@@ -244,12 +247,14 @@ fn the_state_store_is_told_that_caching_is_over_when_all_is_flushed() {
     drop(setting.append(anonymous()));
     assert_eq!(setting.replica.caching_to_record(), Some(true));
     setting.replica.on_caching_recorded();
+    setting.flush();
+    assert_eq!(offset(&mut setting.append(anonymous())), 1, "counts and is not flushed");
     setting.replica.configure(settings(false));
     assert_eq!(setting.replica.caching_to_record(), None, "a record is not flushed");
     let mut reply = setting.append(anonymous());
     assert!(is_waiting(&mut reply));
     setting.flush();
-    assert_eq!(offset(&mut reply), 1);
+    assert_eq!(offset(&mut reply), 2);
     assert_eq!(setting.replica.caching_to_record(), Some(false));
 }
 

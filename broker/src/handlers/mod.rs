@@ -29,6 +29,7 @@ mod produce;
 mod sasl_authenticate;
 mod sasl_handshake;
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -38,11 +39,12 @@ use bytes::Bytes;
 
 use logboom_protocol::hot::Rope;
 use logboom_protocol::{
-    ApiKey, CompactString, DecodeError, EncodeError, Message, Request, VersionRange, frame,
+    ApiKey, CompactString, DecodeError, EncodeError, ErrorCode, Message, Request, VersionRange,
+    frame,
 };
 
 use crate::node::Node;
-use crate::server::{Client, Sparingly};
+use crate::server::{BytesPermit, Client, Sparingly};
 pub(crate) use fetch::Sessions as FetchSessions;
 
 /// A request that is being answered.
@@ -55,7 +57,7 @@ pub(crate) enum Reply {
     Frame(Bytes),
     /// A whole frame with lent records.
     Rope(Rope),
-    /// No byte: a produce request with `acks` 0 that went well.
+    /// No byte: a produce request with `acks` 0 that was written.
     Nothing,
     /// The connection is closed.
     Close,
@@ -70,6 +72,8 @@ pub(crate) struct RequestContext {
     pub(crate) version: i16,
     pub(crate) correlation_id: i32,
     pub(crate) client_id: Option<CompactString>,
+    /// What its bytes take at the doors; given back when nobody holds any of them.
+    pub(crate) room: Arc<BytesPermit>,
 }
 
 /// Why there is no answer: the connection is closed.
@@ -79,6 +83,8 @@ pub(crate) enum Unanswerable {
     Decode(DecodeError),
     /// The answer can't be written in that version.
     Encode(EncodeError),
+    /// A partition of a produce request with `acks` 0 failed, and nothing else would tell.
+    Unacknowledged(ErrorCode),
 }
 
 impl From<DecodeError> for Unanswerable {
@@ -90,6 +96,16 @@ impl From<DecodeError> for Unanswerable {
 impl From<EncodeError> for Unanswerable {
     fn from(error: EncodeError) -> Self {
         Self::Encode(error)
+    }
+}
+
+impl fmt::Display for Unanswerable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Decode(error) => error.fmt(f),
+            Self::Encode(error) => error.fmt(f),
+            Self::Unacknowledged(code) => write!(f, "what was produced with acks=0 failed: {code}"),
+        }
     }
 }
 
@@ -190,14 +206,11 @@ static CLOSED: Sparingly = Sparingly::new();
 /// Ends the connection, and says why in the log.
 fn close(context: &RequestContext, why: &Unanswerable) -> Reply {
     let (client, name) = (context.client.address, context.client_id.as_deref().unwrap_or_default());
-    match why {
-        Unanswerable::Decode(error) => {
-            if let Some(passed_over) = CLOSED.allow() {
-                tracing::info!(%client, name, passed_over, "closed: {error}");
-            }
-        }
+    if let Unanswerable::Encode(error) = why {
         // That is our own mistake.
-        Unanswerable::Encode(error) => tracing::error!(%client, name, "closed: {error}"),
+        tracing::error!(%client, name, "closed: {error}");
+    } else if let Some(passed_over) = CLOSED.allow() {
+        tracing::info!(%client, name, passed_over, "closed: {why}");
     }
     Reply::Close
 }

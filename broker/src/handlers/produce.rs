@@ -1,8 +1,10 @@
 //! Produce, in two stages: the records are checked and sent to their shards in the order of the
-//! requests; the answer waits for them.
+//! requests; the answer waits for them. With `acks` 0 there is none, but it waits as well: until
+//! the records are written, so that a failure can close the connection.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,13 +22,24 @@ use logboom_protocol::units::Uuid;
 use logboom_protocol::{CompactString, ErrorCode};
 
 use super::errors::append_code;
-use super::{Pending, Reply, RequestContext, close, leader, respond};
+use super::{Pending, Reply, RequestContext, Unanswerable, close, leader, respond};
 use crate::clock::now_ms;
 use crate::metrics::Metrics;
-use crate::partition::{Append, AppendError, Appended, Command, TimestampType, TopicSettings};
+use crate::partition::{
+    Append, AppendError, Appended, Command, Partition, TimestampType, TopicSettings, Until,
+};
 
 /// The version from which on producers may use zstd.
 const ZSTD_FROM: i16 = 7;
+/// The most bytes that the batches of a request may inflate to together: ten times the greatest
+/// request, and four times what one batch may. It bounds for how long a request keeps others of
+/// its thread waiting.
+const INFLATED_BYTES_MAX: usize = 1 << 30;
+
+thread_local! {
+    /// What inflates the batches of this thread: its windows are large.
+    static INFLATER: RefCell<Inflater> = RefCell::default();
+}
 
 /// What is to be answered for one partition.
 struct Outcome {
@@ -79,8 +92,10 @@ pub(super) fn dispatch(context: RequestContext, body: &Bytes) -> Pending {
     let (acks, timeout_ms) = (visit.acks, visit.timeout_ms);
     let refusal = whole_refusal(&visit);
     let image = context.node.image();
+    let until = if acks == 0 { Until::Written } else { Until::Committed };
     let mut outcomes = Vec::with_capacity(visit.partition_count);
     let mut appends: BTreeMap<usize, Vec<Append>> = BTreeMap::new();
+    INFLATER.with_borrow_mut(|inflater| inflater.begin_request(INFLATED_BYTES_MAX));
     for records in visit.partitions() {
         let (name, topic_id, partition) = named(&image, &records);
         let taken = match refusal {
@@ -90,7 +105,9 @@ pub(super) fn dispatch(context: RequestContext, body: &Bytes) -> Pending {
         let state = match taken {
             Ok((shard, batch, partition)) => {
                 let (reply, receiver) = oneshot::channel();
-                appends.entry(shard).or_default().push(Append { partition, batch, reply });
+                let room = Arc::clone(&context.room);
+                let append = Append { partition, batch, until, reply, room };
+                appends.entry(shard).or_default().push(append);
                 State::Sent(receiver)
             }
             Err(refusal) => State::Refused(refusal),
@@ -100,17 +117,25 @@ pub(super) fn dispatch(context: RequestContext, body: &Bytes) -> Pending {
     for (shard, appends) in appends {
         context.node.shards[shard].send(Command::Append(appends));
     }
-    if acks == 0 {
-        let failed = outcomes.iter().any(|outcome| matches!(outcome.state, State::Refused(_)));
-        // The producer asks for no answer, and learns of an error by the closed connection.
-        return Box::pin(async move { if failed { Reply::Close } else { Reply::Nothing } });
-    }
     let wait = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
-    let deadline = Instant::now() + wait;
+    // Nobody else's acknowledgement is waited for without one.
+    let deadline = (until == Until::Committed).then(|| Instant::now() + wait);
     Box::pin(async move {
         let response = collect(&context.node.metrics, outcomes, deadline).await;
-        respond(&context, &response)
+        match until {
+            Until::Committed => respond(&context, &response),
+            Until::Written => match first_error(&response) {
+                // The producer asked for no answer, and learns of it by the closed connection.
+                Some(code) => close(&context, &Unanswerable::Unacknowledged(code)),
+                None => Reply::Nothing,
+            },
+        }
     })
+}
+
+fn first_error(response: &ProduceResponse) -> Option<ErrorCode> {
+    let mut partitions = response.responses.iter().flat_map(|topic| &topic.partition_responses);
+    partitions.find(|one| one.error_code != ErrorCode::NONE).map(|one| one.error_code)
 }
 
 /// Why nothing that a request holds is taken.
@@ -138,7 +163,7 @@ fn named(image: &MetadataImage, records: &PartitionRecords<'_>) -> (CompactStrin
     (name, id, records.partition)
 }
 
-type Taken = (usize, ProducedBatch, std::sync::Arc<crate::partition::Partition>);
+type Taken = (usize, ProducedBatch, Arc<Partition>);
 
 /// Checks the records for one partition.
 fn take(
@@ -165,8 +190,7 @@ fn check(
         return Err(Refusal::because(ErrorCode::INVALID_RECORD, message));
     }
     check_size(settings, records.len())?;
-    let inflater: &RefCell<Inflater> = &context.client.inflater;
-    let batch = ProducedBatch::check(records, &mut inflater.borrow_mut())?;
+    let batch = INFLATER.with_borrow_mut(|inflater| ProducedBatch::check(records, inflater))?;
     if context.version < ZSTD_FROM && batch.batch().codec()? == Codec::Zstd {
         let message = "zstd needs version 7 of Produce";
         return Err(Refusal::because(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE, message));
@@ -177,7 +201,7 @@ fn check(
     let Some(wanted) = settings.compression.filter(|wanted| *wanted != codec) else {
         return Ok(batch);
     };
-    let batch = batch.recompress(wanted, &mut inflater.borrow_mut())?;
+    let batch = INFLATER.with_borrow_mut(|inflater| batch.recompress(wanted, inflater))?;
     check_size(settings, batch.batch().bytes().len())?;
     Ok(batch)
 }
@@ -226,18 +250,22 @@ fn check_timestamps(
     Err(Refusal::because(ErrorCode::INVALID_TIMESTAMP, message))
 }
 
-/// Waits for what was sent, and puts the answer together.
-async fn collect(metrics: &Metrics, outcomes: Vec<Outcome>, deadline: Instant) -> ProduceResponse {
+/// Waits for what was sent, until the deadline if there is one, and puts the answer together.
+async fn collect(
+    metrics: &Metrics,
+    outcomes: Vec<Outcome>,
+    deadline: Option<Instant>,
+) -> ProduceResponse {
     let mut responses: Vec<TopicProduceResponse> = Vec::new();
     for Outcome { name, topic_id, partition, state } in outcomes {
         let answer = match state {
             State::Refused(refusal) => refused(partition, refusal),
-            State::Sent(receiver) => match timeout_at(deadline, receiver).await {
-                Ok(Ok(Ok(appended))) => accepted(partition, &appended),
-                Ok(Ok(Err(error))) => refused(partition, Refusal::new(append_code(&error))),
+            State::Sent(receiver) => match before(deadline, receiver).await {
+                Some(Ok(Ok(appended))) => accepted(partition, &appended),
+                Some(Ok(Err(error))) => refused(partition, Refusal::new(append_code(&error))),
                 // The shard has ended: the broker stops.
-                Ok(Err(_)) => refused(partition, Refusal::new(ErrorCode::NOT_LEADER_OR_FOLLOWER)),
-                Err(_) => refused(partition, Refusal::new(ErrorCode::REQUEST_TIMED_OUT)),
+                Some(Err(_)) => refused(partition, Refusal::new(ErrorCode::NOT_LEADER_OR_FOLLOWER)),
+                None => refused(partition, Refusal::new(ErrorCode::REQUEST_TIMED_OUT)),
             },
         };
         metrics.produce_errors.count(answer.error_code);
@@ -252,6 +280,14 @@ async fn collect(metrics: &Metrics, outcomes: Vec<Outcome>, deadline: Instant) -
         }
     }
     ProduceResponse { responses, ..ProduceResponse::default() }
+}
+
+/// What comes of it before the deadline.
+async fn before<F: Future>(deadline: Option<Instant>, future: F) -> Option<F::Output> {
+    match deadline {
+        Some(deadline) => timeout_at(deadline, future).await.ok(),
+        None => Some(future.await),
+    }
 }
 
 fn accepted(index: i32, appended: &Appended) -> PartitionProduceResponse {

@@ -1,6 +1,7 @@
 //! One replica of a partition: its log, and who waits for it. Synchronous: its shard calls it.
 //!
-//! Must always hold: an answer leaves only when what it says is below the high watermark.
+//! Must always hold: an answer leaves only when what it says is below the high watermark, or the
+//! producer didn't ask for that (`acks` 0).
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -21,8 +22,24 @@ use crate::metrics::Metrics;
 pub(crate) struct Append {
     pub(crate) partition: Arc<Partition>,
     pub(crate) batch: ProducedBatch,
-    /// Told when the batch is committed, or never will be.
+    /// When to reply.
+    pub(crate) until: Until,
+    /// Told when the batch has come so far, or never will.
     pub(crate) reply: oneshot::Sender<Result<Appended, AppendError>>,
+    pub(crate) room: Room,
+}
+
+/// What a batch takes of the memory for requests: dropped when it is written, whether or not the
+/// connection that brought it is still there.
+pub(crate) type Room = Arc<dyn Send + Sync>;
+
+/// How far a batch has to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// It is in the log, where a crash may take it (`acks` 0).
+    Written,
+    /// It is committed.
+    Committed,
 }
 
 /// Where a batch stands that is committed.
@@ -81,6 +98,7 @@ pub(super) struct Replica {
 
 struct Pending {
     appended: Appended,
+    until: Until,
     reply: oneshot::Sender<Result<Appended, AppendError>>,
 }
 
@@ -90,6 +108,7 @@ struct Run {
     end_offset: i64,
     batches: Vec<StampedBatch>,
     replies: Vec<(i64, Pending)>,
+    rooms: Vec<Room>,
     /// Producers of the batches that have numbers: what a second batch of one has to be, is known
     /// when the first is written.
     producers: Vec<i64>,
@@ -138,7 +157,7 @@ impl Replica {
 
     /// Adds a batch to a run; one that stands there already, or can't, is answered.
     fn add(&mut self, run: &mut Run, append: Append, log_append_time: Option<i64>) {
-        let Append { batch, reply, .. } = append;
+        let Append { batch, until, reply, room, .. } = append;
         let log_start_offset = self.log.view().log_start_offset();
         let facts = BatchFacts::new(batch.header(), None);
         match self.log.producers().check(&facts) {
@@ -147,7 +166,7 @@ impl Replica {
             Ok(Verdict::Duplicate { base_offset, last_offset, timestamp, .. }) => {
                 let log_append_time = log_append_time.map(|_| timestamp);
                 let appended = Appended { base_offset, log_append_time, log_start_offset };
-                self.answer_at(last_offset + 1, Pending { appended, reply });
+                self.answer_at(last_offset + 1, Pending { appended, until, reply });
             }
             Ok(_) => {
                 let base_offset = run.end_offset;
@@ -158,7 +177,7 @@ impl Replica {
                     leader_epoch: epoch.expect("a log has an epoch"),
                     log_append_time,
                 };
-                run.add(&batch, &stamps, Pending { appended, reply });
+                run.add(&batch, &stamps, Pending { appended, until, reply }, room);
             }
         }
     }
@@ -189,7 +208,8 @@ impl Replica {
     }
 
     fn answer_at(&mut self, end_offset: i64, pending: Pending) {
-        if end_offset <= self.log.view().high_watermark() {
+        let is_committed = end_offset <= self.log.view().high_watermark();
+        if is_committed || pending.until == Until::Written {
             return drop(pending.reply.send(Ok(pending.appended)));
         }
         if self.has_failed {
@@ -325,8 +345,13 @@ impl Replica {
 impl Run {
     /// An empty run at the end of a log.
     fn new(end_offset: i64) -> Self {
-        let (batches, replies, producers) = (Vec::new(), Vec::new(), Vec::new());
-        Self { end_offset, batches, replies, producers }
+        Self {
+            end_offset,
+            batches: Vec::new(),
+            replies: Vec::new(),
+            rooms: Vec::new(),
+            producers: Vec::new(),
+        }
     }
 
     /// Whether a batch can be checked before the run is written.
@@ -335,12 +360,13 @@ impl Run {
             && !self.producers.contains(&batch.header().producer_id)
     }
 
-    fn add(&mut self, batch: &ProducedBatch, stamps: &Stamps, pending: Pending) {
+    fn add(&mut self, batch: &ProducedBatch, stamps: &Stamps, pending: Pending, room: Room) {
         let producer_id = batch.header().producer_id;
         self.producers.extend((producer_id >= 0).then_some(producer_id));
         let stamped = batch.stamp(stamps);
         self.end_offset = stamped.end_offset();
         self.batches.push(stamped);
         self.replies.push((self.end_offset, pending));
+        self.rooms.push(room);
     }
 }

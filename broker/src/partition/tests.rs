@@ -12,7 +12,7 @@ use logboom_storage::state::{GroupKey, OpenMark};
 use logboom_storage::{Directory, DirectoryOptions, LogOptions, StorageError};
 
 use super::caching::{self, Caching};
-use super::replica::Replica;
+use super::replica::{Replica, Room};
 use super::*;
 use crate::metrics::Metrics;
 
@@ -61,8 +61,13 @@ impl Setting {
 
     /// Takes a batch for the next write.
     fn queue(&mut self, batch: ProducedBatch) -> Reply {
+        self.queue_until(batch, Until::Committed, Arc::new(()))
+    }
+
+    fn queue_until(&mut self, batch: ProducedBatch, until: Until, room: Room) -> Reply {
         let (reply, receiver) = oneshot::channel();
-        self.replica.queue(Append { partition: Arc::clone(&self.partition), batch, reply });
+        let partition = Arc::clone(&self.partition);
+        self.replica.queue(Append { partition, batch, until, reply, room });
         receiver
     }
 
@@ -113,6 +118,28 @@ fn offset(reply: &mut Reply) -> i64 {
 
 fn is_waiting(reply: &mut Reply) -> bool {
     matches!(reply.try_recv(), Err(TryRecvError::Empty))
+}
+
+#[test]
+fn whoever_waits_for_the_write_alone_is_answered_before_the_flush() {
+    let mut setting = Setting::new(false);
+    let mut written = setting.queue_until(anonymous(), Until::Written, Arc::new(()));
+    let mut committed = setting.queue(anonymous());
+    setting.replica.write_queued(1, &Metrics::default());
+    assert_eq!(offset(&mut written), 0);
+    assert!(is_waiting(&mut committed));
+    setting.flush();
+    assert_eq!(offset(&mut committed), 1);
+}
+
+#[test]
+fn a_batch_takes_its_room_until_it_is_written() {
+    let mut setting = Setting::new(false);
+    let room: Room = Arc::new(());
+    let _reply = setting.queue_until(anonymous(), Until::Committed, Arc::clone(&room));
+    assert_eq!(Arc::strong_count(&room), 2);
+    setting.replica.write_queued(1, &Metrics::default());
+    assert_eq!(Arc::strong_count(&room), 1, "it isn't kept for the flush");
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! One connection: requests in, answers out in their order.
 
-use std::cell::RefCell;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -19,9 +18,8 @@ use tokio::time::{Instant, timeout};
 
 use logboom_protocol::ApiKey;
 use logboom_protocol::header::{HeaderError, RequestHeader, unsupported_api_versions_response};
-use logboom_protocol::records::Inflater;
 
-use super::doors::{BytesPermit, ConnectionPermit, Doors};
+use super::doors::{ConnectionPermit, Doors};
 use super::reader::{Frame, FrameReader, ReadError};
 use super::sparingly::Sparingly;
 use crate::handlers::{self, Pending, Reply, RequestContext};
@@ -34,8 +32,6 @@ pub(crate) struct Client {
     pub(crate) address: SocketAddr,
     /// The listener to which it connected.
     pub(crate) listener: Arc<str>,
-    /// Reused from batch to batch: its windows are large.
-    pub(crate) inflater: RefCell<Inflater>,
 }
 
 /// What a connection needs.
@@ -61,7 +57,6 @@ const IN_FLIGHT_MAX: usize = 128;
 struct Waiting {
     context: RequestContext,
     body: Bytes,
-    permit: BytesPermit,
 }
 
 /// Why a connection ends.
@@ -99,9 +94,9 @@ impl Connection {
         let mut stopping = self.stopping.clone();
         loop {
             if in_flight.is_empty()
-                && let Some(Waiting { context, body, permit }) = waiting.take()
+                && let Some(next) = waiting.take()
             {
-                in_flight.push_back(self.start(context, body, permit));
+                in_flight.push_back(self.start(next));
             }
             let is_stopping = *stopping.borrow();
             if is_stopping && in_flight.is_empty() && waiting.is_none() {
@@ -123,8 +118,7 @@ impl Connection {
                         Ok(Admitted::Request(next)) => {
                             let runs_along = next.context.api == ApiKey::Produce;
                             if in_flight.is_empty() || runs_along {
-                                let Waiting { context, body, permit } = next;
-                                in_flight.push_back(self.start(context, body, permit));
+                                in_flight.push_back(self.start(next));
                             } else {
                                 waiting = Some(next);
                             }
@@ -178,8 +172,9 @@ impl Connection {
                     version: header.version,
                     correlation_id: header.correlation_id,
                     client_id: header.client_id.map(|id| id.into_owned().into()),
+                    room: Arc::new(permit),
                 };
-                Ok(Admitted::Request(Waiting { context, body, permit }))
+                Ok(Admitted::Request(Waiting { context, body }))
             }
             Err(HeaderError::UnsupportedVersion {
                 api: ApiKey::ApiVersions,
@@ -192,10 +187,10 @@ impl Connection {
     }
 
     /// Takes up a request. Of a produce request the records are on their way when this returns.
-    fn start(&self, context: RequestContext, body: Bytes, permit: BytesPermit) -> InFlight {
+    fn start(&self, Waiting { context, body }: Waiting) -> InFlight {
         let (api, since) = (context.api, Instant::now());
         let timed = Some((Arc::clone(&self.node.metrics), api, since));
-        InFlight { pending: handlers::dispatch(context, body), permit: Some(permit), timed }
+        InFlight { pending: handlers::dispatch(context, body), timed }
     }
 }
 
@@ -204,18 +199,16 @@ enum Admitted {
     Answer(Bytes),
 }
 
-/// A request that is taken up, with the room that its bytes take.
+/// A request that is taken up.
 struct InFlight {
     pending: Pending,
-    /// Given back with the answer, which holds nothing of the request.
-    permit: Option<BytesPermit>,
     /// Where the time of the answer counts, and since when.
     timed: Option<(Arc<Metrics>, ApiKey, Instant)>,
 }
 
 impl InFlight {
     fn ready(reply: Reply) -> Self {
-        Self { pending: Box::pin(async move { reply }), permit: None, timed: None }
+        Self { pending: Box::pin(async move { reply }), timed: None }
     }
 }
 
@@ -227,7 +220,6 @@ impl Future for InFlight {
         context: &mut std::task::Context<'_>,
     ) -> Poll<Self::Output> {
         let reply = std::task::ready!(self.pending.as_mut().poll(context));
-        self.permit = None;
         if let Some((metrics, api, since)) = self.timed.take() {
             let counted = metrics.api(api);
             counted.seconds.observe(since.elapsed());

@@ -100,8 +100,7 @@ pub(crate) async fn serve_shard(
             next = accepted.recv() => {
                 let Some(Accepted { stream, address, listener, permit }) = next else { break };
                 let Ok(stream) = TcpStream::from_std(stream) else { continue };
-                let inflater = Default::default();
-                let client = Rc::new(Client { address, listener, inflater });
+                let client = Rc::new(Client { address, listener });
                 let (node, doors) = (Arc::clone(&node), Arc::clone(&doors));
                 let stopping = told.clone();
                 let connection = Connection { node, doors, client, permit, stopping, idle_max };

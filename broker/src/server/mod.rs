@@ -18,6 +18,6 @@ mod sparingly;
 mod tests;
 
 pub(crate) use connection::Client;
-pub(crate) use doors::{Doors, Limits};
+pub(crate) use doors::{BytesPermit, Doors, Limits};
 pub(crate) use listener::{Accepted, Listener, serve_shard};
 pub(crate) use sparingly::Sparingly;

@@ -8,63 +8,20 @@
 //! Must always hold: the broker that was started here is gone in the end.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, ExitCode};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::net::TcpStream;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use logboom_benches::process::Broker;
 
 /// Round trips of the other client, of each kind.
 const ROUND_TRIPS: usize = 2_000;
 /// Bytes that half a frame promises, and that it sends.
 const PROMISED: i32 = 50 << 20;
 const SENT: usize = 1 << 20;
-/// How long a start may take.
-const START_MAX: Duration = Duration::from_secs(30);
 const API_VERSIONS: i16 = 18;
 const METADATA: i16 = 3;
 const PRODUCE: i16 = 0;
-
-/// The broker under attack; killed with the value.
-struct Broker {
-    child: Child,
-    address: SocketAddr,
-    ready_after: Duration,
-}
-
-impl Broker {
-    fn start(binary: &str, dir: &str) -> io::Result<Self> {
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let mut command = Command::new(binary);
-        command.args(["broker", "--data-dir", dir, "--listen", &address.to_string()]);
-        let since = Instant::now();
-        let child = command.args(["--admin-listen", ""]).spawn()?;
-        let mut broker = Self { child, address, ready_after: Duration::ZERO };
-        while TcpStream::connect(address).is_err() {
-            if since.elapsed() > START_MAX || broker.child.try_wait()?.is_some() {
-                return Err(io::Error::other("the broker doesn't start"));
-            }
-            look_again();
-        }
-        broker.ready_after = since.elapsed();
-        Ok(broker)
-    }
-
-    /// A field of the process' status, in KiB or as it is.
-    fn status(&self, field: &str) -> io::Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-        let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-        number.ok_or_else(|| io::Error::other("no such field"))
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
 
 fn main() -> ExitCode {
     let mut words = Vec::new();
@@ -93,8 +50,8 @@ fn main() -> ExitCode {
 }
 
 fn attack(binary: &str, dir: &str, idle: usize, half: usize) -> io::Result<()> {
-    let broker = Broker::start(binary, dir)?;
-    say(&format!("accepts connections after {:.1} ms", broker.ready_after.as_secs_f64() * 1e3));
+    let broker = Broker::start(binary, dir, &[])?;
+    say(&format!("answers after {:.1} ms", broker.ready_after.as_secs_f64() * 1e3));
     let mut other = TcpStream::connect(broker.address)?;
     other.set_nodelay(true)?;
     round_trip(&mut other, &metadata_of_one_topic())?;
@@ -179,10 +136,4 @@ fn request(api: i16, version: i16, body: &[u8]) -> Vec<u8> {
 fn say(line: &str) {
     // Nobody reads on.
     drop(writeln!(io::stdout(), "{line}"));
-}
-
-/// Waits for the next look at a process that is about to be ready.
-#[expect(clippy::disallowed_methods, reason = "each look is within a deadline")]
-fn look_again() {
-    thread::sleep(Duration::from_micros(200));
 }

@@ -4,6 +4,7 @@
 //! computes is returned as a number, so that the compiler cannot leave it out and the caller can
 //! check that the case does what it says.
 
+pub mod process;
 pub mod storage;
 
 use bytes::{Buf as _, Bytes, BytesMut};

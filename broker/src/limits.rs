@@ -2,6 +2,10 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use logboom_controller::MetadataImage;
+use logboom_controller::config::Effective;
+
+use crate::config::Config;
 use crate::node::Node;
 use crate::server::Limits;
 
@@ -14,6 +18,14 @@ pub(crate) fn of(node: &Node) -> Limits {
         request_bytes: limit("socket.request.max.bytes"),
         queued_bytes: limit("queued.max.request.bytes"),
     }
+}
+
+/// Bytes that answers may take which are not sent.
+pub(crate) fn answer_bytes(config: &Config) -> usize {
+    // Read-only, so no image can change it.
+    let image = MetadataImage::default();
+    let effective = Effective::new(&image, &config.settings);
+    usize::try_from(effective.broker_integer("queued.max.response.bytes")).unwrap_or(usize::MAX)
 }
 
 /// Raises the limit of open files as far as the system lets a process, and says how far that is.

@@ -17,6 +17,7 @@ use crate::cluster::{ControllerError, ControllerHandle};
 use crate::handlers::FetchSessions;
 use crate::metrics::Metrics;
 use crate::partition::{Registry, ShardHandle};
+use crate::server::AnswerDoor;
 
 /// A running broker, as its request handlers see it.
 pub(crate) struct Node {
@@ -42,6 +43,8 @@ pub(crate) struct Node {
     pub(crate) producer_ids: Mutex<Range<i64>>,
     /// What clients fetch again and again.
     pub(crate) fetch_sessions: FetchSessions,
+    /// Memory of answers.
+    pub(crate) answers: Arc<AnswerDoor>,
     /// True when the broker stops: who waits is to come to an end.
     pub(crate) stopping: watch::Receiver<bool>,
 }

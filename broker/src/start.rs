@@ -36,7 +36,7 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::node::{Node, random_bytes, random_id};
 use crate::partition::{Command, Registry, Shard, ShardHandle, TopicSettings};
-use crate::server::{Accepted, Doors, Listener, serve_shard};
+use crate::server::{Accepted, AnswerDoor, Doors, Listener, serve_shard};
 use crate::{admin, limits, ticks};
 
 /// Why a broker doesn't start.
@@ -182,6 +182,7 @@ impl Broker {
             published,
             producer_ids: Mutex::new(0..0),
             fetch_sessions: Default::default(),
+            answers: AnswerDoor::new(limits::answer_bytes(config), Arc::clone(&metrics)),
             stopping: stopped,
         });
         let doors = Doors::new(limits::of(&node), metrics);

@@ -46,6 +46,7 @@ fn traffic(text: &mut Exposition, node: &Node) {
     counter("controller_decisions_total", &metrics.controller_decisions);
     text.begin("connections_open").value(&[], metrics.connections_open.get());
     text.begin("queued_bytes").value(&[], metrics.queued_bytes.get());
+    text.begin("queued_response_bytes").value(&[], metrics.queued_response_bytes.get());
     text.begin("flush_seconds").histogram(&[], &metrics.flush_seconds);
     let mut errors = |name, errors: &Errors| {
         let mut series = text.begin(name);

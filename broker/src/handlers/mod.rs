@@ -109,6 +109,28 @@ impl fmt::Display for Unanswerable {
     }
 }
 
+/// How large an answer may be.
+pub(crate) enum AnswerSize {
+    /// A few bytes for what the request brought, or it is counted where it is read.
+    Small,
+    /// As large as what is there to be told.
+    Any,
+}
+
+/// How large an answer of this API may be.
+pub(crate) fn answer_size(api: ApiKey) -> AnswerSize {
+    match api {
+        ApiKey::Produce
+        | ApiKey::Fetch
+        | ApiKey::ApiVersions
+        | ApiKey::FindCoordinator
+        | ApiKey::InitProducerId
+        | ApiKey::SaslAuthenticate
+        | ApiKey::SaslHandshake => AnswerSize::Small,
+        _ => AnswerSize::Any,
+    }
+}
+
 /// The APIs that are served, by their numbers.
 const SERVED: &[ApiKey] = &[
     ApiKey::Produce,

@@ -47,7 +47,7 @@ const fn metric(
 }
 
 /// All of them, in the order in which they are told.
-pub(crate) static TABLE: [Metric; 30] = [
+pub(crate) static TABLE: [Metric; 31] = [
     metric(
         "requests_seconds",
         Kind::Histogram,
@@ -89,7 +89,7 @@ pub(crate) static TABLE: [Metric; 30] = [
         Kind::Counter,
         "connections",
         &[],
-        "Connections closed because a request stalled, was no request, or was too large.",
+        "Connections closed because a request stalled, was no request, or was too large, or because answers were read too slowly while others needed their memory.",
     ),
     metric("connections_open", Kind::Gauge, "connections", &[], "Connections at this moment."),
     metric(
@@ -98,6 +98,13 @@ pub(crate) static TABLE: [Metric; 30] = [
         "bytes",
         &[],
         "Room taken by requests that are arriving or not answered; see queued.max.request.bytes.",
+    ),
+    metric(
+        "queued_response_bytes",
+        Kind::Gauge,
+        "bytes",
+        &[],
+        "Memory of answers that are made and not sent; see queued.max.response.bytes.",
     ),
     metric(
         "produce_batches_total",

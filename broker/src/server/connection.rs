@@ -1,6 +1,7 @@
 //! One connection: requests in, answers out in their order.
 
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -8,8 +9,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
@@ -22,7 +23,7 @@ use logboom_protocol::header::{HeaderError, RequestHeader, unsupported_api_versi
 use super::doors::{ConnectionPermit, Doors};
 use super::reader::{Frame, FrameReader, ReadError};
 use super::sparingly::Sparingly;
-use crate::handlers::{self, Pending, Reply, RequestContext};
+use crate::handlers::{self, AnswerSize, Pending, Reply, RequestContext};
 use crate::metrics::Metrics;
 use crate::node::Node;
 
@@ -46,6 +47,13 @@ pub(super) struct Connection {
     /// How long a connection may do nothing (`connections.max.idle.ms`).
     pub(super) idle_max: Duration,
 }
+
+/// How often it is looked whether an answer that isn't read keeps others out.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// For how long it may.
+const GRACE: Duration = Duration::from_secs(1);
+/// Bytes that must have been read for each second behind that.
+const BYTES_PER_SECOND_MIN: u64 = 1 << 20;
 
 /// What peers do wrong is told now and then.
 static EXPELLED: Sparingly = Sparingly::new();
@@ -107,10 +115,8 @@ impl Connection {
             tokio::select! {
                 biased;
                 Some(reply) = in_flight.next(), if !is_idle => {
-                    match timeout(self.idle_max, send(write, reply)).await {
-                        Ok(Ok(Some(bytes))) => self.node.metrics.sent_bytes.add(bytes),
-                        // Whoever doesn't read has gone, for all that it matters.
-                        Ok(Ok(None) | Err(_)) | Err(_) => return End::Quiet,
+                    if let Err(end) = self.send(write, reply).await {
+                        return end;
                     }
                 }
                 frame = timeout(self.idle_max, reader.next()), if may_read => match frame {
@@ -153,8 +159,7 @@ impl Connection {
     /// Answers the good requests in front of a broken one.
     async fn finish(&self, mut in_flight: FuturesOrdered<InFlight>, write: &mut OwnedWriteHalf) {
         while let Some(reply) = in_flight.next().await {
-            let sent = timeout(self.idle_max, send(write, reply)).await;
-            if !matches!(sent, Ok(Ok(Some(_)))) {
+            if self.send(write, reply).await.is_err() {
                 return;
             }
         }
@@ -190,7 +195,84 @@ impl Connection {
     fn start(&self, Waiting { context, body }: Waiting) -> InFlight {
         let (api, since) = (context.api, Instant::now());
         let timed = Some((Arc::clone(&self.node.metrics), api, since));
-        InFlight { pending: handlers::dispatch(context, body), timed }
+        let door = &self.node.answers;
+        let pending = match handlers::answer_size(api) {
+            AnswerSize::Any if !door.is_open() => {
+                let door = Arc::clone(door);
+                Box::pin(async move {
+                    door.open().await;
+                    handlers::dispatch(context, body).await
+                })
+            }
+            _ => handlers::dispatch(context, body),
+        };
+        InFlight { pending, timed }
+    }
+
+    /// Writes an answer; says why the connection ends instead.
+    async fn send(&self, write: &mut OwnedWriteHalf, reply: Reply) -> Result<(), End> {
+        match reply {
+            Reply::Nothing => Ok(()),
+            Reply::Close => Err(End::Quiet),
+            Reply::Frame(bytes) => {
+                let own_bytes = bytes.len();
+                self.send_all(write, bytes, own_bytes).await
+            }
+            Reply::Rope(rope) => {
+                let own_bytes = rope.own_bytes();
+                self.send_all(write, rope, own_bytes).await
+            }
+        }
+    }
+
+    /// Writes `what`, of which so many bytes are in memory of their own.
+    async fn send_all(
+        &self,
+        write: &mut OwnedWriteHalf,
+        mut what: impl Buf,
+        own_bytes: usize,
+    ) -> Result<(), End> {
+        let bytes = what.remaining();
+        // Most answers are gone at once.
+        let mut result = write.write_all_buf(&mut what).now_or_never();
+        if result.is_none() {
+            let _room = self.node.answers.hold(own_bytes);
+            result = self.send_slowly(write, &mut what).await?;
+        }
+        match result {
+            Some(Ok(())) => {
+                self.node.metrics.sent_bytes.add(bytes);
+                Ok(())
+            }
+            // Whoever doesn't read has gone, for all that it matters.
+            _ => Err(End::Quiet),
+        }
+    }
+
+    /// Writes `what` as fast as the peer reads it; nothing comes of it where it has stopped to.
+    async fn send_slowly(
+        &self,
+        write: &mut OwnedWriteHalf,
+        what: &mut impl Buf,
+    ) -> Result<Option<io::Result<()>>, End> {
+        let (whole, since) = (what.remaining(), Instant::now());
+        let (mut left, mut last) = (whole, since);
+        loop {
+            if let Ok(result) = timeout(LOOK_EVERY, write.write_all_buf(what)).await {
+                return Ok(Some(result));
+            }
+            if what.remaining() < left {
+                (left, last) = (what.remaining(), Instant::now());
+            }
+            if last.elapsed() > self.idle_max {
+                return Ok(None);
+            }
+            let due = since.elapsed().saturating_sub(GRACE).as_secs() * BYTES_PER_SECOND_MIN;
+            let is_slow = since.elapsed() > GRACE && ((whole - left) as u64) <= due;
+            if is_slow && self.node.answers.is_to_hurry() {
+                return Err(End::Refused("an answer that is read too slowly".into()));
+            }
+        }
     }
 }
 
@@ -227,24 +309,4 @@ impl Future for InFlight {
         }
         Poll::Ready(reply)
     }
-}
-
-/// Writes an answer, and says how many bytes it has; `None` where the connection is to be closed
-/// instead.
-async fn send(write: &mut OwnedWriteHalf, reply: Reply) -> std::io::Result<Option<usize>> {
-    match reply {
-        Reply::Nothing => Ok(Some(0)),
-        Reply::Close => Ok(None),
-        Reply::Frame(bytes) => send_all(write, bytes).await,
-        Reply::Rope(rope) => send_all(write, rope).await,
-    }
-}
-
-async fn send_all(
-    write: &mut OwnedWriteHalf,
-    mut what: impl Buf,
-) -> std::io::Result<Option<usize>> {
-    let bytes = what.remaining();
-    write.write_all_buf(&mut what).await?;
-    Ok(Some(bytes))
 }

@@ -91,10 +91,10 @@ impl Share {
 }
 
 /// Counts one that waits, for as long as it does.
-struct Waits<'a>(&'a AtomicUsize);
+pub(super) struct Waits<'a>(&'a AtomicUsize);
 
 impl<'a> Waits<'a> {
-    fn new(waiting: &'a AtomicUsize) -> Self {
+    pub(super) fn new(waiting: &'a AtomicUsize) -> Self {
         waiting.fetch_add(1, Ordering::Relaxed);
         Self(waiting)
     }

@@ -8,6 +8,7 @@
 //! Must always hold: whatever a peer sends costs a bounded amount of memory and nobody else's
 //! service.
 
+mod answers;
 mod connection;
 mod doors;
 mod listener;
@@ -17,6 +18,7 @@ mod sparingly;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use answers::{AnswerDoor, AnswerRoom};
 pub(crate) use connection::Client;
 pub(crate) use doors::{BytesPermit, Doors, Limits};
 pub(crate) use listener::{Accepted, Listener, serve_shard};

@@ -3,7 +3,8 @@
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use logboom_controller::config::StaticConfig;
 use logboom_protocol::ErrorCode;
@@ -37,6 +38,21 @@ impl Started {
 
     fn address(&self) -> SocketAddr {
         self.broker.addresses()[0]
+    }
+
+    /// Connections that ask until neither side takes any more, and read no answer.
+    fn connect_without_reading(&self, count: usize) -> Vec<TcpStream> {
+        let question = metadata(1, 200, 200);
+        let mut streams: Vec<TcpStream> = (0..count).map(|_| self.connect()).collect();
+        for stream in &mut streams {
+            stream.set_nonblocking(true).unwrap();
+            for _ in 0..2_000 {
+                if stream.write_all(&question).is_err() {
+                    break;
+                }
+            }
+        }
+        streams
     }
 
     fn connect(&self) -> TcpStream {
@@ -204,21 +220,32 @@ fn half_requests_are_closed_when_others_need_their_room() {
 #[test]
 fn who_does_not_read_its_answers_holds_nobody_up() {
     let started = Started::with(&[]);
-    let mut slow: Vec<TcpStream> = (0..4).map(|_| started.connect()).collect();
-    let question = metadata(1, 200, 200);
-    for stream in &mut slow {
-        stream.set_nonblocking(true).unwrap();
-        // Until neither side takes any more.
-        for _ in 0..2_000 {
-            if stream.write_all(&question).is_err() {
-                break;
-            }
-        }
-    }
+    let slow = started.connect_without_reading(4);
     let mut other = started.connect();
     for id in 0..20 {
         is_served(&mut other, id);
     }
+    drop(slow);
+    started.broker.stop();
+}
+
+#[test]
+fn who_reads_too_slowly_is_closed_when_others_need_the_memory() {
+    let limit = 64 << 10;
+    let started = Started::with(&[("queued.max.response.bytes", &limit.to_string())]);
+    let metrics = Arc::clone(&started.broker.node().metrics);
+    let slow = started.connect_without_reading(3);
+    let deadline = Instant::now() + DEADLINE;
+    while metrics.queued_response_bytes.get() < limit {
+        assert!(Instant::now() < deadline, "nobody holds an answer");
+        std::thread::yield_now();
+    }
+    assert_eq!(metrics.connections_expelled.get(), 0, "they may, as long as nobody waits");
+    let mut other = started.connect();
+    is_served(&mut other, 1);
+    other.write_all(&metadata(2, 200, 200)).unwrap();
+    assert_eq!(answer(&mut other), 2);
+    assert!(metrics.connections_expelled.get() > 0);
     drop(slow);
     started.broker.stop();
 }

@@ -245,7 +245,7 @@ impl FetchResponseWriter {
         let mut out = self.out.into_inner();
         out[..PREFIX_BYTES].copy_from_slice(&prefix.to_be_bytes());
         let out = out.freeze();
-        let mut rope = Rope::with_capacity(2 * self.lent.len() + 1);
+        let mut rope = Rope::with_capacity(2 * self.lent.len() + 1, out.len());
         let mut written = 0;
         for (place, piece) in self.lent {
             rope.push(out.slice(written..place));

@@ -12,11 +12,13 @@ use bytes::{Buf, Bytes};
 pub struct Rope {
     pieces: VecDeque<Bytes>,
     remaining: usize,
+    own_bytes: usize,
 }
 
 impl Rope {
-    pub(super) fn with_capacity(pieces: usize) -> Self {
-        Self { pieces: VecDeque::with_capacity(pieces), remaining: 0 }
+    /// - `own_bytes`: of the buffer that was written for it.
+    pub(super) fn with_capacity(pieces: usize, own_bytes: usize) -> Self {
+        Self { pieces: VecDeque::with_capacity(pieces), remaining: 0, own_bytes }
     }
 
     pub(super) fn push(&mut self, piece: Bytes) {
@@ -24,6 +26,12 @@ impl Rope {
             self.remaining += piece.len();
             self.pieces.push_back(piece);
         }
+    }
+
+    /// Bytes that are not lent but were written for it; their memory stays until the end.
+    #[must_use]
+    pub fn own_bytes(&self) -> usize {
+        self.own_bytes
     }
 
     /// The pieces that are left, none of them empty.

@@ -73,7 +73,7 @@ const fn cluster_wide(
 }
 
 /// A broker's own.
-static TABLE: [BrokerDefinition; 62] = [
+static TABLE: [BrokerDefinition; 63] = [
     // Who and where it is.
     read_only(
         "node.id",
@@ -249,6 +249,13 @@ static TABLE: [BrokerDefinition; 62] = [
         Some("134217728"),
         AtLeast(1),
         "Bytes of requests that are arriving or not answered, at most.",
+    ),
+    read_only(
+        "queued.max.response.bytes",
+        Long,
+        Some("134217728"),
+        AtLeast(1),
+        "Memory of answers that are made and not sent, at most (Logboom's own).",
     ),
     read_only(
         "socket.listen.backlog.size",

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::task::{spawn_blocking, yield_now};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use logboom_controller::MetadataImage;
 use logboom_protocol::ErrorCode;
@@ -19,6 +19,7 @@ use super::read::{Answer, Room, read};
 use super::wanted::Wanted;
 use crate::node::Node;
 use crate::partition::{Partition, Watch};
+use crate::server::AnswerRoom;
 
 /// How much a fetch wants, and how long it waits for it.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +46,7 @@ pub(super) struct Poll<'a> {
     /// Of the records of all answers.
     bytes: usize,
     is_urgent: bool,
+    deadline: Instant,
 }
 
 impl<'a> Poll<'a> {
@@ -65,12 +67,12 @@ impl<'a> Poll<'a> {
             partitions.push(found.ok());
         }
         is_urgent |= partitions.iter().all(Option::is_none);
-        Self { node, wanted, limits, partitions, answers, bytes: 0, is_urgent }
+        let deadline = Instant::now() + limits.wait_max;
+        Self { node, wanted, limits, partitions, answers, bytes: 0, is_urgent, deadline }
     }
 
     /// Reads until there is enough, the time is over, or the broker stops.
     pub(super) async fn run(mut self) -> Vec<Answer> {
-        let deadline = Instant::now() + self.limits.wait_max;
         for at in 0..self.wanted.len() {
             self.read(at).await;
             if (at + 1) % READS_PER_TURN == 0 {
@@ -78,7 +80,7 @@ impl<'a> Poll<'a> {
             }
         }
         if !self.is_done() && !self.limits.wait_max.is_zero() {
-            self.wait(deadline).await;
+            self.wait().await;
         }
         for (answer, partition) in self.answers.iter_mut().zip(&self.partitions) {
             if let Some(partition) = partition.as_ref().filter(|_| !answer.is_urgent()) {
@@ -92,7 +94,7 @@ impl<'a> Poll<'a> {
         self.is_urgent || self.bytes >= self.limits.bytes_min
     }
 
-    async fn wait(&mut self, deadline: Instant) {
+    async fn wait(&mut self) {
         let mut watch = Watch::new(self.partitions.iter().flatten());
         let mut stopping = self.node.stopping.clone();
         let places: Vec<usize> =
@@ -106,7 +108,7 @@ impl<'a> Poll<'a> {
         while !self.is_done() {
             tokio::select! {
                 () = watch.changed() => {}
-                () = sleep_until(deadline) => return,
+                () = sleep_until(self.deadline) => return,
                 // A broker that is gone has stopped, too.
                 _ = stopping.wait_for(|stopping| *stopping) => return,
             }
@@ -130,12 +132,27 @@ impl<'a> Poll<'a> {
         let bytes = wanted.bytes_max.min(u32::try_from(left).unwrap_or(u32::MAX));
         let room = Room { bytes, is_first: others == 0 };
         let (mut answer, cold) = read(partition, wanted, room);
-        if let Some(cold) = cold {
-            answer.take(run_cold(partition, cold).await, room);
+        if let Some(cold) = cold
+            && let Some(memory) = self.memory(bytes as usize).await
+        {
+            let found = run_cold(partition, cold).await;
+            answer.take(found.map(|bytes| memory.holding(bytes)), room);
         }
         self.is_urgent |= answer.is_urgent();
         self.bytes = others + answer.records.len();
         self.answers[at] = answer;
+    }
+
+    /// Memory for what is to come from the device; none where others have it, and the client asks
+    /// again.
+    async fn memory(&self, bytes: usize) -> Option<AnswerRoom> {
+        let door = &self.node.answers;
+        let memory = door.try_take(bytes);
+        // Two fetches that hold some and wait for more would wait for each other.
+        if memory.is_some() || self.bytes > 0 {
+            return memory;
+        }
+        timeout_at(self.deadline, door.take(bytes)).await.ok()
     }
 }
 

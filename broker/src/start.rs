@@ -458,7 +458,8 @@ fn start_flushers(directory: &Arc<Directory>) -> Result<Vec<JoinHandle<()>>, Sta
 fn open_directory(root: &Path) -> Result<Directory, StartError> {
     let mark = open_mark(root)?;
     let random = u128::from_be_bytes(random_bytes());
-    let options = DirectoryOptions::default();
+    let disk_bytes = limits::disk_bytes(root)?;
+    let options = DirectoryOptions { state: limits::state(disk_bytes), ..Default::default() };
     Directory::open(Arc::new(SystemDisk), root, options, mark, random).map_err(StartError::Open)
 }
 

@@ -11,19 +11,23 @@ use logboom_storage::state::StateOptions;
 
 use crate::config::Config;
 use crate::node::Node;
-use crate::server::Limits;
+use crate::server::{ConnectionLimits, Limits};
 
 /// The reserve of the state store is one part in so many of the disk, up to its default.
 const RESERVED_PART: u64 = 32;
 /// Room for some ten thousand small records.
 const RESERVE_BYTES_MIN: u64 = 1 << 20;
 
-/// What a broker's configuration lets in.
+/// The connections that a broker's configuration lets in at this moment.
+pub(crate) fn connections(node: &Node) -> ConnectionLimits {
+    let limit = |name| usize::try_from(node.integer(name)).unwrap_or(usize::MAX);
+    ConnectionLimits { all: limit("max.connections"), per_ip: limit("max.connections.per.ip") }
+}
+
+/// The requests that a broker's configuration lets in.
 pub(crate) fn of(node: &Node) -> Limits {
     let limit = |name| usize::try_from(node.integer(name)).unwrap_or(usize::MAX);
     Limits {
-        connections: limit("max.connections"),
-        connections_per_ip: limit("max.connections.per.ip"),
         request_bytes: limit("socket.request.max.bytes"),
         queued_bytes: limit("queued.max.request.bytes"),
     }

@@ -367,7 +367,8 @@ async fn serve_connections(serving: Serving) {
         tokio::task::spawn_local(ticks::run(Arc::clone(&node)));
     }
     for Listening { name, socket, shards } in listeners {
-        match Listener::new(&name, socket, Arc::clone(&doors), shards) {
+        let (seen, doors) = (Arc::clone(&node), Arc::clone(&doors));
+        match Listener::new(&name, socket, seen, doors, shards) {
             Ok(listener) => {
                 tokio::task::spawn_local(listener.run(node.stopping.clone()));
             }

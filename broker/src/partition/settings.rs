@@ -60,7 +60,6 @@ impl TopicSettings {
             log: LogOptions {
                 segment_bytes: narrow(integer("segment.bytes")),
                 segment_ms: integer("segment.ms"),
-                index_interval_bytes: narrow(integer("index.interval.bytes")),
                 retention_bytes: integer("retention.bytes"),
                 retention_ms: integer("retention.ms"),
             },

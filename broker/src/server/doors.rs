@@ -21,13 +21,18 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::metrics::Metrics;
 
-/// Limits of a broker.
+/// Limits of connections, which may change while they are open.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ConnectionLimits {
+    /// The most connections (`max.connections`).
+    pub(crate) all: usize,
+    /// The most connections of one address (`max.connections.per.ip`).
+    pub(crate) per_ip: usize,
+}
+
+/// Limits of requests.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// The most connections (`max.connections`).
-    pub(crate) connections: usize,
-    /// The most connections of one address (`max.connections.per.ip`).
-    pub(crate) connections_per_ip: usize,
     /// The most bytes of a request (`socket.request.max.bytes`).
     pub(crate) request_bytes: usize,
     /// The most bytes of requests that are being read or are not answered
@@ -108,7 +113,7 @@ impl Drop for Waits<'_> {
 
 impl Doors {
     pub(crate) fn new(limits: Limits, metrics: Arc<Metrics>) -> Arc<Self> {
-        let Limits { queued_bytes, request_bytes, .. } = limits;
+        let Limits { queued_bytes, request_bytes } = limits;
         // A request of the greatest size of each share must fit.
         let whole = (queued_bytes / MIDDLE_PART / 2).max(WHOLE_BYTES_MAX);
         let middle = (queued_bytes / MIDDLE_PART).max(MIDDLE_BYTES_MAX.min(request_bytes));
@@ -124,12 +129,14 @@ impl Doors {
     }
 
     /// Lets a connection in, if there is room for it.
-    pub(crate) fn connect(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionPermit> {
+    pub(crate) fn connect(
+        self: &Arc<Self>,
+        address: IpAddr,
+        limits: ConnectionLimits,
+    ) -> Option<ConnectionPermit> {
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         let of_address = connections.of_address.get(&address).copied().unwrap_or(0);
-        if connections.all >= self.limits.connections
-            || of_address >= self.limits.connections_per_ip
-        {
+        if connections.all >= limits.all || of_address >= limits.per_ip {
             self.metrics.connections_refused.add(1);
             return None;
         }

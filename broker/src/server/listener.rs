@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use super::connection::{Client, Connection};
 use super::doors::{ConnectionPermit, Doors};
 use super::sparingly::Sparingly;
+use crate::limits;
 use crate::node::Node;
 
 /// A connection on its way to its shard.
@@ -28,6 +29,7 @@ pub(crate) struct Accepted {
 pub(crate) struct Listener {
     name: Arc<str>,
     socket: TcpListener,
+    node: Arc<Node>,
     doors: Arc<Doors>,
     shards: Vec<mpsc::UnboundedSender<Accepted>>,
     next: AtomicUsize,
@@ -45,11 +47,12 @@ impl Listener {
     pub(crate) fn new(
         name: &str,
         socket: std::net::TcpListener,
+        node: Arc<Node>,
         doors: Arc<Doors>,
         shards: Vec<mpsc::UnboundedSender<Accepted>>,
     ) -> io::Result<Self> {
         let (name, next) = (name.into(), AtomicUsize::new(0));
-        Ok(Self { name, socket: TcpListener::from_std(socket)?, doors, shards, next })
+        Ok(Self { name, socket: TcpListener::from_std(socket)?, node, doors, shards, next })
     }
 
     /// Accepts until the broker stops.
@@ -72,7 +75,8 @@ impl Listener {
     }
 
     fn hand_over(&self, stream: TcpStream, address: SocketAddr) {
-        let Some(permit) = self.doors.connect(address.ip()) else {
+        let limits = limits::connections(&self.node);
+        let Some(permit) = self.doors.connect(address.ip(), limits) else {
             if let Some(passed_over) = REFUSED.allow() {
                 tracing::warn!(client = %address, passed_over, "refused: too many connections");
             }

@@ -20,6 +20,6 @@ mod tests;
 
 pub(crate) use answers::{AnswerDoor, AnswerRoom};
 pub(crate) use connection::Client;
-pub(crate) use doors::{BytesPermit, Doors, Limits};
+pub(crate) use doors::{BytesPermit, ConnectionLimits, Doors, Limits};
 pub(crate) use listener::{Accepted, Listener, serve_shard};
 pub(crate) use sparingly::Sparingly;

@@ -2,8 +2,9 @@
 //! waited for has a deadline.
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use logboom_controller::config::StaticConfig;
@@ -40,19 +41,9 @@ impl Started {
         self.broker.addresses()[0]
     }
 
-    /// Connections that ask until neither side takes any more, and read no answer.
-    fn connect_without_reading(&self, count: usize) -> Vec<TcpStream> {
-        let question = metadata(1, 200, 200);
-        let mut streams: Vec<TcpStream> = (0..count).map(|_| self.connect()).collect();
-        for stream in &mut streams {
-            stream.set_nonblocking(true).unwrap();
-            for _ in 0..2_000 {
-                if stream.write_all(&question).is_err() {
-                    break;
-                }
-            }
-        }
-        streams
+    /// Connections that ask and ask, and read no answer.
+    fn connect_without_reading(&self, count: usize) -> Vec<Silent> {
+        (0..count).map(|_| Silent::new(self.connect())).collect()
     }
 
     fn connect(&self) -> TcpStream {
@@ -60,6 +51,29 @@ impl Started {
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.set_write_timeout(Some(DEADLINE)).unwrap();
         stream
+    }
+}
+
+/// A connection on which questions are asked until neither side takes any more.
+struct Silent {
+    stream: TcpStream,
+    asks: Option<JoinHandle<()>>,
+}
+
+impl Silent {
+    fn new(stream: TcpStream) -> Self {
+        let mut asking = stream.try_clone().unwrap();
+        let question = metadata(1, 200, 200);
+        let asks = move || while asking.write_all(&question).is_ok() {};
+        Self { stream, asks: Some(thread::spawn(asks)) }
+    }
+}
+
+impl Drop for Silent {
+    fn drop(&mut self) {
+        // The broker may have closed it.
+        drop(self.stream.shutdown(Shutdown::Both));
+        self.asks.take().into_iter().for_each(|thread| thread.join().unwrap());
     }
 }
 
@@ -238,7 +252,7 @@ fn who_reads_too_slowly_is_closed_when_others_need_the_memory() {
     let deadline = Instant::now() + DEADLINE;
     while metrics.queued_response_bytes.get() < limit {
         assert!(Instant::now() < deadline, "nobody holds an answer");
-        std::thread::yield_now();
+        thread::yield_now();
     }
     assert_eq!(metrics.connections_expelled.get(), 0, "they may, as long as nobody waits");
     let mut other = started.connect();

@@ -33,7 +33,7 @@ pub struct DirectoryOptions {
     pub state: StateOptions,
     /// The most files that stay open without being in use. Default 1,024.
     pub files_max: usize,
-    /// Bytes of a segment between two entries of its index (`index.interval.bytes`, default 4 KiB).
+    /// Bytes of a segment between two entries of its index. Default 4 KiB.
     pub index_interval_bytes: u32,
     /// Bytes that a new segment reserves; it doubles from there. Default 64 KiB.
     pub reserve_bytes_min: u32,

@@ -9,8 +9,6 @@ pub struct LogOptions {
     pub segment_bytes: u32,
     /// Milliseconds after which it is, counted from its first batch (`segment.ms`, default 7 days).
     pub segment_ms: i64,
-    /// Bytes of a segment between two entries of its index (`index.interval.bytes`, default 4 KiB).
-    pub index_interval_bytes: u32,
     /// Bytes above which the oldest segments are deleted (`retention.bytes`); −1 keeps all.
     pub retention_bytes: i64,
     /// Milliseconds after which a segment is deleted, counted from its latest timestamp
@@ -25,7 +23,6 @@ impl Default for LogOptions {
         Self {
             segment_bytes: 1 << 30,
             segment_ms: WEEK_MS,
-            index_interval_bytes: 4096,
             retention_bytes: -1,
             retention_ms: WEEK_MS,
         }
@@ -69,8 +66,6 @@ impl LogOptions {
         let range = SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX;
         check("segment.bytes", bytes.into(), range.contains(&bytes), "1 MiB to 2 GiB")?;
         check("segment.ms", self.segment_ms, self.segment_ms > 0, "above 0")?;
-        let interval = self.index_interval_bytes;
-        check("index.interval.bytes", interval.into(), interval > 0, "above 0")?;
         check("retention.bytes", self.retention_bytes, self.retention_bytes >= -1, "-1 or above")?;
         check("retention.ms", self.retention_ms, self.retention_ms >= -1, "-1 or above")
     }

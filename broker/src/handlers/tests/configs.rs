@@ -41,19 +41,60 @@ fn value(broker: &TestBroker, topic: &str, key: &str) -> (String, i8) {
 
 /// Changes one key of topic `t`; returns the code.
 fn change(broker: &TestBroker, key: &str, operation: i8, value: Option<&str>) -> ErrorCode {
+    change_of(broker, (TOPIC, "t"), key, operation, value)
+}
+
+/// Changes one key of a resource; returns the code.
+fn change_of(
+    broker: &TestBroker,
+    (resource_type, name): (i8, &str),
+    key: &str,
+    operation: i8,
+    value: Option<&str>,
+) -> ErrorCode {
     let config = incremental::AlterableConfig {
         name: key.into(),
         config_operation: operation,
         value: value.map(CompactString::from),
     };
     let resource = incremental::AlterConfigsResource {
-        resource_type: TOPIC,
-        resource_name: "t".into(),
+        resource_type,
+        resource_name: name.into(),
         configs: vec![config],
     };
     let resources = vec![resource];
     let request = IncrementalAlterConfigsRequest { resources, validate_only: false };
     broker.request(&request, 1).responses[0].error_code
+}
+
+#[test]
+fn the_limit_of_connections_counts_from_its_change_on() {
+    let broker = TestBroker::start();
+    // The connection over which this comes stays open.
+    let set = |value| change_of(&broker, (BROKER, "1"), "max.connections", 0, Some(value));
+    assert_eq!(set("1"), ErrorCode::NONE);
+    let mut client = broker.client();
+    assert!(client.receive().is_err(), "one is open already");
+    assert_eq!(set("2"), ErrorCode::NONE);
+    let mut client = broker.client();
+    client.request(&ListConfigResourcesRequest::default(), 1);
+}
+
+#[test]
+fn many_resources_are_described_in_their_order() {
+    let broker = TestBroker::start();
+    let resource = |number: i32| DescribeConfigsResource {
+        resource_type: BROKER,
+        resource_name: number.to_string().into(),
+        configuration_keys: None,
+    };
+    let resources: Vec<_> = (0..200).map(resource).collect();
+    let request = DescribeConfigsRequest { resources, ..DescribeConfigsRequest::default() };
+    let response = broker.request(&request, newest::<DescribeConfigsRequest>());
+    let names = response.results.iter().map(|result| result.resource_name.parse::<i32>().unwrap());
+    assert!(names.eq(0..200));
+    let served = response.results.iter().filter(|result| result.error_code == ErrorCode::NONE);
+    assert!(served.map(|result| &*result.resource_name).eq(["1"]));
 }
 
 #[test]

@@ -55,7 +55,7 @@ pub(super) fn options() -> DirectoryOptions {
 }
 
 pub(super) fn log_options() -> LogOptions {
-    LogOptions { segment_bytes: 2000, index_interval_bytes: 300, ..LogOptions::default() }
+    LogOptions { segment_bytes: 2000, ..LogOptions::default() }
 }
 
 pub(super) fn open_directory(disk: &Arc<SimDisk>, mark: OpenMark) -> Directory {

@@ -15,8 +15,9 @@ use logboom_protocol::frame::{self, FrameError, Split};
 
 use super::doors::{BytesPermit, Doors, WHOLE_BYTES_MAX};
 
-/// Bytes by which a buffer grows at least: no frame takes memory before its bytes are there.
-const READ_BYTES: usize = 16 << 10;
+/// Bytes by which a buffer grows at least. The system gives memory when it is written to, so no
+/// frame takes any before its bytes are there.
+const READ_BYTES: usize = 1 << 20;
 /// How long nothing may arrive of a frame that has begun.
 const STALLED_MAX: Duration = Duration::from_secs(30);
 /// How often it is looked whether a frame that arrives keeps others out.
@@ -64,6 +65,8 @@ pub(super) struct FrameReader {
     doors: Arc<Doors>,
     /// Room for the frame that is arriving.
     arriving: Option<Arriving>,
+    /// Whether the frame before was too large to land: the next one likely is.
+    is_large: bool,
 }
 
 /// A frame whose length is known, and that has its room.
@@ -77,7 +80,7 @@ struct Arriving {
 
 impl FrameReader {
     pub(super) fn new(socket: OwnedReadHalf, doors: Arc<Doors>) -> Self {
-        Self { socket, buffer: BytesMut::new(), doors, arriving: None }
+        Self { socket, buffer: BytesMut::new(), doors, arriving: None, is_large: false }
     }
 
     /// Whether a frame has begun to arrive.
@@ -88,7 +91,12 @@ impl FrameReader {
     /// The next frame. Cancel-safe: what has arrived stays.
     pub(super) async fn next(&mut self) -> Result<Frame, ReadError> {
         loop {
-            let Some(length) = self.length()? else {
+            let length = if self.buffer.is_empty() && self.is_large {
+                self.peek_length().await?
+            } else {
+                self.length(&self.buffer)?
+            };
+            let Some(length) = length else {
                 self.read_first().await?;
                 continue;
             };
@@ -98,11 +106,12 @@ impl FrameReader {
                 let now = Instant::now();
                 self.arriving = Some(Arriving { permit, since: now, last: now });
             }
-            let limit = self.limit();
+            let limit = self.limit(&self.buffer);
             let split = frame::split(&mut self.buffer, limit).map_err(ReadError::Frame)?;
             if let Split::Frame(bytes) = split
                 && let Some(Arriving { permit, .. }) = self.arriving.take()
             {
+                self.is_large = length > WHOLE_BYTES_MAX;
                 self.doors.metrics.received_bytes.add(length);
                 if self.buffer.is_empty() {
                     // It would hold the frame's memory.
@@ -114,23 +123,35 @@ impl FrameReader {
         }
     }
 
-    /// Bytes of the frame that is arriving, its prefix included, once that and the API are there.
+    /// Bytes of the frame that begins with `head`, its prefix included, once that and the API are
+    /// there.
     ///
     /// # Errors
     /// [`ReadError::Frame`] for one that is none or too great, before anything is done for it.
-    fn length(&mut self) -> Result<Option<usize>, ReadError> {
-        let limit = self.limit();
-        let Some(prefix) = self.buffer.first_chunk::<PREFIX_BYTES>() else { return Ok(None) };
+    fn length(&self, head: &[u8]) -> Result<Option<usize>, ReadError> {
+        let limit = self.limit(head);
+        let Some(prefix) = head.first_chunk::<PREFIX_BYTES>() else { return Ok(None) };
         match usize::try_from(i32::from_be_bytes(*prefix)) {
             Ok(length) if length <= limit => {
-                let known = self.buffer.len() >= PREFIX_BYTES + API_BYTES.min(length);
+                let known = head.len() >= PREFIX_BYTES + API_BYTES.min(length);
                 Ok(known.then_some(length + PREFIX_BYTES))
             }
             // It says what is wrong.
-            _ => match frame::split(&mut self.buffer, limit) {
+            _ => match frame::split(&mut BytesMut::from(&prefix[..]), limit) {
                 Err(error) => Err(ReadError::Frame(error)),
                 Ok(_) => Ok(None),
             },
+        }
+    }
+
+    /// The same of the frame that comes next, of which nothing is taken from the socket: it goes
+    /// straight to where it stays. `None` if its beginning isn't there at once.
+    async fn peek_length(&mut self) -> Result<Option<usize>, ReadError> {
+        let mut head = [0; PREFIX_BYTES + API_BYTES];
+        match self.socket.peek(&mut head).await {
+            Ok(0) => Err(ReadError::Closed),
+            Ok(count) => self.length(&head[..count]),
+            Err(error) => Err(ReadError::Io(error)),
         }
     }
 
@@ -178,10 +199,10 @@ impl FrameReader {
         if is_stalled { Err(ReadError::Stalled) } else { Ok(()) }
     }
 
-    /// The most bytes of the frame that is arriving: its API is known after six of them.
-    fn limit(&self) -> usize {
+    /// The most bytes of the frame that begins with `head`: its API is known after six of them.
+    fn limit(&self, head: &[u8]) -> usize {
         let limit = self.doors.request_bytes_max();
-        let api = self.buffer.get(PREFIX_BYTES..PREFIX_BYTES + API_BYTES);
+        let api = head.get(PREFIX_BYTES..PREFIX_BYTES + API_BYTES);
         let api = api.and_then(|bytes| bytes.first_chunk().copied()).map(i16::from_be_bytes);
         let is_small = api.is_some_and(|api| ApiKey::from_wire(api) != Some(ApiKey::Produce));
         if is_small { limit.min(SMALL_REQUEST_BYTES_MAX) } else { limit }

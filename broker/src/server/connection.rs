@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf as _, Bytes};
 use futures_util::stream::FuturesOrdered;
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::io::AsyncWriteExt as _;
@@ -19,6 +19,7 @@ use tokio::time::{Instant, timeout};
 
 use logboom_protocol::ApiKey;
 use logboom_protocol::header::{HeaderError, RequestHeader, unsupported_api_versions_response};
+use logboom_protocol::hot::Rope;
 
 use super::doors::{ConnectionPermit, Doors};
 use super::reader::{Frame, FrameReader, ReadError};
@@ -57,6 +58,9 @@ const BYTES_PER_SECOND_MIN: u64 = 1 << 20;
 
 /// What peers do wrong is told now and then.
 static EXPELLED: Sparingly = Sparingly::new();
+
+/// Bytes of answers behind which no further one joins the same write.
+const GATHERED_BYTES: usize = 64 << 10;
 
 /// The most requests of a connection that are in flight.
 const IN_FLIGHT_MAX: usize = 128;
@@ -115,7 +119,7 @@ impl Connection {
             tokio::select! {
                 biased;
                 Some(reply) = in_flight.next(), if !is_idle => {
-                    if let Err(end) = self.send(write, reply).await {
+                    if let Err(end) = self.answer(&mut in_flight, reply, write).await {
                         return end;
                     }
                 }
@@ -159,7 +163,7 @@ impl Connection {
     /// Answers the good requests in front of a broken one.
     async fn finish(&self, mut in_flight: FuturesOrdered<InFlight>, write: &mut OwnedWriteHalf) {
         while let Some(reply) = in_flight.next().await {
-            if self.send(write, reply).await.is_err() {
+            if self.answer(&mut in_flight, reply, write).await.is_err() {
                 return;
             }
         }
@@ -209,34 +213,41 @@ impl Connection {
         InFlight { pending, timed }
     }
 
-    /// Writes an answer; says why the connection ends instead.
-    async fn send(&self, write: &mut OwnedWriteHalf, reply: Reply) -> Result<(), End> {
-        match reply {
-            Reply::Nothing => Ok(()),
-            Reply::Close => Err(End::Quiet),
-            Reply::Frame(bytes) => {
-                let own_bytes = bytes.len();
-                self.send_all(write, bytes, own_bytes).await
+    /// Writes an answer, and in the same call those behind it that are there as well; says why the
+    /// connection ends instead.
+    async fn answer(
+        &self,
+        in_flight: &mut FuturesOrdered<InFlight>,
+        first: Reply,
+        write: &mut OwnedWriteHalf,
+    ) -> Result<(), End> {
+        let mut out = Rope::default();
+        let mut next = Some(first);
+        let mut is_closed = false;
+        while let Some(reply) = next.take() {
+            match reply {
+                Reply::Nothing => {}
+                Reply::Frame(bytes) => out.push_own(bytes),
+                Reply::Rope(rope) => out.append(rope),
+                Reply::Close => {
+                    is_closed = true;
+                    break;
+                }
             }
-            Reply::Rope(rope) => {
-                let own_bytes = rope.own_bytes();
-                self.send_all(write, rope, own_bytes).await
+            if out.remaining() < GATHERED_BYTES {
+                next = in_flight.next().now_or_never().flatten();
             }
         }
+        self.send(write, out).await?;
+        if is_closed { Err(End::Quiet) } else { Ok(()) }
     }
 
-    /// Writes `what`, of which so many bytes are in memory of their own.
-    async fn send_all(
-        &self,
-        write: &mut OwnedWriteHalf,
-        mut what: impl Buf,
-        own_bytes: usize,
-    ) -> Result<(), End> {
+    async fn send(&self, write: &mut OwnedWriteHalf, mut what: Rope) -> Result<(), End> {
         let bytes = what.remaining();
         // Most answers are gone at once.
         let mut result = write.write_all_buf(&mut what).now_or_never();
         if result.is_none() {
-            let _room = self.node.answers.hold(own_bytes);
+            let _room = self.node.answers.hold(what.own_bytes());
             result = self.send_slowly(write, &mut what).await?;
         }
         match result {
@@ -253,7 +264,7 @@ impl Connection {
     async fn send_slowly(
         &self,
         write: &mut OwnedWriteHalf,
-        what: &mut impl Buf,
+        what: &mut Rope,
     ) -> Result<Option<io::Result<()>>, End> {
         let (whole, since) = (what.remaining(), Instant::now());
         let (mut left, mut last) = (whole, since);

@@ -21,6 +21,19 @@ impl Rope {
         Self { pieces: VecDeque::with_capacity(pieces), remaining: 0, own_bytes }
     }
 
+    /// Adds bytes that were written for it.
+    pub fn push_own(&mut self, piece: Bytes) {
+        self.own_bytes += piece.len();
+        self.push(piece);
+    }
+
+    /// Adds all that another one holds.
+    pub fn append(&mut self, mut other: Self) {
+        self.own_bytes += other.own_bytes;
+        self.remaining += other.remaining;
+        self.pieces.append(&mut other.pieces);
+    }
+
     pub(super) fn push(&mut self, piece: Bytes) {
         if !piece.is_empty() {
             self.remaining += piece.len();

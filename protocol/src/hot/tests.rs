@@ -159,6 +159,8 @@ fn a_fetch_rope_has_the_bytes_of_the_message_in_every_version() {
         let lent = response.responses[0].partitions[0].records.as_ref().unwrap();
         let lends = |piece: &&Bytes| lent.as_ptr_range().contains(&piece.as_ptr());
         assert_eq!(rope.pieces().filter(lends).count(), 2, "records are lent, not copied");
+        let lent_bytes: usize = rope.pieces().filter(lends).map(Bytes::len).sum();
+        assert_eq!(rope.own_bytes(), rope.remaining() - lent_bytes);
         assert_eq!(rope.copy_to_bytes(rope.remaining()), expected, "v{version}");
     }
 }
@@ -167,7 +169,7 @@ fn a_fetch_rope_has_the_bytes_of_the_message_in_every_version() {
 fn a_rope_advances_over_its_pieces() {
     let whole: Vec<u8> = (0..100).collect();
     let rope = || {
-        let mut rope = Rope::with_capacity(4);
+        let mut rope = Rope::with_capacity(4, 0);
         [&whole[..1], &[], &whole[1..60], &whole[60..]]
             .into_iter()
             .for_each(|piece| rope.push(Bytes::copy_from_slice(piece)));
@@ -182,6 +184,17 @@ fn a_rope_advances_over_its_pieces() {
         assert_eq!(slots.concat(), whole[cut..]);
         assert_eq!((rope.remaining(), rope.has_remaining()), (100 - cut, cut < 100));
     }
+}
+
+#[test]
+fn a_rope_takes_others_at_its_end() {
+    let mut rope = Rope::default();
+    rope.push_own(Bytes::from_static(b"one"));
+    let mut other = Rope::with_capacity(1, 2);
+    other.push(Bytes::from_static(b"lent"));
+    rope.append(other);
+    assert_eq!((rope.remaining(), rope.own_bytes()), (7, 5));
+    assert_eq!(rope.copy_to_bytes(7), &b"onelent"[..]);
 }
 
 #[test]

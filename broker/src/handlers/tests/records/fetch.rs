@@ -132,7 +132,7 @@ fn wire_50_the_end_is_empty_and_what_lies_beyond_is_out_of_range() {
     for offset in [3, i64::MAX, -1, i64::MIN] {
         let beyond = fetch_one(&broker, 0, offset);
         assert_eq!(beyond.error_code, ErrorCode::OFFSET_OUT_OF_RANGE, "{offset}");
-        assert_eq!((beyond.high_watermark, beyond.log_start_offset), (2, 0));
+        assert_eq!((beyond.high_watermark, beyond.log_start_offset), (-1, -1));
     }
 }
 
@@ -207,7 +207,7 @@ fn wire_56_the_epoch_of_the_leader_is_compared() {
     assert_eq!(of_epoch(-1), ErrorCode::NONE);
     assert_eq!(of_epoch(0), ErrorCode::NONE);
     assert_eq!(of_epoch(1), ErrorCode::UNKNOWN_LEADER_EPOCH);
-    assert_eq!(of_epoch(-2), ErrorCode::FENCED_LEADER_EPOCH);
+    assert_eq!(of_epoch(-2), ErrorCode::NONE);
 }
 
 #[test]

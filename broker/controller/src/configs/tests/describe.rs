@@ -84,7 +84,7 @@ fn what_cannot_be_described_has_its_code() {
         (TOPIC, "a b", ErrorCode::INVALID_TOPIC_EXCEPTION),
         (BROKER, "2", ErrorCode::INVALID_REQUEST),
         (BROKER, "x", ErrorCode::INVALID_REQUEST),
-        (BROKER, "3", ErrorCode::BROKER_ID_NOT_REGISTERED),
+        (BROKER, "3", ErrorCode::INVALID_REQUEST),
         (GROUP, "", ErrorCode::INVALID_REQUEST),
         (CLIENT_METRICS, "", ErrorCode::INVALID_REQUEST),
         (8, "1", ErrorCode::INVALID_REQUEST),

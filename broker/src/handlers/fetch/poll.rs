@@ -20,6 +20,9 @@ use super::wanted::Wanted;
 use crate::node::Node;
 use crate::partition::{Partition, Watch};
 
+#[cfg(test)]
+mod tests;
+
 /// How much a fetch wants, and how long it waits for it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {

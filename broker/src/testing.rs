@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -65,8 +66,14 @@ impl TestBroker {
 
     /// Stops it and starts it again, on another port.
     pub(crate) fn restart(&mut self) {
+        self.restart_after(|_| {});
+    }
+
+    /// The same, with some work on its data directory in between.
+    pub(crate) fn restart_after(&mut self, work: impl FnOnce(&Path)) {
         self.client.take();
         self.broker.take().unwrap().stop();
+        work(&self.config.data_dir);
         self.broker = Some(Broker::start(&self.config).unwrap());
     }
 

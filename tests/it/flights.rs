@@ -1,5 +1,5 @@
-//! Real data: flights from New York in 2013, keyed by carrier, published while the broker is killed
-//! in the middle and at the end, and read back by three clients.
+//! Real data: flights from New York in 2013, keyed by carrier, published with kcat while the broker
+//! is killed in the middle and at the end, and read back by three clients.
 //!
 //! One percent of them is `tests/flights/sample.csv`, every hundredth line, made by
 //! `tests/python/flights.py`; with `LOGBOOM_FLIGHTS_FULL` (`cargo xtask soak flights`) it is all of
@@ -7,12 +7,15 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use logboom_tests::broker::{Broker, logboom};
-use logboom_tests::foreign::{Client, Python, flights, or_skip, printed, python};
+use logboom_tests::broker::{Broker, logboom, pause};
+use logboom_tests::foreign::{Client, flights, kcat, or_skip, printed, python};
 use logboom_tests::raw::Raw;
 
 use crate::wire::{made, new_topic_with};
@@ -21,36 +24,77 @@ const PARTITIONS: i32 = 6;
 /// Where the carrier stands in a line.
 const CARRIER: usize = 9;
 
+/// Longer than half of them take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(100);
+
 /// What was read: partition and offset, key, value.
 type Records = BTreeMap<(i32, i64), (String, String)>;
 
 /// The sample, or everything.
-fn file(python: &Python) -> Result<PathBuf, String> {
+fn file() -> Result<PathBuf, String> {
     if std::env::var_os("LOGBOOM_FLIGHTS_FULL").is_some() {
-        return flights(python);
+        return flights(python()?);
     }
     Ok(Path::new(env!("CARGO_MANIFEST_DIR")).join("flights/sample.csv"))
 }
 
-/// Publishes the file, and kills the broker when half of it is acknowledged and when all of it is.
-fn publish(python: &Python, broker: &mut Broker, topic: &str, file: &Path, count: usize) {
-    let mut command = python.command("librdkafka_flights.py");
-    command.args([&broker.bootstrap(), topic]).arg(file);
-    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-    let (mut killed, mut delivered) = (false, 0);
-    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-        delivered = line.unwrap().parse().unwrap();
-        if !killed && delivered >= count / 2 {
-            assert!(delivered < count, "half of it is not all");
-            broker.kill();
-            broker.restart();
-            killed = true;
-        }
+/// kcat as an idempotent producer of lines `KEY:VALUE`, that outlasts a broker's absence.
+fn publisher(mut kcat: Command, bootstrap: &str, topic: &str) -> Child {
+    kcat.args(["-P", "-q", "-E", "-K:", "-z", "zstd", "-b", bootstrap, "-t", topic]);
+    for option in [
+        "enable.idempotence=true",
+        "partitioner=murmur2",
+        "message.timeout.ms=100000",
+        "reconnect.backoff.max.ms=100",
+        "log_level=2",
+    ] {
+        kcat.args(["-X", option]);
     }
-    assert!(child.wait().unwrap().success() && killed);
-    assert_eq!(delivered, count);
+    kcat.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("kcat was just set up")
+}
+
+/// Publishes the lines. Three quarters of them are handed to kcat, the broker is killed when half
+/// are acknowledged, and kcat gets the rest; then it is killed once more.
+fn publish(kcat: Command, broker: &mut Broker, topic: &str, lines: &[&str]) {
+    let bootstrap = broker.bootstrap();
+    let mut child = publisher(kcat, &bootstrap, topic);
+    let mut input = child.stdin.take().unwrap();
+    let (restarted, killed) = channel();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let (before, after) = lines.split_at(lines.len() / 4 * 3);
+            // What kcat says when it ends early is seen below.
+            if before.iter().all(|line| writeln!(input, "{}:{line}", carrier(line)).is_ok())
+                && killed.recv().is_ok()
+            {
+                drop(after.iter().try_for_each(|line| writeln!(input, "{}:{line}", carrier(line))));
+            }
+        });
+        wait_for(&bootstrap, topic, lines.len() / 2);
+        broker.kill();
+        broker.restart();
+        restarted.send(()).expect("it waits");
+    });
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "kcat: {}\n{said}", output.status);
     broker.kill();
     broker.restart();
+}
+
+/// Waits until so many records are there.
+fn wait_for(bootstrap: &str, topic: &str, count: usize) {
+    let mut raw = Raw::connect(bootstrap);
+    let deadline = Instant::now() + PATIENCE;
+    let goal = i64::try_from(count).unwrap();
+    while (0..PARTITIONS).map(|one| raw.end_offset(topic, one)).sum::<i64>() < goal {
+        assert!(Instant::now() < deadline, "kcat doesn't get on");
+        pause();
+    }
+}
+
+fn carrier(line: &str) -> &str {
+    line.split(',').nth(CARRIER).unwrap()
 }
 
 /// Undoes what `tests/src/shapes.rs` does to bytes: a unit in hexadecimal, that may be repeated.
@@ -95,10 +139,9 @@ fn read_with_ours(bootstrap: &str, topic: &str) -> Records {
 
 /// Every line is there once, in the order of its key, and no partition has a gap.
 fn check(records: &Records, lines: &[&str]) {
-    let carrier = |line: &str| line.split(',').nth(CARRIER).unwrap().to_owned();
     let mut expected: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for line in lines {
-        expected.entry(carrier(line)).or_default().push(line);
+        expected.entry(carrier(line).to_owned()).or_default().push(line);
     }
     let mut found: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     let mut ends = BTreeMap::new();
@@ -114,14 +157,14 @@ fn check(records: &Records, lines: &[&str]) {
 
 #[test]
 fn flights_are_read_back_as_they_were_published_over_two_kills() {
-    let Some(python) = or_skip("flights", python()) else { return };
-    let Some(file) = or_skip("flights", file(python)) else { return };
+    let Some(kcat) = or_skip("flights published with kcat", kcat()) else { return };
+    let Some(file) = or_skip("flights", file()) else { return };
     let content = fs::read_to_string(&file).unwrap();
     let lines: Vec<&str> = content.lines().collect();
     let mut broker = Broker::start("flights");
     let bootstrap = broker.bootstrap();
     let topic = new_topic_with(&mut Raw::connect(&bootstrap), "flights", PARTITIONS, &[]);
-    publish(python, &mut broker, &topic, &file, lines.len());
+    publish(kcat, &mut broker, &topic, &lines);
     made(&mut Raw::connect(&bootstrap), &topic);
     let ours = read_with_ours(&bootstrap, &topic);
     check(&ours, &lines);

@@ -1,16 +1,18 @@
 //! The broker on a file system without a free byte: a tmpfs of its own, which only root may mount.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use logboom_protocol::ErrorCode;
 use logboom_protocol::records::{BatchBuilder, Codec};
-use logboom_tests::broker::Broker;
-use logboom_tests::foreign::{or_skip, scratch};
+use logboom_tests::broker::{Broker, pause};
+use logboom_tests::foreign::{java, or_skip, python, scratch};
 use logboom_tests::raw::{Raw, read_all};
 
 use crate::wire::{PRODUCE, new_topic_with, now_ms, produce_to};
@@ -19,6 +21,8 @@ use crate::wire::{PRODUCE, new_topic_with, now_ms, produce_to};
 const BATCHES_MAX: usize = 5_000;
 /// Attempts of a producer that goes on.
 const ATTEMPTS_MAX: usize = 1_000;
+/// Longer than a producer waits before it tries again.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A tmpfs of 256 MiB, of which the broker reserves a part for itself; unmounted when dropped.
 struct Disk(PathBuf);
@@ -67,15 +71,19 @@ fn check(raw: &mut Raw, topic: &str, count: usize) {
     }
 }
 
-#[test]
-fn a_full_disk_refuses_records_and_nothing_else_until_there_is_room() {
-    let Some(disk) = or_skip("a broker on a full disk", Disk::mount("full-disk")) else { return };
-    // What somebody else has there.
+/// A broker on the disk, and a file that somebody else has there.
+fn start(disk: &Disk) -> (Broker, PathBuf) {
     let other = disk.0.join("other");
     fs::write(&other, vec![1; 64 << 20]).unwrap();
     let root = disk.0.join("broker");
     fs::create_dir(&root).unwrap();
-    let broker = Broker::start_in(root, &[]);
+    (Broker::start_in(root, &[]), other)
+}
+
+#[test]
+fn a_full_disk_refuses_records_and_nothing_else_until_there_is_room() {
+    let Some(disk) = or_skip("a broker on a full disk", Disk::mount("full-disk")) else { return };
+    let (broker, other) = start(&disk);
     let mut raw = Raw::connect(&broker.bootstrap());
     let topic = new_topic_with(&mut raw, "full", 1, &[]);
     let mut taken = 0;
@@ -96,4 +104,50 @@ fn a_full_disk_refuses_records_and_nothing_else_until_there_is_room() {
     let sent = sent.into_iter().find(|(code, _)| *code != ErrorCode::KAFKA_STORAGE_ERROR);
     assert_eq!(sent, Some((ErrorCode::NONE, i64::try_from(taken).unwrap())));
     check(&mut raw, &topic, taken + 1);
+}
+
+/// A producer of somebody else's fills the disk, is refused, and goes on by itself when there is
+/// room: nothing is restarted, and every record is there once and in order.
+///
+/// - `refused`: what it says when a batch comes back the first time.
+fn goes_on_by_itself(name: &str, program: Result<Command, String>, refused: &str) {
+    let what = format!("{name} on a full disk");
+    let Some(mut program) = or_skip(&what, program) else { return };
+    let Some(disk) = or_skip(&what, Disk::mount(&format!("full-{name}"))) else { return };
+    let (broker, other) = start(&disk);
+    let mut raw = Raw::connect(&broker.bootstrap());
+    let topic = new_topic_with(&mut raw, "full", 1, &[]);
+    program.args([&broker.bootstrap(), &topic]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = program.spawn().unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    assert_eq!(line.trim(), refused, "{name}");
+    // It is the disk: we are refused as well, as long as it stays as it is.
+    assert_eq!(send(&mut raw, &topic, 0).0, ErrorCode::KAFKA_STORAGE_ERROR);
+    let end = raw.end_offset(&topic, 0);
+    fs::remove_file(other).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while raw.end_offset(&topic, 0) == end {
+        assert!(Instant::now() < deadline, "{name} doesn't try again");
+        pause();
+    }
+    drop(child.stdin.take());
+    let mut count = String::new();
+    said.read_to_string(&mut count).unwrap();
+    assert!(child.wait().unwrap().success(), "{name}: {count}");
+    let count = count.trim().parse().unwrap();
+    assert!(count > 100 && i64::try_from(count).unwrap() > end, "{count}");
+    check(&mut raw, &topic, count);
+}
+
+#[test]
+fn librdkafka_goes_on_by_itself_when_a_full_disk_has_room_again() {
+    let program = python().map(|python| python.command("librdkafka_fill.py"));
+    goes_on_by_itself("librdkafka", program, "refused KAFKA_STORAGE_ERROR");
+}
+
+#[test]
+fn kafka_clients_go_on_by_themselves_when_a_full_disk_has_room_again() {
+    goes_on_by_itself("kafka-clients", java().map(|java| java.command("Fill")), "refused");
 }

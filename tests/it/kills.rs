@@ -96,7 +96,7 @@ fn kill_again_and_again(broker: &mut Broker, rounds: u64, acked: &Receiver<()>) 
 
 #[test]
 fn what_was_acknowledged_survives_kills_once_and_in_order() {
-    let rounds = crate::storage::size("LOGBOOM_BROKER_KILLS", 5);
+    let rounds = crate::storage::size("LOGBOOM_BROKER_KILLS", 10);
     let mut broker = Broker::start("kills");
     let address = broker.bootstrap();
     let topic = new_topic_with(&mut Raw::connect(&address), "kills", PARTITIONS, &[]);
@@ -136,7 +136,7 @@ fn what_was_acknowledged_survives_kills_once_and_in_order() {
 fn librdkafka_goes_on_over_kills_and_every_record_is_there_once_and_in_order() {
     let what = "librdkafka over kills";
     let Some(python) = or_skip(what, python()) else { return };
-    let rounds = crate::storage::size("LOGBOOM_BROKER_KILLS", 5);
+    let rounds = crate::storage::size("LOGBOOM_BROKER_KILLS", 10);
     let mut broker = Broker::start("kills-librdkafka");
     let address = broker.bootstrap();
     let topic = new_topic_with(&mut Raw::connect(&address), "kills", PARTITIONS, &[]);

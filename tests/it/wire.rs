@@ -1,14 +1,20 @@
 //! The statements about the wire, by number, over sockets against the running broker.
 //!
 //! All of them were run against Apache Kafka 4.1.0 as well (`LOGBOOM_REFERENCE=HOST:PORT`); where
-//! a test says "reference", it is what was seen there. Statements about what a single process in
-//! plain text can't show (other listeners, leaders that move) are not here.
+//! a test says "reference", it is what was seen there. What a single broker that speaks plain text
+//! can't show is not here: ApiVersions in front of SASL and behind a TLS handshake (most of 10),
+//! NOT_LEADER_OR_FOLLOWER with its new leader (36), and what `fetch` names of 58 to 60.
 
+mod admin;
+mod fetch;
 mod framing;
 mod idempotence;
 mod metadata;
 mod negotiation;
+mod offsets;
 mod produce;
+mod sessions;
+mod topics;
 
 use bytes::Bytes;
 

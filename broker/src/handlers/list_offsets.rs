@@ -69,10 +69,16 @@ pub(super) async fn handle(
     let deadline = (context.version >= TIMEOUT_FROM).then_some(deadline);
     let (image, repeated) = (context.node.image(), repeated(&request));
     let mut topics = Vec::with_capacity(request.topics.len());
+    let mut told = HashSet::new();
     for topic in &request.topics {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for asked in &topic.partitions {
-            let found = if repeated.contains(&(&topic.name, asked.partition_index)) {
+            let one = (topic.name.as_str(), asked.partition_index);
+            let found = if repeated.contains(&one) {
+                // As in the reference, it is told once.
+                if !told.insert(one) {
+                    continue;
+                }
                 Err(ErrorCode::INVALID_REQUEST)
             } else {
                 list(&context, &image, &topic.name, asked, deadline).await

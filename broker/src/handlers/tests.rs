@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use logboom_protocol::messages::create_topics::{
-    CreatableTopic, CreatableTopicConfig, CreateTopicsRequest, CreateTopicsResponse,
+    CreatableTopic, CreateTopicsRequest, CreateTopicsResponse,
 };
 use logboom_protocol::messages::produce::{
     PartitionProduceData, PartitionProduceResponse, ProduceRequest, TopicProduceData,
@@ -30,12 +30,6 @@ fn topic(name: &str, partitions: i32) -> CreatableTopic {
         replication_factor: 1,
         ..CreatableTopic::default()
     }
-}
-
-/// A topic with one configuration.
-fn configured(name: &str, key: &str, value: &str) -> CreatableTopic {
-    let config = CreatableTopicConfig { name: key.into(), value: Some(value.into()) };
-    CreatableTopic { configs: vec![config], ..topic(name, 1) }
 }
 
 fn creation(topics: Vec<CreatableTopic>) -> CreateTopicsRequest {

@@ -1,7 +1,8 @@
-//! Statements 1 to 9 and 107: which versions are spoken.
+//! Statements 1 to 10 and 107: which versions are spoken.
 
 use logboom_protocol::messages::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
 use logboom_protocol::messages::metadata::MetadataRequest;
+use logboom_protocol::messages::sasl_handshake::SaslHandshakeRequest;
 use logboom_protocol::{ApiKey, ErrorCode};
 use logboom_tests::broker::shared;
 use logboom_tests::raw::{Raw, framed};
@@ -137,6 +138,21 @@ fn wire_09_features_from_level_0_are_not_named_up_to_version_3() {
     let subject = shared();
     let response = Raw::connect(&subject.bootstrap()).call(3, &request());
     assert!(response.supported_features.iter().all(|feature| feature.min_version != 0));
+}
+
+/// All of 10 that a listener without SASL and TLS can show.
+#[test]
+fn wire_10_api_versions_needs_nothing_in_front_of_it_and_a_refused_handshake_changes_nothing() {
+    let subject = shared();
+    for version in 0..=NEWEST {
+        let mut raw = Raw::connect(&subject.bootstrap());
+        assert_eq!(raw.call(version, &request()).error_code, ErrorCode::NONE);
+        let handshake = SaslHandshakeRequest { mechanism: "PLAIN".into() };
+        let refused = raw.call(1, &handshake);
+        assert_eq!(refused.error_code, ErrorCode::ILLEGAL_SASL_STATE);
+        assert!(refused.mechanisms.is_empty());
+        assert_eq!(raw.call(version, &request()).error_code, ErrorCode::NONE);
+    }
 }
 
 #[test]

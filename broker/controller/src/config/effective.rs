@@ -99,10 +99,9 @@ impl<'a> Effective<'a> {
     #[must_use]
     pub fn broker(&self, broker: &broker::BrokerDefinition) -> Entry {
         let definition = broker.definition;
-        let mut synonyms = self.broker_values(&broker_names(definition.name));
+        let synonyms = self.broker_values(&broker_names(definition.name));
         // Names that go before say nothing about this one's value.
-        let own = synonyms.iter().position(|synonym| synonym.name == definition.name);
-        synonyms.drain(..own.unwrap_or(synonyms.len()));
+        let synonyms = from_name(synonyms, definition.name);
         Entry {
             definition,
             value: synonyms.first().map(|synonym| synonym.value.clone()),
@@ -167,15 +166,14 @@ impl<'a> Effective<'a> {
             source,
         }));
         let names: Vec<&'static str> = layered.synonyms.iter().map(|one| one.name).collect();
-        synonyms.extend(self.broker_values(&names));
+        let of_broker = self.broker_values(&names);
+        let first = synonyms.first().or(of_broker.first());
         let default = definition.default.map(CompactString::const_new);
-        Entry {
-            definition,
-            value: synonyms.first().map(|first| in_own_unit(layered, first)).or(default),
-            source: synonyms.first().map_or(ConfigSource::Default, |first| first.source),
-            read_only: false,
-            synonyms,
-        }
+        let value = first.map(|first| in_own_unit(layered, first)).or(default);
+        let source = first.map_or(ConfigSource::Default, |first| first.source);
+        // Other units are in force and, as in the reference, not listed before the name itself is.
+        synonyms.extend(from_name(of_broker, names.first().copied().unwrap_or_default()));
+        Entry { definition, value, source, read_only: false, synonyms }
     }
 
     /// What is set under a broker's names, source before source, and in each name before name.
@@ -198,6 +196,13 @@ impl<'a> Effective<'a> {
         });
         found
     }
+}
+
+/// What stands from `name` on.
+fn from_name(mut synonyms: Vec<EntrySynonym>, name: &str) -> Vec<EntrySynonym> {
+    let own = synonyms.iter().position(|synonym| synonym.name == name);
+    synonyms.drain(..own.unwrap_or(synonyms.len()));
+    synonyms
 }
 
 /// The names under which a broker sets the same, the one that wins first.

@@ -73,7 +73,14 @@ fn entries(
     request: &DescribeConfigsResource,
     config: &StaticConfig,
 ) -> Result<Vec<Entry>, ConfigChangeError> {
-    let resource = resource::resolve(image, request.resource_type, &request.resource_name)?;
+    let resource = resource::resolve(image, request.resource_type, &request.resource_name);
+    let resource = resource.map_err(|error| match error {
+        // As in the reference, whether it is registered makes no difference.
+        ConfigChangeError::UnknownBroker(_) => {
+            ConfigChangeError::OtherBroker { this: config.broker_id() }
+        }
+        error => error,
+    })?;
     let effective = Effective::new(image, config);
     Ok(match resource.kind {
         ResourceKind::Topic => effective.topic_entries(&resource.name).collect(),

@@ -21,6 +21,9 @@ use crate::node::Node;
 use crate::partition::{Partition, Watch};
 use crate::server::AnswerRoom;
 
+#[cfg(test)]
+mod tests;
+
 /// How much a fetch wants, and how long it waits for it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {

@@ -33,7 +33,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// An error, where nothing is known of the partition.
+    /// An error; as in the reference, nothing is told of the partition beside it.
     pub(super) fn refused(error_code: ErrorCode) -> Self {
         Self {
             error_code,
@@ -63,7 +63,7 @@ impl Answer {
             }
             // The next batch is larger than what is left: it comes when the partition is first.
             Ok(_) => {}
-            Err(error_code) => self.error_code = error_code,
+            Err(error_code) => *self = Self::refused(error_code),
         }
     }
 
@@ -100,7 +100,7 @@ pub(super) fn read(
         match diverging(partition, last_fetched_epoch, offset) {
             Ok(None) => {}
             Ok(diverging) => return (Answer { diverging, ..answer }, None),
-            Err(error_code) => return (Answer { error_code, ..answer }, None),
+            Err(error_code) => return (Answer::refused(error_code), None),
         }
     }
     let is_behind_end = offset > answer.high_watermark && offset <= partition.view.end_offset();

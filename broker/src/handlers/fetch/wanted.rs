@@ -53,7 +53,8 @@ impl Wanted {
             partition: asked.partition,
             offset: asked.fetch_offset,
             bytes_max: u32::try_from(asked.partition_max_bytes).unwrap_or(0),
-            current_leader_epoch: asked.current_leader_epoch,
+            // As in the reference, all that is negative means that the client doesn't say.
+            current_leader_epoch: asked.current_leader_epoch.max(-1),
             last_fetched_epoch: asked.last_fetched_epoch,
         }
     }

@@ -1,8 +1,5 @@
-//! Configurations: WIRE 86 and 87.
+//! Configurations: what is ours, beside what `tests/it/wire/admin.rs` tells of any broker.
 
-use logboom_protocol::messages::alter_configs::{
-    AlterConfigsRequest, AlterConfigsResource, AlterableConfig,
-};
 use logboom_protocol::messages::describe_configs::{
     DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResourceResult,
 };
@@ -31,12 +28,6 @@ fn describe(broker: &TestBroker, kind: i8, name: &str) -> Vec<DescribeConfigsRes
     let result = response.results.remove(0);
     assert_eq!(result.error_code, ErrorCode::NONE, "{:?}", result.error_message);
     result.configs
-}
-
-fn value(broker: &TestBroker, topic: &str, key: &str) -> (String, i8) {
-    let configs = describe(broker, TOPIC, topic);
-    let config = configs.iter().find(|config| config.name == key).unwrap();
-    (config.value.as_deref().unwrap().to_owned(), config.config_source)
 }
 
 /// Changes one key of topic `t`; returns the code.
@@ -115,45 +106,6 @@ fn wire_86_all_configurations_of_a_broker_are_described() {
     let static_broker = 4;
     assert_eq!((config.value.as_deref(), config.config_source), (Some("3"), static_broker));
     assert!(config.read_only && config.documentation.is_some() && config.synonyms.len() == 2);
-}
-
-#[test]
-fn wire_87_single_keys_are_set_deleted_appended_and_subtracted() {
-    let broker = TestBroker::start();
-    create(&broker, vec![topic("t", 1)]);
-    let policy = || value(&broker, "t", "cleanup.policy");
-    let (of_topic, default) = (1, 5);
-    for (operation, given, expected) in [
-        (2, Some("compact"), ("delete,compact", of_topic)),
-        (3, Some("delete"), ("compact", of_topic)),
-        (0, Some("delete"), ("delete", of_topic)),
-        (1, None, ("delete", default)),
-    ] {
-        assert_eq!(change(&broker, "cleanup.policy", operation, given), ErrorCode::NONE);
-        assert_eq!(policy(), (expected.0.to_owned(), expected.1), "operation {operation}");
-    }
-    assert_eq!(change(&broker, "no.such.key", 0, Some("1")), ErrorCode::INVALID_CONFIG);
-}
-
-#[test]
-fn wire_87_altering_replaces_the_whole_configuration() {
-    let broker = TestBroker::start();
-    create(&broker, vec![configured("t", "retention.ms", "7")]);
-    let config = AlterableConfig { name: "segment.bytes".into(), value: Some("1048576".into()) };
-    let resource = AlterConfigsResource {
-        resource_type: TOPIC,
-        resource_name: "t".into(),
-        configs: vec![config],
-    };
-    let mut request = AlterConfigsRequest { resources: vec![resource], validate_only: true };
-    for version in versions(ApiKey::AlterConfigs) {
-        assert_eq!(broker.request(&request, version).responses[0].error_code, ErrorCode::NONE);
-    }
-    assert_eq!(value(&broker, "t", "retention.ms").0, "7", "only validated");
-    request.validate_only = false;
-    broker.request(&request, 2);
-    assert_eq!(value(&broker, "t", "retention.ms").0, "604800000");
-    assert_eq!(value(&broker, "t", "segment.bytes").0, "1048576");
 }
 
 #[test]

@@ -33,37 +33,20 @@ fn describe(broker: &TestBroker, topics: Option<&[(&str, i32)]>) -> DescribeLogD
 }
 
 #[test]
-fn wire_88_the_log_start_moves_forward_up_to_the_high_watermark() {
+fn wire_88_a_log_start_outlives_the_broker() {
     let mut broker = TestBroker::start();
     create(&broker, vec![topic("t", 1)]);
     produce(&broker, "t", 5, None);
     assert_eq!(delete(&broker, "t", 0, 3), (3, ErrorCode::NONE));
-    assert_eq!(delete(&broker, "t", 0, 2), (3, ErrorCode::NONE), "never back");
-    assert_eq!(delete(&broker, "t", 0, 6), (-1, ErrorCode::OFFSET_OUT_OF_RANGE));
-    assert_eq!(delete(&broker, "t", 0, -2), (-1, ErrorCode::OFFSET_OUT_OF_RANGE));
-    assert_eq!(delete(&broker, "t", 1, 0), (-1, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
-    assert_eq!(delete(&broker, "u", 0, 0), (-1, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
-    assert_eq!(produce(&broker, "t", 1, None).log_start_offset, 3);
-    assert_eq!(delete(&broker, "t", 0, -1), (6, ErrorCode::NONE));
     broker.restart();
-    assert_eq!(delete(&broker, "t", 0, 0), (6, ErrorCode::NONE), "durable");
+    assert_eq!(delete(&broker, "t", 0, 0), (3, ErrorCode::NONE));
+    assert_eq!(delete(&broker, "t", 1, 0), (-1, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
 }
 
 #[test]
-fn wire_88_a_topic_that_is_only_compacted_keeps_its_records() {
+fn wire_88_what_the_cluster_keeps_for_itself_is_not_deleted() {
     let broker = TestBroker::start();
-    let both = "compact,delete";
-    create(
-        &broker,
-        vec![
-            configured("compacted", "cleanup.policy", "compact"),
-            configured("both", "cleanup.policy", both),
-            topic("__consumer_offsets", 1),
-        ],
-    );
-    produce(&broker, "both", 1, None);
-    assert_eq!(delete(&broker, "compacted", 0, -1), (-1, ErrorCode::POLICY_VIOLATION));
-    assert_eq!(delete(&broker, "both", 0, -1), (1, ErrorCode::NONE));
+    create(&broker, vec![topic("__consumer_offsets", 1)]);
     let internal = delete(&broker, "__consumer_offsets", 0, -1);
     assert_eq!(internal, (-1, ErrorCode::INVALID_TOPIC_EXCEPTION));
 }

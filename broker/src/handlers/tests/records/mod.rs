@@ -22,7 +22,6 @@ use crate::testing::TestBroker;
 
 /// The version in which tests ask, unless it matters: by name, with everything else.
 const BY_NAME: i16 = 12;
-const BY_ID: i16 = 17;
 const TOPIC: &str = "flights";
 
 /// Makes [`TOPIC`] as the broker's configuration says; returns its id.

@@ -28,6 +28,7 @@ mod cluster;
 mod config;
 mod handlers;
 mod limits;
+mod machine;
 mod metrics;
 mod node;
 mod partition;

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -72,9 +72,7 @@ impl TestBroker {
 
     /// A new connection.
     pub(crate) fn client(&self) -> TestClient {
-        let stream = TcpStream::connect(self.broker().addresses()[0]).unwrap();
-        stream.set_read_timeout(Some(ANSWER_MAX)).unwrap();
-        TestClient { stream, correlation_id: 0, answered: 0 }
+        TestClient::connect(self.broker().addresses()[0])
     }
 
     /// Sends a request over a connection that stays, and waits for the answer.
@@ -94,6 +92,13 @@ impl Drop for TestBroker {
 }
 
 impl TestClient {
+    /// A new connection.
+    pub(crate) fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(ANSWER_MAX)).unwrap();
+        Self { stream, correlation_id: 0, answered: 0 }
+    }
+
     /// Sends a request and waits for the answer.
     pub(crate) fn request<R: Request>(&mut self, request: &R, version: i16) -> R::Response {
         self.send(request, version);

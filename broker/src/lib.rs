@@ -32,6 +32,8 @@ mod machine;
 mod metrics;
 mod node;
 mod partition;
+#[cfg(test)]
+mod power;
 mod server;
 mod start;
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub(crate) struct TestClient {
 const ANSWER_MAX: Duration = Duration::from_secs(60);
 
 impl TestBroker {
-    /// A broker without any configuration of its own.
+    /// A broker that does nothing by itself.
     pub(crate) fn start() -> Self {
         Self::with([])
     }
@@ -47,7 +47,9 @@ impl TestBroker {
         let dir = tempfile::tempdir().unwrap();
         let bind = "127.0.0.1:0".parse().unwrap();
         let mut config = Config::local(dir.path().to_owned(), bind).unwrap();
-        config.settings = StaticConfig::new(settings).unwrap();
+        // Records of the tests may be of any time, and a machine may be slow.
+        let quiet = [("log.initial.task.delay.ms", "86400000")];
+        config.settings = StaticConfig::new(quiet.into_iter().chain(settings)).unwrap();
         config.shards = 2;
         let broker = Broker::start(&config).unwrap();
         Self { config, broker: Some(broker), client: RefCell::default(), _dir: dir }

@@ -154,6 +154,17 @@ fn retention_drops_whole_segments_that_are_older_than_the_topic_keeps() {
 }
 
 #[test]
+fn records_without_a_timestamp_are_not_too_old() {
+    let broker = broker_with(&[("retention.ms", "1")]);
+    assert_eq!(produce(&broker, -1, 10, None), Ok(0));
+    tick(&broker, Tick::Retain, now_ms() + 365 * DAY_MS);
+    assert_eq!(log_start(&broker), 0);
+    assert_eq!(produce(&broker, now_ms(), 10, None), Ok(1));
+    tick(&broker, Tick::Retain, now_ms() + DAY_MS);
+    assert_eq!(log_start(&broker), 2, "they go with what came behind them");
+}
+
+#[test]
 fn retention_drops_whole_segments_beyond_the_bytes_that_the_topic_keeps() {
     let broker = broker_with(&[("retention.bytes", "250000"), ("segment.ms", "1000")]);
     let begun = now_ms();

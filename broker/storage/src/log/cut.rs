@@ -350,12 +350,14 @@ impl Log {
         Ok(start)
     }
 
-    /// The greatest timestamp of a segment, as far as it is known and makes a difference.
+    /// The greatest timestamp of a segment, as far as it is known and makes a difference. Records
+    /// whose producer gives none (−1) say nothing of their age.
     fn latest(&self, segment: &Segment) -> i64 {
         if self.options.retention_ms < 0 {
             return i64::MIN;
         }
-        self.view.latest_timestamp(segment).unwrap_or(i64::MIN)
+        let latest = self.view.latest_timestamp(segment).ok();
+        latest.filter(|latest| *latest >= 0).unwrap_or(i64::MIN)
     }
 }
 

@@ -28,9 +28,12 @@ mod cluster;
 mod config;
 mod handlers;
 mod limits;
+mod machine;
 mod metrics;
 mod node;
 mod partition;
+#[cfg(test)]
+mod power;
 mod server;
 mod start;
 #[cfg(test)]

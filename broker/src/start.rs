@@ -6,8 +6,6 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc as std_mpsc;
@@ -25,16 +23,16 @@ use logboom_controller::image::Topic;
 use logboom_controller::record::BrokerRegistration;
 use logboom_controller::{Decision, MetadataImage};
 use logboom_protocol::units::Uuid;
-use logboom_storage::state::OpenMark;
-use logboom_storage::{Directory, DirectoryOptions, LeftBy, OpenError, StorageError, SystemDisk};
+use logboom_storage::{Directory, LeftBy, OpenError, StorageError};
 
 use crate::cluster::{
     Controller, ControllerHandle, METADATA, MetadataLog, MetadataLogError, Reconciler,
     metadata_options,
 };
 use crate::config::Config;
+use crate::machine::Machine;
 use crate::metrics::Metrics;
-use crate::node::{Node, random_bytes, random_id};
+use crate::node::{Node, random_id};
 use crate::partition::{Command, Registry, Shard, ShardHandle, TopicSettings};
 use crate::server::{Accepted, AnswerDoor, Doors, Listener, serve_shard};
 use crate::{admin, limits, ticks};
@@ -135,12 +133,31 @@ impl Broker {
     /// # Errors
     /// [`StartError`]; the process is to end then.
     pub fn start(config: &Config) -> Result<Self, StartError> {
+        Self::start_on(config, Machine::system(&config.data_dir)?)
+    }
+
+    /// The same, with the data directory on a machine of the caller's.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub(crate) fn start_on(config: &Config, machine: Machine) -> Result<Self, StartError> {
         let open_files_max = limits::raise_open_files();
-        let sockets = bind(config)?;
-        let admin = config.admin.map(bind_one).transpose()?;
-        let directory = Arc::new(open_directory(&config.data_dir)?);
+        let sockets = Sockets::bind(config)?;
+        let directory = Arc::new(machine.open(&config.data_dir).map_err(StartError::Open)?);
         say_starting(config, &directory, open_files_max);
         let flushers = start_flushers(&directory)?;
+        let started = Self::start_in(config, sockets, Arc::clone(&directory), flushers);
+        // Whoever goes on without a broker isn't to have its threads.
+        started.inspect_err(|_| directory.stop_flushes())
+    }
+
+    fn start_in(
+        config: &Config,
+        sockets: Sockets,
+        directory: Arc<Directory>,
+        flushers: Vec<JoinHandle<()>>,
+    ) -> Result<Self, StartError> {
+        let Sockets { clients: sockets, admin } = sockets;
         let metrics = Arc::new(Metrics::default());
         let registry = Arc::new(Registry::default());
         let (stopping, stopped) = watch::channel(false);
@@ -456,32 +473,21 @@ fn start_flushers(directory: &Arc<Directory>) -> Result<Vec<JoinHandle<()>>, Sta
     Ok(threads)
 }
 
-fn open_directory(root: &Path) -> Result<Directory, StartError> {
-    let mark = open_mark(root)?;
-    let random = u128::from_be_bytes(random_bytes());
-    let disk_bytes = limits::disk_bytes(root)?;
-    let options = DirectoryOptions { state: limits::state(disk_bytes), ..Default::default() };
-    Directory::open(Arc::new(SystemDisk), root, options, mark, random).map_err(StartError::Open)
+/// What a broker listens at; bound before anything else is touched.
+struct Sockets {
+    /// By the names of the listeners.
+    clients: Vec<(String, std::net::TcpListener)>,
+    admin: Option<std::net::TcpListener>,
 }
 
-/// Tells this life of the machine, and the file system of the directory, from others.
-fn open_mark(root: &Path) -> io::Result<OpenMark> {
-    std::fs::create_dir_all(root)?;
-    let mount_id = std::fs::metadata(root)?.dev();
-    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
-    // Where the system doesn't say, every start counts as one of the machine.
-    let boot = u128::from_str_radix(&digits, 16);
-    let boot_id = boot.map_or_else(|_| random_bytes(), u128::to_be_bytes);
-    Ok(OpenMark { boot_id, mount_id })
-}
-
-/// Binds the listeners, by their names.
-fn bind(config: &Config) -> Result<Vec<(String, std::net::TcpListener)>, StartError> {
-    let bind = |listener: &crate::ListenerConfig| {
-        bind_one(listener.bind).map(|socket| (listener.name.clone(), socket))
-    };
-    config.listeners.iter().map(bind).collect()
+impl Sockets {
+    fn bind(config: &Config) -> Result<Self, StartError> {
+        let bind = |listener: &crate::ListenerConfig| {
+            bind_one(listener.bind).map(|socket| (listener.name.clone(), socket))
+        };
+        let clients = config.listeners.iter().map(bind).collect::<Result<_, _>>()?;
+        Ok(Self { clients, admin: config.admin.map(bind_one).transpose()? })
+    }
 }
 
 fn bind_one(address: SocketAddr) -> Result<std::net::TcpListener, StartError> {

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ pub(crate) struct TestClient {
 const ANSWER_MAX: Duration = Duration::from_secs(60);
 
 impl TestBroker {
-    /// A broker without any configuration of its own.
+    /// A broker that does nothing by itself.
     pub(crate) fn start() -> Self {
         Self::with([])
     }
@@ -48,7 +48,9 @@ impl TestBroker {
         let dir = tempfile::tempdir().unwrap();
         let bind = "127.0.0.1:0".parse().unwrap();
         let mut config = Config::local(dir.path().to_owned(), bind).unwrap();
-        config.settings = StaticConfig::new(settings).unwrap();
+        // Records of the tests may be of any time, and a machine may be slow.
+        let quiet = [("log.initial.task.delay.ms", "86400000")];
+        config.settings = StaticConfig::new(quiet.into_iter().chain(settings)).unwrap();
         config.shards = 2;
         let broker = Broker::start(&config).unwrap();
         Self { config, broker: Some(broker), client: RefCell::default(), _dir: dir }
@@ -79,9 +81,7 @@ impl TestBroker {
 
     /// A new connection.
     pub(crate) fn client(&self) -> TestClient {
-        let stream = TcpStream::connect(self.broker().addresses()[0]).unwrap();
-        stream.set_read_timeout(Some(ANSWER_MAX)).unwrap();
-        TestClient { stream, correlation_id: 0, answered: 0 }
+        TestClient::connect(self.broker().addresses()[0])
     }
 
     /// Sends a request over a connection that stays, and waits for the answer.
@@ -101,6 +101,13 @@ impl Drop for TestBroker {
 }
 
 impl TestClient {
+    /// A new connection.
+    pub(crate) fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(ANSWER_MAX)).unwrap();
+        Self { stream, correlation_id: 0, answered: 0 }
+    }
+
     /// Sends a request and waits for the answer.
     pub(crate) fn request<R: Request>(&mut self, request: &R, version: i16) -> R::Response {
         self.send(request, version);

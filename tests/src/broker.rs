@@ -158,7 +158,9 @@ impl Broker {
         let stdout = File::create(self.root.join("stdout")).expect("ours to write");
         let mut command = Command::new(logboom());
         command.args(["broker", "--listen", &self.bootstrap(), "--admin-listen", "", "--data-dir"]);
-        command.arg(self.data_dir()).args(&self.options);
+        command.arg(self.data_dir());
+        // Records of tests are as old as they like.
+        command.args(["--set", "log.initial.task.delay.ms=3600000"]).args(&self.options);
         command.stdin(Stdio::null()).stdout(stdout).stderr(log);
         // What steers the tests would be unknown settings to the broker.
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LOGBOOM_")) {

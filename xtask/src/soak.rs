@@ -21,6 +21,14 @@ const STORAGE_SIZES: &[(&str, u64)] = &[
     ("LOGBOOM_FLIPS_BYTES", 1 << 30),
 ];
 
+/// The sizes of the power cuts through a whole broker: runs, positions in the trace of each (all
+/// there are), and disks with a random part of what wasn't flushed at each position.
+const POWER_SIZES: &[(&str, u64)] = &[
+    ("LOGBOOM_POWER_RUNS", 50),
+    ("LOGBOOM_POWER_POSITIONS", 1_000_000),
+    ("LOGBOOM_POWER_PARTS", 4),
+];
+
 type Suite = (&'static str, fn(&Path) -> Result<(), String>);
 
 const SUITES: &[Suite] = &[
@@ -83,15 +91,22 @@ fn storage(root: &Path) -> Result<(), String> {
     ] {
         let arguments = [&front[..], target, &["--", filter, "--nocapture"]].concat();
         let mut cargo = command(root, "cargo", &arguments);
-        let unset = STORAGE_SIZES.iter().filter(|(name, _)| std::env::var_os(name).is_none());
-        cargo.envs(unset.map(|(name, size)| (name, size.to_string())));
-        execute(&mut cargo)?;
+        execute(cargo.envs(unset(STORAGE_SIZES)))?;
     }
     Ok(())
 }
 
-/// kill -9 under load; a size that is set already stays as it is.
+/// Those of the sizes that aren't set already.
+fn unset(sizes: &'static [(&str, u64)]) -> impl Iterator<Item = (&'static str, String)> {
+    let unset = sizes.iter().filter(|(name, _)| std::env::var_os(name).is_none());
+    unset.map(|(name, size)| (*name, size.to_string()))
+}
+
+/// Power cuts and kill -9 under load; a size that is set already stays as it is.
 fn broker(root: &Path) -> Result<(), String> {
+    let power = ["--lib", "--", "power::", "--nocapture"];
+    let arguments = [&["test", "--release", "--locked", "-p", "logboom-broker"], &power[..]];
+    execute(command(root, "cargo", &arguments.concat()).envs(unset(POWER_SIZES)))?;
     let mut cargo = command(root, "cargo", &integration("kills::"));
     if std::env::var_os("LOGBOOM_BROKER_KILLS").is_none() {
         cargo.env("LOGBOOM_BROKER_KILLS", BROKER_KILLS.to_string());

@@ -40,10 +40,10 @@ pub(crate) enum Command {
     Delete(Vec<GroupKey>, oneshot::Sender<()>),
     /// What is known of a partition's producers; `None` if it isn't here.
     Producers(GroupKey, oneshot::Sender<Option<Vec<ProducerDescription>>>),
-    /// Drops what retention lets go.
-    Retain,
-    /// Forgets producers that wrote nothing for so many milliseconds.
-    ExpireProducers(i64),
+    /// Drops what retention lets go at this time, in milliseconds since the Unix epoch.
+    Retain { now_ms: i64 },
+    /// Forgets producers that by this time wrote nothing for so many milliseconds.
+    ExpireProducers { now_ms: i64, expiration_ms: i64 },
     /// Flushes and closes every log; the shard ends.
     Close(oneshot::Sender<()>),
 }
@@ -178,8 +178,10 @@ impl Shard {
             Command::Producers(key, reply) => {
                 drop(reply.send(self.replicas.get(&key).map(Replica::producers)));
             }
-            Command::Retain => self.retain(),
-            Command::ExpireProducers(expiration_ms) => self.expire_producers(expiration_ms),
+            Command::Retain { now_ms } => self.retain(now_ms),
+            Command::ExpireProducers { now_ms, expiration_ms } => {
+                self.expire_producers(now_ms, expiration_ms);
+            }
             Command::Append(_) | Command::Close(_) => {}
         }
     }
@@ -326,8 +328,7 @@ impl Shard {
         done.send(()).unwrap_or(());
     }
 
-    fn retain(&mut self) {
-        let now_ms = now_ms();
+    fn retain(&mut self, now_ms: i64) {
         for replica in self.replicas.values_mut() {
             if !replica.partition.settings().is_deleted {
                 continue;
@@ -344,8 +345,7 @@ impl Shard {
         }
     }
 
-    fn expire_producers(&mut self, expiration_ms: i64) {
-        let now_ms = now_ms();
+    fn expire_producers(&mut self, now_ms: i64, expiration_ms: i64) {
         for replica in self.replicas.values_mut() {
             replica.at_rest(move |log| {
                 log.expire_producers(now_ms, expiration_ms);

@@ -73,7 +73,7 @@ const fn cluster_wide(
 }
 
 /// A broker's own.
-static TABLE: [BrokerDefinition; 63] = [
+static TABLE: [BrokerDefinition; 64] = [
     // Who and where it is.
     read_only(
         "node.id",
@@ -183,6 +183,14 @@ static TABLE: [BrokerDefinition; 63] = [
         Some("300000"),
         AtLeast(1),
         "How often, in milliseconds, it is looked for segments to delete.",
+    ),
+    read_only(
+        "log.initial.task.delay.ms",
+        Long,
+        Some("30000"),
+        AtLeast(0),
+        "Milliseconds from the start until it is first looked for segments to delete and for \
+         producers to forget.",
     ),
     read_only(
         "log.flush.scheduler.interval.ms",

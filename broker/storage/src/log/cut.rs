@@ -201,8 +201,11 @@ impl Log {
             return Ok(());
         }
         self.check_at_rest()?;
+        let producers = self.snapshot_of_what_goes(offset)?;
         // The manifest learns of the segments in the same step in which it learns which of them go.
-        self.flush_with(&[StateRecord::LogStart { offset }])?;
+        let records: Vec<_> =
+            producers.into_iter().chain([StateRecord::LogStart { offset }]).collect();
+        self.flush_with(&records)?;
         self.view.log_start_offset.store(offset, Ordering::Release);
         self.remembered.producers.advance_log_start(offset);
         let segments = self.view.segments();
@@ -213,6 +216,15 @@ impl Log {
         }
         self.refresh_epochs();
         Ok(())
+    }
+
+    /// The producers, where some of what a log start of `offset` leaves behind is written down in
+    /// the log alone: what lies below the log start isn't read at a start. On a full disk they may
+    /// be too many, and the log start moves nevertheless.
+    fn snapshot_of_what_goes(&mut self, offset: i64) -> Result<Option<StateRecord>, StorageError> {
+        let Some(Saving { record, file }) = self.snapshot_before(offset) else { return Ok(None) };
+        let is_made = file.map_or(Ok(true), |file| self.make(&file))?;
+        Ok(is_made.then_some(record))
     }
 
     /// Gives all up and begins anew, empty, at a leader's log start; durable when it returns.
@@ -338,12 +350,14 @@ impl Log {
         Ok(start)
     }
 
-    /// The greatest timestamp of a segment, as far as it is known and makes a difference.
+    /// The greatest timestamp of a segment, as far as it is known and makes a difference. Records
+    /// whose producer gives none (−1) say nothing of their age.
     fn latest(&self, segment: &Segment) -> i64 {
         if self.options.retention_ms < 0 {
             return i64::MIN;
         }
-        self.view.latest_timestamp(segment).unwrap_or(i64::MIN)
+        let latest = self.view.latest_timestamp(segment).ok();
+        latest.filter(|latest| *latest >= 0).unwrap_or(i64::MIN)
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A small snapshot is a record of the state store, with every checkpoint; most partitions never
 //! have another. A large one is a file, made seldom, that the state store names once it is durable;
-//! two are kept. What stands in the log behind the snapshot is read again at a start.
+//! two are kept. What stands in the log behind the snapshot is read again at a start. A log start
+//! that passes what no snapshot has takes one along.
 //!
 //! Must always hold: a snapshot says nothing of what may still be cut off, and a log whose snapshot
 //! is lost remembers what its batches say.
@@ -135,6 +136,17 @@ impl Log {
         let is_saved =
             self.remembered.is_saved() && self.view.shared.state.group(self.key(), is_named);
         (!is_saved).then(|| self.snapshot())
+    }
+
+    /// The snapshot that goes with a log start that moves to `offset`, where there are producers
+    /// and the one that the state store names is older than that.
+    pub(super) fn snapshot_before(&mut self, offset: i64) -> Option<Saving> {
+        let reaches = |group: Option<&GroupState>| {
+            group.and_then(|it| it.producers.as_ref()).is_some_and(|it| it.offset >= offset)
+        };
+        let is_known = self.remembered.producers.is_empty()
+            || self.view.shared.state.group(self.key(), reaches);
+        (!is_known).then(|| self.snapshot())
     }
 
     /// The state that a leader has at `offset`, on its way into a log that begins there.

@@ -89,6 +89,42 @@ fn a_batch_that_was_flushed_is_a_duplicate_after_a_power_cut_at_any_call() {
 }
 
 #[test]
+fn a_producer_whose_batches_a_log_start_has_passed_is_known_after_a_power_cut() {
+    for (producers, in_file) in [(3, false), (200, true)] {
+        let disk = SimDisk::new();
+        let (directory, mut log) = new_log(&disk);
+        // So little that no checkpoint has taken them along.
+        let batches = produce(&directory, &mut log, producers, producers + 2);
+        for offset in [3, log.view().high_watermark()] {
+            log.set_log_start(offset).unwrap();
+            let image = disk.crash_image(disk.trace_len(), &Unflushed::None);
+            let directory = open_directory(&image, OTHER_BOOT);
+            let named = directory.state().group(&KEY, |group| group.unwrap().producers.clone());
+            let named = named.unwrap();
+            assert!(named.offset >= offset);
+            assert_eq!(named.bytes.is_none(), in_file && offset > 3);
+            let (mut restarted, findings) = open_log(&directory);
+            assert_eq!((findings, restarted.view().log_start_offset()), (vec![], offset));
+            restarted.set_high_watermark(log.view().high_watermark());
+            assert_eq!(restarted.producers(), log.producers(), "log start {offset}");
+            assert!(batches[2..].iter().all(|batch| is_duplicate(&restarted, batch)));
+        }
+    }
+}
+
+#[test]
+fn a_log_start_is_moved_on_a_full_disk_whatever_becomes_of_the_producers() {
+    let disk = SimDisk::new();
+    let (directory, mut log) = new_log(&disk);
+    produce(&directory, &mut log, 200, 200);
+    let is_snapshot = |path: &Path| path.extension().is_some_and(|ending| ending == "producers");
+    disk.set_fault(Fault::new(Operation::Reserve, 28).at(is_snapshot));
+    log.set_log_start(390).unwrap();
+    assert_eq!((disk.faults_struck(), log.view().log_start_offset()), (1, 390));
+    assert_eq!(directory.failure(), None);
+}
+
+#[test]
 fn a_start_after_a_clean_stop_reads_nothing_to_know_its_producers() {
     let disk = SimDisk::new();
     let (directory, mut log) = new_log(&disk);

@@ -89,7 +89,7 @@ pub(crate) static TABLE: [Metric; 31] = [
         Kind::Counter,
         "connections",
         &[],
-        "Connections closed because a request stalled, was no request, or was too large, or because answers were read too slowly while others needed their memory.",
+        "Connections closed for a request that stalled, was none or too large, or slow reading.",
     ),
     metric("connections_open", Kind::Gauge, "connections", &[], "Connections at this moment."),
     metric(

@@ -130,7 +130,6 @@ fn fill(raw: &mut Raw, partitions: impl Iterator<Item = usize>) -> io::Result<()
         let data = some.iter().map(|&index| PartitionProduceData {
             index: i32::try_from(index).unwrap_or(i32::MAX),
             records: Some(batch.clone()),
-            ..PartitionProduceData::default()
         });
         let topic = TopicProduceData {
             name: TOPIC.into(),

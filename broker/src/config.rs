@@ -51,6 +51,34 @@ pub struct ListenerConfig {
     pub bind: SocketAddr,
     /// What clients are told; the bound port where the port is 0.
     pub advertised: Endpoint,
+    /// What its socket is set to.
+    pub socket: SocketOptions,
+}
+
+/// What a listening socket is set to; the connections that it accepts have it from there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SocketOptions {
+    /// Connections that wait to be accepted (`socket.listen.backlog.size`).
+    pub backlog: i32,
+    /// Bytes of a connection's buffer for what is sent (`socket.send.buffer.bytes`); `None` leaves
+    /// it to the system, which makes it as large as the connection needs.
+    pub send_buffer_bytes: Option<usize>,
+    /// The same for what comes (`socket.receive.buffer.bytes`).
+    pub receive_buffer_bytes: Option<usize>,
+    /// How the system paces what is sent (`listener.congestion.control.map`); `None` leaves it to
+    /// the system.
+    pub congestion_control: Option<String>,
+}
+
+impl Default for SocketOptions {
+    fn default() -> Self {
+        Self {
+            backlog: 1_024,
+            send_buffer_bytes: None,
+            receive_buffer_bytes: None,
+            congestion_control: None,
+        }
+    }
 }
 
 impl Config {
@@ -67,7 +95,8 @@ impl Config {
             port: bind.port(),
             security_protocol: listeners::PLAINTEXT,
         };
-        let listeners = vec![ListenerConfig { name, bind, advertised }];
+        let socket = SocketOptions::default();
+        let listeners = vec![ListenerConfig { name, bind, advertised, socket }];
         let settings = StaticConfig::new([])?;
         Ok(Self { data_dir, settings, listeners, admin: None, shards: 0 })
     }

@@ -40,5 +40,5 @@ mod start;
 mod testing;
 mod ticks;
 
-pub use config::{Config, ConfigProblem, IGNORED, ListenerConfig, Origin, Settings};
+pub use config::{Config, ConfigProblem, IGNORED, ListenerConfig, Origin, Settings, SocketOptions};
 pub use start::{Broker, StartError};

@@ -29,12 +29,12 @@ use crate::cluster::{
     Controller, ControllerHandle, METADATA, MetadataLog, MetadataLogError, Reconciler,
     metadata_options,
 };
-use crate::config::Config;
+use crate::config::{Config, SocketOptions};
 use crate::machine::Machine;
 use crate::metrics::Metrics;
 use crate::node::{Node, random_id};
 use crate::partition::{Command, Registry, Shard, ShardHandle, TopicSettings};
-use crate::server::{Accepted, AnswerDoor, Doors, Listener, serve_shard};
+use crate::server::{Accepted, AnswerDoor, Doors, Listener, listen, serve_shard};
 use crate::{admin, limits, ticks};
 
 /// Why a broker doesn't start.
@@ -66,6 +66,14 @@ impl fmt::Display for StartError {
                     f,
                     "listen on {address}: another process does; give other addresses by listeners \
                      (--listen) and admin.listener (--admin-listen; empty for none)"
+                )
+            }
+            Self::Listen { address, source } if source.kind() == io::ErrorKind::NotFound => {
+                write!(
+                    f,
+                    "listen on {address}: the system doesn't have the algorithm that \
+                     listener.congestion.control.map names; it has those in \
+                     /proc/sys/net/ipv4/tcp_available_congestion_control"
                 )
             }
             Self::Listen { address, source } => write!(f, "listen on {address}: {source}"),
@@ -483,17 +491,19 @@ struct Sockets {
 impl Sockets {
     fn bind(config: &Config) -> Result<Self, StartError> {
         let bind = |listener: &crate::ListenerConfig| {
-            bind_one(listener.bind).map(|socket| (listener.name.clone(), socket))
+            bind_one(listener.bind, &listener.socket).map(|socket| (listener.name.clone(), socket))
         };
         let clients = config.listeners.iter().map(bind).collect::<Result<_, _>>()?;
-        Ok(Self { clients, admin: config.admin.map(bind_one).transpose()? })
+        let bind_admin = |address| bind_one(address, &SocketOptions::default());
+        Ok(Self { clients, admin: config.admin.map(bind_admin).transpose()? })
     }
 }
 
-fn bind_one(address: SocketAddr) -> Result<std::net::TcpListener, StartError> {
-    std::net::TcpListener::bind(address)
-        .and_then(|socket| socket.set_nonblocking(true).map(|()| socket))
-        .map_err(|source| StartError::Listen { address, source })
+fn bind_one(
+    address: SocketAddr,
+    options: &SocketOptions,
+) -> Result<std::net::TcpListener, StartError> {
+    listen(address, options).map_err(|source| StartError::Listen { address, source })
 }
 
 fn start_admin(

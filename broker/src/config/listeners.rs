@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
 
 use logboom_controller::record::Endpoint;
 
-use super::{ConfigProblem, LOOPBACK, ListenerConfig, Settings, value};
+use super::{ConfigProblem, LOOPBACK, ListenerConfig, Settings, SocketOptions, value};
 
 /// The number of the security protocol that is none.
 pub(super) const PLAINTEXT: i16 = 0;
@@ -13,6 +13,7 @@ pub(super) const PLAINTEXT: i16 = 0;
 const LISTENERS: &str = "listeners";
 const ADVERTISED: &str = "advertised.listeners";
 const PROTOCOLS: &str = "listener.security.protocol.map";
+const CONGESTION: &str = "listener.congestion.control.map";
 
 /// One `NAME://HOST:PORT`.
 struct Address<'a> {
@@ -35,13 +36,23 @@ pub(super) fn read(settings: &Settings) -> Result<Vec<ListenerConfig>, ConfigPro
         }
     }
     check_protocols(settings, &addresses)?;
-    addresses.iter().map(|address| listener(settings, address, told.get(address.name))).collect()
+    let congestion = pairs(settings, CONGESTION, "NAME:ALGORITHM")?;
+    if let Some(name) = congestion.keys().find(|name| addresses.iter().all(|a| a.name != **name)) {
+        let rule = format!("must only name what listeners has, and {name} isn't there");
+        return Err(settings.refuse(CONGESTION, &rule));
+    }
+    let each = addresses.iter().map(|address| {
+        let socket = socket(settings, congestion.get(address.name).copied())?;
+        listener(settings, address, told.get(address.name), socket)
+    });
+    each.collect()
 }
 
 fn listener(
     settings: &Settings,
     address: &Address<'_>,
     told: Option<&Address<'_>>,
+    socket: SocketOptions,
 ) -> Result<ListenerConfig, ConfigProblem> {
     let bind = resolve(settings, address)?;
     let name = address.name.to_owned();
@@ -64,7 +75,41 @@ fn listener(
         port,
         security_protocol: PLAINTEXT,
     };
-    Ok(ListenerConfig { name, bind, advertised })
+    Ok(ListenerConfig { name, bind, advertised, socket })
+}
+
+/// What the socket of a listener is set to.
+fn socket(
+    settings: &Settings,
+    congestion_control: Option<&str>,
+) -> Result<SocketOptions, ConfigProblem> {
+    let integer = |key: &str| {
+        let parsed = value(settings, key).trim().parse::<i32>();
+        parsed.map_err(|_| settings.refuse(key, "must be an integer of 32 bits"))
+    };
+    // -1 leaves a buffer to the system.
+    let buffer = |key| integer(key).map(|bytes| usize::try_from(bytes).ok());
+    Ok(SocketOptions {
+        backlog: integer("socket.listen.backlog.size")?,
+        send_buffer_bytes: buffer("socket.send.buffer.bytes")?,
+        receive_buffer_bytes: buffer("socket.receive.buffer.bytes")?,
+        congestion_control: congestion_control.map(str::to_owned),
+    })
+}
+
+/// A list of `NAME:VALUE`, by name.
+///
+/// - `form`: how an element is written, for the error.
+fn pairs<'a>(
+    settings: &'a Settings,
+    key: &str,
+    form: &str,
+) -> Result<BTreeMap<&'a str, &'a str>, ConfigProblem> {
+    let elements = value(settings, key).split(',').map(str::trim).filter(|text| !text.is_empty());
+    let pairs: Option<_> = elements
+        .map(|pair| pair.split_once(':').map(|(name, value)| (name.trim(), value.trim())))
+        .collect();
+    pairs.ok_or_else(|| settings.refuse(key, &format!("must be {form}, separated by commas")))
 }
 
 /// The address to bind. A host that is left out is every address, as in the reference.
@@ -128,16 +173,7 @@ fn parse(text: &str) -> Option<Address<'_>> {
 
 /// Every listener speaks a protocol that is there.
 fn check_protocols(settings: &Settings, addresses: &[Address<'_>]) -> Result<(), ConfigProblem> {
-    let map = value(settings, PROTOCOLS);
-    let pairs: Option<BTreeMap<&str, &str>> = map
-        .split(',')
-        .map(str::trim)
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| pair.split_once(':').map(|(name, protocol)| (name.trim(), protocol.trim())))
-        .collect();
-    let Some(pairs) = pairs else {
-        return Err(settings.refuse(PROTOCOLS, "must be NAME:PROTOCOL, separated by commas"));
-    };
+    let pairs = pairs(settings, PROTOCOLS, "NAME:PROTOCOL")?;
     for Address { name, .. } in addresses {
         match pairs.get(name) {
             Some(&"PLAINTEXT") => {}

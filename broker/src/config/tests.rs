@@ -103,6 +103,11 @@ fn what_is_not_taken_is_named_with_value_rule_and_place_in_one_line() {
         ("listeners = \"SSL://127.0.0.1:1\"", ["SSL would speak SSL", "only PLAINTEXT"]),
         ("listeners = \"A://127.0.0.1:1\"", ["which protocol A speaks", "protocol.map"]),
         ("listeners = \"PLAINTEXT://[::1]:1,PLAINTEXT://[::1]:2\"", ["PLAINTEXT once", "[::1]:2"]),
+        (
+            "listener.congestion.control.map = \"X:reno\"",
+            ["X isn't there", "listener.congestion.control.map=X:reno"],
+        ),
+        ("listener.congestion.control.map = \"reno\"", ["NAME:ALGORITHM", "map=reno"]),
         ("advertised.listeners = \"X://h:1\"", ["X isn't there", "advertised.listeners=X://h:1"]),
         ("advertised.listeners = \"PLAINTEXT://0.0.0.0:1\"", ["can reach", "0.0.0.0"]),
     ] {
@@ -133,6 +138,22 @@ fn listeners_are_bound_here_and_told_as_written() {
             "SIX [::1]:7 ::1:7",
         ]
     );
+}
+
+#[test]
+fn sockets_are_set_as_written() {
+    let socket = |text: &str| from_toml(text).unwrap().listeners.remove(0).socket;
+    assert_eq!(socket(""), SocketOptions::default());
+    let text = "socket.send.buffer.bytes = 5\nsocket.receive.buffer.bytes = 6\n\
+                socket.listen.backlog.size = 7\n\
+                listener.congestion.control.map = \"PLAINTEXT:reno\"";
+    let expected = SocketOptions {
+        backlog: 7,
+        send_buffer_bytes: Some(5),
+        receive_buffer_bytes: Some(6),
+        congestion_control: Some("reno".to_owned()),
+    };
+    assert_eq!(socket(text), expected);
 }
 
 #[test]

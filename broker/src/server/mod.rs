@@ -13,6 +13,7 @@ mod connection;
 mod doors;
 mod listener;
 mod reader;
+mod socket;
 mod sparingly;
 
 #[cfg(test)]
@@ -22,4 +23,5 @@ pub(crate) use answers::{AnswerDoor, AnswerRoom};
 pub(crate) use connection::Client;
 pub(crate) use doors::{BytesPermit, ConnectionLimits, Doors, Limits};
 pub(crate) use listener::{Accepted, Listener, serve_shard};
+pub(crate) use socket::listen;
 pub(crate) use sparingly::Sparingly;

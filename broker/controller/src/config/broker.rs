@@ -73,7 +73,7 @@ const fn cluster_wide(
 }
 
 /// A broker's own.
-static TABLE: [BrokerDefinition; 64] = [
+static TABLE: [BrokerDefinition; 65] = [
     // Who and where it is.
     read_only(
         "node.id",
@@ -109,6 +109,13 @@ static TABLE: [BrokerDefinition; 64] = [
         Some("PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL"),
         Any,
         "Which security protocol each listener speaks, as NAME:PROTOCOL.",
+    ),
+    read_only(
+        "listener.congestion.control.map",
+        String,
+        Some(""),
+        Any,
+        "How the system paces what a listener sends, as NAME:ALGORITHM (Logboom's own).",
     ),
     read_only("log.dir", String, Some("./logboom-data"), Any, "The data directory."),
     read_only(
@@ -233,14 +240,14 @@ static TABLE: [BrokerDefinition; 64] = [
     read_only(
         "socket.send.buffer.bytes",
         Int,
-        Some("102400"),
+        Some("-1"),
         AtLeast(-1),
         "The send buffer of a connection; -1 leaves it to the system.",
     ),
     read_only(
         "socket.receive.buffer.bytes",
         Int,
-        Some("102400"),
+        Some("-1"),
         AtLeast(-1),
         "The receive buffer of a connection; -1 leaves it to the system.",
     ),
@@ -268,7 +275,7 @@ static TABLE: [BrokerDefinition; 64] = [
     read_only(
         "socket.listen.backlog.size",
         Int,
-        Some("50"),
+        Some("1024"),
         AtLeast(1),
         "Connections that wait to be accepted.",
     ),

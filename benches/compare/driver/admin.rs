@@ -8,8 +8,9 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 
+use logboom_compare::pause;
+
 use crate::spec::Spec;
-use crate::window::pause;
 
 /// How long a topic may take to have its leaders, or to go.
 const DONE_MAX: Duration = Duration::from_secs(60);

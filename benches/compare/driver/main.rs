@@ -1,8 +1,8 @@
 //! The driver: loads any broker through librdkafka and says what came of it, as JSON.
 //!
-//! `driver MODE --bootstrap HOST:PORT [--FIELD VALUE]…` where MODE is `create`, `delete`, `produce`,
-//! `consume` or `mixed`, and the fields are those of [`spec::Spec`], with dashes. Progress is
-//! silent; the result is one line on standard output.
+//! `driver MODE --bootstrap HOST:PORT [--FIELD VALUE]…` where MODE is `create`, `delete`, `fill`,
+//! `produce`, `consume` or `mixed`, and the fields are those of [`spec::Spec`], with dashes. The
+//! result is one line on standard output.
 //!
 //! Must always hold: a latency counts from when its record was due, so a broker that stalls is
 //! charged for every record that it keeps waiting (no coordinated omission).
@@ -22,13 +22,13 @@ use serde_json::{Value, json};
 use spec::{Mode, Spec};
 
 const USAGE: &str = "\
-usage: driver create|delete|produce|consume|mixed --bootstrap HOST:PORT [--FIELD VALUE]…
+usage: driver create|delete|fill|produce|consume|mixed --bootstrap HOST:PORT [--FIELD VALUE]…
 
   --topic NAME            --partitions N         --topic-config KEY=VALUE,…
   --record-bytes N        --entropy 0..1         --codec none|gzip|snappy|lz4
   --acks 0|1|all          --linger-ms N          --batch-bytes N
   --producers N           --rate RECORDS/S       (without it: flat out)
-  --warmup-seconds S      --seconds S            --bytes-max N (of payload, measured)
+  --warmup-seconds S      --seconds S            --bytes-max N (of payload)
   --records N             (consume, mixed: how many are read from the start)
   --broker-pid N          (whose processor time is measured)
   --client-config KEY=VALUE,… (librdkafka's)";
@@ -42,6 +42,7 @@ fn main() -> ExitCode {
     let result = match spec.mode {
         Mode::Create => admin::create(&spec).map(|()| json!({})),
         Mode::Delete => admin::delete(&spec).map(|()| json!({})),
+        Mode::Fill => produce::fill(&spec).map(|records| json!({ "records": records })),
         Mode::Produce => produce::run(&spec).map(|load| json!({ "produce": load })),
         Mode::Consume => consume::run(&spec).map(|load| json!({ "consume": load })),
         Mode::Mixed => mixed(&spec),

@@ -9,20 +9,26 @@ use hdrhistogram::Histogram;
 use rdkafka::ClientContext;
 use rdkafka::error::KafkaError;
 use rdkafka::message::DeliveryResult;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext, PurgeConfig};
 use rdkafka::types::RDKafkaErrorCode;
 use serde::Serialize;
 
+use logboom_compare::pause;
+
 use crate::payload::Payloads;
 use crate::spec::Spec;
-use crate::window::{Spent, Window, pause};
+use crate::window::{Spent, Window};
 
 /// How often the main thread looks whether enough bytes have come.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// How long a producer waits where its queue is full.
 const QUEUE_WAIT: Duration = Duration::from_millis(1);
-/// How long what is under way may take in the end.
-const FLUSH_MAX: Duration = Duration::from_secs(60);
+/// How long what is under way may take in the end. What takes longer counts as late by that.
+const FLUSH_MAX: Duration = Duration::from_secs(20);
+/// How long a producer may take to give up what was asked back.
+const PURGE_MAX: Duration = Duration::from_secs(5);
+/// How long filling a topic may take.
+const FILL_MAX: Duration = Duration::from_secs(900);
 /// Records after which a producer that sends flat out takes its acknowledgements.
 const POLL_EVERY: u64 = 64;
 /// How long a thread waits for acknowledgements before it looks whether it is to end.
@@ -44,7 +50,8 @@ pub(crate) struct Produced {
     latency_us: Latency,
     /// Acknowledged in all, outside of the window too.
     delivered_records: u64,
-    failed_records: u64,
+    /// Due within the window and given up in the end: their latencies are longer than is told.
+    undelivered_records: u64,
 }
 
 /// Microseconds from when a record was due until it was acknowledged.
@@ -69,7 +76,7 @@ struct Shared {
     window_to: AtomicU64,
     delivered_records: AtomicU64,
     delivered_bytes: AtomicU64,
-    failed_records: AtomicU64,
+    undelivered_records: AtomicU64,
     failure: Mutex<Option<KafkaError>>,
 }
 
@@ -77,6 +84,7 @@ struct Shared {
 struct Acknowledged {
     shared: Arc<Shared>,
     latency: Mutex<Histogram<u64>>,
+    is_at_rate: bool,
 }
 
 impl ClientContext for Acknowledged {}
@@ -86,25 +94,36 @@ impl ProducerContext for Acknowledged {
 
     fn delivery(&self, result: &DeliveryResult<'_>, due: usize) {
         let shared = &self.shared;
+        let due = due as u64;
+        let from = shared.window_from.load(Ordering::Relaxed);
+        let is_measured = (from..shared.window_to.load(Ordering::Relaxed)).contains(&due);
         match result {
             Ok(message) => {
                 shared.delivered_records.fetch_add(1, Ordering::Relaxed);
                 let bytes = message.payload_len() as u64;
                 shared.delivered_bytes.fetch_add(bytes, Ordering::Relaxed);
             }
-            Err((error, _)) => {
-                shared.failed_records.fetch_add(1, Ordering::Relaxed);
-                let mut failure = shared.failure.lock().unwrap_or_else(PoisonError::into_inner);
-                failure.get_or_insert_with(|| error.clone());
+            Err((error, _)) if is_given_up(error) => {
+                // Flat out there is always more in the queue than can be sent.
+                if !self.is_at_rate {
+                    return;
+                }
+                let count = u64::from(is_measured);
+                shared.undelivered_records.fetch_add(count, Ordering::Relaxed);
             }
+            Err((error, _)) => shared.fail(error.clone()),
         }
-        let due = due as u64;
-        let from = shared.window_from.load(Ordering::Relaxed);
-        if (from..shared.window_to.load(Ordering::Relaxed)).contains(&due) {
+        if is_measured {
             let late = shared.now().saturating_sub(due) / 1_000;
             self.latency.lock().unwrap_or_else(PoisonError::into_inner).saturating_record(late);
         }
     }
+}
+
+/// Whether we ourselves took the record back.
+fn is_given_up(error: &KafkaError) -> bool {
+    let code = error.rdkafka_error_code();
+    matches!(code, Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight))
 }
 
 impl Shared {
@@ -116,7 +135,7 @@ impl Shared {
             window_to: AtomicU64::new(u64::MAX),
             delivered_records: AtomicU64::new(0),
             delivered_bytes: AtomicU64::new(0),
-            failed_records: AtomicU64::new(0),
+            undelivered_records: AtomicU64::new(0),
             failure: Mutex::new(None),
         }
     }
@@ -128,6 +147,18 @@ impl Shared {
 
     fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::Relaxed)
+    }
+
+    /// Notes the first failure, and ends the run.
+    fn fail(&self, error: KafkaError) {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// The first failure, if there was one.
+    fn checked(&self) -> Result<(), String> {
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        failure.as_ref().map_or(Ok(()), |error| Err(format!("produce: {error}")))
     }
 
     fn delivered(&self) -> (u64, u64) {
@@ -160,10 +191,33 @@ pub(crate) fn run(spec: &Spec) -> Result<Produced, String> {
     let opened = running.open_window();
     let end = Duration::from_secs_f64(spec.seconds);
     let enough = |bytes: u64| bytes - opened.delivered.1 >= spec.bytes_max;
-    while opened.window.since.elapsed() < end && !enough(running.shared.delivered().1) {
+    while opened.window.since.elapsed() < end
+        && !enough(running.shared.delivered().1)
+        && !running.shared.is_stopping()
+    {
         pause(LOOK_EVERY);
     }
     running.finish(opened)
+}
+
+/// Produces `spec.bytes_max` bytes and waits until all are acknowledged; returns the records.
+///
+/// # Errors
+/// What the client says, or that it takes too long.
+pub(crate) fn fill(spec: &Spec) -> Result<u64, String> {
+    let count = spec.bytes_max / spec.record_bytes.max(1) as u64;
+    let shared = Arc::new(Shared::new());
+    let mut sender = Sender::new(spec, &shared, 0)?;
+    for _ in 0..count {
+        sender.send_flat_out();
+        if shared.is_stopping() || shared.origin.elapsed() > FILL_MAX {
+            break;
+        }
+    }
+    sender.producer.flush(FILL_MAX.saturating_sub(shared.origin.elapsed())).ok();
+    shared.checked()?;
+    let (records, _) = shared.delivered();
+    if records == count { Ok(count) } else { Err(format!("{records} of {count} in {FILL_MAX:?}")) }
 }
 
 /// Starts the producers.
@@ -174,29 +228,15 @@ pub(crate) fn start(spec: &Spec) -> Result<Running, String> {
     let shared = Arc::new(Shared::new());
     let (mut producers, mut threads) = (Vec::new(), Vec::new());
     for number in 0..spec.producers {
-        let latency = Histogram::new_with_max(LATENCY_US_MAX, LATENCY_DIGITS);
-        let latency = Mutex::new(latency.map_err(|error| error.to_string())?);
-        let context = Acknowledged { shared: Arc::clone(&shared), latency };
-        let producer = spec.producer()?.create_with_context(context);
-        let producer: BaseProducer<_> = producer.map_err(|error| error.to_string())?;
-        let producer = Arc::new(producer);
-        let payloads = Payloads::new(spec.record_bytes, spec.entropy, number as u64 + 1);
-        let mut sender = Sender {
-            producer: Arc::clone(&producer),
-            shared: Arc::clone(&shared),
-            topic: spec.topic.clone(),
-            payloads,
-            partitions: spec.partitions,
-            partition: i32::try_from(number).unwrap_or(0) % spec.partitions,
-        };
+        let mut sender = Sender::new(spec, &shared, number)?;
+        producers.push(Arc::clone(&sender.producer));
         if let Some(rate) = spec.rate {
-            threads.push(poller(&producer, &shared));
+            threads.push(poller(&sender.producer, &shared));
             let each = rate / f64::from(u32::try_from(spec.producers).unwrap_or(u32::MAX));
             threads.push(thread::spawn(move || sender.at_rate(each)));
         } else {
             threads.push(thread::spawn(move || sender.flat_out()));
         }
-        producers.push(producer);
     }
     Ok(Running { spec: spec.clone(), shared, producers, threads })
 }
@@ -239,25 +279,34 @@ impl Running {
         let mut latency = Histogram::new_with_max(LATENCY_US_MAX, LATENCY_DIGITS)
             .map_err(|error| error.to_string())?;
         for producer in &self.producers {
-            producer.flush(FLUSH_MAX).map_err(|error| format!("flush: {error}"))?;
+            settle(producer, self.spec.rate.is_some())?;
             let context = producer.client().context();
             let own = context.latency.lock().unwrap_or_else(PoisonError::into_inner);
             latency.add(&*own).map_err(|error| error.to_string())?;
         }
-        let failure = self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(error) = failure {
-            let failed = self.shared.failed_records.load(Ordering::Relaxed);
-            return Err(format!("{failed} records failed, the first with: {error}"));
-        }
+        self.shared.checked()?;
         let within = (delivered.0 - opened.delivered.0, delivered.1 - opened.delivered.1);
-        Ok(produced(within, self.shared.delivered().0, spent, &latency))
+        Ok(produced(within, &self.shared, spent, &latency))
     }
+}
+
+/// Waits for what is under way. Flat out, what was not sent yet is given up; at a rate, what takes
+/// too long.
+fn settle(producer: &BaseProducer<Acknowledged>, is_at_rate: bool) -> Result<(), String> {
+    if !is_at_rate {
+        producer.purge(PurgeConfig::default().queue());
+    }
+    if producer.flush(FLUSH_MAX).is_ok() {
+        return Ok(());
+    }
+    producer.purge(PurgeConfig::default().queue().inflight());
+    producer.flush(PURGE_MAX).map_err(|error| format!("flush: {error}"))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a rate needs no more digits")]
 fn produced(
     (records, bytes): (u64, u64),
-    delivered_records: u64,
+    shared: &Shared,
     spent: Spent,
     latency: &Histogram<u64>,
 ) -> Produced {
@@ -277,8 +326,8 @@ fn produced(
             p999: latency.value_at_quantile(0.999),
             max: latency.max(),
         },
-        delivered_records,
-        failed_records: 0,
+        delivered_records: shared.delivered().0,
+        undelivered_records: shared.undelivered_records.load(Ordering::Relaxed),
     }
 }
 
@@ -290,18 +339,39 @@ struct Sender {
     payloads: Payloads,
     partitions: i32,
     partition: i32,
+    sent: u64,
 }
 
 impl Sender {
+    fn new(spec: &Spec, shared: &Arc<Shared>, number: usize) -> Result<Self, String> {
+        let latency = Histogram::new_with_max(LATENCY_US_MAX, LATENCY_DIGITS);
+        let latency = Mutex::new(latency.map_err(|error| error.to_string())?);
+        let is_at_rate = spec.rate.is_some();
+        let context = Acknowledged { shared: Arc::clone(shared), latency, is_at_rate };
+        let producer = spec.producer()?.create_with_context(context);
+        let producer: BaseProducer<_> = producer.map_err(|error| error.to_string())?;
+        Ok(Self {
+            producer: Arc::new(producer),
+            shared: Arc::clone(shared),
+            topic: spec.topic.clone(),
+            payloads: Payloads::new(spec.record_bytes, spec.entropy, number as u64 + 1),
+            partitions: spec.partitions,
+            partition: i32::try_from(number).unwrap_or(0) % spec.partitions,
+            sent: 0,
+        })
+    }
+
     fn flat_out(&mut self) {
-        let mut sent = 0_u64;
         while !self.shared.is_stopping() {
-            let due = self.shared.now();
-            self.send(due, true);
-            sent += 1;
-            if sent.is_multiple_of(POLL_EVERY) {
-                self.producer.poll(Duration::ZERO);
-            }
+            self.send_flat_out();
+        }
+    }
+
+    fn send_flat_out(&mut self) {
+        self.send(self.shared.now(), true);
+        self.sent += 1;
+        if self.sent.is_multiple_of(POLL_EVERY) {
+            self.producer.poll(Duration::ZERO);
         }
     }
 
@@ -336,10 +406,7 @@ impl Sender {
             let is_full =
                 matches!(error, KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull));
             if !is_full {
-                self.shared.failed_records.fetch_add(1, Ordering::Relaxed);
-                let failure = &self.shared.failure;
-                failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-                self.shared.is_stopping.store(true, Ordering::Relaxed);
+                self.shared.fail(error);
                 return;
             }
             if self.shared.is_stopping() {

@@ -16,6 +16,8 @@ pub(crate) enum Mode {
     Delete,
     /// Produces.
     Produce,
+    /// Produces so many bytes, and waits until all are acknowledged.
+    Fill,
     /// Reads a number of records from the start.
     Consume,
     /// Both at once.
@@ -58,7 +60,7 @@ pub(crate) struct Spec {
     pub(crate) warmup_seconds: f64,
     #[serde(default = "seconds")]
     pub(crate) seconds: f64,
-    /// Payload bytes after which the measuring ends, if that is sooner.
+    /// Payload bytes after which the measuring ends, if that is sooner; or that fill a topic.
     #[serde(default = "unlimited")]
     pub(crate) bytes_max: u64,
     /// How many records are read.
@@ -111,8 +113,10 @@ fn unlimited() -> u64 {
     u64::MAX
 }
 
-/// What may wait in a producer: more than any broker's delay, and not all of the memory.
+/// What may wait in all producers: more than any broker's delay, and not all of the memory.
 const QUEUED_KIB: usize = 64 << 10;
+/// The least of it that one has.
+const QUEUED_KIB_MIN: usize = 4 << 10;
 /// The same in records.
 const QUEUED_RECORDS: usize = 1_000_000;
 
@@ -150,13 +154,14 @@ impl Spec {
     /// A producer's configuration.
     pub(crate) fn producer(&self) -> Result<ClientConfig, String> {
         let acks = self.acks.as_str().map_or_else(|| self.acks.to_string(), str::to_owned);
+        let queued_kib = (QUEUED_KIB / self.producers.max(1)).max(QUEUED_KIB_MIN);
         let mut config = self.client()?;
         config
             .set("acks", acks)
             .set("linger.ms", self.linger_ms.to_string())
             .set("batch.size", self.batch_bytes.to_string())
             .set("compression.codec", &self.codec)
-            .set("queue.buffering.max.kbytes", QUEUED_KIB.to_string())
+            .set("queue.buffering.max.kbytes", queued_kib.to_string())
             .set("queue.buffering.max.messages", QUEUED_RECORDS.to_string());
         // The limit of records in a batch would be met before that of its bytes.
         config.set("batch.num.messages", "1000000");

@@ -24,7 +24,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// How long a producer waits where its queue is full.
 const QUEUE_WAIT: Duration = Duration::from_millis(1);
 /// How long what is under way may take in the end. What takes longer counts as late by that.
-const FLUSH_MAX: Duration = Duration::from_secs(20);
+const FLUSH_MAX: Duration = Duration::from_secs(10);
 /// How long a producer may take to give up what was asked back.
 const PURGE_MAX: Duration = Duration::from_secs(5);
 /// How long filling a topic may take.

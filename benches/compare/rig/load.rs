@@ -8,15 +8,20 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
 use serde_json::{Value, json};
 
-use logboom_compare::cpu_seconds;
+use logboom_compare::{cpu_seconds, pause};
 
 use crate::options::sibling;
+use crate::probe;
 use crate::process::output;
 use crate::scenario::{Client, Kind, Scenario};
 use crate::systems::{Jars, Running, System};
 
 /// How long one load may take.
 const LOAD_MAX: Duration = Duration::from_secs(900);
+/// How long a new topic may take to be served.
+const SERVED_MAX: Duration = Duration::from_secs(60);
+/// How long a broker has to remove the files of a deleted topic, before another's turn.
+const DELETED_AFTER: Duration = Duration::from_millis(500);
 /// Kafka counts in these megabytes.
 const MEBIBYTE: f64 = 1_048_576.0;
 
@@ -28,15 +33,18 @@ pub(crate) fn create(running: &Running, scenario: &Scenario, topic: &str) -> Res
     let mut command = driver("create", running.address, topic);
     command.args(["--partitions", &scenario.partitions.to_string()]);
     command.args(["--topic-config", running.system.topic_config()]);
-    output(&mut command, LOAD_MAX).map(drop)
+    output(&mut command, LOAD_MAX)?;
+    probe::topic_served(running.address, topic, scenario.partitions, SERVED_MAX)
 }
 
-/// Deletes a topic.
+/// Deletes a topic, and leaves time for what the broker does behind the answer.
 ///
 /// # Errors
 /// What the driver says.
 pub(crate) fn delete(running: &Running, topic: &str) -> Result<(), String> {
-    output(&mut driver("delete", running.address, topic), LOAD_MAX).map(drop)
+    output(&mut driver("delete", running.address, topic), LOAD_MAX)?;
+    pause(DELETED_AFTER);
+    Ok(())
 }
 
 /// Produces `fill_bytes` to a topic; returns how many records that are.

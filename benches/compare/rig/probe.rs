@@ -55,6 +55,27 @@ pub(crate) fn partitions_served(
     until(server, since, most, || offsets_end(address, topic, partitions).map(drop))
 }
 
+/// Waits until all partitions of a new topic are served: metadata may name leaders that are still
+/// making their directories.
+///
+/// # Errors
+/// If it takes longer than `most`.
+pub(crate) fn topic_served(
+    address: SocketAddr,
+    topic: &str,
+    partitions: i32,
+    most: Duration,
+) -> Result<(), String> {
+    let since = Instant::now();
+    while let Err(error) = offsets_end(address, topic, partitions) {
+        if since.elapsed() > most {
+            return Err(format!("{topic} isn't served after {most:?}: {error}"));
+        }
+        pause(TRY_EVERY);
+    }
+    Ok(())
+}
+
 /// The sum of the ends of all partitions.
 ///
 /// # Errors

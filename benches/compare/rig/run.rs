@@ -75,7 +75,7 @@ impl Rig<'_> {
             }
             ready = kept;
         }
-        ready.into_iter().try_for_each(|one| one.running.stop_and_remove())
+        ready.into_iter().try_for_each(|one| one.running.end_and_remove())
     }
 
     /// Takes a profile of one system under a scenario; nothing is kept as a cell.
@@ -92,7 +92,7 @@ impl Rig<'_> {
         let result = self.cell(scenario, &ready, "profiled")?;
         let files = recording.finish()?;
         say(&format!("{}: {}; {files}", scenario.name, summary(&result)));
-        ready.running.stop_and_remove()
+        ready.running.end_and_remove()
     }
 
     fn systems<'b>(&self, scenario: &'b Scenario) -> impl Iterator<Item = System> + use<'b, '_> {

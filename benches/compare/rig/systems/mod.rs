@@ -64,10 +64,10 @@ impl System {
     pub(crate) const fn topic_config(self) -> &'static str {
         match self {
             Self::Discard => "",
-            Self::Ours => "file.delete.delay.ms=1000",
-            Self::OursCached => "file.delete.delay.ms=1000,write.caching=true",
-            Self::Kafka => "file.delete.delay.ms=1000",
-            Self::KafkaFlush => "file.delete.delay.ms=1000,flush.messages=1",
+            Self::Ours => "file.delete.delay.ms=0",
+            Self::OursCached => "file.delete.delay.ms=0,write.caching=true",
+            Self::Kafka => "file.delete.delay.ms=0",
+            Self::KafkaFlush => "file.delete.delay.ms=0,flush.messages=1",
         }
     }
 
@@ -135,14 +135,13 @@ impl Running {
         Ok(Self { system, address, server, ready_after, dir: dir.to_owned() })
     }
 
-    /// Stops it and removes its data.
+    /// Ends it, without the time that an orderly stop takes, and removes its data.
     ///
     /// # Errors
-    /// If it had to be killed, or the data stays.
-    pub(crate) fn stop_and_remove(self) -> Result<(), String> {
-        let stopped = self.server.stop();
-        fs::remove_dir_all(&self.dir).map_err(|e| format!("{}: {e}", self.dir.display()))?;
-        stopped
+    /// If the data stays.
+    pub(crate) fn end_and_remove(self) -> Result<(), String> {
+        self.server.kill();
+        fs::remove_dir_all(&self.dir).map_err(|e| format!("{}: {e}", self.dir.display()))
     }
 }
 

@@ -19,7 +19,7 @@ const LINES: [(&str, &str, f64); 12] = [
     ("start after a stop, until all partitions are served, ms", "/recovery/after_stop_ms", 1.0),
     ("disk, bytes a record, running", "/recovery/disk_bytes_per_record", 1.0),
     ("disk, bytes a record, stopped", "/recovery/disk_bytes_per_record_stopped", 1.0),
-    ("records that are left after the kill", "/recovery/records", 1.0),
+    ("records acknowledged before the kill, and all there after it", "/recovery/records", 1.0),
 ];
 
 /// A line a figure, a column a system.

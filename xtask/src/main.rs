@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use xtask::generate::{self, Mode};
-use xtask::{ci, icount, soak, tidy};
+use xtask::{ci, compare, icount, soak, tidy};
 
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
@@ -16,6 +16,8 @@ usage: cargo xtask COMMAND
   icount [--record]  instruction counts of the benchmarks, compared with the stored ones
   soak [SUITE]       the large size of every suite, or of one (broker, flights, fuzz,
                      oracle, storage)
+  compare [OPTION]…  our broker beside Apache Kafka and beside one that stores nothing; makes
+                     benches/report.md (--help lists the options)
   ci                 what CI runs, in its order; the test command of the README";
 
 fn main() -> ExitCode {
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         ["icount", "--record"] => icount::run(root, icount::Mode::Record),
         ["soak"] => soak::run(root, None),
         ["soak", suite] => soak::run(root, Some(suite)),
+        ["compare", ref options @ ..] => compare::run(root, options),
         ["ci"] => ci::run(root),
         _ => {
             eprintln!("{USAGE}");

@@ -75,7 +75,8 @@ impl Retainer {
     ///
     /// - `batch`: checked.
     /// - `horizon_ms`: from when on tombstones may be removed. It takes the place of the batch's
-    ///   base timestamp where a tombstone is left and the batch has none yet (KIP-534).
+    ///   base timestamp where a tombstone is left and the batch has none yet (KIP-534); `None` sets
+    ///   none.
     ///
     /// # Errors
     /// As [`Self::visit`], [`BatchError::TooLarge`] where the batch would reach 2 GiB; then nothing
@@ -83,7 +84,7 @@ impl Retainer {
     pub fn retain(
         &mut self,
         batch: &RawBatch<'_>,
-        horizon_ms: i64,
+        horizon_ms: Option<i64>,
         out: &mut Vec<u8>,
         keep: impl FnMut(&Record<'_>) -> bool,
     ) -> Result<Retained, BatchError> {
@@ -95,8 +96,10 @@ impl Retainer {
             return Ok(Retained::Nothing);
         }
         let needs_horizon = left.tombstones && !header.attributes.has_delete_horizon();
-        let horizon =
-            (needs_horizon && self.rebase(records, header, horizon_ms)?).then_some(horizon_ms);
+        let horizon = match horizon_ms.filter(|_| needs_horizon) {
+            Some(horizon) => self.rebase(records, header, horizon)?.then_some(horizon),
+            None => None,
+        };
         if left.records == header.record_count && horizon.is_none() {
             return Ok(Retained::Whole);
         }

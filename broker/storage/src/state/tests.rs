@@ -300,6 +300,18 @@ fn any_record() -> impl Strategy<Value = StateRecord> {
             }
         ),
         any::<i64>().prop_map(|offset| StateRecord::Reset { offset }),
+        any::<i64>().prop_map(|offset| StateRecord::CleanOffset { offset }),
+        (any::<i64>(), any::<i64>(), any::<u32>(), any::<u32>(), any::<i64>()).prop_map(
+            |(base_offset, end_offset, generation, length, max_timestamp)| {
+                let sealed = Sealed { length, max_timestamp };
+                StateRecord::Cleaned(CleanedSegments {
+                    base_offset,
+                    end_offset,
+                    generation,
+                    sealed,
+                })
+            }
+        ),
         (any::<i64>(), any::<u32>(), proptest::option::of(any_bytes())).prop_map(
             |(offset, position, bytes)| {
                 let (segment_base_offset, position_offset) = (offset / 2, offset / 3);

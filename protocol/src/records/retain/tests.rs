@@ -37,7 +37,7 @@ fn retain(bytes: &Bytes, horizon: i64, keep: &[i64]) -> (Retained, Vec<u8>) {
     let (batch, _) = RawBatch::split_first(bytes).unwrap();
     let mut out = vec![9];
     let keeps = |record: &Record<'_>| keep.contains(&record.offset);
-    let retained = Retainer::default().retain(&batch, horizon, &mut out, keeps).unwrap();
+    let retained = Retainer::default().retain(&batch, Some(horizon), &mut out, keeps).unwrap();
     assert_eq!(out.remove(0), 9, "it appends");
     (retained, out)
 }
@@ -122,6 +122,6 @@ fn batches_without_records_keep_their_offsets() {
     assert_eq!((gap.header().leader_epoch, gap.header().producer_id), (3, -1));
     let (again, _) = RawBatch::split_first(gap.bytes()).unwrap();
     let mut out = Vec::new();
-    let retained = Retainer::default().retain(&again, 0, &mut out, |_| true);
+    let retained = Retainer::default().retain(&again, Some(0), &mut out, |_| true);
     assert_eq!(retained, Ok(Retained::Nothing));
 }

@@ -43,6 +43,10 @@ impl Gauge {
         self.0.fetch_add(change, Ordering::Relaxed);
     }
 
+    pub(crate) fn set(&self, value: i64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
     pub(crate) fn get(&self) -> i64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -141,6 +145,14 @@ pub(crate) struct Metrics {
     pub(crate) flush_seconds: Histogram,
     pub(crate) flushes_failed: Counter,
     pub(crate) controller_decisions: Counter,
+    pub(crate) cleaner_seconds: Histogram,
+    pub(crate) cleaner_errors: Counter,
+    pub(crate) cleaner_threads_busy: Gauge,
+    /// In thousandths.
+    pub(crate) cleaner_dirty_ratio_max: Gauge,
+    pub(crate) cleaner_read_bytes: Counter,
+    pub(crate) cleaner_written_bytes: Counter,
+    pub(crate) cleaner_removed_records: Counter,
 }
 
 impl Default for Metrics {
@@ -163,6 +175,13 @@ impl Default for Metrics {
             flush_seconds: Histogram::default(),
             flushes_failed: Counter::default(),
             controller_decisions: Counter::default(),
+            cleaner_seconds: Histogram::default(),
+            cleaner_errors: Counter::default(),
+            cleaner_threads_busy: Gauge::default(),
+            cleaner_dirty_ratio_max: Gauge::default(),
+            cleaner_read_bytes: Counter::default(),
+            cleaner_written_bytes: Counter::default(),
+            cleaner_removed_records: Counter::default(),
         }
     }
 }

@@ -19,7 +19,7 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use logboom_storage::Cleanable;
 use logboom_storage::state::GroupKey;
@@ -46,9 +46,13 @@ struct State {
     threads: Vec<JoinHandle<()>>,
     /// Logs that are being compacted.
     busy: HashSet<GroupKey>,
-    /// Logs that couldn't be, and what was to be compacted then: tried again when that changes.
-    resting: HashMap<GroupKey, Cleanable>,
+    /// Logs that couldn't be, what was to be compacted then, and when: tried again when that
+    /// changes, or after a while.
+    resting: HashMap<GroupKey, (Cleanable, Instant)>,
 }
+
+/// How long a log is left alone that couldn't be compacted, as where the disk is full.
+const RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// How often a thread without work looks whether it is still wanted, whatever its backoff.
 const BACKOFF_MIN: Duration = Duration::from_millis(1);

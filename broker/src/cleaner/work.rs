@@ -9,8 +9,8 @@ use logboom_storage::{
     CleanError, CleanStats, Cleanable, Cleaning, CleaningRequest, CompactionOptions, StorageError,
 };
 
-use super::Shared;
 use super::pace::Pacing;
+use super::{RETRY_AFTER, Shared};
 use crate::clock::now_ms;
 use crate::node::random_bytes;
 use crate::partition::{Command, Partition};
@@ -51,11 +51,11 @@ impl Shared {
                 );
             }
             Ok(None) => {
-                state.resting.insert(key, cleanable);
+                state.resting.insert(key, (cleanable, since));
             }
             Err(CleanError::Stopped | CleanError::Storage(StorageError::Deleted { .. })) => {}
             Err(CleanError::Storage(error)) => {
-                state.resting.insert(key, cleanable);
+                state.resting.insert(key, (cleanable, since));
                 drop(state);
                 self.node.metrics.cleaner_errors.add(1);
                 tracing::warn!(%topic, partition = number, %error, "not compacted");
@@ -82,8 +82,10 @@ impl Shared {
             };
             ratio_max = ratio_max.max(cleanable.dirty_ratio());
             let is_better = |best: &Work| cleanable.dirty_ratio() > best.cleanable.dirty_ratio();
-            let is_tired = self.state().resting.get(&partition.key) == Some(&cleanable);
-            if cleanable.is_due(&options) && !is_tired && best.as_ref().is_none_or(is_better) {
+            if cleanable.is_due(&options)
+                && !self.is_resting(&partition, &cleanable)
+                && best.as_ref().is_none_or(is_better)
+            {
                 best = Some(Work { partition, cleanable, options });
             }
         }
@@ -91,6 +93,13 @@ impl Shared {
         let mut state = self.state();
         // Another thread may have taken it meanwhile; then there is a next time.
         best.filter(|best| state.busy.insert(best.partition.key))
+    }
+
+    /// Whether it couldn't be compacted a short while ago, and nothing has changed.
+    fn is_resting(&self, partition: &Partition, cleanable: &Cleanable) -> bool {
+        let mut state = self.state();
+        state.resting.retain(|_, (_, since)| since.elapsed() < RETRY_AFTER);
+        state.resting.get(&partition.key).is_some_and(|(then, _)| then == cleanable)
     }
 
     fn is_busy(&self, partition: &Partition) -> bool {

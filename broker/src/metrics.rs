@@ -43,12 +43,22 @@ impl Gauge {
         self.0.fetch_add(change, Ordering::Relaxed);
     }
 
-    pub(crate) fn set(&self, value: i64) {
-        self.0.store(value, Ordering::Relaxed);
-    }
-
     pub(crate) fn get(&self) -> i64 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A part of a whole, 0 to 1, that is set now and then.
+#[derive(Debug, Default)]
+pub(crate) struct Ratio(AtomicU64);
+
+impl Ratio {
+    pub(crate) fn set(&self, ratio: f64) {
+        self.0.store(ratio.to_bits(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> f64 {
+        f64::from_bits(self.0.load(Ordering::Relaxed))
     }
 }
 
@@ -148,8 +158,7 @@ pub(crate) struct Metrics {
     pub(crate) cleaner_seconds: Histogram,
     pub(crate) cleaner_errors: Counter,
     pub(crate) cleaner_threads_busy: Gauge,
-    /// In thousandths.
-    pub(crate) cleaner_dirty_ratio_max: Gauge,
+    pub(crate) cleaner_dirty_ratio_max: Ratio,
     pub(crate) cleaner_read_bytes: Counter,
     pub(crate) cleaner_written_bytes: Counter,
     pub(crate) cleaner_removed_records: Counter,
@@ -178,7 +187,7 @@ impl Default for Metrics {
             cleaner_seconds: Histogram::default(),
             cleaner_errors: Counter::default(),
             cleaner_threads_busy: Gauge::default(),
-            cleaner_dirty_ratio_max: Gauge::default(),
+            cleaner_dirty_ratio_max: Ratio::default(),
             cleaner_read_bytes: Counter::default(),
             cleaner_written_bytes: Counter::default(),
             cleaner_removed_records: Counter::default(),

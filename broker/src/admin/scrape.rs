@@ -49,8 +49,7 @@ fn traffic(text: &mut Exposition, node: &Node) {
     counter("cleaner_written_bytes_total", &metrics.cleaner_written_bytes);
     counter("cleaner_removed_records_total", &metrics.cleaner_removed_records);
     text.begin("cleaner_threads_busy").value(&[], metrics.cleaner_threads_busy.get());
-    let ratio = metrics.cleaner_dirty_ratio_max.get() as f64 / 1000.0;
-    text.begin("cleaner_dirty_ratio_max").value(&[], ratio);
+    text.begin("cleaner_dirty_ratio_max").value(&[], metrics.cleaner_dirty_ratio_max.get());
     text.begin("cleaner_seconds").histogram(&[], &metrics.cleaner_seconds);
     text.begin("connections_open").value(&[], metrics.connections_open.get());
     text.begin("queued_bytes").value(&[], metrics.queued_bytes.get());

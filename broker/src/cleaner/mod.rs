@@ -24,8 +24,8 @@ use std::time::{Duration, Instant};
 use logboom_storage::Cleanable;
 use logboom_storage::state::GroupKey;
 
+use self::pace::Throttle;
 use crate::node::Node;
-use pace::Throttle;
 
 /// The threads that compact.
 pub(crate) struct Cleaners {

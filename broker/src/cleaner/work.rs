@@ -89,7 +89,7 @@ impl Shared {
                 best = Some(Work { partition, cleanable, options });
             }
         }
-        self.node.metrics.cleaner_dirty_ratio_max.set((ratio_max * 1000.0).round() as i64);
+        self.node.metrics.cleaner_dirty_ratio_max.set(ratio_max);
         let mut state = self.state();
         // Another thread may have taken it meanwhile; then there is a next time.
         best.filter(|best| state.busy.insert(best.partition.key))

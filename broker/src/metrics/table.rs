@@ -197,7 +197,7 @@ pub(crate) static TABLE: [Metric; 38] = [
         Kind::Gauge,
         "ratio",
         &[],
-        "The greatest part of a log that waits to be compacted, 0 to 1, when it was last looked for.",
+        "The greatest part of a log that waits to be compacted, 0 to 1, when last looked for.",
     ),
     metric("topics", Kind::Gauge, "topics", &[], "Topics of the cluster."),
     metric("partitions", Kind::Gauge, "partitions", &[], "Partitions with a replica here."),

@@ -11,7 +11,7 @@
 //! Only format v2 (magic 2) exists here; older formats were removed from Kafka with version 4.
 //!
 //! **Invariant:** a batch's bytes are never changed in place. What a leader stamps (base offset,
-//! leader epoch) lies before the part that the CRC covers and is handed out as a new header, and what
+//! leader epoch) lies before the part that the CRC covers and is handed out as a new header; what
 //! compaction leaves of a batch ([`Retainer`]) is another one.
 //!
 //! Source: Apache Kafka documentation, "Record Batch"; KIP-98; `docs/format.md` has the byte table.

@@ -210,6 +210,9 @@ fn stored_records<'a>(batch: &RawBatch<'a>) -> &'a [u8] {
 }
 
 /// A batch of which no record is left, as its producer's last batch stays: its header.
+///
+/// # Panics
+/// Never: a header alone is small.
 #[must_use]
 pub fn emptied_batch(header: &BatchHeader) -> [u8; at::HEADER_BYTES] {
     let attributes = header.attributes.without_records();
@@ -220,6 +223,9 @@ pub fn emptied_batch(header: &BatchHeader) -> [u8; at::HEADER_BYTES] {
 /// An empty batch of nobody that stands for offsets of which nothing is left.
 ///
 /// - `base_offset`, `last_offset_delta`: the offsets, both ends inclusive.
+///
+/// # Panics
+/// Never: a header alone is small.
 #[must_use]
 pub fn gap_batch(
     base_offset: i64,
@@ -270,6 +276,3 @@ fn put_varint(value: i64, out: &mut Vec<u8>) {
     }
     out.push((value & 0x7f) as u8);
 }
-
-#[cfg(test)]
-mod tests;

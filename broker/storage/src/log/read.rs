@@ -72,8 +72,8 @@ impl LogView {
     /// Finds the batches from the one that holds `offset` on, up to about `bytes_max`, within one
     /// segment. The first batch is found whole whatever its size. Never waits for the device.
     ///
-    /// Where the batch with `offset` is gone (compaction), the next one is found: a consumer's first
-    /// batch has records, unless there are none up to the high watermark.
+    /// Where the records at `offset` are gone (compaction), the next ones are found: a consumer's
+    /// first batch has records, unless there are none up to the high watermark.
     ///
     /// # Errors
     /// [`StorageError::OutOfRange`]. Damage shows in [`ColdRead::run`].

@@ -31,7 +31,8 @@ impl OffsetMap {
     pub(super) fn new(bytes: usize, keys: u64, seed: u128) -> Self {
         let wanted = usize::try_from(keys).unwrap_or(usize::MAX).saturating_mul(LOAD_OF) / LOAD;
         let slots = (bytes / SLOT_BYTES).min(wanted.saturating_add(LOAD_OF)).max(2);
-        let [high, low] = [(seed >> 64) as u64, (seed & u128::from(u64::MAX)) as u64];
+        let half = |bits: u128| u64::try_from(bits & u128::from(u64::MAX)).unwrap_or(0);
+        let [high, low] = [half(seed >> 64), half(seed)];
         let count_max = (slots / LOAD_OF * LOAD).max(1);
         Self { seed: [high, low], slots: vec![[0; 3]; slots], count: 0, count_max }
     }
@@ -90,7 +91,9 @@ fn hash([k0, k1]: [u64; 2], bytes: &[u8]) -> [u64; 2] {
     }
     let mut last = [0; 8];
     last[..tail.len()].copy_from_slice(tail);
-    last[7] = (bytes.len() & 0xff) as u8;
+    // The length's lowest byte.
+    let [.., length] = bytes.len().to_be_bytes();
+    last[7] = length;
     compress(&mut v, little_endian(last));
     v[2] ^= 0xee;
     (0..4).for_each(|_| round(&mut v));

@@ -39,13 +39,13 @@ use std::sync::Arc;
 
 use logboom_protocol::records::{RawBatch, Retainer};
 
+use self::map::OffsetMap;
+use self::pass::{Reading, Step};
+pub use self::plan::{Cleanable, CompactionOptions};
+use self::rewrite::{Output, Rewriting};
+pub use self::swap::Cleaned;
 use super::{Log, LogView, Segment};
 use crate::error::StorageError;
-use map::OffsetMap;
-use pass::{Reading, Step};
-pub use plan::{Cleanable, CompactionOptions};
-use rewrite::{Output, Rewriting};
-pub use swap::Cleaned;
 
 /// Slows compaction down, and stops it.
 pub trait Pace {

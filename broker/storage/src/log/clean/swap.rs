@@ -1,7 +1,7 @@
 //! The step in which a new segment takes the place of those that it was made from.
 //!
-//! Must always hold: the new file is durable before the manifest names it, and the old files go only
-//! after that is durable; whoever holds one of them reads on in it.
+//! Must always hold: the new file is durable before the manifest names it, and the old files go
+//! only after that is durable; whoever holds one of them reads on in it.
 
 use std::path::PathBuf;
 use std::sync::Arc;

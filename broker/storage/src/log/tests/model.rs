@@ -103,7 +103,7 @@ fn keyed(offset: i64, epoch: i32, count: usize, bytes: usize) -> StampedBatch {
     let record = |at: i64| -> Pair {
         let mut value = vec![b'.'; bytes];
         value.extend(at.to_be_bytes());
-        ((at * 31 % 7) as u8, Some(value))
+        (u8::try_from(at * 31 % 7).unwrap(), Some(value))
     };
     let records: Vec<Pair> = (offset..).take(count).map(record).collect();
     pairs(offset, epoch, Codec::None, None, &records)

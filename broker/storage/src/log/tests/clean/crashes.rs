@@ -54,7 +54,7 @@ impl Run {
         let (mut log, _) = open_log(&directory);
         self.promise(&log);
         for now_ms in [5_000, 5_500] {
-            self.fill(&directory, &mut log, now_ms as u8);
+            self.fill(&directory, &mut log, u8::try_from(now_ms / 100).unwrap());
             self.clean(&mut log, now_ms);
         }
         log.close().unwrap();
@@ -164,7 +164,8 @@ fn check(image: &Arc<SimDisk>, promise: &Promise, written: &[Read]) -> Result<()
     }
     let garbage = segment_files(image).len()
         - directory.state().group(&KEY, |group| group.unwrap().segments.len());
-    // After a clean stop nothing is looked for, and a name whose removal wasn't flushed may be back.
+    // After a clean stop nothing is looked for, and a name whose removal wasn't flushed may be
+    // back.
     if garbage > 0 && directory.left_by() != crate::LeftBy::CleanStop {
         return Err(format!("{garbage} files of garbage"));
     }

@@ -93,7 +93,8 @@ impl Model {
 
     fn append(&mut self, records: &[Pair], codec: Codec, is_idempotent: bool) {
         let state = is_idempotent.then(|| producer(5, self.next_sequence)).flatten();
-        self.next_sequence += if is_idempotent { records.len() as i32 } else { 0 };
+        let count = i32::try_from(records.len()).unwrap();
+        self.next_sequence += if is_idempotent { count } else { 0 };
         let log = self.log();
         let (offset, epoch) = (log.end_offset(), log.epoch());
         log.append(&[pairs(offset, epoch, codec, state, records)]).unwrap();

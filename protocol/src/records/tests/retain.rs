@@ -2,8 +2,10 @@
 
 use bytes::Bytes;
 
-use super::super::{BatchBuilder, CheckedBatch, HeaderRef, ProducerState};
-use super::*;
+use super::super::{
+    BatchBuilder, BatchHeader, CheckedBatch, Codec, HeaderRef, Inflater, ProducerState, RawBatch,
+    Record, Retained, Retainer, emptied_batch, gap_batch,
+};
 
 const PRODUCER: ProducerState =
     ProducerState { id: 40, epoch: 2, base_sequence: 17, transactional: false };
@@ -12,7 +14,7 @@ const PRODUCER: ProducerState =
 fn batch(codec: Codec) -> Bytes {
     let mut builder = BatchBuilder::new(codec).producer(PRODUCER);
     for i in 0..6_i64 {
-        let (key, value) = ([i as u8], [b'v'; 90]);
+        let (key, value) = ([u8::try_from(i).unwrap()], [b'v'; 90]);
         let headers = [HeaderRef { key: "h", value: Some(&[1]) }];
         let value = (i % 3 != 2).then_some(&value[..]);
         builder.append(1000 + i * 100, Some(&key), value, &headers).unwrap();
@@ -66,7 +68,7 @@ fn the_records_that_are_left_stay_what_they_were() {
             assert_eq!(records(&out), left, "{codec:?} {mask}");
             let new = *CheckedBatch::check(Bytes::from(out)).unwrap().header();
             let max_timestamp = left.iter().map(|it| it.1).max().unwrap();
-            let count = left.len() as i32;
+            let count = i32::try_from(left.len()).unwrap();
             assert_eq!(retained, Retained::Rewritten { max_timestamp, records: count });
             assert_eq!(new.attributes.has_delete_horizon(), has_tombstone);
             let base_timestamp = if has_tombstone { 77_000 } else { header.base_timestamp };

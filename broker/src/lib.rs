@@ -23,6 +23,7 @@
 //! | `metrics`, `admin` | what is counted, and who is told |
 
 mod admin;
+mod cleaner;
 mod clock;
 mod cluster;
 mod config;

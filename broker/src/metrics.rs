@@ -48,6 +48,20 @@ impl Gauge {
     }
 }
 
+/// A part of a whole, 0 to 1, that is set now and then.
+#[derive(Debug, Default)]
+pub(crate) struct Ratio(AtomicU64);
+
+impl Ratio {
+    pub(crate) fn set(&self, ratio: f64) {
+        self.0.store(ratio.to_bits(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> f64 {
+        f64::from_bits(self.0.load(Ordering::Relaxed))
+    }
+}
+
 /// The upper bounds of a histogram's buckets in microseconds, inclusive.
 pub(crate) const BOUNDS_US: [u64; 16] = [
     50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
@@ -141,6 +155,13 @@ pub(crate) struct Metrics {
     pub(crate) flush_seconds: Histogram,
     pub(crate) flushes_failed: Counter,
     pub(crate) controller_decisions: Counter,
+    pub(crate) cleaner_seconds: Histogram,
+    pub(crate) cleaner_errors: Counter,
+    pub(crate) cleaner_threads_busy: Gauge,
+    pub(crate) cleaner_dirty_ratio_max: Ratio,
+    pub(crate) cleaner_read_bytes: Counter,
+    pub(crate) cleaner_written_bytes: Counter,
+    pub(crate) cleaner_removed_records: Counter,
 }
 
 impl Default for Metrics {
@@ -163,6 +184,13 @@ impl Default for Metrics {
             flush_seconds: Histogram::default(),
             flushes_failed: Counter::default(),
             controller_decisions: Counter::default(),
+            cleaner_seconds: Histogram::default(),
+            cleaner_errors: Counter::default(),
+            cleaner_threads_busy: Gauge::default(),
+            cleaner_dirty_ratio_max: Ratio::default(),
+            cleaner_read_bytes: Counter::default(),
+            cleaner_written_bytes: Counter::default(),
+            cleaner_removed_records: Counter::default(),
         }
     }
 }

@@ -60,6 +60,11 @@ impl Node {
         Effective::new(&self.image(), &self.config).broker_integer(name)
     }
 
+    /// A number with a fraction of this broker's configuration.
+    pub(crate) fn double(&self, name: &'static str) -> f64 {
+        Effective::new(&self.image(), &self.config).broker_double(name)
+    }
+
     /// A truth value of this broker's configuration.
     pub(crate) fn boolean(&self, name: &'static str) -> bool {
         Effective::new(&self.image(), &self.config).broker_boolean(name)

@@ -25,6 +25,7 @@ use logboom_controller::{Decision, MetadataImage};
 use logboom_protocol::units::Uuid;
 use logboom_storage::{Directory, LeftBy, OpenError, StorageError};
 
+use crate::cleaner::Cleaners;
 use crate::cluster::{
     Controller, ControllerHandle, METADATA, MetadataLog, MetadataLogError, Reconciler,
     metadata_options,
@@ -116,6 +117,7 @@ pub struct Broker {
     shards: Vec<JoinHandle<()>>,
     controller: JoinHandle<()>,
     flushers: Vec<JoinHandle<()>>,
+    cleaners: Cleaners,
     /// Where metrics and health are served, and by whom.
     admin: Option<(SocketAddr, JoinHandle<()>)>,
 }
@@ -214,6 +216,7 @@ impl Broker {
         let addresses = addresses(&sockets)?;
         serve(&node, &doors, sockets, starters);
         let admin = admin.map(|socket| start_admin(&node, socket)).transpose()?;
+        let cleaners = Cleaners::start(&node)?;
         say_ready(&node, config, &addresses);
         Ok(Self {
             node,
@@ -224,6 +227,7 @@ impl Broker {
             shards,
             controller,
             flushers,
+            cleaners,
             admin,
         })
     }
@@ -261,9 +265,10 @@ impl Broker {
     /// Stops: takes no more requests, answers those that it has, closes the logs. Waits for all of
     /// it.
     pub fn stop(self) {
-        let Self { node, directory, stopping, ended, shards, controller, flushers, admin, .. } =
-            self;
+        let Self { node, directory, stopping, ended, shards, controller, flushers, .. } = self;
+        let (cleaners, admin) = (self.cleaners, self.admin);
         stopping.send_replace(true);
+        cleaners.stop();
         for _ in &shards {
             if ended.recv_timeout(STOP_MAX).is_err() {
                 tracing::warn!("some requests are not answered");

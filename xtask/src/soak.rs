@@ -15,6 +15,7 @@ const ORACLE_ROUNDS: u64 = 10_000;
 /// them after each call, processes that are killed, bytes that are flipped, and of how many.
 const STORAGE_SIZES: &[(&str, u64)] = &[
     ("LOGBOOM_MODEL_RUNS", 20_000),
+    ("LOGBOOM_CLEAN_RUNS", 5_000),
     ("LOGBOOM_POWER_SUBSETS", 1_000),
     ("LOGBOOM_KILL_ROUNDS", 200),
     ("LOGBOOM_FLIPS", 1_000),

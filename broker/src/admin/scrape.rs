@@ -44,6 +44,13 @@ fn traffic(text: &mut Exposition, node: &Node) {
     counter("produce_bytes_total", &metrics.produce_bytes);
     counter("flushes_failed_total", &metrics.flushes_failed);
     counter("controller_decisions_total", &metrics.controller_decisions);
+    counter("cleaner_errors_total", &metrics.cleaner_errors);
+    counter("cleaner_read_bytes_total", &metrics.cleaner_read_bytes);
+    counter("cleaner_written_bytes_total", &metrics.cleaner_written_bytes);
+    counter("cleaner_removed_records_total", &metrics.cleaner_removed_records);
+    text.begin("cleaner_threads_busy").value(&[], metrics.cleaner_threads_busy.get());
+    text.begin("cleaner_dirty_ratio_max").value(&[], metrics.cleaner_dirty_ratio_max.get());
+    text.begin("cleaner_seconds").histogram(&[], &metrics.cleaner_seconds);
     text.begin("connections_open").value(&[], metrics.connections_open.get());
     text.begin("queued_bytes").value(&[], metrics.queued_bytes.get());
     text.begin("queued_response_bytes").value(&[], metrics.queued_response_bytes.get());

@@ -47,7 +47,7 @@ const fn metric(
 }
 
 /// All of them, in the order in which they are told.
-pub(crate) static TABLE: [Metric; 31] = [
+pub(crate) static TABLE: [Metric; 38] = [
     metric(
         "requests_seconds",
         Kind::Histogram,
@@ -149,6 +149,55 @@ pub(crate) static TABLE: [Metric; 31] = [
         "decisions",
         &[],
         "Decisions of the controller that changed the metadata.",
+    ),
+    metric(
+        "cleaner_seconds",
+        Kind::Histogram,
+        "seconds",
+        &[],
+        "From the begin to the end of a compaction of a log, with what throttles it.",
+    ),
+    metric(
+        "cleaner_errors_total",
+        Kind::Counter,
+        "logs",
+        &[],
+        "Compactions that ended with an error, as where a log is damaged or the disk is full.",
+    ),
+    metric(
+        "cleaner_read_bytes_total",
+        Kind::Counter,
+        "bytes",
+        &[],
+        "Bytes of logs that compaction read, those that were dirty twice.",
+    ),
+    metric(
+        "cleaner_written_bytes_total",
+        Kind::Counter,
+        "bytes",
+        &[],
+        "Bytes of the files that compaction made.",
+    ),
+    metric(
+        "cleaner_removed_records_total",
+        Kind::Counter,
+        "records",
+        &[],
+        "Records that compaction removed.",
+    ),
+    metric(
+        "cleaner_threads_busy",
+        Kind::Gauge,
+        "threads",
+        &[],
+        "Threads that compact a log at this moment.",
+    ),
+    metric(
+        "cleaner_dirty_ratio_max",
+        Kind::Gauge,
+        "ratio",
+        &[],
+        "The greatest part of a log that waits to be compacted, 0 to 1, when last looked for.",
     ),
     metric("topics", Kind::Gauge, "topics", &[], "Topics of the cluster."),
     metric("partitions", Kind::Gauge, "partitions", &[], "Partitions with a replica here."),

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use logboom_protocol::records::{ProducedBatch, StampedBatch, Stamps};
 use logboom_protocol::units::{LeaderEpoch, Offset};
 use logboom_storage::producers::{BatchFacts, ProducerEntry, ProducerError, Verdict};
-use logboom_storage::{Log, StorageError};
+use logboom_storage::{LastBatches, Log, StorageError};
 
 use super::Partition;
 use super::caching::Caching;
@@ -294,6 +294,11 @@ impl Replica {
     pub(super) fn producers(&self) -> Vec<ProducerDescription> {
         let entries = self.log.producers().entries();
         entries.map(|(id, entry)| ProducerDescription { id, entry: entry.clone() }).collect()
+    }
+
+    /// The last batches of the partition's producers.
+    pub(super) fn last_batches(&self) -> LastBatches {
+        self.log.last_batches()
     }
 
     /// The topic was configured anew.

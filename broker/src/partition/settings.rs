@@ -2,10 +2,10 @@
 
 use logboom_controller::config::Effective;
 use logboom_protocol::records::Codec;
-use logboom_storage::LogOptions;
+use logboom_storage::{CompactionOptions, LogOptions};
 
 /// The settings of a topic that its partitions look at.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct TopicSettings {
     /// Sizes and times of the log.
     pub(crate) log: LogOptions,
@@ -21,6 +21,8 @@ pub(crate) struct TopicSettings {
     pub(crate) compression: Option<Codec>,
     /// Whether only the last record of each key is kept (`cleanup.policy`).
     pub(crate) is_compacted: bool,
+    /// How and when it is compacted, if it is.
+    pub(crate) compaction: CompactionOptions,
     /// Whether old records are deleted (`cleanup.policy`).
     pub(crate) is_deleted: bool,
     /// Whether a record counts before it is flushed (`write.caching`).
@@ -56,10 +58,14 @@ impl TopicSettings {
             "LogAppendTime" => TimestampType::LogAppendTime,
             _ => TimestampType::CreateTime,
         };
+        let (is_compacted, max_lag_ms) = (has("compact"), integer("max.compaction.lag.ms"));
+        let segment_bytes = narrow(integer("segment.bytes"));
+        // Only a sealed segment is compacted, so that it must be in time (KIP-354).
+        let segment_ms_max = if is_compacted && max_lag_ms > 0 { max_lag_ms } else { i64::MAX };
         Self {
             log: LogOptions {
-                segment_bytes: narrow(integer("segment.bytes")),
-                segment_ms: integer("segment.ms"),
+                segment_bytes,
+                segment_ms: integer("segment.ms").min(segment_ms_max),
                 retention_bytes: integer("retention.bytes"),
                 retention_ms: integer("retention.ms"),
             },
@@ -68,7 +74,14 @@ impl TopicSettings {
             timestamp_before_max_ms: integer("message.timestamp.before.max.ms"),
             timestamp_after_max_ms: integer("message.timestamp.after.max.ms"),
             compression,
-            is_compacted: has("compact"),
+            is_compacted,
+            compaction: CompactionOptions {
+                segment_bytes,
+                min_dirty_ratio: effective.topic_double(topic, "min.cleanable.dirty.ratio"),
+                min_lag_ms: integer("min.compaction.lag.ms"),
+                max_lag_ms,
+                delete_retention_ms: integer("delete.retention.ms"),
+            },
             is_deleted: has("delete"),
             write_caching: text("write.caching").eq_ignore_ascii_case("true"),
         }

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use logboom_protocol::CompactString;
 use logboom_storage::state::GroupKey;
-use logboom_storage::{Directory, Finding, Log, StorageError};
+use logboom_storage::{Cleaned, Directory, Finding, LastBatches, Log, StorageError};
 
 use super::caching::{self, Caching};
 use super::replica::{Append, AppendError, ProducerDescription, Replica};
@@ -40,6 +40,10 @@ pub(crate) enum Command {
     Delete(Vec<GroupKey>, oneshot::Sender<()>),
     /// What is known of a partition's producers; `None` if it isn't here.
     Producers(GroupKey, oneshot::Sender<Option<Vec<ProducerDescription>>>),
+    /// What compaction has to keep of a partition's producers.
+    LastBatches(GroupKey, oneshot::Sender<LastBatches>),
+    /// Puts a file that compaction has made in its place; answers whether that was possible.
+    Swap(GroupKey, Cleaned, oneshot::Sender<Result<bool, StorageError>>),
     /// Drops what retention lets go at this time, in milliseconds since the Unix epoch.
     Retain { now_ms: i64 },
     /// Forgets producers that by this time wrote nothing for so many milliseconds.
@@ -177,6 +181,17 @@ impl Shard {
             Command::Delete(keys, done) => self.delete(&keys, done),
             Command::Producers(key, reply) => {
                 drop(reply.send(self.replicas.get(&key).map(Replica::producers)));
+            }
+            Command::LastBatches(key, reply) => {
+                // Without the replica the reply is dropped, and the caller knows; so below.
+                if let Some(replica) = self.replicas.get(&key) {
+                    drop(reply.send(replica.last_batches()));
+                }
+            }
+            Command::Swap(key, cleaned, reply) => {
+                if let Some(replica) = self.replicas.get_mut(&key) {
+                    replica.at_rest(move |log| drop(reply.send(log.swap(cleaned))));
+                }
             }
             Command::Retain { now_ms } => self.retain(now_ms),
             Command::ExpireProducers { now_ms, expiration_ms } => {

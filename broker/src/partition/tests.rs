@@ -9,7 +9,7 @@ use logboom_protocol::records::{BatchBuilder, Codec, Inflater, ProducedBatch, Pr
 use logboom_protocol::units::Uuid;
 use logboom_storage::sim::{Fault, Operation, SimDisk};
 use logboom_storage::state::{GroupKey, OpenMark};
-use logboom_storage::{Directory, DirectoryOptions, LogOptions, StorageError};
+use logboom_storage::{CompactionOptions, Directory, DirectoryOptions, LogOptions, StorageError};
 
 use super::caching::{self, Caching};
 use super::replica::{Replica, Room};
@@ -38,6 +38,13 @@ fn settings(write_caching: bool) -> Arc<TopicSettings> {
         timestamp_after_max_ms: i64::MAX,
         compression: None,
         is_compacted: false,
+        compaction: CompactionOptions {
+            segment_bytes: 1 << 30,
+            min_dirty_ratio: 0.5,
+            min_lag_ms: 0,
+            max_lag_ms: i64::MAX,
+            delete_retention_ms: 0,
+        },
         is_deleted: true,
         write_caching,
     })

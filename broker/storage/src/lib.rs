@@ -23,6 +23,7 @@
 //! | roll | the new file is used at once; the next flush names it before anything in it counts |
 //! | cut | files → new file and name → one frame: cut, sealed, new segment → old files removed |
 //! | log start | files → one frame: what was pending, the new start → old files removed |
+//! | compaction | new file → its name → one frame: it stands for the old ones → those are removed |
 //! | clean stop | files → checkpoint and the mark, in one frame |
 //!
 //! # What must always hold
@@ -60,7 +61,10 @@ pub use directory::{Directory, DirectoryOptions, LeftBy, OpenError};
 pub use disk::{Disk, DiskFile, Map, ReadAt};
 pub use error::{Corruption, Damage, StorageError};
 pub use flush::FlushDone;
-pub use log::{ColdRead, Finding, Found, Log, LogView, ReadUntil, TimedOffset};
+pub use log::{
+    CleanError, CleanStats, Cleanable, Cleaned, Cleaning, CleaningRequest, ColdRead,
+    CompactionOptions, Finding, Found, LastBatches, Log, LogView, Pace, ReadUntil, TimedOffset,
+};
 pub use options::{LogOptions, OptionError, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
 pub use system::SystemDisk;
 pub use verify::{Dumped, Report, VerifyError, dump, verify};

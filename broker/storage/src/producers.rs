@@ -264,6 +264,17 @@ impl Producers {
         ids.into_iter().filter_map(|id| Some((id, self.entry(id)?)))
     }
 
+    /// The last batch with records of every producer, committed or not: its producer's id, and its
+    /// last offset, inclusive. A producer may have one of each.
+    pub(crate) fn last_batches(&self) -> impl Iterator<Item = (i64, i64)> {
+        let layers = self.layers.as_deref();
+        let entries = layers.into_iter().flat_map(|layers| {
+            let heads = layers.heads.iter().map(|(id, head)| (*id, &head.entry));
+            layers.committed.producers().chain(heads)
+        });
+        entries.filter_map(|(id, entry)| Some((id, entry.last_data_offset()?)))
+    }
+
     /// The committed layer holds the log below it (exclusive).
     #[must_use]
     pub fn committed_offset(&self) -> i64 {

@@ -302,7 +302,10 @@ impl Tail<'_> {
         let is_within = bytes >= layout::HEADER_BYTES && bytes <= (self.limit - position) as usize;
         let lost_bytes = i64::from(position - self.end.position);
         let offset_max = self.end.offset.saturating_add(lost_bytes * OFFSETS_PER_BYTE_MAX);
-        let continues = (self.end.offset..=offset_max).contains(&header.base_offset);
+        // A batch without records, as compaction leaves it, stands for any number of offsets.
+        let is_next = lost_bytes == i64::try_from(layout::HEADER_BYTES).unwrap_or(0);
+        let continues =
+            header.base_offset >= self.end.offset && (is_next || header.base_offset <= offset_max);
         let has_epoch = epoch_at(expected.epochs, header.base_offset) == Some(header.leader_epoch);
         (is_within && continues && has_epoch && header.last_offset_delta >= 0).then_some(bytes)
     }

@@ -69,6 +69,15 @@ impl Attributes {
     pub(super) const fn with_log_append_time(self) -> Self {
         Self(self.0 | Self::LOG_APPEND_TIME)
     }
+
+    pub(super) const fn with_delete_horizon(self) -> Self {
+        Self(self.0 | Self::DELETE_HORIZON)
+    }
+
+    /// Those of a batch that has lost its records: no codec, no delete horizon.
+    pub(super) const fn without_records(self) -> Self {
+        Self(self.0 & !Self::CODEC & !Self::DELETE_HORIZON)
+    }
 }
 
 /// Where the timestamps of the records come from (`message.timestamp.type`).

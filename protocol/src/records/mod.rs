@@ -11,7 +11,8 @@
 //! Only format v2 (magic 2) exists here; older formats were removed from Kafka with version 4.
 //!
 //! **Invariant:** a batch's bytes are never changed in place. What a leader stamps (base offset,
-//! leader epoch) lies before the part that the CRC covers and is handed out as a new header.
+//! leader epoch) lies before the part that the CRC covers and is handed out as a new header; what
+//! compaction leaves of a batch ([`Retainer`]) is another one.
 //!
 //! Source: Apache Kafka documentation, "Record Batch"; KIP-98; `docs/format.md` has the byte table.
 
@@ -24,6 +25,7 @@ mod header;
 pub mod layout;
 mod produced;
 mod record;
+mod retain;
 mod source;
 mod stamped;
 mod walk;
@@ -36,6 +38,7 @@ pub use error::BatchError;
 pub use header::{Attributes, BatchHeader, TimestampType};
 pub use produced::{ProducedBatch, Stamps};
 pub use record::{Header, Headers, Record, RecordIter, Records};
+pub use retain::{Retained, Retainer, emptied_batch, gap_batch};
 pub use stamped::StampedBatch;
 pub use walk::RecordSummary;
 

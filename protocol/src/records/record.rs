@@ -31,12 +31,7 @@ impl Records {
     /// The records in order. After the first error the iterator ends.
     #[must_use]
     pub fn iter(&self) -> RecordIter<'_> {
-        RecordIter {
-            source: SliceSource::new(&self.bytes),
-            header: &self.header,
-            index: 0,
-            floor: 0,
-        }
+        RecordIter::over(&self.bytes, &self.header)
     }
 }
 
@@ -114,6 +109,16 @@ pub struct RecordIter<'a> {
 }
 
 impl<'a> RecordIter<'a> {
+    /// The records in `bytes`, which are not compressed.
+    pub(super) fn over(bytes: &'a [u8], header: &'a BatchHeader) -> Self {
+        Self { source: SliceSource::new(bytes), header, index: 0, floor: 0 }
+    }
+
+    /// Bytes behind the records that were taken.
+    pub(super) fn rest_bytes(&self) -> usize {
+        self.source.rest.len()
+    }
+
     fn read(&mut self) -> Result<Record<'a>, Broken> {
         let fields = walk::read(&mut self.source)?;
         let delta = fields.offset_delta;

@@ -1,5 +1,7 @@
 //! Batches: what is built reads back, what is broken is named.
 
+mod retain;
+
 use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 

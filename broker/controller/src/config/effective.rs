@@ -142,6 +142,26 @@ impl<'a> Effective<'a> {
         integer(&self.topic(topic, layered))
     }
 
+    /// A broker's configuration that is a number with a fraction.
+    ///
+    /// # Panics
+    /// If it is none.
+    #[must_use]
+    pub fn broker_double(&self, name: &'static str) -> f64 {
+        let broker = broker::find(name).unwrap_or_else(|| panic!("{name} is in the table"));
+        double(&self.broker(&broker))
+    }
+
+    /// A topic's configuration that is a number with a fraction.
+    ///
+    /// # Panics
+    /// If it is none.
+    #[must_use]
+    pub fn topic_double(&self, topic: &str, name: &'static str) -> f64 {
+        let layered = topic::find(name).unwrap_or_else(|| panic!("{name} is in the table"));
+        double(&self.topic(topic, layered))
+    }
+
     /// A topic's configuration as text.
     ///
     /// # Panics
@@ -225,6 +245,12 @@ fn in_own_unit(layered: &Layered, found: &EntrySynonym) -> CompactString {
 }
 
 /// The value in force, or the default where an older broker has set what is none any more.
+fn double(entry: &Entry) -> f64 {
+    let parse = |text: &str| text.trim().parse::<f64>().ok();
+    let value = entry.value.as_deref().and_then(parse);
+    value.or_else(|| entry.definition.default.and_then(parse)).expect("a number has a default")
+}
+
 fn integer(entry: &Entry) -> i64 {
     let parse = |text: &str| text.trim().parse::<i64>().ok();
     let value = entry.value.as_deref().and_then(parse);

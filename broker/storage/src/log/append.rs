@@ -172,7 +172,7 @@ impl Log {
         fenced.fence_all(damage);
         let (length, max_timestamp) = (fenced.log_bytes(), i64::MIN);
         self.found_seal = Some(Box::new(Sealed { length, max_timestamp }));
-        self.generation += 1;
+        self.generation = self.view.next_generation(self.generation);
         let mut segments = self.view.segments().to_vec();
         segments.pop();
         segments.push(Arc::new(fenced));

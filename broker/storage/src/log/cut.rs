@@ -62,7 +62,7 @@ impl Log {
         self.commit_behind_writes(&records)?;
         self.active = None;
         self.found_seal = seal.map(Box::new);
-        self.generation += 1;
+        self.generation = self.view.next_generation(self.generation);
         self.view.set_segments(kept);
         self.refresh_epochs();
         self.remembered.producers.truncate(offset);
@@ -262,7 +262,7 @@ impl Log {
         // What was appended and not flushed is given up with the rest.
         (self.active, self.found_seal) = (None, None);
         (self.unflushed, self.is_reopened, self.replaced) = (None, false, None);
-        self.generation += 1;
+        self.generation = self.view.next_generation(self.generation);
         let segments = self.view.segments();
         self.view.shared.commit(&records)?;
         self.take_over(producers, file.is_some());

@@ -8,7 +8,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use logboom_protocol::records::{BatchHeader, layout};
+use logboom_protocol::records::{BatchHeader, crc32c, layout};
 
 use super::{LogView, Segment};
 use crate::disk::{DiskFile, ReadAt};
@@ -26,6 +26,8 @@ pub(super) struct Head {
     pub(super) at: Place,
     /// Where the next one does.
     pub(super) behind: Place,
+    /// Whether it has no records, by its checksum: compaction has left it to stand for offsets.
+    pub(super) is_empty: bool,
 }
 
 impl Head {
@@ -49,7 +51,9 @@ impl Head {
 
     fn check(bytes: &[u8], at: Place, end: Place, epochs: &[EpochStart]) -> Result<Self, Damage> {
         const NONE: Damage = Damage::Header("no batch where one was appended");
-        let Some(bytes) = bytes.first_chunk() else { return Err(NONE) };
+        let Some(bytes) = bytes.first_chunk::<{ layout::HEADER_BYTES }>() else {
+            return Err(NONE);
+        };
         let header = BatchHeader::from_bytes(bytes);
         let relation = |field, expected, found| Damage::Relation { field, expected, found };
         if header.base_offset != at.offset {
@@ -72,7 +76,11 @@ impl Head {
             return Err(relation("last offset", end.offset - 1, last_offset));
         }
         let behind = Place { position: at.position + size, offset: last_offset + 1 };
-        Ok(Self { at, behind })
+        // It ends with its header, so that all of it is at hand.
+        let is_empty = header.record_count == 0
+            && size as usize == layout::HEADER_BYTES
+            && crc32c(&[&bytes[layout::ATTRIBUTES_AT..]]) == header.crc;
+        Ok(Self { at, behind, is_empty })
     }
 }
 

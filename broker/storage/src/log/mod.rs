@@ -18,6 +18,7 @@
 
 mod ahead;
 mod append;
+mod clean;
 mod cut;
 mod epoch;
 mod indexing;
@@ -32,10 +33,14 @@ mod snapshots;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use append::{Active, Unflushed};
+pub use clean::{
+    CleanError, CleanStats, Cleanable, Cleaned, Cleaning, CleaningRequest, CompactionOptions,
+    LastBatches, Pace,
+};
 pub use open::Finding;
 pub(crate) use open::proven;
 pub use read::{ColdRead, Found, ReadUntil};
@@ -92,6 +97,8 @@ pub struct LogView {
     segments: RwLock<Arc<[Arc<Segment>]>>,
     epochs: RwLock<Arc<[EpochStart]>>,
     pub(crate) deletion: Deletion,
+    /// The greatest generation that a file got, in the log or on its way there.
+    generation: AtomicU32,
 }
 
 impl Log {
@@ -185,6 +192,15 @@ impl LogView {
         };
         let floor = next.checked_sub(1).map_or(epoch, |floor| epochs[floor].epoch);
         Some((floor, end_offset))
+    }
+
+    /// A generation that no file has, above `generation`: whoever makes a file that is not part of
+    /// the log yet, owner or not, must not meet another's.
+    fn next_generation(&self, generation: u32) -> u32 {
+        let next = |before: u32| Some(before.max(generation) + 1);
+        let order = Ordering::SeqCst;
+        let before = self.generation.fetch_update(order, order, next).unwrap_or(generation);
+        before.max(generation) + 1
     }
 
     /// Bytes of all its segments.

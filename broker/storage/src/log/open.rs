@@ -11,7 +11,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, AtomicU32};
 use std::sync::{Arc, RwLock};
 
 use logboom_protocol::records::RawBatch;
@@ -247,6 +247,7 @@ impl Opening {
         }
         let (proven, segments_empty) = (proven(state), segments.is_empty());
         let end_offset = segments.last().map_or(state.log_start_offset, |s| s.end_offset());
+        let newest = state.segments.iter().map(|segment| segment.generation).max();
         let view = LogView {
             key: self.key,
             shared: Arc::clone(&self.shared),
@@ -255,6 +256,7 @@ impl Opening {
             segments: RwLock::new(listed(segments)),
             epochs: RwLock::new(Arc::clone(&state.epochs)),
             deletion: Deletion::default(),
+            generation: AtomicU32::new(newest.unwrap_or(0)),
         };
         assert!(segments_empty || end_offset >= proven, "{}: {end_offset}, {proven}", self.key);
         let (shared, snapshot) = (&*self.shared, state.producers.as_deref());
@@ -496,7 +498,7 @@ impl Log {
     /// Goes on in a new file behind the last segment as it was found; durable when it returns. On a
     /// full disk the first append that has room does it, and until then the log is read.
     fn go_on_in_new_file(&mut self, seal: Sealed) -> Result<(), StorageError> {
-        self.generation += 1;
+        self.generation = self.view.next_generation(self.generation);
         self.found_seal = Some(Box::new(seal));
         match self.roll() {
             Err(StorageError::NoSpace { .. }) => Ok(()),

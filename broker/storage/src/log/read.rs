@@ -53,6 +53,8 @@ struct Wanted {
     until: ReadUntil,
     /// Where `until` is at the moment, exclusive.
     end_offset: i64,
+    /// Whether batches without records are passed over as long as nothing else was found.
+    skips_empty: bool,
 }
 
 /// Whole batches in the file of a segment.
@@ -70,7 +72,8 @@ impl LogView {
     /// Finds the batches from the one that holds `offset` on, up to about `bytes_max`, within one
     /// segment. The first batch is found whole whatever its size. Never waits for the device.
     ///
-    /// Where the batch with `offset` is gone (compaction), the next one is found.
+    /// Where the records at `offset` are gone (compaction), the next ones are found: a consumer's
+    /// first batch has records, unless there are none up to the high watermark.
     ///
     /// # Errors
     /// [`StorageError::OutOfRange`]. Damage shows in [`ColdRead::run`].
@@ -109,7 +112,9 @@ impl LogView {
         if offset < log_start_offset || offset > end_offset {
             return Err(StorageError::OutOfRange { offset, log_start_offset, end_offset });
         }
-        Ok(Wanted { offset, bytes_max, until, end_offset })
+        // A replica takes everything.
+        let skips_empty = until == ReadUntil::HighWatermark;
+        Ok(Wanted { offset, bytes_max, until, end_offset, skips_empty })
     }
 
     /// A slice of the map, if that takes no waiting.
@@ -169,9 +174,16 @@ impl Lookup<'_> {
     /// first batch behind it is not to be read yet.
     fn range<L: Looker>(&self, wanted: &Wanted, looker: &L) -> Result<Option<Range>, L::Refusal> {
         let first = self.locate(wanted.offset, looker)?;
-        let Some(first) = first.filter(|first| first.at.offset < wanted.end_offset) else {
+        let Some(mut first) = first.filter(|first| first.at.offset < wanted.end_offset) else {
             return Ok(None);
         };
+        while wanted.skips_empty && first.is_empty {
+            let next = self.locate(first.behind.offset, looker)?;
+            let Some(next) = next.filter(|next| next.at.offset < wanted.end_offset) else {
+                return Ok(None);
+            };
+            first = next;
+        }
         let mut behind = self.segment.holes.iter().filter(|h| h.position > first.at.position);
         let limit = self.end.position;
         let stop = match behind.next() {
@@ -262,19 +274,35 @@ impl ColdRead {
         let Wanted { offset, bytes_max, until, .. } = self.wanted;
         self.view.with_segments(|segments| {
             let wanted = self.view.wanted(offset, bytes_max, until)?;
-            let at = segments.partition_point(|segment| segment.base_offset <= offset);
-            for segment in &segments[at.saturating_sub(1)..] {
-                if offset >= wanted.end_offset || segment.base_offset >= wanted.end_offset {
-                    break;
-                }
-                if segment.end_offset() > offset
-                    && let Some(bytes) = self.read_segment(segment, &wanted)?
-                {
-                    return Ok(bytes);
-                }
+            if let Some(bytes) = self.read_first(segments, &wanted)? {
+                return Ok(bytes);
             }
-            Ok(Bytes::new())
+            // Nothing but empty batches: they lead to the end of what may be read.
+            let any = Wanted { skips_empty: false, ..wanted };
+            let found = if wanted.skips_empty { self.read_first(segments, &any)? } else { None };
+            Ok(found.unwrap_or_default())
         })
+    }
+
+    /// The first of what is wanted in any segment.
+    fn read_first(
+        &self,
+        segments: &[Arc<Segment>],
+        wanted: &Wanted,
+    ) -> Result<Option<Bytes>, StorageError> {
+        let offset = wanted.offset;
+        let at = segments.partition_point(|segment| segment.base_offset <= offset);
+        for segment in &segments[at.saturating_sub(1)..] {
+            if offset >= wanted.end_offset || segment.base_offset >= wanted.end_offset {
+                break;
+            }
+            if segment.end_offset() > offset
+                && let Some(bytes) = self.read_segment(segment, wanted)?
+            {
+                return Ok(Some(bytes));
+            }
+        }
+        Ok(None)
     }
 
     fn read_segment(

@@ -1,6 +1,7 @@
 //! The log on a simulated disk: against a plain list of batches, through crashes, and damaged.
 
 mod append;
+mod clean;
 mod damage;
 mod flushes;
 mod indexes;

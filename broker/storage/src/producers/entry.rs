@@ -132,6 +132,11 @@ impl ProducerEntry {
         self.last_offset
     }
 
+    /// The offset of the last record of its last batch in this epoch, inclusive; no marker's.
+    pub(super) fn last_data_offset(&self) -> Option<i64> {
+        self.batches.as_slice().last().map(|batch| batch.last_offset)
+    }
+
     /// The offset of the first record of its open transaction, if it has one.
     #[must_use]
     pub fn current_txn_first_offset(&self) -> Option<i64> {

@@ -9,6 +9,7 @@ use std::sync::{Arc, LazyLock};
 use bytes::Bytes;
 
 use super::StateRecord;
+use crate::segment::HEADER_BYTES;
 
 /// A segment of a log, as the manifest names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +29,19 @@ pub struct Sealed {
     pub length: u32,
     /// The greatest timestamp of its batches, milliseconds; the least `i64` without batches.
     pub max_timestamp: i64,
+}
+
+/// A segment that compaction has made, and those in whose place it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CleanedSegments {
+    /// Where it begins, and the first of those that it replaces, inclusive.
+    pub base_offset: i64,
+    /// Where the segment begins that follows, exclusive.
+    pub end_offset: i64,
+    /// Its generation, greater than theirs.
+    pub generation: u32,
+    /// Where it ends.
+    pub sealed: Sealed,
 }
 
 /// Where an epoch begins.
@@ -112,6 +126,8 @@ pub struct GroupState {
     pub checkpoint: Option<Checkpoint>,
     /// The last snapshot of the producers.
     pub producers: Option<Box<ProducerSnapshot>>,
+    /// Up to where compaction has come, exclusive; 0 before the first time.
+    pub clean_offset: i64,
 }
 
 /// A record that doesn't fit what stands before it.
@@ -135,6 +151,7 @@ impl GroupState {
             segments: Vec::new(),
             checkpoint: None,
             producers: None,
+            clean_offset: 0,
         }
     }
 
@@ -172,6 +189,8 @@ impl GroupState {
                 self.producers = Some(Box::new(snapshot.clone()));
             }
             StateRecord::Reset { offset } => self.reset(*offset),
+            StateRecord::Cleaned(cleaned) => self.replace_cleaned(cleaned)?,
+            StateRecord::CleanOffset { offset } => self.clean_offset = *offset,
             StateRecord::Opened(_)
             | StateRecord::Closed
             | StateRecord::Created { .. }
@@ -215,6 +234,7 @@ impl GroupState {
     }
 
     fn cut(&mut self, offset: i64, epoch: i32, control_sequence: u64) {
+        self.clean_offset = self.clean_offset.min(offset);
         self.controls.retain(|entry| entry.sequence <= control_sequence);
         let survives = |start: &&EpochStart| start.epoch <= epoch && start.start_offset <= offset;
         self.epochs = shared(self.epochs.iter().filter(survives).copied());
@@ -264,7 +284,32 @@ impl GroupState {
         Ok(())
     }
 
+    /// Puts a segment in the place of those that it was made from.
+    fn replace_cleaned(&mut self, cleaned: &CleanedSegments) -> Result<(), Misfit> {
+        let CleanedSegments { base_offset, end_offset, generation, sealed } = *cleaned;
+        let find = |offset| self.segments.iter().position(|it| it.base_offset == offset);
+        let (Some(first), Some(next)) = (find(base_offset), find(end_offset)) else {
+            return Err(Misfit("no segments that were cleaned"));
+        };
+        let old = self.segments.get(first..next).unwrap_or_default();
+        let is_older = |it: &SegmentEntry| it.sealed.is_some() && it.generation < generation;
+        if old.is_empty() || !old.iter().all(is_older) {
+            return Err(Misfit("a cleaned segment that doesn't follow those it replaces"));
+        }
+        let new = SegmentEntry { base_offset, generation, sealed: Some(sealed) };
+        self.segments.splice(first..next, [new]);
+        if let Some(snapshot) = &mut self.producers
+            && (base_offset..end_offset).contains(&snapshot.segment_base_offset)
+        {
+            // Where it pointed to is another file's place.
+            snapshot.segment_base_offset = base_offset;
+            (snapshot.position, snapshot.position_offset) = (HEADER_BYTES, base_offset);
+        }
+        Ok(())
+    }
+
     fn reset(&mut self, offset: i64) {
+        self.clean_offset = offset;
         self.log_start_offset = offset;
         (self.epochs, self.controls, self.segments) = (Arc::default(), Vec::new(), Vec::new());
         (self.checkpoint, self.producers) = (None, None);
@@ -289,6 +334,9 @@ impl GroupState {
         records.extend(self.segments.iter().copied().map(StateRecord::Segment));
         records.extend(self.checkpoint.map(StateRecord::Checkpoint));
         records.extend(self.producers.as_deref().cloned().map(StateRecord::Producers));
+        if self.clean_offset != 0 {
+            records.push(StateRecord::CleanOffset { offset: self.clean_offset });
+        }
         if self.caching || self.lossy {
             records.push(StateRecord::Flags { caching: self.caching, lossy: self.lossy });
         }

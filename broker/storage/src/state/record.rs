@@ -9,7 +9,9 @@ use bytes::Bytes;
 
 use logboom_protocol::units::Uuid;
 
-use super::group::{Checkpoint, ControlEntry, EpochStart, ProducerSnapshot, Sealed, SegmentEntry};
+use super::group::{
+    Checkpoint, CleanedSegments, ControlEntry, EpochStart, ProducerSnapshot, Sealed, SegmentEntry,
+};
 
 /// Names a group: a partition of a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -99,6 +101,13 @@ pub enum StateRecord {
         /// Inclusive.
         offset: i64,
     },
+    /// Compaction put one segment in the place of several.
+    Cleaned(CleanedSegments),
+    /// Compaction has seen everything below: no record there has the key of an older one.
+    CleanOffset {
+        /// Exclusive.
+        offset: i64,
+    },
 }
 
 /// The most bytes of a record; only control entries come near.
@@ -135,6 +144,8 @@ impl StateRecord {
             Self::Flags { .. } => 14,
             Self::Producers(_) => 15,
             Self::Reset { .. } => 16,
+            Self::Cleaned(_) => 17,
+            Self::CleanOffset { .. } => 18,
         }
     }
 
@@ -174,8 +185,14 @@ impl StateRecord {
                 encode_sealed(&segment.sealed.unwrap_or(unsealed), out);
             }
             Self::Sealed(sealed) => encode_sealed(sealed, out),
-            Self::LogStart { offset } | Self::Reset { offset } => {
-                out.extend(offset.to_be_bytes());
+            Self::LogStart { offset } | Self::Reset { offset } | Self::CleanOffset { offset } => {
+                out.extend(offset.to_be_bytes())
+            }
+            Self::Cleaned(cleaned) => {
+                out.extend(cleaned.base_offset.to_be_bytes());
+                out.extend(cleaned.end_offset.to_be_bytes());
+                out.extend(cleaned.generation.to_be_bytes());
+                encode_sealed(&cleaned.sealed, out);
             }
             Self::Checkpoint(checkpoint) => encode_checkpoint(checkpoint, out),
             Self::Flags { caching, lossy } => out.extend([u8::from(*caching), u8::from(*lossy)]),
@@ -221,6 +238,13 @@ impl StateRecord {
             14 => Self::Flags { caching: decode_bool(bytes)?, lossy: decode_bool(bytes)? },
             15 => Self::Producers(decode_producers(bytes)?),
             16 => Self::Reset { offset: i64::from_be_bytes(take(bytes)?) },
+            17 => Self::Cleaned(CleanedSegments {
+                base_offset: i64::from_be_bytes(take(bytes)?),
+                end_offset: i64::from_be_bytes(take(bytes)?),
+                generation: u32::from_be_bytes(take(bytes)?),
+                sealed: decode_sealed(bytes)?,
+            }),
+            18 => Self::CleanOffset { offset: i64::from_be_bytes(take(bytes)?) },
             _ => return Err(BadRecord),
         };
         Ok((key, record))

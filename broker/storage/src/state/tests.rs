@@ -252,6 +252,17 @@ fn any_bytes() -> impl Strategy<Value = Bytes> {
     proptest::collection::vec(any::<u8>(), 0..50).prop_map(Bytes::from)
 }
 
+/// What compaction writes down.
+fn any_cleaned() -> impl Strategy<Value = StateRecord> {
+    let cleaned = (any::<i64>(), any::<i64>(), any::<u32>(), any_sealed());
+    prop_oneof![
+        any::<i64>().prop_map(|offset| StateRecord::CleanOffset { offset }),
+        cleaned.prop_map(|(base_offset, end_offset, generation, sealed)| {
+            StateRecord::Cleaned(CleanedSegments { base_offset, end_offset, generation, sealed })
+        }),
+    ]
+}
+
 fn any_record() -> impl Strategy<Value = StateRecord> {
     let payload = proptest::collection::vec(any::<u8>(), 0..50);
     prop_oneof![
@@ -300,6 +311,7 @@ fn any_record() -> impl Strategy<Value = StateRecord> {
             }
         ),
         any::<i64>().prop_map(|offset| StateRecord::Reset { offset }),
+        any_cleaned(),
         (any::<i64>(), any::<u32>(), proptest::option::of(any_bytes())).prop_map(
             |(offset, position, bytes)| {
                 let (segment_base_offset, position_offset) = (offset / 2, offset / 3);

@@ -5,6 +5,7 @@
 //! plain text can't show (other listeners, leaders that move) are not here.
 
 mod framing;
+mod groups;
 mod idempotence;
 mod metadata;
 mod negotiation;

@@ -93,8 +93,11 @@ async fn serve(node: Arc<Node>, socket: TcpListener) -> io::Result<()> {
 
 async fn answer(node: Arc<Node>, stream: TcpStream) -> hyper::Result<()> {
     let service = service_fn(move |request: Request<Incoming>| {
-        let response = respond(&node, request.method(), request.uri().path());
-        async move { Ok::<_, Infallible>(response) }
+        let node = Arc::clone(&node);
+        async move {
+            let response = respond(&node, request.method(), request.uri().path()).await;
+            Ok::<_, Infallible>(response)
+        }
     });
     http1::Builder::new()
         .timer(TokioTimer::new())
@@ -105,14 +108,14 @@ async fn answer(node: Arc<Node>, stream: TcpStream) -> hyper::Result<()> {
         .await
 }
 
-fn respond(node: &Node, method: &Method, path: &str) -> Response<Full<Bytes>> {
+async fn respond(node: &Node, method: &Method, path: &str) -> Response<Full<Bytes>> {
     if !matches!(*method, Method::GET | Method::HEAD) {
         let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "GET or HEAD\n");
         response.headers_mut().insert(ALLOW, "GET, HEAD".parse().expect("is a header"));
         return response;
     }
     match path {
-        "/metrics" => plain(StatusCode::OK, scrape::metrics(node)),
+        "/metrics" => plain(StatusCode::OK, scrape::metrics(node).await),
         "/healthz" => plain(StatusCode::OK, "runs\n"),
         "/readyz" => match node.unready() {
             None => plain(StatusCode::OK, "ready\n"),

@@ -19,6 +19,7 @@
 //! | `handlers` | requests, a file per API |
 //! | `partition` | logs and those who wait for them |
 //! | `cluster` | the metadata log, and what follows from it |
+//! | `coordination` | consumer groups on their partitions |
 //! | `config` | what it is started with |
 //! | `metrics`, `admin` | what is counted, and who is told |
 
@@ -27,6 +28,7 @@ mod cleaner;
 mod clock;
 mod cluster;
 mod config;
+mod coordination;
 mod handlers;
 mod limits;
 mod machine;

@@ -4,7 +4,7 @@
 //! addition; everything else happens when somebody asks.
 //!
 //! Must always hold: a series is in [`TABLE`] or isn't told; no label has values that clients
-//! choose.
+//! choose, but for the names of groups, whose series are bounded.
 
 mod render;
 mod table;

@@ -14,6 +14,7 @@ use logboom_protocol::units::Uuid;
 use logboom_storage::Directory;
 
 use crate::cluster::{ControllerError, ControllerHandle};
+use crate::coordination::Coordination;
 use crate::handlers::FetchSessions;
 use crate::metrics::Metrics;
 use crate::partition::{Registry, ShardHandle};
@@ -35,6 +36,8 @@ pub(crate) struct Node {
     pub(crate) shards: Arc<[ShardHandle]>,
     /// Where changes of the metadata are decided.
     pub(crate) controller: ControllerHandle,
+    /// Where groups are asked.
+    pub(crate) coordination: Coordination,
     /// At which broker the next topic's placement begins.
     pub(crate) placement: AtomicUsize,
     /// The metadata that is in force; see [`Self::image`].

@@ -31,6 +31,7 @@ use crate::cluster::{
     metadata_options,
 };
 use crate::config::{Config, SocketOptions};
+use crate::coordination::{Coordination, Host, Inbox};
 use crate::machine::Machine;
 use crate::metrics::Metrics;
 use crate::node::{Node, random_id};
@@ -197,6 +198,7 @@ impl Broker {
         let Ready { handle, cluster_id } = readiness
             .recv()
             .unwrap_or_else(|_| Err(StartError::Failed("the controller ended".to_owned())))?;
+        let (coordination, inboxes) = Coordination::new(shards.len());
         let node = Arc::new(Node {
             config: settings,
             cluster_id,
@@ -205,6 +207,7 @@ impl Broker {
             registry,
             shards: shard_handles,
             controller: handle,
+            coordination,
             placement: AtomicUsize::new(0),
             published,
             producer_ids: Mutex::new(0..0),
@@ -214,7 +217,7 @@ impl Broker {
         });
         let doors = Doors::new(limits::of(&node), metrics);
         let addresses = addresses(&sockets)?;
-        serve(&node, &doors, sockets, starters);
+        serve(&node, &doors, sockets, starters.into_iter().zip(inboxes).collect());
         let admin = admin.map(|socket| start_admin(&node, socket)).transpose()?;
         let cleaners = Cleaners::start(&node)?;
         say_ready(&node, config, &addresses);
@@ -332,10 +335,11 @@ struct Serving {
     node: Arc<Node>,
     doors: Arc<Doors>,
     accepted: mpsc::UnboundedReceiver<Accepted>,
+    /// Where its host of groups is asked.
+    inbox: Inbox,
+    index: usize,
     /// Those that this shard looks after.
     listeners: Vec<Listening>,
-    /// Whether it looks after what is done now and then.
-    keeps_time: bool,
     idle_max: Duration,
 }
 
@@ -351,7 +355,7 @@ fn serve(
     node: &Arc<Node>,
     doors: &Arc<Doors>,
     sockets: Vec<(String, std::net::TcpListener)>,
-    starters: Vec<oneshot::Sender<Serving>>,
+    starters: Vec<(oneshot::Sender<Serving>, Inbox)>,
 ) {
     let idle_ms = u64::try_from(node.integer("connections.max.idle.ms")).unwrap_or(u64::MAX);
     let idle_max = Duration::from_millis(idle_ms);
@@ -361,10 +365,10 @@ fn serve(
         .into_iter()
         .map(|(name, socket)| Listening { name, socket, shards: senders.clone() })
         .collect();
-    for (index, (starter, accepted)) in starters.into_iter().zip(receivers).enumerate() {
+    for (index, ((starter, inbox), accepted)) in starters.into_iter().zip(receivers).enumerate() {
         let (node, doors) = (Arc::clone(node), Arc::clone(doors));
-        let (listeners, keeps_time) = (std::mem::take(&mut listeners), index == 0);
-        let serving = Serving { node, doors, accepted, listeners, keeps_time, idle_max };
+        let listeners = std::mem::take(&mut listeners);
+        let serving = Serving { node, doors, accepted, inbox, index, listeners, idle_max };
         drop(starter.send(serving));
     }
 }
@@ -392,8 +396,10 @@ fn run_shard(shard: Shard, started: oneshot::Receiver<Serving>, end: &std_mpsc::
 }
 
 async fn serve_connections(serving: Serving) {
-    let Serving { node, doors, accepted, listeners, keeps_time, idle_max } = serving;
-    if keeps_time {
+    let Serving { node, doors, accepted, inbox, index, listeners, idle_max } = serving;
+    tokio::task::spawn_local(Host::new(Arc::clone(&node), index, inbox).run());
+    // The first looks after what is done now and then.
+    if index == 0 {
         tokio::task::spawn_local(ticks::run(Arc::clone(&node)));
     }
     for Listening { name, socket, shards } in listeners {

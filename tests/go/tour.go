@@ -144,6 +144,10 @@ func shrink(ctx context.Context, admin *kadm.Client) {
 func main() {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	defer cancel()
+	if len(os.Args) > 4 {
+		group(ctx)
+		return
+	}
 	admin := kadm.NewClient(client())
 	defer admin.Close()
 	longer := "7200000"

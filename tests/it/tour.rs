@@ -13,10 +13,11 @@
 //! | `trim 30` | records before offset 30 deleted, the start looked up |
 //! | `delete` | another topic created, deleted, and not found any more |
 //!
-//! Groups come later: all consumers are assigned their partition.
+//! All of these consumers are assigned their partition; `groups` has the tour with groups.
 //!
 //! Must always hold: a step that a client does not do is named here, with the reason.
 
+mod groups;
 mod stored;
 mod tools;
 
@@ -135,7 +136,7 @@ fn kafkajs_tours() {
         "end",
     ];
     let changed = [("list latest 120", "list latest 60")];
-    tour("kafkajs", node(), &missing, &changed, &[0, 1, 0]);
+    tour("kafkajs", node("tour.js"), &missing, &changed, &[0, 1, 0]);
 }
 
 /// kcat has no calls for configurations, partitions and deletions, and makes topics by producing to

@@ -8,6 +8,7 @@
 mod admin;
 mod fetch;
 mod framing;
+mod groups;
 mod idempotence;
 mod metadata;
 mod negotiation;

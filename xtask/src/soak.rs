@@ -9,6 +9,8 @@ use crate::process::{command, run as execute};
 const FUZZ_RUNS: u64 = 10_000_000;
 /// Kills of a broker under load.
 const BROKER_KILLS: u64 = 100;
+/// Seeds of the simulation of consumer groups.
+const GROUP_SEEDS: u64 = 2_000;
 /// Random messages for each API, version and direction.
 const ORACLE_ROUNDS: u64 = 10_000;
 /// The sizes of the storage's tests: random runs against a list, disks as a power cut may leave
@@ -37,6 +39,7 @@ const SUITES: &[Suite] = &[
     ("fuzz", fuzz),
     ("storage", storage),
     ("broker", broker),
+    ("groups", groups),
     ("flights", flights),
 ];
 
@@ -111,6 +114,17 @@ fn broker(root: &Path) -> Result<(), String> {
     let mut cargo = command(root, "cargo", &integration("kills::"));
     if std::env::var_os("LOGBOOM_BROKER_KILLS").is_none() {
         cargo.env("LOGBOOM_BROKER_KILLS", BROKER_KILLS.to_string());
+    }
+    execute(&mut cargo)
+}
+
+/// Members of groups that come, go, hang and lose messages; a number that is set already stays.
+fn groups(root: &Path) -> Result<(), String> {
+    let front = ["test", "--release", "--locked", "-p", "logboom-groups", "--lib"];
+    let arguments = [&front[..], &["--", "sim::", "--nocapture"]].concat();
+    let mut cargo = command(root, "cargo", &arguments);
+    if std::env::var_os("LOGBOOM_GROUPS_SEEDS").is_none() {
+        cargo.env("LOGBOOM_GROUPS_SEEDS", GROUP_SEEDS.to_string());
     }
     execute(&mut cargo)
 }

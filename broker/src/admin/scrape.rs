@@ -1,18 +1,29 @@
 //! Everything that is told of a broker, read when it is asked for.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use logboom_protocol::ApiKey;
 
+use crate::coordination::{GroupLag, lags};
 use crate::handlers;
 use crate::metrics::{Counter, Errors, Exposition};
 use crate::node::Node;
 use crate::partition::Partition;
 
+/// Series of lags, at most: clients choose how many groups there are.
+const LAGS_MAX: usize = 10_000;
+/// How long groups may take to say where they are.
+const LAGS_WAIT: Duration = Duration::from_secs(5);
+
 /// The text that Prometheus takes.
-pub(super) fn metrics(node: &Node) -> String {
+pub(super) async fn metrics(node: &Node) -> String {
     let mut text = Exposition::default();
     requests(&mut text, node);
     traffic(&mut text, node);
     partitions(&mut text, node);
+    groups(&mut text, node).await;
     process(&mut text, node);
     text.finish()
 }
@@ -82,6 +93,28 @@ fn partitions(text: &mut Exposition, node: &Node) {
     each("partition_log_start_offset", &|one| one.view.log_start_offset().into());
     each("partition_high_watermark", &|one| one.view.high_watermark().into());
     each("partition_end_offset", &|one| one.view.end_offset().into());
+}
+
+/// How far groups are behind; nothing is told while that isn't known.
+async fn groups(text: &mut Exposition, node: &Node) {
+    let count = node.coordination.ask_all(node, |coordinator| coordinator.group_count());
+    let asked = timeout(LAGS_WAIT, async { (count.await, lags(node, LAGS_MAX).await) });
+    let Ok((Ok(counts), Ok((lags, omitted)))) = asked.await else { return };
+    text.begin("groups").value(&[], counts.into_iter().sum::<usize>());
+    let mut series = text.begin("group_lag_records");
+    for lag in &lags {
+        let GroupLag { group, topic, partition, records, .. } = lag;
+        series.value(&[group, topic, &partition.to_string()], records);
+    }
+    let mut series = text.begin("group_lag_seconds");
+    for lag in &lags {
+        let GroupLag { group, topic, partition, behind_ms, .. } = lag;
+        if let Some(ms) = behind_ms {
+            let seconds = Duration::from_millis(u64::try_from(*ms).unwrap_or(0)).as_secs_f64();
+            series.value(&[group, topic, &partition.to_string()], seconds);
+        }
+    }
+    text.begin("group_lag_omitted").value(&[], omitted);
 }
 
 fn process(text: &mut Exposition, node: &Node) {

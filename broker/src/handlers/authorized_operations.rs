@@ -38,6 +38,13 @@ pub(super) fn of_cluster(is_asked: bool) -> i32 {
     if is_asked { CLUSTER } else { NOT_ASKED }
 }
 
+const GROUP: i32 = bits(&[READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS]);
+
+/// What may be done with a group.
+pub(super) fn of_group(is_asked: bool) -> i32 {
+    if is_asked { GROUP } else { NOT_ASKED }
+}
+
 const fn bits(operations: &[i32]) -> i32 {
     let (mut bits, mut index) = (0, 0);
     while index < operations.len() {
@@ -53,6 +60,6 @@ mod tests {
 
     #[test]
     fn the_bits_are_those_of_kafka_4_1() {
-        assert_eq!((TOPIC, CLUSTER), (3576, 8096));
+        assert_eq!((TOPIC, CLUSTER, GROUP), (3576, 8096, 3400));
     }
 }

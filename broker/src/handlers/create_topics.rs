@@ -35,7 +35,7 @@ pub(super) async fn handle(
 ///
 /// # Errors
 /// [`ControllerError`]; whether the topics are there is then not known.
-pub(super) async fn create(
+pub(crate) async fn create(
     node: &Node,
     request: CreateTopicsRequest,
 ) -> Result<CreateTopicsResponse, ControllerError> {

@@ -1,12 +1,16 @@
-//! FindCoordinator: nobody coordinates groups or transactions yet, which clients take for a reason
-//! to ask again later.
+//! FindCoordinator: the broker that leads the partition of a group. The topic is made when somebody
+//! asks for the first time. Nobody coordinates transactions yet, which clients take for a reason to
+//! ask again later.
 
+use logboom_controller::MetadataImage;
 use logboom_protocol::messages::find_coordinator::{
     Coordinator, FindCoordinatorRequest, FindCoordinatorResponse,
 };
+use logboom_protocol::messages::metadata::MetadataResponseBroker;
 use logboom_protocol::{CompactString, ErrorCode};
 
-use super::RequestContext;
+use super::{RequestContext, metadata};
+use crate::coordination::{OFFSETS_TOPIC, ensure_topic, partition_of};
 
 /// From this version on several keys are asked for at once (KIP-699).
 const BATCHED_FROM: i16 = 4;
@@ -19,39 +23,87 @@ pub(super) async fn handle(
     request: FindCoordinatorRequest,
 ) -> FindCoordinatorResponse {
     let is_batched = context.version >= BATCHED_FROM;
-    let (error_code, message) = match request.key_type {
-        // As the reference: the message of a batched answer is empty.
-        GROUP | TRANSACTION if is_batched => {
-            (ErrorCode::COORDINATOR_NOT_AVAILABLE, CompactString::default())
-        }
-        GROUP | TRANSACTION => {
-            (ErrorCode::COORDINATOR_NOT_AVAILABLE, "The coordinator is not available.".into())
-        }
+    let keys = if is_batched { request.coordinator_keys } else { vec![request.key] };
+    let mut coordinators = Vec::with_capacity(keys.len());
+    for key in keys {
+        let found = find(&context, request.key_type, &key).await;
+        coordinators.push(coordinator(key, found, is_batched));
+    }
+    if is_batched {
+        return FindCoordinatorResponse { coordinators, ..FindCoordinatorResponse::default() };
+    }
+    let only = coordinators.pop().unwrap_or_default();
+    FindCoordinatorResponse {
+        error_code: only.error_code,
+        error_message: only.error_message,
+        node_id: only.node_id,
+        host: only.host,
+        port: only.port,
+        ..FindCoordinatorResponse::default()
+    }
+}
+
+/// Why there is no coordinator, and what the reference says of it in old versions.
+type Refusal = (ErrorCode, CompactString);
+
+fn not_available() -> Refusal {
+    (ErrorCode::COORDINATOR_NOT_AVAILABLE, "The coordinator is not available.".into())
+}
+
+async fn find(
+    context: &RequestContext,
+    key_type: i8,
+    key: &str,
+) -> Result<MetadataResponseBroker, Refusal> {
+    match key_type {
+        GROUP => {}
+        TRANSACTION => return Err(not_available()),
         other => {
             let message = format!("key type {other}; 0 group, 1 transaction");
-            (ErrorCode::INVALID_REQUEST, message.into())
+            return Err((ErrorCode::INVALID_REQUEST, message.into()));
         }
-    };
-    let error_message = Some(message);
-    let (node_id, host, port) = (-1, CompactString::default(), -1);
-    if !is_batched {
-        return FindCoordinatorResponse {
-            error_code,
-            error_message,
+    }
+    ensure_topic(&context.node).await.map_err(|_| not_available())?;
+    // Whoever is told of a coordinator is to find it ready.
+    context.node.coordination.load(&context.node, key).await;
+    let found = leader(&context.node.image(), &context.client.listener, key);
+    found.ok_or_else(not_available)
+}
+
+/// The broker that leads the partition of a group, as it is reached over a listener.
+fn leader(image: &MetadataImage, listener: &str, group: &str) -> Option<MetadataResponseBroker> {
+    let topic = image.topic_named(OFFSETS_TOPIC).filter(|topic| topic.partition_count() > 0)?;
+    let partition = topic.partition(partition_of(group, topic.partition_count()))?;
+    let brokers = metadata::brokers(image, listener);
+    brokers.into_iter().find(|broker| broker.node_id == partition.leader)
+}
+
+fn coordinator(
+    key: CompactString,
+    found: Result<MetadataResponseBroker, Refusal>,
+    is_batched: bool,
+) -> Coordinator {
+    match found {
+        Ok(MetadataResponseBroker { node_id, host, port, .. }) => Coordinator {
+            key,
             node_id,
             host,
             port,
-            ..FindCoordinatorResponse::default()
-        };
+            error_code: ErrorCode::NONE,
+            error_message: Some(CompactString::default()),
+        },
+        Err((error_code, message)) => Coordinator {
+            key,
+            node_id: -1,
+            host: CompactString::default(),
+            port: -1,
+            // As the reference: the message of a batched answer is empty where it only says to ask
+            // again.
+            error_message: Some(match error_code {
+                ErrorCode::COORDINATOR_NOT_AVAILABLE if is_batched => CompactString::default(),
+                _ => message,
+            }),
+            error_code,
+        },
     }
-    let coordinators = request.coordinator_keys.into_iter().map(|key| Coordinator {
-        key,
-        node_id,
-        host: host.clone(),
-        port,
-        error_code,
-        error_message: error_message.clone(),
-    });
-    let coordinators = coordinators.collect();
-    FindCoordinatorResponse { coordinators, ..FindCoordinatorResponse::default() }
 }

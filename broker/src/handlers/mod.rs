@@ -8,26 +8,36 @@ mod api_versions;
 mod authorized_operations;
 mod create_partitions;
 mod create_topics;
+mod delete_groups;
 mod delete_records;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
+mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
 mod describe_topic_partitions;
 mod errors;
 mod fetch;
 mod find_coordinator;
+mod heartbeat;
 mod incremental_alter_configs;
 mod init_producer_id;
+mod join_group;
 mod leader;
+mod leave_group;
 mod list_config_resources;
+mod list_groups;
 mod list_offsets;
 mod metadata;
+mod offset_commit;
+mod offset_delete;
+mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
 mod sasl_authenticate;
 mod sasl_handshake;
+mod sync_group;
 
 use std::fmt;
 use std::future::Future;
@@ -45,6 +55,7 @@ use logboom_protocol::{
 
 use crate::node::Node;
 use crate::server::{BytesPermit, Client, Sparingly};
+pub(crate) use create_topics::create as create_topic;
 pub(crate) use fetch::Sessions as FetchSessions;
 
 /// A request that is being answered.
@@ -122,8 +133,14 @@ pub(crate) fn answer_size(api: ApiKey) -> AnswerSize {
     match api {
         ApiKey::Produce
         | ApiKey::Fetch
+        | ApiKey::OffsetCommit
         | ApiKey::ApiVersions
         | ApiKey::FindCoordinator
+        | ApiKey::Heartbeat
+        | ApiKey::LeaveGroup
+        | ApiKey::SyncGroup
+        | ApiKey::DeleteGroups
+        | ApiKey::OffsetDelete
         | ApiKey::InitProducerId
         | ApiKey::SaslAuthenticate
         | ApiKey::SaslHandshake => AnswerSize::Small,
@@ -137,7 +154,15 @@ const SERVED: &[ApiKey] = &[
     ApiKey::Fetch,
     ApiKey::ListOffsets,
     ApiKey::Metadata,
+    ApiKey::OffsetCommit,
+    ApiKey::OffsetFetch,
     ApiKey::FindCoordinator,
+    ApiKey::JoinGroup,
+    ApiKey::Heartbeat,
+    ApiKey::LeaveGroup,
+    ApiKey::SyncGroup,
+    ApiKey::DescribeGroups,
+    ApiKey::ListGroups,
     ApiKey::SaslHandshake,
     ApiKey::ApiVersions,
     ApiKey::CreateTopics,
@@ -150,7 +175,9 @@ const SERVED: &[ApiKey] = &[
     ApiKey::DescribeLogDirs,
     ApiKey::SaslAuthenticate,
     ApiKey::CreatePartitions,
+    ApiKey::DeleteGroups,
     ApiKey::IncrementalAlterConfigs,
+    ApiKey::OffsetDelete,
     ApiKey::DescribeCluster,
     ApiKey::DescribeProducers,
     ApiKey::ListConfigResources,
@@ -170,7 +197,15 @@ pub(crate) fn dispatch(context: RequestContext, body: Bytes) -> Pending {
         ApiKey::Fetch => fetch::dispatch(context, body),
         ApiKey::ListOffsets => answer(context, body, list_offsets::handle),
         ApiKey::Metadata => answer(context, body, metadata::handle),
+        ApiKey::OffsetCommit => answer(context, body, offset_commit::handle),
+        ApiKey::OffsetFetch => answer(context, body, offset_fetch::handle),
         ApiKey::FindCoordinator => answer(context, body, find_coordinator::handle),
+        ApiKey::JoinGroup => answer(context, body, join_group::handle),
+        ApiKey::Heartbeat => answer(context, body, heartbeat::handle),
+        ApiKey::LeaveGroup => answer(context, body, leave_group::handle),
+        ApiKey::SyncGroup => answer(context, body, sync_group::handle),
+        ApiKey::DescribeGroups => answer(context, body, describe_groups::handle),
+        ApiKey::ListGroups => answer(context, body, list_groups::handle),
         ApiKey::SaslHandshake => answer(context, body, sasl_handshake::handle),
         ApiKey::ApiVersions => answer(context, body, api_versions::handle),
         ApiKey::CreateTopics => answer(context, body, create_topics::handle),
@@ -183,6 +218,8 @@ pub(crate) fn dispatch(context: RequestContext, body: Bytes) -> Pending {
         ApiKey::DescribeLogDirs => answer(context, body, describe_log_dirs::handle),
         ApiKey::SaslAuthenticate => answer(context, body, sasl_authenticate::handle),
         ApiKey::CreatePartitions => answer(context, body, create_partitions::handle),
+        ApiKey::DeleteGroups => answer(context, body, delete_groups::handle),
+        ApiKey::OffsetDelete => answer(context, body, offset_delete::handle),
         ApiKey::IncrementalAlterConfigs => answer(context, body, incremental_alter_configs::handle),
         ApiKey::DescribeCluster => answer(context, body, describe_cluster::handle),
         ApiKey::DescribeProducers => answer(context, body, describe_producers::handle),

@@ -22,7 +22,7 @@ use logboom_protocol::units::Uuid;
 use logboom_protocol::{CompactString, ErrorCode};
 
 use super::errors::append_code;
-use super::{Pending, Reply, RequestContext, Unanswerable, close, leader, respond};
+use super::{Pending, Reply, RequestContext, Unanswerable, close, leader, metadata, respond};
 use crate::clock::now_ms;
 use crate::metrics::Metrics;
 use crate::partition::{
@@ -173,6 +173,10 @@ fn take(
 ) -> Result<Taken, Refusal> {
     let PartitionRecords { topic, partition, records } = records;
     let partition = leader::find(&context.node, image, topic, partition).map_err(Refusal::new)?;
+    if metadata::is_internal(&partition.topic) {
+        let message = "only the broker itself writes to an internal topic";
+        return Err(Refusal::because(ErrorCode::INVALID_TOPIC_EXCEPTION, message));
+    }
     let settings = partition.settings();
     let batch = check(context, &settings, records)?;
     Ok((partition.shard, batch, partition))

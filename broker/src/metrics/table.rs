@@ -47,7 +47,7 @@ const fn metric(
 }
 
 /// All of them, in the order in which they are told.
-pub(crate) static TABLE: [Metric; 38] = [
+pub(crate) static TABLE: [Metric; 42] = [
     metric(
         "requests_seconds",
         Kind::Histogram,
@@ -229,6 +229,28 @@ pub(crate) static TABLE: [Metric; 38] = [
         "offset",
         &["topic", "partition"],
         "The offset behind the last record, committed or not.",
+    ),
+    metric("groups", Kind::Gauge, "groups", &[], "Consumer groups that are coordinated here."),
+    metric(
+        "group_lag_records",
+        Kind::Gauge,
+        "records",
+        &["group", "topic", "partition"],
+        "Records between what a group has committed and the high watermark.",
+    ),
+    metric(
+        "group_lag_seconds",
+        Kind::Gauge,
+        "seconds",
+        &["group", "topic", "partition"],
+        "Age of the batch that a group reads next, 0 where there is none; left out where that batch is not in memory.",
+    ),
+    metric(
+        "group_lag_omitted",
+        Kind::Gauge,
+        "series",
+        &[],
+        "Partitions of groups whose lag is not told because there are more than 10,000.",
     ),
     metric(
         "directory_healthy",

@@ -52,11 +52,11 @@ pub fn go() -> Result<Command, String> {
     program.clone().map(Command::new)
 }
 
-/// A command that runs our program on top of kafkajs.
+/// A command that runs one of our programs on top of kafkajs.
 ///
 /// # Errors
 /// Why it cannot be had.
-pub fn node() -> Result<Command, String> {
+pub fn node(program: &str) -> Result<Command, String> {
     static DIRECTORY: SetUp = OnceLock::new();
     let dir = DIRECTORY.get_or_init(|| {
         finished("node", Command::new("node").arg("--version"))?;
@@ -70,7 +70,7 @@ pub fn node() -> Result<Command, String> {
         })
     });
     let mut command = Command::new("node");
-    command.env("NODE_PATH", dir.clone()?.join("node_modules")).arg(ours("node/tour.js"));
+    command.env("NODE_PATH", dir.clone()?.join("node_modules")).arg(ours("node").join(program));
     Ok(command)
 }
 

@@ -138,12 +138,14 @@ fn a_cursor_that_fits_no_request_is_refused() {
 }
 
 #[test]
-fn nobody_coordinates_yet() {
+fn a_broker_coordinates_its_groups_and_nobody_transactions() {
     let broker = TestBroker::start();
     for version in versions(ApiKey::FindCoordinator) {
-        for (key_type, code) in
-            [(0, ErrorCode::COORDINATOR_NOT_AVAILABLE), (9, ErrorCode::INVALID_REQUEST)]
-        {
+        for (key_type, code) in [
+            (0, ErrorCode::NONE),
+            (1, ErrorCode::COORDINATOR_NOT_AVAILABLE),
+            (9, ErrorCode::INVALID_REQUEST),
+        ] {
             if version == 0 && key_type != 0 {
                 continue;
             }
@@ -153,16 +155,18 @@ fn nobody_coordinates_yet() {
             } else {
                 request.coordinator_keys = vec!["k".into(), "l".into()];
             }
+            let address = broker.broker().addresses()[0];
+            let place = if code.is_none() { (1, i32::from(address.port())) } else { (-1, -1) };
             let response = broker.request(&request, version);
             if version < 4 {
-                assert_eq!((response.error_code, response.node_id), (code, -1));
-                assert_eq!((response.host.as_str(), response.port), ("", -1));
+                assert_eq!(response.error_code, code);
+                assert_eq!((response.node_id, response.port), place);
                 continue;
             }
             let keys: Vec<_> = response.coordinators.iter().map(|one| one.key.as_str()).collect();
             assert_eq!(keys, ["k", "l"]);
             for one in &response.coordinators {
-                assert_eq!((one.error_code, one.node_id, one.port), (code, -1, -1));
+                assert_eq!((one.error_code, (one.node_id, one.port)), (code, place));
             }
         }
     }

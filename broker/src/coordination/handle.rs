@@ -1,0 +1,233 @@
+//! Where handlers ask.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use logboom_groups::{Coordinator, Effects, Now, Reply, Ticket};
+use logboom_protocol::ErrorCode;
+
+use super::topic::{OFFSETS_TOPIC, partition_of};
+use crate::node::Node;
+
+/// Why a group can't be asked here and now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CoordinationError {
+    /// Its partition is being read.
+    Loading,
+    /// Another broker is to be asked, or this one later.
+    NotCoordinator,
+    /// The broker stops.
+    Stopping,
+}
+
+impl CoordinationError {
+    /// The protocol's code.
+    pub(crate) fn code(self) -> ErrorCode {
+        match self {
+            Self::Loading => ErrorCode::COORDINATOR_LOAD_IN_PROGRESS,
+            Self::NotCoordinator => ErrorCode::NOT_COORDINATOR,
+            Self::Stopping => ErrorCode::COORDINATOR_NOT_AVAILABLE,
+        }
+    }
+}
+
+/// Who waits for an answer that comes later.
+pub(super) type Waiter = oneshot::Sender<Result<Reply, CoordinationError>>;
+
+/// What a question has at hand.
+pub(super) struct Stage<'a> {
+    pub(super) coordinator: &'a mut Coordinator,
+    pub(super) now: Now,
+    pub(super) effects: &'a mut Effects,
+    /// A ticket that nobody has had.
+    pub(super) ticket: Ticket,
+    pub(super) waiters: &'a mut HashMap<Ticket, Waiter>,
+}
+
+/// Gives an answer when what it says is committed, or can't be.
+pub(super) type Release = Box<dyn FnOnce(Result<(), CoordinationError>) + Send>;
+/// A question; it gives what is to be released, if it has its answer already.
+pub(super) type Job =
+    Box<dyn FnOnce(Result<Stage<'_>, CoordinationError>) -> Option<Release> + Send>;
+
+/// What a host is told.
+pub(super) enum Message {
+    /// Ask the coordinator of a partition.
+    Ask(i32, Job),
+    /// Serve a partition if it is here; answered when it is served, or can't be.
+    Load(i32, oneshot::Sender<()>),
+    /// Topics were deleted: what was committed for them goes.
+    TopicsDeleted,
+}
+
+/// Where a host takes what it is told.
+pub(crate) struct Inbox(pub(super) mpsc::UnboundedReceiver<Message>);
+
+/// The hosts, by their shards.
+///
+/// What waits for them is not bounded by itself: it was let in at the doors of connections.
+#[derive(Clone)]
+pub(crate) struct Coordination {
+    hosts: Arc<[mpsc::UnboundedSender<Message>]>,
+}
+
+impl Coordination {
+    /// So many hosts, and where each takes what it is told.
+    pub(crate) fn new(count: usize) -> (Self, Vec<Inbox>) {
+        let (hosts, inboxes): (Vec<_>, Vec<_>) =
+            (0..count).map(|_| mpsc::unbounded_channel()).unzip();
+        (Self { hosts: hosts.into() }, inboxes.into_iter().map(Inbox).collect())
+    }
+
+    /// Asks the coordinator of a group. The answer comes when all that was decided up to then is
+    /// committed.
+    ///
+    /// # Errors
+    /// [`CoordinationError`]; whether a change is in force is then not known.
+    pub(crate) async fn ask<R: Send + 'static>(
+        &self,
+        node: &Node,
+        group: &str,
+        question: impl FnOnce(&mut Coordinator, Now, &mut Effects) -> R + Send + 'static,
+    ) -> Result<R, CoordinationError> {
+        let partition = place_of(node, group)?;
+        let answer = self.begin(node, partition, question)?;
+        answer.await.unwrap_or(Err(CoordinationError::Stopping))
+    }
+
+    /// Asks a question whose answer may be long in coming: it has the ticket that it was given.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(crate) async fn wait(
+        &self,
+        node: &Node,
+        group: &str,
+        question: impl FnOnce(&mut Coordinator, Now, Ticket, &mut Effects) + Send + 'static,
+    ) -> Result<Reply, CoordinationError> {
+        let partition = place_of(node, group)?;
+        let (sender, answer) = oneshot::channel();
+        let job: Job = Box::new(move |stage| {
+            match stage {
+                Ok(Stage { coordinator, now, effects, ticket, waiters }) => {
+                    waiters.insert(ticket, sender);
+                    question(coordinator, now, ticket, effects);
+                }
+                Err(error) => drop(sender.send(Err(error))),
+            }
+            None
+        });
+        self.send(node, partition, |partition| Message::Ask(partition, job))?;
+        answer.await.unwrap_or(Err(CoordinationError::Stopping))
+    }
+
+    /// Asks the coordinators of all partitions that are here.
+    ///
+    /// # Errors
+    /// [`CoordinationError::Loading`], [`CoordinationError::Stopping`].
+    pub(crate) async fn ask_all<R: Send + 'static>(
+        &self,
+        node: &Node,
+        question: impl Fn(&Coordinator) -> R + Clone + Send + 'static,
+    ) -> Result<Vec<R>, CoordinationError> {
+        let count = partition_count(node).unwrap_or(0);
+        let mut answers = Vec::with_capacity(count);
+        for partition in (0..).take(count) {
+            let question = question.clone();
+            let begun = self.begin(node, partition, move |coordinator, _, _| question(coordinator));
+            answers.extend(begun.ok());
+        }
+        let mut all = Vec::with_capacity(answers.len());
+        for answer in answers {
+            match answer.await.unwrap_or(Err(CoordinationError::Stopping)) {
+                Ok(answer) => all.push(answer),
+                Err(CoordinationError::NotCoordinator) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(all)
+    }
+
+    fn begin<R: Send + 'static>(
+        &self,
+        node: &Node,
+        partition: i32,
+        question: impl FnOnce(&mut Coordinator, Now, &mut Effects) -> R + Send + 'static,
+    ) -> Result<oneshot::Receiver<Result<R, CoordinationError>>, CoordinationError> {
+        let (sender, answer) = oneshot::channel();
+        let job: Job = Box::new(move |stage| match stage {
+            Ok(Stage { coordinator, now, effects, .. }) => {
+                let said = question(coordinator, now, effects);
+                // Whoever has gone away needs no answer.
+                Some(Box::new(move |released| drop(sender.send(released.map(|()| said)))))
+            }
+            Err(error) => {
+                drop(sender.send(Err(error)));
+                None
+            }
+        });
+        self.send(node, partition, |partition| Message::Ask(partition, job))?;
+        Ok(answer)
+    }
+
+    /// Has the partition of a group served; returns when it is, or can't be.
+    pub(crate) async fn load(&self, node: &Node, group: &str) {
+        let (done, loaded) = oneshot::channel();
+        let partition = place_of(node, group);
+        let sent = partition.and_then(|partition| {
+            self.send(node, partition, |partition| Message::Load(partition, done))
+        });
+        if sent.is_ok() {
+            drop(loaded.await);
+        }
+    }
+
+    /// Has all partitions that are here served; returns when they are, or can't be.
+    pub(crate) async fn load_all(&self, node: &Node) {
+        let mut begun = Vec::new();
+        for partition in (0..).take(partition_count(node).unwrap_or(0)) {
+            let (done, loaded) = oneshot::channel();
+            let sent = self.send(node, partition, |partition| Message::Load(partition, done));
+            begun.extend(sent.ok().map(|()| loaded));
+        }
+        for loaded in begun {
+            drop(loaded.await);
+        }
+    }
+
+    /// Tells all hosts that topics were deleted.
+    pub(crate) fn on_topics_deleted(&self) {
+        for host in &*self.hosts {
+            drop(host.send(Message::TopicsDeleted));
+        }
+    }
+
+    /// Sends a message to the host of a partition.
+    fn send(
+        &self,
+        node: &Node,
+        partition: i32,
+        message: impl FnOnce(i32) -> Message,
+    ) -> Result<(), CoordinationError> {
+        let image = node.image();
+        let topic = image.topic_named(OFFSETS_TOPIC).ok_or(CoordinationError::NotCoordinator)?;
+        let replica = node.registry.get(topic.id(), partition);
+        let shard = replica.ok_or(CoordinationError::NotCoordinator)?.shard;
+        let sent = self.hosts[shard].send(message(partition));
+        sent.map_err(|_| CoordinationError::Stopping)
+    }
+}
+
+/// Partitions of the topic, if it is there.
+pub(super) fn partition_count(node: &Node) -> Option<usize> {
+    let image = node.image();
+    let count = image.topic_named(OFFSETS_TOPIC)?.partition_count();
+    (count > 0).then_some(count)
+}
+
+fn place_of(node: &Node, group: &str) -> Result<i32, CoordinationError> {
+    let count = partition_count(node).ok_or(CoordinationError::NotCoordinator)?;
+    Ok(partition_of(group, count))
+}

@@ -1,0 +1,298 @@
+//! The host of a shard: takes what has come, asks the coordinators, appends what they decide.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+use logboom_groups::{Now, Options, Ticket};
+
+use super::handle::{CoordinationError, Inbox, Job, Message, partition_count};
+use super::hosted::{Hosted, State};
+use super::load::{LoadError, Loaded, load};
+use super::topic::OFFSETS_TOPIC;
+use crate::clock::now_ms;
+use crate::node::Node;
+use crate::partition::Command;
+
+/// The most messages of one turn.
+const MESSAGES_PER_TURN: usize = 1_024;
+/// Bytes that the groups of a broker may take, divided among its partitions; and the least that
+/// one of them has.
+const GROUPS_BYTES_MAX: usize = 1 << 30;
+const PARTITION_BYTES_MIN: usize = 32 << 20;
+
+/// What comes about by itself.
+enum Event {
+    /// An append is over: of which partition, its number, whether it is committed.
+    Appended(i32, u64, bool),
+    /// A partition was read.
+    Loaded(i32, Result<Loaded, LoadError>),
+}
+
+type Coming = Pin<Box<dyn Future<Output = Event>>>;
+
+/// The host of a shard.
+pub(crate) struct Host {
+    node: Arc<Node>,
+    /// The shard.
+    index: usize,
+    messages: mpsc::UnboundedReceiver<Message>,
+    hosted: BTreeMap<i32, Hosted>,
+    coming: FuturesUnordered<Coming>,
+    /// From here monotonic time counts.
+    begun: Instant,
+    tickets: u64,
+    expires: Instant,
+    is_stopping: bool,
+}
+
+impl Host {
+    /// A host that serves nothing yet.
+    pub(crate) fn new(node: Arc<Node>, index: usize, inbox: Inbox) -> Self {
+        let begun = Instant::now();
+        let mut host = Self {
+            node,
+            index,
+            messages: inbox.0,
+            hosted: BTreeMap::new(),
+            coming: FuturesUnordered::new(),
+            begun,
+            tickets: 0,
+            expires: begun,
+            is_stopping: false,
+        };
+        host.expires = begun + host.expiry_interval();
+        host
+    }
+
+    /// Serves until its shard ends.
+    pub(crate) async fn run(mut self) {
+        self.load_all();
+        let mut stopping = self.node.stopping.clone();
+        let mut turn = Vec::with_capacity(MESSAGES_PER_TURN);
+        loop {
+            let deadline = self.next_deadline();
+            let mut event = None;
+            tokio::select! {
+                count = self.messages.recv_many(&mut turn, MESSAGES_PER_TURN) => if count == 0 {
+                    return;
+                },
+                Some(came) = self.coming.next(), if !self.coming.is_empty() => event = Some(came),
+                () = sleep_until(deadline) => {}
+                _ = stopping.wait_for(|stopping| *stopping), if !self.is_stopping => self.stop(),
+            }
+            let now = self.now();
+            event.into_iter().for_each(|event| self.on_event(event, now));
+            self.on_time(now);
+            turn.drain(..).for_each(|message| self.take(message, now));
+            self.end_turn(now);
+        }
+    }
+
+    fn now(&self) -> Now {
+        let monotonic_ms = i64::try_from(self.begun.elapsed().as_millis()).unwrap_or(i64::MAX);
+        Now { monotonic_ms, wall_ms: now_ms() }
+    }
+
+    fn expiry_interval(&self) -> Duration {
+        let interval_ms = self.node.integer("offsets.retention.check.interval.ms");
+        Duration::from_millis(u64::try_from(interval_ms).unwrap_or(1).max(1))
+    }
+
+    fn next_deadline(&self) -> Instant {
+        let next_ms = self.hosted.values().filter_map(Hosted::next_deadline_ms).min();
+        let next = next_ms.and_then(|next_ms| {
+            let since = Duration::from_millis(u64::try_from(next_ms).unwrap_or(0));
+            self.begun.checked_add(since)
+        });
+        next.map_or(self.expires, |next| next.min(self.expires))
+    }
+
+    /// Begins to read all partitions of the shard.
+    fn load_all(&mut self) {
+        for partition in (0..).take(partition_count(&self.node).unwrap_or(0)) {
+            self.host(partition);
+        }
+    }
+
+    /// The partition, if it is on this shard; one that isn't served yet is being read then.
+    fn host(&mut self, partition: i32) -> Option<&mut Hosted> {
+        if !self.hosted.contains_key(&partition) {
+            let image = self.node.image();
+            let topic = image.topic_named(OFFSETS_TOPIC)?.id();
+            let replica = self.node.registry.get(topic, partition)?;
+            if replica.shard != self.index {
+                return None;
+            }
+            let (view, options) = (Arc::clone(&replica.view), self.options());
+            self.hosted.insert(partition, Hosted::new(replica));
+            self.coming.push(Box::pin(async move {
+                let read = tokio::task::spawn_blocking(move || load(&view, options));
+                Event::Loaded(partition, read.await.expect("reading doesn't panic"))
+            }));
+        }
+        self.hosted.get_mut(&partition)
+    }
+
+    fn options(&self) -> Options {
+        let integer = |name| self.node.integer(name);
+        let narrow = |name| i32::try_from(integer(name)).unwrap_or(i32::MAX);
+        let size = |name| usize::try_from(integer(name)).unwrap_or(usize::MAX);
+        let partitions = partition_count(&self.node).unwrap_or(1);
+        Options {
+            session_timeout_min_ms: narrow("group.min.session.timeout.ms"),
+            session_timeout_max_ms: narrow("group.max.session.timeout.ms"),
+            initial_delay_ms: narrow("group.initial.rebalance.delay.ms"),
+            members_max: size("group.max.size"),
+            offset_metadata_max: size("offset.metadata.max.bytes"),
+            offsets_retention_ms: integer("offsets.retention.minutes").saturating_mul(60_000),
+            bytes_max: (GROUPS_BYTES_MAX / partitions).max(PARTITION_BYTES_MIN),
+            ..Options::default()
+        }
+    }
+
+    fn take(&mut self, message: Message, now: Now) {
+        match message {
+            Message::Ask(partition, job) => self.ask(partition, job, now),
+            Message::Load(partition, done) => {
+                // Where it is served or can't be, the answer is dropped, which is one as well.
+                if let Some(Hosted { state: State::Loading(waiting), .. }) = self.host(partition) {
+                    waiting.push(done);
+                }
+            }
+            Message::TopicsDeleted => {
+                for partition in self.hosted.keys().copied().collect::<Vec<i32>>() {
+                    self.forget_topics(partition);
+                }
+            }
+        }
+    }
+
+    fn ask(&mut self, partition: i32, job: Job, now: Now) {
+        self.tickets += 1;
+        let ticket = Ticket(self.tickets);
+        if self.is_stopping {
+            job(Err(CoordinationError::Stopping));
+        } else if let Some(hosted) = self.host(partition) {
+            hosted.ask(job, now, ticket);
+        } else {
+            job(Err(CoordinationError::NotCoordinator));
+        }
+    }
+
+    /// Forgets what was committed for topics that aren't there, or are others of the same name.
+    fn forget_topics(&mut self, partition: i32) {
+        let image = self.node.image();
+        let Some(hosted) = self.hosted.get_mut(&partition) else { return };
+        hosted.step(|coordinator, effects| {
+            let is_gone = |topic: &str, _, value: &logboom_groups::record::CommittedOffset| {
+                let id = image.topic_named(topic).map(logboom_controller::image::Topic::id);
+                id.is_none_or(|id| !value.topic_id.is_zero() && value.topic_id != id)
+            };
+            coordinator.forget_topics(is_gone, effects);
+        });
+    }
+
+    fn on_time(&mut self, now: Now) {
+        let is_expiring = self.expires <= Instant::now();
+        if is_expiring {
+            self.expires = Instant::now() + self.expiry_interval();
+        }
+        for hosted in self.hosted.values_mut() {
+            hosted.step(|coordinator, effects| {
+                coordinator.tick(now, effects);
+                if is_expiring {
+                    coordinator.expire(now, effects);
+                }
+            });
+        }
+    }
+
+    fn on_event(&mut self, event: Event, now: Now) {
+        match event {
+            Event::Appended(partition, number, is_committed) => {
+                if let Some(hosted) = self.hosted.get_mut(&partition) {
+                    hosted.on_over(number, is_committed);
+                }
+            }
+            Event::Loaded(partition, Ok(loaded)) => self.serve(partition, loaded, now),
+            Event::Loaded(partition, Err(error)) => {
+                tracing::error!(%error, partition, "groups can't be read; somebody asks again");
+                self.hosted.remove(&partition);
+            }
+        }
+    }
+
+    /// A partition was read: it is asked from now on.
+    fn serve(&mut self, partition: i32, loaded: Loaded, now: Now) {
+        let Some(hosted) = self.hosted.get_mut(&partition) else { return };
+        let Loaded { coordinator, records, unknown, broken } = loaded;
+        let groups = coordinator.group_count();
+        if records > 0 {
+            tracing::info!(partition, groups, records, unknown, broken, "groups are served");
+        }
+        // Those who wait for it are told by the dropped senders.
+        hosted.state = State::Serving(Box::new(coordinator));
+        hosted.step(|coordinator, effects| coordinator.on_loaded(now, effects));
+        self.forget_topics(partition);
+    }
+
+    fn end_turn(&mut self, now: Now) {
+        let mut appends = Vec::new();
+        let mut failed = Vec::new();
+        for (&partition, hosted) in &mut self.hosted {
+            if let Some((number, mut begun, answers)) = hosted.end_turn(now) {
+                appends.append(&mut begun);
+                let over = async move {
+                    let is_committed = are_committed(answers).await;
+                    Event::Appended(partition, number, is_committed)
+                };
+                self.coming.push(Box::pin(over));
+            }
+            if hosted.is_to_be_read_again() {
+                failed.push(partition);
+            }
+        }
+        if !appends.is_empty() {
+            self.node.shards[self.index].send(Command::Append(appends));
+        }
+        for partition in failed {
+            // Read again when somebody asks.
+            self.hosted.remove(&partition);
+        }
+    }
+
+    /// The broker stops: who waits for others is told, and nobody is asked any more.
+    fn stop(&mut self) {
+        self.is_stopping = true;
+        self.hosted.values_mut().for_each(Hosted::dismiss_waiters);
+    }
+}
+
+/// Whether all of the batches of an append are committed.
+async fn are_committed(
+    answers: Vec<
+        oneshot::Receiver<Result<crate::partition::Appended, crate::partition::AppendError>>,
+    >,
+) -> bool {
+    let mut all = true;
+    for answer in answers {
+        match answer.await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(?error, "records of groups are not kept");
+                all = false;
+            }
+            // The partition is gone.
+            Err(_) => all = false,
+        }
+    }
+    all
+}

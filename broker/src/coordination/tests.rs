@@ -1,0 +1,216 @@
+//! Hosted groups: what is committed is there after a restart, and what was held is answered.
+
+use logboom_protocol::ErrorCode;
+use logboom_protocol::messages::create_topics::{CreatableTopic, CreateTopicsRequest};
+use logboom_protocol::messages::delete_topics::DeleteTopicsRequest;
+use logboom_protocol::messages::find_coordinator::FindCoordinatorRequest;
+use logboom_protocol::messages::heartbeat::HeartbeatRequest;
+use logboom_protocol::messages::join_group::{JoinGroupRequest, JoinGroupRequestProtocol};
+use logboom_protocol::messages::offset_commit::{
+    OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+};
+use logboom_protocol::messages::offset_fetch::{OffsetFetchRequest, OffsetFetchRequestTopic};
+use logboom_protocol::messages::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
+use logboom_protocol::messages::sync_group::{SyncGroupRequest, SyncGroupRequestAssignment};
+
+use super::OFFSETS_TOPIC;
+use crate::testing::TestBroker;
+
+/// A broker with a topic `t`, whose group waits for nobody.
+fn broker() -> TestBroker {
+    let broker = TestBroker::with([
+        ("group.initial.rebalance.delay.ms", "0"),
+        ("offsets.topic.num.partitions", "3"),
+    ]);
+    create(&broker);
+    let request = FindCoordinatorRequest { key: "g".into(), ..Default::default() };
+    assert_eq!(broker.request(&request, 2).error_code, ErrorCode::NONE);
+    broker
+}
+
+fn create(broker: &TestBroker) {
+    let topic = CreatableTopic {
+        name: "t".into(),
+        num_partitions: 2,
+        replication_factor: 1,
+        ..Default::default()
+    };
+    let request =
+        CreateTopicsRequest { topics: vec![topic], timeout_ms: 10_000, ..Default::default() };
+    assert_eq!(broker.request(&request, 5).topics[0].error_code, ErrorCode::NONE);
+}
+
+fn commit(broker: &TestBroker, group: &str, partition: i32, offset: i64) -> ErrorCode {
+    let partition = OffsetCommitRequestPartition {
+        partition_index: partition,
+        committed_offset: offset,
+        ..Default::default()
+    };
+    let topic = OffsetCommitRequestTopic {
+        name: "t".into(),
+        partitions: vec![partition],
+        ..Default::default()
+    };
+    let request =
+        OffsetCommitRequest { group_id: group.into(), topics: vec![topic], ..Default::default() };
+    broker.request(&request, 7).topics[0].partitions[0].error_code
+}
+
+/// What a group has committed for partition 0, when its partition is read.
+fn committed(broker: &TestBroker, group: &str) -> i64 {
+    let topic = OffsetFetchRequestTopic { name: "t".into(), partition_indexes: vec![0] };
+    let request = OffsetFetchRequest {
+        group_id: group.into(),
+        topics: Some(vec![topic]),
+        ..Default::default()
+    };
+    loop {
+        let response = broker.request(&request, 5);
+        match response.error_code {
+            ErrorCode::NONE => return response.topics[0].partitions[0].committed_offset,
+            ErrorCode::COORDINATOR_LOAD_IN_PROGRESS => {}
+            code => panic!("{code}"),
+        }
+    }
+}
+
+fn join(group: &str) -> JoinGroupRequest {
+    JoinGroupRequest {
+        group_id: group.into(),
+        session_timeout_ms: 10_000,
+        rebalance_timeout_ms: 10_000,
+        protocol_type: "consumer".into(),
+        protocols: vec![JoinGroupRequestProtocol { name: "range".into(), ..Default::default() }],
+        ..Default::default()
+    }
+}
+
+#[test]
+fn offsets_and_members_survive_a_restart() {
+    let mut broker = broker();
+    for (group, offset) in [("a", 1), ("b", 2), ("c", 3), ("d", 4)] {
+        assert_eq!(commit(&broker, group, 0, offset), ErrorCode::NONE);
+    }
+    assert_eq!(commit(&broker, "a", 9, 1), ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    let joined = broker.request(&join("m"), 2);
+    let assignment = SyncGroupRequestAssignment {
+        member_id: joined.member_id.clone(),
+        assignment: (&b"mine"[..]).into(),
+    };
+    let sync = SyncGroupRequest {
+        group_id: "m".into(),
+        generation_id: 1,
+        member_id: joined.member_id.clone(),
+        assignments: vec![assignment],
+        ..Default::default()
+    };
+    assert_eq!(broker.request(&sync, 2).assignment, &b"mine"[..]);
+    broker.restart();
+    for (group, offset) in [("a", 1), ("b", 2), ("c", 3), ("d", 4)] {
+        assert_eq!(committed(&broker, group), offset);
+    }
+    assert_eq!(committed(&broker, "m"), -1);
+    let heartbeat = HeartbeatRequest {
+        group_id: "m".into(),
+        generation_id: 1,
+        member_id: joined.member_id,
+        ..Default::default()
+    };
+    assert_eq!(broker.request(&heartbeat, 3).error_code, ErrorCode::NONE);
+    assert_eq!(
+        broker.request(&SyncGroupRequest { assignments: vec![], ..sync }, 2).assignment,
+        &b"mine"[..]
+    );
+}
+
+#[test]
+fn offsets_of_a_deleted_topic_are_not_those_of_its_namesake() {
+    let mut broker = broker();
+    assert_eq!(commit(&broker, "a", 0, 5), ErrorCode::NONE);
+    let request = DeleteTopicsRequest {
+        topic_names: vec!["t".into()],
+        timeout_ms: 10_000,
+        ..Default::default()
+    };
+    assert_eq!(broker.request(&request, 5).responses[0].error_code, ErrorCode::NONE);
+    create(&broker);
+    assert_eq!(committed(&broker, "a"), -1);
+    broker.restart();
+    assert_eq!(committed(&broker, "a"), -1);
+}
+
+#[test]
+fn a_stop_answers_those_who_wait_for_others() {
+    let broker = TestBroker::with([("group.initial.rebalance.delay.ms", "60000")]);
+    let request = FindCoordinatorRequest { key: "g".into(), ..Default::default() };
+    assert_eq!(broker.request(&request, 2).error_code, ErrorCode::NONE);
+    let mut client = broker.client();
+    client.send(&join("g"), 2);
+    // Asked behind it by another connection: the join is there when that is answered.
+    while broker.request(&join("g"), 4).error_code != ErrorCode::MEMBER_ID_REQUIRED {}
+    let stopped = std::thread::spawn(move || drop(broker));
+    let code = client.response::<JoinGroupRequest>(2).error_code;
+    assert_eq!(code, ErrorCode::COORDINATOR_NOT_AVAILABLE);
+    stopped.join().unwrap();
+}
+
+#[test]
+fn without_the_topic_nobody_coordinates() {
+    let broker = TestBroker::start();
+    create(&broker);
+    assert_eq!(commit(&broker, "g", 0, 1), ErrorCode::NOT_COORDINATOR);
+    assert_eq!(broker.request(&join("g"), 2).error_code, ErrorCode::NOT_COORDINATOR);
+}
+
+#[test]
+fn clients_do_not_write_to_the_topic() {
+    let broker = broker();
+    let mut builder =
+        logboom_protocol::records::BatchBuilder::new(logboom_protocol::records::Codec::None);
+    builder.append(1, Some(b"\0\x01\0\x01g\0\x01t\0\0\0\0"), None, &[]).unwrap();
+    let data = PartitionProduceData { index: 0, records: Some(builder.build().unwrap()) };
+    let topic = TopicProduceData {
+        name: OFFSETS_TOPIC.into(),
+        partition_data: vec![data],
+        ..Default::default()
+    };
+    let request = ProduceRequest {
+        acks: -1,
+        timeout_ms: 10_000,
+        topic_data: vec![topic],
+        ..Default::default()
+    };
+    let answer = broker.request(&request, 9).responses.remove(0).partition_responses.remove(0);
+    assert_eq!(answer.error_code, ErrorCode::INVALID_TOPIC_EXCEPTION);
+}
+
+#[test]
+fn lag_is_told_in_records_and_seconds() {
+    let broker = broker();
+    let mut builder =
+        logboom_protocol::records::BatchBuilder::new(logboom_protocol::records::Codec::None);
+    for _ in 0..5 {
+        builder.append(crate::clock::now_ms() - 60_000, None, Some(b"v"), &[]).unwrap();
+    }
+    let data = PartitionProduceData { index: 0, records: Some(builder.build().unwrap()) };
+    let topic =
+        TopicProduceData { name: "t".into(), partition_data: vec![data], ..Default::default() };
+    let request = ProduceRequest {
+        acks: -1,
+        timeout_ms: 10_000,
+        topic_data: vec![topic],
+        ..Default::default()
+    };
+    broker.request(&request, 9);
+    assert_eq!(commit(&broker, "a", 0, 2), ErrorCode::NONE);
+    assert_eq!(commit(&broker, "a", 1, 0), ErrorCode::NONE);
+    let node = broker.broker().node();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let (lags, omitted) = runtime.block_on(super::lags(node, 10)).unwrap();
+    let told: Vec<_> = lags.iter().map(|lag| (lag.partition, lag.records)).collect();
+    assert_eq!((told, omitted), (vec![(0, 3), (1, 0)], 0));
+    assert!(lags[0].behind_ms.is_none_or(|ms| (60_000..120_000).contains(&ms)), "{lags:?}");
+    assert_eq!(lags[1].behind_ms, Some(0));
+    let (some, omitted) = runtime.block_on(super::lags(node, 1)).unwrap();
+    assert_eq!((some.len(), omitted), (1, 1));
+}

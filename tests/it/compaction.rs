@@ -126,7 +126,10 @@ fn consume(client: Client, broker: &Broker, topic: &str, sent: &BTreeMap<usize, 
 
 #[test]
 fn clients_read_the_last_value_of_each_key() {
-    let options = ["--set", "log.cleaner.backoff.ms=50", "--set", "log.cleaner.threads=2"];
+    // So slow that the kill comes while something is compacted.
+    let options = ["backoff.ms=50", "threads=2", "io.max.bytes.per.second=4000000"];
+    let options = options.map(|option| format!("log.cleaner.{option}"));
+    let options: Vec<&str> = options.iter().flat_map(|option| ["--set", option]).collect();
     let mut broker = Broker::start_with("compaction", &options);
     let configs = [
         ("cleanup.policy", "compact"),
@@ -139,6 +142,8 @@ fn clients_read_the_last_value_of_each_key() {
         let records = send(client, codec, idempotent, (&broker, &topic, partition));
         sent.extend(records.map(|records| (partition, records)));
     }
+    broker.kill();
+    broker.restart();
     let partitions: Vec<usize> = sent.keys().copied().collect();
     wait_for_compaction(&broker, &partitions);
     for client in Client::ALL {

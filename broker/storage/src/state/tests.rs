@@ -244,6 +244,48 @@ fn records_change_a_group_as_they_say() {
     assert_eq!(again, group, "a snapshot makes the same state");
 }
 
+#[test]
+fn a_cleaned_segment_stands_for_those_that_it_was_made_from() {
+    let mut group = GroupState::new(0, 0);
+    let sealed = Some(Sealed { length: 900, max_timestamp: 7 });
+    for (base_offset, sealed) in [(0, sealed), (10, sealed), (20, sealed), (30, None)] {
+        let segment = SegmentEntry { base_offset, generation: 1, sealed };
+        group.apply(&StateRecord::Segment(segment)).unwrap();
+    }
+    let snapshot = ProducerSnapshot {
+        offset: 25,
+        bytes: Some(Bytes::new()),
+        segment_base_offset: 10,
+        position: 500,
+        position_offset: 15,
+    };
+    group.apply(&StateRecord::Producers(snapshot)).unwrap();
+    let cleaned = |base_offset, end_offset, generation| {
+        let sealed = Sealed { length: 400, max_timestamp: 5 };
+        StateRecord::Cleaned(CleanedSegments { base_offset, end_offset, generation, sealed })
+    };
+    let before = group.clone();
+    for (base_offset, end_offset, generation) in
+        [(0, 20, 1), (5, 20, 2), (0, 15, 2), (20, 20, 2), (20, 10, 2), (0, 40, 2), (30, 40, 2)]
+    {
+        assert!(group.apply(&cleaned(base_offset, end_offset, generation)).is_err());
+        assert_eq!(group, before, "{base_offset}..{end_offset}, {generation}");
+    }
+    group.apply(&cleaned(0, 30, 2)).unwrap();
+    group.apply(&StateRecord::CleanOffset { offset: 30 }).unwrap();
+    let entries: Vec<_> = group.segments.iter().map(|it| (it.base_offset, it.generation)).collect();
+    assert_eq!(entries, [(0, 2), (30, 1)]);
+    let producers = group.producers.as_deref().unwrap();
+    // Where it pointed to is no place of the new file.
+    assert_eq!((producers.segment_base_offset, producers.position), (0, 64));
+    assert_eq!((producers.offset, producers.position_offset), (25, 0));
+    let mut again = GroupState::new(0, 0);
+    group.records()[1..].iter().for_each(|record| again.apply(record).unwrap());
+    assert_eq!(again, group, "a checkpoint has all of it");
+    group.apply(&StateRecord::Cut { offset: 28, epoch: 0, control_sequence: 0 }).unwrap();
+    assert_eq!(group.clean_offset, 28);
+}
+
 fn any_sealed() -> impl Strategy<Value = Sealed> {
     (0..u32::MAX, any::<i64>()).prop_map(|(length, max_timestamp)| Sealed { length, max_timestamp })
 }

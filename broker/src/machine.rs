@@ -1,4 +1,4 @@
-//! What a broker stands on: a disk, and the signs of the machine's life that it is read by.
+//! What a broker stands on: a disk, and what tells this life of the machine from others.
 //!
 //! Must always hold: the broker reaches its data directory through [`Machine::open`] alone, so
 //! that a whole broker runs on whatever stands in for a disk.

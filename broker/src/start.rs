@@ -70,14 +70,6 @@ impl fmt::Display for StartError {
                      (--listen) and admin.listener (--admin-listen; empty for none)"
                 )
             }
-            Self::Listen { address, source } if source.kind() == io::ErrorKind::NotFound => {
-                write!(
-                    f,
-                    "listen on {address}: the system doesn't have the algorithm that \
-                     listener.congestion.control.map names; it has those in \
-                     /proc/sys/net/ipv4/tcp_available_congestion_control"
-                )
-            }
             Self::Listen { address, source } => write!(f, "listen on {address}: {source}"),
             Self::Open(error) => error.fmt(f),
             Self::Storage(error) => error.fmt(f),
@@ -158,7 +150,7 @@ impl Broker {
         say_starting(config, &directory, open_files_max);
         let flushers = start_flushers(&directory)?;
         let started = Self::start_in(config, sockets, Arc::clone(&directory), flushers);
-        // Whoever goes on without a broker isn't to have its threads.
+        // Nobody else would end them.
         started.inspect_err(|_| directory.stop_flushes())
     }
 
@@ -492,7 +484,7 @@ fn start_flushers(directory: &Arc<Directory>) -> Result<Vec<JoinHandle<()>>, Sta
     Ok(threads)
 }
 
-/// What a broker listens at; bound before anything else is touched.
+/// What a broker listens at; bound before its data directory is opened.
 struct Sockets {
     /// By the names of the listeners.
     clients: Vec<(String, std::net::TcpListener)>,

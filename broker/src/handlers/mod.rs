@@ -66,8 +66,9 @@ pub(crate) type Pending = Pin<Box<dyn Future<Output = Reply>>>;
 pub(crate) enum Reply {
     /// A whole frame.
     Frame(Bytes),
-    /// A whole frame with lent records.
-    Rope(Rope),
+    /// A whole frame with lent records, and how many bytes of them have room at the door for
+    /// answers.
+    Rope(Rope, usize),
     /// No byte: a produce request with `acks` 0 that was written.
     Nothing,
     /// The connection is closed.

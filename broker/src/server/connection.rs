@@ -1,7 +1,6 @@
 //! One connection: requests in, answers out in their order.
 
 use std::future::Future;
-use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,7 +20,9 @@ use logboom_protocol::ApiKey;
 use logboom_protocol::header::{HeaderError, RequestHeader, unsupported_api_versions_response};
 use logboom_protocol::hot::Rope;
 
+use super::answers::Share;
 use super::doors::{ConnectionPermit, Doors};
+use super::pace::{LOOK_EVERY, Pace};
 use super::reader::{Frame, FrameReader, ReadError};
 use super::sparingly::Sparingly;
 use crate::handlers::{self, AnswerSize, Pending, Reply, RequestContext};
@@ -49,12 +50,12 @@ pub(super) struct Connection {
     pub(super) idle_max: Duration,
 }
 
-/// How often it is looked whether an answer that isn't read keeps others out.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// For how long it may.
-const GRACE: Duration = Duration::from_secs(1);
-/// Bytes that must have been read for each second behind that.
-const BYTES_PER_SECOND_MIN: u64 = 1 << 20;
+/// Room for an answer of any size while it is made.
+const ANSWER_BYTES: usize = 64 << 10;
+/// Memory of an answer from which on others may wait for it.
+const HELD_BYTES_MIN: usize = 16 << 10;
+/// How long an answer is still sent when the broker stops.
+const STOPPING_MAX: Duration = Duration::from_secs(10);
 
 /// What peers do wrong is told now and then.
 static EXPELLED: Sparingly = Sparingly::new();
@@ -199,16 +200,15 @@ impl Connection {
     fn start(&self, Waiting { context, body }: Waiting) -> InFlight {
         let (api, since) = (context.api, Instant::now());
         let timed = Some((Arc::clone(&self.node.metrics), api, since));
-        let door = &self.node.answers;
-        let pending = match handlers::answer_size(api) {
-            AnswerSize::Any if !door.is_open() => {
-                let door = Arc::clone(door);
+        let pending: Pending = match handlers::answer_size(api) {
+            AnswerSize::Small => handlers::dispatch(context, body),
+            AnswerSize::Any => {
+                let door = Arc::clone(&self.node.answers);
                 Box::pin(async move {
-                    door.open().await;
+                    let _room = door.take(Share::Any, ANSWER_BYTES).await;
                     handlers::dispatch(context, body).await
                 })
             }
-            _ => handlers::dispatch(context, body),
         };
         InFlight { pending, timed }
     }
@@ -221,14 +221,17 @@ impl Connection {
         first: Reply,
         write: &mut OwnedWriteHalf,
     ) -> Result<(), End> {
-        let mut out = Rope::default();
+        let (mut out, mut held_bytes) = (Rope::default(), 0);
         let mut next = Some(first);
         let mut is_closed = false;
         while let Some(reply) = next.take() {
             match reply {
                 Reply::Nothing => {}
                 Reply::Frame(bytes) => out.push_own(bytes),
-                Reply::Rope(rope) => out.append(rope),
+                Reply::Rope(rope, held) => {
+                    held_bytes += held;
+                    out.append(rope);
+                }
                 Reply::Close => {
                     is_closed = true;
                     break;
@@ -238,49 +241,61 @@ impl Connection {
                 next = in_flight.next().now_or_never().flatten();
             }
         }
-        self.send(write, out).await?;
+        self.send(write, out, held_bytes).await?;
         if is_closed { Err(End::Quiet) } else { Ok(()) }
     }
 
-    async fn send(&self, write: &mut OwnedWriteHalf, mut what: Rope) -> Result<(), End> {
-        let bytes = what.remaining();
+    /// Writes `what`.
+    ///
+    /// - `held_bytes`: how many of its bytes have room at the door for answers already.
+    async fn send(
+        &self,
+        write: &mut OwnedWriteHalf,
+        mut what: Rope,
+        held_bytes: usize,
+    ) -> Result<(), End> {
+        let (bytes, own_bytes) = (what.remaining(), what.own_bytes());
         // Most answers are gone at once.
-        let mut result = write.write_all_buf(&mut what).now_or_never();
-        if result.is_none() {
-            let _room = self.node.answers.hold(what.own_bytes());
-            result = self.send_slowly(write, &mut what).await?;
-        }
-        match result {
-            Some(Ok(())) => {
-                self.node.metrics.sent_bytes.add(bytes);
-                Ok(())
+        match write.write_all_buf(&mut what).now_or_never() {
+            Some(Ok(())) => {}
+            Some(Err(_)) => return Err(End::Quiet),
+            None => {
+                let _room = self.node.answers.take_for(own_bytes);
+                self.send_slowly(write, &mut what, own_bytes + held_bytes).await?;
             }
-            // Whoever doesn't read has gone, for all that it matters.
-            _ => Err(End::Quiet),
         }
+        self.node.metrics.sent_bytes.add(bytes);
+        Ok(())
     }
 
-    /// Writes `what` as fast as the peer reads it; nothing comes of it where it has stopped to.
+    /// Writes `what` as fast as the peer reads it, unless that has stopped, or is too slow for the
+    /// memory that it takes.
     async fn send_slowly(
         &self,
         write: &mut OwnedWriteHalf,
         what: &mut Rope,
-    ) -> Result<Option<io::Result<()>>, End> {
-        let (whole, since) = (what.remaining(), Instant::now());
-        let (mut left, mut last) = (whole, since);
+        memory_bytes: usize,
+    ) -> Result<(), End> {
+        let (whole, mut pace) = (what.remaining(), Pace::new(Instant::now()));
+        let mut stopping_since = None;
         loop {
-            if let Ok(result) = timeout(LOOK_EVERY, write.write_all_buf(what)).await {
-                return Ok(Some(result));
+            match timeout(LOOK_EVERY, write.write_all_buf(what)).await {
+                Ok(Ok(())) => return Ok(()),
+                // Whoever doesn't read has gone, for all that it matters.
+                Ok(Err(_)) => return Err(End::Quiet),
+                Err(_) => {}
             }
-            if what.remaining() < left {
-                (left, last) = (what.remaining(), Instant::now());
+            let now = Instant::now();
+            pace.note(whole - what.remaining(), now);
+            if *self.stopping.borrow() {
+                stopping_since.get_or_insert(now);
             }
-            if last.elapsed() > self.idle_max {
-                return Ok(None);
+            let is_over = stopping_since.is_some_and(|since| now - since > STOPPING_MAX);
+            if is_over || pace.rests(now) > self.idle_max {
+                return Err(End::Quiet);
             }
-            let due = since.elapsed().saturating_sub(GRACE).as_secs() * BYTES_PER_SECOND_MIN;
-            let is_slow = since.elapsed() > GRACE && ((whole - left) as u64) <= due;
-            if is_slow && self.node.answers.is_to_hurry() {
+            let is_in_the_way = memory_bytes >= HELD_BYTES_MIN && self.node.answers.is_to_hurry();
+            if is_in_the_way && pace.is_slow(now) {
                 return Err(End::Refused("an answer that is read too slowly".into()));
             }
         }

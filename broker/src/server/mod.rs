@@ -12,6 +12,7 @@ mod answers;
 mod connection;
 mod doors;
 mod listener;
+mod pace;
 mod reader;
 mod socket;
 mod sparingly;
@@ -19,7 +20,7 @@ mod sparingly;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use answers::{AnswerDoor, AnswerRoom};
+pub(crate) use answers::{AnswerDoor, AnswerRoom, Share};
 pub(crate) use connection::Client;
 pub(crate) use doors::{BytesPermit, ConnectionLimits, Doors, Limits};
 pub(crate) use listener::{Accepted, Listener, serve_shard};

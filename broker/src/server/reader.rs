@@ -14,18 +14,13 @@ use logboom_protocol::ApiKey;
 use logboom_protocol::frame::{self, FrameError, Split};
 
 use super::doors::{BytesPermit, Doors, WHOLE_BYTES_MAX};
+use super::pace::{LOOK_EVERY, Pace};
 
 /// Bytes by which a buffer grows at least. The system gives memory when it is written to, so no
 /// frame takes any before its bytes are there.
 const READ_BYTES: usize = 1 << 20;
 /// How long nothing may arrive of a frame that has begun.
 const STALLED_MAX: Duration = Duration::from_secs(30);
-/// How often it is looked whether a frame that arrives keeps others out.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// For how long it may, whatever its speed.
-const GRACE: Duration = Duration::from_secs(1);
-/// Bytes that must have arrived for each second behind that.
-const BYTES_PER_SECOND_MIN: u64 = 1 << 20;
 /// The most bytes of a request that brings no records.
 const SMALL_REQUEST_BYTES_MAX: usize = 16 << 20;
 /// Bytes of the length in front of a frame, and of the API's number behind it.
@@ -66,21 +61,19 @@ pub(super) struct FrameReader {
     /// Room for the frame that is arriving.
     arriving: Option<Arriving>,
     /// Whether the frame before was too large to land: the next one likely is.
-    is_large: bool,
+    expects_large: bool,
 }
 
 /// A frame whose length is known, and that has its room.
 #[derive(Debug)]
 struct Arriving {
     permit: BytesPermit,
-    since: Instant,
-    /// When something came last.
-    last: Instant,
+    pace: Pace,
 }
 
 impl FrameReader {
     pub(super) fn new(socket: OwnedReadHalf, doors: Arc<Doors>) -> Self {
-        Self { socket, buffer: BytesMut::new(), doors, arriving: None, is_large: false }
+        Self { socket, buffer: BytesMut::new(), doors, arriving: None, expects_large: false }
     }
 
     /// Whether a frame has begun to arrive.
@@ -91,7 +84,7 @@ impl FrameReader {
     /// The next frame. Cancel-safe: what has arrived stays.
     pub(super) async fn next(&mut self) -> Result<Frame, ReadError> {
         loop {
-            let length = if self.buffer.is_empty() && self.is_large {
+            let length = if self.buffer.is_empty() && self.expects_large {
                 self.peek_length().await?
             } else {
                 self.length(&self.buffer)?
@@ -103,15 +96,14 @@ impl FrameReader {
             if self.arriving.is_none() {
                 let is_whole = self.buffer.len() >= length;
                 let permit = self.doors.make_room(length, is_whole).await;
-                let now = Instant::now();
-                self.arriving = Some(Arriving { permit, since: now, last: now });
+                self.arriving = Some(Arriving { permit, pace: Pace::new(Instant::now()) });
             }
             let limit = self.limit(&self.buffer);
             let split = frame::split(&mut self.buffer, limit).map_err(ReadError::Frame)?;
             if let Split::Frame(bytes) = split
                 && let Some(Arriving { permit, .. }) = self.arriving.take()
             {
-                self.is_large = length > WHOLE_BYTES_MAX;
+                self.expects_large = length > WHOLE_BYTES_MAX;
                 self.doors.metrics.received_bytes.add(length);
                 if self.buffer.is_empty() {
                     // It would hold the frame's memory.
@@ -145,12 +137,16 @@ impl FrameReader {
     }
 
     /// The same of the frame that comes next, of which nothing is taken from the socket: it goes
-    /// straight to where it stays. `None` if its beginning isn't there at once.
+    /// straight to where it stays. `None` for one that is better read at once, as it is small or as
+    /// its first bytes don't tell.
     async fn peek_length(&mut self) -> Result<Option<usize>, ReadError> {
         let mut head = [0; PREFIX_BYTES + API_BYTES];
         match self.socket.peek(&mut head).await {
             Ok(0) => Err(ReadError::Closed),
-            Ok(count) => self.length(&head[..count]),
+            Ok(count) => {
+                let length = self.length(&head[..count])?;
+                Ok(length.filter(|length| *length > WHOLE_BYTES_MAX))
+            }
             Err(error) => Err(ReadError::Io(error)),
         }
     }
@@ -186,17 +182,13 @@ impl FrameReader {
         let mut socket = (&mut self.socket).take(missing as u64);
         match timeout(LOOK_EVERY, socket.read_buf(&mut self.buffer)).await {
             Ok(Ok(0)) => return Err(ReadError::Io(io::ErrorKind::UnexpectedEof.into())),
-            Ok(Ok(_)) => {
-                if let Some(arriving) = &mut self.arriving {
-                    arriving.last = Instant::now();
-                }
-            }
             Ok(Err(error)) => return Err(ReadError::Io(error)),
-            Err(_) => {}
+            Ok(Ok(_)) | Err(_) => {}
         }
-        let arrived = self.buffer.len() as u64;
-        let is_stalled = self.arriving.as_ref().is_some_and(|frame| frame.is_stalled(arrived));
-        if is_stalled { Err(ReadError::Stalled) } else { Ok(()) }
+        let Some(arriving) = &mut self.arriving else { return Ok(()) };
+        let now = Instant::now();
+        arriving.pace.note(self.buffer.len(), now);
+        if arriving.is_stalled(now) { Err(ReadError::Stalled) } else { Ok(()) }
     }
 
     /// The most bytes of the frame that begins with `head`: its API is known after six of them.
@@ -210,11 +202,9 @@ impl FrameReader {
 }
 
 impl Arriving {
-    /// Whether the frame is to be given up, of which so many bytes have arrived.
-    fn is_stalled(&self, arrived: u64) -> bool {
-        let due = self.since.elapsed().saturating_sub(GRACE).as_secs() * BYTES_PER_SECOND_MIN;
-        self.last.elapsed() > STALLED_MAX
-            || (self.permit.keeps_others_out() && self.since.elapsed() > GRACE && arrived <= due)
-            || (self.permit.keeps_others_out() && self.last.elapsed() > GRACE)
+    /// Whether the frame is to be given up.
+    fn is_stalled(&self, now: Instant) -> bool {
+        let Self { permit, pace } = self;
+        pace.rests(now) > STALLED_MAX || (permit.keeps_others_out() && pace.is_slow(now))
     }
 }

@@ -10,7 +10,8 @@ use crate::config::SocketOptions;
 /// Listens at an address; port 0 is any. The socket doesn't block.
 ///
 /// # Errors
-/// What the system says; [`io::ErrorKind::NotFound`] for a congestion control that it doesn't have.
+/// What the system says; with the key where it doesn't have a congestion control, or doesn't let
+/// this process use it.
 pub(crate) fn listen(address: SocketAddr, options: &SocketOptions) -> io::Result<TcpListener> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
@@ -25,7 +26,10 @@ pub(crate) fn listen(address: SocketAddr, options: &SocketOptions) -> io::Result
         sockopt::set_socket_recv_buffer_size(&socket, bytes)?;
     }
     if let Some(name) = &options.congestion_control {
-        sockopt::set_tcp_congestion(&socket, name)?;
+        sockopt::set_tcp_congestion(&socket, name).map_err(|error| {
+            let what = format!("listener.congestion.control.map: {name}: {error}");
+            io::Error::new(io::Error::from(error).kind(), what)
+        })?;
     }
     net::bind(&socket, &address)?;
     net::listen(&socket, options.backlog)?;
@@ -77,6 +81,6 @@ mod tests {
             ..SocketOptions::default()
         };
         let error = listen(ANY.parse().unwrap(), &unknown).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert!(error.to_string().starts_with("listener.congestion.control.map: none-such: "));
     }
 }

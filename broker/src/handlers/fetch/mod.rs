@@ -46,7 +46,7 @@ async fn handle(context: &RequestContext, body: Bytes) -> Result<Reply, Unanswer
     let limits = limits(context, &request);
     let fetch = match sessions.begin(asked(&mut request, context.version), now_ms()) {
         Ok(fetch) => fetch,
-        Err(code) => return Ok(Reply::Rope(response::write(context, failed(code), &[])?)),
+        Err(code) => return Ok(Reply::Rope(response::write(context, failed(code), &[])?, 0)),
     };
     let (wanted, next) = match fetch {
         Fetch::Sessionless(wanted) => (wanted, Next::Nothing),
@@ -72,7 +72,9 @@ async fn handle(context: &RequestContext, body: Bytes) -> Result<Reply, Unanswer
             failed(code)
         }
     };
-    Ok(Reply::Rope(response::write(context, head, &answers)?))
+    let cold = answers.iter().filter(|(_, answer)| answer.is_cold);
+    let held_bytes = cold.map(|(_, answer)| answer.records.len()).sum();
+    Ok(Reply::Rope(response::write(context, head, &answers)?, held_bytes))
 }
 
 /// What is left to do with the session when everything is read.

@@ -3,12 +3,13 @@
 //! Must always hold: what is read again is only what has changed; a change after a read wakes the
 //! fetch; a fetch that ends leaves nothing behind at its partitions.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::task::{spawn_blocking, yield_now};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
 use logboom_controller::MetadataImage;
 use logboom_protocol::ErrorCode;
@@ -19,7 +20,7 @@ use super::read::{Answer, Room, read};
 use super::wanted::Wanted;
 use crate::node::Node;
 use crate::partition::{Partition, Watch};
-use crate::server::AnswerRoom;
+use crate::server::{AnswerRoom, Share};
 
 #[cfg(test)]
 mod tests;
@@ -49,7 +50,8 @@ pub(super) struct Poll<'a> {
     /// Of the records of all answers.
     bytes: usize,
     is_urgent: bool,
-    deadline: Instant,
+    /// Places of partitions whose records are on the device, when there was no room for them.
+    starved: BTreeSet<usize>,
 }
 
 impl<'a> Poll<'a> {
@@ -70,12 +72,13 @@ impl<'a> Poll<'a> {
             partitions.push(found.ok());
         }
         is_urgent |= partitions.iter().all(Option::is_none);
-        let deadline = Instant::now() + limits.wait_max;
-        Self { node, wanted, limits, partitions, answers, bytes: 0, is_urgent, deadline }
+        let starved = BTreeSet::new();
+        Self { node, wanted, limits, partitions, answers, bytes: 0, is_urgent, starved }
     }
 
     /// Reads until there is enough, the time is over, or the broker stops.
     pub(super) async fn run(mut self) -> Vec<Answer> {
+        let deadline = Instant::now() + self.limits.wait_max;
         for at in 0..self.wanted.len() {
             self.read(at).await;
             if (at + 1) % READS_PER_TURN == 0 {
@@ -83,7 +86,7 @@ impl<'a> Poll<'a> {
             }
         }
         if !self.is_done() && !self.limits.wait_max.is_zero() {
-            self.wait().await;
+            self.wait(deadline).await;
         }
         for (answer, partition) in self.answers.iter_mut().zip(&self.partitions) {
             if let Some(partition) = partition.as_ref().filter(|_| !answer.is_urgent()) {
@@ -97,7 +100,7 @@ impl<'a> Poll<'a> {
         self.is_urgent || self.bytes >= self.limits.bytes_min
     }
 
-    async fn wait(&mut self) {
+    async fn wait(&mut self, deadline: Instant) {
         let mut watch = Watch::new(self.partitions.iter().flatten());
         let mut stopping = self.node.stopping.clone();
         let places: Vec<usize> =
@@ -108,10 +111,21 @@ impl<'a> Poll<'a> {
                 self.read(at).await;
             }
         }
+        let door = Arc::clone(&self.node.answers);
         while !self.is_done() {
+            let holds = self.answers.iter().any(|answer| answer.is_cold);
+            // Two fetches that hold some and wait for more would wait for each other.
+            let starves = !holds && !self.starved.is_empty();
             tokio::select! {
                 () = watch.changed() => {}
-                () = sleep_until(self.deadline) => return,
+                () = door.opened(Share::Records), if starves => {
+                    for at in std::mem::take(&mut self.starved) {
+                        self.read(at).await;
+                    }
+                }
+                // What it has is better than nothing, and others get on.
+                () = door.pressed(), if holds => return,
+                () = sleep_until(deadline) => return,
                 // A broker that is gone has stopped, too.
                 _ = stopping.wait_for(|stopping| *stopping) => return,
             }
@@ -135,33 +149,39 @@ impl<'a> Poll<'a> {
         let bytes = wanted.bytes_max.min(u32::try_from(left).unwrap_or(u32::MAX));
         let room = Room { bytes, is_first: others == 0 };
         let (mut answer, cold) = read(partition, wanted, room);
-        if let Some(cold) = cold
-            && let Some(memory) = self.memory(bytes as usize).await
-        {
-            let found = run_cold(partition, cold).await;
-            answer.take(found.map(|bytes| memory.holding(bytes)), room);
+        if let Some(cold) = cold {
+            let Some(memory) = self.memory(partition, room) else {
+                self.starved.insert(at);
+                // What was read before is as good as it was.
+                if self.answers[at].records.is_empty() {
+                    self.answers[at] = answer;
+                }
+                return;
+            };
+            answer.take(run_cold(partition, cold, memory).await, room);
+            answer.is_cold = !answer.records.is_empty();
         }
         self.is_urgent |= answer.is_urgent();
         self.bytes = others + answer.records.len();
         self.answers[at] = answer;
     }
 
-    /// Memory for what is to come from the device; none where others have it, and the client asks
-    /// again.
-    async fn memory(&self, bytes: usize) -> Option<AnswerRoom> {
-        let door = &self.node.answers;
-        let memory = door.try_take(bytes);
-        // Two fetches that hold some and wait for more would wait for each other.
-        if memory.is_some() || self.bytes > 0 {
-            return memory;
-        }
-        timeout_at(self.deadline, door.take(bytes)).await.ok()
+    /// Memory for what is to come from the device.
+    fn memory(&self, partition: &Partition, room: Room) -> Option<AnswerRoom> {
+        // The first batch is read whole, however large it is.
+        let batch = if room.is_first { partition.settings().max_message_bytes } else { 0 };
+        self.node.answers.try_take(Share::Records, batch.max(room.bytes as usize))
     }
 }
 
-/// Reads from the device, on a thread that may wait for it.
-async fn run_cold(partition: &Partition, cold: ColdRead) -> Result<Bytes, ErrorCode> {
-    match spawn_blocking(move || cold.run()).await {
+/// Reads from the device, on a thread that may wait for it. The memory is taken until that is over,
+/// whether or not somebody still waits for the records.
+async fn run_cold(
+    partition: &Partition,
+    cold: ColdRead,
+    memory: AnswerRoom,
+) -> Result<Bytes, ErrorCode> {
+    match spawn_blocking(move || cold.run().map(|records| memory.lend_to(records))).await {
         Ok(found) => found.map_err(|error| errors::read_code(partition, &error)),
         // It has panicked, and said so.
         Err(_) => Err(ErrorCode::KAFKA_STORAGE_ERROR),

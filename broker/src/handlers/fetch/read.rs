@@ -30,6 +30,8 @@ pub(super) struct Answer {
     pub(super) diverging: Option<EpochEndOffset>,
     /// Whole batches.
     pub(super) records: Bytes,
+    /// Whether they came from the device, and have room at the door for answers.
+    pub(super) is_cold: bool,
 }
 
 impl Answer {
@@ -41,6 +43,7 @@ impl Answer {
             log_start_offset: UNKNOWN,
             diverging: None,
             records: Bytes::new(),
+            is_cold: false,
         }
     }
 

@@ -162,7 +162,7 @@ fn rebalances() {
         slowest = slowest.max(begun.elapsed());
     }
     println!(
-        "rebalance of {MEMBERS} members, {PARTITIONS} partitions: {slowest:?}, the slowest of {ROUNDS}"
+        "rebalance of {MEMBERS} members, {PARTITIONS} partitions: {slowest:?}, slowest of {ROUNDS}"
     );
 }
 

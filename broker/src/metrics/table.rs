@@ -194,7 +194,7 @@ pub(crate) static TABLE: [Metric; 35] = [
         Kind::Gauge,
         "seconds",
         &["group", "topic", "partition"],
-        "Age of the batch that a group reads next, 0 where there is none; left out where that batch is not in memory.",
+        "Age of the batch that a group reads next, 0 at the end; not told where it isn't cached.",
     ),
     metric(
         "group_lag_omitted",

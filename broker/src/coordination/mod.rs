@@ -10,8 +10,7 @@
 //! A shard's thread runs one host, beside the partitions themselves. A host takes what has come in
 //! a turn, so commits that arrive together are one batch; it doesn't wait for a flush before the
 //! next turn. A partition is read from its log's start before it is asked anything; whoever asks
-//! meanwhile is told to come again. There is one timer for a host, for whatever its groups wait
-//! for.
+//! meanwhile is told to come again. A host has one timer, for whatever its groups wait for.
 //!
 //! **Invariant:** an answer leaves when every record made before it is committed; where one can't
 //! be, all that is held is refused, and the coordinator is made anew from the log.

@@ -243,7 +243,7 @@ pub(crate) static TABLE: [Metric; 42] = [
         Kind::Gauge,
         "seconds",
         &["group", "topic", "partition"],
-        "Age of the batch that a group reads next, or 0; left out where it isn't in memory.",
+        "Age of the batch that a group reads next, 0 at the end; not told where it isn't cached.",
     ),
     metric(
         "group_lag_omitted",

@@ -7,10 +7,11 @@ use std::process::Command;
 
 use logboom_tests::broker::shared;
 use logboom_tests::foreign::{kafka_tool, or_skip, scratch};
-use logboom_tests::raw::topic_name;
+use logboom_tests::raw::{Raw, topic_name};
 
 use super::stored::{fed, stored, timestamp};
 use super::{CODECS, check_stored, value};
+use crate::wire::new_topic_with;
 
 /// The tools on their way through one topic.
 struct Tools {
@@ -105,6 +106,51 @@ fn read(tools: &Tools) {
     assert_eq!(tools.offset(&time), format!("{topic}:0:60"));
     assert_eq!(tools.consume("earliest", 120), all);
     assert_eq!(tools.consume("50", 70), all.split_inclusive('\n').skip(50).collect::<String>());
+}
+
+#[test]
+fn kafkas_tools_read_groups_and_their_topic() {
+    let class = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
+    let Some(_) = or_skip("Kafka's tools with groups", kafka_tool(class)) else { return };
+    let subject = shared();
+    let bootstrap = subject.bootstrap();
+    let (mut raw, group) = (Raw::connect(&bootstrap), topic_name("tools-group"));
+    let topic = new_topic_with(&mut raw, "tools-groups", 1, &[]);
+    let tools = Tools { bootstrap, topic };
+    tools.produce(&[], &records(0));
+    let from = ["--group", &group, "--topic", &tools.topic];
+    let to = ["--reset-offsets", "--to-offset", "15", "--execute"];
+    tools.run(class, &[&from[..], &to].concat(), "");
+    let described = tools.run(class, &["--describe", "--group", &group], "");
+    let row = described.lines().find(|line| line.starts_with(&group)).unwrap_or(&described);
+    let columns: Vec<&str> = row.split_whitespace().collect();
+    assert_eq!(columns[..6], [&group, &tools.topic, "0", "15", "20", "5"], "{described}");
+    let listed = tools.run(class, &["--list", "--state", "empty"], "");
+    assert!(listed.lines().any(|line| line.starts_with(&group)), "{listed}");
+    // The topic itself, in the reference's own words.
+    let partition = partition_of(&group).to_string();
+    let place = ["--topic", "__consumer_offsets", "--partition", &partition];
+    let formatter = "org.apache.kafka.tools.consumer.OffsetsMessageFormatter";
+    let how = ["--offset", "earliest", "--timeout-ms", "5000", "--formatter", formatter];
+    let console = "org.apache.kafka.tools.consumer.ConsoleConsumer";
+    let arguments = [&place[..], &how].concat();
+    // It ends by its time, which it calls an error.
+    let output = tools.command(console, &arguments).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    let row =
+        told.lines().find(|line| line.contains(&group)).unwrap_or_else(|| panic!("{output:?}"));
+    assert!(row.contains(&format!("\"topic\":\"{}\"", tools.topic)), "{row}");
+    assert!(row.contains("\"version\":4") && row.contains("\"offset\":15"), "{row}");
+    tools.run(class, &["--delete", "--group", &group], "");
+    let listed = tools.run(class, &["--list"], "");
+    assert!(!listed.lines().any(|line| line == group), "{listed}");
+}
+
+/// The partition of a group: Java's hash of its name, which is ASCII here.
+fn partition_of(group: &str) -> i32 {
+    let hash =
+        group.bytes().fold(0_i32, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
+    hash.checked_abs().unwrap_or(0) % 50
 }
 
 /// Adds partitions, deletes records, and another topic.

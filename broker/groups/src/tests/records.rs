@@ -100,10 +100,11 @@ fn values_of_older_versions_are_read() {
         let expected = CommittedOffset { leader_epoch: epoch, ..offset() };
         assert_eq!(decoded, Ok(Decoded::Known(committed(Some(expected)))));
     }
-    let old = Bytes::from_static(
-        b"\0\0\0\0\0\0\0\x01\xff\xff\xff\xff\0\0\0\x01\0\x01m\0\x01c\0\x02/h\
-                                   \0\0\0\x02\0\0\0\0\0\0\0\0",
-    );
+    let parts: &[&[u8]] = &[
+        b"\0\0\0\0\0\0\0\x01\xff\xff\xff\xff\0\0\0\x01",
+        b"\0\x01m\0\x01c\0\x02/h\0\0\0\x02\0\0\0\0\0\0\0\0",
+    ];
+    let old = Bytes::from(parts.concat());
     let key = group().encode().unwrap().key;
     let Ok(Decoded::Known(GroupRecord::Group { value: Some(value), .. })) =
         GroupRecord::decode(&key, Some(&old))

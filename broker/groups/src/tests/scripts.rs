@@ -52,6 +52,7 @@ fn run(text: &str) -> String {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a script that differs is shown")]
 fn scripts_say_what_happens() {
     let is_updating = std::env::var_os("UPDATE_GOLDENFILES").is_some();
     let mut differing = Vec::new();

@@ -11,6 +11,7 @@ use logboom_protocol::messages::join_group::{
 use logboom_protocol::messages::leave_group::{
     LeaveGroupRequest, LeaveGroupResponse, MemberIdentity,
 };
+use logboom_protocol::messages::list_groups::ListGroupsRequest;
 use logboom_protocol::messages::offset_commit::{
     OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
@@ -45,13 +46,19 @@ pub(super) fn group(subject: &Subject, test: &str) -> (String, Raw) {
     panic!("nobody coordinates {name}");
 }
 
+/// Waits until all groups are there: a list of them has every partition of their topic.
 fn wait_until_loaded(raw: &mut Raw, group: &str) {
     let request = leaving(group, &[("nobody", None)]);
     for _ in 0..LOOKS_MAX {
-        match raw.call(3, &request).error_code {
-            ErrorCode::COORDINATOR_LOAD_IN_PROGRESS | ErrorCode::NOT_COORDINATOR => pause(),
-            _ => return,
+        let own = raw.call(3, &request).error_code;
+        let all = raw.call(4, &ListGroupsRequest::default()).error_code;
+        let is_loading = |code| {
+            code == ErrorCode::COORDINATOR_LOAD_IN_PROGRESS || code == ErrorCode::NOT_COORDINATOR
+        };
+        if !is_loading(own) && !is_loading(all) {
+            return;
         }
+        pause();
     }
     panic!("the coordinator of {group} is not ready");
 }

@@ -109,7 +109,13 @@ fn wire_69_a_sync_waits_for_the_leader_and_who_was_forgotten_has_nothing() {
     let told: SyncGroupResponse = lines[first].answer(3, waiting).unwrap();
     assert_eq!((told.error_code, &told.assignment[..]), (ErrorCode::NONE, &b"f"[..]));
     for version in 0..=5 {
-        let request = syncing(&name, id(second), 1, &[]);
+        let mut request = syncing(&name, id(second), 1, &[]);
+        if version == 5 {
+            let told: SyncGroupResponse = lines[second].call(version, &request);
+            assert_eq!(told.error_code, ErrorCode::INCONSISTENT_GROUP_PROTOCOL, "not named");
+            request.protocol_type = Some("consumer".into());
+            request.protocol_name = Some("range".into());
+        }
         let told: SyncGroupResponse = lines[second].call(version, &request);
         assert_eq!((told.error_code, told.assignment.len()), (ErrorCode::NONE, 0));
     }

@@ -119,7 +119,9 @@ fn wire_78_several_groups_are_asked_from_version_8_on_and_topics_have_ids_from_1
     let topic = new_topic(&mut raw, "several");
     assert_eq!(commit(&mut raw, &committing(&name, "", -1, &topic, "m")), ErrorCode::NONE);
     let id = made(&mut raw, &topic).topic_id;
-    for version in 8..=10 {
+    // Kafka 4.1 has the last one for tests only.
+    let newest = if subject.ours().is_some() { 10 } else { 9 };
+    for version in 8..=newest {
         let asked = |topic_id, partitions: &[i32]| OffsetFetchRequestTopics {
             name: if version < 10 { topic.as_str().into() } else { "".into() },
             topic_id: if version < 10 { Uuid::ZERO } else { topic_id },

@@ -6,10 +6,10 @@ use std::string::String;
 use std::vec::Vec;
 
 use logboom_protocol::messages::heartbeat::HeartbeatRequest;
-use logboom_protocol::messages::join_group::JoinGroupResponse;
+use logboom_protocol::messages::join_group::{JoinGroupRequest, JoinGroupResponse};
 use logboom_protocol::messages::leave_group::{LeaveGroupRequest, MemberIdentity};
 use logboom_protocol::messages::offset_commit::OffsetCommitRequest;
-use logboom_protocol::messages::sync_group::SyncGroupResponse;
+use logboom_protocol::messages::sync_group::{SyncGroupRequest, SyncGroupResponse};
 use logboom_protocol::units::Uuid;
 use logboom_protocol::{CompactString, ErrorCode};
 
@@ -49,8 +49,8 @@ impl Plan {
 /// What goes over the network, to the coordinator and back.
 #[derive(Debug, Clone)]
 enum Message {
-    Join,
-    Sync,
+    Join(JoinGroupRequest),
+    Sync(SyncGroupRequest),
     Beat(HeartbeatRequest),
     Commit(OffsetCommitRequest),
     Leave(LeaveGroupRequest),
@@ -63,8 +63,11 @@ enum Message {
 
 #[derive(Debug, Clone)]
 enum Event {
-    /// The message of a client's attempt arrives, wherever it goes.
-    Arrive(usize, u64, Message),
+    /// The message of a client's attempt arrives, wherever it goes; the connection is to that life
+    /// of the coordinator, and ends with it.
+    Arrive(usize, u64, u64, Message),
+    /// A commit that was stuck on a connection that the client has given up.
+    Stuck(usize, u64, OffsetCommitRequest),
     /// A client does what it does now and then.
     Act(usize, u64),
     /// The answer to an attempt didn't come.
@@ -201,13 +204,24 @@ impl World {
             let mut effects = Effects::default();
             self.coordinator.tick(self.now(), &mut effects);
             self.take(effects);
+            self.release();
         }
         self.now_ms = at_ms;
     }
 
     fn do_event(&mut self, event: Event) {
         match event {
-            Event::Arrive(client, attempt, message) => self.arrive(client, attempt, message),
+            Event::Arrive(client, attempt, life, message) if life == self.life => {
+                self.arrive(client, attempt, message);
+            }
+            Event::Stuck(client, life, commit) if life == self.life => {
+                // Within a generation a client doesn't overtake itself.
+                if self.clients[client].generation != commit.generation_id_or_member_epoch {
+                    self.count("stuck commits");
+                    self.ask(client, u64::MAX, Message::Commit(commit));
+                }
+            }
+            Event::Arrive(..) | Event::Stuck(..) => {}
             Event::Act(client, attempt) => self.act(client, attempt),
             Event::GiveUp(client, attempt, stage) => {
                 let one = &mut self.clients[client];
@@ -232,10 +246,18 @@ impl World {
         if self.is_stormy() && self.below(1_000) < self.plan.lost {
             return self.count("lost");
         }
+        if let Message::Commit(commit) = &message
+            && self.is_stormy()
+            && self.below(10) == 0
+        {
+            let delay_ms = self.delay(30_000);
+            return self.schedule(delay_ms, Event::Stuck(client, self.life, commit.clone()));
+        }
         let slowness = if self.is_stormy() && self.below(20) == 0 { 4_000 } else { 30 };
         let arrives_ms = (self.now_ms + self.delay(slowness)).max(self.line_free_ms[client]);
         self.line_free_ms[client] = arrives_ms;
-        self.schedule(arrives_ms - self.now_ms, Event::Arrive(client, attempt, message));
+        let arrival = Event::Arrive(client, attempt, self.life, message);
+        self.schedule(arrives_ms - self.now_ms, arrival);
     }
 
     /// A client that is not hanging does what comes next.
@@ -250,8 +272,14 @@ impl World {
         }
         let stage = client.stage;
         match stage {
-            Stage::Joining => self.send(index, attempt, Message::Join),
-            Stage::Syncing => self.send(index, attempt, Message::Sync),
+            Stage::Joining => {
+                let request = client.join_request();
+                self.send(index, attempt, Message::Join(request));
+            }
+            Stage::Syncing => {
+                let request = client.sync_request(PARTITIONS);
+                self.send(index, attempt, Message::Sync(request));
+            }
             Stage::Reading => return self.read(index, attempt),
             Stage::Gone => {}
         }
@@ -280,8 +308,8 @@ impl World {
     fn arrive(&mut self, index: usize, attempt: u64, message: Message) {
         match message {
             // Requests of a connection that was given up arrive nevertheless.
-            Message::Join
-            | Message::Sync
+            Message::Join(_)
+            | Message::Sync(_)
             | Message::Beat(_)
             | Message::Commit(_)
             | Message::Leave(_) => self.ask(index, attempt, message),
@@ -298,8 +326,7 @@ impl World {
         let mut answer = None;
         let mut commit = None;
         match message {
-            Message::Join => {
-                let request = self.clients[index].join_request();
+            Message::Join(request) => {
                 let (high, low) = (self.below(u64::MAX), self.sequence);
                 let mut random_id = Uuid::ZERO;
                 random_id.0[..8].copy_from_slice(&high.to_be_bytes());
@@ -310,8 +337,7 @@ impl World {
                 self.tickets.insert(ticket, (index, attempt));
                 self.coordinator.join(now, by, &request, &mut effects);
             }
-            Message::Sync => {
-                let request = self.clients[index].sync_request(PARTITIONS);
+            Message::Sync(request) => {
                 self.tickets.insert(ticket, (index, attempt));
                 self.coordinator.sync(now, ticket, &request, &mut effects);
             }
@@ -475,7 +501,9 @@ impl World {
 
     fn storm(&mut self) {
         if !self.is_stormy() {
-            return;
+            // The last thing that goes wrong; nobody tells the coordinator.
+            let killed = self.clients.iter_mut().step_by(5);
+            return killed.for_each(|client| client.stage = Stage::Gone);
         }
         let index = usize::try_from(self.below(self.clients.len() as u64)).unwrap();
         match self.below(10) {

@@ -1,8 +1,6 @@
 //! Golden scripts, records, and a simulation. What all of them use is here: the state as a replay
 //! gives it back.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a seed repeats a failure")]
-
 mod records;
 mod scripts;
 mod sim;

@@ -34,7 +34,7 @@ enum Event {
     /// An append is over: of which partition, its number, whether it is committed.
     Appended(i32, u64, bool),
     /// A partition was read.
-    Loaded(GroupKey, Result<Loaded, LoadError>),
+    Loaded(GroupKey, Result<Box<Loaded>, LoadError>),
 }
 
 type Coming = Pin<Box<dyn Future<Output = Event>>>;
@@ -136,7 +136,8 @@ impl Host {
             self.hosted.insert(partition, Hosted::new(replica));
             self.coming.push(Box::pin(async move {
                 let read = tokio::task::spawn_blocking(move || load(&view, options));
-                Event::Loaded(key, read.await.expect("reading doesn't panic"))
+                let loaded = read.await.expect("reading doesn't panic");
+                Event::Loaded(key, loaded.map(Box::new))
             }));
         }
         self.hosted.get_mut(&partition)
@@ -233,7 +234,7 @@ impl Host {
             }
             // Of a topic that was deleted and made anew the former one may have been read.
             Event::Loaded(key, _) if !self.is_hosted(&key) => {}
-            Event::Loaded(key, Ok(loaded)) => self.serve(key.partition, loaded, now),
+            Event::Loaded(key, Ok(loaded)) => self.serve(key.partition, *loaded, now),
             Event::Loaded(key, Err(error)) => {
                 tracing::error!(%error, %key, "groups can't be read; somebody asks again");
                 self.hosted.remove(&key.partition);

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use logboom_groups::{Now, Options, Ticket};
+use logboom_storage::state::GroupKey;
 
 use super::handle::{CoordinationError, Inbox, Job, Message, partition_count};
 use super::hosted::{Hosted, State};
@@ -33,7 +34,7 @@ enum Event {
     /// An append is over: of which partition, its number, whether it is committed.
     Appended(i32, u64, bool),
     /// A partition was read.
-    Loaded(i32, Result<Loaded, LoadError>),
+    Loaded(GroupKey, Result<Box<Loaded>, LoadError>),
 }
 
 type Coming = Pin<Box<dyn Future<Output = Event>>>;
@@ -131,14 +132,19 @@ impl Host {
             if replica.shard != self.index {
                 return None;
             }
-            let (view, options) = (Arc::clone(&replica.view), self.options());
+            let (key, view, options) = (replica.key, Arc::clone(&replica.view), self.options());
             self.hosted.insert(partition, Hosted::new(replica));
             self.coming.push(Box::pin(async move {
                 let read = tokio::task::spawn_blocking(move || load(&view, options));
-                Event::Loaded(partition, read.await.expect("reading doesn't panic"))
+                let loaded = read.await.expect("reading doesn't panic");
+                Event::Loaded(key, loaded.map(Box::new))
             }));
         }
         self.hosted.get_mut(&partition)
+    }
+
+    fn is_hosted(&self, key: &GroupKey) -> bool {
+        self.hosted.get(&key.partition).is_some_and(|hosted| hosted.partition.key == *key)
     }
 
     fn options(&self) -> Options {
@@ -191,6 +197,10 @@ impl Host {
     fn forget_topics(&mut self, partition: i32) {
         let image = self.node.image();
         let Some(hosted) = self.hosted.get_mut(&partition) else { return };
+        if hosted.partition.is_deleted() {
+            // The topic of groups itself.
+            return hosted.fail(CoordinationError::NotCoordinator);
+        }
         hosted.step(|coordinator, effects| {
             let is_gone = |topic: &str, _, value: &logboom_groups::record::CommittedOffset| {
                 let id = image.topic_named(topic).map(logboom_controller::image::Topic::id);
@@ -222,10 +232,12 @@ impl Host {
                     hosted.on_over(number, is_committed);
                 }
             }
-            Event::Loaded(partition, Ok(loaded)) => self.serve(partition, loaded, now),
-            Event::Loaded(partition, Err(error)) => {
-                tracing::error!(%error, partition, "groups can't be read; somebody asks again");
-                self.hosted.remove(&partition);
+            // Of a topic that was deleted and made anew the former one may have been read.
+            Event::Loaded(key, _) if !self.is_hosted(&key) => {}
+            Event::Loaded(key, Ok(loaded)) => self.serve(key.partition, *loaded, now),
+            Event::Loaded(key, Err(error)) => {
+                tracing::error!(%error, %key, "groups can't be read; somebody asks again");
+                self.hosted.remove(&key.partition);
             }
         }
     }

@@ -214,3 +214,28 @@ fn lag_is_told_in_records_and_seconds() {
     let (some, omitted) = runtime.block_on(super::lags(node, 1)).unwrap();
     assert_eq!((some.len(), omitted), (1, 1));
 }
+
+#[test]
+fn whoever_waits_is_told_when_the_topic_of_groups_is_deleted() {
+    let broker = TestBroker::with([("group.initial.rebalance.delay.ms", "60000")]);
+    create(&broker);
+    let find = FindCoordinatorRequest { key: "g".into(), ..Default::default() };
+    assert_eq!(broker.request(&find, 2).error_code, ErrorCode::NONE);
+    assert_eq!(commit(&broker, "a", 0, 5), ErrorCode::NONE);
+    let mut client = broker.client();
+    client.send(&join("g"), 2);
+    while broker.request(&join("g"), 4).error_code != ErrorCode::MEMBER_ID_REQUIRED {}
+    let request = DeleteTopicsRequest {
+        topic_names: vec![OFFSETS_TOPIC.into()],
+        timeout_ms: 10_000,
+        ..Default::default()
+    };
+    assert_eq!(broker.request(&request, 5).responses[0].error_code, ErrorCode::NONE);
+    let code = client.response::<JoinGroupRequest>(2).error_code;
+    assert_eq!(code, ErrorCode::NOT_COORDINATOR);
+    assert_eq!(commit(&broker, "a", 0, 6), ErrorCode::NOT_COORDINATOR);
+    assert_eq!(broker.request(&find, 2).error_code, ErrorCode::NONE);
+    assert_eq!(committed(&broker, "a"), -1);
+    assert_eq!(commit(&broker, "a", 0, 7), ErrorCode::NONE);
+    assert_eq!(committed(&broker, "a"), 7);
+}

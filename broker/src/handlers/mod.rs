@@ -138,7 +138,6 @@ pub(crate) fn answer_size(api: ApiKey) -> AnswerSize {
         | ApiKey::FindCoordinator
         | ApiKey::Heartbeat
         | ApiKey::LeaveGroup
-        | ApiKey::SyncGroup
         | ApiKey::DeleteGroups
         | ApiKey::OffsetDelete
         | ApiKey::InitProducerId

@@ -61,6 +61,16 @@ impl Broker {
         number.ok_or_else(|| io::Error::other("no such field"))
     }
 
+    /// Bytes that it read from a device since it was started.
+    ///
+    /// # Errors
+    /// No such process.
+    pub fn bytes_read(&self) -> io::Result<u64> {
+        let counts = std::fs::read_to_string(format!("/proc/{}/io", self.child.id()))?;
+        let count = counts.lines().find_map(|line| line.strip_prefix("read_bytes: "));
+        count.and_then(|it| it.parse().ok()).ok_or_else(|| io::Error::other("no read_bytes"))
+    }
+
     /// Ends it with SIGTERM; returns how long it took.
     ///
     /// # Errors

@@ -93,7 +93,10 @@ fn measure(binary: &str, dir: &str, sizes: &Sizes) -> io::Result<()> {
 fn described(broker: &Broker) -> io::Result<String> {
     let ready = broker.ready_after.as_secs_f64() * 1e3;
     let (rss, anonymous) = (broker.status("VmRSS")? >> 10, broker.status("RssAnon")? >> 10);
-    Ok(format!("answers after {ready:.1} ms, RSS {rss} MiB, RssAnon {anonymous} MiB"))
+    let read = broker.bytes_read()? >> 20;
+    Ok(format!(
+        "answers after {ready:.1} ms, {read} MiB read, RSS {rss} MiB, RssAnon {anonymous} MiB"
+    ))
 }
 
 fn seconds(duration: Duration) -> String {

@@ -95,6 +95,10 @@ pub trait DiskFile: ReadAt {
     /// `None` where the file system can't tell.
     fn is_cached(&self, position: u64) -> Option<bool>;
 
+    /// Whether the system may read more of the file than it is asked for; at first it may. A hint:
+    /// a start looks at little of many files, where megabytes ahead of each would be most of it.
+    fn set_read_ahead(&self, _wanted: bool) {}
+
     /// Makes sure that `length` bytes from the start can be written without asking for space; the
     /// file's length becomes at least `length`, what was never written reads as zeros.
     ///

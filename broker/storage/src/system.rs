@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{FallocateFlags, FlockOperation, Mode, OFlags, SeekFrom};
+use rustix::fs::{Advice, FallocateFlags, FlockOperation, Mode, OFlags, SeekFrom};
 use rustix::io::{Errno, ReadWriteFlags};
 
 use crate::disk::{Disk, DiskFile, Map, ReadAt};
@@ -114,6 +114,12 @@ impl DiskFile for SystemFile {
             Err(Errno::AGAIN) => Some(false),
             Err(_) => None,
         }
+    }
+
+    fn set_read_ahead(&self, wanted: bool) {
+        let advice = if wanted { Advice::Normal } else { Advice::Random };
+        // A hint that isn't taken changes nothing but the time.
+        rustix::fs::fadvise(&self.file, 0, None, advice).unwrap_or(());
     }
 
     fn reserve(&self, length: u64) -> io::Result<()> {

@@ -442,7 +442,7 @@ impl Log {
     }
 
     /// The checkpoint that will hold once everything appended so far is durable, where one is due.
-    fn checkpoint(&mut self) -> Option<(GroupKey, StateRecord)> {
+    pub(super) fn checkpoint(&mut self) -> Option<(GroupKey, StateRecord)> {
         if self.unchecked_bytes < self.view.shared.options.checkpoint_bytes.into() {
             return None;
         }

@@ -146,6 +146,7 @@ impl Log {
         assert!(before <= offset && offset <= end, "high watermark {before} → {offset} of {end}");
         self.view.high_watermark.store(offset, Ordering::Release);
         self.remembered.producers.commit(offset);
+        self.save_committed();
     }
 
     fn record(&self, record: StateRecord) -> (GroupKey, StateRecord) {

@@ -217,7 +217,7 @@ impl Opening {
         let mut segments = self.sealed(state);
         let mut active = None;
         let mut found_seal = None;
-        let mut is_reopened = false;
+        let (mut is_reopened, mut read_bytes) = (false, 0);
         if let Some(entry) = state.segments.last() {
             let in_it = |c: &Checkpoint| c.segment_base_offset == entry.base_offset;
             let tail = match (state.checkpoint.filter(in_it), entry.sealed) {
@@ -226,7 +226,12 @@ impl Opening {
                     is_reopened = true;
                     as_left(entry, &checkpoint)
                 }
-                _ => self.read_tail(entry, state)?,
+                (checkpoint, _) => {
+                    let tail = self.read_tail(entry, state)?;
+                    let known = checkpoint.map_or(HEADER_BYTES, |checkpoint| checkpoint.position);
+                    read_bytes = tail.segment.log_bytes().saturating_sub(known);
+                    tail
+                }
             };
             let Tail { segment, max_timestamp, reserved, goes_on } = tail;
             if self.is_lossy {
@@ -275,11 +280,15 @@ impl Opening {
             flushing: false,
             being_named: None,
             begins_epoch: false,
-            unchecked_bytes: 0,
+            unchecked_bytes: read_bytes.into(),
             remembered,
         };
         if let Some(seal) = found_seal {
             log.go_on_in_new_file(seal)?;
+        } else if self.findings.is_empty() {
+            // The next start needn't read it again.
+            let checkpoint: Vec<_> = log.checkpoint().into_iter().collect();
+            self.shared.state.submit_lazily(&checkpoint);
         }
         Ok(log)
     }
@@ -350,7 +359,9 @@ impl Opening {
         let cached = &*file.file;
         let tail = TailFile { file: &*ahead, cached, path: &path, written, epochs, proven };
         let mut index = Index::new(self.shared.options.index_interval_bytes);
+        file.file.set_read_ahead(false);
         let (end, mut goes_on) = self.scan_tail(&tail, start, &mut segment, &mut index)?;
+        file.file.set_read_ahead(true);
         if let Some(Corruption { what: what @ Damage::Header(_), .. }) = corruption {
             // Whose batches these are is not certain without the header.
             segment.holes.clear();

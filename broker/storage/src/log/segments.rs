@@ -191,7 +191,9 @@ impl Segment {
                 return Err(corrupt(Damage::Short { expected, present }));
             }
             let mut header = [0; HEADER_BYTES as usize];
+            file.set_read_ahead(false);
             file.read_at(0, &mut header).doing("read", &path)?;
+            file.set_read_ahead(true);
             let header =
                 SegmentHeader::from_bytes(&header).map_err(|what| corrupt(Damage::Header(what)))?;
             if header.key != *key

@@ -87,13 +87,18 @@ impl Remembered {
 
     /// Whether a snapshot is worth its place, now that the log is flushed anyway.
     fn is_due(&self, checkpoint_bytes: u64) -> bool {
-        let bytes = self.producers.snapshot_bytes_max();
-        let every = if bytes <= RECORD_BYTES_MAX {
+        let every = if self.fits_record() {
             checkpoint_bytes
         } else {
+            let bytes = self.producers.snapshot_bytes_max();
             FILE_EVERY_BYTES.max(bytes as u64 * FILE_EVERY_TIMES)
         };
         self.unsaved_bytes >= every && !self.is_saved()
+    }
+
+    /// Whether a snapshot needs no file.
+    fn fits_record(&self) -> bool {
+        self.producers.snapshot_bytes_max() <= RECORD_BYTES_MAX
     }
 
     fn is_saved(&self) -> bool {
@@ -120,10 +125,26 @@ impl Log {
         self.remembered.producers.expire(now_ms, expiration_ms)
     }
 
-    /// The snapshot that goes with a flush, where one is due.
+    /// The snapshot that goes with a flush, where one is due: in a file, or of what is committed
+    /// before it is durable.
     pub(super) fn due_snapshot(&mut self) -> Option<Saving> {
-        let checkpoint_bytes = self.view.shared.options.checkpoint_bytes.into();
-        self.remembered.is_due(checkpoint_bytes).then(|| self.snapshot())
+        let is_ahead = self.remembered.producers.committed_offset() > self.flushed_offset;
+        let goes_along = is_ahead || !self.remembered.fits_record();
+        (goes_along && self.is_snapshot_due()).then(|| self.snapshot())
+    }
+
+    /// Writes down what is committed and durable, where that is due and needs no file: a log that
+    /// was written to and then left alone is not read again at a start for its producers.
+    pub(super) fn save_committed(&mut self) {
+        let is_durable = self.remembered.producers.committed_offset() <= self.flushed_offset;
+        if is_durable && self.remembered.fits_record() && self.is_snapshot_due() {
+            let Saving { record, .. } = self.snapshot();
+            self.view.shared.state.submit_lazily(&[self.record(record)]);
+        }
+    }
+
+    fn is_snapshot_due(&self) -> bool {
+        self.remembered.is_due(self.view.shared.options.checkpoint_bytes.into())
     }
 
     /// The snapshot that goes with a clean stop, so that the next start needn't read the log.

@@ -143,6 +143,34 @@ fn a_start_after_a_clean_stop_reads_nothing_to_know_its_producers() {
 }
 
 #[test]
+fn a_log_that_was_written_to_and_left_alone_is_known_to_its_end() {
+    let disk = SimDisk::new();
+    let (directory, mut log) = new_log(&disk);
+    let known = |directory: &Directory| {
+        directory.state().commit_round().unwrap();
+        directory.state().group(&KEY, |group| {
+            let group = group.unwrap();
+            let saved = group.producers.as_ref().map(|snapshot| snapshot.offset);
+            (group.checkpoint.map(|checkpoint| checkpoint.flushed_offset), saved)
+        })
+    };
+    let checkpoint_bytes = options().checkpoint_bytes as usize;
+    log.append(&[batch(0, 0, 4, checkpoint_bytes)]).unwrap();
+    assert!(flush(&directory, &mut log));
+    log.set_high_watermark(4);
+    let before_round = disk.trace_len();
+    assert_eq!(known(&directory), (Some(4), Some(4)), "one flush was enough");
+
+    // A kill before the state store's next round: the start reads, and the one behind it doesn't.
+    let image = disk.kill_image(before_round);
+    let directory = open_directory(&image, BOOT);
+    let (mut log, findings) = open_log(&directory);
+    assert_eq!((findings, log.end_offset()), (vec![], 4));
+    log.set_high_watermark(4);
+    assert_eq!(known(&directory), (Some(4), Some(4)), "after a start that read it");
+}
+
+#[test]
 fn many_producers_lie_in_a_file_and_without_it_in_the_log() {
     let disk = SimDisk::new();
     let (directory, mut log) = new_log(&disk);

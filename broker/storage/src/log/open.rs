@@ -144,6 +144,10 @@ struct Tail {
     reserved: u32,
     /// Whether the log may go on in its file.
     goes_on: bool,
+    /// Whether it is as a clean stop left it.
+    is_reopened: bool,
+    /// Bytes behind the checkpoint, which were read.
+    read_bytes: u32,
 }
 
 /// The file of the last segment, and what is expected of it.
@@ -202,6 +206,8 @@ fn as_left(entry: &SegmentEntry, checkpoint: &Checkpoint) -> Tail {
         max_timestamp: i64::MIN,
         reserved: checkpoint.position,
         goes_on: true,
+        is_reopened: true,
+        read_bytes: 0,
     }
 }
 
@@ -209,7 +215,7 @@ fn as_left(entry: &SegmentEntry, checkpoint: &Checkpoint) -> Tail {
 /// cut is the log's no more.
 fn as_cut(entry: &SegmentEntry, sealed: Sealed, checkpoint: &Checkpoint) -> Tail {
     let max_timestamp = sealed.max_timestamp;
-    Tail { max_timestamp, goes_on: false, ..as_left(entry, checkpoint) }
+    Tail { max_timestamp, goes_on: false, is_reopened: false, ..as_left(entry, checkpoint) }
 }
 
 impl Opening {
@@ -219,21 +225,9 @@ impl Opening {
         let mut found_seal = None;
         let (mut is_reopened, mut read_bytes) = (false, 0);
         if let Some(entry) = state.segments.last() {
-            let in_it = |c: &Checkpoint| c.segment_base_offset == entry.base_offset;
-            let tail = match (state.checkpoint.filter(in_it), entry.sealed) {
-                (Some(checkpoint), Some(sealed)) => as_cut(entry, sealed, &checkpoint),
-                (Some(checkpoint), None) if self.was_closed(state) => {
-                    is_reopened = true;
-                    as_left(entry, &checkpoint)
-                }
-                (checkpoint, _) => {
-                    let tail = self.read_tail(entry, state)?;
-                    let known = checkpoint.map_or(HEADER_BYTES, |checkpoint| checkpoint.position);
-                    read_bytes = tail.segment.log_bytes().saturating_sub(known);
-                    tail
-                }
-            };
-            let Tail { segment, max_timestamp, reserved, goes_on } = tail;
+            let tail = self.tail(entry, state)?;
+            let Tail { segment, max_timestamp, reserved, goes_on, .. } = tail;
+            (is_reopened, read_bytes) = (tail.is_reopened, tail.read_bytes);
             if self.is_lossy {
                 // Before the seal: the log is never shorter without it.
                 let flags = StateRecord::Flags { caching: state.caching, lossy: true };
@@ -291,6 +285,16 @@ impl Opening {
             self.shared.state.submit_lazily(&checkpoint);
         }
         Ok(log)
+    }
+
+    /// The last segment: what a clean stop or a cut left of it, or what stands in its file.
+    fn tail(&mut self, entry: &SegmentEntry, state: &GroupState) -> Result<Tail, StorageError> {
+        let in_it = |c: &Checkpoint| c.segment_base_offset == entry.base_offset;
+        match (state.checkpoint.filter(in_it), entry.sealed) {
+            (Some(checkpoint), Some(sealed)) => Ok(as_cut(entry, sealed, &checkpoint)),
+            (Some(checkpoint), None) if self.was_closed(state) => Ok(as_left(entry, &checkpoint)),
+            _ => self.read_tail(entry, state),
+        }
     }
 
     /// Whether the log was closed by the life that stopped cleanly. A life may stop without having
@@ -376,7 +380,9 @@ impl Opening {
         *file.index_mut() = index;
         let max_timestamp = latest.unwrap_or(i64::MIN);
         let goes_on = goes_on && entry.sealed.is_none();
-        Ok(Tail { segment, max_timestamp, reserved, goes_on })
+        let known = checkpoint.map_or(HEADER_BYTES, |checkpoint| checkpoint.position);
+        let read_bytes = end.position.saturating_sub(known);
+        Ok(Tail { segment, max_timestamp, reserved, goes_on, is_reopened: false, read_bytes })
     }
 
     /// Scans to the end of the log, past what is damaged; returns the end, and whether the log may
@@ -463,7 +469,14 @@ impl Opening {
         segment.fence_all(Damage::Missing);
         self.is_lossy = true;
         self.findings.push(Finding::Gone { path, offset, end_offset });
-        Tail { segment, max_timestamp: i64::MIN, reserved: 0, goes_on: false }
+        Tail {
+            segment,
+            max_timestamp: i64::MIN,
+            reserved: 0,
+            goes_on: false,
+            is_reopened: false,
+            read_bytes: 0,
+        }
     }
 
     /// Removes files that the manifest doesn't name, or puts them aside where that is not certain.

@@ -1,21 +1,26 @@
 //! Hostile clients against a broker in a process of its own: what they cost it, and its others.
 //!
 //! `cargo run --release -p logboom-benches --bin hostile -- target/release/logboom DIR` starts the
-//! broker with its data in DIR, which must be empty; `--idle=N` and `--half=N` make it smaller.
-//! Each step prints the broker's memory and the 50th and 99th percentile of another client's round
-//! trips. The process needs a descriptor for each connection (`ulimit -n`).
+//! broker, and a second one that is left alone, with their data in DIR, which must be empty;
+//! `--idle=N` and `--half=N` make it smaller. Each step prints the broker's memory and the 50th and
+//! 99th percentile of other clients' round trips, with both brokers in turn: a round trip takes 10
+//! or 100 µs by where the system runs client and shard, so only what was measured within the same
+//! moments can be compared. The process needs a descriptor for each connection (`ulimit -n`).
 //!
-//! Must always hold: the broker that was started here is gone in the end.
+//! Must always hold: the brokers that were started here are gone in the end.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use logboom_benches::process::Broker;
 
-/// Round trips of the other client, of each kind.
-const ROUND_TRIPS: usize = 2_000;
+/// Turns that the two brokers have, and round trips of each kind in a turn, over all clients.
+const TURNS: usize = 100;
+const ROUND_TRIPS: usize = 400;
+/// Other clients of each broker: some of each shard.
+const CLIENTS: usize = 8;
 /// Bytes that half a frame promises, and that it sends.
 const PROMISED: i32 = 50 << 20;
 const SENT: usize = 1 << 20;
@@ -50,21 +55,49 @@ fn main() -> ExitCode {
 }
 
 fn attack(binary: &str, dir: &str, idle: usize, half: usize) -> io::Result<()> {
-    let broker = Broker::start(binary, dir, &[])?;
-    say(&format!("answers after {:.1} ms", broker.ready_after.as_secs_f64() * 1e3));
-    let mut other = TcpStream::connect(broker.address)?;
-    other.set_nodelay(true)?;
-    round_trip(&mut other, &metadata_of_one_topic())?;
-    report(&broker, "with one topic", &mut other)?;
-    let silent = connect(&broker, idle, &[])?;
-    report(&broker, &format!("{idle} idle connections"), &mut other)?;
+    let alone = Others::of(Broker::start(binary, &format!("{dir}/alone"), &[])?)?;
+    let attacked = Others::of(Broker::start(binary, &format!("{dir}/attacked"), &[])?)?;
+    let ready = attacked.broker.ready_after.as_secs_f64() * 1e3;
+    say(&format!("answers after {ready:.1} ms"));
+    report(&alone, &attacked, "with one topic")?;
+    let silent = connect(&attacked.broker, idle, &[])?;
+    report(&alone, &attacked, &format!("{idle} idle connections"))?;
     let mut bytes = PROMISED.to_be_bytes().to_vec();
     bytes.extend(PRODUCE.to_be_bytes());
     bytes.resize(SENT, 0);
-    let halves = connect(&broker, half, &bytes)?;
-    report(&broker, &format!("and {half} half frames of 50 MiB"), &mut other)?;
+    let halves = connect(&attacked.broker, half, &bytes)?;
+    report(&alone, &attacked, &format!("and {half} half frames of 50 MiB"))?;
     drop((silent, halves));
-    report(&broker, "when they have gone", &mut other)
+    report(&alone, &attacked, "when they have gone")
+}
+
+/// A broker, and its well-behaved clients.
+struct Others {
+    broker: Broker,
+    clients: Vec<TcpStream>,
+}
+
+impl Others {
+    fn of(broker: Broker) -> io::Result<Self> {
+        let connect = |_| -> io::Result<TcpStream> {
+            let client = TcpStream::connect(broker.address)?;
+            client.set_nodelay(true)?;
+            round_trip(&client, &metadata_of_one_topic())?;
+            Ok(client)
+        };
+        let clients = (0..CLIENTS).map(connect).collect::<io::Result<_>>()?;
+        Ok(Self { broker, clients })
+    }
+
+    /// One turn of round trips.
+    fn measure(&self, request: &[u8], times: &mut Vec<Duration>) -> io::Result<()> {
+        for client in self.clients.iter().cycle().take(ROUND_TRIPS) {
+            let since = Instant::now();
+            round_trip(client, request)?;
+            times.push(since.elapsed());
+        }
+        Ok(())
+    }
 }
 
 /// Opens connections, and sends what they take of `bytes` at once.
@@ -82,32 +115,38 @@ fn connect(broker: &Broker, count: usize, bytes: &[u8]) -> io::Result<Vec<TcpStr
     Ok(streams)
 }
 
-/// Says how much memory the broker has, and how long the other client waits.
-fn report(broker: &Broker, what: &str, other: &mut TcpStream) -> io::Result<()> {
-    let versions = percentiles(other, &request(API_VERSIONS, 0, &[]))?;
-    let metadata = percentiles(other, &metadata_of_one_topic())?;
+/// Says how much memory the attacked broker has, and how long other clients wait, beside those of
+/// the broker that is left alone.
+fn report(alone: &Others, attacked: &Others, what: &str) -> io::Result<()> {
+    let versions = compare(alone, attacked, &request(API_VERSIONS, 0, &[]))?;
+    let metadata = compare(alone, attacked, &metadata_of_one_topic())?;
+    let broker = &attacked.broker;
     let (rss, anonymous) = (broker.status("VmRSS")? >> 10, broker.status("RssAnon")? >> 10);
     let threads = broker.status("Threads")?;
     say(&format!(
         "{what}: RSS {rss} MiB, RssAnon {anonymous} MiB, {threads} threads; \
-         p50/p99 ApiVersions {versions}, Metadata {metadata}"
+         p50/p99 ApiVersions {versions}; Metadata {metadata}"
     ));
     Ok(())
 }
 
-fn percentiles(stream: &mut TcpStream, request: &[u8]) -> io::Result<String> {
-    let mut times = Vec::with_capacity(ROUND_TRIPS);
-    for _ in 0..ROUND_TRIPS {
-        let since = Instant::now();
-        round_trip(stream, request)?;
-        times.push(since.elapsed());
+/// Round trips with both brokers in turn.
+fn compare(alone: &Others, attacked: &Others, request: &[u8]) -> io::Result<String> {
+    let (mut without, mut with) = (Vec::new(), Vec::new());
+    for _ in 0..TURNS {
+        alone.measure(request, &mut without)?;
+        attacked.measure(request, &mut with)?;
     }
-    times.sort();
-    let at = |percent: usize| times[ROUND_TRIPS * percent / 100].as_micros();
-    Ok(format!("{}/{} µs", at(50), at(99)))
+    Ok(format!("{} µs, left alone {} µs", percentiles(with), percentiles(without)))
 }
 
-fn round_trip(stream: &mut TcpStream, request: &[u8]) -> io::Result<()> {
+fn percentiles(mut times: Vec<Duration>) -> String {
+    times.sort();
+    let at = |percent: usize| times[times.len() * percent / 100].as_micros();
+    format!("{}/{}", at(50), at(99))
+}
+
+fn round_trip(mut stream: &TcpStream, request: &[u8]) -> io::Result<()> {
     stream.write_all(request)?;
     let mut length = [0; 4];
     stream.read_exact(&mut length)?;

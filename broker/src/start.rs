@@ -229,7 +229,7 @@ impl Broker {
 
     /// What its handlers see.
     #[cfg(test)]
-    pub(crate) fn node(&self) -> &Node {
+    pub(crate) fn node(&self) -> &Arc<Node> {
         &self.node
     }
 

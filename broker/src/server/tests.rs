@@ -3,7 +3,7 @@
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,8 @@ use logboom_protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic
 
 use crate::testing::TestBroker;
 use crate::{Broker, Config};
+
+mod pipelined;
 
 /// How long anything may take before a test fails.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -114,6 +116,15 @@ fn answer(stream: &mut TcpStream) -> i32 {
 fn is_served(stream: &mut TcpStream, correlation_id: i32) {
     stream.write_all(&request(API_VERSIONS, 0, correlation_id, &[])).unwrap();
     assert_eq!(answer(stream), correlation_id);
+}
+
+/// Waits until something holds.
+fn eventually(holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "it never holds");
+        thread::yield_now();
+    }
 }
 
 /// Waits until the broker has closed a connection, on which it said nothing.
@@ -259,6 +270,26 @@ fn who_reads_too_slowly_is_closed_when_others_need_the_memory() {
     }
     drop(slow);
     started.broker.stop();
+}
+
+#[test]
+fn a_stop_waits_for_those_who_do_not_read_no_longer_than_it_says() {
+    let started = Started::with(&[]);
+    let metrics = Arc::clone(&started.broker.node().metrics);
+    // Its answer is more than the sockets of both sides take.
+    let mut slow = started.connect();
+    slow.write_all(&metadata(1, 75_000, 200)).unwrap();
+    eventually(|| metrics.queued_response_bytes.get() > 10 << 20);
+    let (stopped, has_stopped) = mpsc::channel();
+    thread::spawn(move || {
+        started.broker.stop();
+        stopped.send(()).unwrap();
+    });
+    has_stopped.recv_timeout(DEADLINE).expect("the broker stops");
+    assert_eq!(metrics.queued_response_bytes.get(), 0);
+    assert_eq!(metrics.connections_open.get(), 0);
+    // Until now nobody has given up.
+    drop(slow);
 }
 
 #[test]

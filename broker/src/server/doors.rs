@@ -11,6 +11,11 @@
 //! so that no two wait for each other. What arrives slowly would keep others out, hence the shares:
 //! who has sent all of a small request never stands behind those who haven't. And hence the rule of
 //! [`BytesPermit::keeps_others_out`]: whoever holds room that others wait for must go on sending.
+//!
+//! The first bytes of requests land before their length is known, up to 16 KiB of them. Those
+//! that stay while their request waits for room, or stands behind another, are [`Landed`]: a
+//! sixteenth of all room is theirs, and nobody waits for it. Where it is taken, no more is read of
+//! a request than says how long it is.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -57,6 +62,9 @@ pub(crate) struct Doors {
     connections: Mutex<Connections>,
     /// For requests that are there, for middling ones, and for any, in this order.
     shares: [Share; 3],
+    /// Buffers that are [`Landed`], and about how many may be.
+    landed: AtomicUsize,
+    landed_max: usize,
 }
 
 #[derive(Debug, Default)]
@@ -78,6 +86,12 @@ struct Share {
 pub(crate) struct ConnectionPermit {
     doors: Arc<Doors>,
     address: IpAddr,
+}
+
+/// A buffer of first bytes that have no room of a request's; counted until the value is dropped.
+#[derive(Debug)]
+pub(super) struct Landed {
+    doors: Arc<Doors>,
 }
 
 /// Room for the bytes of a request; given back with the value.
@@ -117,10 +131,12 @@ impl Doors {
         // A request of the greatest size of each share must fit.
         let whole = (queued_bytes / MIDDLE_PART / 2).max(WHOLE_BYTES_MAX);
         let middle = (queued_bytes / MIDDLE_PART).max(MIDDLE_BYTES_MAX.min(request_bytes));
-        let any = queued_bytes.saturating_sub(whole + middle).max(request_bytes);
+        let (landing, landed) = (whole, AtomicUsize::new(0));
+        let any = queued_bytes.saturating_sub(whole + middle + landing).max(request_bytes);
         let prefix = UNIT_BYTES;
         let shares = [whole, middle, any].map(|bytes| Share::new(bytes.saturating_add(prefix)));
-        Arc::new(Self { limits, metrics, connections: Mutex::default(), shares })
+        let (connections, landed_max) = (Mutex::default(), landing / WHOLE_BYTES_MAX);
+        Arc::new(Self { limits, metrics, connections, shares, landed, landed_max })
     }
 
     /// The most bytes of a request.
@@ -147,25 +163,46 @@ impl Doors {
         Some(ConnectionPermit { doors: Arc::clone(self), address })
     }
 
-    /// Waits for room for a request. Cancel-safe: whoever is cancelled holds nothing.
+    /// Whether first bytes of a request may be read that then may have to stay.
+    pub(super) fn may_land(&self) -> bool {
+        self.landed.load(Ordering::Relaxed) < self.landed_max
+    }
+
+    /// Counts a buffer of such bytes; those that other threads read at the same time may be beyond
+    /// the limit.
+    pub(super) fn land(self: &Arc<Self>) -> Landed {
+        self.landed.fetch_add(1, Ordering::Relaxed);
+        self.metrics.queued_bytes.move_by(Landed::bytes());
+        Landed { doors: Arc::clone(self) }
+    }
+
+    /// Room for a request, if there is some at once.
     ///
     /// - `bytes`: of the whole frame, the limit of requests at the most.
     /// - `is_whole`: whether all of them are there.
+    pub(crate) fn try_make_room(
+        self: &Arc<Self>,
+        bytes: usize,
+        is_whole: bool,
+    ) -> Option<BytesPermit> {
+        let shares = self.shares.iter().enumerate().skip(first_share(bytes, is_whole));
+        let found = shares.map(|(share, Share { units: room, .. })| {
+            let permit = Arc::clone(room).try_acquire_many_owned(units(bytes));
+            permit.ok().map(|permit| self.let_in(permit, share))
+        });
+        found.flatten().next()
+    }
+
+    /// Waits for room for a request, as for [`Self::try_make_room`]. Cancel-safe: whoever is
+    /// cancelled holds nothing.
     pub(crate) async fn make_room(self: &Arc<Self>, bytes: usize, is_whole: bool) -> BytesPermit {
-        let first = match bytes {
-            ..=WHOLE_BYTES_MAX if is_whole => 0,
-            ..=MIDDLE_BYTES_MAX => 1,
-            _ => 2,
-        };
-        let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX);
-        for (share, Share { units: room, .. }) in self.shares.iter().enumerate().skip(first) {
-            if let Ok(permit) = Arc::clone(room).try_acquire_many_owned(units) {
-                return self.let_in(permit, share);
-            }
+        if let Some(permit) = self.try_make_room(bytes, is_whole) {
+            return permit;
         }
+        let first = first_share(bytes, is_whole);
         let _waits = Waits::new(&self.shares[first].waiting);
         let acquire =
-            |share: usize| Arc::clone(&self.shares[share].units).acquire_many_owned(units);
+            |share: usize| Arc::clone(&self.shares[share].units).acquire_many_owned(units(bytes));
         let (permit, share) = tokio::select! {
             biased;
             permit = acquire(0), if first == 0 => (permit, 0),
@@ -179,6 +216,32 @@ impl Doors {
         let permit = BytesPermit { permit, doors: Arc::clone(self), share };
         self.metrics.queued_bytes.move_by(permit.bytes());
         permit
+    }
+}
+
+/// The first share in which such a request may take room.
+fn first_share(bytes: usize, is_whole: bool) -> usize {
+    match bytes {
+        ..=WHOLE_BYTES_MAX if is_whole => 0,
+        ..=MIDDLE_BYTES_MAX => 1,
+        _ => 2,
+    }
+}
+
+fn units(bytes: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX)
+}
+
+impl Landed {
+    fn bytes() -> i64 {
+        i64::try_from(WHOLE_BYTES_MAX).unwrap_or(i64::MAX)
+    }
+}
+
+impl Drop for Landed {
+    fn drop(&mut self) {
+        self.doors.landed.fetch_sub(1, Ordering::Relaxed);
+        self.doors.metrics.queued_bytes.move_by(-Self::bytes());
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use rustix::io::ioctl_fionread;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Instant, timeout};
@@ -13,7 +14,7 @@ use tokio::time::{Instant, timeout};
 use logboom_protocol::ApiKey;
 use logboom_protocol::frame::{self, FrameError, Split};
 
-use super::doors::{BytesPermit, Doors, WHOLE_BYTES_MAX};
+use super::doors::{BytesPermit, Doors, Landed, WHOLE_BYTES_MAX};
 use super::pace::{LOOK_EVERY, Pace};
 
 /// Bytes by which a buffer grows at least. The system gives memory when it is written to, so no
@@ -26,6 +27,8 @@ const SMALL_REQUEST_BYTES_MAX: usize = 16 << 20;
 /// Bytes of the length in front of a frame, and of the API's number behind it.
 const PREFIX_BYTES: usize = 4;
 const API_BYTES: usize = 2;
+/// Bytes that say how much room a frame takes.
+const HEAD_BYTES: usize = PREFIX_BYTES + API_BYTES;
 
 thread_local! {
     /// Where the first bytes of a frame land: connections that say nothing hold no buffer.
@@ -60,6 +63,8 @@ pub(super) struct FrameReader {
     doors: Arc<Doors>,
     /// Room for the frame that is arriving.
     arriving: Option<Arriving>,
+    /// Counts bytes of `buffer` that have no room.
+    landed: Option<Landed>,
     /// Whether the frame before was too large to land: the next one likely is.
     expects_large: bool,
 }
@@ -73,7 +78,8 @@ struct Arriving {
 
 impl FrameReader {
     pub(super) fn new(socket: OwnedReadHalf, doors: Arc<Doors>) -> Self {
-        Self { socket, buffer: BytesMut::new(), doors, arriving: None, expects_large: false }
+        let (buffer, arriving, landed) = (BytesMut::new(), None, None);
+        Self { socket, buffer, doors, arriving, landed, expects_large: false }
     }
 
     /// Whether a frame has begun to arrive.
@@ -94,8 +100,7 @@ impl FrameReader {
                 continue;
             };
             if self.arriving.is_none() {
-                let is_whole = self.buffer.len() >= length;
-                let permit = self.doors.make_room(length, is_whole).await;
+                let permit = self.make_room(length).await?;
                 self.arriving = Some(Arriving { permit, pace: Pace::new(Instant::now()) });
             }
             let limit = self.limit(&self.buffer);
@@ -109,9 +114,38 @@ impl FrameReader {
                     // It would hold the frame's memory.
                     self.buffer = BytesMut::new();
                 }
+                self.count_landed(!self.buffer.is_empty());
                 return Ok(Frame { bytes, permit });
             }
             self.read_more(length).await?;
+        }
+    }
+
+    /// Waits for room for the frame that comes next. Cancel-safe.
+    async fn make_room(&mut self, length: usize) -> Result<BytesPermit, ReadError> {
+        let mut there = self.buffer.len();
+        if there < length && length <= WHOLE_BYTES_MAX {
+            let waiting = ioctl_fionread(self.socket.as_ref());
+            there += usize::try_from(waiting.map_err(io::Error::from).map_err(ReadError::Io)?)
+                .unwrap_or(usize::MAX);
+        }
+        let permit = match self.doors.try_make_room(length, there >= length) {
+            Some(permit) => permit,
+            None => {
+                self.count_landed(self.buffer.len() > HEAD_BYTES);
+                self.doors.make_room(length, there >= length).await
+            }
+        };
+        self.count_landed(self.buffer.len() > length);
+        Ok(permit)
+    }
+
+    /// Takes notice of whether the buffer has bytes without room, while something is waited for.
+    fn count_landed(&mut self, has_landed: bool) {
+        if !has_landed {
+            self.landed = None;
+        } else if self.landed.is_none() {
+            self.landed = Some(self.doors.land());
         }
     }
 
@@ -140,7 +174,7 @@ impl FrameReader {
     /// straight to where it stays. `None` for one that is better read at once, as it is small or as
     /// its first bytes don't tell.
     async fn peek_length(&mut self) -> Result<Option<usize>, ReadError> {
-        let mut head = [0; PREFIX_BYTES + API_BYTES];
+        let mut head = [0; HEAD_BYTES];
         match self.socket.peek(&mut head).await {
             Ok(0) => Err(ReadError::Closed),
             Ok(count) => {
@@ -161,8 +195,10 @@ impl FrameReader {
             readable.await
         };
         readable.map_err(ReadError::Io)?;
+        let missing = HEAD_BYTES.saturating_sub(self.buffer.len());
+        let most = if self.doors.may_land() { WHOLE_BYTES_MAX } else { missing };
         let read = LANDING.with_borrow_mut(|landing| {
-            let count = self.socket.try_read(landing)?;
+            let count = self.socket.try_read(&mut landing[..most])?;
             self.buffer.extend_from_slice(&landing[..count]);
             io::Result::Ok(count)
         });
@@ -194,7 +230,7 @@ impl FrameReader {
     /// The most bytes of the frame that begins with `head`: its API is known after six of them.
     fn limit(&self, head: &[u8]) -> usize {
         let limit = self.doors.request_bytes_max();
-        let api = head.get(PREFIX_BYTES..PREFIX_BYTES + API_BYTES);
+        let api = head.get(PREFIX_BYTES..HEAD_BYTES);
         let api = api.and_then(|bytes| bytes.first_chunk().copied()).map(i16::from_be_bytes);
         let is_small = api.is_some_and(|api| ApiKey::from_wire(api) != Some(ApiKey::Produce));
         if is_small { limit.min(SMALL_REQUEST_BYTES_MAX) } else { limit }
@@ -208,3 +244,6 @@ impl Arriving {
         pace.rests(now) > STALLED_MAX || (permit.keeps_others_out() && pace.is_slow(now))
     }
 }
+
+#[cfg(test)]
+mod tests;

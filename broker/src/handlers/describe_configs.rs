@@ -1,9 +1,6 @@
 //! DescribeConfigs.
 
-use std::panic::resume_unwind;
-use std::sync::Arc;
-
-use tokio::task::spawn_blocking;
+use tokio::task::yield_now;
 
 use logboom_controller::configs;
 use logboom_protocol::messages::describe_configs::{
@@ -12,18 +9,22 @@ use logboom_protocol::messages::describe_configs::{
 
 use super::RequestContext;
 
-/// Resources that are described on the spot; more keep no other connection of the thread waiting.
-const AT_ONCE_MAX: usize = 64;
+/// Resources that are described before others have their turn on the thread.
+const PER_TURN: usize = 64;
 
 pub(super) async fn handle(
     context: RequestContext,
     request: DescribeConfigsRequest,
 ) -> DescribeConfigsResponse {
-    let (image, config) = (context.node.image(), Arc::clone(&context.node.config));
-    let many = request.resources.len() > AT_ONCE_MAX;
-    let describe = move || configs::describe_configs(&image, &request, &config);
-    if !many {
-        return describe();
+    let (image, config) = (context.node.image(), &context.node.config);
+    let mut described = configs::describe_configs(&image, &request, config);
+    let mut results = Vec::new();
+    loop {
+        let before = results.len();
+        results.extend(described.by_ref().take(PER_TURN));
+        if results.len() < before + PER_TURN {
+            return DescribeConfigsResponse { throttle_time_ms: 0, results };
+        }
+        yield_now().await;
     }
-    spawn_blocking(describe).await.unwrap_or_else(|error| resume_unwind(error.into_panic()))
 }

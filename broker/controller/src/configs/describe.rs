@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use logboom_protocol::messages::describe_configs::{
     DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResourceResult,
-    DescribeConfigsResponse, DescribeConfigsResult, DescribeConfigsSynonym,
+    DescribeConfigsResult, DescribeConfigsSynonym,
 };
 use logboom_protocol::{CompactString, ErrorCode};
 
@@ -22,25 +22,25 @@ use super::resource;
 /// long as its name.
 pub const DESCRIBED_PER_REQUEST_MAX: usize = 10_000;
 
-/// Says which configurations resources have, and why.
+/// Says which configurations resources have, and why: a result for each, in their order, made when
+/// it is asked for.
 ///
 /// A broker knows its own file only: another broker's configuration is refused. So are resources
 /// that are there twice, and those beyond [`DESCRIBED_PER_REQUEST_MAX`].
 ///
 /// Source: KIP-133, KIP-226 (synonyms), KIP-569 (types and texts).
-#[must_use]
-pub fn describe_configs(
-    image: &MetadataImage,
-    request: &DescribeConfigsRequest,
-    broker: &StaticConfig,
-) -> DescribeConfigsResponse {
+pub fn describe_configs<'a>(
+    image: &'a MetadataImage,
+    request: &'a DescribeConfigsRequest,
+    broker: &'a StaticConfig,
+) -> impl Iterator<Item = DescribeConfigsResult> + use<'a> {
     let id = |one: &DescribeConfigsResource| (one.resource_type, one.resource_name.clone());
-    let times = occurrences(request.resources.iter().map(id));
     let limit = DESCRIBED_PER_REQUEST_MAX;
-    let results = request.resources.iter().enumerate().map(|(place, one)| {
-        let entries = match times[&id(one)] {
-            1 if place >= limit => Err(ConfigChangeError::TooManyResources { limit }),
-            1 => entries(image, one, broker),
+    let times = occurrences(request.resources.iter().take(limit).map(id));
+    request.resources.iter().enumerate().map(move |(place, one)| {
+        let entries = match times.get(&id(one)) {
+            _ if place >= limit => Err(ConfigChangeError::TooManyResources { limit }),
+            Some(1) => entries(image, one, broker),
             _ => Err(ConfigChangeError::DuplicateResource),
         };
         let (entries, error) = match entries {
@@ -56,8 +56,7 @@ pub fn describe_configs(
             resource_name: one.resource_name.clone(),
             configs: configs.collect(),
         }
-    });
-    DescribeConfigsResponse { throttle_time_ms: 0, results: results.collect() }
+    })
 }
 
 /// No keys at all are all of them; so is an empty list, as in the reference.
@@ -126,13 +125,14 @@ fn subscription(image: &MetadataImage, resource: &ConfigResource) -> Vec<Entry> 
 }
 
 fn describe(entry: Entry, request: &DescribeConfigsRequest) -> DescribeConfigsResourceResult {
+    let config_source = source(&entry).to_wire();
     let synonyms = if request.include_synonyms { entry.synonyms } else { Vec::new() };
     let documentation = entry.definition.documentation;
     DescribeConfigsResourceResult {
         name: CompactString::const_new(entry.definition.name),
         value: entry.value,
         read_only: entry.read_only,
-        config_source: entry.source.to_wire(),
+        config_source,
         // No configuration in the tables is a secret.
         is_sensitive: false,
         synonyms: synonyms.into_iter().map(synonym).collect(),
@@ -140,6 +140,15 @@ fn describe(entry: Entry, request: &DescribeConfigsRequest) -> DescribeConfigsRe
         documentation: request
             .include_documentation
             .then_some(CompactString::const_new(documentation)),
+    }
+}
+
+/// Where a value is said to come from. As in the reference, one that is only set under a name of
+/// another unit (`log.retention.hours`) passes for a default here, and not in CreateTopics.
+fn source(entry: &Entry) -> ConfigSource {
+    match entry.source {
+        ConfigSource::ClientMetrics => ConfigSource::ClientMetrics,
+        _ => entry.synonyms.first().map_or(ConfigSource::Default, |listed| listed.source),
     }
 }
 

@@ -31,7 +31,7 @@ fn describe(
         include_documentation: detail,
     };
     let broker = StaticConfig::new([("log.segment.bytes", "3000000")]).unwrap();
-    describe_configs(image, &request, &broker).results.remove(0)
+    describe_configs(image, &request, &broker).next().unwrap()
 }
 
 #[test]
@@ -70,6 +70,40 @@ fn wire_86_without_keys_every_configuration_comes_with_all_that_is_known() {
 }
 
 #[test]
+fn what_the_broker_sets_in_hours_passes_for_a_default() {
+    let resource = DescribeConfigsResource {
+        resource_type: TOPIC,
+        resource_name: "u".into(),
+        configuration_keys: Some(vec!["retention.ms".into()]),
+    };
+    let request = DescribeConfigsRequest {
+        resources: vec![resource],
+        include_synonyms: true,
+        ..Default::default()
+    };
+    let topic = MetadataRecord::Topic { id: id(2), name: "u".into() };
+    let image = image().with(&[topic]).unwrap();
+    let shown = |settings: &[(&str, &str)]| {
+        let broker = StaticConfig::new(settings.iter().copied()).unwrap();
+        let mut result = describe_configs(&image, &request, &broker).next().unwrap();
+        let DescribeConfigsResourceResult { value, config_source, synonyms, .. } =
+            result.configs.remove(0);
+        let synonyms = synonyms.into_iter().map(|one| (one.name, one.value.unwrap(), one.source));
+        (value.unwrap(), config_source, synonyms.collect::<Vec<_>>())
+    };
+    // Each as Apache Kafka 4.1.0 shows it.
+    assert_eq!(shown(&[("log.retention.hours", "100")]), ("360000000".into(), 5, vec![]));
+    assert_eq!(shown(&[("log.retention.minutes", "77")]), ("4620000".into(), 5, vec![]));
+    let both = [("log.retention.hours", "100"), ("log.retention.ms", "5000000")];
+    let synonyms = vec![
+        ("log.retention.ms".into(), "5000000".into(), 4),
+        ("log.retention.hours".into(), "100".into(), 4),
+        ("log.retention.hours".into(), "168".into(), 5),
+    ];
+    assert_eq!(shown(&both), ("5000000".into(), 4, synonyms));
+}
+
+#[test]
 fn wire_86_with_keys_only_those_come_and_unknown_ones_are_left_out() {
     let keys = ["retention.ms", "no.such.key"];
     let topic = describe(&image(), TOPIC, "t", Some(&keys), false);
@@ -105,9 +139,10 @@ fn a_request_is_answered_in_memory_that_is_bounded() {
     let mut resources: Vec<_> = (0..=DESCRIBED_PER_REQUEST_MAX).map(group).collect();
     resources[1] = group(0);
     let request = DescribeConfigsRequest { resources, ..Default::default() };
-    let response = describe_configs(&image(), &request, &StaticConfig::default());
+    let (image, broker) = (image(), StaticConfig::default());
+    let results: Vec<_> = describe_configs(&image, &request, &broker).collect();
     let found = |place: usize| {
-        let result = &response.results[place];
+        let result = &results[place];
         (result.error_code, result.configs.len())
     };
     assert_eq!(found(0), (ErrorCode::INVALID_REQUEST, 0));

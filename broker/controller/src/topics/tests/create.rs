@@ -172,7 +172,8 @@ fn wire_82_validate_only_answers_the_same_and_changes_nothing() {
 
 #[test]
 fn wire_83_all_effective_configurations_come_back_with_the_numbers() {
-    let broker = StaticConfig::new([("log.segment.bytes", "2000000")]).unwrap();
+    let set = [("log.segment.bytes", "2000000"), ("log.retention.hours", "100")];
+    let broker = StaticConfig::new(set).unwrap();
     let wanted = with_config(topic("t", 3, 2), "cleanup.policy", Some("compact"));
     let decision = create(&three_brokers(), vec![wanted], &broker);
     let result = &decision.response.topics[0];
@@ -184,7 +185,8 @@ fn wire_83_all_effective_configurations_come_back_with_the_numbers() {
     for (name, value, source) in [
         ("cleanup.policy", "compact", 1),
         ("segment.bytes", "2000000", 4),
-        ("retention.ms", "604800000", 5),
+        // As in the reference, which shows it as a default in DescribeConfigs.
+        ("retention.ms", "360000000", 4),
         ("write.caching", "false", 5),
     ] {
         let config = configs.iter().find(|config| config.name == name).unwrap();

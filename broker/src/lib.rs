@@ -41,6 +41,7 @@ mod server;
 mod start;
 #[cfg(test)]
 mod testing;
+mod threads;
 mod ticks;
 
 pub use config::{Config, ConfigProblem, IGNORED, ListenerConfig, Origin, Settings, SocketOptions};

@@ -9,12 +9,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc as std_mpsc;
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::runtime;
-use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::LocalSet;
 
 use logboom_controller::brokers::{RegisterBroker, register_broker};
@@ -37,6 +37,7 @@ use crate::metrics::Metrics;
 use crate::node::{Node, random_id};
 use crate::partition::{Command, Registry, Shard, ShardHandle, TopicSettings};
 use crate::server::{Accepted, AnswerDoor, Doors, Listener, listen, serve_shard};
+use crate::threads::{ShardThread, Threads, spawn};
 use crate::{admin, limits, ticks};
 
 /// Why a broker doesn't start.
@@ -102,17 +103,10 @@ impl From<io::Error> for StartError {
 /// A broker that runs.
 pub struct Broker {
     node: Arc<Node>,
-    directory: Arc<Directory>,
     addresses: Vec<SocketAddr>,
-    stopping: watch::Sender<bool>,
-    /// Says once for each shard that its connections have ended.
-    ended: std_mpsc::Receiver<()>,
-    shards: Vec<JoinHandle<()>>,
-    controller: JoinHandle<()>,
-    flushers: Vec<JoinHandle<()>>,
-    cleaners: Cleaners,
-    /// Where metrics and health are served, and by whom.
-    admin: Option<(SocketAddr, JoinHandle<()>)>,
+    /// Where metrics and health are served, if anywhere.
+    admin: Option<SocketAddr>,
+    threads: Threads,
 }
 
 impl fmt::Debug for Broker {
@@ -121,110 +115,48 @@ impl fmt::Debug for Broker {
     }
 }
 
-/// Threads that flush.
-const FLUSHERS: usize = 4;
 /// The most threads of a shard that read what isn't in memory.
 const COLD_READERS: usize = 8;
 /// How long such a thread stays without work.
 const COLD_READER_IDLE: Duration = Duration::from_secs(10);
-/// How long a stop waits for requests that are being answered.
-const STOP_MAX: Duration = Duration::from_secs(30);
 
 impl Broker {
     /// Starts a broker; it serves when this returns.
     ///
     /// # Errors
-    /// [`StartError`]; the process is to end then.
+    /// [`StartError`]; then nothing of it runs any more.
     pub fn start(config: &Config) -> Result<Self, StartError> {
-        Self::start_on(config, Machine::system(&config.data_dir)?)
+        // Before anything is made: an address in use is the mistake that is made most often.
+        let sockets = Sockets::bind(config)?;
+        Self::start_listening(config, sockets, Machine::system(&config.data_dir)?)
     }
 
     /// The same, with the data directory on a machine of the caller's.
     ///
     /// # Errors
     /// As [`Self::start`].
+    #[cfg(test)]
     pub(crate) fn start_on(config: &Config, machine: Machine) -> Result<Self, StartError> {
-        let open_files_max = limits::raise_open_files();
-        let sockets = Sockets::bind(config)?;
-        let directory = Arc::new(machine.open(&config.data_dir).map_err(StartError::Open)?);
-        say_starting(config, &directory, open_files_max);
-        let flushers = start_flushers(&directory)?;
-        let started = Self::start_in(config, sockets, Arc::clone(&directory), flushers);
-        // Nobody else would end them.
-        started.inspect_err(|_| directory.stop_flushes())
+        Self::start_listening(config, Sockets::bind(config)?, machine)
     }
 
-    fn start_in(
+    fn start_listening(
         config: &Config,
         sockets: Sockets,
-        directory: Arc<Directory>,
-        flushers: Vec<JoinHandle<()>>,
+        machine: Machine,
     ) -> Result<Self, StartError> {
-        let Sockets { clients: sockets, admin } = sockets;
-        let metrics = Arc::new(Metrics::default());
-        let registry = Arc::new(Registry::default());
-        let (stopping, stopped) = watch::channel(false);
-        let (end, ended) = std_mpsc::channel();
-        let count = shard_count(config);
-        let held = (Arc::clone(&directory), Arc::clone(&registry), Arc::clone(&metrics));
-        let make = move |index, own, commands| {
-            let (directory, registry, metrics) = held.clone();
-            Shard::new(index, directory, registry, metrics, own, commands)
-        };
-        let Shards { threads: shards, handles, starters } = start_shards(count, make, &end)?;
-        let shard_handles: Arc<[ShardHandle]> = handles.into();
-        let settings = Arc::new(config.settings.clone());
-        let published = Arc::new(ArcSwap::from_pointee(MetadataImage::default()));
-        let reconciler = Reconciler {
-            config: Arc::clone(&settings),
-            directory: Arc::clone(&directory),
-            shards: Arc::clone(&shard_handles),
-            registry: Arc::clone(&registry),
-            published: Arc::clone(&published),
-        };
-        let registration = registration(config, &sockets, directory.id());
-        let (ready, readiness) = std_mpsc::channel();
-        let (data, counted) = (Arc::clone(&directory), Arc::clone(&metrics));
-        let run = move || run_controller(&data, reconciler, registration, counted, &ready);
-        let controller = spawn("controller", run)?;
-        let Ready { handle, cluster_id } = readiness
-            .recv()
-            .unwrap_or_else(|_| Err(StartError::Failed("the controller ended".to_owned())))?;
-        let (coordination, inboxes) = Coordination::new(shards.len());
-        let node = Arc::new(Node {
-            config: settings,
-            cluster_id,
-            directory: Arc::clone(&directory),
-            metrics: Arc::clone(&metrics),
-            registry,
-            shards: shard_handles,
-            controller: handle,
-            coordination,
-            placement: AtomicUsize::new(0),
-            published,
-            producer_ids: Mutex::new(0..0),
-            fetch_sessions: Default::default(),
-            answers: AnswerDoor::new(limits::answer_bytes(config), Arc::clone(&metrics)),
-            stopping: stopped,
-        });
-        let doors = Doors::new(limits::of(&node), metrics);
-        let addresses = addresses(&sockets)?;
-        serve(&node, &doors, sockets, starters.into_iter().zip(inboxes).collect());
-        let admin = admin.map(|socket| start_admin(&node, socket)).transpose()?;
-        let cleaners = Cleaners::start(&node)?;
-        say_ready(&node, config, &addresses);
-        Ok(Self {
-            node,
-            directory,
-            addresses,
-            stopping,
-            ended,
-            shards,
-            controller,
-            flushers,
-            cleaners,
-            admin,
-        })
+        let open_files_max = limits::raise_open_files();
+        let directory = Arc::new(machine.open(&config.data_dir).map_err(StartError::Open)?);
+        say_starting(config, &directory, open_files_max);
+        let mut threads = Threads::new(Arc::clone(&directory));
+        match start_threads(&mut threads, config, sockets, directory) {
+            Ok(Serves { node, addresses, admin }) => Ok(Self { node, addresses, admin, threads }),
+            Err(error) => {
+                // Not marked as closed: not every log has been looked at.
+                drop(threads.end());
+                Err(error)
+            }
+        }
     }
 
     /// What its handlers see.
@@ -242,7 +174,7 @@ impl Broker {
     /// Where it serves metrics and health, if anywhere.
     #[must_use]
     pub fn admin_address(&self) -> Option<SocketAddr> {
-        self.admin.as_ref().map(|(address, _)| *address)
+        self.admin
     }
 
     /// The cluster that it belongs to.
@@ -254,36 +186,15 @@ impl Broker {
     /// What took the data directory out of service, if something did.
     #[must_use]
     pub fn failure(&self) -> Option<String> {
-        self.directory.failure().map(|failure| failure.to_string())
+        self.node.directory.failure().map(|failure| failure.to_string())
     }
 
     /// Stops: takes no more requests, answers those that it has, closes the logs. Waits for all of
     /// it.
     pub fn stop(self) {
-        let Self { node, directory, stopping, ended, shards, controller, flushers, .. } = self;
-        let (cleaners, admin) = (self.cleaners, self.admin);
-        stopping.send_replace(true);
-        cleaners.stop();
-        for _ in &shards {
-            if ended.recv_timeout(STOP_MAX).is_err() {
-                tracing::warn!("some requests are not answered");
-                break;
-            }
-        }
-        node.controller.close();
-        drop(controller.join());
-        for shard in &*node.shards {
-            let (done, closed) = oneshot::channel();
-            shard.send(Command::Close(done));
-            // A shard that has panicked has said so.
-            drop(closed.blocking_recv());
-        }
-        shards.into_iter().for_each(|shard| drop(shard.join()));
-        admin.into_iter().for_each(|(_, thread)| drop(thread.join()));
+        let Self { node, threads, .. } = self;
         drop(node);
-        directory.stop_flushes();
-        flushers.into_iter().for_each(|flusher| drop(flusher.join()));
-        match Arc::into_inner(directory).map(Directory::close) {
+        match Arc::into_inner(threads.end()).map(Directory::close) {
             Some(Ok(())) => {}
             Some(Err(error)) => tracing::error!(%error, "the data directory is not closed"),
             None => tracing::error!("the data directory is not closed: somebody still holds it"),
@@ -291,35 +202,104 @@ impl Broker {
     }
 }
 
-/// Shards whose threads run, and wait to be told to serve connections.
-struct Shards {
-    threads: Vec<JoinHandle<()>>,
-    handles: Vec<ShardHandle>,
-    starters: Vec<oneshot::Sender<Serving>>,
+/// A broker that has begun to serve.
+struct Serves {
+    node: Arc<Node>,
+    addresses: Vec<SocketAddr>,
+    admin: Option<SocketAddr>,
 }
 
-/// Starts the threads of shards.
+/// Starts the threads of a broker.
+///
+/// # Errors
+/// [`StartError`]; the caller ends those that have been started.
+fn start_threads(
+    threads: &mut Threads,
+    config: &Config,
+    sockets: Sockets,
+    directory: Arc<Directory>,
+) -> Result<Serves, StartError> {
+    let Sockets { clients: sockets, admin } = sockets;
+    threads.start_flushers()?;
+    let metrics = Arc::new(Metrics::default());
+    let registry = Arc::new(Registry::default());
+    let held = (Arc::clone(&directory), Arc::clone(&registry), Arc::clone(&metrics));
+    let make = move |index, own, commands| {
+        let (directory, registry, metrics) = held.clone();
+        Shard::new(index, directory, registry, metrics, own, commands)
+    };
+    let starters = start_shards(threads, shard_count(config), make)?;
+    let shards = threads.shard_handles();
+    let settings = Arc::new(config.settings.clone());
+    let published = Arc::new(ArcSwap::from_pointee(MetadataImage::default()));
+    let reconciler = Reconciler {
+        config: Arc::clone(&settings),
+        directory: Arc::clone(&directory),
+        shards: Arc::clone(&shards),
+        registry: Arc::clone(&registry),
+        published: Arc::clone(&published),
+    };
+    let registration = registration(config, &sockets, directory.id());
+    let (ready, readiness) = std_mpsc::channel();
+    let (data, counted) = (Arc::clone(&directory), Arc::clone(&metrics));
+    let run = move || run_controller(&data, reconciler, registration, counted, &ready);
+    threads.add_controller(spawn("controller", run)?);
+    let Ready { handle, cluster_id } = readiness
+        .recv()
+        .unwrap_or_else(|_| Err(StartError::Failed("the controller ended".to_owned())))?;
+    threads.controller_began(handle.clone());
+    let (coordination, inboxes) = Coordination::new(shards.len());
+    let node = Arc::new(Node {
+        config: settings,
+        cluster_id,
+        directory,
+        metrics: Arc::clone(&metrics),
+        registry,
+        shards,
+        controller: handle,
+        coordination,
+        placement: AtomicUsize::new(0),
+        published,
+        producer_ids: Mutex::new(0..0),
+        fetch_sessions: Default::default(),
+        answers: AnswerDoor::new(limits::answer_bytes(config), Arc::clone(&metrics)),
+        stopping: threads.stopping(),
+    });
+    let doors = Doors::new(limits::of(&node), metrics);
+    let addresses = addresses(&sockets)?;
+    serve(&node, &doors, sockets, starters.into_iter().zip(inboxes).collect());
+    let admin_address = admin.as_ref().map(std::net::TcpListener::local_addr).transpose()?;
+    if let Some(socket) = admin {
+        threads.add_admin(admin::start(Arc::clone(&node), socket)?);
+    }
+    threads.add_cleaners(Cleaners::start(&node)?);
+    say_ready(&node, config, &addresses);
+    Ok(Serves { node, addresses, admin: admin_address })
+}
+
+/// Starts the threads of shards, and says where they wait to be told to serve connections.
 ///
 /// - `make`: a shard of that number, its handle, and where it takes its commands.
 fn start_shards(
+    threads: &mut Threads,
     count: usize,
     make: impl Fn(usize, ShardHandle, mpsc::UnboundedReceiver<Command>) -> Shard
     + Clone
     + Send
     + 'static,
-    end: &std_mpsc::Sender<()>,
-) -> io::Result<Shards> {
-    let (mut threads, mut handles, mut starters) = (Vec::new(), Vec::new(), Vec::new());
+) -> io::Result<Vec<oneshot::Sender<Serving>>> {
+    let mut starters = Vec::new();
     for index in 0..count {
         let (handle, commands) = ShardHandle::channel();
         let (starter, started) = oneshot::channel();
-        let (make, own, end) = (make.clone(), handle.clone(), end.clone());
+        let (end, ended) = std_mpsc::channel();
+        let (make, own) = (make.clone(), handle.clone());
         let run = move || run_shard(make(index, own, commands), started, &end);
-        threads.push(spawn(&format!("shard-{index}"), run)?);
-        handles.push(handle);
+        let thread = spawn(&format!("shard-{index}"), run)?;
+        threads.add_shard(ShardThread { thread, handle, ended });
         starters.push(starter);
     }
-    Ok(Shards { threads, handles, starters })
+    Ok(starters)
 }
 
 /// What a shard's thread needs to serve connections.
@@ -463,27 +443,6 @@ async fn begin_controller(
     Ok((controller, Ready { handle, cluster_id }))
 }
 
-fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
-    thread::Builder::new().name(name.to_owned()).spawn(run)
-}
-
-fn start_flushers(directory: &Arc<Directory>) -> Result<Vec<JoinHandle<()>>, StartError> {
-    let mut threads = Vec::new();
-    for index in 0..FLUSHERS {
-        let directory = Arc::clone(directory);
-        threads.push(spawn(&format!("flush-{index}"), move || directory.serve_flushes())?);
-    }
-    let directory = Arc::clone(directory);
-    threads.push(spawn("state", move || {
-        if let Err(error) = directory.serve_state() {
-            tracing::error!(%error, "the state store has failed; the broker ends");
-            // Votes and log starts can't be kept any more: nothing may be promised.
-            std::process::exit(1);
-        }
-    })?);
-    Ok(threads)
-}
-
 /// What a broker listens at; bound before its data directory is opened.
 struct Sockets {
     /// By the names of the listeners.
@@ -507,14 +466,6 @@ fn bind_one(
     options: &SocketOptions,
 ) -> Result<std::net::TcpListener, StartError> {
     listen(address, options).map_err(|source| StartError::Listen { address, source })
-}
-
-fn start_admin(
-    node: &Arc<Node>,
-    socket: std::net::TcpListener,
-) -> io::Result<(SocketAddr, JoinHandle<()>)> {
-    let address = socket.local_addr()?;
-    Ok((address, admin::start(Arc::clone(node), socket)?))
 }
 
 /// How the directory was left, in words.
@@ -587,3 +538,6 @@ fn shard_count(config: &Config) -> usize {
     let processors = || thread::available_parallelism().map_or(1, usize::from);
     if config.shards == 0 { processors() } else { config.shards }
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,12 +64,12 @@ pub(crate) fn start(node: Arc<Node>, socket: TcpListener) -> io::Result<JoinHand
 
 async fn serve(node: Arc<Node>, socket: TcpListener) -> io::Result<()> {
     let socket = tokio::net::TcpListener::from_std(socket)?;
-    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     let mut stopping = node.stopping.clone();
     loop {
         let accept = async {
-            let permit = Arc::clone(&room).acquire_owned().await;
+            let permit = Arc::clone(&permits).acquire_owned().await;
             (socket.accept().await, permit)
         };
         tokio::select! {

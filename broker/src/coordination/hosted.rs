@@ -147,8 +147,8 @@ impl Hosted {
             let (reply, answer) = oneshot::channel();
             let partition = Arc::clone(&self.partition);
             // Its room is that of the requests that it came from, and bounded with them.
-            let room = Arc::new(());
-            appends.push(Append { partition, batch, until: Until::Committed, reply, room });
+            let permit = Arc::new(());
+            appends.push(Append { partition, batch, until: Until::Committed, reply, permit });
             answers.push(answer);
         }
         (self.appended, appends, answers)

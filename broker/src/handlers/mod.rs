@@ -85,7 +85,7 @@ pub(crate) struct RequestContext {
     pub(crate) correlation_id: i32,
     pub(crate) client_id: Option<CompactString>,
     /// What its bytes take at the doors; given back when nobody holds any of them.
-    pub(crate) room: Arc<BytesPermit>,
+    pub(crate) permit: Arc<BytesPermit>,
 }
 
 /// Why there is no answer: the connection is closed.

@@ -105,8 +105,8 @@ pub(super) fn dispatch(context: RequestContext, body: &Bytes) -> Pending {
         let state = match taken {
             Ok((shard, batch, partition)) => {
                 let (reply, receiver) = oneshot::channel();
-                let room = Arc::clone(&context.room);
-                let append = Append { partition, batch, until, reply, room };
+                let permit = Arc::clone(&context.permit);
+                let append = Append { partition, batch, until, reply, permit };
                 appends.entry(shard).or_default().push(append);
                 State::Sent(receiver)
             }

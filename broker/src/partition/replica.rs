@@ -26,12 +26,12 @@ pub(crate) struct Append {
     pub(crate) until: Until,
     /// Told when the batch has come so far, or never will.
     pub(crate) reply: oneshot::Sender<Result<Appended, AppendError>>,
-    pub(crate) room: Room,
+    pub(crate) permit: RequestPermit,
 }
 
 /// What a batch takes of the memory for requests: dropped when it is written, whether or not the
 /// connection that brought it is still there.
-pub(crate) type Room = Arc<dyn Send + Sync>;
+pub(crate) type RequestPermit = Arc<dyn Send + Sync>;
 
 /// How far a batch has to come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +108,7 @@ struct Run {
     end_offset: i64,
     batches: Vec<StampedBatch>,
     replies: Vec<(i64, Pending)>,
-    rooms: Vec<Room>,
+    permits: Vec<RequestPermit>,
     /// Producers of the batches that have numbers: what a second batch of one has to be, is known
     /// when the first is written.
     producers: Vec<i64>,
@@ -157,7 +157,7 @@ impl Replica {
 
     /// Adds a batch to a run; one that stands there already, or can't, is answered.
     fn add(&mut self, run: &mut Run, append: Append, log_append_time: Option<i64>) {
-        let Append { batch, until, reply, room, .. } = append;
+        let Append { batch, until, reply, permit, .. } = append;
         let log_start_offset = self.log.view().log_start_offset();
         let facts = BatchFacts::new(batch.header(), None);
         match self.log.producers().check(&facts) {
@@ -177,7 +177,7 @@ impl Replica {
                     leader_epoch: epoch.expect("a log has an epoch"),
                     log_append_time,
                 };
-                run.add(&batch, &stamps, Pending { appended, until, reply }, room);
+                run.add(&batch, &stamps, Pending { appended, until, reply }, permit);
             }
         }
     }
@@ -354,7 +354,7 @@ impl Run {
             end_offset,
             batches: Vec::new(),
             replies: Vec::new(),
-            rooms: Vec::new(),
+            permits: Vec::new(),
             producers: Vec::new(),
         }
     }
@@ -365,13 +365,19 @@ impl Run {
             && !self.producers.contains(&batch.header().producer_id)
     }
 
-    fn add(&mut self, batch: &ProducedBatch, stamps: &Stamps, pending: Pending, room: Room) {
+    fn add(
+        &mut self,
+        batch: &ProducedBatch,
+        stamps: &Stamps,
+        pending: Pending,
+        permit: RequestPermit,
+    ) {
         let producer_id = batch.header().producer_id;
         self.producers.extend((producer_id >= 0).then_some(producer_id));
         let stamped = batch.stamp(stamps);
         self.end_offset = stamped.end_offset();
         self.batches.push(stamped);
         self.replies.push((self.end_offset, pending));
-        self.rooms.push(room);
+        self.permits.push(permit);
     }
 }

@@ -12,7 +12,7 @@ use logboom_storage::state::{GroupKey, OpenMark};
 use logboom_storage::{CompactionOptions, Directory, DirectoryOptions, LogOptions, StorageError};
 
 use super::caching::{self, Caching};
-use super::replica::{Replica, Room};
+use super::replica::{Replica, RequestPermit};
 use super::*;
 use crate::metrics::Metrics;
 
@@ -71,10 +71,10 @@ impl Setting {
         self.queue_until(batch, Until::Committed, Arc::new(()))
     }
 
-    fn queue_until(&mut self, batch: ProducedBatch, until: Until, room: Room) -> Reply {
+    fn queue_until(&mut self, batch: ProducedBatch, until: Until, permit: RequestPermit) -> Reply {
         let (reply, receiver) = oneshot::channel();
         let partition = Arc::clone(&self.partition);
-        self.replica.queue(Append { partition, batch, until, reply, room });
+        self.replica.queue(Append { partition, batch, until, reply, permit });
         receiver
     }
 
@@ -142,11 +142,11 @@ fn whoever_waits_for_the_write_alone_is_answered_before_the_flush() {
 #[test]
 fn a_batch_takes_its_room_until_it_is_written() {
     let mut setting = Setting::new(false);
-    let room: Room = Arc::new(());
-    let _reply = setting.queue_until(anonymous(), Until::Committed, Arc::clone(&room));
-    assert_eq!(Arc::strong_count(&room), 2);
+    let permit: RequestPermit = Arc::new(());
+    let _reply = setting.queue_until(anonymous(), Until::Committed, Arc::clone(&permit));
+    assert_eq!(Arc::strong_count(&permit), 2);
     setting.replica.write_queued(1, &Metrics::default());
-    assert_eq!(Arc::strong_count(&room), 1, "it isn't kept for the flush");
+    assert_eq!(Arc::strong_count(&permit), 1, "it isn't kept for the flush");
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub(crate) enum Share {
 
 /// Room for an answer; given back with the value.
 #[derive(Debug)]
-pub(crate) struct AnswerRoom {
+pub(crate) struct AnswerPermit {
     door: Arc<AnswerDoor>,
     bytes: usize,
 }
@@ -55,19 +55,19 @@ impl AnswerDoor {
     }
 
     /// Room for `bytes`, if there is some at once.
-    pub(crate) fn try_take(self: &Arc<Self>, share: Share, bytes: usize) -> Option<AnswerRoom> {
+    pub(crate) fn try_take(self: &Arc<Self>, share: Share, bytes: usize) -> Option<AnswerPermit> {
         let take = |taken| (taken < self.limit(share)).then_some(taken + bytes);
         self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).ok()?;
         Some(self.counted(bytes))
     }
 
     /// Waits for room for `bytes`. Cancel-safe.
-    pub(crate) async fn take(self: &Arc<Self>, share: Share, bytes: usize) -> AnswerRoom {
+    pub(crate) async fn take(self: &Arc<Self>, share: Share, bytes: usize) -> AnswerPermit {
         self.when_there_is(|| self.try_take(share, bytes)).await
     }
 
     /// Takes room for what is there already.
-    pub(crate) fn take_for(self: &Arc<Self>, bytes: usize) -> AnswerRoom {
+    pub(crate) fn take_for(self: &Arc<Self>, bytes: usize) -> AnswerPermit {
         self.taken.fetch_add(bytes, Ordering::Relaxed);
         self.counted(bytes)
     }
@@ -105,9 +105,9 @@ impl AnswerDoor {
         }
     }
 
-    fn counted(self: &Arc<Self>, bytes: usize) -> AnswerRoom {
+    fn counted(self: &Arc<Self>, bytes: usize) -> AnswerPermit {
         self.metrics.queued_response_bytes.move_by(signed(bytes));
-        AnswerRoom { door: Arc::clone(self), bytes }
+        AnswerPermit { door: Arc::clone(self), bytes }
     }
 
     fn give_back(&self, bytes: usize) {
@@ -133,26 +133,26 @@ async fn when<T>(told: &Notify, there: impl Fn() -> Option<T>) -> T {
     }
 }
 
-impl AnswerRoom {
+impl AnswerPermit {
     /// The bytes for which this is room; they have as much of it as they take, until the last slice
     /// of them is dropped.
     pub(crate) fn lend_to(self, bytes: Bytes) -> Bytes {
-        let room = self.door.take_for(bytes.len());
+        let permit = self.door.take_for(bytes.len());
         drop(self);
-        Bytes::from_owner(Held { bytes, _room: room })
+        Bytes::from_owner(Held { bytes, _permit: permit })
     }
 }
 
-impl Drop for AnswerRoom {
+impl Drop for AnswerPermit {
     fn drop(&mut self) {
         self.door.give_back(self.bytes);
     }
 }
 
-/// Bytes, and the room that they take.
+/// Bytes with the room that they take.
 struct Held {
     bytes: Bytes,
-    _room: AnswerRoom,
+    _permit: AnswerPermit,
 }
 
 impl AsRef<[u8]> for Held {

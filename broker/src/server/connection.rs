@@ -182,7 +182,7 @@ impl Connection {
                     version: header.version,
                     correlation_id: header.correlation_id,
                     client_id: header.client_id.map(|id| id.into_owned().into()),
-                    room: Arc::new(permit),
+                    permit: Arc::new(permit),
                 };
                 Ok(Admitted::Request(Waiting { context, body }))
             }
@@ -205,7 +205,7 @@ impl Connection {
             AnswerSize::Any => {
                 let door = Arc::clone(&self.node.answers);
                 Box::pin(async move {
-                    let _room = door.take(Share::Any, ANSWER_BYTES).await;
+                    let _permit = door.take(Share::Any, ANSWER_BYTES).await;
                     handlers::dispatch(context, body).await
                 })
             }
@@ -260,7 +260,7 @@ impl Connection {
             Some(Ok(())) => {}
             Some(Err(_)) => return Err(End::Quiet),
             None => {
-                let _room = self.node.answers.take_for(own_bytes);
+                let _permit = self.node.answers.take_for(own_bytes);
                 self.send_slowly(write, &mut what, own_bytes + held_bytes).await?;
             }
         }

@@ -186,8 +186,8 @@ impl Doors {
         is_whole: bool,
     ) -> Option<BytesPermit> {
         let shares = self.shares.iter().enumerate().skip(first_share(bytes, is_whole));
-        let found = shares.map(|(share, Share { units: room, .. })| {
-            let permit = Arc::clone(room).try_acquire_many_owned(units(bytes));
+        let found = shares.map(|(share, Share { units: free, .. })| {
+            let permit = Arc::clone(free).try_acquire_many_owned(units(bytes));
             permit.ok().map(|permit| self.let_in(permit, share))
         });
         found.flatten().next()

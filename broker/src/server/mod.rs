@@ -20,7 +20,7 @@ mod sparingly;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use answers::{AnswerDoor, AnswerRoom, Share};
+pub(crate) use answers::{AnswerDoor, AnswerPermit, Share};
 pub(crate) use connection::Client;
 pub(crate) use doors::{BytesPermit, ConnectionLimits, Doors, Limits};
 pub(crate) use listener::{Accepted, Listener, serve_shard};

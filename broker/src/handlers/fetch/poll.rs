@@ -16,11 +16,11 @@ use logboom_protocol::ErrorCode;
 use logboom_storage::ColdRead;
 
 use super::super::{errors, leader};
-use super::read::{Answer, Room, read};
+use super::read::{Answer, ReadBudget, read};
 use super::wanted::Wanted;
 use crate::node::Node;
 use crate::partition::{Partition, Watch};
-use crate::server::{AnswerRoom, Share};
+use crate::server::{AnswerPermit, Share};
 
 #[cfg(test)]
 mod tests;
@@ -49,6 +49,8 @@ pub(super) struct Poll<'a> {
     answers: Vec<Answer>,
     /// Of the records of all answers.
     bytes: usize,
+    /// How many answers have records from the device.
+    cold_count: usize,
     is_urgent: bool,
     /// Places of partitions whose records are on the device, when there was no room for them.
     starved: BTreeSet<usize>,
@@ -73,7 +75,8 @@ impl<'a> Poll<'a> {
         }
         is_urgent |= partitions.iter().all(Option::is_none);
         let starved = BTreeSet::new();
-        Self { node, wanted, limits, partitions, answers, bytes: 0, is_urgent, starved }
+        let (bytes, cold_count) = (0, 0);
+        Self { node, wanted, limits, partitions, answers, bytes, cold_count, is_urgent, starved }
     }
 
     /// Reads until there is enough, the time is over, or the broker stops.
@@ -113,7 +116,7 @@ impl<'a> Poll<'a> {
         }
         let door = Arc::clone(&self.node.answers);
         while !self.is_done() {
-            let holds = self.answers.iter().any(|answer| answer.is_cold);
+            let holds = self.cold_count > 0;
             // Two fetches that hold some and wait for more would wait for each other.
             let starves = !holds && !self.starved.is_empty();
             tokio::select! {
@@ -147,10 +150,10 @@ impl<'a> Poll<'a> {
         let left = self.limits.bytes_max.saturating_sub(others);
         let wanted = &self.wanted[at];
         let bytes = wanted.bytes_max.min(u32::try_from(left).unwrap_or(u32::MAX));
-        let room = Room { bytes, is_first: others == 0 };
-        let (mut answer, cold) = read(partition, wanted, room);
+        let budget = ReadBudget { bytes, is_first: others == 0 };
+        let (mut answer, cold) = read(partition, wanted, budget);
         if let Some(cold) = cold {
-            let Some(memory) = self.memory(partition, room) else {
+            let Some(memory) = self.memory(partition, budget) else {
                 self.starved.insert(at);
                 // What was read before is as good as it was.
                 if self.answers[at].records.is_empty() {
@@ -158,19 +161,21 @@ impl<'a> Poll<'a> {
                 }
                 return;
             };
-            answer.take(run_cold(partition, cold, memory).await, room);
+            answer.take(run_cold(partition, cold, memory).await, budget);
             answer.is_cold = !answer.records.is_empty();
         }
         self.is_urgent |= answer.is_urgent();
         self.bytes = others + answer.records.len();
-        self.answers[at] = answer;
+        self.cold_count += usize::from(answer.is_cold);
+        let before = std::mem::replace(&mut self.answers[at], answer);
+        self.cold_count -= usize::from(before.is_cold);
     }
 
     /// Memory for what is to come from the device.
-    fn memory(&self, partition: &Partition, room: Room) -> Option<AnswerRoom> {
+    fn memory(&self, partition: &Partition, budget: ReadBudget) -> Option<AnswerPermit> {
         // The first batch is read whole, however large it is.
-        let batch = if room.is_first { partition.settings().max_message_bytes } else { 0 };
-        self.node.answers.try_take(Share::Records, batch.max(room.bytes as usize))
+        let batch = if budget.is_first { partition.settings().max_message_bytes } else { 0 };
+        self.node.answers.try_take(Share::Records, batch.max(budget.bytes as usize))
     }
 }
 
@@ -179,7 +184,7 @@ impl<'a> Poll<'a> {
 async fn run_cold(
     partition: &Partition,
     cold: ColdRead,
-    memory: AnswerRoom,
+    memory: AnswerPermit,
 ) -> Result<Bytes, ErrorCode> {
     match spawn_blocking(move || cold.run().map(|records| memory.lend_to(records))).await {
         Ok(found) => found.map_err(|error| errors::read_code(partition, &error)),

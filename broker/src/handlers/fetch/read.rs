@@ -58,10 +58,11 @@ impl Answer {
 
     /// Takes what a read has found.
     ///
-    /// - `room`: what is left for this partition; only the first records of a response may be more.
-    pub(super) fn take(&mut self, found: Result<Bytes, ErrorCode>, room: Room) {
+    /// - `budget`: what is left for this partition; only the first records of a response may be
+    ///   more.
+    pub(super) fn take(&mut self, found: Result<Bytes, ErrorCode>, budget: ReadBudget) {
         match found {
-            Ok(records) if room.is_first || records.len() <= room.bytes as usize => {
+            Ok(records) if budget.is_first || records.len() <= budget.bytes as usize => {
                 self.records = records;
             }
             // The next batch is larger than what is left: it comes when the partition is first.
@@ -78,7 +79,7 @@ impl Answer {
 
 /// How much may be read of a partition.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Room {
+pub(super) struct ReadBudget {
     /// About so many bytes.
     pub(super) bytes: u32,
     /// Whether nothing was read before: then a batch is read whole, however large it is (KIP-74).
@@ -89,7 +90,7 @@ pub(super) struct Room {
 pub(super) fn read(
     partition: &Arc<Partition>,
     wanted: &Wanted,
-    room: Room,
+    budget: ReadBudget,
 ) -> (Answer, Option<ColdRead>) {
     if partition.is_deleted() {
         return (Answer::refused(partition_gone(wanted)), None);
@@ -107,14 +108,14 @@ pub(super) fn read(
         }
     }
     let is_behind_end = offset > answer.high_watermark && offset <= partition.view.end_offset();
-    if is_behind_end || (room.bytes == 0 && !room.is_first && is_within(&answer, offset)) {
+    if is_behind_end || (budget.bytes == 0 && !budget.is_first && is_within(&answer, offset)) {
         return (answer, None);
     }
-    match partition.view.read(offset, room.bytes, ReadUntil::HighWatermark) {
+    match partition.view.read(offset, budget.bytes, ReadUntil::HighWatermark) {
         Ok(Found::Nothing) => {}
-        Ok(Found::Batches(records)) => answer.take(Ok(records), room),
+        Ok(Found::Batches(records)) => answer.take(Ok(records), budget),
         Ok(Found::Cold(cold)) => return (answer, Some(cold)),
-        Err(error) => answer.take(Err(errors::read_code(partition, &error)), room),
+        Err(error) => answer.take(Err(errors::read_code(partition, &error)), budget),
     }
     (answer, None)
 }

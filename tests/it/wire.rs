@@ -3,9 +3,10 @@
 //! All of them were run against Apache Kafka 4.1.0 as well (`LOGBOOM_REFERENCE=HOST:PORT`); where
 //! a test says "reference", it is what was seen there. What a single broker that speaks plain text
 //! can't show is not here: ApiVersions in front of SASL and behind a TLS handshake (most of 10),
-//! NOT_LEADER_OR_FOLLOWER with its new leader (36), and what `fetch` names of 58 to 60.
+//! NOT_LEADER_OR_FOLLOWER with its new leader (36), and what `fetch` names of 58 and 59.
 
 mod admin;
+mod compacted;
 mod fetch;
 mod framing;
 mod groups;

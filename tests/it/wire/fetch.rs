@@ -1,8 +1,8 @@
 //! Statements 46 to 52 and 56 to 60: what consumers are told, without sessions.
 //!
-//! Not here, because a broker without transactions and compaction can't show it: aborted
-//! transactions and records behind the last stable offset (58), control batches that a coordinator
-//! has written (59), gaps that compaction leaves (60).
+//! Not here, because a broker without transactions can't show it: aborted transactions and records
+//! behind the last stable offset (58), control batches that a coordinator has written (59). What
+//! compaction leaves (60) is in `compacted`.
 
 use bytes::Bytes;
 

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use logboom_protocol::records::{ProducedBatch, StampedBatch, Stamps};
 use logboom_protocol::units::{LeaderEpoch, Offset};
 use logboom_storage::producers::{BatchFacts, ProducerEntry, ProducerError, Verdict};
-use logboom_storage::{LastBatches, Log, StorageError};
+use logboom_storage::{LastBatches, Log, MovingStart, StorageError};
 
 use super::Partition;
 use super::caching::Caching;
@@ -74,7 +74,17 @@ pub(crate) struct ProducerDescription {
 }
 
 /// A step that waits until no flush is under way.
-type Deferred = Box<dyn FnOnce(&mut Log)>;
+type Deferred = Box<dyn FnOnce(&mut Replica)>;
+
+/// Is told where a log start was to be moved, once it is there.
+type Moved = Box<dyn FnOnce(&Log, Result<Option<i64>, StorageError>)>;
+
+/// A log start that moves with the flush that is under way.
+struct Moving {
+    start: MovingStart,
+    offset: i64,
+    moved: Moved,
+}
 
 /// The most batches of one write.
 const BATCHES_PER_WRITE: usize = 256;
@@ -94,6 +104,7 @@ pub(super) struct Replica {
     has_failed: bool,
     caching: Caching,
     deferred: VecDeque<Deferred>,
+    moving: Option<Box<Moving>>,
 }
 
 struct Pending {
@@ -128,6 +139,7 @@ impl Replica {
             has_failed: false,
             caching,
             deferred: VecDeque::new(),
+            moving: None,
         }
     }
 
@@ -245,28 +257,31 @@ impl Replica {
 
     /// A flush is over.
     pub(super) fn on_flushed(&mut self, result: Result<(), StorageError>) {
-        let offset = self.flushing.take();
+        let (offset, moving) = (self.flushing.take(), self.moving.take());
         match (result, offset) {
             (Ok(()), Some(offset)) => {
                 self.log.on_flushed(offset);
                 self.commit(self.log.flushed_offset());
+                if let Some(Moving { start, offset, moved }) = moving.map(|moving| *moving) {
+                    self.log.on_log_start_moved(start);
+                    moved(&self.log, Ok(Some(offset)));
+                }
             }
             (Ok(()), None) => {}
             (Err(error), _) => {
                 self.log.on_flush_failed();
                 self.has_failed = true;
                 self.fail_pending(&error);
+                if let Some(moving) = moving {
+                    (moving.moved)(&self.log, Err(error));
+                }
             }
         }
-        while let Some(deferred) = self.deferred.pop_front() {
-            self.step(deferred);
+        while self.flushing.is_none()
+            && let Some(deferred) = self.deferred.pop_front()
+        {
+            deferred(self);
         }
-    }
-
-    /// Does a step with the log, which may have made it durable on the way.
-    fn step(&mut self, step: impl FnOnce(&mut Log)) {
-        step(&mut self.log);
-        self.commit(self.log.flushed_offset());
     }
 
     fn fail_pending(&mut self, error: &StorageError) {
@@ -276,12 +291,51 @@ impl Replica {
         }
     }
 
-    /// Does `step` with the log as soon as no flush is under way.
+    /// Does `step` with the log as soon as no flush is under way; it may make the log durable.
     pub(super) fn at_rest(&mut self, step: impl FnOnce(&mut Log) + 'static) {
+        self.defer(move |replica| {
+            step(&mut replica.log);
+            replica.commit(replica.log.flushed_offset());
+        });
+    }
+
+    /// Moves the log start with a flush, as soon as no other is under way.
+    ///
+    /// - `wanted`: where it is to go, if anywhere, at that moment.
+    /// - `done`: told of the flush, as by [`Self::flush`].
+    /// - `moved`: told when the log start is where it is wanted, or stays.
+    pub(super) fn move_log_start(
+        &mut self,
+        wanted: impl FnOnce(&mut Log) -> Result<Option<i64>, StorageError> + 'static,
+        done: impl FnOnce(Result<(), StorageError>) + Send + 'static,
+        moved: impl FnOnce(&Log, Result<Option<i64>, StorageError>) + 'static,
+    ) {
+        self.defer(move |replica| {
+            let log = &mut replica.log;
+            let begin = || match wanted(log)? {
+                Some(offset) => {
+                    let start = log.move_log_start(offset, Box::new(done))?;
+                    Ok(start.map(|start| (offset, start)))
+                }
+                None => Ok(None),
+            };
+            match begin() {
+                Ok(Some((offset, start))) => {
+                    replica.flushing = Some(start.flushes_to());
+                    let moved = Box::new(moved);
+                    replica.moving = Some(Box::new(Moving { start, offset, moved }));
+                }
+                Ok(None) => moved(log, Ok(None)),
+                Err(error) => moved(log, Err(error)),
+            }
+        });
+    }
+
+    fn defer(&mut self, step: impl FnOnce(&mut Self) + 'static) {
         if self.flushing.is_some() {
             self.deferred.push_back(Box::new(step));
         } else {
-            self.step(step);
+            step(self);
         }
     }
 

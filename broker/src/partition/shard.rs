@@ -260,15 +260,24 @@ impl Shard {
             self.dirty.append(&mut self.caching);
         }
         for key in std::mem::take(&mut self.dirty) {
-            let (handle, metrics) = (self.handle.clone(), Arc::clone(&self.metrics));
+            let done = self.on_flush_done(key);
             if let Some(replica) = self.replicas.get_mut(&key) {
-                let since = Instant::now();
-                replica.flush(move |result| {
-                    metrics.flush_seconds.observe(since.elapsed());
-                    metrics.flushes_failed.add(usize::from(result.is_err()));
-                    handle.send(Command::Flushed(key, result));
-                });
+                replica.flush(done);
             }
+        }
+    }
+
+    /// What a flush that begins now does when it is over, on whichever thread.
+    fn on_flush_done(
+        &self,
+        key: GroupKey,
+    ) -> impl FnOnce(Result<(), StorageError>) + Send + use<> + 'static {
+        let (handle, metrics) = (self.handle.clone(), Arc::clone(&self.metrics));
+        let since = Instant::now();
+        move |result| {
+            metrics.flush_seconds.observe(since.elapsed());
+            metrics.flushes_failed.add(usize::from(result.is_err()));
+            handle.send(Command::Flushed(key, result));
         }
     }
 
@@ -320,12 +329,14 @@ impl Shard {
         offset: i64,
         reply: oneshot::Sender<Result<i64, StorageError>>,
     ) {
+        let done = self.on_flush_done(*key);
         // Without the replica the reply is dropped, and the caller knows.
         let Some(replica) = self.replicas.get_mut(key) else { return };
-        replica.at_rest(move |log| {
-            let moved = log.set_log_start(offset);
-            drop(reply.send(moved.map(|()| log.view().log_start_offset())));
-        });
+        replica.move_log_start(
+            move |_| Ok(Some(offset)),
+            done,
+            move |log, moved| drop(reply.send(moved.map(|_| log.view().log_start_offset()))),
+        );
     }
 
     fn delete(&mut self, keys: &[GroupKey], done: oneshot::Sender<()>) {
@@ -344,19 +355,24 @@ impl Shard {
     }
 
     fn retain(&mut self, now_ms: i64) {
-        for replica in self.replicas.values_mut() {
-            if !replica.partition.settings().is_deleted {
-                continue;
-            }
+        let is_concerned = |replica: &Replica| replica.partition.settings().is_deleted;
+        let concerned = self.replicas.iter().filter(|(_, replica)| is_concerned(replica));
+        for key in concerned.map(|(key, _)| *key).collect::<Vec<_>>() {
+            let done = self.on_flush_done(key);
+            let Some(replica) = self.replicas.get_mut(&key) else { continue };
             let topic = replica.partition.topic.clone();
-            replica.at_rest(move |log| match retain(log, now_ms) {
-                Ok(None) => {}
-                Ok(Some(start)) => {
-                    let partition = log.key().partition;
-                    tracing::info!(%topic, partition, log_start_offset = start, "retention");
-                }
-                Err(error) => tracing::warn!(%topic, %error, "retention"),
-            });
+            replica.move_log_start(
+                move |log| log.retention_start(now_ms),
+                done,
+                move |_, moved| match moved {
+                    Ok(None) => {}
+                    Ok(Some(start)) => {
+                        let partition = key.partition;
+                        tracing::info!(%topic, partition, log_start_offset = start, "retention");
+                    }
+                    Err(error) => tracing::warn!(%topic, %error, "retention"),
+                },
+            );
         }
     }
 
@@ -408,15 +424,6 @@ type OpenedLog = Result<(Log, Vec<Finding>), StorageError>;
 
 /// Threads on which a shard opens logs.
 const OPENERS: usize = 8;
-
-/// Moves the log start as retention says; returns where to, if it does.
-fn retain(log: &mut Log, now_ms: i64) -> Result<Option<i64>, StorageError> {
-    let start = log.retention_start(now_ms)?;
-    if let Some(start) = start {
-        log.set_log_start(start)?;
-    }
-    Ok(start)
-}
 
 fn report(topic: &str, key: GroupKey, findings: &[Finding]) {
     for finding in findings {

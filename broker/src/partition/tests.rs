@@ -248,6 +248,55 @@ fn a_step_waits_for_the_flush_that_is_under_way() {
     assert_eq!(setting.partition.view.log_start_offset(), 1);
 }
 
+/// Moves the log start; says where it is told to be.
+fn move_start(setting: &mut Setting, offset: i64) -> std::sync::mpsc::Receiver<Option<i64>> {
+    let (told, moved) = std::sync::mpsc::channel();
+    setting.replica.move_log_start(
+        move |_| Ok(Some(offset)),
+        |_| {},
+        move |log, result| {
+            let start = log.view().log_start_offset();
+            told.send(result.ok().map(|_| start)).unwrap();
+        },
+    );
+    moved
+}
+
+#[test]
+fn a_log_start_moves_when_a_flush_is_over_and_the_next_behind_it() {
+    let mut setting = Setting::new(false);
+    drop(setting.append(anonymous()));
+    drop(setting.append(anonymous()));
+    setting.flush();
+    let mut reply = setting.append(anonymous());
+    let (first, second) = (move_start(&mut setting, 1), move_start(&mut setting, 2));
+    assert!(setting.replica.is_flushing() && is_waiting(&mut reply));
+    setting.directory.run_flushes();
+    assert!(first.try_recv().is_err() && setting.partition.view.log_start_offset() == 0);
+    setting.replica.on_flushed(Ok(()));
+    assert_eq!((first.try_recv(), second.try_recv().ok()), (Ok(Some(1)), None));
+    assert_eq!(offset(&mut reply), 2);
+    assert!(setting.replica.is_flushing(), "of the second");
+    setting.directory.run_flushes();
+    setting.replica.on_flushed(Ok(()));
+    assert_eq!(second.try_recv(), Ok(Some(2)));
+    assert!(!setting.replica.is_flushing());
+    assert_eq!(move_start(&mut setting, 1).try_recv(), Ok(Some(2)), "it is there already");
+    assert_eq!(move_start(&mut setting, 9).try_recv(), Ok(None), "there is nothing");
+}
+
+#[test]
+fn a_log_start_that_cannot_be_written_down_stays() {
+    let mut setting = Setting::new(false);
+    drop(setting.append(anonymous()));
+    setting.flush();
+    drop(setting.append(anonymous()));
+    let moved = move_start(&mut setting, 1);
+    setting.replica.on_flushed(Err(StorageError::OutOfService { path: "/data".into() }));
+    assert_eq!(moved.try_recv(), Ok(None));
+    assert_eq!(setting.partition.view.log_start_offset(), 0);
+}
+
 #[test]
 fn who_waits_for_a_partition_that_is_deleted_is_told() {
     let mut setting = Setting::new(false);

@@ -3,6 +3,9 @@
 use logboom_protocol::messages::create_topics::{
     CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
 };
+use logboom_protocol::messages::delete_records::{
+    DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic,
+};
 use logboom_protocol::messages::describe_producers::{DescribeProducersRequest, TopicRequest};
 use logboom_protocol::messages::init_producer_id::InitProducerIdRequest;
 use logboom_protocol::messages::list_offsets::{
@@ -129,8 +132,11 @@ fn producers(broker: &TestBroker) -> Vec<i64> {
 /// A tick at a time of the test's, done when what is asked for next is.
 fn tick(broker: &TestBroker, tick: Tick, now_ms: i64) {
     tell(broker.broker().node(), tick, now_ms);
-    // A shard does what it is asked in order: its answer stands behind the tick.
-    producers(broker);
+    // Nothing is deleted. The answer stands behind the tick, and the flush that it may have begun.
+    let partition = DeleteRecordsPartition { partition_index: 0, offset: 0 };
+    let topics = vec![DeleteRecordsTopic { name: "t".into(), partitions: vec![partition] }];
+    let answer = broker.request(&DeleteRecordsRequest { topics, timeout_ms: 60_000 }, 2);
+    assert_eq!(answer.topics[0].partitions[0].error_code, ErrorCode::NONE);
 }
 
 const DAY_MS: i64 = 86_400_000;

@@ -63,7 +63,8 @@ pub use error::{Corruption, Damage, StorageError};
 pub use flush::FlushDone;
 pub use log::{
     CleanError, CleanStats, Cleanable, Cleaned, Cleaning, CleaningRequest, ColdRead,
-    CompactionOptions, Finding, Found, LastBatches, Log, LogView, Pace, ReadUntil, TimedOffset,
+    CompactionOptions, Finding, Found, LastBatches, Log, LogView, MovingStart, Pace, ReadUntil,
+    TimedOffset,
 };
 pub use options::{LogOptions, OptionError, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
 pub use system::SystemDisk;

@@ -385,20 +385,35 @@ impl Log {
     ///
     /// When `done` is called with success, the owner calls [`Log::on_flushed`] with that offset.
     pub fn flush(&mut self, done: FlushDone) -> Option<i64> {
-        let end_offset = self.end_offset();
         if self.flushing || self.is_flushed() {
             return None;
         }
+        let snapshot = self.due_snapshot();
+        Some(self.flush_and_learn(None, snapshot, done))
+    }
+
+    /// Has everything appended so far made durable; returns the offset up to which it will be,
+    /// exclusive.
+    ///
+    /// - `more`: what the state store learns in the same step.
+    /// - `snapshot`: of the producers; with `more` it is no later than that.
+    pub(super) fn flush_and_learn(
+        &mut self,
+        more: Option<StateRecord>,
+        snapshot: Option<Saving>,
+        done: FlushDone,
+    ) -> i64 {
         let unflushed = self.take_unflushed();
         self.being_named = unflushed.first_unnamed();
-        let Unflushed { mut files, dirs, records } = unflushed;
+        let Unflushed { mut files, dirs, mut records } = unflushed;
+        records.extend(more.map(|record| self.record(record)));
         if let Some(active) = &mut self.active {
             let path = active.segment.path(&self.view.shared, &self.view.key);
             files.extend(active.dirty.take().map(|file| (file, path)));
         }
         let mut lazy_records: Vec<_> = self.checkpoint().into_iter().collect();
         let mut new_file = None;
-        if let Some(Saving { record, file }) = self.due_snapshot() {
+        if let Some(Saving { record, file }) = snapshot {
             let record = self.record(record);
             match file {
                 Some(file) => new_file = Some((file, record)),
@@ -409,7 +424,7 @@ impl Log {
         let view = Arc::clone(&self.view);
         let job = FlushJob { view, files, dirs, records, new_file, lazy_records, done };
         self.view.shared.flushes.push(job);
-        Some(end_offset)
+        self.end_offset()
     }
 
     /// A flush succeeded: everything below `offset` is durable.

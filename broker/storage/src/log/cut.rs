@@ -10,11 +10,30 @@ use super::snapshots::Saving;
 use super::{Log, Segment};
 use crate::error::{Damage, Doing as _, StorageError};
 use crate::files::OpenFile;
-use crate::flush::NewFile;
+use crate::flush::{FlushDone, NewFile};
 use crate::options::LogOptions;
 use crate::producers::Producers;
 use crate::segment::{HEADER_BYTES, PARTITIONS, partition_dir};
 use crate::state::{EpochStart, Sealed, StateRecord};
+
+/// A log start that is on its way into the state store.
+#[derive(Debug)]
+#[must_use = "the log goes on with it when it is there"]
+pub struct MovingStart {
+    offset: i64,
+    /// How many of the first segments go. One that is rolled to meanwhile isn't in the manifest
+    /// yet, so whatever lies below it stays.
+    gone_count: usize,
+    flushes_to: i64,
+}
+
+impl MovingStart {
+    /// The offset up to which the flush goes that it moves with, exclusive.
+    #[must_use]
+    pub fn flushes_to(&self) -> i64 {
+        self.flushes_to
+    }
+}
 
 impl Log {
     /// Drops everything at and behind `offset`, and the control entries behind
@@ -192,30 +211,76 @@ impl Log {
     /// any other takes the directory out of service. A start that lies below the present one
     /// changes nothing.
     pub fn set_log_start(&mut self, offset: i64) -> Result<(), StorageError> {
+        if !self.would_move(offset)? {
+            return Ok(());
+        }
+        let producers = self.snapshot_of_what_goes(offset)?;
+        // The manifest learns of the segments in the same step in which it learns which of them go.
+        let records: Vec<_> =
+            producers.into_iter().chain([StateRecord::LogStart { offset }]).collect();
+        let gone_count = self.count_below(offset);
+        self.flush_with(&records)?;
+        self.drop_below(offset, gone_count);
+        Ok(())
+    }
+
+    /// The same, with what waits for the device done as a flush is; `None` where nothing changes.
+    ///
+    /// When `done` is called with success, the owner calls [`Log::on_flushed`] with
+    /// [`MovingStart::flushes_to`], and then [`Log::on_log_start_moved`].
+    ///
+    /// # Errors
+    /// As [`Self::set_log_start`]; `done` is dropped then.
+    pub fn move_log_start(
+        &mut self,
+        offset: i64,
+        done: FlushDone,
+    ) -> Result<Option<MovingStart>, StorageError> {
+        if !self.would_move(offset)? {
+            return Ok(None);
+        }
+        let gone_count = self.count_below(offset);
+        let snapshot = self.snapshot_before(offset).or_else(|| self.due_snapshot());
+        let learns = StateRecord::LogStart { offset };
+        let flushes_to = self.flush_and_learn(Some(learns), snapshot, done);
+        Ok(Some(MovingStart { offset, gone_count, flushes_to }))
+    }
+
+    /// A log start that was moved is durable: removes what lies wholly below.
+    pub fn on_log_start_moved(&mut self, moved: MovingStart) {
+        self.drop_below(moved.offset, moved.gone_count);
+    }
+
+    /// Whether the log start may be moved to `offset`, and isn't there.
+    fn would_move(&self, offset: i64) -> Result<bool, StorageError> {
         let (log_start_offset, end_offset) =
             (self.view.log_start_offset(), self.view.high_watermark());
         if offset > end_offset {
             return Err(StorageError::OutOfRange { offset, log_start_offset, end_offset });
         }
         if offset <= log_start_offset {
-            return Ok(());
+            return Ok(false);
         }
         self.check_at_rest()?;
-        let producers = self.snapshot_of_what_goes(offset)?;
-        // The manifest learns of the segments in the same step in which it learns which of them go.
-        let records: Vec<_> =
-            producers.into_iter().chain([StateRecord::LogStart { offset }]).collect();
-        self.flush_with(&records)?;
+        Ok(true)
+    }
+
+    /// How many of the segments lie wholly below `offset`, as the manifest will find.
+    fn count_below(&self, offset: i64) -> usize {
+        let segments = self.view.segments();
+        segments.iter().skip(1).take_while(|s| s.base_offset <= offset).count()
+    }
+
+    /// Goes on with a log start that is durable, and without the first segments.
+    fn drop_below(&mut self, offset: i64, gone_count: usize) {
         self.view.log_start_offset.store(offset, Ordering::Release);
         self.remembered.producers.advance_log_start(offset);
         let segments = self.view.segments();
-        let below = segments.iter().skip(1).take_while(|s| s.base_offset <= offset).count();
-        self.view.set_segments(segments[below..].to_vec());
-        for gone in &segments[..below] {
+        self.view.set_segments(segments[gone_count..].to_vec());
+        for gone in &segments[..gone_count] {
             self.drop_files(gone);
         }
         self.refresh_epochs();
-        Ok(())
     }
 
     /// The producers, where some of what a log start of `offset` leaves behind is written down in

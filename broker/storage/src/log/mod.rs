@@ -41,6 +41,7 @@ pub use clean::{
     CleanError, CleanStats, Cleanable, Cleaned, Cleaning, CleaningRequest, CompactionOptions,
     LastBatches, Pace,
 };
+pub use cut::MovingStart;
 pub use open::Finding;
 pub(crate) use open::proven;
 pub use read::{ColdRead, Found, ReadUntil};

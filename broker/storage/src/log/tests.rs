@@ -101,6 +101,15 @@ pub(super) fn flush(directory: &Directory, log: &mut Log) -> bool {
     worked
 }
 
+/// Moves the log start with a flush, on this thread.
+pub(super) fn move_start(directory: &Directory, log: &mut Log, offset: i64) {
+    if let Some(moving) = log.move_log_start(offset, Box::new(|moved| moved.unwrap())).unwrap() {
+        directory.run_flushes();
+        log.on_flushed(moving.flushes_to());
+        log.on_log_start_moved(moving);
+    }
+}
+
 /// What one read from `offset` on gives, batch by batch.
 pub(super) fn read_once(
     view: &Arc<LogView>,

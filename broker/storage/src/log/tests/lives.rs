@@ -1,5 +1,6 @@
 //! Several lives of a directory, and what happens beside the owner of a log.
 
+use super::reads::segment_of;
 use super::*;
 use crate::sim::{Fault, Operation};
 use crate::state::StateError;
@@ -47,6 +48,29 @@ fn a_flush_under_way_is_not_overtaken() {
     log.set_log_start(2).unwrap();
     log.truncate_to(4, 0, 0, &[]).unwrap();
     assert_eq!((log.flushed_offset(), log.end_offset()), (4, 4));
+}
+
+#[test]
+fn a_log_start_that_moves_with_a_flush_takes_no_file_that_the_manifest_still_names() {
+    let disk = SimDisk::new();
+    let (directory, mut log) = start(&disk, 5);
+    log.set_high_watermark(10);
+    let moving = log.move_log_start(10, Box::new(|moved| moved.unwrap())).unwrap().unwrap();
+    // Rolled to before the log start is there: all others lie below it, and one is still the last.
+    log.append(&[batch(10, 0, 2, 900)]).unwrap();
+    assert_eq!(segment_of(log.view(), 10).base_offset, 10);
+    assert_eq!(log.view().log_start_offset(), 0, "it isn't durable");
+    directory.run_flushes();
+    log.on_flushed(moving.flushes_to());
+    log.on_log_start_moved(moving);
+    assert_eq!((log.view().log_start_offset(), log.flushed_offset()), (10, 10));
+    let killed = disk.kill_image(disk.trace_len());
+    let (found, findings) = open_log(&open_directory(&killed, BOOT));
+    assert_eq!((found.view().log_start_offset(), findings), (10, vec![]));
+    assert!(flush(&directory, &mut log));
+    log.set_high_watermark(12);
+    move_start(&directory, &mut log, 11);
+    assert_eq!(segment_files(&disk).len(), 1);
 }
 
 #[test]

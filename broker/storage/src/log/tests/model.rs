@@ -289,7 +289,10 @@ impl World {
         log.set_options(LogOptions { retention_bytes, retention_ms: -1, ..log_options() });
         if let Some(start) = log.retention_start(i64::MAX).unwrap() {
             assert!(start > model.start && start <= model.high_watermark);
-            self.move_start(start);
+            self.run_asked();
+            let (directory, log, model) = self.parts();
+            move_start(directory, log, start);
+            model.start = start;
         }
     }
 

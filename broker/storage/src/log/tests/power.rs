@@ -67,6 +67,12 @@ impl Run {
                 log.set_log_start(log.flushed_offset() - 5).unwrap();
                 self.promise(&log);
             }
+            if round == 7 {
+                log.set_high_watermark(log.flushed_offset());
+                let start = log.flushed_offset() - 1;
+                move_start(&directory, &mut log, start);
+                self.promise(&log);
+            }
         }
         log.close().unwrap();
         directory.close().unwrap();

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use logboom_broker::{Broker, Config, ConfigProblem, Origin, Settings};
+
+use crate::signals::Signals;
 
 /// What `--help` ends with.
 pub(crate) const EXAMPLES: &str = "\
@@ -145,26 +146,6 @@ fn run_with(config: &Config) -> Result<(), String> {
             }
         }
     })
-}
-
-/// The signals that end a broker.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        let terminate = signal(SignalKind::terminate())?;
-        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
 }
 
 #[cfg(test)]

@@ -111,6 +111,17 @@ fn way_out(error: &ClientError) -> Option<String> {
             ErrorCode::NOT_ENOUGH_REPLICAS | ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND => {
                 "the topic's min.insync.replicas asks for more copies than are alive"
             }
+            ErrorCode::GROUP_ID_NOT_FOUND => "`logboom group list` shows those that there are",
+            ErrorCode::NON_EMPTY_GROUP => {
+                "stop its members first; `logboom group describe` shows them"
+            }
+            ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC => {
+                "stop the members that read it first; `logboom group describe` shows them"
+            }
+            ErrorCode::INCONSISTENT_GROUP_PROTOCOL => {
+                "its members don't share by ranges; `logboom group describe` says how they do"
+            }
+            ErrorCode::GROUP_MAX_SIZE_REACHED => "the brokers' group.max.size allows no more",
             _ => return None,
         },
         _ => return None,

@@ -5,6 +5,7 @@
 //! fetched.
 
 mod format;
+mod group;
 
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
@@ -31,10 +32,14 @@ pub(crate) const HELP: &str = r"Format, as kcat's:
   %s value       %S bytes of the value, -1 for null      %R the same in four bytes, big-endian
   %h headers     %% a %              \n \r \t \0 \\ \xFF a byte
 
+With --group the partitions are shared with the other members of the group, and what was written is
+committed: after a restart it goes on from there. --from holds where nothing is committed yet.
+
 Examples:
   logboom consume flights --exit
   logboom consume flights --from end --format '%p %o %k: %s\n'
-  logboom consume flights --from 2026-01-31T12:00:00Z --count 10 --output json";
+  logboom consume flights --from 2026-01-31T12:00:00Z --count 10 --output json
+  logboom consume flights --group billing";
 
 /// The arguments of `logboom consume`.
 #[derive(Debug, Args)]
@@ -47,8 +52,11 @@ pub(crate) struct ConsumeArguments {
     #[arg(long, default_value = "beginning", value_name = "PLACE")]
     from: Place,
     /// Only these partitions.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with = "group")]
     partition: Vec<i32>,
+    /// Reads as a member of this group, and commits what was written.
+    #[arg(long)]
+    group: Option<String>,
     /// Ends after so many records.
     #[arg(long, value_name = "N")]
     count: Option<u64>,
@@ -62,6 +70,11 @@ pub(crate) struct ConsumeArguments {
 
 /// Runs the command.
 pub(crate) fn run(arguments: &ConsumeArguments) -> ExitCode {
+    if let Some(group) = &arguments.group {
+        return arguments
+            .client
+            .run("consume", async |cluster| group::consume(&cluster, arguments, group).await);
+    }
     let mut out = BufWriter::new(io::stdout().lock());
     arguments.client.run("consume", async |cluster| {
         let result = consume(&cluster, arguments, &mut out).await;
@@ -90,16 +103,8 @@ async fn consume(
         topic.partition(partition)?;
     }
     let starts = arguments.from.resolve(cluster, &arguments.topic, &partitions).await?;
-    let lane = |(partition, offset)| (partition, Lane { offset, is_busy: false });
-    let consumer = Consumer {
-        cluster,
-        arguments,
-        lanes: starts.into_iter().map(lane).collect(),
-        left: arguments.count.unwrap_or(u64::MAX),
-        inflater: Inflater::new(INFLATED_BYTES_MAX),
-        fetches: JoinSet::new(),
-        turn: 0,
-    };
+    let mut consumer = Consumer::new(cluster, arguments);
+    consumer.begin(starts);
     consumer.run(out).await
 }
 
@@ -120,6 +125,8 @@ struct Consumer<'a> {
     arguments: &'a ConsumeArguments,
     /// Partitions that are not at their end, or all of them.
     lanes: BTreeMap<i32, Lane>,
+    /// What comes next of all partitions, those included that are at their end.
+    positions: BTreeMap<i32, i64>,
     /// Records that may still be written.
     left: u64,
     inflater: Inflater,
@@ -129,7 +136,30 @@ struct Consumer<'a> {
     turn: usize,
 }
 
-impl Consumer<'_> {
+impl<'a> Consumer<'a> {
+    /// A consumer that reads nothing yet.
+    fn new(cluster: &'a Cluster, arguments: &'a ConsumeArguments) -> Self {
+        Self {
+            cluster,
+            arguments,
+            lanes: BTreeMap::new(),
+            positions: BTreeMap::new(),
+            left: arguments.count.unwrap_or(u64::MAX),
+            inflater: Inflater::new(INFLATED_BYTES_MAX),
+            fetches: JoinSet::new(),
+            turn: 0,
+        }
+    }
+
+    /// Reads these partitions, each from an offset on, and no others; fetches that are under way
+    /// are given up.
+    fn begin(&mut self, starts: impl IntoIterator<Item = (i32, i64)>) {
+        self.positions = starts.into_iter().collect();
+        let lane = |(&partition, &offset)| (partition, Lane { offset, is_busy: false });
+        self.lanes = self.positions.iter().map(lane).collect();
+        self.fetches = JoinSet::new();
+    }
+
     async fn run(mut self, out: &mut impl Write) -> Result<(), Failure> {
         let patience = self.cluster.config().api_timeout;
         let mut last_success = Instant::now();
@@ -150,7 +180,8 @@ impl Consumer<'_> {
         Ok(())
     }
 
-    /// Asks every leader that isn't asked, and writes what comes first.
+    /// Asks every leader that isn't asked, and writes what comes first. Cancel-safe: it waits before
+    /// it writes, and not after.
     async fn turn(&mut self, out: &mut impl Write) -> Result<(), Stop> {
         let topic = self.cluster.topic(&self.arguments.topic).await?;
         let led = self.led(&topic).inspect_err(|_| self.cluster.forget(&topic.name))?;
@@ -217,16 +248,18 @@ impl Consumer<'_> {
         if let Some(error) = &fetched.error {
             return Err(error.clone().into());
         }
+        // One that isn't wanted any more must not count as read.
+        if self.left == 0 {
+            return Ok(());
+        }
         let (arguments, left) = (self.arguments, &mut self.left);
         let next = visit_records(&fetched.batches, lane.offset, &mut self.inflater, |record| {
-            if *left == 0 {
-                return Ok(false);
-            }
             *left -= 1;
             write_record(arguments, partition, record, out)?;
             Ok::<_, Failure>(*left > 0)
         });
         lane.offset = next.map_err(|failure| named(failure, &arguments.topic, partition))?;
+        self.positions.insert(partition, lane.offset);
         if arguments.exit && lane.offset >= fetched.high_watermark {
             self.lanes.remove(&partition);
         }
@@ -241,9 +274,16 @@ impl Consumer<'_> {
             _ => String::new(),
         };
         let topic = &self.arguments.topic;
+        let way_out = match &self.arguments.group {
+            None => "--from beginning or --from end always are".to_owned(),
+            // What it had committed has been dropped; nobody passes over that unasked.
+            Some(group) => format!(
+                "`logboom group reset {group} --topic {topic}:{partition} --shift-by 0` moves the \
+                 group to the nearest that is"
+            ),
+        };
         Failure::Failed(format!(
-            "partition {topic}-{partition}: offset {offset} is not there{range}; \
-             --from beginning or --from end always are"
+            "partition {topic}-{partition}: offset {offset} is not there{range}; {way_out}"
         ))
     }
 }

@@ -5,11 +5,13 @@ mod client;
 mod cluster;
 mod config;
 mod consume;
+mod group;
 mod log;
 mod offset;
 mod output;
 mod produce;
 mod progress;
+mod signals;
 mod topic;
 
 use std::process::ExitCode;
@@ -40,6 +42,8 @@ enum Command {
     /// Writes the records of a topic to stdout.
     #[command(after_help = consume::HELP)]
     Consume(consume::ConsumeArguments),
+    /// Lists, describes, resets and deletes consumer groups.
+    Group(group::GroupArguments),
     /// Shows and changes the configuration of topics and brokers.
     Config(config::ConfigArguments),
     /// Shows who is there and who leads what.
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
         Command::Topic(arguments) => topic::run(&arguments),
         Command::Produce(arguments) => produce::run(&arguments),
         Command::Consume(arguments) => consume::run(&arguments),
+        Command::Group(arguments) => group::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
         Command::Cluster(arguments) => cluster::run(&arguments),
     }
@@ -88,6 +93,16 @@ mod tests {
             "produce t --key-delimiter , --acks 0 --compression lz4 --partition 1 --file f",
             "consume t --from @17 --count 3 --format %p:%o -e",
             "consume t --output json",
+            "consume t --group g --from end --count 3",
+            "group list --state empty --state preparing-rebalance --type classic",
+            "group describe a b --members",
+            "group describe --all --output json",
+            "group reset g --topic t --topic u:0,1 --to-beginning --dry-run",
+            "group reset g --all-topics --shift-by -5",
+            "group reset g --all-topics --to-time @17",
+            "group reset g --all-topics --by-duration PT1H",
+            "group delete a b --if-exists",
+            "group delete a --topic t:1",
             "config describe broker all",
             "config set topic t a=b c=d --dry-run",
             "cluster status",
@@ -111,6 +126,20 @@ mod tests {
             "consume t --from yesterday",
             "consume t --format %q",
             "consume t --format %s --output json",
+            "consume t --group g --partition 1",
+            "group",
+            "group list --state asleep",
+            "group describe",
+            "group describe g --all",
+            "group reset g --to-end",
+            "group reset g --topic t",
+            "group reset g --topic t --all-topics --to-end",
+            "group reset g --topic t --to-end --to-beginning",
+            "group reset g --topic t:x --to-end",
+            "group reset g --topic t --to-offset -1",
+            "group reset g --topic t --to-time yesterday",
+            "group reset g --topic t --by-duration 1mo",
+            "group delete",
             "config describe user u",
             "config set topic t key",
         ] {

@@ -29,9 +29,9 @@ impl FromStr for Place {
         let place = match text {
             "beginning" => Some(Self::Beginning),
             "end" => Some(Self::End),
-            _ => match text.strip_prefix('@') {
-                Some(millis) => number(millis).map(Self::Time),
-                None => number(text).map(Self::Offset).or_else(|| time(text)),
+            _ => match number(text) {
+                Some(offset) => Some(Self::Offset(offset)),
+                None => millis(text).ok().map(Self::Time),
             },
         };
         place.ok_or_else(|| {
@@ -41,10 +41,18 @@ impl FromStr for Place {
     }
 }
 
-fn time(text: &str) -> Option<Place> {
-    let time: Timestamp = text.parse().ok()?;
-    // A record is no older than 1970, and a negative time would mean something else on the wire.
-    Some(Place::Time(time.as_millisecond().max(0)))
+/// A time in milliseconds since 1970: `@` and their number, or as RFC 3339 has it.
+///
+/// # Errors
+/// A text that is neither.
+pub(crate) fn millis(text: &str) -> Result<i64, String> {
+    let millis = match text.strip_prefix('@') {
+        Some(millis) => millis.parse().ok().filter(|number: &i64| *number >= 0),
+        // A record is no older than 1970, and a negative time would mean something else on the
+        // wire.
+        None => text.parse::<Timestamp>().ok().map(|time| time.as_millisecond().max(0)),
+    };
+    millis.ok_or_else(|| "write @MILLISECONDS, or a time as 2026-01-31T12:00:00Z".to_owned())
 }
 
 impl Place {

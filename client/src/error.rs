@@ -221,6 +221,20 @@ impl ClientError {
         }
     }
 
+    /// Whether a member of a group isn't one any more, or has to join again before it may do that.
+    #[must_use]
+    pub fn is_lost_membership(&self) -> bool {
+        matches!(
+            self.code(),
+            Some(
+                ErrorCode::UNKNOWN_MEMBER_ID
+                    | ErrorCode::ILLEGAL_GENERATION
+                    | ErrorCode::REBALANCE_IN_PROGRESS
+                    | ErrorCode::FENCED_INSTANCE_ID
+            )
+        )
+    }
+
     /// The broker's error code, if that is what the call ended with.
     #[must_use]
     pub fn code(&self) -> Option<ErrorCode> {

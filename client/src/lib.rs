@@ -1,17 +1,17 @@
 //! A cluster that speaks the Kafka protocol, seen from outside.
 //!
 //! ```text
-//!      admin      produce      fetch          what a caller wants, one file a noun
-//!        └───────────┼───────────┘
-//!                 Cluster                     who leads what; tries again within a deadline
-//!                    │ one per broker
-//!               Connection                    requests in flight, answers in order
-//!                    │
-//!              logboom-protocol
+//!   admin    groups    produce    fetch       what a caller wants, one file a noun
+//!     └─────────┴──┬──────┴─────────┘
+//!               Cluster                      who leads what; tries again within a deadline
+//!                  │ one per broker
+//!             Connection                     requests in flight, answers in order
+//!                  │
+//!            logboom-protocol
 //! ```
 //!
 //! It is what the producer, the consumer and the command line stand on. It knows the protocol and
-//! sockets; it knows no group, no buffer of records and nothing of our own broker.
+//! sockets; it knows no buffer of records and nothing of our own broker.
 //!
 //! # What must always hold
 //!
@@ -32,6 +32,8 @@ mod config;
 mod connection;
 mod error;
 mod fetch;
+mod first_record;
+mod groups;
 mod partitioner;
 mod produce;
 #[cfg(test)]
@@ -47,5 +49,10 @@ pub use config::ClientConfig;
 pub use connection::{Connection, Versions};
 pub use error::{ClientError, Disconnect, Remedy};
 pub use fetch::{FetchLimits, FetchPosition, FetchedPartition, visit_records};
+pub use first_record::FirstRecord;
+pub use groups::{
+    Assignment, Beat, CommittedOffset, GroupDescription, GroupFilter, GroupMember,
+    GroupMemberDescription, Joined, ListedGroup, MemberConfig, PartitionOffset,
+};
 pub use partitioner::{murmur2, partition_of_key};
 pub use produce::{Acks, Produced};

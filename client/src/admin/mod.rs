@@ -14,13 +14,14 @@ mod topics;
 pub use cluster::ClusterDescription;
 pub use configs::{ConfigChange, ConfigEntry, ConfigOperation, ConfigResource, ConfigSource};
 pub use log_dirs::{LogDir, LogDirReplica};
+pub(crate) use offsets::by_leader;
 pub use offsets::{FoundOffset, OffsetSpec};
 pub use topics::{CreatedTopic, NewTopic};
 
 use crate::{BrokerAddress, ClientError};
 
 /// The one result of an answer about one thing.
-fn only<T>(
+pub(crate) fn only<T>(
     address: &BrokerAddress,
     results: Vec<T>,
     what: impl FnOnce() -> String,
@@ -30,6 +31,6 @@ fn only<T>(
 }
 
 /// As Kafka's `timeout_ms`.
-fn millis(timeout: std::time::Duration) -> i32 {
+pub(crate) fn millis(timeout: std::time::Duration) -> i32 {
     i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX)
 }

@@ -1,0 +1,268 @@
+//! `logboom consume --group`: a member of a group that commits what it has written.
+//!
+//! Records are gathered for a turn and then written, so that heartbeats go on while the reader of
+//! our output takes its time. What the output has taken is committed every [`COMMIT_INTERVAL`], at
+//! a rebalance before the partitions are given up, and in the end.
+//!
+//! **Invariant:** what is committed was written and flushed; so a record is written again only
+//! where its commit didn't come through, and none is left out.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncWriteExt as _, Stdout};
+
+use logboom_client::{
+    Beat, ClientError, Cluster, GroupMember, Joined, MemberConfig, PartitionOffset,
+};
+
+use super::{ConsumeArguments, Consumer, PAUSE, Stop};
+use crate::client::Failure;
+use crate::signals::Signals;
+
+/// Between commits, while records come.
+const COMMIT_INTERVAL: Duration = Duration::from_millis(500);
+/// How long an output that takes nothing is waited for after a signal.
+const WRITE_MAX: Duration = Duration::from_secs(1);
+/// How long the coordinator is waited for when the command ends.
+const LEAVE_MAX: Duration = Duration::from_secs(5);
+
+/// Reads as a member until the count, the end or a signal; then leaves.
+pub(super) async fn consume(
+    cluster: &Cluster,
+    arguments: &ConsumeArguments,
+    group: &str,
+) -> Result<(), Failure> {
+    // A topic that isn't there would be waited for by the whole group.
+    cluster.topic(&arguments.topic).await?;
+    let config = MemberConfig::new(group.to_owned(), vec![arguments.topic.clone()]);
+    let mut member = GroupMember::new(cluster.clone(), config);
+    let mut session = Session {
+        group,
+        consumer: Consumer::new(cluster, arguments),
+        out: tokio::io::stdout(),
+        gathered: Vec::new(),
+        written: BTreeMap::new(),
+        committed: BTreeMap::new(),
+        last_commit: Instant::now(),
+        last_success: Instant::now(),
+        signals: Signals::new()?,
+        is_ended: false,
+    };
+    let result = session.run(&mut member).await;
+    let mut again = Signals::new()?;
+    let ending = async {
+        if let Err(error) = session.commit(&member).await {
+            session.warn(&error);
+        }
+        if let Err(error) = member.leave().await {
+            crate::complain(&format!(
+                "logboom consume: {error}; the group waits for the end of our session"
+            ));
+        }
+    };
+    tokio::select! {
+        _ = tokio::time::timeout(LEAVE_MAX, ending) => {}
+        // Whoever can't wait sends a second one.
+        () = again.next() => {}
+    }
+    result
+}
+
+struct Session<'a> {
+    group: &'a str,
+    consumer: Consumer<'a>,
+    out: Stdout,
+    /// Records of the turn, as they are to be written.
+    gathered: Vec<u8>,
+    /// What comes behind the records that the output has taken.
+    written: BTreeMap<i32, i64>,
+    /// What the group has committed, as far as we know.
+    committed: BTreeMap<i32, i64>,
+    last_commit: Instant,
+    /// When a leader last had an answer.
+    last_success: Instant,
+    signals: Signals,
+    /// Whether a signal has come while something was written.
+    is_ended: bool,
+}
+
+/// Why a generation ends.
+enum Over {
+    /// The group shares anew, or we are no member any more.
+    Generation,
+    /// Everything was read that was asked for.
+    Done,
+}
+
+/// A turn of the consumer. Where there is nothing to read it waits, until the group shares anew.
+async fn fetch(consumer: &mut Consumer<'_>, gathered: &mut Vec<u8>) -> Result<(), Stop> {
+    if consumer.lanes.is_empty() {
+        return std::future::pending().await;
+    }
+    consumer.turn(gathered).await
+}
+
+impl Session<'_> {
+    /// From one rebalance to the next.
+    async fn run(&mut self, member: &mut GroupMember) -> Result<(), Failure> {
+        loop {
+            let joined = tokio::select! {
+                joined = member.join() => joined?,
+                () = self.signals.next() => return Ok(()),
+            };
+            self.begin(joined).await?;
+            match self.read(member).await? {
+                Over::Done => return Ok(()),
+                Over::Generation => self.consumer.begin([]),
+            }
+        }
+    }
+
+    /// Begins to read what the member has got.
+    async fn begin(&mut self, joined: Joined) -> Result<(), Failure> {
+        let ConsumeArguments { topic, from, .. } = self.consumer.arguments;
+        let cluster = self.consumer.cluster;
+        let own = joined.assignment.get(topic).cloned().unwrap_or_default();
+        let committed = cluster.committed_offsets_of(self.group, topic, &own).await?;
+        self.committed = committed.iter().map(|one| (one.partition, one.offset)).collect();
+        let is_new = |partition: &i32| !self.committed.contains_key(partition);
+        let new: Vec<i32> = own.iter().copied().filter(is_new).collect();
+        let mut starts = self.committed.clone();
+        starts.extend(from.resolve(cluster, topic, &new).await?);
+        if joined.is_uninterrupted {
+            // What nobody else can have read meanwhile isn't written twice, committed or not.
+            for (partition, offset) in &self.written {
+                starts.entry(*partition).and_modify(|start| *start = (*start).max(*offset));
+            }
+        }
+        // Others may have seen partitions that we haven't.
+        cluster.forget(topic);
+        self.written.clear();
+        self.consumer.begin(starts);
+        self.last_success = Instant::now();
+        Ok(())
+    }
+
+    /// Reads and commits until the generation is over, or everything was read.
+    async fn read(&mut self, member: &mut GroupMember) -> Result<Over, Failure> {
+        loop {
+            let is_at_end = self.consumer.arguments.exit && self.consumer.lanes.is_empty();
+            if self.is_ended || self.consumer.left == 0 || is_at_end {
+                return Ok(Over::Done);
+            }
+            let wait = COMMIT_INTERVAL.saturating_sub(self.last_commit.elapsed());
+            let is_dirty = self.is_dirty();
+            tokio::select! {
+                biased;
+                () = self.signals.next() => return Ok(Over::Done),
+                beat = member.disturbed() => {
+                    if beat == Beat::Lost {
+                        self.warn_of_loss();
+                    } else {
+                        self.commit_or_warn(member).await?;
+                    }
+                    return Ok(Over::Generation);
+                }
+                () = tokio::time::sleep(wait), if is_dirty => {
+                    if !self.commit_or_warn(member).await? {
+                        return Ok(Over::Generation);
+                    }
+                }
+                result = fetch(&mut self.consumer, &mut self.gathered) => {
+                    self.take(result).await?;
+                }
+            }
+        }
+    }
+
+    /// Writes what a turn has brought; an error that may pass is waited over for a while.
+    async fn take(&mut self, result: Result<(), Stop>) -> Result<(), Failure> {
+        self.write().await?;
+        let error = match result {
+            Ok(()) => {
+                self.last_success = Instant::now();
+                return Ok(());
+            }
+            Err(Stop::Ends(failure)) => return Err(failure),
+            Err(Stop::MayPass(error)) => error,
+        };
+        if self.last_success.elapsed() >= self.consumer.cluster.config().api_timeout {
+            return Err(error.into());
+        }
+        tokio::time::sleep(PAUSE).await;
+        Ok(())
+    }
+
+    /// Writes what is gathered, and remembers how far that goes. No rebalance interrupts it; after
+    /// a signal it has a little more time.
+    async fn write(&mut self) -> io::Result<()> {
+        let (out, gathered) = (&mut self.out, std::mem::take(&mut self.gathered));
+        let mut writing = pin!(async {
+            out.write_all(&gathered).await?;
+            out.flush().await
+        });
+        tokio::select! {
+            result = &mut writing => result?,
+            () = self.signals.next() => {
+                self.is_ended = true;
+                match tokio::time::timeout(WRITE_MAX, writing).await {
+                    Ok(result) => result?,
+                    // Nobody takes it; what isn't known to be written isn't committed.
+                    Err(_) => return Ok(()),
+                }
+            }
+        }
+        self.written.clone_from(&self.consumer.positions);
+        Ok(())
+    }
+
+    /// What was written and isn't committed.
+    fn uncommitted(&self) -> Vec<PartitionOffset> {
+        let topic = &self.consumer.arguments.topic;
+        let differs =
+            |(partition, offset): &(&i32, &i64)| self.committed.get(partition) != Some(*offset);
+        let place =
+            |(&partition, &offset)| PartitionOffset { topic: topic.clone(), partition, offset };
+        self.written.iter().filter(differs).map(place).collect()
+    }
+
+    fn is_dirty(&self) -> bool {
+        self.written.iter().any(|(partition, offset)| self.committed.get(partition) != Some(offset))
+    }
+
+    async fn commit(&mut self, member: &GroupMember) -> Result<(), ClientError> {
+        self.last_commit = Instant::now();
+        member.commit(&self.uncommitted()).await?;
+        self.committed.clone_from(&self.written);
+        Ok(())
+    }
+
+    /// Whether it was committed; not where the partitions are somebody else's by now.
+    async fn commit_or_warn(&mut self, member: &GroupMember) -> Result<bool, Failure> {
+        match self.commit(member).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_lost_membership() => {
+                self.warn(&error);
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn warn_of_loss(&self) {
+        if self.is_dirty() {
+            self.warn(&"the session is over");
+        }
+    }
+
+    fn warn(&self, reason: &dyn std::fmt::Display) {
+        let group = self.group;
+        crate::complain(&format!(
+            "logboom consume: group {group}: {reason}; records that were written since the last \
+             commit may come again"
+        ));
+    }
+}

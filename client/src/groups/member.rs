@@ -1,0 +1,365 @@
+//! A member of a classic group of consumers.
+//!
+//! ```text
+//!   join ─▶ Joined: generation, partitions ─▶ the caller reads; commit ─▶ … ─▶ leave
+//!    ▲                                             │
+//!    └──── disturbed: Beat::Rebalance, Beat::Lost ─┘      heartbeats run beside it
+//! ```
+//!
+//! Partitions are given up before they are shared anew (the eager protocol, assignor `range`),
+//! which goes together with every client that offers `range`.
+//!
+//! **Invariant:** it has a connection of its own to the coordinator, so that neither a fetch that
+//! waits holds up a heartbeat, nor a join that waits a fetch.
+//!
+//! **Invariant:** a commit carries the generation that the partitions were given in, so that the
+//! coordinator refuses it when they are somebody else's.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use logboom_protocol::messages::join_group::{
+    JoinGroupRequest, JoinGroupRequestProtocol, JoinGroupResponse,
+};
+use logboom_protocol::messages::leave_group::{LeaveGroupRequest, MemberIdentity};
+use logboom_protocol::messages::sync_group::{SyncGroupRequest, SyncGroupRequestAssignment};
+use logboom_protocol::{ErrorCode, VersionRange};
+
+use super::assignor::{self, RANGE, Subscriber};
+use super::offsets::{COMMIT_BY_NAME, PartitionOffset, check_committed, commit_request};
+use super::pulse::{Beat, Line, Pulse};
+use super::subscription::{self, Assignment};
+use super::{CONSUMER, from};
+use crate::{ClientError, Cluster};
+
+/// How a member takes part in its group.
+#[derive(Debug, Clone)]
+pub struct MemberConfig {
+    /// The group (`group.id`).
+    pub group: String,
+    /// What it wants to read.
+    pub topics: Vec<String>,
+    /// After so long without a heartbeat it counts as gone (`session.timeout.ms`).
+    pub session_timeout: Duration,
+    /// How long others wait for it in a rebalance (`max.poll.interval.ms`).
+    pub rebalance_timeout: Duration,
+    /// Between heartbeats (`heartbeat.interval.ms`).
+    pub heartbeat_interval: Duration,
+}
+
+impl MemberConfig {
+    /// Kafka's own limits.
+    #[must_use]
+    pub fn new(group: String, topics: Vec<String>) -> Self {
+        Self {
+            group,
+            topics,
+            session_timeout: Duration::from_secs(45),
+            rebalance_timeout: Duration::from_secs(300),
+            heartbeat_interval: Duration::from_secs(3),
+        }
+    }
+}
+
+/// What a member has got from a rebalance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joined {
+    /// The number of the rebalance.
+    pub generation: i32,
+    /// What it reads.
+    pub assignment: Assignment,
+    /// Whether nobody else can have read these partitions since the last time that it joined: it
+    /// was a member all the time.
+    pub is_uninterrupted: bool,
+}
+
+/// A member. Dropped without [`Self::leave`], it counts as one until its session is over.
+#[derive(Debug)]
+pub struct GroupMember {
+    cluster: Cluster,
+    config: MemberConfig,
+    line: Arc<Line>,
+    /// Empty until the coordinator has given one.
+    id: String,
+    /// −1 while it is none.
+    generation: i32,
+    /// Heartbeats of the generation.
+    pulse: Option<Pulse>,
+    /// Whether a join was dropped that may still occupy the connection.
+    is_joining: bool,
+}
+
+/// The last version without a list of members to go.
+const LEAVES_ALONE: VersionRange = VersionRange { min: 0, max: 2 };
+const LEAVES_LISTED_FROM: i16 = 3;
+
+impl GroupMember {
+    /// Somebody who may join. Nothing is sent yet.
+    #[must_use]
+    pub fn new(cluster: Cluster, config: MemberConfig) -> Self {
+        let line = Arc::new(Line::new(cluster.clone(), config.group.clone()));
+        let (id, generation) = (String::new(), -1);
+        Self { cluster, config, line, id, generation, pulse: None, is_joining: false }
+    }
+
+    /// The id that the coordinator has given it; empty before.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Joins the group, or joins it again; gives up what it had. It takes as long as the others
+    /// take to join, within their rebalance time-outs; who doesn't want to wait drops it.
+    ///
+    /// # Errors
+    /// A code that isn't over by itself, as INCONSISTENT_GROUP_PROTOCOL, where the others don't
+    /// share by ranges; or why the coordinator can't be asked.
+    pub async fn join(&mut self) -> Result<Joined, ClientError> {
+        self.pulse = None;
+        if std::mem::replace(&mut self.is_joining, true) {
+            self.line.hang_up();
+        }
+        let mut before = Some((self.id.clone(), self.generation));
+        let cluster = self.cluster.clone();
+        let mut retry = cluster.retry(self.doing("join"));
+        loop {
+            let error = match self.join_once().await {
+                Ok(assignment) => {
+                    self.is_joining = false;
+                    let next = |(id, generation): (String, i32)| {
+                        generation >= 0 && id == self.id && generation + 1 == self.generation
+                    };
+                    let is_uninterrupted = before.is_some_and(next);
+                    return Ok(Joined {
+                        generation: self.generation,
+                        assignment,
+                        is_uninterrupted,
+                    });
+                }
+                Err(error) => error,
+            };
+            match error.code() {
+                // Somebody else has begun another rebalance.
+                Some(ErrorCode::REBALANCE_IN_PROGRESS) => {
+                    tokio::time::sleep(cluster.config().retry_backoff).await;
+                    retry = cluster.retry(self.doing("join"));
+                }
+                Some(ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::ILLEGAL_GENERATION) => {
+                    tokio::time::sleep(cluster.config().retry_backoff).await;
+                    self.forget_membership();
+                    before = None;
+                }
+                _ => {
+                    self.line.hang_up();
+                    retry.pause(error).await?;
+                }
+            }
+        }
+    }
+
+    /// Commits offsets of partitions that the last join has given.
+    ///
+    /// # Errors
+    /// One that [`ClientError::is_lost_membership`] where the partitions may be somebody else's by
+    /// now, another code, or why the coordinator can't be asked.
+    pub async fn commit(&self, offsets: &[PartitionOffset]) -> Result<(), ClientError> {
+        if offsets.is_empty() {
+            return Ok(());
+        }
+        let group = &self.config.group;
+        let request = commit_request(group, &self.id, self.generation, offsets);
+        let mut retry = self.cluster.retry(self.doing("commit offsets"));
+        loop {
+            let answer = self.line.call(&request, COMMIT_BY_NAME, retry.timeout()).await;
+            match answer.and_then(|response| check_committed(group, &response)) {
+                Ok(()) => return Ok(()),
+                Err(error) => {
+                    if error.is_retriable() {
+                        self.line.hang_up();
+                    }
+                    retry.pause(error).await?;
+                }
+            }
+        }
+    }
+
+    /// Waits until the membership isn't what it was: never [`Beat::Steady`]. Cancel-safe.
+    pub async fn disturbed(&mut self) -> Beat {
+        match &mut self.pulse {
+            Some(pulse) => pulse.disturbed().await,
+            None => Beat::Lost,
+        }
+    }
+
+    /// Leaves the group, so that the others needn't wait for the end of the session.
+    ///
+    /// # Errors
+    /// Why the coordinator can't be told.
+    pub async fn leave(mut self) -> Result<(), ClientError> {
+        self.pulse = None;
+        if self.id.is_empty() {
+            return Ok(());
+        }
+        if self.is_joining {
+            self.line.hang_up();
+        }
+        let mut retry = self.cluster.retry(self.doing("leave"));
+        loop {
+            let error = match self.leave_once(retry.timeout()).await {
+                Ok(()) => return Ok(()),
+                Err(error) if error.is_lost_membership() => return Ok(()),
+                Err(error) => error,
+            };
+            self.line.hang_up();
+            retry.pause(error).await?;
+        }
+    }
+
+    async fn leave_once(&self, timeout: Duration) -> Result<(), ClientError> {
+        let group = &self.config.group;
+        let listed = LeaveGroupRequest {
+            group_id: group.as_str().into(),
+            members: vec![MemberIdentity {
+                member_id: self.id.as_str().into(),
+                ..MemberIdentity::default()
+            }],
+            ..LeaveGroupRequest::default()
+        };
+        let response = match self.line.call(&listed, from(LEAVES_LISTED_FROM), timeout).await {
+            Err(ClientError::UnsupportedVersion { .. }) => {
+                let alone = LeaveGroupRequest {
+                    group_id: group.as_str().into(),
+                    member_id: self.id.as_str().into(),
+                    ..LeaveGroupRequest::default()
+                };
+                self.line.call(&alone, LEAVES_ALONE, timeout).await?
+            }
+            result => result?,
+        };
+        let what = || format!("group {group}");
+        ClientError::check(response.error_code, None, what)?;
+        response.members.iter().try_for_each(|one| ClientError::check(one.error_code, None, what))
+    }
+
+    /// Joins and syncs once; begins the heartbeats of the generation.
+    async fn join_once(&mut self) -> Result<Assignment, ClientError> {
+        let joined = self.ask_to_join().await?;
+        self.id = joined.member_id.as_str().to_owned();
+        let is_leader = joined.leader == joined.member_id;
+        let (mut assignments, mut counts) = (Vec::new(), BTreeMap::new());
+        if is_leader {
+            let members = subscribers(&joined);
+            counts = self.partition_counts(&members).await?;
+            if !joined.skip_assignment {
+                assignments = encoded(assignor::range(&members, &counts))?;
+            }
+        }
+        let request = SyncGroupRequest {
+            group_id: self.config.group.as_str().into(),
+            generation_id: joined.generation_id,
+            member_id: joined.member_id,
+            protocol_type: Some(CONSUMER.into()),
+            protocol_name: joined.protocol_name,
+            assignments,
+            ..SyncGroupRequest::default()
+        };
+        let response = self.line.call(&request, from(0), self.waiting_timeout()).await?;
+        let what = || format!("group {}", self.config.group);
+        ClientError::check(response.error_code, None, what)?;
+        let assignment = subscription::decode_assignment(&response.assignment);
+        let assignment = assignment.ok_or_else(|| ClientError::Unanswered {
+            address: self.line.address(),
+            what: format!("assignment for group {}", self.config.group),
+        })?;
+        self.generation = request.generation_id;
+        let beginning = Pulse::begin(&self.cluster, &self.config, &self.line, &request, counts);
+        self.pulse = Some(beginning);
+        Ok(assignment)
+    }
+
+    /// JoinGroup, a second time where the first only gives an id (KIP-394).
+    async fn ask_to_join(&mut self) -> Result<JoinGroupResponse, ClientError> {
+        let metadata = subscription::encode_subscription(&self.config.topics);
+        let metadata = metadata.map_err(|fault| unencodable(fault, "subscription"))?;
+        let mut request = JoinGroupRequest {
+            group_id: self.config.group.as_str().into(),
+            session_timeout_ms: crate::admin::millis(self.config.session_timeout),
+            rebalance_timeout_ms: crate::admin::millis(self.config.rebalance_timeout),
+            member_id: self.id.as_str().into(),
+            protocol_type: CONSUMER.into(),
+            protocols: vec![JoinGroupRequestProtocol { name: RANGE.into(), metadata }],
+            ..JoinGroupRequest::default()
+        };
+        let mut response = self.line.call(&request, from(0), self.waiting_timeout()).await?;
+        if response.error_code == ErrorCode::MEMBER_ID_REQUIRED && request.member_id.is_empty() {
+            // Kept, so that it can leave if it gives up waiting.
+            self.id = response.member_id.as_str().to_owned();
+            request.member_id = response.member_id;
+            response = self.line.call(&request, from(0), self.waiting_timeout()).await?;
+        }
+        let what = || format!("group {}", self.config.group);
+        ClientError::check(response.error_code, None, what)?;
+        Ok(response)
+    }
+
+    /// How many partitions the topics have that somebody wants and that exist.
+    async fn partition_counts(
+        &self,
+        members: &[Subscriber],
+    ) -> Result<BTreeMap<String, usize>, ClientError> {
+        let mut topics: Vec<&str> =
+            members.iter().flat_map(|member| &member.topics).map(String::as_str).collect();
+        topics.sort_unstable();
+        topics.dedup();
+        // Not from memory: who shares must know of new partitions.
+        let image = self.cluster.image(Some(&topics)).await?;
+        Ok(image.topics.into_iter().map(|(name, topic)| (name, topic.partitions.len())).collect())
+    }
+
+    /// How long the answer may take that waits for others.
+    fn waiting_timeout(&self) -> Duration {
+        self.config.rebalance_timeout.saturating_add(self.cluster.config().request_timeout)
+    }
+
+    fn forget_membership(&mut self) {
+        self.id.clear();
+        self.generation = -1;
+    }
+
+    fn doing(&self, verb: &str) -> String {
+        format!("{verb} in group {}", self.config.group)
+    }
+}
+
+/// The members as their leader sees them. One whose subscription can't be read wants nothing.
+fn subscribers(joined: &JoinGroupResponse) -> Vec<Subscriber> {
+    let members = joined.members.iter().map(|member| Subscriber {
+        member_id: member.member_id.as_str().to_owned(),
+        instance_id: member.group_instance_id.as_deref().map(str::to_owned),
+        topics: subscription::decode_subscription(&member.metadata).unwrap_or_default(),
+    });
+    members.collect()
+}
+
+fn encoded(
+    assigned: BTreeMap<String, Assignment>,
+) -> Result<Vec<SyncGroupRequestAssignment>, ClientError> {
+    let encode = |(member_id, own): (String, Assignment)| {
+        let assignment = subscription::encode_assignment(&own);
+        let assignment = assignment.map_err(|fault| unencodable(fault, "assignment"))?;
+        Ok(SyncGroupRequestAssignment { member_id: member_id.into(), assignment })
+    };
+    assigned.into_iter().map(encode).collect()
+}
+
+fn unencodable(fault: logboom_protocol::Fault, field: &'static str) -> ClientError {
+    let api = logboom_protocol::ApiKey::JoinGroup;
+    ClientError::Encode(logboom_protocol::EncodeError {
+        api,
+        kind: logboom_protocol::MessageKind::Request,
+        version: 0,
+        field,
+        fault,
+    })
+}

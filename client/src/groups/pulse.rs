@@ -1,0 +1,195 @@
+//! The heartbeats of a member, and its connection to the coordinator.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+use logboom_protocol::messages::heartbeat::HeartbeatRequest;
+use logboom_protocol::messages::sync_group::SyncGroupRequest;
+use logboom_protocol::{ErrorCode, Request, VersionRange};
+
+use super::from;
+use super::member::MemberConfig;
+use crate::{BrokerAddress, ClientError, Cluster, Connection};
+
+/// What a member knows of its membership.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beat {
+    /// All is as it was.
+    Steady,
+    /// The group shares anew: finish, commit, and join again.
+    Rebalance,
+    /// It is no member any more: what it has may be somebody else's. Join again.
+    Lost,
+}
+
+/// A connection to the coordinator of a group that nobody else uses, made when it is needed.
+#[derive(Debug)]
+pub(super) struct Line {
+    cluster: Cluster,
+    group: String,
+    connection: Mutex<Option<Connection>>,
+}
+
+impl Line {
+    pub(super) fn new(cluster: Cluster, group: String) -> Self {
+        Self { cluster, group, connection: Mutex::default() }
+    }
+
+    /// Asks the coordinator once, in a version within `allowed`.
+    pub(super) async fn call<R: Request>(
+        &self,
+        request: &R,
+        allowed: VersionRange,
+        timeout: Duration,
+    ) -> Result<R::Response, ClientError> {
+        self.connection().await?.send_within(request, allowed, timeout).await
+    }
+
+    /// The next call looks the coordinator up and connects to it.
+    pub(super) fn hang_up(&self) {
+        *self.held() = None;
+    }
+
+    /// Where the coordinator is, or, where none is known, the group's name.
+    pub(super) fn address(&self) -> BrokerAddress {
+        let held = self.held();
+        let none = || BrokerAddress { host: format!("coordinator of {}", self.group), port: 0 };
+        held.as_ref().map_or_else(none, |connection| connection.address().clone())
+    }
+
+    async fn connection(&self) -> Result<Connection, ClientError> {
+        let held = self.held().clone();
+        if let Some(connection) = held.filter(|connection| connection.closed().is_none()) {
+            return Ok(connection);
+        }
+        let config = self.cluster.config();
+        let broker = self.cluster.find_coordinator(&self.group, config.request_timeout).await?;
+        let connection = Connection::connect(&broker.address, config).await?;
+        *self.held() = Some(connection.clone());
+        Ok(connection)
+    }
+
+    fn held(&self) -> std::sync::MutexGuard<'_, Option<Connection>> {
+        // A change of it is one assignment, so a panic elsewhere leaves it sound.
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Heartbeats of one generation; they end when it is dropped.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    beat: watch::Receiver<Beat>,
+    task: JoinHandle<()>,
+}
+
+impl Pulse {
+    /// Begins the heartbeats of a member that has joined.
+    ///
+    /// - `joined`: with what it has joined.
+    /// - `counts`: how many partitions the topics have that it has shared, if it was the one to
+    ///   share them. When one has others, the group shares anew.
+    pub(super) fn begin(
+        cluster: &Cluster,
+        config: &MemberConfig,
+        line: &Arc<Line>,
+        joined: &SyncGroupRequest,
+        counts: BTreeMap<String, usize>,
+    ) -> Self {
+        let (sender, beat) = watch::channel(Beat::Steady);
+        let request = HeartbeatRequest {
+            group_id: joined.group_id.clone(),
+            generation_id: joined.generation_id,
+            member_id: joined.member_id.clone(),
+            ..HeartbeatRequest::default()
+        };
+        let heart = Heart {
+            cluster: cluster.clone(),
+            line: Arc::clone(line),
+            config: config.clone(),
+            request,
+            counts,
+        };
+        Self { beat, task: tokio::spawn(heart.run(sender)) }
+    }
+
+    /// Waits for the first beat that isn't steady.
+    pub(super) async fn disturbed(&mut self) -> Beat {
+        let beat = self.beat.wait_for(|beat| *beat != Beat::Steady).await;
+        beat.map_or(Beat::Lost, |beat| *beat)
+    }
+}
+
+impl Drop for Pulse {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+struct Heart {
+    cluster: Cluster,
+    line: Arc<Line>,
+    config: MemberConfig,
+    request: HeartbeatRequest,
+    counts: BTreeMap<String, usize>,
+}
+
+impl Heart {
+    async fn run(self, sender: watch::Sender<Beat>) {
+        let mut last_answer = Instant::now();
+        let mut pause = self.config.heartbeat_interval;
+        loop {
+            sleep(pause).await;
+            pause = self.config.heartbeat_interval;
+            let timeout = self.cluster.config().request_timeout.min(self.config.session_timeout);
+            let asked = Instant::now();
+            let code = match self.line.call(&self.request, from(0), timeout).await {
+                Ok(response) => response.error_code,
+                Err(_) => ErrorCode::NETWORK_EXCEPTION,
+            };
+            match code {
+                ErrorCode::NONE => {
+                    last_answer = asked;
+                    if self.has_grown().await {
+                        sender.send_if_modified(|beat| rise(beat, Beat::Rebalance));
+                    }
+                }
+                // It goes on until the member joins, so that it isn't taken for gone meanwhile.
+                ErrorCode::REBALANCE_IN_PROGRESS => {
+                    last_answer = asked;
+                    sender.send_if_modified(|beat| rise(beat, Beat::Rebalance));
+                }
+                code if code.is_retriable() => {
+                    self.line.hang_up();
+                    pause = pause.min(self.cluster.config().retry_backoff_max);
+                    if last_answer.elapsed() >= self.config.session_timeout {
+                        break;
+                    }
+                }
+                _ => break,
+            }
+        }
+        sender.send_if_modified(|beat| rise(beat, Beat::Lost));
+    }
+
+    /// Whether a topic has more partitions than were shared. Topics are asked for when what is
+    /// known of them is old.
+    async fn has_grown(&self) -> bool {
+        for (name, &count) in &self.counts {
+            // One that can't be asked for now is asked for at the next beat.
+            if self.cluster.topic(name).await.is_ok_and(|topic| topic.partitions.len() != count) {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// Replaces a beat; whether it is another.
+fn rise(beat: &mut Beat, to: Beat) -> bool {
+    std::mem::replace(beat, to) != to
+}

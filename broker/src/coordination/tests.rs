@@ -1,6 +1,9 @@
 //! Hosted groups: what is committed is there after a restart, and what was held is answered.
 
 use logboom_protocol::ErrorCode;
+use logboom_protocol::messages::create_partitions::{
+    CreatePartitionsRequest, CreatePartitionsTopic,
+};
 use logboom_protocol::messages::create_topics::{CreatableTopic, CreateTopicsRequest};
 use logboom_protocol::messages::delete_topics::DeleteTopicsRequest;
 use logboom_protocol::messages::find_coordinator::FindCoordinatorRequest;
@@ -15,6 +18,8 @@ use logboom_protocol::messages::sync_group::{SyncGroupRequest, SyncGroupRequestA
 
 use super::OFFSETS_TOPIC;
 use crate::testing::TestBroker;
+
+mod faults;
 
 /// A broker with a topic `t`, whose group waits for nobody.
 fn broker() -> TestBroker {
@@ -238,4 +243,22 @@ fn whoever_waits_is_told_when_the_topic_of_groups_is_deleted() {
     assert_eq!(committed(&broker, "a"), -1);
     assert_eq!(commit(&broker, "a", 0, 7), ErrorCode::NONE);
     assert_eq!(committed(&broker, "a"), 7);
+}
+
+#[test]
+fn groups_are_found_after_somebody_wanted_more_partitions_for_them() {
+    let mut broker = broker();
+    for (group, offset) in [("a", 1), ("b", 2), ("c", 3), ("d", 4)] {
+        assert_eq!(commit(&broker, group, 0, offset), ErrorCode::NONE);
+    }
+    let topic = CreatePartitionsTopic { name: OFFSETS_TOPIC.into(), count: 5, assignments: None };
+    let request =
+        CreatePartitionsRequest { topics: vec![topic], timeout_ms: 10_000, validate_only: false };
+    let result = broker.request(&request, 3).results.remove(0);
+    assert_eq!(result.error_code, ErrorCode::INVALID_PARTITIONS);
+    assert!(result.error_message.unwrap().contains("offsets.topic.num.partitions"));
+    broker.restart();
+    for (group, offset) in [("a", 1), ("b", 2), ("c", 3), ("d", 4)] {
+        assert_eq!(committed(&broker, group), offset);
+    }
 }

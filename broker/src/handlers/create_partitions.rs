@@ -1,4 +1,6 @@
-//! CreatePartitions.
+//! CreatePartitions. The topic of groups keeps its number: a group is found by it. The reference
+//! (4.1.0) adds the partitions, goes on with the old number until its next start, and doesn't find
+//! what groups have committed from then on.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,6 +12,7 @@ use logboom_protocol::messages::create_partitions::{
 
 use super::RequestContext;
 use crate::cluster::ControllerError;
+use crate::coordination::OFFSETS_TOPIC;
 
 pub(super) async fn handle(
     context: RequestContext,
@@ -18,7 +21,9 @@ pub(super) async fn handle(
     let placement_start = context.node.placement.fetch_add(1, Ordering::Relaxed);
     let request = Arc::new(request);
     let decided = Arc::clone(&request);
-    let decide = move |image: &_| topics::create_partitions(image, &decided, placement_start);
+    let is_counted = |name: &str| name == OFFSETS_TOPIC;
+    let decide =
+        move |image: &_| topics::create_partitions(image, &decided, placement_start, is_counted);
     let answer = context.node.controller.decide_within(request.timeout_ms, decide).await;
     answer.unwrap_or_else(|error| refused(&request, error))
 }

@@ -39,6 +39,8 @@ pub enum TopicError {
         /// Partitions that there should be.
         wanted: i32,
     },
+    /// Something is found by the number of its partitions.
+    CountInUse,
     /// A number of replicas that is neither positive nor −1.
     ReplicationFactor(i64),
     /// Fewer brokers than replicas.
@@ -107,7 +109,9 @@ impl TopicError {
             Self::Exists => ErrorCode::TOPIC_ALREADY_EXISTS,
             Self::UnknownName => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
             Self::UnknownId => ErrorCode::UNKNOWN_TOPIC_ID,
-            Self::PartitionCount(_) | Self::NotMore { .. } => ErrorCode::INVALID_PARTITIONS,
+            Self::PartitionCount(_) | Self::NotMore { .. } | Self::CountInUse => {
+                ErrorCode::INVALID_PARTITIONS
+            }
             Self::ReplicationFactor(_) | Self::TooFewBrokers { .. } => {
                 ErrorCode::INVALID_REPLICATION_FACTOR
             }
@@ -146,6 +150,10 @@ impl fmt::Display for TopicError {
             Self::NotMore { partitions, wanted } => {
                 write!(f, "the topic has {partitions} partitions, {wanted} are not more")
             }
+            Self::CountInUse => f.write_str(
+                "groups are found by the number of its partitions, and would be lost with \
+                 another; offsets.topic.num.partitions counts when the topic is made",
+            ),
             Self::ReplicationFactor(factor) => {
                 write!(f, "replication factor {factor}; a positive number, or -1 for the default")
             }

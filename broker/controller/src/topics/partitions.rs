@@ -19,11 +19,14 @@ use super::placement;
 /// Adds partitions to topics, each as if it came alone: one result for each topic.
 ///
 /// - `placement_start`: at which broker the placement of a partition 0 would begin; any number.
+/// - `is_counted`: whether something is found by the number of a topic's partitions, so that it
+///   has to stay.
 #[must_use]
 pub fn create_partitions(
     image: &MetadataImage,
     request: &CreatePartitionsRequest,
     placement_start: usize,
+    is_counted: impl Fn(&str) -> bool,
 ) -> Decision<CreatePartitionsResponse> {
     let mut times = occurrences(request.topics.iter().map(|topic| topic.name.as_str()));
     let (mut records, mut results) = (Vec::new(), Vec::with_capacity(times.len()));
@@ -32,6 +35,9 @@ pub fn create_partitions(
         let result = match times.remove(topic.name.as_str()) {
             // Answered where the name came first.
             None => continue,
+            Some(1) if is_counted(&topic.name) && image.topic_named(&topic.name).is_some() => {
+                Err(TopicError::CountInUse)
+            }
             Some(1) => add(image, topic, placement_start, left),
             Some(_) => Err(TopicError::Duplicate),
         };

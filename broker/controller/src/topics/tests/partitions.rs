@@ -11,6 +11,9 @@ use logboom_protocol::messages::create_partitions::{
 
 use super::*;
 
+/// A topic by whose number of partitions something is found.
+const COUNTED: &str = "counted";
+
 fn more(name: &str, count: i32, assignments: Option<&[&[i32]]>) -> CreatePartitionsTopic {
     let assignment = |ids: &&[i32]| CreatePartitionsAssignment { broker_ids: ids.to_vec() };
     let assignments = assignments.map(|list| list.iter().map(assignment).collect());
@@ -22,7 +25,7 @@ fn add(
     topics: Vec<CreatePartitionsTopic>,
 ) -> Decision<CreatePartitionsResponse> {
     let request = CreatePartitionsRequest { topics, ..Default::default() };
-    create_partitions(image, &request, 0)
+    create_partitions(image, &request, 0, |name| name == COUNTED)
 }
 
 #[test]
@@ -63,11 +66,24 @@ fn a_topic_that_is_there_twice_has_one_result_and_stays() {
 }
 
 #[test]
+fn a_number_by_which_something_is_found_stays() {
+    let image = with_topics(&three_brokers(), vec![topic(COUNTED, 2, 1), topic("t", 1, 1)]);
+    let decision = add(&image, vec![more(COUNTED, 3, None), more("t", 2, None)]);
+    let codes: Vec<_> = decision.response.results.iter().map(|one| one.error_code).collect();
+    assert_eq!(codes, [ErrorCode::INVALID_PARTITIONS, ErrorCode::NONE]);
+    let after = image.with(&decision.records).unwrap();
+    assert_eq!((replicas(&after, COUNTED).len(), replicas(&after, "t").len()), (2, 2));
+    let missing = add(&three_brokers(), vec![more(COUNTED, 3, None)]);
+    let code = missing.response.results[0].error_code;
+    assert_eq!(code, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+}
+
+#[test]
 fn validate_only_adds_nothing() {
     let image = with_topics(&three_brokers(), vec![topic("t", 1, 1)]);
     let topics = vec![more("t", 2, None)];
     let request = CreatePartitionsRequest { topics, validate_only: true, ..Default::default() };
-    let decision = create_partitions(&image, &request, 0);
+    let decision = create_partitions(&image, &request, 0, |name| name == COUNTED);
     assert_eq!(decision.response, add(&image, vec![more("t", 2, None)]).response);
     assert!(decision.records.is_empty());
 }

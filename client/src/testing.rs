@@ -34,9 +34,15 @@ impl Arrived {
 
     /// The frame that names all versions of this crate, but no version of `api` above `max`.
     pub(crate) fn versions(&self, api: ApiKey, max: i16) -> Bytes {
+        self.versions_up_to(&[(api, max)])
+    }
+
+    /// The frame that names all versions of this crate, but none of these APIs above its limit.
+    pub(crate) fn versions_up_to(&self, limits: &[(ApiKey, i16)]) -> Bytes {
         let listed = |one: &ApiKey| {
             let VersionRange { min, max: newest } = one.versions();
-            let max_version = if *one == api { max } else { newest };
+            let limit = limits.iter().find(|(api, _)| api == one);
+            let max_version = limit.map_or(newest, |(_, max)| *max);
             ApiVersion { api_key: one.to_wire(), min_version: min, max_version }
         };
         let api_keys = ApiKey::ALL.iter().map(listed).collect();
@@ -107,20 +113,34 @@ impl ScriptedBroker {
 
     /// Answers by the script until the test ends.
     pub(crate) fn run(self, script: impl FnMut(&Arrived) -> Option<Bytes> + Send + 'static) {
+        self.run_with(&[], script);
+    }
+
+    /// The same, with APIs that it speaks up to a version only.
+    pub(crate) fn run_with(
+        self,
+        limits: &[(ApiKey, i16)],
+        script: impl FnMut(&Arrived) -> Option<Bytes> + Send + 'static,
+    ) {
+        let limits: Arc<[(ApiKey, i16)]> = limits.into();
         let script: Arc<Mutex<Script>> = Arc::new(Mutex::new(script));
         tokio::spawn(async move {
             while let Ok((stream, _)) = self.listener.accept().await {
                 let peer = Peer { stream, buffer: BytesMut::new() };
-                tokio::spawn(serve(peer, Arc::clone(&script)));
+                tokio::spawn(serve(peer, Arc::clone(&limits), Arc::clone(&script)));
             }
         });
     }
 }
 
-async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut peer: Peer<S>, script: Arc<Mutex<Script>>) {
+async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    mut peer: Peer<S>,
+    limits: Arc<[(ApiKey, i16)]>,
+    script: Arc<Mutex<Script>>,
+) {
     while let Some(asked) = peer.request().await {
         let answer = match asked.api {
-            ApiKey::ApiVersions => Some(asked.versions(ApiKey::ApiVersions, 4)),
+            ApiKey::ApiVersions => Some(asked.versions_up_to(&limits)),
             _ => script.lock().unwrap()(&asked),
         };
         let Some(answer) = answer else { return };

@@ -1,1 +1,322 @@
-//! placeholder
+//! Plan: a broker on loopback that coordinates by a script: it gives ids, shares anew, forgets its
+//! members, and moves away. Time is real, but nothing is measured.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use logboom_protocol::messages::find_coordinator::{Coordinator, FindCoordinatorResponse};
+use logboom_protocol::messages::heartbeat::{HeartbeatRequest, HeartbeatResponse};
+use logboom_protocol::messages::join_group::{
+    JoinGroupRequest, JoinGroupResponse, JoinGroupResponseMember,
+};
+use logboom_protocol::messages::leave_group::{
+    LeaveGroupRequest, LeaveGroupResponse, MemberResponse,
+};
+use logboom_protocol::messages::metadata::{
+    MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+};
+use logboom_protocol::messages::offset_commit::{
+    OffsetCommitRequest, OffsetCommitResponse, OffsetCommitResponsePartition,
+    OffsetCommitResponseTopic,
+};
+use logboom_protocol::messages::offset_fetch::{
+    OffsetFetchRequest, OffsetFetchResponse, OffsetFetchResponsePartition, OffsetFetchResponseTopic,
+};
+use logboom_protocol::messages::sync_group::{SyncGroupRequest, SyncGroupResponse};
+use logboom_protocol::{ApiKey, ErrorCode};
+
+use super::*;
+use crate::testing::{Arrived, ScriptedBroker, cluster};
+use crate::{BrokerAddress, ClientConfig, Cluster};
+
+/// A group with the one member that asks, as its coordinator sees it.
+struct Group {
+    address: BrokerAddress,
+    /// How often a member id was given.
+    ids: usize,
+    generation: i32,
+    partitions: i32,
+    /// What heartbeats and commits are answered with.
+    heartbeat: ErrorCode,
+    commit: ErrorCode,
+    /// Commits that were taken: member, generation, partition and offset of the first.
+    commits: Vec<(String, i32, i32, i64)>,
+    left: Vec<String>,
+}
+
+type Shared = Arc<Mutex<Group>>;
+
+fn member_id(number: usize) -> String {
+    format!("member-{number}")
+}
+
+impl Group {
+    fn shared(address: &BrokerAddress) -> Shared {
+        Arc::new(Mutex::new(Self {
+            address: address.clone(),
+            ids: 0,
+            generation: 4,
+            partitions: 3,
+            heartbeat: ErrorCode::NONE,
+            commit: ErrorCode::NONE,
+            commits: Vec::new(),
+            left: Vec::new(),
+        }))
+    }
+
+    fn answer(&mut self, asked: &Arrived) -> Bytes {
+        match asked.api {
+            ApiKey::Metadata => asked.answer(&self.metadata()),
+            ApiKey::FindCoordinator => asked.answer(&self.found(asked.version)),
+            ApiKey::JoinGroup => asked.answer(&self.join(&asked.decode())),
+            ApiKey::SyncGroup => asked.answer(&self.sync(&asked.decode())),
+            ApiKey::Heartbeat => {
+                let request: HeartbeatRequest = asked.decode();
+                assert_eq!(request.generation_id, self.generation);
+                let error_code = self.heartbeat;
+                asked.answer(&HeartbeatResponse { error_code, ..Default::default() })
+            }
+            ApiKey::OffsetCommit => asked.answer(&self.take(&asked.decode())),
+            ApiKey::LeaveGroup => asked.answer(&self.leave(asked)),
+            ApiKey::OffsetFetch => asked.answer(&self.fetch(asked)),
+            api => panic!("{api}"),
+        }
+    }
+
+    fn metadata(&self) -> MetadataResponse {
+        let partition = |partition_index| MetadataResponsePartition {
+            partition_index,
+            ..MetadataResponsePartition::default()
+        };
+        MetadataResponse {
+            brokers: vec![MetadataResponseBroker {
+                node_id: 0,
+                host: self.address.host.as_str().into(),
+                port: self.address.port.into(),
+                ..MetadataResponseBroker::default()
+            }],
+            topics: vec![MetadataResponseTopic {
+                name: Some("t".into()),
+                partitions: (0..self.partitions).map(partition).collect(),
+                ..MetadataResponseTopic::default()
+            }],
+            ..MetadataResponse::default()
+        }
+    }
+
+    fn found(&self, version: i16) -> FindCoordinatorResponse {
+        let (host, port) = (self.address.host.as_str().into(), self.address.port.into());
+        if version < 4 {
+            return FindCoordinatorResponse { host, port, ..Default::default() };
+        }
+        let found = Coordinator { key: "g".into(), host, port, ..Coordinator::default() };
+        FindCoordinatorResponse { coordinators: vec![found], ..Default::default() }
+    }
+
+    fn join(&mut self, request: &JoinGroupRequest) -> JoinGroupResponse {
+        assert_eq!((request.protocol_type.as_str(), request.protocols.len()), ("consumer", 1));
+        assert_eq!(request.protocols[0].name, "range");
+        if request.member_id.is_empty() {
+            self.ids += 1;
+            let error_code = ErrorCode::MEMBER_ID_REQUIRED;
+            let member_id = member_id(self.ids).into();
+            return JoinGroupResponse { error_code, member_id, ..Default::default() };
+        }
+        if request.member_id != member_id(self.ids) {
+            let error_code = ErrorCode::UNKNOWN_MEMBER_ID;
+            return JoinGroupResponse { error_code, ..Default::default() };
+        }
+        self.generation += 1;
+        self.heartbeat = ErrorCode::NONE;
+        JoinGroupResponse {
+            generation_id: self.generation,
+            protocol_name: Some("range".into()),
+            leader: request.member_id.clone(),
+            member_id: request.member_id.clone(),
+            members: vec![JoinGroupResponseMember {
+                member_id: request.member_id.clone(),
+                group_instance_id: None,
+                metadata: request.protocols[0].metadata.clone(),
+            }],
+            ..JoinGroupResponse::default()
+        }
+    }
+
+    fn sync(&self, request: &SyncGroupRequest) -> SyncGroupResponse {
+        assert_eq!(request.generation_id, self.generation);
+        let own = request.assignments.iter().find(|one| one.member_id == request.member_id);
+        let assignment = own.expect("the leader assigns to itself").assignment.clone();
+        SyncGroupResponse { assignment, ..SyncGroupResponse::default() }
+    }
+
+    fn take(&mut self, request: &OffsetCommitRequest) -> OffsetCommitResponse {
+        let first = &request.topics[0].partitions[0];
+        if self.commit == ErrorCode::NONE {
+            let (id, generation) = (&request.member_id, request.generation_id_or_member_epoch);
+            let taken = (first.partition_index, first.committed_offset);
+            self.commits.push((id.as_str().to_owned(), generation, taken.0, taken.1));
+        }
+        let partition = OffsetCommitResponsePartition {
+            partition_index: first.partition_index,
+            error_code: self.commit,
+        };
+        let topic = OffsetCommitResponseTopic {
+            name: "t".into(),
+            partitions: vec![partition],
+            ..OffsetCommitResponseTopic::default()
+        };
+        OffsetCommitResponse { topics: vec![topic], ..OffsetCommitResponse::default() }
+    }
+
+    fn leave(&mut self, asked: &Arrived) -> LeaveGroupResponse {
+        let request: LeaveGroupRequest = asked.decode();
+        let alone = (asked.version < 3).then_some(&request.member_id);
+        let listed = request.members.iter().map(|member| &member.member_id);
+        self.left.extend(alone.into_iter().chain(listed).map(ToString::to_string));
+        let members = request.members.iter().map(|member| MemberResponse {
+            member_id: member.member_id.clone(),
+            ..MemberResponse::default()
+        });
+        LeaveGroupResponse { members: members.collect(), ..LeaveGroupResponse::default() }
+    }
+
+    /// Offset 7 for partition 0, and nothing for partition 1.
+    fn fetch(&self, asked: &Arrived) -> OffsetFetchResponse {
+        let request: OffsetFetchRequest = asked.decode();
+        assert!(asked.version < 8 && request.groups.is_empty());
+        let partition = |(partition_index, committed_offset)| OffsetFetchResponsePartition {
+            partition_index,
+            committed_offset,
+            ..OffsetFetchResponsePartition::default()
+        };
+        let partitions = [(1, -1), (0, 7)].map(partition).to_vec();
+        let topics = vec![OffsetFetchResponseTopic { name: "t".into(), partitions }];
+        OffsetFetchResponse { topics, ..OffsetFetchResponse::default() }
+    }
+}
+
+/// A broker that coordinates group `g`, and the group.
+async fn coordinator(limits: &[(ApiKey, i16)]) -> Shared {
+    let broker = ScriptedBroker::bind().await;
+    let group = Group::shared(&broker.address);
+    let answering = Arc::clone(&group);
+    broker.run_with(limits, move |asked| Some(answering.lock().unwrap().answer(asked)));
+    group
+}
+
+fn member(group: &Shared) -> GroupMember {
+    let address = group.lock().unwrap().address.clone();
+    member_of(cluster(vec![address]))
+}
+
+fn member_of(cluster: Cluster) -> GroupMember {
+    let config = MemberConfig {
+        heartbeat_interval: Duration::from_millis(2),
+        ..MemberConfig::new("g".to_owned(), vec!["t".to_owned()])
+    };
+    GroupMember::new(cluster, config)
+}
+
+fn offset(partition: i32, offset: i64) -> [PartitionOffset; 1] {
+    [PartitionOffset { topic: "t".to_owned(), partition, offset }]
+}
+
+#[tokio::test]
+async fn a_member_joins_shares_commits_and_leaves() {
+    let group = coordinator(&[]).await;
+    let mut member = member(&group);
+    let joined = member.join().await.unwrap();
+    assert_eq!(joined.generation, 5);
+    assert_eq!(joined.assignment, [("t".to_owned(), vec![0, 1, 2])].into());
+    assert!(!joined.is_uninterrupted, "it was none before");
+    member.commit(&offset(1, 9)).await.unwrap();
+    group.lock().unwrap().heartbeat = ErrorCode::REBALANCE_IN_PROGRESS;
+    assert_eq!(member.disturbed().await, Beat::Rebalance);
+    let joined = member.join().await.unwrap();
+    assert_eq!((joined.generation, joined.is_uninterrupted), (6, true));
+    member.commit(&offset(1, 10)).await.unwrap();
+    member.leave().await.unwrap();
+    let group = group.lock().unwrap();
+    let taken = [("member-1".to_owned(), 5, 1, 9), ("member-1".to_owned(), 6, 1, 10)];
+    assert_eq!(group.commits, taken);
+    assert_eq!(group.left, ["member-1"]);
+}
+
+#[tokio::test]
+async fn a_member_that_is_forgotten_joins_as_a_new_one() {
+    let group = coordinator(&[]).await;
+    let mut member = member(&group);
+    member.join().await.unwrap();
+    {
+        let mut group = group.lock().unwrap();
+        group.ids += 1;
+        group.heartbeat = ErrorCode::UNKNOWN_MEMBER_ID;
+        group.commit = ErrorCode::UNKNOWN_MEMBER_ID;
+    }
+    let error = member.commit(&offset(0, 1)).await.unwrap_err();
+    assert!(error.is_lost_membership(), "{error}");
+    assert_eq!(member.disturbed().await, Beat::Lost);
+    let joined = member.join().await.unwrap();
+    assert_eq!((member.id(), joined.is_uninterrupted), ("member-3", false));
+}
+
+#[tokio::test]
+async fn a_commit_follows_the_coordinator() {
+    let (first, second) = (coordinator(&[]).await, coordinator(&[]).await);
+    let mut member = member(&first);
+    member.join().await.unwrap();
+    {
+        let mut first = first.lock().unwrap();
+        first.commit = ErrorCode::NOT_COORDINATOR;
+        first.address = second.lock().unwrap().address.clone();
+        second.lock().unwrap().generation = 5;
+    }
+    member.commit(&offset(2, 3)).await.unwrap();
+    assert_eq!(second.lock().unwrap().commits, [("member-1".to_owned(), 5, 2, 3)]);
+    assert_eq!(first.lock().unwrap().commits, []);
+}
+
+#[tokio::test]
+async fn who_has_shared_partitions_notices_new_ones() {
+    let group = coordinator(&[]).await;
+    let address = group.lock().unwrap().address.clone();
+    let config = ClientConfig { metadata_age_max: Duration::ZERO, ..ClientConfig::default() };
+    let mut member = member_of(Cluster::new(vec![address], config));
+    member.join().await.unwrap();
+    group.lock().unwrap().partitions = 4;
+    assert_eq!(member.disturbed().await, Beat::Rebalance);
+    let joined = member.join().await.unwrap();
+    assert_eq!(joined.assignment["t"], [0, 1, 2, 3]);
+}
+
+#[tokio::test]
+async fn a_coordinator_that_answers_nobody_loses_its_members() {
+    let group = coordinator(&[]).await;
+    let address = group.lock().unwrap().address.clone();
+    let config = MemberConfig {
+        heartbeat_interval: Duration::from_millis(2),
+        session_timeout: Duration::from_millis(20),
+        ..MemberConfig::new("g".to_owned(), vec!["t".to_owned()])
+    };
+    let mut member = GroupMember::new(cluster(vec![address]), config);
+    member.join().await.unwrap();
+    group.lock().unwrap().heartbeat = ErrorCode::COORDINATOR_NOT_AVAILABLE;
+    assert_eq!(member.disturbed().await, Beat::Lost);
+}
+
+#[tokio::test]
+async fn an_old_coordinator_is_asked_in_its_own_versions() {
+    let limits = [(ApiKey::FindCoordinator, 0), (ApiKey::OffsetFetch, 2), (ApiKey::LeaveGroup, 0)];
+    let group = coordinator(&limits).await;
+    let address = group.lock().unwrap().address.clone();
+    let cluster = cluster(vec![address]);
+    let told = cluster.committed_offsets_of("g", "t", &[0, 1]).await.unwrap();
+    let told: Vec<_> = told.iter().map(|one| (one.partition, one.offset)).collect();
+    assert_eq!(told, [(0, 7)], "nothing is committed for the other");
+    let mut member = member_of(cluster);
+    member.join().await.unwrap();
+    member.leave().await.unwrap();
+    assert_eq!(group.lock().unwrap().left, ["member-1"]);
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"time"
@@ -11,7 +12,8 @@ import (
 )
 
 // BOOTSTRAP TOPIC 0 GROUP COUNT [STRATEGY]: reads with a group, commits each record, and prints its
-// partition and offset then; so many of them. Strategies are range and cooperative-sticky.
+// partition and offset then; so many of them, or with 0 until standard input ends. Strategies are
+// range and cooperative-sticky.
 func group(ctx context.Context) {
 	count := must(strconv.Atoi(os.Args[5]))
 	balancer := kgo.CooperativeStickyBalancer()
@@ -28,9 +30,18 @@ func group(ctx context.Context) {
 		kgo.HeartbeatInterval(500*time.Millisecond),
 		kgo.SessionTimeout(10*time.Second),
 	)
-	for read := 0; read < count; {
-		fetches := consumer.PollRecords(ctx, 1)
-		check(fetches.Err())
+	polling, stop := context.WithCancel(ctx)
+	if count == 0 {
+		go func() {
+			must(io.Copy(io.Discard, os.Stdin))
+			stop()
+		}()
+	}
+	for read := 0; (count == 0 || read < count) && polling.Err() == nil; {
+		fetches := consumer.PollRecords(polling, 1)
+		if polling.Err() == nil {
+			check(fetches.Err())
+		}
 		for _, record := range fetches.Records() {
 			if consumer.CommitRecords(ctx, record) == nil {
 				fmt.Println(record.Partition, record.Offset)
@@ -39,6 +50,7 @@ func group(ctx context.Context) {
 		}
 		consumer.AllowRebalance()
 	}
+	stop()
 	check(consumer.LeaveGroupContext(ctx))
 	consumer.Close()
 }

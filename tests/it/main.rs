@@ -6,6 +6,7 @@ mod corpora;
 mod flights;
 mod full_disk;
 mod golden;
+mod groups;
 mod hostile;
 mod jar;
 mod kills;

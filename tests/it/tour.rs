@@ -17,7 +17,7 @@
 //!
 //! Must always hold: a step that a client does not do is named here, with the reason.
 
-mod groups;
+pub(crate) mod groups;
 mod stored;
 mod tools;
 

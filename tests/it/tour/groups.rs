@@ -4,7 +4,7 @@
 //! A client prints a line for each record when its commit has succeeded, so what is printed is what
 //! was delivered, and no record may be printed twice.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -12,24 +12,26 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use serde_json::Value;
 
 use logboom_protocol::ErrorCode;
 use logboom_protocol::messages::offset_fetch::{OffsetFetchRequest, OffsetFetchRequestTopic};
 use logboom_protocol::records::{BatchBuilder, Codec};
-use logboom_tests::broker::{Broker, pause, shared};
+use logboom_tests::broker::{Broker, logboom, pause, shared};
 use logboom_tests::foreign::{go, java, node, or_skip, printed, python};
 use logboom_tests::raw::{Raw, topic_name};
 
+use crate::groups::{command, described};
 use crate::wire::{PRODUCE, new_topic_with, now_ms, produce_to};
 
-const PARTITIONS: i32 = 4;
+pub(crate) const PARTITIONS: i32 = 4;
 /// Records of each partition in a round.
-const ROUND: i64 = 10;
+pub(crate) const ROUND: i64 = 10;
 /// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(100);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(100);
 
 /// Partition and offset.
-type Place = (i32, i64);
+pub(crate) type Place = (i32, i64);
 
 fn batch() -> Bytes {
     let mut builder = BatchBuilder::new(Codec::None);
@@ -40,7 +42,7 @@ fn batch() -> Bytes {
 }
 
 /// Writes a round of records to all partitions.
-fn write_round(raw: &mut Raw, topic: &str) {
+pub(crate) fn write_round(raw: &mut Raw, topic: &str) {
     for partition in 0..PARTITIONS {
         let response = raw.call(PRODUCE, &produce_to(topic, partition, batch()));
         let code = response.responses[0].partition_responses[0].error_code;
@@ -54,13 +56,13 @@ fn place(line: &str) -> Place {
 }
 
 /// All places up to so many rounds.
-fn all(rounds: i64) -> BTreeSet<Place> {
+pub(crate) fn all(rounds: i64) -> BTreeSet<Place> {
     let of = |partition| (0..rounds * ROUND).map(move |offset| (partition, offset));
     (0..PARTITIONS).flat_map(of).collect()
 }
 
 /// What a group has committed for each partition.
-fn committed(raw: &mut Raw, group: &str, topic: &str) -> Vec<i64> {
+pub(crate) fn committed(raw: &mut Raw, group: &str, topic: &str) -> Vec<i64> {
     let topic = OffsetFetchRequestTopic {
         name: topic.into(),
         partition_indexes: (0..PARTITIONS).collect(),
@@ -154,15 +156,34 @@ fn franz_go_comes_back_to_its_group() {
     }
 }
 
+#[test]
+fn logboom_comes_back_to_its_group() {
+    comes_back("logboom", |bootstrap, topic, group, count| {
+        let mut command = ours(bootstrap, topic, group);
+        command.args(["--count", count]);
+        Ok(command)
+    });
+}
+
+/// Our own command, which prints what it then commits.
+pub(crate) fn ours(bootstrap: &str, topic: &str, group: &str) -> Command {
+    let mut command = command(bootstrap, &["consume", topic, "--group", group]);
+    command.args(["--format", "%p %o\\n", "--timeout", "60"]);
+    command
+}
+
 /// A client that reads until it is told to stop; what it prints comes by a channel.
-struct Reader {
+pub(crate) struct Reader {
     child: Child,
     lines: Receiver<Place>,
-    seen: Vec<Place>,
+    pub(crate) seen: Vec<Place>,
+    /// Whether it is told by a signal, and not by the end of its input.
+    by_signal: bool,
 }
 
 impl Reader {
-    fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
+        let by_signal = command.get_program() == logboom();
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let (sender, lines) = channel();
@@ -173,18 +194,27 @@ impl Reader {
                 }
             }
         });
-        Self { child, lines, seen: Vec::new() }
+        Self { child, lines, seen: Vec::new(), by_signal }
     }
 
     /// Takes what has come; how much that is in all.
-    fn look(&mut self) -> usize {
+    pub(crate) fn look(&mut self) -> usize {
         self.seen.extend(self.lines.try_iter());
         self.seen.len()
     }
 
     /// Tells it to leave, and takes the rest.
-    fn stop(mut self) -> Vec<Place> {
+    pub(crate) fn stop(self) -> Vec<Place> {
+        self.stop_by("-TERM")
+    }
+
+    /// The same, with that signal if it listens to signals.
+    pub(crate) fn stop_by(mut self, signal: &str) -> Vec<Place> {
         drop(self.child.stdin.take());
+        if self.by_signal {
+            let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+            assert!(sent.unwrap().success());
+        }
         assert!(self.child.wait().unwrap().success());
         self.seen.extend(self.lines.iter());
         self.seen
@@ -192,7 +222,7 @@ impl Reader {
 }
 
 /// Waits until the readers have read so much together.
-fn wait_for(readers: &mut [Reader], count: usize) {
+pub(crate) fn wait_for(readers: &mut [Reader], count: usize) {
     let deadline = Instant::now() + PATIENCE;
     while readers.iter_mut().map(Reader::look).sum::<usize>() < count {
         assert!(
@@ -229,17 +259,48 @@ fn write_until_shared(raw: &mut Raw, topic: &str, readers: &mut [Reader], mut ro
     }
 }
 
-#[test]
-fn wire_72_two_kinds_of_clients_share_a_group_and_nothing_comes_twice() {
+/// What the command line says of a group whose two members share all partitions of the topic.
+fn check_described(bootstrap: &str, group: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    let told = loop {
+        let told = described(bootstrap, group);
+        if told["state"] == "Stable" && told["members"].as_array().is_some_and(|all| all.len() == 2)
+        {
+            break told;
+        }
+        assert!(Instant::now() < deadline, "{told}");
+        pause();
+    };
+    assert_eq!(told["assignor"], "range", "{told}");
+    let mut owned = BTreeMap::new();
+    for member in told["members"].as_array().unwrap() {
+        for topic in member["assignment"].as_array().unwrap() {
+            for partition in topic["partitions"].as_array().unwrap() {
+                let partition = partition.as_i64().unwrap();
+                let before = owned.insert(partition, member["member_id"].clone());
+                assert_eq!(before, None, "two have it: {told}");
+            }
+        }
+    }
+    assert_eq!(owned.keys().copied().collect::<Vec<_>>(), [0, 1, 2, 3], "{told}");
+    let rows = told["partitions"].as_array().unwrap();
+    for row in rows {
+        let owner: &Value = &owned[&row["partition"].as_i64().unwrap()];
+        assert_eq!(&row["member_id"], owner, "{told}");
+    }
+    assert_eq!(rows.len(), owned.len(), "{told}");
+}
+
+/// Two clients share a group, the first gives it up, and nothing comes twice.
+fn two_share(name: &str, kinds: impl Fn(&str, &str, &str) -> Result<[Command; 2], String>) {
     let subject = shared();
-    let (bootstrap, group) = (subject.bootstrap(), topic_name("mixed"));
-    let what = "a group of librdkafka and kafka-clients";
-    if or_skip(what, two_kinds(&bootstrap, "", &group)).is_none() {
+    let (bootstrap, group) = (subject.bootstrap(), topic_name(name));
+    if or_skip(&format!("a group of {name}"), kinds(&bootstrap, "", &group)).is_none() {
         return;
     }
     let mut raw = Raw::connect(&bootstrap);
-    let topic = new_topic_with(&mut raw, "mixed", PARTITIONS, &[]);
-    let commands = two_kinds(&bootstrap, &topic, &group).unwrap();
+    let topic = new_topic_with(&mut raw, name, PARTITIONS, &[]);
+    let commands = kinds(&bootstrap, &topic, &group).unwrap();
     write_round(&mut raw, &topic);
     let mut readers = Vec::new();
     let mut rounds = 1;
@@ -248,6 +309,7 @@ fn wire_72_two_kinds_of_clients_share_a_group_and_nothing_comes_twice() {
         readers.push(Reader::start(command));
         rounds = write_until_shared(&mut raw, &topic, &mut readers, rounds);
     }
+    check_described(&bootstrap, &group);
     let first = readers.remove(0).stop();
     // And gives it back.
     let count = readers[0].look();
@@ -260,6 +322,49 @@ fn wire_72_two_kinds_of_clients_share_a_group_and_nothing_comes_twice() {
     let ends = committed(&mut raw, &group, &topic);
     assert!(ends.iter().all(|end| *end == ends[0]));
     assert_eq!(distinct, all(ends[0] / ROUND));
+}
+
+#[test]
+fn wire_72_two_kinds_of_clients_share_a_group_and_nothing_comes_twice() {
+    two_share("librdkafka-kafka-clients", two_kinds);
+}
+
+/// kafkajs has no assignor that others have; it is given one, which its users may do.
+#[test]
+fn kafkajs_and_franz_go_share_a_group() {
+    two_share("kafkajs-franz-go", |bootstrap, topic, group| {
+        let arguments = [bootstrap, topic, group, "0"];
+        let mut franz = go()?;
+        franz.args([bootstrap, topic, "0", group, "0", "range"]);
+        Ok([with(node("group.js")?, arguments, "range"), franz])
+    });
+}
+
+#[test]
+fn logboom_and_librdkafka_share_a_group() {
+    two_share("logboom-librdkafka", |bootstrap, topic, group| {
+        let arguments = [bootstrap, topic, group, "0"];
+        let other = with(python()?.command("librdkafka_group.py"), arguments, "range");
+        Ok([ours(bootstrap, topic, group), other])
+    });
+}
+
+#[test]
+fn kafka_python_and_logboom_share_a_group() {
+    two_share("kafka-python-logboom", |bootstrap, topic, group| {
+        let arguments = [bootstrap, topic, group, "0"];
+        let other = with(python()?.command("kafka_python_group.py"), arguments, "");
+        Ok([other, ours(bootstrap, topic, group)])
+    });
+}
+
+#[test]
+fn logboom_and_kafka_clients_share_a_group() {
+    two_share("logboom-kafka-clients", |bootstrap, topic, group| {
+        let arguments = [bootstrap, topic, group, "0"];
+        let other = with(java()?.command("Group"), arguments, "range");
+        Ok([ours(bootstrap, topic, group), other])
+    });
 }
 
 #[test]

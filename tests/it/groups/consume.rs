@@ -1,0 +1,207 @@
+//! `logboom consume --group`: members that share, come and go.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use serde_json::Value;
+
+use logboom_tests::broker::{Broker, pause, shared};
+use logboom_tests::raw::{Raw, topic_name};
+
+use super::{command, described, printed, refused, run, write};
+use crate::tour::groups::{
+    PARTITIONS, PATIENCE, Place, ROUND, Reader, all, committed, ours, wait_for, write_round,
+};
+use crate::wire::{new_topic_with, now_ms};
+
+/// Waits until a group is stable with so many members; who has which partitions, by member id.
+fn shared_by(bootstrap: &str, group: &str, count: usize) -> Vec<BTreeSet<i32>> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let told = described(bootstrap, group);
+        let members = told["members"].as_array().unwrap();
+        if told["state"] == "Stable" && members.len() == count {
+            let numbers = |topic: &Value| topic["partitions"].as_array().unwrap().clone();
+            let own = |member: &Value| {
+                let topics = member["assignment"].as_array().unwrap();
+                let all = topics.iter().flat_map(numbers);
+                all.map(|one| i32::try_from(one.as_i64().unwrap()).unwrap()).collect()
+            };
+            return members.iter().map(own).collect();
+        }
+        assert!(Instant::now() < deadline, "{told}");
+        pause();
+    }
+}
+
+/// The partitions of what a reader has read since it had read `from` records.
+fn read_since(reader: &Reader, from: usize) -> BTreeSet<i32> {
+    reader.seen[from..].iter().map(|(partition, _)| *partition).collect()
+}
+
+#[test]
+fn two_members_share_the_partitions_until_one_leaves() {
+    let subject = shared();
+    let (bootstrap, group) = (subject.bootstrap(), topic_name("ours"));
+    let mut raw = Raw::connect(&bootstrap);
+    let topic = new_topic_with(&mut raw, "ours", PARTITIONS, &[]);
+    let round = all(1).len();
+    write_round(&mut raw, &topic);
+    let mut readers = vec![Reader::start(ours(&bootstrap, &topic, &group))];
+    wait_for(&mut readers, round);
+    readers.push(Reader::start(ours(&bootstrap, &topic, &group)));
+    let shares = shared_by(&bootstrap, &group, 2);
+    let halves = [BTreeSet::from([0, 1]), BTreeSet::from([2, 3])];
+    assert!(shares == halves || shares == [halves[1].clone(), halves[0].clone()], "{shares:?}");
+    let before: Vec<usize> = readers.iter_mut().map(Reader::look).collect();
+    write_round(&mut raw, &topic);
+    wait_for(&mut readers, 2 * round);
+    for (reader, from) in readers.iter().zip(before) {
+        let own = read_since(reader, from);
+        assert!(halves.contains(&own), "{own:?}");
+    }
+    refuse_while_there_are_members(&bootstrap, &group, &topic);
+    // It leaves by itself, so nobody waits for the end of its session.
+    let left = Instant::now();
+    let mut seen = readers.remove(0).stop_by("-INT");
+    assert_eq!(shared_by(&bootstrap, &group, 1), [BTreeSet::from([0, 1, 2, 3])]);
+    assert!(left.elapsed().as_secs() < 40, "as long as a session");
+    write_round(&mut raw, &topic);
+    let count = readers[0].look();
+    wait_for(&mut readers, count.max(3 * round - seen.len()));
+    seen.extend(readers.remove(0).stop_by("-TERM"));
+    let distinct: BTreeSet<Place> = seen.iter().copied().collect();
+    assert_eq!(seen.len(), distinct.len(), "something came twice");
+    assert_eq!(distinct, all(3));
+    assert_eq!(committed(&mut raw, &group, &topic), [3 * ROUND; 4]);
+    assert_eq!(described(&bootstrap, &group)["state"], "Empty");
+}
+
+fn refuse_while_there_are_members(bootstrap: &str, group: &str, topic: &str) {
+    for more in [&["--to-beginning"][..], &["--to-beginning", "--dry-run"]] {
+        let words = [&["group", "reset", group, "--topic", topic], more].concat();
+        let said = refused(bootstrap, &words);
+        assert!(said.contains("it is Stable with 2 members"), "{said}");
+        assert!(said.contains(&format!("`logboom group describe {group}`")), "{said}");
+    }
+    let said = refused(bootstrap, &["group", "delete", group]);
+    assert!(said.contains("NON_EMPTY_GROUP"), "{said}");
+    let said = refused(bootstrap, &["group", "delete", group, "--topic", topic]);
+    assert!(said.contains("GROUP_SUBSCRIBED_TO_TOPIC"), "{said}");
+}
+
+/// What a consumer prints that ends by itself.
+fn consumed(bootstrap: &str, topic: &str, group: &str, more: &[&str]) -> Vec<String> {
+    let front = ["consume", topic, "--group", group, "--format", "%o\\n"];
+    let text = printed(bootstrap, &[&front[..], more].concat());
+    text.lines().map(str::to_owned).collect()
+}
+
+fn numbers(range: std::ops::Range<i64>) -> Vec<String> {
+    range.map(|number| number.to_string()).collect()
+}
+
+#[test]
+fn it_begins_where_the_group_stands_and_elsewhere_only_where_it_has_nothing() {
+    let subject = shared();
+    let bootstrap = subject.bootstrap();
+    let mut raw = Raw::connect(&bootstrap);
+    let topic = new_topic_with(&mut raw, "begins", 1, &[]);
+    write(&mut raw, &topic, 0, &[now_ms(); 10]);
+    let consumed = |group: &str, more: &[&str]| consumed(&bootstrap, &topic, group, more);
+    // In the middle of a batch, and nothing that wasn't printed counts as read.
+    let group = topic_name("begins-new");
+    assert_eq!(consumed(&group, &["--from", "4", "--count", "3"]), numbers(4..7));
+    assert_eq!(described(&bootstrap, &group)["partitions"][0]["committed_offset"], 7);
+    assert_eq!(consumed(&group, &["--from", "0", "--exit"]), numbers(7..10));
+    assert_eq!(consumed(&group, &["--from", "0", "--exit"]), numbers(0..0));
+    printed(&bootstrap, &["group", "reset", &group, "--topic", &topic, "--to-offset", "8"]);
+    assert_eq!(consumed(&group, &["--from", "end", "--exit"]), numbers(8..10));
+    // The end is a place to come back to as well.
+    let group = topic_name("begins-end");
+    assert_eq!(consumed(&group, &["--from", "end", "--exit"]), numbers(0..0));
+    write(&mut raw, &topic, 0, &[now_ms(); 2]);
+    assert_eq!(consumed(&group, &["--count", "2"]), numbers(10..12));
+}
+
+#[test]
+fn what_is_gone_is_not_passed_over_in_silence() {
+    let subject = shared();
+    let (bootstrap, group) = (subject.bootstrap(), topic_name("gone"));
+    let mut raw = Raw::connect(&bootstrap);
+    let topic = new_topic_with(&mut raw, "gone", 1, &[]);
+    write(&mut raw, &topic, 0, &[now_ms(); 10]);
+    assert_eq!(consumed(&bootstrap, &topic, &group, &["--count", "3"]), numbers(0..3));
+    printed(&bootstrap, &["topic", "trim", &topic, "--before", "5", "--partition", "0"]);
+    let said = refused(&bootstrap, &["consume", &topic, "--group", &group]);
+    assert!(said.contains("offset 3 is not there"), "{said}");
+    let way_out = said.split('`').nth(1).unwrap();
+    let words: Vec<&str> = way_out.split(' ').skip(1).collect();
+    let table = printed(&bootstrap, &words);
+    assert!(table.contains("3 is before the first record"), "{table}");
+    assert_eq!(consumed(&bootstrap, &topic, &group, &["--exit"]), numbers(5..10));
+    let missing = run(&bootstrap, &["consume", "not-there", "--group", &group]);
+    assert_eq!(missing.status.code(), Some(1));
+}
+
+/// Nobody reads what it writes: a signal ends it all the same, and what wasn't taken comes again.
+#[test]
+fn an_output_that_is_stuck_holds_up_nothing_but_itself() {
+    let subject = shared();
+    let (bootstrap, group) = (subject.bootstrap(), topic_name("stuck"));
+    let mut raw = Raw::connect(&bootstrap);
+    let topic = new_topic_with(&mut raw, "stuck", 1, &[]);
+    let count = 5_000;
+    write(&mut raw, &topic, 0, &[now_ms(); 5_000]);
+    // Far more than a pipe holds.
+    let format = format!("%o {}\\n", "x".repeat(200));
+    let words = ["consume", &topic, "--group", &group, "--format", &format];
+    let mut child = command(&bootstrap, &words).stdout(Stdio::piped()).spawn().unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    output.read_line(&mut line).unwrap();
+    lines.push(line);
+    let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    assert!(sent.unwrap().success());
+    let status = child.wait().unwrap();
+    assert!(status.success(), "{status}");
+    // It has left, and what the pipe still holds is read after it.
+    assert_eq!(described(&bootstrap, &group)["state"], "Empty");
+    lines.extend(output.lines().map(Result::unwrap));
+    let offset = |line: &String| line.split(' ').next().unwrap().parse::<i64>();
+    let taken: BTreeSet<i64> = lines.iter().filter_map(|line| offset(line).ok()).collect();
+    assert!(taken.len() < count, "it wasn't stuck");
+    let rest = consumed(&bootstrap, &topic, &group, &["--exit"]);
+    let rest = rest.iter().map(|line| line.parse::<i64>().unwrap());
+    let all: BTreeSet<i64> = taken.into_iter().chain(rest).collect();
+    assert_eq!(all.len(), count, "something was left out");
+}
+
+#[test]
+fn a_member_outlives_the_broker() {
+    let mut broker = Broker::start("consume-kills");
+    let (bootstrap, group) = (broker.bootstrap(), "over-kills");
+    let topic = new_topic_with(&mut Raw::connect(&bootstrap), "consume-kills", PARTITIONS, &[]);
+    let mut readers = vec![Reader::start(ours(&bootstrap, &topic, group))];
+    let rounds = 3;
+    for round in 1..=rounds {
+        let mut raw = Raw::connect(&bootstrap);
+        write_round(&mut raw, &topic);
+        let round_size = all(1).len();
+        wait_for(&mut readers, usize::try_from(round).unwrap() * round_size);
+        // What was printed is committed soon, and then it can't come again.
+        let deadline = Instant::now() + PATIENCE;
+        while committed(&mut raw, group, &topic) != [round * ROUND; 4] {
+            assert!(Instant::now() < deadline, "not committed in round {round}");
+            pause();
+        }
+        broker.kill();
+        broker.restart();
+    }
+    let seen = readers.remove(0).stop();
+    assert_eq!(seen.len(), all(rounds).len(), "something came twice");
+    assert_eq!(seen.into_iter().collect::<BTreeSet<Place>>(), all(rounds));
+}

@@ -180,8 +180,8 @@ impl<'a> Consumer<'a> {
         Ok(())
     }
 
-    /// Asks every leader that isn't asked, and writes what comes first. Cancel-safe: it waits before
-    /// it writes, and not after.
+    /// Asks every leader that isn't asked, and writes what comes first. Cancel-safe: it waits
+    /// before it writes, and not after.
     async fn turn(&mut self, out: &mut impl Write) -> Result<(), Stop> {
         let topic = self.cluster.topic(&self.arguments.topic).await?;
         let led = self.led(&topic).inspect_err(|_| self.cluster.forget(&topic.name))?;

@@ -375,7 +375,8 @@ mod tests {
         };
         let own = [("t".to_owned(), vec![0, 2]), ("u".to_owned(), vec![1])].into();
         let consumers = text(&group("consumer", vec![member(Some(own))]), true);
-        let expected = "group g: Stable, type classic, assignor range, 1 member, coordinator 3 (h:1)\n\
+        let expected = "group g: Stable, type classic, assignor range, 1 member, \
+                        coordinator 3 (h:1)\n\
                         MEMBER-ID  INSTANCE-ID  CLIENT-ID  HOST  ASSIGNMENT\n\
                         m-1        -            c          /h    t:0,2 u:1\n";
         assert_eq!(consumers, expected);

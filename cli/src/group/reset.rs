@@ -187,8 +187,8 @@ impl Reset {
         let (name, count) = (&self.group, group.members.len());
         let members = if count == 1 { "member" } else { "members" };
         Err(Failure::Failed(format!(
-            "group {name}: it is {} with {count} {members}, which would commit over it; stop them, or \
-             wait until their sessions are over; `logboom group describe {name}` shows them",
+            "group {name}: it is {} with {count} {members}, which would commit over it; stop them, \
+             or wait until their sessions are over; `logboom group describe {name}` shows them",
             group.state
         )))
     }

@@ -47,7 +47,8 @@ pub(super) const COMMIT_BY_NAME: VersionRange = VersionRange { min: 2, max: 9 };
 const NO_GENERATION: i32 = -1;
 
 impl Cluster {
-    /// All that a group has committed, by topic and partition. A group that isn't there has nothing.
+    /// All that a group has committed, by topic and partition. A group that isn't there has
+    /// committed nothing.
     ///
     /// # Errors
     /// A code of its coordinator, or why that can't be asked.

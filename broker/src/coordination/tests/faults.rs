@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use logboom_controller::config::StaticConfig;
 use logboom_protocol::Request;
+use logboom_protocol::messages::describe_groups::DescribeGroupsRequest;
 use logboom_protocol::messages::join_group::JoinGroupResponse;
 use logboom_protocol::messages::sync_group::SyncGroupResponse;
 use logboom_storage::DirectoryOptions;
@@ -39,13 +40,14 @@ struct Setting {
     client: TestClient,
 }
 
-fn start(disk: &Arc<SimDisk>) -> Broker {
+/// - `delay_ms`: how long a new group waits for more members.
+fn start(disk: &Arc<SimDisk>, delay_ms: &str) -> Broker {
     let bind = "127.0.0.1:0".parse().unwrap();
     let mut config = Config::local(PathBuf::from("/data"), bind).unwrap();
     config.shards = 2;
     config.settings = StaticConfig::new([
         ("log.initial.task.delay.ms", "86400000"),
-        ("group.initial.rebalance.delay.ms", "0"),
+        ("group.initial.rebalance.delay.ms", delay_ms),
         ("offsets.topic.num.partitions", "1"),
         ("offset.metadata.max.bytes", "30000"),
     ])
@@ -71,8 +73,13 @@ fn is_log(path: &Path) -> bool {
 
 impl Setting {
     fn new() -> Self {
+        Self::waiting("0")
+    }
+
+    /// A broker whose new groups wait so many milliseconds for more members.
+    fn waiting(delay_ms: &str) -> Self {
         let disk = SimDisk::new();
-        let broker = start(&disk);
+        let broker = start(&disk, delay_ms);
         let client = TestClient::connect(broker.addresses()[0]);
         let mut setting = Self { disk, broker: Some(broker), client };
         let topic = CreatableTopic {
@@ -191,7 +198,7 @@ impl Setting {
     /// Stops the broker and starts it again on what its disk has.
     fn restart(&mut self) {
         self.broker.take().unwrap().stop();
-        let broker = start(&self.disk);
+        let broker = start(&self.disk, "0");
         self.client = TestClient::connect(broker.addresses()[0]);
         self.broker = Some(broker);
     }
@@ -283,6 +290,25 @@ fn an_assignment_whose_append_fails_is_handed_out_to_nobody() {
     assert_eq!(joined.error_code, ErrorCode::NONE);
     assert_eq!(setting.sync(&joined).assignment, mine());
     assert_eq!(setting.heartbeat(&joined), ErrorCode::NONE);
+}
+
+#[test]
+fn who_waits_for_others_when_an_append_fails_is_told_to_come_again() {
+    let mut setting = Setting::waiting("60000");
+    let mut waiting = TestClient::connect(setting.broker.as_ref().unwrap().addresses()[0]);
+    waiting.send(&join("m"), 2);
+    let describe = DescribeGroupsRequest { groups: vec!["m".into()], ..Default::default() };
+    let deadline = Instant::now() + PATIENCE;
+    while setting.ask(&describe, 0).groups[0].members.is_empty() {
+        assert!(Instant::now() < deadline, "it doesn't join");
+    }
+    setting.fill();
+    let code = setting.commit(1);
+    setting.disk.clear_faults();
+    assert!(is_to_come_again(code), "{code}");
+    let code = waiting.response::<JoinGroupRequest>(2).error_code;
+    assert!(is_to_come_again(code), "{code}");
+    assert_eq!(setting.committed(), -1);
 }
 
 #[test]

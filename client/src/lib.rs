@@ -16,7 +16,7 @@
 //! # What must always hold
 //!
 //! - Every call ends by a deadline, and every queue has a limit: [`ClientConfig`] names them all,
-//!   by Kafka's names where Kafka has one.
+//!   by Kafka's names where Kafka has one. Only [`GroupMember::join`] lasts as long as others take.
 //! - An error says what failed, why, and by [`ClientError::remedy`] whether to try again, to change
 //!   the call, or to give up.
 //! - A call that is dropped before it ends leaves everything usable; what it has sent may still

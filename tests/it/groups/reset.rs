@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use logboom_tests::broker::shared;
+use logboom_tests::broker;
 use logboom_tests::raw::{Raw, topic_name};
 
 use super::{column, printed, refused, rows, write};
@@ -13,6 +13,8 @@ const HOUR_MS: i64 = 3_600_000;
 /// Partition 0 has the records 2 to 9, of which half are two hours old and half are half an hour
 /// old; partition 1 has 0 to 9, all of them two hours old.
 struct Subject {
+    /// There as long as this is.
+    _broker: broker::Subject,
     bootstrap: String,
     topic: String,
     group: String,
@@ -21,7 +23,9 @@ struct Subject {
 }
 
 impl Subject {
-    fn new(bootstrap: String) -> Self {
+    fn new() -> Self {
+        let broker = broker::shared();
+        let bootstrap = broker.bootstrap();
         let mut raw = Raw::connect(&bootstrap);
         let topic = new_topic_with(&mut raw, "reset", 2, &[]);
         let (since, later) = (now_ms() - 2 * HOUR_MS, now_ms() - HOUR_MS / 2);
@@ -31,7 +35,7 @@ impl Subject {
         write(&mut raw, &topic, 0, &half);
         write(&mut raw, &topic, 1, &old);
         printed(&bootstrap, &["topic", "trim", &topic, "--before", "2", "--partition", "0"]);
-        Self { bootstrap, topic, group: topic_name("reset-group"), since }
+        Self { _broker: broker, bootstrap, topic, group: topic_name("reset-group"), since }
     }
 
     /// The words of a reset.
@@ -69,7 +73,7 @@ impl Subject {
 
 #[test]
 fn every_kind_of_reset_is_rehearsed_and_done() {
-    let subject = Subject::new(shared().bootstrap());
+    let subject = Subject::new();
     let (topic, group) = (subject.topic.as_str(), subject.group.as_str());
     // The group comes to be with the first one, and not with its rehearsal.
     let first = ["--topic", topic, "--to-offset", "6"];
@@ -99,7 +103,7 @@ fn every_kind_of_reset_is_rehearsed_and_done() {
 
 #[test]
 fn only_what_is_named_is_reset() {
-    let subject = Subject::new(shared().bootstrap());
+    let subject = Subject::new();
     let topic = subject.topic.as_str();
     let one = format!("{topic}:1");
     subject.reset(&["--topic", &one, "--to-end"]);

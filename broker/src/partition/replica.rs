@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use logboom_protocol::records::{ProducedBatch, StampedBatch, Stamps};
 use logboom_protocol::units::{LeaderEpoch, Offset};
 use logboom_storage::producers::{BatchFacts, ProducerEntry, ProducerError, Verdict};
-use logboom_storage::{LastBatches, Log, MovingStart, StorageError};
+use logboom_storage::{FlushDone, LastBatches, Log, MovingStart, StorageError};
 
 use super::Partition;
 use super::caching::Caching;
@@ -251,8 +251,8 @@ impl Replica {
     }
 
     /// Asks for a flush; `done` is called on another thread.
-    pub(super) fn flush(&mut self, done: impl FnOnce(Result<(), StorageError>) + Send + 'static) {
-        self.flushing = self.log.flush(Box::new(done)).or(self.flushing);
+    pub(super) fn flush(&mut self, done: FlushDone) {
+        self.flushing = self.log.flush(done).or(self.flushing);
     }
 
     /// A flush is over.
@@ -302,19 +302,19 @@ impl Replica {
     /// Moves the log start with a flush, as soon as no other is under way.
     ///
     /// - `wanted`: where it is to go, if anywhere, at that moment.
-    /// - `done`: told of the flush, as by [`Self::flush`].
+    /// - `done`: called when the flush begins; what it gives is told of it, as by [`Self::flush`].
     /// - `moved`: told when the log start is where it is wanted, or stays.
     pub(super) fn move_log_start(
         &mut self,
         wanted: impl FnOnce(&mut Log) -> Result<Option<i64>, StorageError> + 'static,
-        done: impl FnOnce(Result<(), StorageError>) + Send + 'static,
+        done: impl FnOnce() -> FlushDone + 'static,
         moved: impl FnOnce(&Log, Result<Option<i64>, StorageError>) + 'static,
     ) {
         self.defer(move |replica| {
             let log = &mut replica.log;
             let begin = || match wanted(log)? {
                 Some(offset) => {
-                    let start = log.move_log_start(offset, Box::new(done))?;
+                    let start = log.move_log_start(offset, done())?;
                     Ok(start.map(|start| (offset, start)))
                 }
                 None => Ok(None),

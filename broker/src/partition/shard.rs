@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use logboom_protocol::CompactString;
 use logboom_storage::state::GroupKey;
-use logboom_storage::{Cleaned, Directory, Finding, LastBatches, Log, StorageError};
+use logboom_storage::{Cleaned, Directory, Finding, FlushDone, LastBatches, Log, StorageError};
 
 use super::caching::{self, Caching};
 use super::replica::{Append, AppendError, ProducerDescription, Replica};
@@ -260,24 +260,24 @@ impl Shard {
             self.dirty.append(&mut self.caching);
         }
         for key in std::mem::take(&mut self.dirty) {
-            let done = self.on_flush_done(key);
+            let done = self.on_flush_done(key)();
             if let Some(replica) = self.replicas.get_mut(&key) {
                 replica.flush(done);
             }
         }
     }
 
-    /// What a flush that begins now does when it is over, on whichever thread.
-    fn on_flush_done(
-        &self,
-        key: GroupKey,
-    ) -> impl FnOnce(Result<(), StorageError>) + Send + use<> + 'static {
+    /// What is called when a flush begins, and gives what it does when it is over, on whichever
+    /// thread.
+    fn on_flush_done(&self, key: GroupKey) -> impl FnOnce() -> FlushDone + use<> + 'static {
         let (handle, metrics) = (self.handle.clone(), Arc::clone(&self.metrics));
-        let since = Instant::now();
-        move |result| {
-            metrics.flush_seconds.observe(since.elapsed());
-            metrics.flushes_failed.add(usize::from(result.is_err()));
-            handle.send(Command::Flushed(key, result));
+        move || {
+            let since = Instant::now();
+            Box::new(move |result| {
+                metrics.flush_seconds.observe(since.elapsed());
+                metrics.flushes_failed.add(usize::from(result.is_err()));
+                handle.send(Command::Flushed(key, result));
+            })
         }
     }
 

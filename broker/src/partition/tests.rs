@@ -86,7 +86,7 @@ impl Setting {
 
     fn flush(&mut self) {
         let (done, flushed) = std::sync::mpsc::channel();
-        self.replica.flush(move |result| drop(done.send(result)));
+        self.replica.flush(Box::new(move |result| drop(done.send(result))));
         self.directory.run_flushes();
         self.replica.on_flushed(flushed.try_recv().unwrap());
     }
@@ -253,7 +253,7 @@ fn move_start(setting: &mut Setting, offset: i64) -> std::sync::mpsc::Receiver<O
     let (told, moved) = std::sync::mpsc::channel();
     setting.replica.move_log_start(
         move |_| Ok(Some(offset)),
-        |_| {},
+        || Box::new(|_| {}),
         move |log, result| {
             let start = log.view().log_start_offset();
             told.send(result.ok().map(|_| start)).unwrap();

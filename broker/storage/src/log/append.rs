@@ -434,9 +434,11 @@ impl Log {
     pub fn on_flushed(&mut self, offset: i64) {
         assert!(self.flushing, "no flush of {} was under way", self.view.key);
         assert!(offset <= self.end_offset(), "flushed to {offset} of {}", self.end_offset());
+        if self.being_named.is_some() {
+            self.drop_replaced();
+        }
         (self.flushing, self.begins_epoch, self.being_named) = (false, false, None);
         self.flushed_offset = self.flushed_offset.max(offset);
-        self.drop_replaced();
     }
 
     /// Below it everything survives a kill of the process, though not a power cut; exclusive, never

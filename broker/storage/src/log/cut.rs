@@ -356,7 +356,7 @@ impl Log {
     }
 
     /// Removes the files of the segment in whose place another was made, now that the state store
-    /// knows.
+    /// knows that one. It is made only where all others are named, so it is the first of its flush.
     pub(super) fn drop_replaced(&mut self) {
         if let Some(replaced) = self.replaced.take() {
             self.drop_files(&replaced);

@@ -74,6 +74,39 @@ fn a_log_start_that_moves_with_a_flush_takes_no_file_that_the_manifest_still_nam
 }
 
 #[test]
+fn a_replaced_segment_outlives_the_flush_of_a_log_start_that_came_before_it() {
+    let disk = SimDisk::new();
+    let (directory, mut log) = start(&disk, 6);
+    // Rolled to, and too little for a checkpoint.
+    log.append(&[batch(12, 0, 2, 100)]).unwrap();
+    assert_eq!(segment_of(log.view(), 12).base_offset, 12);
+    assert!(flush(&directory, &mut log));
+    let disk = disk.kill_image(disk.trace_len());
+    let last = segment_files(&disk).pop().unwrap();
+    let bytes = disk.read_file(&last).unwrap();
+    disk.flip(&last, bytes.iter().rposition(|&byte| byte != 0).unwrap() as u64, 0);
+    // Nothing good is in the last segment, and another can't be made yet.
+    disk.set_capacity(disk.used());
+    let directory = open_directory(&disk, BOOT);
+    let (mut log, findings) = open_log(&directory);
+    assert!(matches!(findings[..], [Finding::TornTail { end_offset: 12, .. }]), "{findings:?}");
+    disk.set_capacity(u64::MAX);
+    log.set_high_watermark(12);
+    let moving = log.move_log_start(12, Box::new(|moved| moved.unwrap())).unwrap().unwrap();
+    log.append(&[batch(12, 0, 1, 50)]).unwrap();
+    directory.run_flushes();
+    log.on_flushed(moving.flushes_to());
+    log.on_log_start_moved(moving);
+    assert!(disk.read_file(&last).is_some(), "the manifest names it");
+    let killed = disk.kill_image(disk.trace_len());
+    let (found, findings) = open_log(&open_directory(&killed, BOOT));
+    assert_eq!(found.view().log_start_offset(), 12);
+    assert!(!findings.iter().any(|it| matches!(it, Finding::Gone { .. })), "{findings:?}");
+    assert!(flush(&directory, &mut log));
+    assert_eq!(disk.read_file(&last), None, "now another is named");
+}
+
+#[test]
 fn a_log_whose_flush_failed_does_not_close_as_if_it_had_not() {
     let disk = SimDisk::new();
     let (directory, mut log) = start(&disk, 2);

@@ -8,37 +8,47 @@ use std::process::{Child, Command};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tokio::runtime;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::report::say;
 
-/// The signals by which a run is given up.
-const SIGNALS: [Signal; 3] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM];
 /// What a shell adds to the number of a signal that ended a program.
 const ENDED_BY: i32 = 128;
 
 /// The ids of all that was started, those that have ended included.
 static STARTED: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
-/// Has signals end what [`spawn`] starts, and then this process. To be called before there is a
-/// second thread: those that are made later don't take the signals themselves.
+/// Has signals end what [`spawn`] starts, and then this process. They are handled, not blocked:
+/// what is blocked stays so in children.
 ///
 /// # Errors
 /// What the system says.
 pub(crate) fn on_signals() -> Result<(), String> {
-    let signals = SIGNALS.into_iter().collect::<SigSet>();
-    signals.thread_block().map_err(|error| format!("block signals: {error}"))?;
-    let waiter = thread::Builder::new().name("signals".into());
-    let wait = move || {
-        if let Ok(signal) = signals.wait() {
-            end_all(signal);
-        }
+    let failed = |error: std::io::Error| format!("wait for signals: {error}");
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let of = |kind| {
+        let _within = runtime.enter();
+        signal(kind).map_err(failed)
     };
-    waiter.spawn(wait).map(drop).map_err(|error| format!("wait for signals: {error}"))
+    let mut hangup = of(SignalKind::hangup())?;
+    let mut interrupt = of(SignalKind::interrupt())?;
+    let mut terminate = of(SignalKind::terminate())?;
+    let wait = move || {
+        runtime.block_on(async {
+            tokio::select! {
+                _ = hangup.recv() => end_all(Signal::SIGHUP),
+                _ = interrupt.recv() => end_all(Signal::SIGINT),
+                _ = terminate.recv() => end_all(Signal::SIGTERM),
+            }
+        });
+    };
+    thread::Builder::new().name("signals".into()).spawn(wait).map(drop).map_err(failed)
 }
 
-/// Starts a process, which a signal ends with this one. Children begin with no signal blocked.
+/// Starts a process, which a signal ends with this one.
 ///
 /// # Errors
 /// What the system says.

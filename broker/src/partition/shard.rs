@@ -258,8 +258,8 @@ impl Shard {
     }
 
     /// Asks for a round of flushes of all that have something new. What comes while one is under
-    /// way is in the next: with a flush of each partition as soon as its last is over, flushes would
-    /// be smaller and more, and nearly all that one costs does not depend on its size.
+    /// way is in the next: with a flush of each partition as soon as its last is over, flushes
+    /// would be smaller and more, and much of what one costs does not depend on its size.
     fn flush_dirty(&mut self) {
         if self.caching_until.is_some_and(|until| until <= Instant::now()) {
             self.caching_until = None;

@@ -8,6 +8,7 @@
 //! turn, in one run; whatever was started is ended.
 
 mod cells;
+mod ending;
 mod load;
 mod machine;
 mod operations;
@@ -53,6 +54,7 @@ fn compare(options: &Options) -> Result<(), String> {
     if !our_binary().exists() {
         return Err(format!("{} is to be built first", our_binary().display()));
     }
+    ending::on_signals()?;
     let _alone = alone()?;
     let jars = Jars::fetched()?;
     let quick = if options.quick { "-quick" } else { "" };

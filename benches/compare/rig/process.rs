@@ -1,7 +1,7 @@
 //! Processes: run to their end, or served by for a while.
 //!
 //! Must always hold: a process that was started here is gone, and reaped, when its value is
-//! dropped; it is ended by its own id.
+//! dropped, or a signal ends the rig; it is ended by its own id.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use nix::unistd::Pid;
 
 use logboom_compare::pause;
 
+use crate::ending;
 use crate::options::own_dir;
 
 /// How often a process is looked at.
@@ -40,7 +41,7 @@ impl Server {
         let output = File::options().create(true).append(true).open(log).map_err(failed)?;
         let errors = output.try_clone().map_err(failed)?;
         command.stdin(Stdio::null()).stdout(output).stderr(errors);
-        let child = command.spawn().map_err(failed)?;
+        let child = ending::spawn(command).map_err(failed)?;
         Ok(Self { child, name: name.to_owned(), log: log.to_owned() })
     }
 
@@ -138,7 +139,7 @@ pub(crate) fn output(command: &mut Command, most: Duration) -> Result<String, St
     drop(fs::remove_file(&log));
     let errors = File::create(&log).map_err(failed)?;
     command.stdin(Stdio::null()).stdout(File::create(&out).map_err(failed)?).stderr(errors);
-    let child = command.spawn().map_err(failed)?;
+    let child = ending::spawn(command).map_err(failed)?;
     let mut running = Server { child, name: name.clone(), log };
     running.wait(most)?;
     let status = running.child.wait().map_err(failed)?;

@@ -250,9 +250,12 @@ impl Replica {
         is_idle && self.log.flushed_offset() < self.log.end_offset()
     }
 
-    /// Asks for a flush; `done` is called on another thread.
-    pub(super) fn flush(&mut self, done: FlushDone) {
-        self.flushing = self.log.flush(done).or(self.flushing);
+    /// Asks for a flush; `done` is called on another thread. Returns whether it will be: not where
+    /// one is under way, or nothing is to do.
+    pub(super) fn flush(&mut self, done: FlushDone) -> bool {
+        let begun = self.log.flush(done);
+        self.flushing = begun.or(self.flushing);
+        begun.is_some()
     }
 
     /// A flush is over.

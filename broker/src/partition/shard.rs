@@ -3,7 +3,7 @@
 //! Must always hold: commands are done in the order in which they came, so appends of one
 //! connection to one partition keep their order; nothing here waits but for the next command.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -91,6 +91,8 @@ pub(crate) struct Shard {
     replicas: HashMap<GroupKey, Replica>,
     /// Those with something new to flush.
     dirty: Vec<GroupKey>,
+    /// Those of the round of flushes that is under way.
+    round: HashSet<GroupKey>,
     /// Those with batches that are not written yet.
     queued: Vec<GroupKey>,
     /// Those whose flush may wait (`write.caching`).
@@ -125,6 +127,7 @@ impl Shard {
             commands,
             replicas: HashMap::new(),
             dirty: Vec::new(),
+            round: HashSet::new(),
             queued: Vec::new(),
             caching: Vec::new(),
             caching_until: None,
@@ -254,15 +257,23 @@ impl Shard {
         }
     }
 
+    /// Asks for a round of flushes of all that have something new. What comes while one is under
+    /// way is in the next: with a flush of each partition as soon as its last is over, flushes
+    /// would be smaller and more, and much of what one costs does not depend on its size.
     fn flush_dirty(&mut self) {
         if self.caching_until.is_some_and(|until| until <= Instant::now()) {
             self.caching_until = None;
             self.dirty.append(&mut self.caching);
         }
+        if !self.round.is_empty() {
+            return;
+        }
         for key in std::mem::take(&mut self.dirty) {
             let done = self.on_flush_done(key)();
-            if let Some(replica) = self.replicas.get_mut(&key) {
-                replica.flush(done);
+            if let Some(replica) = self.replicas.get_mut(&key)
+                && replica.flush(done)
+            {
+                self.round.insert(key);
             }
         }
     }
@@ -282,6 +293,7 @@ impl Shard {
     }
 
     fn on_flushed(&mut self, key: GroupKey, result: Result<(), StorageError>) {
+        self.round.remove(&key);
         if let Some(replica) = self.replicas.get_mut(&key) {
             replica.on_flushed(result);
             self.record_caching(key);

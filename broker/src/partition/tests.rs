@@ -240,7 +240,7 @@ fn a_step_that_makes_the_log_durable_answers_who_waits() {
 fn a_step_waits_for_the_flush_that_is_under_way() {
     let mut setting = Setting::new(false);
     drop(setting.append(anonymous()));
-    setting.replica.flush(|_| {});
+    setting.replica.flush(Box::new(|_| {}));
     setting.replica.at_rest(|log| log.set_log_start(1).unwrap());
     assert_eq!(setting.partition.view.log_start_offset(), 0);
     setting.directory.run_flushes();

@@ -48,6 +48,16 @@ impl Group {
         }
     }
 
+    /// Whether this replica follows a leader in this epoch, and has its log up to here on stable
+    /// storage and knows that all of it is committed: then the group can sleep here.
+    #[must_use]
+    pub fn rests_under(&self, leader: ReplicaId, epoch: i32, end: Position) -> bool {
+        let Part::Follower(follower) = &self.part else { return false };
+        let is_there = self.durable() == end && self.history.end() == end && self.commit == end;
+        let follows = follower.leader == Some(leader) && self.epoch == epoch;
+        follows && is_there && follower.matched == end && self.rejoin.is_none()
+    }
+
     /// The leader of this epoch has spoken; returns whether this replica can be its follower.
     fn follow(&mut self, leader: ReplicaId, effects: &mut Effects) -> bool {
         match &mut self.part {

@@ -291,6 +291,23 @@ impl Group {
         }
     }
 
+    /// Where a follower's log ends, if it has all of this leader's log on stable storage and knows
+    /// that all of it is committed, and nothing is about to change: then the group can sleep there.
+    #[must_use]
+    pub fn rests_with(&self, id: ReplicaId) -> Option<Position> {
+        let Part::Leader(leader) = &self.part else { return None };
+        let end = self.history.end();
+        let has_all = |progress: &Progress| {
+            progress.flushed == end && progress.commit == end && progress.is_streaming()
+        };
+        let is_calm = self.commit == end
+            && self.durable() == end
+            && leader.transfer.is_none()
+            && !self.voters().is_joint()
+            && self.rejoin.is_none();
+        (is_calm && leader.of(id).is_some_and(has_all)).then_some(end)
+    }
+
     /// The connection to a broker is gone, with all that was on its way.
     pub fn disconnected(&mut self, broker: i32) {
         let Part::Leader(leader) = &mut self.part else { return };

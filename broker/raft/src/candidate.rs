@@ -11,7 +11,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::effects::Effects;
-use crate::group::{Group, Part};
+use crate::group::{EPOCH_MAX, Group, Part};
 use crate::message::{Body, Vote, VoteReply};
 use crate::mutant::Mutant;
 use crate::position::ReplicaId;
@@ -28,6 +28,26 @@ pub(crate) struct Candidate {
     pub(crate) transfer: bool,
     /// Who granted, in order of ids, and whether they may have lost records.
     pub(crate) granted: Vec<(ReplicaId, bool)>,
+}
+
+/// Why a vote is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Objection {
+    Heard,
+    Shorter,
+    Over,
+    Voted,
+}
+
+impl Objection {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Heard => "a leader is heard",
+            Self::Shorter => "its log is shorter",
+            Self::Over => "its epoch is over",
+            Self::Voted => "voted already",
+        }
+    }
 }
 
 impl Group {
@@ -57,7 +77,8 @@ impl Group {
 
     fn may_campaign(&self) -> bool {
         let leads = matches!(self.part, Part::Leader(_));
-        !leads && self.halted.is_none() && self.voters().contains(self.id)
+        let is_fit = self.halted.is_none() && !self.held_back && self.epoch < EPOCH_MAX;
+        !leads && is_fit && self.voters().contains(self.id)
     }
 
     fn become_candidate(&mut self, candidate: Candidate) {
@@ -73,7 +94,7 @@ impl Group {
         self.store_vote(effects);
         self.note(What::Campaigns, effects);
         if self.voters().all().eq([self.id]) {
-            // Its vote and its marker become durable in one frame, before anybody learns of them.
+            // Its vote and its marker become durable in one frame, and it doesn't speak before.
             self.lead(effects);
         } else if self.is(Mutant::VoteBeforeItIsDurable) {
             self.on_candidacy_stored(effects);
@@ -116,14 +137,14 @@ impl Group {
             self.adopt(epoch, from, effects);
         }
         let refusal = if epoch <= self.epoch && !self.is(Mutant::PreVoteRaisesEpoch) {
-            Some("its epoch is over")
+            Some(Objection::Over)
         } else {
             self.objection(vote, heard)
         };
         let granted = refusal.is_none();
         match refusal {
             None => self.note(What::Grants { to: from, pre: true }, effects),
-            Some(why) => self.note(What::Refuses { to: from, why }, effects),
+            Some(why) => self.note(What::Refuses { to: from, why: why.words() }, effects),
         }
         let reply = VoteReply { pre: true, granted, lossy: self.is_lossy() };
         let epoch = if granted { epoch } else { self.epoch };
@@ -132,10 +153,10 @@ impl Group {
     }
 
     /// Why somebody may not be elected, whatever the epoch.
-    fn objection(&self, vote: Vote, heard: bool) -> Option<&'static str> {
+    fn objection(&self, vote: Vote, heard: bool) -> Option<Objection> {
         let leads = matches!(self.part, Part::Leader(_));
         if (heard || leads) && !vote.transfer {
-            return Some("a leader is heard");
+            return Some(Objection::Heard);
         }
         let own = self.history.end();
         let is_complete = if self.is(Mutant::VotesIgnoreControl) {
@@ -143,7 +164,7 @@ impl Group {
         } else {
             vote.end >= own
         };
-        (!is_complete).then_some("its log is shorter")
+        (!is_complete).then_some(Objection::Shorter)
     }
 
     /// Somebody wants to be elected.
@@ -158,18 +179,18 @@ impl Group {
         let objection = self.objection(vote, heard);
         let is_new = epoch > self.epoch;
         // One that comes although a leader is heard raises no epoch.
-        if is_new && objection != Some("a leader is heard") {
+        if is_new && objection != Some(Objection::Heard) {
             self.adopt(epoch, from, effects);
         }
         let refusal = if epoch < self.epoch {
-            Some("its epoch is over")
+            Some(Objection::Over)
         } else if self.vote.is_some_and(|vote| vote != from) {
-            Some("voted already")
+            Some(Objection::Voted)
         } else {
             objection
         };
         if let Some(why) = refusal {
-            self.note(What::Refuses { to: from, why }, effects);
+            self.note(What::Refuses { to: from, why: why.words() }, effects);
             let reply = VoteReply { pre: false, granted: false, lossy: self.is_lossy() };
             return self.send(from, Body::VoteReply(reply), effects);
         }

@@ -12,7 +12,8 @@ use crate::voters::Voters;
 /// What a step asks for. The host keeps one, empties it after each step, and so allocates nothing.
 #[derive(Debug, Default)]
 pub struct Effects {
-    /// First: one durable, atomic frame of the state store. When it is durable the host calls
+    /// First: one durable, atomic frame of the state store. The log is flushed up to the entry, the
+    /// cut or the start that it names, before it is durable. Then the host calls
     /// [`Group::stored`](crate::Group::stored) with [`Group::issued`](crate::Group::issued) as it
     /// was after the step. Frames become durable in the order of their steps.
     pub stores: Vec<Store>,

@@ -54,6 +54,7 @@ impl Group {
     pub fn rests_under(&self, leader: ReplicaId, epoch: i32, end: Position) -> bool {
         let Part::Follower(follower) = &self.part else { return false };
         let is_there = self.durable() == end && self.history.end() == end && self.commit == end;
+        let is_there = is_there && self.durable_start == self.history.start().offset;
         let follows = follower.leader == Some(leader) && self.epoch == epoch;
         follows && is_there && follower.matched == end && self.rejoin.is_none()
     }
@@ -69,7 +70,11 @@ impl Group {
             Part::Follower(_) => {}
         }
         let Part::Follower(follower) = &mut self.part else { return false };
-        if follower.leader != Some(leader) {
+        if follower.leader.is_some_and(|known| known != leader) {
+            self.halt("another one leads in the same epoch", effects);
+            return false;
+        }
+        if follower.leader.is_none() {
             follower.leader = Some(leader);
             self.note(What::Follows(leader), effects);
         }
@@ -90,7 +95,8 @@ impl Group {
         let is_off = self.is(Mutant::EpochOffByOne) && self.seems_to_have(prev);
         if !self.history.contains(prev) && !is_off {
             let common = self.history.floor(prev).unwrap_or(self.commit).max(self.commit);
-            return self.answer(Some(Outcome::Mismatch(common)), effects);
+            let mismatch = Outcome::Mismatch { asked: prev, common };
+            return self.answer(Some(mismatch), effects);
         }
         match &append.content {
             _ if is_off => self.take_anything(append, effects),
@@ -103,6 +109,11 @@ impl Group {
 
     /// A control entry follows `prev`.
     fn take_control(&mut self, prev: Position, control: &Control, effects: &mut Effects) {
+        let epochs = prev.epoch..=self.epoch;
+        let fits = control.offset == prev.offset && control.sequence > prev.control;
+        if !fits || !epochs.contains(&control.epoch) {
+            return self.halt("an entry that no leader writes", effects);
+        }
         match self.history.next(prev) {
             Next::Control(own) if own.epoch == control.epoch => {
                 let end = own.end();
@@ -190,6 +201,9 @@ impl Group {
         }
         self.hear_commit(reset.commit);
         let start = reset.start;
+        if reset.voters.incoming.is_empty() {
+            return self.halt("a start without voters", effects);
+        }
         if self.history.contains(start) || start <= self.commit {
             return self.match_to(start.max(self.commit), effects);
         }
@@ -266,7 +280,7 @@ impl Group {
     /// Answers the leader, at once or as soon as what it says is durable.
     ///
     /// - `outcome`: `None` says whether there is more than what matches.
-    fn answer(&mut self, outcome: Option<Outcome>, effects: &mut Effects) {
+    pub(crate) fn answer(&mut self, outcome: Option<Outcome>, effects: &mut Effects) {
         let end = self.history.end();
         let Part::Follower(follower) = &mut self.part else { return };
         let plain = if follower.matched == end { Outcome::Matched } else { Outcome::Longer };

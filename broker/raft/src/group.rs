@@ -18,6 +18,9 @@ use crate::position::{Position, ReplicaId};
 use crate::trace::{Event, What};
 use crate::voters::Voters;
 
+/// The greatest epoch: what somebody sends beyond it is nothing.
+pub(crate) const EPOCH_MAX: i32 = i32::MAX - 1;
+
 /// What a replica is known by when it starts: what the state store and the log hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Durable {
@@ -125,6 +128,8 @@ pub struct Group {
     /// Of this start of the replica.
     pub(crate) run: u32,
     pub(crate) part: Part,
+    /// Whether it only votes.
+    pub(crate) held_back: bool,
     /// What can't be, if the replica has met it.
     pub(crate) halted: Option<&'static str>,
     #[cfg(test)]
@@ -139,6 +144,8 @@ impl Group {
     pub fn new(id: ReplicaId, run: u32, durable: Durable, options: Options) -> Self {
         let Durable { epoch, vote, history, high_watermark, lossy } = durable;
         let end = history.end();
+        // A vote of an epoch that is over says nothing.
+        let vote = vote.filter(|_| epoch >= end.epoch);
         let commit = history.first_at(high_watermark.min(end.offset));
         Self {
             id,
@@ -155,6 +162,7 @@ impl Group {
             rejoin: lossy.then(Rejoin::default),
             run,
             part: Part::Follower(Follower::new(commit)),
+            held_back: false,
             halted: None,
             #[cfg(test)]
             mutant: None,
@@ -226,6 +234,16 @@ impl Group {
         leads && self.is_at_rest() && self.halted.is_none()
     }
 
+    /// Has it vote only: it lacks the room or the records to lead.
+    pub fn hold_back(&mut self, held_back: bool) {
+        self.held_back = held_back;
+    }
+
+    /// Whether a replica counts from now on once it has a record in the page cache.
+    pub fn set_caching(&mut self, caching: bool) {
+        self.options.caching = caching;
+    }
+
     /// Up to where its log is on stable storage, control entries included.
     #[must_use]
     pub fn durable(&self) -> Position {
@@ -249,7 +267,7 @@ impl Group {
     ///   as well as long as a promise from before a start may hold.
     pub fn step(&mut self, message: &Message, heard: bool, effects: &mut Effects) {
         let Message { from, to, epoch, body } = message;
-        if *to != self.id || self.halted.is_some() {
+        if *to != self.id || self.halted.is_some() || !(0..=EPOCH_MAX).contains(epoch) {
             return;
         }
         match body {
@@ -288,7 +306,7 @@ impl Group {
     /// Who speaks in an older epoch as if it led learns of this one.
     fn correct(&mut self, from: ReplicaId, body: &Body, effects: &mut Effects) {
         if matches!(body, Body::Append(_) | Body::Beat { .. } | Body::Reset(_)) {
-            let outcome = Outcome::Mismatch(self.commit);
+            let outcome = Outcome::Mismatch { asked: Position::ZERO, common: Position::ZERO };
             let reply = AppendReply {
                 outcome,
                 matched: Position::ZERO,
@@ -313,8 +331,10 @@ impl Group {
             // The log was flushed up to the entry or the cut before, and nothing was written since.
             self.flushed = self.history.end().offset;
         }
-        if self.stores.done >= self.stores.start {
-            self.durable_start = self.history.start().offset;
+        let start = self.history.start().offset;
+        let has_moved = self.stores.done >= self.stores.start && self.durable_start != start;
+        if has_moved {
+            self.durable_start = start;
         }
         let cleaned = self.rejoin.and_then(|rejoin| rejoin.cleaned);
         if cleaned.is_some_and(|number| self.stores.done >= number) {
@@ -323,6 +343,7 @@ impl Group {
         }
         self.give_vote(effects);
         match &self.part {
+            Part::Follower(_) if has_moved => self.answer(None, effects),
             Part::Follower(_) => self.settle(effects),
             Part::Candidate(_) => self.on_candidacy_stored(effects),
             Part::Leader(_) => self.advance(effects),
@@ -348,16 +369,17 @@ impl Group {
     }
 
     /// Moves the log start, as retention or a DeleteRecords wants it; returns where it is now. Not
-    /// beyond the high watermark, and not back.
+    /// beyond what is committed and flushed here, and not back.
     pub fn move_start(&mut self, offset: i64, effects: &mut Effects) -> i64 {
         let limit = if self.is(Mutant::StartBeyondCommit) {
             self.history.end().offset
         } else {
-            self.commit.offset
+            self.commit.offset.min(self.flushed)
         };
         let offset = offset.min(limit);
         if offset > self.history.start().offset && self.halted.is_none() {
-            let start = self.history.first_at(offset);
+            // Control entries at the start go as well: an idle log keeps none of its elections.
+            let start = self.history.last_at(offset, self.commit.max(self.history.start()));
             self.history.move_start(start);
             let voters = Arc::clone(self.history.first_voters());
             self.stores.start = self.store(Store::Start { start, voters }, effects);
@@ -392,11 +414,10 @@ impl Group {
         self.stores.log = self.store(Store::Control(control), effects);
     }
 
-    /// Adds a record to the step's frame; returns its number.
+    /// Adds a record to the step's frame; returns its number. The frame is durable as a whole, and
+    /// is reported by the number of its last record.
     pub(crate) fn store(&mut self, record: Store, effects: &mut Effects) -> u64 {
-        if effects.stores.is_empty() {
-            self.stores.issued += 1;
-        }
+        self.stores.issued += 1;
         if let (Store::Vote { .. }, Some(last @ Store::Vote { .. })) =
             (&record, effects.stores.last_mut())
         {
@@ -419,6 +440,8 @@ impl Group {
 
     /// Stops for ever, because of something that can't be: a fault of memory, disk or program.
     pub(crate) fn halt(&mut self, why: &'static str, effects: &mut Effects) {
+        self.leave_office(why, effects);
+        self.part = Part::Follower(Follower::new(self.commit));
         self.halted = Some(why);
         self.note(What::Halts(why), effects);
     }

@@ -51,6 +51,8 @@ pub struct History {
     first_voters: Arc<Voters>,
     /// The control entries behind the start, in order.
     controls: Vec<Control>,
+    /// Which of them names the voters in force at the end; none where the first ones are.
+    named: Option<usize>,
     end_offset: i64,
 }
 
@@ -70,7 +72,7 @@ impl History {
         controls: Vec<Control>,
         end_offset: i64,
     ) -> Self {
-        let mut history = Self { start, first_voters: voters, controls, end_offset };
+        let mut history = Self { start, first_voters: voters, controls, named: None, end_offset };
         let mut before = start;
         for control in &history.controls {
             assert!(control.sequence > before.control, "{control:?} behind {before}");
@@ -80,7 +82,12 @@ impl History {
         }
         assert!(before.offset <= end_offset, "{before} beyond {end_offset}");
         history.controls.shrink_to_fit();
+        history.find_named();
         history
+    }
+
+    fn find_named(&mut self) {
+        self.named = self.controls.iter().rposition(|control| control.voters.is_some());
     }
 
     /// Where the log begins.
@@ -120,14 +127,24 @@ impl History {
     pub fn floor(&self, position: Position) -> Option<Position> {
         let behind = self.controls.partition_point(|control| control.epoch <= position.epoch);
         let end = self.before(behind);
-        let floor = if end.epoch == position.epoch { end.min(position) } else { end };
-        (floor >= self.start && floor.epoch <= position.epoch).then_some(floor)
+        if end.epoch == position.epoch && position < end {
+            if self.contains(position) {
+                return Some(position);
+            }
+            // No log of that epoch's leader has both. What was before the epoch is left.
+            return self.floor(Position { epoch: position.epoch.checked_sub(1)?, ..position });
+        }
+        (end >= self.start && end.epoch <= position.epoch).then_some(end)
     }
 
     /// Whether the log has this position, so that it is the same up to it as any other that has.
     #[must_use]
     pub fn contains(&self, position: Position) -> bool {
-        self.floor(position) == Some(position)
+        let behind = self.controls.partition_point(|c| c.sequence <= position.control);
+        let last = behind.checked_sub(1).map_or(self.start, |last| self.controls[last].end());
+        let is_behind = (position.epoch, position.control) == (last.epoch, last.control);
+        let until = self.before(behind).offset;
+        is_behind && (last.offset..=until).contains(&position.offset)
     }
 
     /// The first position with an offset: control entries at it stand behind.
@@ -137,6 +154,19 @@ impl History {
             return self.start;
         }
         let behind = self.controls.partition_point(|control| control.offset < offset);
+        Position { offset, ..self.before(behind) }
+    }
+
+    /// The last position with an offset that is not beyond `limit`: control entries at it stand
+    /// before.
+    ///
+    /// - `limit`: a position of the log, not before the offset.
+    pub(crate) fn last_at(&self, offset: i64, limit: Position) -> Position {
+        if offset <= self.start.offset {
+            return self.start;
+        }
+        let is_before = |c: &Control| c.offset <= offset && c.sequence <= limit.control;
+        let behind = self.controls.partition_point(is_before);
         Position { offset, ..self.before(behind) }
     }
 
@@ -154,12 +184,11 @@ impl History {
     /// The voters in force at the end, and the position behind the entry that names them.
     #[must_use]
     pub fn voters(&self) -> (&Arc<Voters>, Position) {
-        let named = self
-            .controls
-            .iter()
-            .rev()
-            .find_map(|control| control.voters.as_ref().map(|voters| (voters, control.end())));
-        named.unwrap_or((&self.first_voters, self.start))
+        let named = self.named.map(|named| &self.controls[named]);
+        match named.and_then(|control| Some((control.voters.as_ref()?, control.end()))) {
+            Some(named) => named,
+            None => (&self.first_voters, self.start),
+        }
     }
 
     /// Adds a control entry at the end.
@@ -167,6 +196,9 @@ impl History {
         let end = self.end();
         let fits = control.sequence > end.control && control.epoch >= end.epoch;
         assert!(fits && control.offset == end.offset, "{control:?} behind {end}");
+        if control.voters.is_some() {
+            self.named = Some(self.controls.len());
+        }
         self.controls.push(control);
     }
 
@@ -181,6 +213,7 @@ impl History {
         debug_assert!(self.contains(to), "{to} is not in {self:?}");
         self.controls.retain(|control| control.sequence <= to.control);
         self.end_offset = to.offset;
+        self.find_named();
     }
 
     /// Drops what is before a position that the log has.
@@ -193,6 +226,7 @@ impl History {
             }
         }
         self.start = to;
+        self.find_named();
     }
 }
 
@@ -235,6 +269,9 @@ mod tests {
             (at(2, 9, 3), Some(at(1, 6, 2))),
             (at(3, 6, 3), Some(at(3, 6, 3))),
             (at(3, 20, 3), Some(at(3, 9, 3))),
+            // Nobody who wrote in epoch 1 has these.
+            (at(1, 2, 2), Some(at(-1, 0, 0))),
+            (at(1, 5, 1), Some(at(-1, 0, 0))),
             (at(4, 9, 4), Some(at(4, 9, 4))),
             (at(9, 0, 0), Some(at(4, 9, 4))),
         ] {
@@ -291,5 +328,9 @@ mod tests {
             assert_eq!(history.first_at(offset), position);
         }
         assert_eq!(history.first_at(5), at(1, 5, 2));
+        for (offset, position) in [(4, at(1, 4, 2)), (6, at(1, 6, 2)), (0, at(-1, 0, 0))] {
+            assert_eq!(history.last_at(offset, at(1, 6, 2)), position, "{offset}, committed");
+        }
+        assert_eq!(history.last_at(9, at(4, 9, 4)), at(4, 9, 4));
     }
 }

@@ -28,9 +28,22 @@ pub(crate) struct Leader {
     /// Behind the entry with which its epoch begins.
     pub(crate) marker: Position,
     pub(crate) progress: Vec<Progress>,
+    /// The end at the last beat.
+    pub(crate) beaten: Position,
     pub(crate) wish: Option<Wish>,
-    /// To whom the office goes, and whether that was said.
-    pub(crate) transfer: Option<(ReplicaId, bool)>,
+    pub(crate) transfer: Option<Transfer>,
+    /// Whether somebody was told to campaign, whom the others may elect though they hear this one.
+    pub(crate) gave_up_lease: bool,
+}
+
+/// The office is handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Transfer {
+    pub(crate) to: ReplicaId,
+    /// Whether the other one was told to campaign.
+    pub(crate) told: bool,
+    /// Beats since it began.
+    pub(crate) beats: u8,
 }
 
 /// Batches of the log that fit into one message.
@@ -92,8 +105,14 @@ impl Group {
             offset: end.offset,
             voters: None,
         };
-        let leader =
-            Leader { marker: marker.end(), progress: Vec::new(), wish: None, transfer: None };
+        let leader = Leader {
+            marker: marker.end(),
+            progress: Vec::new(),
+            beaten: end,
+            wish: None,
+            transfer: None,
+            gave_up_lease: false,
+        };
         self.part = Part::Leader(Box::new(leader));
         self.note(What::Leads, effects);
         self.follow_voters(end);
@@ -128,9 +147,9 @@ impl Group {
             self.note(What::Commits(reached), effects);
         }
         let Part::Leader(leader) = &self.part else { return };
-        let is_elected_by_all = self.rejoin.is_some_and(|rejoin| rejoin.cleaned.is_none());
-        if is_elected_by_all && self.commit >= leader.marker {
-            // All voters agreed, so nobody has more, and what it acknowledges from now on is new.
+        let is_lossy = self.rejoin.is_some_and(|rejoin| rejoin.cleaned.is_none());
+        if is_lossy && self.commit >= leader.marker {
+            // Whoever is elected has all that was committed, and what it acknowledges now is new.
             self.clean(effects);
         }
         self.change_voters(effects);
@@ -157,16 +176,16 @@ impl Group {
     /// that a turn had for this group.
     ///
     /// - `batches`: which batches from an offset on (inclusive) up to another (exclusive) take at
-    ///   most so many bytes; at least one.
+    ///   most so many bytes, at least one; `None` where they can't be read now.
     pub fn ship(
         &mut self,
-        mut batches: impl FnMut(i64, i64, u32) -> Batches,
+        mut batches: impl FnMut(i64, i64, u32) -> Option<Batches>,
         effects: &mut Effects,
     ) {
-        let Part::Leader(leader) = &mut self.part else { return };
-        if self.halted.is_some() {
+        if !self.may_speak() {
             return;
         }
+        let Part::Leader(leader) = &mut self.part else { return };
         let mut progress = core::mem::take(&mut leader.progress);
         for follower in &mut progress {
             while self.ship_one(follower, &mut batches, effects) {}
@@ -180,7 +199,7 @@ impl Group {
     fn ship_one(
         &self,
         to: &mut Progress,
-        batches: &mut impl FnMut(i64, i64, u32) -> Batches,
+        batches: &mut impl FnMut(i64, i64, u32) -> Option<Batches>,
         effects: &mut Effects,
     ) -> bool {
         let (bytes, messages) = to.under_way();
@@ -207,7 +226,8 @@ impl Group {
             }
             Next::Data(until) => {
                 let limit = self.options.message_bytes.min(u32::try_from(room).unwrap_or(u32::MAX));
-                let Batches { until, bytes, gaps } = batches(prev.offset, until, limit);
+                let found = batches(prev.offset, until, limit);
+                let Some(Batches { until, bytes, gaps }) = found else { return false };
                 self.send_append(to, Content::Data { until, gaps }, effects);
                 if let Pace::Stream(under_way) = &mut to.pace {
                     to.next = Position { offset: until, ..prev };
@@ -252,16 +272,18 @@ impl Group {
         progress.flushed = progress.flushed.max(reply.flushed);
         progress.commit = progress.commit.max(reply.commit);
         progress.log_start = progress.log_start.max(reply.log_start);
+        progress.answered[0] = true;
         match reply.outcome {
-            Outcome::Matched => progress.on_matched(reply.matched),
-            Outcome::Longer if matches!(progress.pace, Pace::Probe { .. }) => {
-                progress.probe(reply.matched);
-            }
+            Outcome::Matched => progress.on_matched(),
+            // What it had before it started anew is more than it can know to be the same.
+            Outcome::Longer if !progress.is_streaming() => progress.probe(progress.matched),
             Outcome::Longer => {}
-            // One that comes late, from before it had more.
-            Outcome::Mismatch(theirs) if theirs < progress.flushed => {}
-            Outcome::Mismatch(theirs) => {
-                let common = history.floor(theirs).unwrap_or(Position::ZERO);
+            // One that comes late: from before it had more, or before something else was asked.
+            Outcome::Mismatch { asked, common }
+                if common < progress.flushed
+                    || (!progress.is_streaming() && asked != progress.next) => {}
+            Outcome::Mismatch { common, .. } => {
+                let common = history.floor(common).unwrap_or(Position::ZERO);
                 progress.matched = progress.matched.min(common).max(progress.flushed);
                 progress.probe(common);
             }
@@ -272,23 +294,47 @@ impl Group {
     /// Says to all followers how far the log is committed, and asks again where an answer is long
     /// due.
     pub fn beat(&mut self, effects: &mut Effects) {
-        let (commit, log_start) = (self.commit, self.history.start().offset);
-        let patience = self.options.patience_beats;
-        let Part::Leader(leader) = &mut self.part else { return };
-        if self.halted.is_some() {
+        if !self.may_speak() {
             return;
         }
+        let (commit, log_start) = (self.commit, self.history.start().offset);
+        let (patience, end) = (self.options.patience_beats, self.history.end());
+        let Part::Leader(leader) = &mut self.part else { return };
         for progress in &mut leader.progress {
-            let is_waiting = progress.under_way().1 > 0;
-            progress.silent_beats = if is_waiting { progress.silent_beats + 1 } else { 0 };
-            if progress.silent_beats > patience || !progress.is_streaming() {
-                progress.send_again();
-            }
+            progress.on_beat(patience);
         }
+        leader.beaten = end;
         let Part::Leader(leader) = &self.part else { return };
         for progress in &leader.progress {
             self.send(progress.id, Body::Beat { commit, log_start }, effects);
         }
+        // Those who have left have heard now that they have.
+        self.follow_voters(end);
+        self.beat_transfer(effects);
+    }
+
+    /// Says again that the office is handed over, or gives that up.
+    fn beat_transfer(&mut self, effects: &mut Effects) {
+        let patience = self.options.patience_beats;
+        let is_voter = self.voters().contains(self.id);
+        let Part::Leader(leader) = &mut self.part else { return };
+        let Some(Transfer { to, told, beats }) = &mut leader.transfer else { return };
+        *beats = beats.saturating_add(1);
+        let (to, told, is_late) = (*to, *told, *beats > patience);
+        if told && !is_late {
+            self.send(to, Body::TimeoutNow, effects);
+        } else if is_late {
+            leader.transfer = None;
+            if told && !is_voter {
+                self.resign("it has no vote, and nobody took the office", effects);
+            }
+        }
+    }
+
+    /// Whether it may say anything in its epoch: a sole voter elects itself before its vote is
+    /// durable, and would use the epoch twice if that is lost.
+    fn may_speak(&self) -> bool {
+        self.halted.is_none() && self.stores.done >= self.stores.vote
     }
 
     /// Where a follower's log ends, if it has all of this leader's log on stable storage and knows
@@ -296,12 +342,14 @@ impl Group {
     #[must_use]
     pub fn rests_with(&self, id: ReplicaId) -> Option<Position> {
         let Part::Leader(leader) = &self.part else { return None };
-        let end = self.history.end();
+        let (start, end) = (self.history.start().offset, self.history.end());
         let has_all = |progress: &Progress| {
-            progress.flushed == end && progress.commit == end && progress.is_streaming()
+            let has_all = progress.flushed == end && progress.commit == end;
+            has_all && progress.log_start == start && progress.is_streaming() && progress.is_there()
         };
         let is_calm = self.commit == end
             && self.durable() == end
+            && self.durable_start == start
             && leader.transfer.is_none()
             && !self.voters().is_joint()
             && self.rejoin.is_none();
@@ -321,7 +369,7 @@ impl Group {
         let lossy = !self.is(Mutant::KeepMatchOverHello);
         let Part::Leader(leader) = &mut self.part else { return };
         let Some(progress) = leader.of_mut(from) else { return };
-        if !progress.meet(run, lossy) {
+        if !progress.meet(run, lossy) || !self.may_speak() {
             return;
         }
         self.send(from, Body::HelloReply { run, end }, effects);
@@ -332,6 +380,9 @@ impl Group {
     /// While the set changes only the old voters matter: without the new ones nothing commits, and
     /// the leader can take the change back.
     pub fn check_quorum(&mut self, hears: impl Fn(ReplicaId) -> bool, effects: &mut Effects) {
+        if self.halted.is_some() {
+            return;
+        }
         let voters = self.voters();
         let old = if voters.is_joint() { &voters.outgoing } else { &voters.incoming };
         let old = crate::Voters::of(Arc::clone(old));
@@ -350,7 +401,7 @@ impl Group {
     /// Says that it leads no more, if it did.
     pub(crate) fn leave_office(&mut self, why: &'static str, effects: &mut Effects) -> bool {
         let Part::Leader(leader) = &self.part else { return false };
-        for progress in &leader.progress {
+        for progress in leader.progress.iter().filter(|_| self.may_speak()) {
             self.send(progress.id, Body::Resigned, effects);
         }
         self.note(What::Resigns(why), effects);
@@ -358,17 +409,25 @@ impl Group {
     }
 
     /// Hands the office over to a voter, as soon as it has all of the log; until then no records
-    /// are taken. Returns whether that can be.
+    /// are taken. It is told again with each beat, and after so many the leader takes records
+    /// again. Returns whether that can be.
     pub fn transfer(&mut self, to: ReplicaId, effects: &mut Effects) -> bool {
         let is_voter = self.voters().incoming.contains(&to) && to != self.id;
         let Part::Leader(leader) = &mut self.part else { return false };
         if !is_voter || leader.of(to).is_none() {
             return false;
         }
-        leader.transfer = Some((to, false));
+        leader.transfer = Some(Transfer { to, told: false, beats: 0 });
         self.note(What::HandsOver(to), effects);
         self.hand_over(effects);
         true
+    }
+
+    /// To whom the office is being handed over.
+    #[must_use]
+    pub fn transferring(&self) -> Option<ReplicaId> {
+        let Part::Leader(leader) = &self.part else { return None };
+        leader.transfer.map(|transfer| transfer.to)
     }
 
     /// Takes records again: the other one didn't take the office in time.
@@ -378,15 +437,25 @@ impl Group {
         }
     }
 
+    /// Whether it leads, has committed in its own epoch, and may rely on what others promised: not
+    /// once it has told somebody to campaign, whom they may elect all the same.
+    #[must_use]
+    pub fn may_hold_lease(&self) -> bool {
+        let Part::Leader(leader) = &self.part else { return false };
+        self.commit >= leader.marker && !leader.gave_up_lease && self.halted.is_none()
+    }
+
     /// Tells the one to whom the office goes to campaign, once it has everything.
     fn hand_over(&mut self, effects: &mut Effects) {
         let end = self.history.end();
         let hurries = self.is(Mutant::TransferToIncomplete);
+        let may_speak = self.may_speak();
         let Part::Leader(leader) = &mut self.part else { return };
-        let Some((to, false)) = leader.transfer else { return };
+        let Some(Transfer { to, told: false, beats }) = leader.transfer else { return };
         let is_complete = leader.of(to).is_some_and(|progress| progress.flushed == end);
-        if is_complete || hurries {
-            leader.transfer = Some((to, true));
+        if may_speak && (is_complete || hurries) {
+            leader.transfer = Some(Transfer { to, told: true, beats });
+            leader.gave_up_lease = true;
             self.send(to, Body::TimeoutNow, effects);
         }
     }

@@ -7,7 +7,6 @@
 //! Source: the Raft paper, 6; Ongaro's thesis, 4.2.1 (catching up) and 4.3.
 
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 use crate::effects::Effects;
 use crate::group::{Group, Part};
@@ -29,12 +28,14 @@ impl Group {
     /// Says what the voters are to be. Nothing happens where this replica doesn't lead, or acted
     /// on a newer wish.
     ///
+    /// - `voters`: each once, at least one; otherwise it is no wish.
     /// - `generation`: grows with each wish.
     pub fn wish(&mut self, voters: Arc<[ReplicaId]>, generation: i64, effects: &mut Effects) {
         let is_old = generation < self.voters().generation;
         let end = self.history.end();
         let Part::Leader(leader) = &mut self.part else { return };
-        if is_old || voters.is_empty() {
+        let is_set = (1..voters.len()).all(|i| !voters[..i].contains(&voters[i]));
+        if is_old || voters.is_empty() || !is_set {
             return;
         }
         leader.wish = Some(Wish { voters, generation });
@@ -42,18 +43,20 @@ impl Group {
         self.change_voters(effects);
     }
 
-    /// Follows everybody whom the voters in force or the wish name, and nobody else.
+    /// Follows everybody whom the voters in force or the wish name, and nobody else; but who was a
+    /// voter before still hears that it is none, until that is committed.
     ///
     /// - `next`: behind what a new one is first asked for.
     pub(crate) fn follow_voters(&mut self, next: Position) {
-        let voters = Arc::clone(self.voters());
+        let (voters, named_at) = self.history.voters();
+        let (voters, is_committed) = (Arc::clone(voters), self.commit >= named_at);
         let own = self.id;
         let Part::Leader(leader) = &mut self.part else { return };
         let wished = leader.wish.as_ref().map(|wish| Arc::clone(&wish.voters));
         let wished = wished.as_deref().unwrap_or_default();
-        let wanted: Vec<ReplicaId> = voters.all().chain(wished.iter().copied()).collect();
-        leader.progress.retain(|progress| wanted.contains(&progress.id));
-        for id in wanted {
+        let is_wanted = |id: ReplicaId| voters.contains(id) || wished.contains(&id);
+        leader.progress.retain(|progress| !is_committed || is_wanted(progress.id));
+        for id in voters.all().chain(wished.iter().copied()) {
             if id != own && leader.of(id).is_none() {
                 leader.progress.push(Progress::new(id, next));
             }
@@ -71,7 +74,7 @@ impl Group {
         }
         let generation = wish.generation.max(voters.generation);
         let next = if voters.is_joint() {
-            if same(&voters.outgoing, &wish.voters) {
+            if !same(&voters.incoming, &wish.voters) {
                 // The way back needs no majority of those who may never have come.
                 Voters { incoming: Arc::clone(&voters.outgoing), ..Voters::of([]) }
             } else if is_committed || self.is(Mutant::FinalOnUncommittedJoint) {
@@ -107,9 +110,15 @@ impl Group {
         self.advance(effects);
     }
 
-    /// Whether all of these have what is committed, so that a set with them goes on at once.
+    /// Whether all of these answer, and have on stable storage what the log had at the last beat,
+    /// so that a set with them goes on at once.
     fn are_near(&self, voters: &[ReplicaId]) -> bool {
-        voters.iter().all(|id| *id == self.id || self.reached(*id) >= self.commit)
+        let Part::Leader(leader) = &self.part else { return false };
+        let is_near = |id: &ReplicaId| {
+            let progress = leader.of(*id);
+            progress.is_some_and(|it| it.is_there() && it.flushed >= leader.beaten)
+        };
+        voters.iter().all(|id| *id == self.id || is_near(id))
     }
 
     /// The new voters don't include the leader: once they know that they are the voters, one of
@@ -121,10 +130,10 @@ impl Group {
             return;
         }
         let voters = &self.voters().incoming;
-        let ready = leader
-            .progress
-            .iter()
-            .filter(|progress| voters.contains(&progress.id) && progress.commit >= named_at);
+        let ready = leader.progress.iter().filter(|progress| {
+            let knows = progress.commit >= named_at;
+            knows && progress.is_there() && voters.contains(&progress.id)
+        });
         let best = ready.max_by_key(|progress| progress.flushed).map(|progress| progress.id);
         if let Some(best) = best {
             self.transfer(best, effects);

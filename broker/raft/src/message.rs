@@ -135,8 +135,13 @@ pub enum Outcome {
     Matched,
     /// It has the position, and something behind it that the leader may not have.
     Longer,
-    /// It doesn't have the position; it has this one, which is not beyond it.
-    Mismatch(Position),
+    /// It doesn't have the position that was asked for.
+    Mismatch {
+        /// The position.
+        asked: Position,
+        /// One that it has, and that is not beyond it.
+        common: Position,
+    },
 }
 
 /// Where a log begins anew.

@@ -43,7 +43,7 @@ impl Default for Timing {
 /// What one broker tells another every so often.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Beat<K> {
-    /// Of this start of the sender; no other start of it had the same.
+    /// Of this start of the sender; grows from start to start.
     pub run: u64,
     /// Its number in this run, from 1.
     pub sequence: u64,
@@ -63,7 +63,8 @@ pub struct Beat<K> {
     pub applied: (u32, u64),
     /// Whether the set was found to be the same.
     pub agrees: bool,
-    /// Groups of the receiver's set that don't sleep here, because something happened to them.
+    /// Groups of the receiver's set that don't sleep here, because something happened to them, and
+    /// groups that the receiver named and that don't follow it here.
     pub left: Vec<K>,
 }
 
@@ -92,12 +93,26 @@ pub enum Change<K> {
 /// What a beat, or its absence, means for groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum News<K> {
+    /// A group of the other broker sleeps here from now on.
+    Slept(K),
+    /// A group of the other broker sleeps here no more; its leader is there.
+    Woken(K),
     /// A group that slept under the other broker has lost its leader.
     Orphaned(K),
-    /// A group that slept under this broker is to be woken: something happened to it there.
+    /// Something happened at the other broker to a group that this one leads. It is woken if it
+    /// sleeps there, and only a beat from now on counts for its lease.
     Stirred(K),
     /// The other broker has started anew: what was on its way to it is lost.
     Restarted,
+}
+
+/// What a broker knows of the replicas that it has, when a beat arrives.
+pub trait Replicas<K> {
+    /// Whether the replica here of a group follows the sender of the beat in this epoch.
+    fn follows(&mut self, key: K, epoch: i32) -> bool;
+
+    /// The same, and whether its log ends here, durably, and all of it is committed.
+    fn rests(&mut self, key: K, epoch: i32, end: Position) -> bool;
 }
 
 /// What one broker knows of another one.
@@ -117,6 +132,10 @@ pub struct Pair<K> {
     /// The other one's run, and the last beat heard of it.
     theirs: Option<(u64, u64)>,
     heard_at: u64,
+    /// Whether its silence was noticed.
+    is_silent: bool,
+    /// The groups that its last beat named, and that don't follow it here.
+    refused: Vec<K>,
     led: Led<K>,
     followed: Followed<K>,
 }
@@ -176,7 +195,7 @@ impl<K: GroupKey> SleepSet<K> {
 impl<K: GroupKey> Pair<K> {
     /// A broker of which nothing was heard yet.
     ///
-    /// - `run`: of this start of this broker; never the same again.
+    /// - `run`: of this start of this broker; greater than those of all starts before.
     #[must_use]
     pub fn new(run: u64, timing: Timing) -> Self {
         Self {
@@ -188,6 +207,8 @@ impl<K: GroupKey> Pair<K> {
             promised: None,
             theirs: None,
             heard_at: 0,
+            is_silent: false,
+            refused: Vec::new(),
             led: Led::new(1),
             followed: Followed::new(0),
         }
@@ -237,7 +258,7 @@ impl<K: GroupKey> Pair<K> {
     /// elect nobody else now, for a group that it names or that sleeps.
     ///
     /// - `since`: the number of the first beat that named the group, or that had it asleep, in its
-    ///   present epoch; see [`Self::next_beat`].
+    ///   present epoch, and behind the last [`News::Stirred`]; see [`Self::next_beat`].
     #[must_use]
     pub fn has_promised(&self, since: u64, now: u64) -> bool {
         let is_fresh = |(number, sent)| number >= since && now < sent + self.timing.lease_ms;
@@ -279,46 +300,61 @@ impl<K: GroupKey> Pair<K> {
             sum: self.led.set.sum,
             applied: (self.followed.life, self.followed.version),
             agrees: self.followed.agrees,
-            left: self.followed.left.iter().copied().collect(),
+            left: self.followed.left.iter().chain(&self.refused).copied().collect(),
         }
     }
 
     /// A beat has arrived. One that is older than another that was heard changes nothing.
     ///
-    /// - `is_so`: whether the replica here of a group follows the other broker in this epoch, and
-    ///   its log ends here, durably, and is committed.
     /// - `news`: what it means is added here.
     pub fn hear(
         &mut self,
         now: u64,
         beat: &Beat<K>,
-        is_so: impl FnMut(K, i32, Position) -> bool,
+        replicas: &mut impl Replicas<K>,
         news: &mut Vec<News<K>>,
     ) {
-        match self.theirs {
-            Some((run, sequence)) if run == beat.run && sequence >= beat.sequence => return,
-            Some((run, _)) if run != beat.run => self.on_restart(news),
-            _ => {}
+        if self.theirs.is_some_and(|last| last >= (beat.run, beat.sequence)) {
+            return;
+        }
+        if self.theirs.is_some_and(|(run, _)| run != beat.run) {
+            self.on_restart(news);
         }
         self.theirs = Some((beat.run, beat.sequence));
-        self.heard_at = now;
+        (self.heard_at, self.is_silent) = (now, false);
         self.note_answer(beat);
-        if beat.heard.is_some_and(|(run, _)| run == self.run) && beat.applied.0 == self.led.life {
-            self.led.acknowledge(beat.applied.1);
-            let has_all = beat.applied.1 == self.led.version;
-            if has_all && !beat.agrees {
-                self.begin_set(news);
-            }
-        }
-        let stirred = beat.left.iter().filter(|key| self.led.set.has(**key));
-        news.extend(stirred.map(|key| News::Stirred(*key)));
-        self.followed.apply(beat, is_so);
+        self.take_answer(beat, news);
+        let named = beat.named.iter().filter(|named| !replicas.follows(named.key, named.epoch));
+        self.refused = named.map(|named| named.key).collect();
+        self.followed.apply(beat, replicas, news);
     }
 
-    /// Time has passed: what slept under a broker that isn't heard any more has no leader.
+    /// What the other broker says of the groups that this one leads.
+    fn take_answer(&mut self, beat: &Beat<K>, news: &mut Vec<News<K>>) {
+        let knows_run = beat.heard.is_some_and(|(run, _)| run == self.run);
+        if !knows_run {
+            return;
+        }
+        news.extend(beat.left.iter().copied().map(News::Stirred));
+        if beat.applied.0 != self.led.life {
+            return;
+        }
+        let applied = beat.applied.1;
+        let is_ahead_of_changes = applied < self.led.version - self.led.changes.len() as u64;
+        let differs = applied == self.led.version && !beat.agrees;
+        if is_ahead_of_changes || differs {
+            return self.begin_set(news);
+        }
+        self.led.acknowledge(applied);
+    }
+
+    /// Time has passed: what slept under a broker that isn't heard any more has no leader, and
+    /// nothing sleeps there.
     pub fn look(&mut self, now: u64, news: &mut Vec<News<K>>) {
-        if self.theirs.is_some() && !self.is_heard(now) {
+        if self.theirs.is_some() && !self.is_heard(now) && !self.is_silent {
+            self.is_silent = true;
             self.orphan(news);
+            self.begin_set(news);
         }
     }
 
@@ -342,7 +378,7 @@ impl<K: GroupKey> Pair<K> {
     /// The other broker is another run: it leads nothing of what it led, and knows of no set.
     fn on_restart(&mut self, news: &mut Vec<News<K>>) {
         self.orphan(news);
-        self.followed = Followed::new(0);
+        (self.followed, self.refused) = (Followed::new(0), Vec::new());
         (self.answered, self.promised) = (None, None);
         self.begin_set(news);
         news.push(News::Restarted);
@@ -386,33 +422,54 @@ impl<K: GroupKey> Followed<K> {
         Self { set: SleepSet::new(), life, version: 0, agrees: false, left: BTreeSet::new() }
     }
 
-    fn apply(&mut self, beat: &Beat<K>, mut is_so: impl FnMut(K, i32, Position) -> bool) {
+    fn apply(&mut self, beat: &Beat<K>, replicas: &mut impl Replicas<K>, news: &mut Vec<News<K>>) {
+        let did_agree = self.agrees;
         if beat.life != self.life {
+            self.wake_all(did_agree, news);
             *self = Self::new(beat.life);
         }
         let first = beat.version - (beat.changes.len() as u64).min(beat.version);
-        let Some(known) = self.version.checked_sub(first) else {
-            // What went before was acknowledged by somebody else than this start of the broker.
-            self.agrees = false;
-            return;
-        };
-        for change in beat.changes.iter().skip(usize::try_from(known).unwrap_or(usize::MAX)) {
-            match *change {
-                Change::Enter(key, epoch, end) => {
-                    self.set.enter(key, epoch, end);
+        // What went before may have been acknowledged by somebody else than this start.
+        let known = self.version.checked_sub(first);
+        let skipped =
+            known.map_or(usize::MAX, |known| usize::try_from(known).unwrap_or(usize::MAX));
+        for change in beat.changes.iter().skip(skipped) {
+            self.change(change, replicas, news);
+        }
+        self.version = if known.is_some() { self.version.max(beat.version) } else { self.version };
+        self.agrees = self.set.sum == beat.sum && self.version == beat.version;
+        if did_agree && !self.agrees {
+            self.wake_all(true, news);
+        }
+    }
+
+    fn change(
+        &mut self,
+        change: &Change<K>,
+        replicas: &mut impl Replicas<K>,
+        news: &mut Vec<News<K>>,
+    ) {
+        match *change {
+            Change::Enter(key, epoch, end) => {
+                self.set.enter(key, epoch, end);
+                if replicas.rests(key, epoch, end) {
                     self.left.remove(&key);
-                    if !is_so(key, epoch, end) {
-                        self.left.insert(key);
-                    }
-                }
-                Change::Leave(key) => {
-                    self.set.leave(key);
-                    self.left.remove(&key);
+                    news.push(News::Slept(key));
+                } else {
+                    self.left.insert(key);
                 }
             }
+            Change::Leave(key) => {
+                let slept = self.set.leave(key) && !self.left.remove(&key);
+                news.extend(slept.then_some(News::Woken(key)));
+            }
         }
-        self.version = self.version.max(beat.version);
-        self.agrees = self.set.sum == beat.sum && self.version == beat.version;
+    }
+
+    /// Says that nothing sleeps any more of what did.
+    fn wake_all(&self, slept: bool, news: &mut Vec<News<K>>) {
+        let asleep = self.set.hashes.keys().filter(|key| slept && !self.left.contains(key));
+        news.extend(asleep.map(|key| News::Woken(*key)));
     }
 }
 

@@ -21,8 +21,10 @@ pub(crate) struct Progress {
     pub(crate) pace: Pace,
     /// Of the start since which it counts.
     pub(crate) run: Option<u32>,
-    /// Beats since something was heard of what is on its way.
+    /// Beats since something of what is on its way has arrived.
     pub(crate) silent_beats: u8,
+    /// Whether it has answered since the last beat, and whether it had before that.
+    pub(crate) answered: [bool; 2],
 }
 
 /// How records are sent to a follower.
@@ -66,6 +68,7 @@ impl Progress {
             pace: Pace::Probe { waiting: false },
             run: None,
             silent_beats: 0,
+            answered: [false; 2],
         }
     }
 
@@ -105,20 +108,39 @@ impl Progress {
         matches!(self.pace, Pace::Stream(_))
     }
 
-    /// It has everything up to where the next message would begin.
-    pub(crate) fn on_matched(&mut self, matched: Position) {
-        self.silent_beats = 0;
+    /// It has all of this leader's log up to `matched`, and nothing else behind it.
+    pub(crate) fn on_matched(&mut self) {
+        let matched = self.matched;
         match &mut self.pace {
+            // The answer to something that was sent before what is asked now.
+            Pace::Probe { .. } if matched < self.next => {}
             Pace::Probe { .. } => {
+                self.silent_beats = 0;
                 self.next = matched;
                 self.pace = Pace::Stream(VecDeque::new());
             }
             Pace::Stream(under_way) => {
                 while under_way.front().is_some_and(|(end, _)| *end <= matched) {
                     under_way.pop_front();
+                    self.silent_beats = 0;
                 }
             }
         }
+    }
+
+    /// A beat is sent: what has been under way for so many beats is taken for lost.
+    pub(crate) fn on_beat(&mut self, patience_beats: u8) {
+        self.answered = [false, self.answered[0]];
+        let is_waiting = self.under_way().1 > 0;
+        self.silent_beats = if is_waiting { self.silent_beats.saturating_add(1) } else { 0 };
+        if self.silent_beats > patience_beats || !self.is_streaming() {
+            self.send_again();
+        }
+    }
+
+    /// Whether it has answered of late.
+    pub(crate) fn is_there(&self) -> bool {
+        self.answered[0] || self.answered[1]
     }
 
     /// Bytes and messages that are on their way.

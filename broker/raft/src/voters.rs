@@ -62,6 +62,25 @@ impl Voters {
         self.sets().map(of).min().unwrap_or(Position::ZERO)
     }
 
+    /// The place of a voter in the order in which they campaign once their leader is gone, from 0:
+    /// first the one that is wished for, then the others, beginning with another one from group to
+    /// group.
+    ///
+    /// - `turn`: any number that differs from group to group.
+    #[must_use]
+    pub fn rank(&self, id: ReplicaId, wished: Option<ReplicaId>, turn: usize) -> Option<usize> {
+        let place = self.all().position(|voter| voter == id)?;
+        let count = self.all().count();
+        let turned = |place: usize| (place + turn % count) % count;
+        let wished = wished.and_then(|wished| self.all().position(|voter| voter == wished));
+        Some(match wished {
+            None => turned(place),
+            Some(first) if first == place => 0,
+            // Who would have come before it moves up by one.
+            Some(first) => turned(place) + usize::from(turned(place) < turned(first)),
+        })
+    }
+
     /// The sets of which each has to agree.
     pub(crate) fn sets(&self) -> impl Iterator<Item = &[ReplicaId]> {
         let outgoing = self.is_joint().then_some(&*self.outgoing);
@@ -94,5 +113,70 @@ impl fmt::Display for Voters {
             write!(f, "→")?;
         }
         list(f, &self.incoming)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    fn ids(ids: &[i32]) -> Arc<[ReplicaId]> {
+        ids.iter().map(|id| ReplicaId::of(*id)).collect()
+    }
+
+    fn joint(old: &[i32], new: &[i32]) -> Voters {
+        Voters { incoming: ids(new), outgoing: ids(old), generation: 1 }
+    }
+
+    /// A position with this offset.
+    fn at(offset: i64) -> Position {
+        Position { epoch: 1, offset, control: 1 }
+    }
+
+    #[test]
+    fn a_majority_of_each_set_has_to_hold_a_position() {
+        let reached = |id: ReplicaId| at([9, 7, 5, 3, 1][usize::try_from(id.broker - 1).unwrap()]);
+        for (voters, offset) in [
+            (Voters::of(ids(&[1])), 9),
+            (Voters::of(ids(&[1, 2])), 7),
+            (Voters::of(ids(&[1, 2, 3])), 7),
+            (Voters::of(ids(&[1, 2, 3, 4])), 5),
+            (Voters::of(ids(&[1, 2, 3, 4, 5])), 5),
+            (joint(&[1, 2, 3], &[3, 4, 5]), 3),
+            (joint(&[1], &[1, 2, 3]), 7),
+            (joint(&[3, 4, 5], &[1]), 3),
+        ] {
+            assert_eq!(voters.majority_position(reached), at(offset), "{voters}");
+        }
+        let three = Voters::of(ids(&[1, 2, 3]));
+        let by = |count: usize| three.position_of(count, reached).offset;
+        assert_eq!([by(0), by(1), by(2), by(3), by(9)], [9, 9, 7, 5, 5]);
+    }
+
+    #[test]
+    fn a_set_that_changes_needs_both_majorities() {
+        let voters = joint(&[1, 2, 3], &[1, 4, 5]);
+        let hold = |some: &[i32]| voters.have_majority(|id| some.contains(&id.broker));
+        assert!(hold(&[1, 2, 4]) && hold(&[2, 3, 4, 5]));
+        assert!(!hold(&[1, 2, 3]) && !hold(&[1, 4, 5]) && !hold(&[2, 4, 5]));
+        let all: Vec<i32> = voters.all().map(|id| id.broker).collect();
+        assert_eq!(all, [1, 4, 5, 2, 3], "each once");
+    }
+
+    #[test]
+    fn each_voter_has_a_rank_of_its_own_and_the_wished_one_the_first() {
+        let voters = Voters::of(ids(&[4, 5, 6]));
+        let ranks = |wished: Option<i32>, turn: usize| -> Vec<usize> {
+            let rank = |id: &i32| voters.rank(ReplicaId::of(*id), wished.map(ReplicaId::of), turn);
+            [4, 5, 6].iter().filter_map(rank).collect()
+        };
+        assert_eq!(ranks(None, 0), [0, 1, 2]);
+        assert_eq!(ranks(None, 1), [1, 2, 0]);
+        assert_eq!(ranks(Some(5), 0), [1, 0, 2]);
+        assert_eq!(ranks(Some(5), 1), [2, 0, 1]);
+        assert_eq!(ranks(Some(9), 2), [2, 0, 1], "one that has no vote");
+        assert_eq!(voters.rank(ReplicaId::of(9), None, 0), None);
     }
 }

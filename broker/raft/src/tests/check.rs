@@ -167,7 +167,16 @@ fn configurations(size: usize) -> Vec<(&'static str, Bounds)> {
         ("3 voters, the log start moves", Bounds { trims: 1, ..fast.clone() }),
         ("write.caching, 1 epoch, a power cut", Bounds { epochs: 1, ..caching.clone() }),
         ("1 → 1,2,3", wish(3, &[1], &[&[1, 2, 3]])),
-        ("1,2,3 → 1", wish(3, &[1, 2, 3], &[&[1]])),
+        (
+            "1 → 1,2, slow disks, a crash",
+            Bounds {
+                slow_flushes: true,
+                slow_stores: true,
+                crashes: 1,
+                ..wish(2, &[1], &[&[1, 2]])
+            },
+        ),
+        ("1,2,3 → 1, no record", Bounds { records: 0, ..wish(3, &[1, 2, 3], &[&[1]]) }),
         ("1,2 → 2,3, without the first leader", wish(3, &[1, 2], &[&[2, 3]])),
     ];
     let large = vec![
@@ -177,6 +186,7 @@ fn configurations(size: usize) -> Vec<(&'static str, Bounds)> {
         ("3 voters, 3 epochs, beats", Bounds { epochs: 3, beats: true, ..fast.clone() }),
         ("write.caching, 2 epochs, a power cut", Bounds { beats: true, ..caching.clone() }),
         ("1 → 1,2,3, taken back", wish(3, &[1], &[&[1, 2, 3], &[1]])),
+        ("1,2,3 → 1", wish(3, &[1, 2, 3], &[&[1]])),
         ("1,2,3 → 1,2,4", wish(4, &[1, 2, 3], &[&[1, 2, 4]])),
         (
             "1,2,3 → 2,3, slow disks",

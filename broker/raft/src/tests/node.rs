@@ -158,7 +158,7 @@ impl Node {
     pub(crate) fn ship(&mut self, effects: &mut Effects) {
         let one = |from: i64, until: i64, bytes: u32| {
             let until = until.min(from + i64::from(bytes).max(1));
-            Batches { until, bytes: u32::try_from(until - from).unwrap(), gaps: false }
+            Some(Batches { until, bytes: u32::try_from(until - from).unwrap(), gaps: false })
         };
         self.alive().ship(one, effects);
     }

@@ -63,8 +63,8 @@ impl Hash for Wish {
 
 impl Hash for Leader {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { marker, progress, wish, transfer } = self;
-        (marker, wish, transfer).hash(state);
+        let Self { marker, progress, beaten, wish, transfer, gave_up_lease } = self;
+        (marker, beaten, wish, transfer, gave_up_lease).hash(state);
         hash_set(progress, state);
     }
 }

@@ -184,7 +184,7 @@ impl Group {
         }
         let refusal = if epoch < self.epoch {
             Some(Objection::Over)
-        } else if self.vote.is_some_and(|vote| vote != from) {
+        } else if epoch == self.epoch && self.vote.is_some_and(|vote| vote != from) {
             Some(Objection::Voted)
         } else {
             objection

@@ -84,7 +84,7 @@ impl Group {
 
     pub(crate) fn on_append(&mut self, from: ReplicaId, append: &Append, effects: &mut Effects) {
         // What comes while the shape of the log isn't durable yet is sent again.
-        if !self.follow(from, effects) || !self.is_at_rest() {
+        if !self.follow(from, effects) || !self.takes_more() {
             return;
         }
         self.hear_commit(append.commit);
@@ -99,7 +99,6 @@ impl Group {
             return self.answer(Some(mismatch), effects);
         }
         match &append.content {
-            _ if is_off => self.take_anything(append, effects),
             Content::Nothing => self.match_to(prev, effects),
             Content::Control(control) => self.take_control(prev, control, effects),
             Content::Data { until, gaps } => self.take_data(prev, *until, *gaps, effects),
@@ -146,10 +145,11 @@ impl Group {
         effects.write = Some(Write { from: own, until, gaps });
     }
 
-    /// Whether it has a position, for who looks for the end of the epoch behind the one meant.
+    /// Whether it has a position, for who takes the end of the next epoch for that of this one.
     fn seems_to_have(&self, position: Position) -> bool {
-        let behind = Position { epoch: position.epoch + 1, ..position };
-        self.history.floor(behind).is_some_and(|floor| floor.offset >= position.offset)
+        let (epoch, offset, control) = (position.epoch + 1, i64::MAX, i64::MAX);
+        let end = self.history.floor(Position { epoch, offset, control });
+        end.is_some_and(|end| end.offset >= position.offset && end.epoch >= position.epoch)
     }
 
     /// What a follower without a match check would do; only to see that it is noticed.

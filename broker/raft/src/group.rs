@@ -231,7 +231,12 @@ impl Group {
     #[must_use]
     pub fn takes_records(&self) -> bool {
         let leads = matches!(&self.part, Part::Leader(leader) if leader.transfer.is_none());
-        leads && self.is_at_rest() && self.halted.is_none()
+        leads && self.takes_more() && self.halted.is_none()
+    }
+
+    /// Whether something may be written behind what is there: a control entry is a barrier.
+    pub(crate) fn takes_more(&self) -> bool {
+        self.is_at_rest() || self.is(Mutant::RecordsBeforeControl)
     }
 
     /// Has it vote only: it lacks the room or the records to lead.

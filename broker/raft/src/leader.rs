@@ -260,12 +260,16 @@ impl Group {
         reply: &AppendReply,
         effects: &mut Effects,
     ) {
-        let is_faulty = self.is(Mutant::AckOfAnotherLife);
-        let lossy = reply.lossy && !self.is(Mutant::KeepMatchOverHello);
+        let is_faulty = self.is(Mutant::AckOfAnotherRun);
+        let keeps = self.is(Mutant::KeepMatchOverHello);
+        let from = self.life_of(from);
         let Part::Leader(leader) = &mut self.part else { return };
         let history = &self.history;
         let Some(progress) = leader.of_mut(from) else { return };
-        if !progress.meet(reply.run, lossy) && !is_faulty {
+        if keeps {
+            progress.run = Some(reply.run);
+        }
+        if !progress.meet(reply.run, reply.lossy) && !is_faulty {
             return;
         }
         progress.matched = progress.matched.max(reply.matched);
@@ -275,8 +279,11 @@ impl Group {
         progress.answered[0] = true;
         match reply.outcome {
             Outcome::Matched => progress.on_matched(),
-            // What it had before it started anew is more than it can know to be the same.
-            Outcome::Longer if !progress.is_streaming() => progress.probe(progress.matched),
+            // What it had before it started anew is more than it can know to be the same; and what
+            // it says to a beat is less than what it is asked for.
+            Outcome::Longer if !progress.is_streaming() && progress.matched >= progress.next => {
+                progress.probe(progress.matched);
+            }
             Outcome::Longer => {}
             // One that comes late: from before it had more, or before something else was asked.
             Outcome::Mismatch { asked, common }
@@ -289,6 +296,16 @@ impl Group {
             }
         }
         self.advance(effects);
+    }
+
+    /// Whom an acknowledgement is counted for: just who sent it, whatever came after it.
+    fn life_of(&self, from: ReplicaId) -> ReplicaId {
+        let Part::Leader(leader) = &self.part else { return from };
+        let is_it = |progress: &&Progress| progress.id.broker == from.broker;
+        match leader.progress.iter().rfind(is_it) {
+            Some(progress) if self.is(Mutant::AckOfAnotherLife) => progress.id,
+            _ => from,
+        }
     }
 
     /// Says to all followers how far the log is committed, and asks again where an answer is long
@@ -366,10 +383,13 @@ impl Group {
 
     pub(crate) fn on_hello(&mut self, from: ReplicaId, run: u32, effects: &mut Effects) {
         let end = self.history.end();
-        let lossy = !self.is(Mutant::KeepMatchOverHello);
+        let keeps = self.is(Mutant::KeepMatchOverHello);
         let Part::Leader(leader) = &mut self.part else { return };
         let Some(progress) = leader.of_mut(from) else { return };
-        if !progress.meet(run, lossy) || !self.may_speak() {
+        if keeps {
+            progress.run = Some(run);
+        }
+        if !progress.meet(run, true) || !self.may_speak() {
             return;
         }
         self.send(from, Body::HelloReply { run, end }, effects);

@@ -4,5 +4,6 @@ mod bounds;
 mod check;
 mod mutants;
 mod node;
+mod scripts;
 mod symmetry;
 mod world;

@@ -78,6 +78,14 @@ pub(crate) struct Node {
 }
 
 impl Node {
+    /// A replica that never was before, down.
+    pub(crate) fn new(id: ReplicaId, voters: Arc<Voters>) -> Self {
+        let start = Position::ZERO;
+        let state = State { epoch: -1, vote: None, start, voters, controls: vec![], lossy: false };
+        let (frames, records) = (VecDeque::new(), vec![]);
+        Self { id, group: None, run: 0, state, frames, records, flushed: 0 }
+    }
+
     /// Whether there is something to flush, and the log's shape is on the device.
     pub(crate) fn may_flush(&self) -> bool {
         let is_at_rest = self.group.as_ref().is_some_and(Group::is_at_rest);

@@ -2,7 +2,7 @@
 //! repeats and reorders. One action changes it at a time; after each one everything that must
 //! always hold is looked at.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -11,10 +11,10 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::bounds::{Action, Bounds};
-use super::node::{Entry, Node, Packet, Record, State};
+use super::node::{Entry, Node, Packet, Record};
 use crate::group::Role;
 use crate::mutant::Mutant;
-use crate::{Body, Effects, Message, Position, ReplicaId, Voters};
+use crate::{Body, Effects, Message, ReplicaId, Voters};
 
 /// What was used up of the bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -53,24 +53,7 @@ impl World {
     pub(crate) fn new(bounds: &Bounds) -> Self {
         let voters = Arc::new(Voters::of(replicas(&bounds.voters)));
         let node = |id: i32| {
-            let id = ReplicaId::of(id);
-            let state = State {
-                epoch: -1,
-                vote: None,
-                start: Position::ZERO,
-                voters: Arc::clone(&voters),
-                controls: vec![],
-                lossy: false,
-            };
-            let mut node = Node {
-                id,
-                group: None,
-                run: 0,
-                state,
-                frames: VecDeque::new(),
-                records: vec![],
-                flushed: 0,
-            };
+            let mut node = Node::new(ReplicaId::of(id), Arc::clone(&voters));
             node.start(bounds);
             Rc::new(node)
         };
@@ -195,6 +178,19 @@ impl World {
         }
     }
 
+    /// Lets something happen to one node that is none of the actions; what must hold is looked at
+    /// apart.
+    pub(crate) fn step(
+        &mut self,
+        at: usize,
+        bounds: &Bounds,
+        effects: &mut Effects,
+        what: impl FnOnce(&mut Node, &mut Effects) -> Result<(), Violation>,
+    ) -> Result<(), Violation> {
+        what(Rc::make_mut(&mut self.nodes[at]), effects)?;
+        self.spread(at, bounds, effects)
+    }
+
     fn act(
         &mut self,
         at: usize,
@@ -311,7 +307,7 @@ impl World {
     }
 
     /// What must always hold, as far as this node could have broken it.
-    fn look(&mut self, at: usize, bounds: &Bounds) -> Result<(), Violation> {
+    pub(crate) fn look(&mut self, at: usize, bounds: &Bounds) -> Result<(), Violation> {
         let node = &self.nodes[at];
         node.look()?;
         let Some(group) = &node.group else { return Ok(()) };

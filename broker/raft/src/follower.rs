@@ -1,0 +1,360 @@
+//! Followers: what they take from a leader, and what they say they have.
+//!
+//! An acknowledgement of a position says: the epoch and all control entries up to it are durable,
+//! the records are flushed, and nothing is claimed beyond what this leader is known to have too.
+//!
+//! Source: the Raft paper, 5.3; divergence by epoch as in KIP-101 and KIP-595.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::effects::{Effects, Store, Write};
+use crate::group::{Group, Part};
+use crate::history::{Control, History, Next};
+use crate::message::{Append, AppendReply, Body, Content, Outcome, Reset};
+use crate::mutant::Mutant;
+use crate::position::{Position, ReplicaId};
+use crate::trace::What;
+
+/// Somebody who follows, or waits for a leader.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Follower {
+    pub(crate) leader: Option<ReplicaId>,
+    /// Up to where its log is known to be the leader's.
+    pub(crate) matched: Position,
+    /// The leader's high watermark.
+    pub(crate) leader_commit: Position,
+    /// An answer that waits until what it says is durable.
+    pub(crate) owed: Option<Outcome>,
+}
+
+impl Follower {
+    /// - `commit`: what is committed every leader has.
+    pub(crate) fn new(commit: Position) -> Self {
+        Self { leader: None, matched: commit, leader_commit: commit, owed: None }
+    }
+}
+
+impl Group {
+    /// Records were appended to the log, as the effects of a step asked; up to here, exclusive.
+    pub fn written(&mut self, until: i64, effects: &mut Effects) {
+        self.history.extend(until);
+        let end = self.history.end();
+        let Part::Follower(follower) = &mut self.part else { return };
+        follower.matched = follower.matched.max(end);
+        self.follow_commit(effects);
+        if self.options.caching || self.is(Mutant::FollowerAcksUnflushed) {
+            self.answer(None, effects);
+        }
+    }
+
+    /// Whether this replica follows a leader in this epoch, and has its log up to here on stable
+    /// storage and knows that all of it is committed: then the group can sleep here.
+    #[must_use]
+    pub fn rests_under(&self, leader: ReplicaId, epoch: i32, end: Position) -> bool {
+        let Part::Follower(follower) = &self.part else { return false };
+        let is_there = self.durable() == end && self.history.end() == end && self.commit == end;
+        let is_there = is_there && self.durable_start == self.history.start().offset;
+        let follows = follower.leader == Some(leader) && self.epoch == epoch;
+        follows && is_there && follower.matched == end && self.rejoin.is_none()
+    }
+
+    /// The leader of this epoch has spoken; returns whether this replica can be its follower.
+    fn follow(&mut self, leader: ReplicaId, effects: &mut Effects) -> bool {
+        match &mut self.part {
+            Part::Leader(_) => {
+                self.halt("another one leads in the same epoch", effects);
+                return false;
+            }
+            Part::Candidate(_) => self.part = Part::Follower(Follower::new(self.commit)),
+            Part::Follower(_) => {}
+        }
+        let Part::Follower(follower) = &mut self.part else { return false };
+        if follower.leader.is_some_and(|known| known != leader) {
+            self.halt("another one leads in the same epoch", effects);
+            return false;
+        }
+        if follower.leader.is_none() {
+            follower.leader = Some(leader);
+            self.note(What::Follows(leader), effects);
+        }
+        self.ask_how_far(leader, effects);
+        true
+    }
+
+    pub(crate) fn on_append(&mut self, from: ReplicaId, append: &Append, effects: &mut Effects) {
+        // What comes while the shape of the log isn't durable yet is sent again.
+        if !self.follow(from, effects) || !self.takes_more() {
+            return;
+        }
+        self.hear_commit(append.commit);
+        let prev = append.prev;
+        if self.is(Mutant::AppendWithoutMatch) && !self.history.contains(prev) {
+            return self.take_anything(append, effects);
+        }
+        let is_off = self.is(Mutant::EpochOffByOne) && self.seems_to_have(prev);
+        if !self.history.contains(prev) && !is_off {
+            let common = self.history.floor(prev).unwrap_or(self.commit).max(self.commit);
+            let mismatch = Outcome::Mismatch { asked: prev, common };
+            return self.answer(Some(mismatch), effects);
+        }
+        match &append.content {
+            Content::Nothing => self.match_to(prev, effects),
+            Content::Control(control) => self.take_control(prev, control, effects),
+            Content::Data { until, gaps } => self.take_data(prev, *until, *gaps, effects),
+        }
+        self.follow_start(append.log_start, effects);
+    }
+
+    /// A control entry follows `prev`.
+    fn take_control(&mut self, prev: Position, control: &Control, effects: &mut Effects) {
+        let epochs = prev.epoch..=self.epoch;
+        let fits = control.offset == prev.offset && control.sequence > prev.control;
+        if !fits || !epochs.contains(&control.epoch) {
+            return self.halt("an entry that no leader writes", effects);
+        }
+        match self.history.next(prev) {
+            Next::Control(own) if own.epoch == control.epoch => {
+                let end = own.end();
+                self.match_to(end, effects);
+            }
+            Next::End => {
+                self.push_control(control.clone(), effects);
+                self.match_to(control.end(), effects);
+            }
+            Next::Control(_) | Next::Data(_) => self.cut(prev, effects),
+        }
+    }
+
+    /// Records follow `prev`, in its epoch.
+    fn take_data(&mut self, prev: Position, until: i64, gaps: bool, effects: &mut Effects) {
+        let own = match self.history.next(prev) {
+            Next::Data(own) => own,
+            Next::End => prev.offset,
+            // One leader wrote the records, another one the entry.
+            Next::Control(_) => return self.cut(prev, effects),
+        };
+        if own >= until {
+            return self.match_to(Position { offset: until, ..prev }, effects);
+        }
+        let own_end = Position { offset: own, ..prev };
+        if self.history.next(own_end) != Next::End {
+            return self.cut(own_end, effects);
+        }
+        self.match_to_silently(own_end);
+        effects.write = Some(Write { from: own, until, gaps });
+    }
+
+    /// Whether it has a position, for who takes the end of the next epoch for that of this one.
+    fn seems_to_have(&self, position: Position) -> bool {
+        let (epoch, offset, control) = (position.epoch + 1, i64::MAX, i64::MAX);
+        let end = self.history.floor(Position { epoch, offset, control });
+        end.is_some_and(|end| end.offset >= position.offset && end.epoch >= position.epoch)
+    }
+
+    /// What a follower without a match check would do; only to see that it is noticed.
+    fn take_anything(&mut self, append: &Append, effects: &mut Effects) {
+        let end = self.history.end();
+        match &append.content {
+            Content::Data { until, gaps } if *until > end.offset => {
+                effects.write = Some(Write { from: end.offset, until: *until, gaps: *gaps });
+            }
+            _ => self.match_to(append.prev, effects),
+        }
+    }
+
+    /// Drops what is behind a position at which the leader's log parts from this one.
+    fn cut(&mut self, to: Position, effects: &mut Effects) {
+        if to < self.commit && !self.is(Mutant::CutBelowCommit) {
+            return self.halt("the leader lacks what is committed", effects);
+        }
+        let from = self.history.end();
+        self.note(What::Cuts { from, to }, effects);
+        if self.is(Mutant::VotersSurviveCut) {
+            self.cut_but_voters(to);
+        } else {
+            self.history.cut(to);
+        }
+        self.commit = self.commit.min(to);
+        self.flushed = self.flushed.min(to.offset);
+        self.before = to;
+        self.stores.log = self.store(Store::Cut(to), effects);
+        self.match_to(to, effects);
+    }
+
+    /// As a faulty cut would do it.
+    fn cut_but_voters(&mut self, to: Position) {
+        let voters = Arc::clone(self.voters());
+        self.history.cut(to);
+        let controls = self.history.controls().to_vec();
+        let (start, end) = (self.history.start(), self.history.end());
+        let overridden = controls.into_iter().map(|control| match control.voters {
+            Some(_) => Control { voters: Some(Arc::clone(&voters)), ..control },
+            None => control,
+        });
+        self.history = History::new(start, voters.clone(), overridden.collect(), end.offset);
+    }
+
+    pub(crate) fn on_reset(&mut self, from: ReplicaId, reset: &Reset, effects: &mut Effects) {
+        if !self.follow(from, effects) || !self.is_at_rest() {
+            return;
+        }
+        self.hear_commit(reset.commit);
+        let start = reset.start;
+        if reset.voters.incoming.is_empty() {
+            return self.halt("a start without voters", effects);
+        }
+        if self.history.contains(start) || start <= self.commit {
+            return self.match_to(start.max(self.commit), effects);
+        }
+        self.history = History::new(start, Arc::clone(&reset.voters), Vec::new(), start.offset);
+        self.commit = start;
+        self.flushed = start.offset;
+        self.before = start;
+        self.note(What::Resets(start), effects);
+        let record = Store::Reset { start, voters: Arc::clone(&reset.voters) };
+        self.stores.log = self.store(record, effects);
+        self.stores.start = self.stores.log;
+        self.match_to(start, effects);
+    }
+
+    pub(crate) fn on_beat(
+        &mut self,
+        from: ReplicaId,
+        commit: Position,
+        log_start: i64,
+        effects: &mut Effects,
+    ) {
+        if self.follow(from, effects) {
+            self.hear_commit(commit);
+            self.follow_commit(effects);
+            self.follow_start(log_start, effects);
+            self.answer(None, effects);
+        }
+    }
+
+    pub(crate) fn on_resigned(&mut self, from: ReplicaId) {
+        if let Part::Follower(follower) = &mut self.part {
+            follower.leader.take_if(|leader| *leader == from);
+        }
+    }
+
+    /// Notes that the log is the leader's up to here, and says so.
+    fn match_to(&mut self, position: Position, effects: &mut Effects) {
+        self.match_to_silently(position);
+        self.follow_commit(effects);
+        self.answer(None, effects);
+    }
+
+    fn match_to_silently(&mut self, position: Position) {
+        if let Part::Follower(follower) = &mut self.part {
+            follower.matched = follower.matched.max(position);
+        }
+    }
+
+    fn hear_commit(&mut self, commit: Position) {
+        if let Part::Follower(follower) = &mut self.part {
+            follower.leader_commit = follower.leader_commit.max(commit);
+        }
+    }
+
+    /// What the leader has committed is committed here as far as the logs are known to be the same.
+    fn follow_commit(&mut self, effects: &mut Effects) {
+        let Part::Follower(follower) = &self.part else { return };
+        let limit =
+            if self.is(Mutant::CommitBeyondMatch) { self.history.end() } else { follower.matched };
+        let commit = follower.leader_commit.min(limit);
+        if commit > self.commit {
+            self.commit = commit;
+            self.note(What::Commits(commit), effects);
+        }
+    }
+
+    /// The log begins no earlier than the leader's, as far as that is committed here.
+    fn follow_start(&mut self, log_start: i64, effects: &mut Effects) {
+        if self.is_at_rest() && log_start <= self.commit.offset {
+            self.move_start(log_start, effects);
+        }
+    }
+
+    /// Answers the leader, at once or as soon as what it says is durable.
+    ///
+    /// - `outcome`: `None` says whether there is more than what matches.
+    pub(crate) fn answer(&mut self, outcome: Option<Outcome>, effects: &mut Effects) {
+        let end = self.history.end();
+        let Part::Follower(follower) = &mut self.part else { return };
+        let plain = if follower.matched == end { Outcome::Matched } else { Outcome::Longer };
+        follower.owed = Some(outcome.unwrap_or(plain));
+        self.settle(effects);
+    }
+
+    /// Sends the answer that is owed, if what it says is durable.
+    pub(crate) fn settle(&mut self, effects: &mut Effects) {
+        let is_durable = self.stores.done >= self.stores.vote && self.is_at_rest();
+        let is_durable = is_durable || self.is(Mutant::AckBeforeControlIsDurable);
+        let durable = if self.is(Mutant::AckBeforeControlIsDurable)
+            || self.is(Mutant::FollowerAcksUnflushed)
+        {
+            self.history.end()
+        } else {
+            self.durable()
+        };
+        let (commit, run, log_start) = (self.commit, self.run, self.durable_start);
+        let lossy = self.is_lossy();
+        let Part::Follower(follower) = &mut self.part else { return };
+        let (Some(leader), true) = (follower.leader, is_durable) else { return };
+        let Some(outcome) = follower.owed.take() else { return };
+        let matched = follower.matched;
+        let flushed = durable.min(matched);
+        let reply = AppendReply { outcome, matched, flushed, commit, log_start, run, lossy };
+        self.send(leader, Body::AppendReply(reply), effects);
+        self.look_whether_clean(effects);
+    }
+
+    /// A flush is over, and the leader may count on more.
+    pub(crate) fn on_follower_flushed(&mut self, effects: &mut Effects) {
+        self.answer(None, effects);
+        self.look_whether_clean(effects);
+    }
+}
+
+/// The way back of a replica that may have lost records.
+impl Group {
+    /// Asks the leader how far it has to come, until there is an answer in this epoch.
+    fn ask_how_far(&mut self, leader: ReplicaId, effects: &mut Effects) {
+        let Some(rejoin) = self.rejoin else { return };
+        if rejoin.goal.is_none_or(|(epoch, _)| epoch != self.epoch) {
+            self.send(leader, Body::Hello { run: self.run }, effects);
+        }
+    }
+
+    pub(crate) fn on_hello_reply(&mut self, run: u32, end: Position, effects: &mut Effects) {
+        if run != self.run {
+            return;
+        }
+        if let Some(rejoin) = &mut self.rejoin {
+            rejoin.goal = Some((self.epoch, end));
+        }
+        self.look_whether_clean(effects);
+    }
+
+    /// It is clean once it has on stable storage all that the leader had when it answered.
+    fn look_whether_clean(&mut self, effects: &mut Effects) {
+        let Part::Follower(follower) = &self.part else { return };
+        let reached = self.durable().min(follower.matched);
+        let Some(rejoin) = self.rejoin else { return };
+        let is_there =
+            rejoin.goal.is_some_and(|(epoch, end)| epoch == self.epoch && reached >= end);
+        let has_marker = self.is(Mutant::CleanOnMarker) && reached.epoch == self.epoch;
+        if (is_there || has_marker) && rejoin.cleaned.is_none() {
+            self.clean(effects);
+        }
+    }
+
+    pub(crate) fn clean(&mut self, effects: &mut Effects) {
+        let number = self.store(Store::Clean, effects);
+        if let Some(rejoin) = &mut self.rejoin {
+            rejoin.cleaned = Some(number);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Changes of the voters: joint consensus, one change at a time, taken back where it gets stuck.
+//!
+//! There are no commands. A leader has a wish, compares it with what stands in its log whenever
+//! something moves, and takes the next step: bring the new ones near, the joint set, the new set.
+//! The wish is the controller's and can change at any time.
+//!
+//! Source: the Raft paper, 6; Ongaro's thesis, 4.2.1 (catching up) and 4.3.
+
+use alloc::sync::Arc;
+
+use crate::effects::Effects;
+use crate::group::{Group, Part};
+use crate::history::Control;
+use crate::mutant::Mutant;
+use crate::position::{Position, ReplicaId};
+use crate::progress::Progress;
+use crate::voters::{Voters, same};
+
+/// What the voters are to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(not(test), derive(Hash))]
+pub(crate) struct Wish {
+    pub(crate) voters: Arc<[ReplicaId]>,
+    pub(crate) generation: i64,
+}
+
+impl Group {
+    /// Says what the voters are to be. Nothing happens where this replica doesn't lead, or acted
+    /// on a newer wish.
+    ///
+    /// - `voters`: each once, at least one; otherwise it is no wish.
+    /// - `generation`: grows with each wish.
+    pub fn wish(&mut self, voters: Arc<[ReplicaId]>, generation: i64, effects: &mut Effects) {
+        let is_old = generation < self.voters().generation;
+        let end = self.history.end();
+        let Part::Leader(leader) = &mut self.part else { return };
+        let is_set = (1..voters.len()).all(|i| !voters[..i].contains(&voters[i]));
+        if is_old || voters.is_empty() || !is_set {
+            return;
+        }
+        leader.wish = Some(Wish { voters, generation });
+        self.follow_voters(end);
+        self.change_voters(effects);
+    }
+
+    /// Follows everybody whom the voters in force or the wish name, and nobody else; but who was a
+    /// voter before still hears that it is none, until that is committed.
+    ///
+    /// - `next`: behind what a new one is first asked for.
+    pub(crate) fn follow_voters(&mut self, next: Position) {
+        let (voters, named_at) = self.history.voters();
+        let (voters, is_committed) = (Arc::clone(voters), self.commit >= named_at);
+        let own = self.id;
+        let Part::Leader(leader) = &mut self.part else { return };
+        let wished = leader.wish.as_ref().map(|wish| Arc::clone(&wish.voters));
+        let wished = wished.as_deref().unwrap_or_default();
+        let is_wanted = |id: ReplicaId| voters.contains(id) || wished.contains(&id);
+        leader.progress.retain(|progress| !is_committed || is_wanted(progress.id));
+        for id in voters.all().chain(wished.iter().copied()) {
+            if id != own && leader.of(id).is_none() {
+                leader.progress.push(Progress::new(id, next));
+            }
+        }
+    }
+
+    /// Takes the next step from the voters in force to those that are wished for, if it may.
+    pub(crate) fn change_voters(&mut self, effects: &mut Effects) {
+        let Part::Leader(leader) = &self.part else { return };
+        let Some(wish) = &leader.wish else { return };
+        let (voters, named_at) = self.history.voters();
+        let is_committed = self.commit >= named_at;
+        if !self.is_at_rest() || self.commit < leader.marker {
+            return;
+        }
+        let generation = wish.generation.max(voters.generation);
+        let next = if voters.is_joint() {
+            if !same(&voters.incoming, &wish.voters) {
+                // The way back needs no majority of those who may never have come.
+                Voters { incoming: Arc::clone(&voters.outgoing), ..Voters::of([]) }
+            } else if is_committed || self.is(Mutant::FinalOnUncommittedJoint) {
+                Voters { incoming: Arc::clone(&voters.incoming), ..Voters::of([]) }
+            } else {
+                return;
+            }
+        } else if is_committed && !same(&voters.incoming, &wish.voters) {
+            if !self.are_near(&wish.voters) {
+                return;
+            }
+            let incoming = Arc::clone(&wish.voters);
+            Voters { incoming, outgoing: Arc::clone(&voters.incoming), generation }
+        } else {
+            if is_committed && !voters.incoming.contains(&self.id) {
+                self.make_way(effects);
+            }
+            return;
+        };
+        self.enact(Voters { generation, ..next }, effects);
+    }
+
+    fn enact(&mut self, voters: Voters, effects: &mut Effects) {
+        let end = self.history.end();
+        let control = Control {
+            sequence: end.control + 1,
+            epoch: self.epoch,
+            offset: end.offset,
+            voters: Some(Arc::new(voters)),
+        };
+        self.push_control(control, effects);
+        self.follow_voters(end);
+        self.advance(effects);
+    }
+
+    /// Whether all of these answer, and have on stable storage what the log had at the last beat,
+    /// so that a set with them goes on at once.
+    fn are_near(&self, voters: &[ReplicaId]) -> bool {
+        let Part::Leader(leader) = &self.part else { return false };
+        let is_near = |id: &ReplicaId| {
+            let progress = leader.of(*id);
+            progress.is_some_and(|it| it.is_there() && it.flushed >= leader.beaten)
+        };
+        voters.iter().all(|id| *id == self.id || is_near(id))
+    }
+
+    /// The new voters don't include the leader: once they know that they are the voters, one of
+    /// them is to lead.
+    fn make_way(&mut self, effects: &mut Effects) {
+        let named_at = self.history.voters().1;
+        let Part::Leader(leader) = &self.part else { return };
+        if leader.transfer.is_some() {
+            return;
+        }
+        let voters = &self.voters().incoming;
+        let ready = leader.progress.iter().filter(|progress| {
+            let knows = progress.commit >= named_at;
+            knows && progress.is_there() && voters.contains(&progress.id)
+        });
+        let best = ready.max_by_key(|progress| progress.flushed).map(|progress| progress.id);
+        if let Some(best) = best {
+            self.transfer(best, effects);
+        }
+    }
+}

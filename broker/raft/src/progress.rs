@@ -1,0 +1,155 @@
+//! What a leader knows of one of its followers.
+
+use alloc::collections::VecDeque;
+
+use crate::position::{Position, ReplicaId};
+
+/// A follower or learner, as its leader sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Progress {
+    pub(crate) id: ReplicaId,
+    /// What it has of the leader's log, flushed or not, as it said.
+    pub(crate) matched: Position,
+    /// What of it is on stable storage.
+    pub(crate) flushed: Position,
+    /// Its high watermark, as it said.
+    pub(crate) commit: Position,
+    /// Where its log begins, durably, as it said.
+    pub(crate) log_start: i64,
+    /// Behind what the next message follows.
+    pub(crate) next: Position,
+    pub(crate) pace: Pace,
+    /// Of the start since which it counts.
+    pub(crate) run: Option<u32>,
+    /// Beats since something of what is on its way has arrived.
+    pub(crate) silent_beats: u8,
+    /// Whether it has answered since the last beat, and whether it had before that.
+    pub(crate) answered: [bool; 2],
+}
+
+/// How records are sent to a follower.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Pace {
+    /// One message, then the answer: where the logs part isn't known, or a control entry is on its
+    /// way.
+    Probe {
+        /// Whether an answer is due.
+        waiting: bool,
+    },
+    /// Message after message, within a window: the end and the bytes of each that is on its way.
+    Stream(VecDeque<(Position, u32)>),
+}
+
+/// What is known of a follower or learner, for whoever wants to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Who.
+    pub id: ReplicaId,
+    /// What it has of the leader's log, flushed or not.
+    pub matched: Position,
+    /// What of it is on stable storage.
+    pub flushed: Position,
+    /// Its high watermark.
+    pub commit: Position,
+    /// Where its log begins, durably; inclusive.
+    pub log_start: i64,
+}
+
+impl Progress {
+    /// Nothing is known but where to begin.
+    pub(crate) fn new(id: ReplicaId, next: Position) -> Self {
+        Self {
+            id,
+            matched: Position::ZERO,
+            flushed: Position::ZERO,
+            commit: Position::ZERO,
+            log_start: 0,
+            next,
+            pace: Pace::Probe { waiting: false },
+            run: None,
+            silent_beats: 0,
+            answered: [false; 2],
+        }
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        let Self { id, matched, flushed, commit, log_start, .. } = *self;
+        Standing { id, matched, flushed, commit, log_start }
+    }
+
+    /// Asks anew where the logs part, from `next` on.
+    pub(crate) fn probe(&mut self, next: Position) {
+        self.next = next;
+        self.pace = Pace::Probe { waiting: false };
+        self.silent_beats = 0;
+    }
+
+    /// It has spoken in a start of it; returns whether that is its last. In a new one it has what
+    /// was flushed, or nothing that is known where it may have lost records.
+    pub(crate) fn meet(&mut self, run: u32, lossy: bool) -> bool {
+        if self.run.is_some_and(|known| run < known) {
+            return false;
+        }
+        if self.run.replace(run).is_some_and(|known| known < run) {
+            self.flushed = if lossy { Position::ZERO } else { self.flushed };
+            self.matched = self.flushed;
+            self.pace = Pace::Probe { waiting: false };
+        }
+        true
+    }
+
+    /// What is on its way is taken for lost.
+    pub(crate) fn send_again(&mut self) {
+        let next = if self.is_streaming() { self.matched } else { self.next };
+        self.probe(next);
+    }
+
+    pub(crate) fn is_streaming(&self) -> bool {
+        matches!(self.pace, Pace::Stream(_))
+    }
+
+    /// It has all of this leader's log up to `matched`, and nothing else behind it.
+    pub(crate) fn on_matched(&mut self) {
+        let matched = self.matched;
+        match &mut self.pace {
+            // The answer to something that was sent before what is asked now.
+            Pace::Probe { .. } if matched < self.next => {}
+            Pace::Probe { .. } => {
+                self.silent_beats = 0;
+                self.next = matched;
+                self.pace = Pace::Stream(VecDeque::new());
+            }
+            Pace::Stream(under_way) => {
+                while under_way.front().is_some_and(|(end, _)| *end <= matched) {
+                    under_way.pop_front();
+                    self.silent_beats = 0;
+                }
+            }
+        }
+    }
+
+    /// A beat is sent: what has been under way for so many beats is taken for lost.
+    pub(crate) fn on_beat(&mut self, patience_beats: u8) {
+        self.answered = [false, self.answered[0]];
+        let is_waiting = self.under_way().1 > 0;
+        self.silent_beats = if is_waiting { self.silent_beats.saturating_add(1) } else { 0 };
+        if self.silent_beats > patience_beats || !self.is_streaming() {
+            self.send_again();
+        }
+    }
+
+    /// Whether it has answered of late.
+    pub(crate) fn is_there(&self) -> bool {
+        self.answered[0] || self.answered[1]
+    }
+
+    /// Bytes and messages that are on their way.
+    pub(crate) fn under_way(&self) -> (u64, usize) {
+        match &self.pace {
+            Pace::Probe { waiting } => (0, usize::from(*waiting)),
+            Pace::Stream(queue) => {
+                (queue.iter().map(|(_, bytes)| u64::from(*bytes)).sum(), queue.len())
+            }
+        }
+    }
+}

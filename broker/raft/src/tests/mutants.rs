@@ -1,0 +1,128 @@
+//! Faults built in one at a time, each with what shows it: the smallest world in which a search
+//! finds a violation, or a script, where the story is longer than can be searched for.
+//!
+//! Not here, since the core has no part in them:
+//!
+//! | fault | where it is caught |
+//! | --- | --- |
+//! | recovery ignores a control entry beyond the log's end in memory only | state store: recovery |
+//! | a cut changes segments before its frame, or takes two frames | state store: crash points |
+//! | files before a log start are unlinked before the frame | state store: crash points |
+//! | the flushed position is read after the flush, or one file of two is flushed | storage |
+//! | a recovered page cache counts without a flush | storage: recovery |
+//! | a beat counts without its run, or without the sleep set's sum | pairs of brokers |
+//! | a restarted voter votes within the lease that it promised; a lease ignores drift | pairs |
+//! | a group sleeps before its last high watermark is known | pairs of brokers |
+//! | a removed replica without a tombstone starts as a voter | partition: bootstrap |
+//! | a follower validates producer sequences; a cut keeps producer state | partition: producers |
+
+use std::string::String;
+use std::{format, vec};
+
+use super::bounds::Bounds;
+use super::check::{explore, say};
+use super::scripts::{difference, is_updating};
+use crate::mutant::Mutant;
+
+/// Disks that are done at once.
+fn fast(nodes: i32) -> Bounds {
+    Bounds { slow_stores: false, slow_flushes: false, ..Bounds::of(nodes) }
+}
+
+/// Only records wait for a flush.
+fn cached(nodes: i32) -> Bounds {
+    Bounds { slow_stores: false, ..Bounds::of(nodes) }
+}
+
+fn wish(nodes: i32, voters: &[i32], wish: &[i32]) -> Bounds {
+    Bounds { voters: voters.to_vec(), wishes: vec![wish.to_vec()], records: 0, ..fast(nodes) }
+}
+
+/// What shows a fault.
+enum Shown {
+    /// A search within these bounds.
+    Search(Bounds),
+    /// A script: its name.
+    Script(&'static str),
+}
+
+/// What shows each fault.
+fn shown(mutant: Mutant) -> Shown {
+    use Mutant as M;
+    use Shown::{Script, Search};
+
+    let three = Bounds::of(3);
+    match mutant {
+        M::AckBeforeControlIsDurable => Search(Bounds { records: 0, crashes: 1, ..three }),
+        M::VoteBeforeItIsDurable => Search(Bounds { records: 0, epochs: 1, crashes: 1, ..three }),
+        M::SecondVoteAfterRestart => {
+            Search(Bounds { records: 0, epochs: 1, crashes: 1, ..fast(3) })
+        }
+        M::VotesIgnoreControl
+        | M::SkipOldMajority
+        | M::SkipNewMajority
+        | M::FinalOnUncommittedJoint
+        | M::VotersSurviveCut => Search(wish(3, &[1, 2, 3], &[1])),
+        M::LeaderCountsUnflushed | M::FollowerAcksUnflushed => {
+            Search(Bounds { crashes: 1, ..cached(3) })
+        }
+        M::RecordsBeforeControl => Script("a_control_entry_is_a_barrier"),
+        M::LearnerCounts => Script("a_learner_does_not_count"),
+        M::LossyVoteCounts => Search(Bounds { crashes: 1, caching: true, ..cached(3) }),
+        M::AppendWithoutMatch => Search(Bounds { records: 3, ..fast(3) }),
+        M::StartBeyondCommit => Search(Bounds { trims: 1, records: 2, ..fast(3) }),
+        M::TransferToIncomplete => Search(Bounds { transfers: 1, ..fast(3) }),
+        M::PreVoteRaisesEpoch => Search(Bounds { pre_votes: true, ..fast(3) }),
+        M::CommitBeyondMatch => Search(Bounds { beats: true, epochs: 3, ..fast(3) }),
+        M::ResumeEpoch => Search(Bounds { epochs: 1, crashes: 1, ..three }),
+        M::CommitOlderEpoch => {
+            Script("figure_8_an_older_epoch_is_committed_only_with_the_own_marker")
+        }
+        M::RemovedLeaderCounts => Script("a_removed_leader_does_not_count_itself"),
+        M::CutBelowCommit => Script("a_follower_keeps_what_it_knows_to_be_committed"),
+        M::EpochOffByOne => Script("an_epoch_ends_where_the_next_begins"),
+        M::CleanOnMarker => Script("a_lossy_voter_is_not_clean_with_the_marker_alone"),
+        M::KeepMatchOverHello => Script("what_a_voter_lost_does_not_count"),
+        M::AckOfAnotherRun => Script("what_was_acknowledged_before_a_restart_does_not_count"),
+        M::AckOfAnotherLife => Script("acknowledgements_of_an_earlier_life_do_not_count"),
+    }
+}
+
+/// What a search within bounds finds.
+fn found(mutant: Mutant, bounds: Bounds) -> Option<String> {
+    let bounds = Bounds { mutant: Some(mutant), ..bounds };
+    let found = explore(&bounds, 400_000);
+    let (path, violation) = found.violation?;
+    Some(format!("{} states, {} steps: {violation}", found.states, path.len()))
+}
+
+/// Has each fault shown, of those that `show` knows how to.
+fn show_all(show: impl Fn(Mutant, Shown) -> Option<Option<String>>) {
+    let mut missed = vec![];
+    for mutant in Mutant::ALL.iter().copied() {
+        match show(mutant, shown(mutant)) {
+            Some(Some(how)) => say(&format!("{mutant:?}: {how}")),
+            Some(None) => missed.push(mutant),
+            None => {}
+        }
+    }
+    assert!(missed.is_empty(), "not noticed: {missed:?}");
+}
+
+#[test]
+fn a_search_finds_faults() {
+    show_all(|mutant, how| match how {
+        Shown::Search(bounds) => Some(found(mutant, bounds)),
+        Shown::Script(_) => None,
+    });
+}
+
+#[test]
+fn scripts_show_the_other_faults() {
+    show_all(|mutant, how| match how {
+        Shown::Search(_) => None,
+        // There is nothing to compare with while scripts are being written.
+        Shown::Script(_) if is_updating() => None,
+        Shown::Script(name) => Some(difference(name, mutant).map(|line| format!("{name}: {line}"))),
+    });
+}

@@ -1,0 +1,263 @@
+//! A replica and its disk, which loses what wasn't flushed.
+
+use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::bounds::Bounds;
+use super::world::Violation;
+use crate::group::{Durable, Group};
+use crate::mutant::Mutant;
+use crate::{Batches, Body, Content, Control, Effects, History, Message, Position};
+use crate::{ReplicaId, Store, Voters};
+
+/// A record: who wrote it, and which one it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Record {
+    pub(crate) epoch: i32,
+    pub(crate) value: u32,
+}
+
+/// An entry of a log, for comparisons.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Entry {
+    Record(Record),
+    Control { sequence: i64, epoch: i32, voters: Option<Arc<Voters>> },
+}
+
+/// A message on its way, with the records that go along.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Packet {
+    pub(crate) message: Message,
+    pub(crate) records: Vec<Record>,
+}
+
+impl Packet {
+    /// Whether the other one takes its place where only the last of a kind is kept.
+    pub(crate) fn is_of_kind(&self, other: &Self) -> bool {
+        let (a, b) = (&self.message, &other.message);
+        let kind = |message: &Message| match &message.body {
+            Body::Append(append) => {
+                (core::mem::discriminant(&message.body), append.content == Content::Nothing)
+            }
+            Body::Vote(vote) => (core::mem::discriminant(&message.body), vote.pre),
+            Body::VoteReply(reply) => (core::mem::discriminant(&message.body), reply.pre),
+            body => (core::mem::discriminant(body), false),
+        };
+        a.from == b.from && a.to == b.to && kind(a) == kind(b)
+    }
+}
+
+/// What the state store has on the device.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct State {
+    pub(crate) epoch: i32,
+    pub(crate) vote: Option<ReplicaId>,
+    pub(crate) start: Position,
+    pub(crate) voters: Arc<Voters>,
+    pub(crate) controls: Vec<Control>,
+    pub(crate) lossy: bool,
+}
+
+/// A replica and its disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Node {
+    pub(crate) id: ReplicaId,
+    /// `None` while it is down.
+    pub(crate) group: Option<Group>,
+    pub(crate) run: u32,
+    pub(crate) state: State,
+    /// Frames of the state store that are not durable yet.
+    pub(crate) frames: VecDeque<(u64, Vec<Store>)>,
+    /// The records in the page cache, from the start's offset on.
+    pub(crate) records: Vec<Record>,
+    /// Below it they are on the device, exclusive.
+    pub(crate) flushed: i64,
+}
+
+impl Node {
+    /// A replica that never was before, down.
+    pub(crate) fn new(id: ReplicaId, voters: Arc<Voters>) -> Self {
+        let start = Position::ZERO;
+        let state = State { epoch: -1, vote: None, start, voters, controls: vec![], lossy: false };
+        let (frames, records) = (VecDeque::new(), vec![]);
+        Self { id, group: None, run: 0, state, frames, records, flushed: 0 }
+    }
+
+    /// Whether there is something to flush, and the log's shape is on the device.
+    pub(crate) fn may_flush(&self) -> bool {
+        let is_at_rest = self.group.as_ref().is_some_and(Group::is_at_rest);
+        is_at_rest && self.flushed < self.end()
+    }
+
+    pub(crate) fn alive(&mut self) -> &mut Group {
+        self.group.as_mut().unwrap()
+    }
+
+    pub(crate) fn end(&self) -> i64 {
+        self.state_base() + i64::try_from(self.records.len()).unwrap()
+    }
+
+    /// The offset of the first record on the disk.
+    fn state_base(&self) -> i64 {
+        self.state.start.offset
+    }
+
+    fn at(&self, offset: i64) -> usize {
+        usize::try_from(offset - self.state_base()).unwrap()
+    }
+
+    pub(crate) fn start(&mut self, bounds: &Bounds) {
+        let State { epoch, vote, start, voters, controls, lossy } = self.state.clone();
+        let history = History::new(start, voters, controls, self.end());
+        // A start flushes what it finds before it counts it.
+        self.flushed = self.end();
+        self.run += 1;
+        let durable = Durable { epoch, vote, history, high_watermark: 0, lossy };
+        let mut group = Group::new(self.id, self.run, durable, bounds.options());
+        group.mutant = bounds.mutant;
+        if bounds.mutant == Some(Mutant::SecondVoteAfterRestart) {
+            group.vote = None;
+        }
+        self.group = Some(group);
+        if bounds.mutant == Some(Mutant::ResumeEpoch) && vote == Some(self.id) {
+            let mut effects = Effects::default();
+            self.alive().lead(&mut effects);
+            let number = self.alive().issued();
+            self.frames.push_back((number, effects.stores));
+        }
+    }
+
+    pub(crate) fn crash(&mut self, keeps: bool, bounds: &Bounds) {
+        self.group = None;
+        self.frames.clear();
+        if !keeps {
+            let kept = self.at(self.flushed);
+            self.records.truncate(kept);
+            // What was acknowledged out of the page cache may be gone.
+            self.state.lossy |= bounds.caching;
+        }
+    }
+
+    pub(crate) fn deliver(
+        &mut self,
+        packet: &Packet,
+        heard: bool,
+        effects: &mut Effects,
+    ) -> Result<(), Violation> {
+        if self.group.is_none() {
+            return Ok(());
+        }
+        self.alive().step(&packet.message, heard, effects);
+        let Some(write) = effects.write.take() else { return Ok(()) };
+        if write.from != self.end() {
+            return Err(format!("{} writes at {} of {}", self.id, write.from, self.end()));
+        }
+        let count = usize::try_from(write.until - write.from).unwrap();
+        let new = packet.records.len().checked_sub(count).map(|at| &packet.records[at..]);
+        self.records.extend(new.ok_or_else(|| format!("{packet:?} has no {count} records"))?);
+        let end = self.end();
+        self.alive().written(end, effects);
+        Ok(())
+    }
+
+    pub(crate) fn ship(&mut self, effects: &mut Effects) {
+        let one = |from: i64, until: i64, bytes: u32| {
+            let until = until.min(from + i64::from(bytes).max(1));
+            Some(Batches { until, bytes: u32::try_from(until - from).unwrap(), gaps: false })
+        };
+        self.alive().ship(one, effects);
+    }
+
+    /// Adds the records to a message that has some.
+    pub(crate) fn pack(&self, message: Message) -> Packet {
+        let records = match &message.body {
+            Body::Append(append) => match append.content {
+                Content::Data { until, .. } => {
+                    self.records[self.at(append.prev.offset)..self.at(until)].to_vec()
+                }
+                _ => vec![],
+            },
+            _ => vec![],
+        };
+        Packet { message, records }
+    }
+
+    pub(crate) fn make_durable(&mut self, effects: &mut Effects) {
+        let Some((number, stores)) = self.frames.pop_front() else { return };
+        for store in stores {
+            match store {
+                Store::Vote { epoch, vote } => (self.state.epoch, self.state.vote) = (epoch, vote),
+                Store::Control(control) => {
+                    self.flushed = self.flushed.max(control.offset);
+                    self.state.controls.push(control);
+                }
+                Store::Cut(to) => {
+                    let kept = self.at(to.offset);
+                    self.records.truncate(kept);
+                    self.state.controls.retain(|control| control.sequence <= to.control);
+                    self.flushed = to.offset;
+                }
+                Store::Reset { start, voters } => {
+                    self.records.clear();
+                    self.state.controls.clear();
+                    (self.state.start, self.state.voters) = (start, voters);
+                    self.flushed = start.offset;
+                }
+                Store::Start { start, voters } => {
+                    let gone = self.at(start.offset);
+                    self.records.drain(..gone);
+                    self.state.controls.retain(|control| control.sequence > start.control);
+                    (self.state.start, self.state.voters) = (start, voters);
+                    self.flushed = self.flushed.max(start.offset);
+                }
+                Store::Clean => self.state.lossy = false,
+            }
+        }
+        self.alive().stored(number, effects);
+    }
+
+    /// The entries up to a position, and how many entries of the group were before the first.
+    pub(crate) fn entries_to(&self, to: Position) -> (usize, Vec<Entry>) {
+        let history = self.group.as_ref().unwrap().history();
+        let start = history.start();
+        let mut entries = vec![];
+        let mut offset = start.offset;
+        let mut records = |until: i64, entries: &mut Vec<Entry>| {
+            while offset < until {
+                entries.push(Entry::Record(self.records[self.at(offset)]));
+                offset += 1;
+            }
+        };
+        for control in history.controls().iter().filter(|it| it.sequence <= to.control) {
+            records(control.offset, &mut entries);
+            let Control { sequence, epoch, voters, .. } = control.clone();
+            entries.push(Entry::Control { sequence, epoch, voters });
+        }
+        records(to.offset, &mut entries);
+        (usize::try_from(start.offset + start.control).unwrap(), entries)
+    }
+
+    /// What must hold of a node alone: every record is of the epoch that its place says.
+    pub(crate) fn look(&self) -> Result<(), Violation> {
+        let State { start, voters, controls, .. } = &self.state;
+        let history = History::new(*start, Arc::clone(voters), controls.clone(), self.end());
+        for (i, record) in self.records.iter().enumerate() {
+            let offset = self.state_base() + i64::try_from(i).unwrap();
+            let after = history.first_at(offset + 1);
+            if after.epoch != record.epoch {
+                return Err(format!("{}: {record:?} at {offset}, epoch {after}", self.id));
+            }
+        }
+        let Some(group) = &self.group else { return Ok(()) };
+        if group.commit() > group.history().end() {
+            return Err(format!("{} has committed beyond its end", self.id));
+        }
+        if self.frames.is_empty() && *group.history() != history {
+            return Err(format!("{}: {:?} is {history:?} on disk", self.id, group.history()));
+        }
+        Ok(())
+    }
+}

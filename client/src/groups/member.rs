@@ -168,6 +168,11 @@ impl GroupMember {
             return Ok(());
         }
         let group = &self.config.group;
+        if self.generation < 0 {
+            // Without one a group that is empty by now would take it as an operator's.
+            let (what, code) = (format!("group {group}"), ErrorCode::UNKNOWN_MEMBER_ID);
+            return Err(ClientError::Refused { what, code, message: None });
+        }
         let request = commit_request(group, &self.id, self.generation, offsets);
         let mut retry = self.cluster.retry(self.doing("commit offsets"));
         loop {

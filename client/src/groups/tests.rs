@@ -263,6 +263,14 @@ async fn a_member_that_is_forgotten_joins_as_a_new_one() {
 }
 
 #[tokio::test]
+async fn who_is_no_member_commits_nothing() {
+    let group = coordinator(&[]).await;
+    let error = member(&group).commit(&offset(0, 1)).await.unwrap_err();
+    assert!(error.is_lost_membership(), "{error}");
+    assert_eq!(group.lock().unwrap().commits, []);
+}
+
+#[tokio::test]
 async fn a_commit_follows_the_coordinator() {
     let (first, second) = (coordinator(&[]).await, coordinator(&[]).await);
     let mut member = member(&first);

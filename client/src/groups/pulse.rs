@@ -50,6 +50,11 @@ impl Line {
         self.connection().await?.send_within(request, allowed, timeout).await
     }
 
+    /// Connects to the coordinator, unless a connection stands.
+    pub(super) async fn reach(&self) -> Result<(), ClientError> {
+        self.connection().await.map(drop)
+    }
+
     /// The next call looks the coordinator up and connects to it.
     pub(super) fn hang_up(&self) {
         *self.held() = None;

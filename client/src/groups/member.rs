@@ -329,7 +329,7 @@ impl GroupMember {
         Ok(response)
     }
 
-    /// How many partitions the topics have that somebody wants and that exist.
+    /// How many partitions the topics have that somebody wants; 0 for one that doesn't exist yet.
     async fn partition_counts(
         &self,
         members: &[Subscriber],
@@ -340,7 +340,8 @@ impl GroupMember {
         topics.dedup();
         // Not from memory: who shares must know of new partitions.
         let image = self.cluster.image(Some(&topics)).await?;
-        Ok(image.topics.into_iter().map(|(name, topic)| (name, topic.partitions.len())).collect())
+        let count = |name: &str| image.topics.get(name).map_or(0, |topic| topic.partitions.len());
+        Ok(topics.into_iter().map(|name| (name.to_owned(), count(name))).collect())
     }
 
     /// How long the answer may take that waits for others.

@@ -37,6 +37,7 @@ struct Group {
     /// How often a member id was given.
     ids: usize,
     generation: i32,
+    /// Of topic `t`, which isn't there while it has none.
     partitions: i32,
     /// What heartbeats and commits are answered with.
     heartbeat: ErrorCode,
@@ -98,6 +99,10 @@ impl Group {
                 ..MetadataResponseBroker::default()
             }],
             topics: vec![MetadataResponseTopic {
+                error_code: match self.partitions {
+                    0 => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+                    _ => ErrorCode::NONE,
+                },
                 name: Some("t".into()),
                 partitions: (0..self.partitions).map(partition).collect(),
                 ..MetadataResponseTopic::default()
@@ -213,7 +218,7 @@ fn member(group: &Shared) -> GroupMember {
 
 fn member_of(cluster: Cluster) -> GroupMember {
     let config = MemberConfig {
-        heartbeat_interval: Duration::from_millis(2),
+        heartbeat_interval: Duration::from_millis(5),
         ..MemberConfig::new("g".to_owned(), vec!["t".to_owned()])
     };
     GroupMember::new(cluster, config)
@@ -297,6 +302,17 @@ async fn who_has_shared_partitions_notices_new_ones() {
     assert_eq!(member.disturbed().await, Beat::Rebalance);
     let joined = member.join().await.unwrap();
     assert_eq!(joined.assignment["t"], [0, 1, 2, 3]);
+}
+
+#[tokio::test]
+async fn who_shares_notices_when_a_topic_comes_that_was_not_there() {
+    let group = coordinator(&[]).await;
+    group.lock().unwrap().partitions = 0;
+    let mut member = member(&group);
+    assert_eq!(member.join().await.unwrap().assignment, Assignment::new());
+    group.lock().unwrap().partitions = 2;
+    assert_eq!(member.disturbed().await, Beat::Rebalance);
+    assert_eq!(member.join().await.unwrap().assignment["t"], [0, 1]);
 }
 
 #[tokio::test]

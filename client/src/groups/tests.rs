@@ -191,6 +191,8 @@ impl Group {
     fn fetch(&self, asked: &Arrived) -> OffsetFetchResponse {
         let request: OffsetFetchRequest = asked.decode();
         assert!(asked.version < 8 && request.groups.is_empty());
+        let of_a_topic = request.topics.is_some();
+        assert_eq!(request.require_stable, asked.version == 7 && of_a_topic, "only 7 can say it");
         let partition = |(partition_index, committed_offset)| OffsetFetchResponsePartition {
             partition_index,
             committed_offset,
@@ -328,6 +330,19 @@ async fn a_coordinator_that_answers_nobody_loses_its_members() {
     member.join().await.unwrap();
     group.lock().unwrap().heartbeat = ErrorCode::COORDINATOR_NOT_AVAILABLE;
     assert_eq!(member.disturbed().await, Beat::Lost);
+}
+
+#[tokio::test]
+async fn a_member_asks_for_what_is_stable_wherever_that_can_be_said() {
+    for version in [2, 6, 7] {
+        let group = coordinator(&[(ApiKey::OffsetFetch, version)]).await;
+        let address = group.lock().unwrap().address.clone();
+        let cluster = cluster(vec![address]);
+        // The coordinator looks at what it is asked.
+        let of_topic = cluster.committed_offsets_of("g", "t", &[0, 1]).await.unwrap();
+        let all = cluster.committed_offsets("g").await.unwrap();
+        assert_eq!((of_topic.len(), all.len()), (1, 1), "version {version}");
+    }
 }
 
 #[tokio::test]

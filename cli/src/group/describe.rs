@@ -239,7 +239,7 @@ async fn rows_of(
     let exist = image.topics.get(topic).into_iter().flat_map(|topic| &topic.partitions);
     let mut partitions: BTreeSet<i32> = exist.map(|partition| partition.index).collect();
     partitions.extend(committed.keys().chain(readers.keys()));
-    let firsts = first_uncommitted(cluster, topic, &committed, &bounds).await?;
+    let firsts = first_uncommitted(cluster, topic, &committed, &bounds).await;
     let row = |partition: i32| {
         let offset = committed.get(&partition).copied();
         let bounds = bounds.get(&partition).copied();
@@ -280,20 +280,18 @@ async fn first_uncommitted(
     topic: &str,
     committed: &BTreeMap<i32, i64>,
     bounds: &Bounds,
-) -> Result<BTreeMap<i32, Option<FirstRecord>>, ClientError> {
+) -> BTreeMap<i32, Option<FirstRecord>> {
     let position = |(&partition, &offset): (&i32, &i64)| {
         let &(start, end) = bounds.get(&partition)?;
         (lag(offset, (start, end)) > 0)
             .then_some(FetchPosition { partition, offset: offset.max(start) })
     };
     let positions: Vec<FetchPosition> = committed.iter().filter_map(position).collect();
-    match cluster.first_records(topic, &positions).await {
-        Ok(found) => Ok(positions.iter().map(|one| one.partition).zip(found).collect()),
-        // Who may look at a group may not be allowed to read its topics; and damage is no reason
-        // not to tell the rest.
-        Err(ClientError::Refused { .. } | ClientError::Batch { .. }) => Ok(BTreeMap::new()),
-        Err(error) => Err(error),
-    }
+    let found = cluster.first_records(topic, &positions).await;
+    // Who may look at a group may not be allowed to read its topics; and what is damaged, or has
+    // lost its leader meanwhile, is no reason not to tell the rest.
+    let told = positions.iter().zip(found);
+    told.filter_map(|(one, found)| Some((one.partition, found.ok()?))).collect()
 }
 
 /// Offsets from the committed one to the end; what retention has dropped can't be read any more.

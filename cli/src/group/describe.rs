@@ -18,7 +18,8 @@ use crate::output::{Output, write_rows};
 /// What stands below the options.
 pub(super) const HELP: &str = "\
 Lag is told for what is committed:
-  LAG          offsets from the committed one, or from the first record that is kept, to the end
+  LAG          offsets from the committed one, or from the first record that is kept, to the end;
+               below 0 where that is before the committed one, as after the topic was made anew
   LAG-SECONDS  the age of the first record that isn't committed, by its timestamp; 0 where there is
                none, - where the record has no timestamp or can't be read
 A dash under COMMITTED-OFFSET: nothing is committed for that partition yet. Who begins to read it
@@ -196,7 +197,9 @@ fn describe(group: &GroupDescription, partitions: Vec<Value>) -> Value {
             "client_id": member.client_id, "host": member.host, "assignment": assignment,
         })
     };
-    let lag: i64 = partitions.iter().filter_map(|row| row["lag"].as_i64()).sum();
+    // What one is ahead of its log doesn't bring another nearer to the end.
+    let lags = partitions.iter().filter_map(|row| row["lag"].as_i64());
+    let lag: i64 = lags.map(|lag| lag.max(0)).sum();
     let members: Vec<Value> = group.members.iter().map(member).collect();
     json!({
         "group": group.group, "state": group.state, "type": group.group_type,
@@ -295,15 +298,16 @@ async fn first_uncommitted(
 }
 
 /// Offsets from the committed one to the end; what retention has dropped can't be read any more.
+/// Below 0 where the end is before what is committed.
 fn lag(committed: i64, (start, end): (i64, i64)) -> i64 {
-    (end - committed.max(start)).max(0)
+    end - committed.max(start)
 }
 
 /// The age of the first record that isn't committed, in seconds.
 ///
 /// - `first`: `None` where it couldn't be read, `Some(None)` where there is none.
 fn lag_seconds(lag: i64, first: Option<Option<FirstRecord>>, now_ms: i64) -> Option<f64> {
-    if lag == 0 {
+    if lag <= 0 {
         return Some(0.0);
     }
     let Some(record) = first? else { return Some(0.0) };
@@ -329,7 +333,7 @@ mod tests {
         assert_eq!(lag(5, (0, 20)), 15);
         assert_eq!(lag(20, (0, 20)), 0);
         assert_eq!(lag(5, (12, 20)), 8, "the rest is gone");
-        assert_eq!(lag(30, (0, 20)), 0, "the log was made anew");
+        assert_eq!(lag(30, (0, 20)), -10, "the log was made anew");
     }
 
     #[test]
@@ -341,6 +345,7 @@ mod tests {
         assert_eq!(lag_seconds(3, None, 3_500), None, "unreadable");
         assert_eq!(lag_seconds(3, Some(None), 3_500), Some(0.0), "markers alone");
         assert_eq!(lag_seconds(0, None, 3_500), Some(0.0));
+        assert_eq!(lag_seconds(-10, None, 3_500), Some(0.0), "nothing is there to be read");
     }
 
     fn group(protocol_type: &str, members: Vec<GroupMemberDescription>) -> GroupDescription {

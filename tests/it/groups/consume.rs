@@ -146,6 +146,30 @@ fn what_is_gone_is_not_passed_over_in_silence() {
     assert_eq!(missing.status.code(), Some(1));
 }
 
+#[test]
+fn an_offset_that_a_partition_does_not_have_is_not_committed_for_it() {
+    let subject = shared();
+    let (bootstrap, group) = (subject.bootstrap(), topic_name("never"));
+    let mut raw = Raw::connect(&bootstrap);
+    let topic = new_topic_with(&mut raw, "never", PARTITIONS, &[]);
+    write(&mut raw, &topic, 0, &[now_ms(); 20]);
+    for partition in 1..PARTITIONS {
+        write(&mut raw, &topic, partition, &[now_ms(); 5]);
+    }
+    let output = run(&bootstrap, &["consume", &topic, "--group", &group, "--from", "10"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("offset 10 is not there"), "{said}");
+    assert_eq!(committed(&mut raw, &group, &topic)[1..], [-1; 3]);
+    let way_out = said.split('`').nth(1).unwrap();
+    let words: Vec<&str> = way_out.split(' ').skip(1).collect();
+    let table = printed(&bootstrap, &words);
+    assert!(table.contains("10 is behind the end"), "{table}");
+    let mut told = committed(&mut raw, &group, &topic).split_off(1);
+    told.sort_unstable();
+    assert_eq!(told, [-1, -1, 5], "that of the one partition which was named");
+}
+
 /// Nobody reads what it writes: a signal ends it all the same, and what wasn't taken comes again.
 #[test]
 fn an_output_that_is_stuck_holds_up_nothing_but_itself() {

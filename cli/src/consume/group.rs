@@ -49,27 +49,15 @@ pub(super) async fn consume(
         committed: BTreeMap::new(),
         last_commit: Instant::now(),
         last_success: Instant::now(),
-        signals: Signals::new()?,
         is_ended: false,
     };
-    let result = session.run(&mut member).await;
-    let mut again = Signals::new()?;
-    let ending = async {
-        if let Err(error) = session.commit(&member).await {
-            session.warn(&error);
-        }
-        if let Err(error) = member.leave().await {
-            crate::complain(&format!(
-                "logboom consume: {error}; the group waits for the end of our session"
-            ));
-        }
-    };
-    tokio::select! {
-        _ = tokio::time::timeout(LEAVE_MAX, ending) => {}
-        // Whoever can't wait sends a second one.
-        () = again.next() => {}
+    let result = session.run(&mut member, &mut Signals::new()?).await;
+    let is_committed = session.end(member).await?;
+    match result? {
+        // It was said why.
+        End::Complete if !is_committed => Err(Failure::Told),
+        End::Complete | End::Signal => Ok(()),
     }
-    result
 }
 
 struct Session<'a> {
@@ -86,17 +74,25 @@ struct Session<'a> {
     last_commit: Instant,
     /// When a leader last had an answer.
     last_success: Instant,
-    signals: Signals,
     /// Whether a signal has come while something was written.
     is_ended: bool,
 }
 
-/// Why a generation ends.
-enum Over {
-    /// The group shares anew, or we are no member any more.
-    Generation,
+/// Why the command ends well.
+enum End {
     /// Everything was read that was asked for.
-    Done,
+    Complete,
+    Signal,
+}
+
+/// What a turn has come to.
+enum Turn {
+    /// A part of an answer is there to be written, or there is none for this reason.
+    Fetched(Result<(), Stop>),
+    /// What was written is committed.
+    Committed,
+    /// The group shares anew, or we are no member any more.
+    Over,
 }
 
 /// Waits for an answer. Where there is nothing to read it waits, until the group shares anew.
@@ -115,19 +111,29 @@ async fn pass(time: Duration) {
 }
 
 impl Session<'_> {
-    /// From one rebalance to the next.
-    async fn run(&mut self, member: &mut GroupMember) -> Result<(), Failure> {
+    /// From one rebalance to the next. A signal breaks off whatever is waited for, but not what is
+    /// written.
+    async fn run(
+        &mut self,
+        member: &mut GroupMember,
+        signals: &mut Signals,
+    ) -> Result<End, Failure> {
         loop {
-            let joined = tokio::select! {
-                joined = member.join() => joined?,
-                () = self.signals.next() => return Ok(()),
-            };
-            self.begin(joined).await?;
-            match self.read(member).await? {
-                Over::Done => return Ok(()),
-                Over::Generation => self.consumer.begin([], []),
+            tokio::select! {
+                biased;
+                () = signals.next() => return Ok(End::Signal),
+                result = self.join(member) => result?,
             }
+            if let Some(end) = self.read(member, signals).await? {
+                return Ok(end);
+            }
+            self.consumer.begin([], []);
         }
+    }
+
+    async fn join(&mut self, member: &mut GroupMember) -> Result<(), Failure> {
+        let joined = member.join().await?;
+        self.begin(joined).await
     }
 
     /// Begins to read what the member has got.
@@ -161,44 +167,63 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Reads and commits until the generation is over, or everything was read.
-    async fn read(&mut self, member: &mut GroupMember) -> Result<Over, Failure> {
-        loop {
+    /// Reads and commits until the generation is over, and then returns nothing, or the command is.
+    async fn read(
+        &mut self,
+        member: &mut GroupMember,
+        signals: &mut Signals,
+    ) -> Result<Option<End>, Failure> {
+        while !self.is_ended {
             let is_at_end = self.consumer.arguments.exit && self.consumer.lanes.is_empty();
-            if self.is_ended || self.consumer.left == 0 || is_at_end {
-                return Ok(Over::Done);
+            if self.consumer.left == 0 || is_at_end {
+                return Ok(Some(End::Complete));
             }
-            let wait = COMMIT_INTERVAL.saturating_sub(self.last_commit.elapsed());
-            let is_dirty = self.is_dirty();
-            tokio::select! {
+            let turn = tokio::select! {
                 biased;
-                () = self.signals.next() => return Ok(Over::Done),
-                beat = member.disturbed() => {
-                    if beat == Beat::Lost {
-                        self.lose(&"the session is over");
-                    } else {
-                        self.commit_or_warn(member).await?;
-                    }
-                    return Ok(Over::Generation);
-                }
-                () = pass(wait), if is_dirty => {
-                    if !self.commit_or_warn(member).await? {
-                        return Ok(Over::Generation);
-                    }
-                }
-                result = fetch(&mut self.consumer) => {
-                    self.take(result).await?;
-                }
+                () = signals.next() => return Ok(Some(End::Signal)),
+                turn = self.turn(member) => turn?,
+            };
+            match turn {
+                Turn::Fetched(result) => self.take(result, signals).await?,
+                Turn::Committed => {}
+                Turn::Over => return Ok(None),
             }
+        }
+        Ok(Some(End::Signal))
+    }
+
+    /// Waits for what comes first. Cancel-safe: a commit that is broken off is made again.
+    async fn turn(&mut self, member: &mut GroupMember) -> Result<Turn, Failure> {
+        let wait = COMMIT_INTERVAL.saturating_sub(self.last_commit.elapsed());
+        let is_dirty = self.is_dirty();
+        tokio::select! {
+            biased;
+            beat = member.disturbed() => {
+                if beat == Beat::Lost {
+                    self.lose(&"the session is over");
+                } else {
+                    self.commit_or_warn(member).await?;
+                }
+                Ok(Turn::Over)
+            }
+            () = pass(wait), if is_dirty => {
+                let is_committed = self.commit_or_warn(member).await?;
+                Ok(if is_committed { Turn::Committed } else { Turn::Over })
+            }
+            result = fetch(&mut self.consumer) => Ok(Turn::Fetched(result)),
         }
     }
 
     /// Writes what has come of a partition. When that was the last of an answer, an error that may
     /// pass is waited over for a while.
-    async fn take(&mut self, result: Result<(), Stop>) -> Result<(), Failure> {
+    async fn take(
+        &mut self,
+        result: Result<(), Stop>,
+        signals: &mut Signals,
+    ) -> Result<(), Failure> {
         let mut gathered = Vec::new();
         let reached = self.consumer.write_next(&mut gathered);
-        let is_written = self.write(&gathered).await?;
+        let is_written = self.write(&gathered, signals).await?;
         if let Some((partition, offset)) = reached.filter(|_| is_written) {
             self.written.insert(partition, offset);
         }
@@ -222,7 +247,7 @@ impl Session<'_> {
 
     /// Writes and flushes; whether the output has taken it. No rebalance interrupts it; after a
     /// signal it has a little more time.
-    async fn write(&mut self, gathered: &[u8]) -> io::Result<bool> {
+    async fn write(&mut self, gathered: &[u8], signals: &mut Signals) -> io::Result<bool> {
         if gathered.is_empty() {
             return Ok(true);
         }
@@ -233,7 +258,7 @@ impl Session<'_> {
         });
         tokio::select! {
             result = &mut writing => result?,
-            () = self.signals.next() => {
+            () = signals.next() => {
                 self.is_ended = true;
                 match tokio::time::timeout(WRITE_MAX, writing).await {
                     Ok(result) => result?,
@@ -281,6 +306,40 @@ impl Session<'_> {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Commits the rest and leaves; whether all that was written is committed.
+    async fn end(&mut self, member: GroupMember) -> Result<bool, Failure> {
+        let mut again = Signals::new()?;
+        let mut is_told = false;
+        let ending = async {
+            if let Err(error) = self.commit(&member).await {
+                self.warn(&error);
+                is_told = true;
+            }
+            if let Err(error) = member.leave().await {
+                crate::complain(&format!(
+                    "logboom consume: {error}; the group waits for the end of our session"
+                ));
+            }
+        };
+        let is_over = tokio::select! {
+            result = tokio::time::timeout(LEAVE_MAX, ending) => result.is_ok(),
+            // Whoever can't wait sends a second one.
+            () = again.next() => false,
+        };
+        let is_committed = !self.is_dirty();
+        if !is_over && !is_committed && !is_told {
+            self.warn(&"nobody has answered the last commit");
+        }
+        if !is_over {
+            let group = self.group;
+            crate::complain(&format!(
+                "logboom consume: group {group}: it isn't known that we leave; it waits for the \
+                 end of our session"
+            ));
+        }
+        Ok(is_committed)
     }
 
     /// What it had may be somebody else's by now, who then says how far that was read.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Instant;
 
 use serde_json::Value;
@@ -170,6 +170,35 @@ fn an_offset_that_a_partition_does_not_have_is_not_committed_for_it() {
     assert_eq!(told, [-1, -1, 5], "that of the one partition which was named");
 }
 
+/// Records of which a pipe holds a small part.
+const MANY: usize = 5_000;
+
+/// A member that has `MANY` records to write, and nobody reads more of its output than the first.
+fn stuck(raw: &mut Raw, words: [&str; 3], more: &[&str]) -> (Child, BufReader<ChildStdout>) {
+    let [bootstrap, topic, group] = words;
+    write(raw, topic, 0, &[now_ms(); MANY]);
+    let format = format!("%o {}\\n", "x".repeat(200));
+    let words = ["consume", topic, "--group", group, "--format", &format];
+    let mut command = command(bootstrap, &[&words[..], more].concat());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    output.read_line(&mut line).unwrap();
+    assert!(line.starts_with("0 "), "{line}");
+    (child, output)
+}
+
+fn send(signal: &str, process: u32) {
+    let sent = Command::new("kill").args([signal, &process.to_string()]).status();
+    assert!(sent.unwrap().success());
+}
+
+/// How a process ended, and what it said.
+fn ended(child: Child) -> (ExitStatus, String) {
+    let output = child.wait_with_output().unwrap();
+    (output.status, String::from_utf8(output.stderr).unwrap())
+}
+
 /// Nobody reads what it writes: a signal ends it all the same, and what wasn't taken comes again.
 #[test]
 fn an_output_that_is_stuck_holds_up_nothing_but_itself() {
@@ -177,31 +206,51 @@ fn an_output_that_is_stuck_holds_up_nothing_but_itself() {
     let (bootstrap, group) = (subject.bootstrap(), topic_name("stuck"));
     let mut raw = Raw::connect(&bootstrap);
     let topic = new_topic_with(&mut raw, "stuck", 1, &[]);
-    let count = 5_000;
-    write(&mut raw, &topic, 0, &[now_ms(); 5_000]);
-    // Far more than a pipe holds.
-    let format = format!("%o {}\\n", "x".repeat(200));
-    let words = ["consume", &topic, "--group", &group, "--format", &format];
-    let mut child = command(&bootstrap, &words).stdout(Stdio::piped()).spawn().unwrap();
-    let mut output = BufReader::new(child.stdout.take().unwrap());
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    output.read_line(&mut line).unwrap();
-    lines.push(line);
-    let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
-    assert!(sent.unwrap().success());
-    let status = child.wait().unwrap();
-    assert!(status.success(), "{status}");
+    let (child, output) = stuck(&mut raw, [&bootstrap, &topic, &group], &[]);
+    send("-TERM", child.id());
+    let (status, said) = ended(child);
+    assert!(status.success(), "{status}: {said}");
     // It has left, and what the pipe still holds is read after it.
     assert_eq!(described(&bootstrap, &group)["state"], "Empty");
-    lines.extend(output.lines().map(Result::unwrap));
-    let offset = |line: &String| line.split(' ').next().unwrap().parse::<i64>();
-    let taken: BTreeSet<i64> = lines.iter().filter_map(|line| offset(line).ok()).collect();
-    assert!(taken.len() < count, "it wasn't stuck");
+    let offset = |line: String| line.split(' ').next().unwrap().parse::<i64>().ok();
+    let taken = output.lines().map(Result::unwrap).filter_map(offset);
+    let taken: BTreeSet<i64> = taken.chain([0]).collect();
+    assert!(taken.len() < MANY, "it wasn't stuck");
     let rest = consumed(&bootstrap, &topic, &group, &["--exit"]);
     let rest = rest.iter().map(|line| line.parse::<i64>().unwrap());
     let all: BTreeSet<i64> = taken.into_iter().chain(rest).collect();
-    assert_eq!(all.len(), count, "something was left out");
+    assert_eq!(all.len(), MANY, "something was left out");
+}
+
+#[test]
+fn what_cannot_be_committed_in_the_end_is_a_failure() {
+    let mut broker = Broker::start("uncommitted");
+    let (bootstrap, group) = (broker.bootstrap(), "uncommitted");
+    let mut raw = Raw::connect(&bootstrap);
+    let topic = new_topic_with(&mut raw, "uncommitted", 1, &[]);
+    let count = MANY.to_string();
+    let (child, output) = stuck(&mut raw, [&bootstrap, &topic, group], &["--count", &count]);
+    broker.kill();
+    assert_eq!(output.lines().map_while(Result::ok).count(), MANY - 1);
+    let (status, said) = ended(child);
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(said.contains("may come again"), "{said}");
+}
+
+/// The broker stands still, so that neither the commit which is due is answered nor the last one.
+#[test]
+fn a_signal_is_heard_while_a_commit_is_not_answered() {
+    let broker = Broker::start("unanswered");
+    let (bootstrap, group) = (broker.bootstrap(), "unanswered");
+    let mut raw = Raw::connect(&bootstrap);
+    let topic = new_topic_with(&mut raw, "unanswered", 1, &[]);
+    let (child, output) = stuck(&mut raw, [&bootstrap, &topic, group], &[]);
+    send("-STOP", broker.pid());
+    assert_eq!(output.lines().map_while(Result::ok).take(MANY - 1).count(), MANY - 1);
+    send("-TERM", child.id());
+    let (status, said) = ended(child);
+    assert!(status.success(), "{status}: {said}");
+    assert!(said.contains("may come again"), "{said}");
 }
 
 #[test]

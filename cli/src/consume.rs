@@ -57,6 +57,15 @@ pub(crate) struct ConsumeArguments {
     /// Reads as a member of this group, and commits what was written.
     #[arg(long)]
     group: Option<String>,
+    /// Seconds after which the group takes this member for gone if nothing is heard of it; 45 if it
+    /// isn't given.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        requires = "group",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    session_timeout: Option<u32>,
     /// Ends after so many records.
     #[arg(long, value_name = "N")]
     count: Option<u64>,

@@ -130,11 +130,12 @@ fn lag_is_told_in_records_and_in_seconds() {
     assert!(text.contains("LAG  LAG-SECONDS  CLIENT-ID  HOST  MEMBER-ID\n"), "{text}");
 }
 
-/// A group of somebody whose members say what nobody else understands.
-fn workers(raw: &mut Raw, group: &str) {
+/// A group of somebody whose members say what nobody else understands. Its one member is never
+/// heard of again.
+fn workers(raw: &mut Raw, group: &str, session_timeout_ms: i32) {
     let join = JoinGroupRequest {
         group_id: group.into(),
-        session_timeout_ms: 30_000,
+        session_timeout_ms,
         rebalance_timeout_ms: 30_000,
         protocol_type: "connect".into(),
         protocols: vec![JoinGroupRequestProtocol {
@@ -165,7 +166,7 @@ fn groups_of_others_than_consumers_are_listed_and_described() {
     let mut raw = Raw::connect(&bootstrap);
     // Has its coordinator found, and the topic of groups made.
     refused(&bootstrap, &["group", "describe", &group]);
-    workers(&mut raw, &group);
+    workers(&mut raw, &group, 30_000);
     let listed = |more: &[&str]| {
         let all = rows(&bootstrap, &[&["group", "list"], more].concat());
         all.into_iter().find(|row| row["group"] == group.as_str())

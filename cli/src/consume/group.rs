@@ -39,8 +39,7 @@ pub(super) async fn consume(
 ) -> Result<(), Failure> {
     // A topic that isn't there would be waited for by the whole group.
     cluster.topic(&arguments.topic).await?;
-    let config = MemberConfig::new(group.to_owned(), vec![arguments.topic.clone()]);
-    let mut member = GroupMember::new(cluster.clone(), config);
+    let mut member = GroupMember::new(cluster.clone(), config(arguments, group));
     let mut session = Session {
         group,
         consumer: Consumer::new(cluster, arguments),
@@ -58,6 +57,16 @@ pub(super) async fn consume(
         End::Complete if !is_committed => Err(Failure::Told),
         End::Complete | End::Signal => Ok(()),
     }
+}
+
+fn config(arguments: &ConsumeArguments, group: &str) -> MemberConfig {
+    let mut config = MemberConfig::new(group.to_owned(), vec![arguments.topic.clone()]);
+    if let Some(seconds) = arguments.session_timeout {
+        config.session_timeout = Duration::from_secs(seconds.into());
+        // So that one that is lost is no harm.
+        config.heartbeat_interval = config.heartbeat_interval.min(config.session_timeout / 3);
+    }
+    config
 }
 
 struct Session<'a> {

@@ -17,6 +17,8 @@ use crate::output::{Output, write_rows};
 
 /// What stands below the options.
 pub(super) const HELP: &str = "\
+It is done at once, and --dry-run only shows it: kafka-consumer-groups only shows it unless it is
+told --execute.
 A group with members isn't reset: they would go on from where they are, and commit over it. Stop
 them, or wait until their sessions are over; `logboom group describe` shows them.
 An offset before the first record, or behind the end, becomes the nearest that there is.

@@ -229,3 +229,20 @@ fn groups_and_offsets_are_deleted() {
     assert!(said.contains("GROUP_ID_NOT_FOUND"), "{said}");
     assert!(run(delete(&["--if-exists"])).status.success());
 }
+
+#[test]
+fn a_group_that_cannot_be_deleted_keeps_no_other() {
+    let subject = shared();
+    let bootstrap = subject.bootstrap();
+    let topic = new_topic_with(&mut Raw::connect(&bootstrap), "delete-several", 1, &[]);
+    let [first, group, last] = ["first", "there", "last"].map(topic_name);
+    printed(&bootstrap, &["group", "reset", &group, "--topic", &topic, "--to-end"]);
+    let output = run(&bootstrap, &["group", "delete", &first, &group, &last]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let done = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(done, format!("deleted group {group}\n"));
+    let said = String::from_utf8(output.stderr).unwrap();
+    for missing in [&first, &last] {
+        assert!(said.contains(&format!("group {missing}: GROUP_ID_NOT_FOUND")), "{said}");
+    }
+}

@@ -7,7 +7,7 @@
 mod format;
 mod group;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -57,6 +57,15 @@ pub(crate) struct ConsumeArguments {
     /// Reads as a member of this group, and commits what was written.
     #[arg(long)]
     group: Option<String>,
+    /// Seconds after which the group takes this member for gone if nothing is heard of it; 45 if it
+    /// isn't given.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        requires = "group",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    session_timeout: Option<u32>,
     /// Ends after so many records.
     #[arg(long, value_name = "N")]
     count: Option<u64>,
@@ -104,7 +113,7 @@ async fn consume(
     }
     let starts = arguments.from.resolve(cluster, &arguments.topic, &partitions).await?;
     let mut consumer = Consumer::new(cluster, arguments);
-    consumer.begin(starts);
+    consumer.begin([], starts);
     consumer.run(out).await
 }
 
@@ -113,6 +122,8 @@ async fn consume(
 struct Lane {
     /// The next record, inclusive.
     offset: i64,
+    /// Whether it is there because --from says so, and nothing was read from there yet.
+    is_chosen: bool,
     /// Whether a fetch of it is under way.
     is_busy: bool,
 }
@@ -125,13 +136,15 @@ struct Consumer<'a> {
     arguments: &'a ConsumeArguments,
     /// Partitions that are not at their end, or all of them.
     lanes: BTreeMap<i32, Lane>,
-    /// What comes next of all partitions, those included that are at their end.
-    positions: BTreeMap<i32, i64>,
     /// Records that may still be written.
     left: u64,
     inflater: Inflater,
     /// Invariant: at most one a leader.
     fetches: JoinSet<Fetched>,
+    /// The answer that is being written, partition by partition.
+    fetched: VecDeque<FetchedPartition>,
+    /// The first error of that answer, kept until the rest of it is written.
+    first_error: Option<Stop>,
     /// Counts fetches, so that another partition comes first each time.
     turn: usize,
 }
@@ -143,21 +156,32 @@ impl<'a> Consumer<'a> {
             cluster,
             arguments,
             lanes: BTreeMap::new(),
-            positions: BTreeMap::new(),
             left: arguments.count.unwrap_or(u64::MAX),
             inflater: Inflater::new(INFLATED_BYTES_MAX),
             fetches: JoinSet::new(),
+            fetched: VecDeque::new(),
+            first_error: None,
             turn: 0,
         }
     }
 
     /// Reads these partitions, each from an offset on, and no others; fetches that are under way
     /// are given up.
-    fn begin(&mut self, starts: impl IntoIterator<Item = (i32, i64)>) {
-        self.positions = starts.into_iter().collect();
-        let lane = |(&partition, &offset)| (partition, Lane { offset, is_busy: false });
-        self.lanes = self.positions.iter().map(lane).collect();
+    ///
+    /// - `known`: from where the group stands.
+    /// - `chosen`: from where --from says.
+    fn begin(
+        &mut self,
+        known: impl IntoIterator<Item = (i32, i64)>,
+        chosen: impl IntoIterator<Item = (i32, i64)>,
+    ) {
+        let lane = |offset, is_chosen| Lane { offset, is_chosen, is_busy: false };
+        let known = known.into_iter().map(|(partition, offset)| (partition, lane(offset, false)));
+        let chosen = chosen.into_iter().map(|(partition, offset)| (partition, lane(offset, true)));
+        self.lanes = known.chain(chosen).collect();
         self.fetches = JoinSet::new();
+        self.fetched.clear();
+        self.first_error = None;
     }
 
     async fn run(mut self, out: &mut impl Write) -> Result<(), Failure> {
@@ -180,9 +204,22 @@ impl<'a> Consumer<'a> {
         Ok(())
     }
 
-    /// Asks every leader that isn't asked, and writes what comes first. Cancel-safe: it waits
-    /// before it writes, and not after.
+    /// Waits for an answer, and writes all of it.
     async fn turn(&mut self, out: &mut impl Write) -> Result<(), Stop> {
+        self.wait().await?;
+        while !self.fetched.is_empty() {
+            self.write_next(out);
+        }
+        out.flush().map_err(Failure::from)?;
+        self.outcome()
+    }
+
+    /// Asks every leader that isn't asked, and waits for what comes first, unless a part of an
+    /// answer is still to be written. Cancel-safe.
+    async fn wait(&mut self) -> Result<(), Stop> {
+        if !self.fetched.is_empty() {
+            return Ok(());
+        }
         let topic = self.cluster.topic(&self.arguments.topic).await?;
         let led = self.led(&topic).inspect_err(|_| self.cluster.forget(&topic.name))?;
         for partitions in led.into_values() {
@@ -195,13 +232,26 @@ impl<'a> Consumer<'a> {
                 lane.is_busy = false;
             }
         }
-        let mut first_error = Ok(());
-        for fetched in result? {
-            let written = self.take(&fetched, out);
-            first_error = first_error.and(written);
+        self.fetched = result?.into();
+        Ok(())
+    }
+
+    /// Writes the records of the next partition of the answer; its number and what comes behind
+    /// them. What was read before an error is written as well.
+    fn write_next(&mut self, out: &mut impl Write) -> Option<(i32, i64)> {
+        let fetched = self.fetched.pop_front()?;
+        match self.take(&fetched, out) {
+            Ok(next) => next.map(|offset| (fetched.partition, offset)),
+            Err(stop) => {
+                self.first_error = self.first_error.take().or(Some(stop));
+                None
+            }
         }
-        out.flush().map_err(Failure::from)?;
-        first_error
+    }
+
+    /// What there is to say about the answer that was written.
+    fn outcome(&mut self) -> Result<(), Stop> {
+        self.first_error.take().map_or(Ok(()), Err)
     }
 
     /// The partitions for which no fetch is under way, a list a leader.
@@ -238,10 +288,15 @@ impl<'a> Consumer<'a> {
         });
     }
 
-    /// Writes the records of a partition, and lets go of it when it is at its end.
-    fn take(&mut self, fetched: &FetchedPartition, out: &mut impl Write) -> Result<(), Stop> {
+    /// Writes the records of a partition, and lets go of it when it is at its end; what comes
+    /// behind them, unless nothing of it is wanted.
+    fn take(
+        &mut self,
+        fetched: &FetchedPartition,
+        out: &mut impl Write,
+    ) -> Result<Option<i64>, Stop> {
         let partition = fetched.partition;
-        let Some(lane) = self.lanes.get_mut(&partition) else { return Ok(()) };
+        let Some(lane) = self.lanes.get_mut(&partition) else { return Ok(None) };
         if fetched.is_out_of_range() {
             return Err(Stop::Ends(self.out_of_range(fetched)));
         }
@@ -250,7 +305,7 @@ impl<'a> Consumer<'a> {
         }
         // One that isn't wanted any more must not count as read.
         if self.left == 0 {
-            return Ok(());
+            return Ok(None);
         }
         let (arguments, left) = (self.arguments, &mut self.left);
         let next = visit_records(&fetched.batches, lane.offset, &mut self.inflater, |record| {
@@ -258,17 +313,18 @@ impl<'a> Consumer<'a> {
             write_record(arguments, partition, record, out)?;
             Ok::<_, Failure>(*left > 0)
         });
-        lane.offset = next.map_err(|failure| named(failure, &arguments.topic, partition))?;
-        self.positions.insert(partition, lane.offset);
-        if arguments.exit && lane.offset >= fetched.high_watermark {
+        let next = next.map_err(|failure| named(failure, &arguments.topic, partition))?;
+        (lane.offset, lane.is_chosen) = (next, false);
+        if arguments.exit && next >= fetched.high_watermark {
             self.lanes.remove(&partition);
         }
-        Ok(())
+        Ok(Some(next))
     }
 
     fn out_of_range(&self, fetched: &FetchedPartition) -> Failure {
         let partition = fetched.partition;
-        let offset = self.lanes.get(&partition).map_or(-1, |lane| lane.offset);
+        let lane = self.lanes.get(&partition);
+        let (offset, is_chosen) = lane.map_or((-1, false), |lane| (lane.offset, lane.is_chosen));
         let range = match (fetched.log_start_offset, fetched.high_watermark) {
             (start, end) if start >= 0 && end >= 0 => format!(", it has {start} to {end}"),
             _ => String::new(),
@@ -276,6 +332,11 @@ impl<'a> Consumer<'a> {
         let topic = &self.arguments.topic;
         let way_out = match &self.arguments.group {
             None => "--from beginning or --from end always are".to_owned(),
+            Some(group) if is_chosen => format!(
+                "--from beginning or --from end always are, and `logboom group reset {group} \
+                 --topic {topic}:{partition} --to-offset {offset}` moves the group to the nearest \
+                 that is"
+            ),
             // What it had committed has been dropped; nobody passes over that unasked.
             Some(group) => format!(
                 "`logboom group reset {group} --topic {topic}:{partition} --shift-by 0` moves the \

@@ -157,20 +157,36 @@ async fn run_delete(
     output: Output,
     out: &mut impl Write,
 ) -> Result<(), Failure> {
+    let mut is_done = true;
     match (delete.groups.as_slice(), delete.topic.as_slice()) {
         (groups, []) => {
             for group in groups {
-                delete_group(cluster, group, delete.if_exists, output, out).await?;
+                let result = delete_group(cluster, group, delete.if_exists, output, out).await;
+                is_done &= is_done_or_told(result)?;
             }
         }
         ([group], topics) => {
             for topic in topics {
-                delete_offsets(cluster, group, topic, delete.if_exists, output, out).await?;
+                let if_exists = delete.if_exists;
+                let result = delete_offsets(cluster, group, topic, if_exists, output, out).await;
+                is_done &= is_done_or_told(result)?;
             }
         }
         _ => return Err(Failure::Usage("--topic goes with one group".to_owned())),
     }
-    Ok(())
+    if is_done { Ok(()) } else { Err(Failure::Told) }
+}
+
+/// Whether it was done. What failed is said, so that the next one can be gone on with.
+fn is_done_or_told(result: Result<(), Failure>) -> Result<bool, Failure> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(Failure::Failed(message)) => {
+            crate::complain(&format!("logboom group: {message}"));
+            Ok(false)
+        }
+        Err(failure) => Err(failure),
+    }
 }
 
 async fn delete_group(

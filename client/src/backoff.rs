@@ -46,6 +46,11 @@ impl<'a> Retry<'a> {
         self.started.elapsed()
     }
 
+    /// So much of the time that has passed doesn't count.
+    pub(crate) fn excuse(&mut self, waited: Duration) {
+        self.started += waited;
+    }
+
     /// Waits before the next attempt.
     ///
     /// # Errors
@@ -103,5 +108,22 @@ mod tests {
         assert!(attempts > 4);
         assert!(matches!(error, ClientError::Deadline { .. }), "{error}");
         assert!(error.to_string().contains("b:1"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_excused_is_no_time_of_the_call() {
+        let config = ClientConfig::default();
+        let mut retry = Retry::new(&config, Duration::from_secs(5), "join".to_owned());
+        let address = BrokerAddress { host: "b".to_owned(), port: 1 };
+        let lost = ClientError::Connection { address, reason: Disconnect::ByPeer };
+        for _ in 0..3 {
+            let waited = Duration::from_secs(100);
+            tokio::time::advance(waited).await;
+            retry.excuse(waited);
+            retry.pause(lost.clone()).await.unwrap();
+        }
+        tokio::time::advance(Duration::from_secs(5)).await;
+        let error = retry.pause(lost).await.unwrap_err();
+        assert!(matches!(error, ClientError::Deadline { .. }), "{error}");
     }
 }

@@ -49,7 +49,7 @@ pub use config::ClientConfig;
 pub use connection::{Connection, Versions};
 pub use error::{ClientError, Disconnect, Remedy};
 pub use fetch::{FetchLimits, FetchPosition, FetchedPartition, visit_records};
-pub use first_record::FirstRecord;
+pub use first_record::{FirstRecord, FirstRecordResult};
 pub use groups::{
     Assignment, Beat, CommittedOffset, GroupDescription, GroupFilter, GroupMember,
     GroupMemberDescription, Joined, ListedGroup, MemberConfig, PartitionOffset,

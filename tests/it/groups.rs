@@ -130,11 +130,12 @@ fn lag_is_told_in_records_and_in_seconds() {
     assert!(text.contains("LAG  LAG-SECONDS  CLIENT-ID  HOST  MEMBER-ID\n"), "{text}");
 }
 
-/// A group of somebody whose members say what nobody else understands.
-fn workers(raw: &mut Raw, group: &str) {
+/// A group of somebody whose members say what nobody else understands. Its one member is never
+/// heard of again.
+fn workers(raw: &mut Raw, group: &str, session_timeout_ms: i32) {
     let join = JoinGroupRequest {
         group_id: group.into(),
-        session_timeout_ms: 30_000,
+        session_timeout_ms,
         rebalance_timeout_ms: 30_000,
         protocol_type: "connect".into(),
         protocols: vec![JoinGroupRequestProtocol {
@@ -165,7 +166,7 @@ fn groups_of_others_than_consumers_are_listed_and_described() {
     let mut raw = Raw::connect(&bootstrap);
     // Has its coordinator found, and the topic of groups made.
     refused(&bootstrap, &["group", "describe", &group]);
-    workers(&mut raw, &group);
+    workers(&mut raw, &group, 30_000);
     let listed = |more: &[&str]| {
         let all = rows(&bootstrap, &[&["group", "list"], more].concat());
         all.into_iter().find(|row| row["group"] == group.as_str())
@@ -227,4 +228,21 @@ fn groups_and_offsets_are_deleted() {
     let said = refused(&bootstrap, &["group", "delete", &group]);
     assert!(said.contains("GROUP_ID_NOT_FOUND"), "{said}");
     assert!(run(delete(&["--if-exists"])).status.success());
+}
+
+#[test]
+fn a_group_that_cannot_be_deleted_keeps_no_other() {
+    let subject = shared();
+    let bootstrap = subject.bootstrap();
+    let topic = new_topic_with(&mut Raw::connect(&bootstrap), "delete-several", 1, &[]);
+    let [first, group, last] = ["first", "there", "last"].map(topic_name);
+    printed(&bootstrap, &["group", "reset", &group, "--topic", &topic, "--to-end"]);
+    let output = run(&bootstrap, &["group", "delete", &first, &group, &last]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let done = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(done, format!("deleted group {group}\n"));
+    let said = String::from_utf8(output.stderr).unwrap();
+    for missing in [&first, &last] {
+        assert!(said.contains(&format!("group {missing}: GROUP_ID_NOT_FOUND")), "{said}");
+    }
 }

@@ -18,7 +18,8 @@ use crate::output::{Output, write_rows};
 /// What stands below the options.
 pub(super) const HELP: &str = "\
 Lag is told for what is committed:
-  LAG          offsets from the committed one, or from the first record that is kept, to the end
+  LAG          offsets from the committed one, or from the first record that is kept, to the end;
+               below 0 where that is before the committed one, as after the topic was made anew
   LAG-SECONDS  the age of the first record that isn't committed, by its timestamp; 0 where there is
                none, - where the record has no timestamp or can't be read
 A dash under COMMITTED-OFFSET: nothing is committed for that partition yet. Who begins to read it
@@ -196,7 +197,9 @@ fn describe(group: &GroupDescription, partitions: Vec<Value>) -> Value {
             "client_id": member.client_id, "host": member.host, "assignment": assignment,
         })
     };
-    let lag: i64 = partitions.iter().filter_map(|row| row["lag"].as_i64()).sum();
+    // What one is ahead of its log doesn't bring another nearer to the end.
+    let lags = partitions.iter().filter_map(|row| row["lag"].as_i64());
+    let lag: i64 = lags.map(|lag| lag.max(0)).sum();
     let members: Vec<Value> = group.members.iter().map(member).collect();
     json!({
         "group": group.group, "state": group.state, "type": group.group_type,
@@ -239,7 +242,7 @@ async fn rows_of(
     let exist = image.topics.get(topic).into_iter().flat_map(|topic| &topic.partitions);
     let mut partitions: BTreeSet<i32> = exist.map(|partition| partition.index).collect();
     partitions.extend(committed.keys().chain(readers.keys()));
-    let firsts = first_uncommitted(cluster, topic, &committed, &bounds).await?;
+    let firsts = first_uncommitted(cluster, topic, &committed, &bounds).await;
     let row = |partition: i32| {
         let offset = committed.get(&partition).copied();
         let bounds = bounds.get(&partition).copied();
@@ -280,32 +283,31 @@ async fn first_uncommitted(
     topic: &str,
     committed: &BTreeMap<i32, i64>,
     bounds: &Bounds,
-) -> Result<BTreeMap<i32, Option<FirstRecord>>, ClientError> {
+) -> BTreeMap<i32, Option<FirstRecord>> {
     let position = |(&partition, &offset): (&i32, &i64)| {
         let &(start, end) = bounds.get(&partition)?;
         (lag(offset, (start, end)) > 0)
             .then_some(FetchPosition { partition, offset: offset.max(start) })
     };
     let positions: Vec<FetchPosition> = committed.iter().filter_map(position).collect();
-    match cluster.first_records(topic, &positions).await {
-        Ok(found) => Ok(positions.iter().map(|one| one.partition).zip(found).collect()),
-        // Who may look at a group may not be allowed to read its topics; and damage is no reason
-        // not to tell the rest.
-        Err(ClientError::Refused { .. } | ClientError::Batch { .. }) => Ok(BTreeMap::new()),
-        Err(error) => Err(error),
-    }
+    let found = cluster.first_records(topic, &positions).await;
+    // Who may look at a group may not be allowed to read its topics; and what is damaged, or has
+    // lost its leader meanwhile, is no reason not to tell the rest.
+    let told = positions.iter().zip(found);
+    told.filter_map(|(one, found)| Some((one.partition, found.ok()?))).collect()
 }
 
 /// Offsets from the committed one to the end; what retention has dropped can't be read any more.
+/// Below 0 where the end is before what is committed.
 fn lag(committed: i64, (start, end): (i64, i64)) -> i64 {
-    (end - committed.max(start)).max(0)
+    end - committed.max(start)
 }
 
 /// The age of the first record that isn't committed, in seconds.
 ///
 /// - `first`: `None` where it couldn't be read, `Some(None)` where there is none.
 fn lag_seconds(lag: i64, first: Option<Option<FirstRecord>>, now_ms: i64) -> Option<f64> {
-    if lag == 0 {
+    if lag <= 0 {
         return Some(0.0);
     }
     let Some(record) = first? else { return Some(0.0) };
@@ -331,7 +333,7 @@ mod tests {
         assert_eq!(lag(5, (0, 20)), 15);
         assert_eq!(lag(20, (0, 20)), 0);
         assert_eq!(lag(5, (12, 20)), 8, "the rest is gone");
-        assert_eq!(lag(30, (0, 20)), 0, "the log was made anew");
+        assert_eq!(lag(30, (0, 20)), -10, "the log was made anew");
     }
 
     #[test]
@@ -343,6 +345,7 @@ mod tests {
         assert_eq!(lag_seconds(3, None, 3_500), None, "unreadable");
         assert_eq!(lag_seconds(3, Some(None), 3_500), Some(0.0), "markers alone");
         assert_eq!(lag_seconds(0, None, 3_500), Some(0.0));
+        assert_eq!(lag_seconds(-10, None, 3_500), Some(0.0), "nothing is there to be read");
     }
 
     fn group(protocol_type: &str, members: Vec<GroupMemberDescription>) -> GroupDescription {

@@ -7,7 +7,7 @@ use clap::Args;
 use jiff::{Span, SpanRelativeTo, Timestamp};
 use serde_json::{Value, json};
 
-use logboom_client::{ClientError, Cluster, OffsetSpec, PartitionOffset};
+use logboom_client::{ClientError, Cluster, FoundOffset, OffsetSpec, PartitionOffset};
 use logboom_protocol::ErrorCode;
 
 use super::scope::TopicPartitions;
@@ -17,6 +17,8 @@ use crate::output::{Output, write_rows};
 
 /// What stands below the options.
 pub(super) const HELP: &str = "\
+It is done at once, and --dry-run only shows it: kafka-consumer-groups only shows it unless it is
+told --execute.
 A group with members isn't reset: they would go on from where they are, and commit over it. Stop
 them, or wait until their sessions are over; `logboom group describe` shows them.
 An offset before the first record, or behind the end, becomes the nearest that there is.
@@ -92,7 +94,7 @@ enum Goal {
 struct Known {
     /// What is committed.
     old: Option<i64>,
-    /// The first record that is kept, and behind the last one.
+    /// The first record that is kept, and behind the last one. Invariant: `start` ≤ `end`.
     start: i64,
     end: i64,
     /// The first record that isn't older than the goal.
@@ -270,7 +272,7 @@ async fn look_up(
     partitions: &[i32],
     goal: Goal,
     old: &BTreeMap<(&str, i32), i64>,
-) -> Result<Vec<(i32, Known)>, ClientError> {
+) -> Result<Vec<(i32, Known)>, Failure> {
     let starts = cluster.list_offsets(topic, partitions, OffsetSpec::Earliest).await?;
     let ends = cluster.list_offsets(topic, partitions, OffsetSpec::Latest).await?;
     let by_time = match goal {
@@ -279,13 +281,36 @@ async fn look_up(
         }
         _ => Vec::new(),
     };
-    let known = |at: usize, partition: i32| Known {
-        old: old.get(&(topic, partition)).copied(),
-        start: starts.get(at).and_then(|one| one.offset).unwrap_or(0),
-        end: ends.get(at).and_then(|one| one.offset).unwrap_or(0),
-        by_time: by_time.get(at).and_then(|one| one.offset),
+    let known = |(at, &partition): (usize, &i32)| {
+        let told = |found: &[FoundOffset]| found.get(at).and_then(|one| one.offset);
+        let (start, end) = bounds(topic, partition, told(&starts), told(&ends))?;
+        let old = old.get(&(topic, partition)).copied();
+        Ok::<_, Failure>((partition, Known { old, start, end, by_time: told(&by_time) }))
     };
-    Ok(partitions.iter().enumerate().map(|(at, &one)| (one, known(at, one))).collect())
+    partitions.iter().enumerate().map(known).collect()
+}
+
+/// Where a partition begins and ends, of what was told in two answers.
+fn bounds(
+    topic: &str,
+    partition: i32,
+    start: Option<i64>,
+    end: Option<i64>,
+) -> Result<(i64, i64), Failure> {
+    let (reason, way_out) = match (start, end) {
+        (Some(start), Some(end)) if start <= end => return Ok((start, end)),
+        (Some(start), Some(end)) => (
+            format!("it began at {start}, and then ended at {end}, as when it is made anew"),
+            "try again",
+        ),
+        _ => (
+            "its leader doesn't tell where it begins and ends".to_owned(),
+            "`logboom topic describe` shows which do",
+        ),
+    };
+    Err(Failure::Failed(format!(
+        "partition {topic}-{partition}: {reason}; nothing was changed, {way_out}"
+    )))
 }
 
 #[cfg(test)]
@@ -325,6 +350,18 @@ mod tests {
         let later = Known { by_time: None, ..KNOWN };
         let expected = Some((100, Some("no record is that new".to_owned())));
         assert_eq!(place(Goal::Time(1), later), expected);
+    }
+
+    #[test]
+    fn a_partition_without_bounds_is_named_and_not_guessed_at() {
+        assert_eq!(bounds("t", 1, Some(10), Some(10)).unwrap(), (10, 10));
+        for (start, end) in [(Some(500), Some(0)), (None, Some(5)), (Some(5), None)] {
+            let Err(Failure::Failed(said)) = bounds("t", 1, start, end) else {
+                panic!("{start:?} to {end:?}");
+            };
+            assert!(said.starts_with("partition t-1: "), "{said}");
+            assert!(said.contains("nothing was changed"), "{said}");
+        }
     }
 
     #[test]

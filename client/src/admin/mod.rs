@@ -14,7 +14,6 @@ mod topics;
 pub use cluster::ClusterDescription;
 pub use configs::{ConfigChange, ConfigEntry, ConfigOperation, ConfigResource, ConfigSource};
 pub use log_dirs::{LogDir, LogDirReplica};
-pub(crate) use offsets::by_leader;
 pub use offsets::{FoundOffset, OffsetSpec};
 pub use topics::{CreatedTopic, NewTopic};
 

@@ -114,10 +114,7 @@ impl Cluster {
 }
 
 /// The partitions, a list a leader.
-pub(crate) fn by_leader(
-    topic: &Topic,
-    partitions: &[i32],
-) -> Result<BTreeMap<i32, Vec<i32>>, ClientError> {
+fn by_leader(topic: &Topic, partitions: &[i32]) -> Result<BTreeMap<i32, Vec<i32>>, ClientError> {
     let mut led = BTreeMap::<i32, Vec<i32>>::new();
     for &index in partitions {
         led.entry(topic.leader(index)?).or_default().push(index);

@@ -27,7 +27,7 @@ impl Subscriber {
 
 /// Shares the partitions of topics among members. Every member has an assignment, if an empty one.
 ///
-/// - `partition_counts`: of the topics that exist.
+/// - `partition_counts`: of the topics; 0 for one that doesn't exist.
 pub(super) fn range(
     members: &[Subscriber],
     partition_counts: &BTreeMap<String, usize>,

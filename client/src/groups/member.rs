@@ -19,6 +19,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use logboom_protocol::messages::join_group::{
     JoinGroupRequest, JoinGroupRequestProtocol, JoinGroupResponse,
 };
@@ -31,7 +33,7 @@ use super::offsets::{COMMIT_BY_NAME, PartitionOffset, check_committed, commit_re
 use super::pulse::{Beat, Line, Pulse};
 use super::subscription::{self, Assignment};
 use super::{CONSUMER, from};
-use crate::{ClientError, Cluster};
+use crate::{ClientError, Cluster, Disconnect};
 
 /// How a member takes part in its group.
 #[derive(Debug, Clone)]
@@ -90,6 +92,20 @@ pub struct GroupMember {
     is_joining: bool,
 }
 
+/// As what a member was known before it joined again.
+struct Membership {
+    id: String,
+    /// −1 if it was none.
+    generation: i32,
+}
+
+impl Membership {
+    /// Whether nothing lies between it and what it is now: no rebalance that it took no part in.
+    fn goes_on_as(&self, id: &str, generation: i32) -> bool {
+        self.generation >= 0 && self.id == id && self.generation + 1 == generation
+    }
+}
+
 /// The last version without a list of members to go.
 const LEAVES_ALONE: VersionRange = VersionRange { min: 0, max: 2 };
 const LEAVES_LISTED_FROM: i16 = 3;
@@ -120,22 +136,23 @@ impl GroupMember {
         if std::mem::replace(&mut self.is_joining, true) {
             self.line.hang_up();
         }
-        let mut before = Some((self.id.clone(), self.generation));
+        let mut before = Some(Membership { id: self.id.clone(), generation: self.generation });
         let cluster = self.cluster.clone();
         let mut retry = cluster.retry(self.doing("join"));
         loop {
-            let error = match self.join_once().await {
+            let reached = self.line.reach().await;
+            let asked = Instant::now();
+            let joined = match reached {
+                Ok(()) => self.join_once().await,
+                Err(error) => Err(error),
+            };
+            let error = match joined {
                 Ok(assignment) => {
                     self.is_joining = false;
-                    let next = |(id, generation): (String, i32)| {
-                        generation >= 0 && id == self.id && generation + 1 == self.generation
-                    };
-                    let is_uninterrupted = before.is_some_and(next);
-                    return Ok(Joined {
-                        generation: self.generation,
-                        assignment,
-                        is_uninterrupted,
-                    });
+                    let generation = self.generation;
+                    let is_uninterrupted =
+                        before.is_some_and(|before| before.goes_on_as(&self.id, generation));
+                    return Ok(Joined { generation, assignment, is_uninterrupted });
                 }
                 Err(error) => error,
             };
@@ -152,6 +169,10 @@ impl GroupMember {
                 }
                 _ => {
                     self.line.hang_up();
+                    // The others may take longer than a call has time.
+                    if !is_unanswered(&error) {
+                        retry.excuse(asked.elapsed());
+                    }
                     retry.pause(error).await?;
                 }
             }
@@ -168,6 +189,11 @@ impl GroupMember {
             return Ok(());
         }
         let group = &self.config.group;
+        if self.generation < 0 {
+            // Without one a group that is empty by now would take it as an operator's.
+            let (what, code) = (format!("group {group}"), ErrorCode::UNKNOWN_MEMBER_ID);
+            return Err(ClientError::Refused { what, code, message: None });
+        }
         let request = commit_request(group, &self.id, self.generation, offsets);
         let mut retry = self.cluster.retry(self.doing("commit offsets"));
         loop {
@@ -303,7 +329,7 @@ impl GroupMember {
         Ok(response)
     }
 
-    /// How many partitions the topics have that somebody wants and that exist.
+    /// How many partitions the topics have that somebody wants; 0 for one that doesn't exist yet.
     async fn partition_counts(
         &self,
         members: &[Subscriber],
@@ -314,7 +340,8 @@ impl GroupMember {
         topics.dedup();
         // Not from memory: who shares must know of new partitions.
         let image = self.cluster.image(Some(&topics)).await?;
-        Ok(image.topics.into_iter().map(|(name, topic)| (name, topic.partitions.len())).collect())
+        let count = |name: &str| image.topics.get(name).map_or(0, |topic| topic.partitions.len());
+        Ok(topics.into_iter().map(|name| (name.to_owned(), count(name))).collect())
     }
 
     /// How long the answer may take that waits for others.
@@ -330,6 +357,11 @@ impl GroupMember {
     fn doing(&self, verb: &str) -> String {
         format!("{verb} in group {}", self.config.group)
     }
+}
+
+/// Whether somebody had all the time that an answer may take, and gave none.
+fn is_unanswered(error: &ClientError) -> bool {
+    matches!(error, ClientError::Connection { reason: Disconnect::RequestTimeout { .. }, .. })
 }
 
 /// The members as their leader sees them. One whose subscription can't be read wants nothing.

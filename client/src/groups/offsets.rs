@@ -38,9 +38,11 @@ pub struct CommittedOffset {
     pub metadata: String,
 }
 
-/// Versions of OffsetFetch that ask for several groups, by the names of topics; and those before.
+/// Versions of OffsetFetch that ask for several groups, by the names of topics; the last before
+/// them, which can wait for transactions as they can (KIP-447); and those before it.
 const BATCHED: VersionRange = VersionRange { min: 8, max: 9 };
-const SINGLE: VersionRange = VersionRange { min: 2, max: 7 };
+const STABLE: VersionRange = VersionRange { min: 7, max: 7 };
+const SINGLE: VersionRange = VersionRange { min: 2, max: 6 };
 /// Versions of OffsetCommit that name topics.
 pub(super) const COMMIT_BY_NAME: VersionRange = VersionRange { min: 2, max: 9 };
 /// The generation of who is no member.
@@ -59,8 +61,8 @@ impl Cluster {
         self.fetch_offsets(group, None).await
     }
 
-    /// What a group has committed for partitions of a topic; those without are left out. Waits for
-    /// transactions that are about to commit others.
+    /// What a group has committed for partitions of a topic; those without are left out. Where the
+    /// broker can, it waits for transactions that are about to commit others.
     ///
     /// # Errors
     /// As [`Self::committed_offsets`].
@@ -79,15 +81,18 @@ impl Cluster {
         of: Option<(&str, &[i32])>,
     ) -> Result<Vec<CommittedOffset>, ClientError> {
         let doing = || format!("fetch the offsets of group {group}");
-        let request = batched(group, of);
+        let is_stable = of.is_some();
         let read = |_: &_, response| read(group, response);
-        match self.call_coordinator(group, doing(), BATCHED, &request, read).await {
-            Err(ClientError::UnsupportedVersion { .. }) => {
-                let request = single(group, of);
-                self.call_coordinator(group, doing(), SINGLE, &request, read).await
+        let request = batched(group, of, is_stable);
+        let mut result = self.call_coordinator(group, doing(), BATCHED, &request, read).await;
+        for (versions, is_stable) in [(STABLE, is_stable), (SINGLE, false)] {
+            if !matches!(result, Err(ClientError::UnsupportedVersion { .. })) {
+                break;
             }
-            result => result,
+            let request = single(group, of, is_stable);
+            result = self.call_coordinator(group, doing(), versions, &request, read).await;
         }
+        result
     }
 
     /// Commits offsets for a group that has no members.
@@ -107,7 +112,7 @@ impl Cluster {
     }
 }
 
-fn batched(group: &str, of: Option<(&str, &[i32])>) -> OffsetFetchRequest {
+fn batched(group: &str, of: Option<(&str, &[i32])>, is_stable: bool) -> OffsetFetchRequest {
     let topic = |(name, partitions): (&str, &[i32])| OffsetFetchRequestTopics {
         name: name.into(),
         partition_indexes: partitions.to_vec(),
@@ -119,12 +124,12 @@ fn batched(group: &str, of: Option<(&str, &[i32])>) -> OffsetFetchRequest {
             topics: of.map(|of| vec![topic(of)]),
             ..OffsetFetchRequestGroup::default()
         }],
-        require_stable: of.is_some(),
+        require_stable: is_stable,
         ..OffsetFetchRequest::default()
     }
 }
 
-fn single(group: &str, of: Option<(&str, &[i32])>) -> OffsetFetchRequest {
+fn single(group: &str, of: Option<(&str, &[i32])>, is_stable: bool) -> OffsetFetchRequest {
     let topic = |(name, partitions): (&str, &[i32])| OffsetFetchRequestTopic {
         name: name.into(),
         partition_indexes: partitions.to_vec(),
@@ -132,6 +137,7 @@ fn single(group: &str, of: Option<(&str, &[i32])>) -> OffsetFetchRequest {
     OffsetFetchRequest {
         group_id: group.into(),
         topics: of.map(|of| vec![topic(of)]),
+        require_stable: is_stable,
         ..OffsetFetchRequest::default()
     }
 }

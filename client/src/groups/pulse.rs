@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use logboom_protocol::messages::heartbeat::HeartbeatRequest;
 use logboom_protocol::messages::sync_group::SyncGroupRequest;
@@ -48,6 +48,11 @@ impl Line {
         timeout: Duration,
     ) -> Result<R::Response, ClientError> {
         self.connection().await?.send_within(request, allowed, timeout).await
+    }
+
+    /// Connects to the coordinator, unless a connection stands.
+    pub(super) async fn reach(&self) -> Result<(), ClientError> {
+        self.connection().await.map(drop)
     }
 
     /// The next call looks the coordinator up and connects to it.
@@ -92,7 +97,7 @@ impl Pulse {
     ///
     /// - `joined`: with what it has joined.
     /// - `counts`: how many partitions the topics have that it has shared, if it was the one to
-    ///   share them. When one has others, the group shares anew.
+    ///   share them; 0 for those that don't exist. When one has others, the group shares anew.
     pub(super) fn begin(
         cluster: &Cluster,
         config: &MemberConfig,
@@ -145,18 +150,21 @@ impl Heart {
         loop {
             sleep(pause).await;
             pause = self.config.heartbeat_interval;
-            let timeout = self.cluster.config().request_timeout.min(self.config.session_timeout);
+            let limit = self.cluster.config().request_timeout.min(self.config.session_timeout);
             let asked = Instant::now();
-            let code = match self.line.call(&self.request, from(0), timeout).await {
+            let code = match self.line.call(&self.request, from(0), limit).await {
                 Ok(response) => response.error_code,
                 Err(_) => ErrorCode::NETWORK_EXCEPTION,
             };
             match code {
                 ErrorCode::NONE => {
                     last_answer = asked;
-                    if self.has_grown().await {
+                    let looking = Instant::now();
+                    // Who doesn't tell in time is asked again behind the next beat.
+                    if timeout(pause, self.has_grown()).await.unwrap_or(false) {
                         sender.send_if_modified(|beat| rise(beat, Beat::Rebalance));
                     }
+                    pause = pause.saturating_sub(looking.elapsed());
                 }
                 // It goes on until the member joins, so that it isn't taken for gone meanwhile.
                 ErrorCode::REBALANCE_IN_PROGRESS => {
@@ -176,16 +184,25 @@ impl Heart {
         sender.send_if_modified(|beat| rise(beat, Beat::Lost));
     }
 
-    /// Whether a topic has more partitions than were shared. Topics are asked for when what is
-    /// known of them is old.
+    /// Whether a topic has other partitions than were shared. Those that exist are asked for when
+    /// what is known of them is old, the others each time.
     async fn has_grown(&self) -> bool {
+        let mut absent: Vec<&str> = Vec::new();
         for (name, &count) in &self.counts {
+            if count == 0 {
+                absent.push(name);
+                continue;
+            }
             // One that can't be asked for now is asked for at the next beat.
             if self.cluster.topic(name).await.is_ok_and(|topic| topic.partitions.len() != count) {
                 return true;
             }
         }
-        false
+        if absent.is_empty() {
+            return false;
+        }
+        let image = self.cluster.image(Some(&absent)).await;
+        image.is_ok_and(|image| image.topics.values().any(|topic| !topic.partitions.is_empty()))
     }
 }
 

@@ -37,6 +37,7 @@ struct Group {
     /// How often a member id was given.
     ids: usize,
     generation: i32,
+    /// Of topic `t`, which isn't there while it has none.
     partitions: i32,
     /// What heartbeats and commits are answered with.
     heartbeat: ErrorCode,
@@ -98,6 +99,10 @@ impl Group {
                 ..MetadataResponseBroker::default()
             }],
             topics: vec![MetadataResponseTopic {
+                error_code: match self.partitions {
+                    0 => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+                    _ => ErrorCode::NONE,
+                },
                 name: Some("t".into()),
                 partitions: (0..self.partitions).map(partition).collect(),
                 ..MetadataResponseTopic::default()
@@ -186,6 +191,8 @@ impl Group {
     fn fetch(&self, asked: &Arrived) -> OffsetFetchResponse {
         let request: OffsetFetchRequest = asked.decode();
         assert!(asked.version < 8 && request.groups.is_empty());
+        let of_a_topic = request.topics.is_some();
+        assert_eq!(request.require_stable, asked.version == 7 && of_a_topic, "only 7 can say it");
         let partition = |(partition_index, committed_offset)| OffsetFetchResponsePartition {
             partition_index,
             committed_offset,
@@ -213,7 +220,7 @@ fn member(group: &Shared) -> GroupMember {
 
 fn member_of(cluster: Cluster) -> GroupMember {
     let config = MemberConfig {
-        heartbeat_interval: Duration::from_millis(2),
+        heartbeat_interval: Duration::from_millis(5),
         ..MemberConfig::new("g".to_owned(), vec!["t".to_owned()])
     };
     GroupMember::new(cluster, config)
@@ -263,6 +270,14 @@ async fn a_member_that_is_forgotten_joins_as_a_new_one() {
 }
 
 #[tokio::test]
+async fn who_is_no_member_commits_nothing() {
+    let group = coordinator(&[]).await;
+    let error = member(&group).commit(&offset(0, 1)).await.unwrap_err();
+    assert!(error.is_lost_membership(), "{error}");
+    assert_eq!(group.lock().unwrap().commits, []);
+}
+
+#[tokio::test]
 async fn a_commit_follows_the_coordinator() {
     let (first, second) = (coordinator(&[]).await, coordinator(&[]).await);
     let mut member = member(&first);
@@ -292,6 +307,17 @@ async fn who_has_shared_partitions_notices_new_ones() {
 }
 
 #[tokio::test]
+async fn who_shares_notices_when_a_topic_comes_that_was_not_there() {
+    let group = coordinator(&[]).await;
+    group.lock().unwrap().partitions = 0;
+    let mut member = member(&group);
+    assert_eq!(member.join().await.unwrap().assignment, Assignment::new());
+    group.lock().unwrap().partitions = 2;
+    assert_eq!(member.disturbed().await, Beat::Rebalance);
+    assert_eq!(member.join().await.unwrap().assignment["t"], [0, 1]);
+}
+
+#[tokio::test]
 async fn a_coordinator_that_answers_nobody_loses_its_members() {
     let group = coordinator(&[]).await;
     let address = group.lock().unwrap().address.clone();
@@ -304,6 +330,19 @@ async fn a_coordinator_that_answers_nobody_loses_its_members() {
     member.join().await.unwrap();
     group.lock().unwrap().heartbeat = ErrorCode::COORDINATOR_NOT_AVAILABLE;
     assert_eq!(member.disturbed().await, Beat::Lost);
+}
+
+#[tokio::test]
+async fn a_member_asks_for_what_is_stable_wherever_that_can_be_said() {
+    for version in [2, 6, 7] {
+        let group = coordinator(&[(ApiKey::OffsetFetch, version)]).await;
+        let address = group.lock().unwrap().address.clone();
+        let cluster = cluster(vec![address]);
+        // The coordinator looks at what it is asked.
+        let of_topic = cluster.committed_offsets_of("g", "t", &[0, 1]).await.unwrap();
+        let all = cluster.committed_offsets("g").await.unwrap();
+        assert_eq!((of_topic.len(), all.len()), (1, 1), "version {version}");
+    }
 }
 
 #[tokio::test]

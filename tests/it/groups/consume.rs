@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Instant;
 
 use serde_json::Value;
 
+use logboom_protocol::messages::describe_groups::DescribeGroupsRequest;
 use logboom_tests::broker::{Broker, pause, shared};
 use logboom_tests::raw::{Raw, topic_name};
 
-use super::{command, described, printed, refused, run, write};
+use super::{command, described, printed, refused, run, workers, write};
 use crate::tour::groups::{
     PARTITIONS, PATIENCE, Place, ROUND, Reader, all, committed, ours, wait_for, write_round,
 };
@@ -63,11 +64,11 @@ fn two_members_share_the_partitions_until_one_leaves() {
         assert!(halves.contains(&own), "{own:?}");
     }
     refuse_while_there_are_members(&bootstrap, &group, &topic);
-    // It leaves by itself, so nobody waits for the end of its session.
-    let left = Instant::now();
+    // It leaves by itself: nobody waits for the end of its session, it is out before it has ended.
     let mut seen = readers.remove(0).stop_by("-INT");
+    let told = described(&bootstrap, &group);
+    assert_eq!(told["members"].as_array().unwrap().len(), 1, "{told}");
     assert_eq!(shared_by(&bootstrap, &group, 1), [BTreeSet::from([0, 1, 2, 3])]);
-    assert!(left.elapsed().as_secs() < 40, "as long as a session");
     write_round(&mut raw, &topic);
     let count = readers[0].look();
     wait_for(&mut readers, count.max(3 * round - seen.len()));
@@ -146,38 +147,132 @@ fn what_is_gone_is_not_passed_over_in_silence() {
     assert_eq!(missing.status.code(), Some(1));
 }
 
-/// Nobody reads what it writes: a signal ends it all the same, and what wasn't taken comes again.
+#[test]
+fn an_offset_that_a_partition_does_not_have_is_not_committed_for_it() {
+    let subject = shared();
+    let (bootstrap, group) = (subject.bootstrap(), topic_name("never"));
+    let mut raw = Raw::connect(&bootstrap);
+    let topic = new_topic_with(&mut raw, "never", PARTITIONS, &[]);
+    write(&mut raw, &topic, 0, &[now_ms(); 20]);
+    for partition in 1..PARTITIONS {
+        write(&mut raw, &topic, partition, &[now_ms(); 5]);
+    }
+    let output = run(&bootstrap, &["consume", &topic, "--group", &group, "--from", "10"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("offset 10 is not there"), "{said}");
+    assert_eq!(committed(&mut raw, &group, &topic)[1..], [-1; 3]);
+    let way_out = said.split('`').nth(1).unwrap();
+    let words: Vec<&str> = way_out.split(' ').skip(1).collect();
+    let table = printed(&bootstrap, &words);
+    assert!(table.contains("10 is behind the end"), "{table}");
+    let mut told = committed(&mut raw, &group, &topic).split_off(1);
+    told.sort_unstable();
+    assert_eq!(told, [-1, -1, 5], "that of the one partition which was named");
+}
+
+/// Records of which a pipe holds a small part.
+const MANY: usize = 5_000;
+
+/// A member that has `MANY` records to write, and nobody reads more of its output than the first.
+fn stuck(raw: &mut Raw, words: [&str; 3], more: &[&str]) -> (Child, BufReader<ChildStdout>) {
+    let [bootstrap, topic, group] = words;
+    write(raw, topic, 0, &[now_ms(); MANY]);
+    let format = format!("%o {}\\n", "x".repeat(200));
+    let words = ["consume", topic, "--group", group, "--format", &format];
+    let mut command = command(bootstrap, &[&words[..], more].concat());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    output.read_line(&mut line).unwrap();
+    assert!(line.starts_with("0 "), "{line}");
+    (child, output)
+}
+
+fn send(signal: &str, process: u32) {
+    let sent = Command::new("kill").args([signal, &process.to_string()]).status();
+    assert!(sent.unwrap().success());
+}
+
+/// How a process ended, and what it said.
+fn ended(child: Child) -> (ExitStatus, String) {
+    let output = child.wait_with_output().unwrap();
+    (output.status, String::from_utf8(output.stderr).unwrap())
+}
+
+/// Waits as long as a session lasts without a heartbeat, of which another group has one.
+fn outlast_session(raw: &mut Raw, session_timeout_ms: i32) {
+    let group = topic_name("silent");
+    workers(raw, &group, session_timeout_ms);
+    let request = DescribeGroupsRequest {
+        groups: vec![group.as_str().into()],
+        ..DescribeGroupsRequest::default()
+    };
+    let deadline = Instant::now() + PATIENCE;
+    while raw.call(5, &request).groups[0].group_state.as_str() == "Stable" {
+        assert!(Instant::now() < deadline, "it has no end");
+        pause();
+    }
+}
+
+/// Nobody reads what it writes: it is a member all the same, for longer than a session without
+/// heartbeats lasts, and a signal ends it; what wasn't taken comes again.
 #[test]
 fn an_output_that_is_stuck_holds_up_nothing_but_itself() {
     let subject = shared();
     let (bootstrap, group) = (subject.bootstrap(), topic_name("stuck"));
     let mut raw = Raw::connect(&bootstrap);
     let topic = new_topic_with(&mut raw, "stuck", 1, &[]);
-    let count = 5_000;
-    write(&mut raw, &topic, 0, &[now_ms(); 5_000]);
-    // Far more than a pipe holds.
-    let format = format!("%o {}\\n", "x".repeat(200));
-    let words = ["consume", &topic, "--group", &group, "--format", &format];
-    let mut child = command(&bootstrap, &words).stdout(Stdio::piped()).spawn().unwrap();
-    let mut output = BufReader::new(child.stdout.take().unwrap());
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    output.read_line(&mut line).unwrap();
-    lines.push(line);
-    let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
-    assert!(sent.unwrap().success());
-    let status = child.wait().unwrap();
-    assert!(status.success(), "{status}");
+    let session = ["--session-timeout", "6"];
+    let (child, output) = stuck(&mut raw, [&bootstrap, &topic, &group], &session);
+    outlast_session(&mut raw, 6_000);
+    let told = described(&bootstrap, &group);
+    let members = told["members"].as_array().unwrap().len();
+    assert_eq!((&told["state"], members), (&"Stable".into(), 1), "its heart stood still");
+    send("-TERM", child.id());
+    let (status, said) = ended(child);
+    assert!(status.success(), "{status}: {said}");
     // It has left, and what the pipe still holds is read after it.
     assert_eq!(described(&bootstrap, &group)["state"], "Empty");
-    lines.extend(output.lines().map(Result::unwrap));
-    let offset = |line: &String| line.split(' ').next().unwrap().parse::<i64>();
-    let taken: BTreeSet<i64> = lines.iter().filter_map(|line| offset(line).ok()).collect();
-    assert!(taken.len() < count, "it wasn't stuck");
+    let offset = |line: String| line.split(' ').next().unwrap().parse::<i64>().ok();
+    let taken = output.lines().map(Result::unwrap).filter_map(offset);
+    let taken: BTreeSet<i64> = taken.chain([0]).collect();
+    assert!(taken.len() < MANY, "it wasn't stuck");
     let rest = consumed(&bootstrap, &topic, &group, &["--exit"]);
     let rest = rest.iter().map(|line| line.parse::<i64>().unwrap());
     let all: BTreeSet<i64> = taken.into_iter().chain(rest).collect();
-    assert_eq!(all.len(), count, "something was left out");
+    assert_eq!(all.len(), MANY, "something was left out");
+}
+
+#[test]
+fn what_cannot_be_committed_in_the_end_is_a_failure() {
+    let mut broker = Broker::start("uncommitted");
+    let (bootstrap, group) = (broker.bootstrap(), "uncommitted");
+    let mut raw = Raw::connect(&bootstrap);
+    let topic = new_topic_with(&mut raw, "uncommitted", 1, &[]);
+    let count = MANY.to_string();
+    let (child, output) = stuck(&mut raw, [&bootstrap, &topic, group], &["--count", &count]);
+    broker.kill();
+    assert_eq!(output.lines().map_while(Result::ok).count(), MANY - 1);
+    let (status, said) = ended(child);
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(said.contains("may come again"), "{said}");
+}
+
+/// The broker stands still, so that neither the commit which is due is answered nor the last one.
+#[test]
+fn a_signal_is_heard_while_a_commit_is_not_answered() {
+    let broker = Broker::start("unanswered");
+    let (bootstrap, group) = (broker.bootstrap(), "unanswered");
+    let mut raw = Raw::connect(&bootstrap);
+    let topic = new_topic_with(&mut raw, "unanswered", 1, &[]);
+    let (child, output) = stuck(&mut raw, [&bootstrap, &topic, group], &[]);
+    send("-STOP", broker.pid());
+    assert_eq!(output.lines().map_while(Result::ok).take(MANY - 1).count(), MANY - 1);
+    send("-TERM", child.id());
+    let (status, said) = ended(child);
+    assert!(status.success(), "{status}: {said}");
+    assert!(said.contains("may come again"), "{said}");
 }
 
 #[test]

@@ -41,6 +41,10 @@ const CHECKS: &[Step] = &[
 
 const TESTS: &[Step] = &[
     ("test", |root| test(root, None)),
+    ("example", |root| {
+        let arguments = ["run", "-p", "logboom-raft", "--example", "counter", "--locked"];
+        execute(&mut command(root, "cargo", &arguments))
+    }),
     ("benchmarks run", |root| {
         execute(&mut command(root, "cargo", &["bench", "-p", "logboom-benches", "--", "--test"]))
     }),

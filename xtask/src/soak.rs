@@ -11,6 +11,16 @@ const FUZZ_RUNS: u64 = 10_000_000;
 const BROKER_KILLS: u64 = 100;
 /// Seeds of the simulation of consumer groups.
 const GROUP_SEEDS: u64 = 2_000;
+/// The sizes of the consensus: that large worlds are exhausted too; seeds of the simulation, the
+/// events of each, that there are hundreds of groups now and then, and seeds for each fault that is
+/// built in.
+const RAFT_SIZES: &[(&str, u64)] = &[
+    ("RAFT_CHECK", 1),
+    ("RAFT_SIM_SEEDS", 500),
+    ("RAFT_SIM_STEPS", 200_000),
+    ("RAFT_SIM_LARGE", 1),
+    ("RAFT_SIM_MUTANT_SEEDS", 500),
+];
 /// Random messages for each API, version and direction.
 const ORACLE_ROUNDS: u64 = 10_000;
 /// The sizes of the storage's tests: random runs against a list, disks as a power cut may leave
@@ -41,6 +51,7 @@ const SUITES: &[Suite] = &[
     ("broker", broker),
     ("groups", groups),
     ("flights", flights),
+    ("raft", raft),
 ];
 
 /// Runs all suites, or the one named.
@@ -127,6 +138,17 @@ fn groups(root: &Path) -> Result<(), String> {
         cargo.env("LOGBOOM_GROUPS_SEEDS", GROUP_SEEDS.to_string());
     }
     execute(&mut cargo)
+}
+
+/// Every world within bounds, then clusters in which everything goes wrong; a size that is set
+/// already stays as it is.
+fn raft(root: &Path) -> Result<(), String> {
+    let front = ["test", "--release", "--locked", "-p", "logboom-raft", "--lib", "--"];
+    for filter in ["tests::check::", "tests::sim::"] {
+        let arguments = [&front[..], &[filter, "--nocapture"]].concat();
+        execute(command(root, "cargo", &arguments).envs(unset(RAFT_SIZES)))?;
+    }
+    Ok(())
 }
 
 /// All flights, published over two kills and read back by three clients.

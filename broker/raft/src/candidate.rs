@@ -75,10 +75,17 @@ impl Group {
         }
     }
 
+    /// Who votes may campaign. So may who voted until an entry that may not be committed: nobody
+    /// else may have it, and then nobody else gets the votes of those who have.
+    ///
+    /// Source: Ongaro's thesis, 4.2.2.
     fn may_campaign(&self) -> bool {
         let leads = matches!(self.part, Part::Leader(_));
         let is_fit = self.halted.is_none() && !self.held_back && self.epoch < EPOCH_MAX;
-        !leads && is_fit && self.voters().contains(self.id)
+        let (voters, named_at) = self.history.voters();
+        let is_voter = voters.contains(self.id)
+            || (self.commit < named_at && self.history.voters_before().contains(self.id));
+        !leads && is_fit && is_voter
     }
 
     fn become_candidate(&mut self, candidate: Candidate) {

@@ -191,6 +191,12 @@ impl History {
         }
     }
 
+    /// The voters that were in force before those at the end.
+    pub(crate) fn voters_before(&self) -> &Arc<Voters> {
+        let mut named = self.controls.iter().rev().filter_map(|control| control.voters.as_ref());
+        named.nth(1).unwrap_or(&self.first_voters)
+    }
+
     /// Adds a control entry at the end.
     pub(crate) fn push(&mut self, control: Control) {
         let end = self.end();

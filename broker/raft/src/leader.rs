@@ -284,6 +284,10 @@ impl Group {
             Outcome::Longer if !progress.is_streaming() && progress.matched >= progress.next => {
                 progress.probe(progress.matched);
             }
+            // It has asked for votes in vain, and forgotten what it knew to be the same.
+            Outcome::Longer if progress.is_streaming() && progress.under_way().1 == 0 => {
+                progress.probe(progress.matched);
+            }
             Outcome::Longer => {}
             // One that comes late: from before it had more, or before something else was asked.
             Outcome::Mismatch { asked, common }
@@ -334,11 +338,14 @@ impl Group {
     fn beat_transfer(&mut self, effects: &mut Effects) {
         let patience = self.options.patience_beats;
         let is_voter = self.voters().contains(self.id);
+        let end = self.history.end();
         let Part::Leader(leader) = &mut self.part else { return };
         let Some(Transfer { to, told, beats }) = &mut leader.transfer else { return };
         *beats = beats.saturating_add(1);
         let (to, told, is_late) = (*to, *told, *beats > patience);
-        if told && !is_late {
+        // The voters may have changed since.
+        let is_complete = leader.of(to).is_some_and(|progress| progress.flushed == end);
+        if told && !is_late && is_complete {
             self.send(to, Body::TimeoutNow, effects);
         } else if is_late {
             leader.transfer = None;

@@ -4,6 +4,8 @@ mod bounds;
 mod check;
 mod mutants;
 mod node;
+mod returns;
 mod scripts;
+mod sim;
 mod symmetry;
 mod world;

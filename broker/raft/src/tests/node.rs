@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use super::bounds::Bounds;
 use super::world::Violation;
-use crate::group::{Durable, Group};
+use crate::group::{Durable, Group, Options};
 use crate::mutant::Mutant;
 use crate::{Batches, Body, Content, Control, Effects, History, Message, Position};
 use crate::{ReplicaId, Store, Voters};
@@ -110,24 +110,37 @@ impl Node {
     }
 
     pub(crate) fn start(&mut self, bounds: &Bounds) {
-        let State { epoch, vote, start, voters, controls, lossy } = self.state.clone();
-        let history = History::new(start, voters, controls, self.end());
+        self.begin(bounds.options(), 0, bounds.mutant);
+    }
+
+    /// Starts with what is on the disk.
+    ///
+    /// - `high_watermark`: the last that was written down.
+    pub(crate) fn begin(&mut self, options: Options, high_watermark: i64, mutant: Option<Mutant>) {
+        let State { epoch, vote, lossy, .. } = self.state;
+        let history = self.on_disk();
         // A start flushes what it finds before it counts it.
         self.flushed = self.end();
         self.run += 1;
-        let durable = Durable { epoch, vote, history, high_watermark: 0, lossy };
-        let mut group = Group::new(self.id, self.run, durable, bounds.options());
-        group.mutant = bounds.mutant;
-        if bounds.mutant == Some(Mutant::SecondVoteAfterRestart) {
+        let durable = Durable { epoch, vote, history, high_watermark, lossy };
+        let mut group = Group::new(self.id, self.run, durable, options);
+        group.mutant = mutant;
+        if mutant == Some(Mutant::SecondVoteAfterRestart) {
             group.vote = None;
         }
         self.group = Some(group);
-        if bounds.mutant == Some(Mutant::ResumeEpoch) && vote == Some(self.id) {
+        if mutant == Some(Mutant::ResumeEpoch) && vote == Some(self.id) {
             let mut effects = Effects::default();
             self.alive().lead(&mut effects);
             let number = self.alive().issued();
             self.frames.push_back((number, effects.stores));
         }
+    }
+
+    /// The log as the disk has it.
+    pub(crate) fn on_disk(&self) -> History {
+        let State { start, voters, controls, .. } = &self.state;
+        History::new(*start, Arc::clone(voters), controls.clone(), self.end())
     }
 
     pub(crate) fn crash(&mut self, keeps: bool, bounds: &Bounds) {
@@ -139,6 +152,13 @@ impl Node {
             // What was acknowledged out of the page cache may be gone.
             self.state.lossy |= bounds.caching;
         }
+    }
+
+    /// The device has records below an offset, and no others.
+    pub(crate) fn tear(&mut self, end: i64) {
+        let kept = self.at(end);
+        self.records.truncate(kept);
+        self.flushed = self.flushed.min(end);
     }
 
     pub(crate) fn deliver(
@@ -161,6 +181,11 @@ impl Node {
         let end = self.end();
         self.alive().written(end, effects);
         Ok(())
+    }
+
+    /// The record with an offset.
+    pub(crate) fn record(&self, offset: i64) -> Record {
+        self.records[self.at(offset)]
     }
 
     pub(crate) fn ship(&mut self, effects: &mut Effects) {
@@ -186,7 +211,14 @@ impl Node {
     }
 
     pub(crate) fn make_durable(&mut self, effects: &mut Effects) {
-        let Some((number, stores)) = self.frames.pop_front() else { return };
+        if let Some(number) = self.persist() {
+            self.alive().stored(number, effects);
+        }
+    }
+
+    /// The next frame is on the device, whether anybody learns of it or not.
+    pub(crate) fn persist(&mut self) -> Option<u64> {
+        let (number, stores) = self.frames.pop_front()?;
         for store in stores {
             match store {
                 Store::Vote { epoch, vote } => (self.state.epoch, self.state.vote) = (epoch, vote),
@@ -216,7 +248,7 @@ impl Node {
                 Store::Clean => self.state.lossy = false,
             }
         }
-        self.alive().stored(number, effects);
+        Some(number)
     }
 
     /// The entries up to a position, and how many entries of the group were before the first.
@@ -242,8 +274,7 @@ impl Node {
 
     /// What must hold of a node alone: every record is of the epoch that its place says.
     pub(crate) fn look(&self) -> Result<(), Violation> {
-        let State { start, voters, controls, .. } = &self.state;
-        let history = History::new(*start, Arc::clone(voters), controls.clone(), self.end());
+        let history = self.on_disk();
         for (i, record) in self.records.iter().enumerate() {
             let offset = self.state_base() + i64::try_from(i).unwrap();
             let after = history.first_at(offset + 1);

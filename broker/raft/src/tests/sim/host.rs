@@ -1,0 +1,212 @@
+//! What a small honest host does when it looks at its timers.
+
+use alloc::sync::Arc;
+
+use super::broker::{Replica, name, place};
+use super::cluster::Cluster;
+use super::network::BROKERS;
+use super::plan::{TIMEOUT, TURN};
+use super::queue::Event;
+use crate::group::{Group, Role};
+use crate::tests::world::Violation;
+use crate::{ReplicaId, Voters};
+
+/// How long a leader waits for another one to take its office.
+const TRANSFER: u64 = TIMEOUT.1;
+/// Turns between two flushes of groups with `write.caching`.
+const CACHED_TURNS: u64 = 20;
+/// Turns between two checkpoints.
+const CHECKPOINT_TURNS: u64 = 8;
+
+impl Cluster {
+    pub(crate) fn start(&mut self, at: usize) -> Result<(), Violation> {
+        let broker = &mut self.brokers[at];
+        if broker.is_up {
+            return Ok(());
+        }
+        let clock = broker.clock(self.now);
+        (broker.is_up, broker.booted) = (true, clock);
+        self.tell(|| alloc::format!("broker {} starts", name(at)));
+        for group in 0..self.subjects.len() {
+            self.start_replica(at, group)?;
+        }
+        let boot = self.brokers[at].boot;
+        let first = self.chance.below(TURN);
+        self.queue.push(self.now + first, Event::Turn { at, boot });
+        Ok(())
+    }
+
+    fn start_replica(&mut self, at: usize, group: usize) -> Result<(), Violation> {
+        let caching = self.subjects[group].caching;
+        let clock = self.brokers[at].clock(self.now);
+        let broker = &mut self.brokers[at];
+        let replica = &mut broker.replicas[group];
+        replica.start(caching, clock, &mut self.chance, self.mutant);
+        for _ in &replica.node.frames {
+            broker.frames.push_back(group);
+        }
+        replica.mirror.follow(&replica.node, &mut self.subjects[group].oracle.places)?;
+        self.flush_frames(at);
+        self.look(at, group)
+    }
+
+    /// A replica is deleted, and begins a new life without a memory of this one.
+    pub(crate) fn rebirth(&mut self, at: usize, group: usize) -> Result<(), Violation> {
+        let replica = &mut self.brokers[at].replicas[group];
+        let (old, cuts) = (replica.node.id, replica.cuts);
+        *replica = Replica { cuts: cuts + 1, ..replica.reborn() };
+        let new = replica.node.id;
+        let subject = &mut self.subjects[group];
+        if let Some(wished) = subject.wish.iter_mut().find(|id| **id == old) {
+            *wished = new;
+            subject.generation += 1;
+        }
+        if self.brokers[at].is_up { self.start_replica(at, group) } else { Ok(()) }
+    }
+
+    pub(crate) fn turn(&mut self, at: usize) -> Result<(), Violation> {
+        let broker = &mut self.brokers[at];
+        broker.turns += 1;
+        let (turns, boot) = (broker.turns, broker.boot);
+        let clock = broker.clock(self.now);
+        let until_next = TURN * 1000 / broker.speed;
+        self.queue.push(self.now + until_next, Event::Turn { at, boot });
+        for group in 0..self.subjects.len() {
+            if self.is_leading(at, group) {
+                self.lead(at, group, clock, turns.is_multiple_of(2))?;
+            } else {
+                self.wait(at, group, clock)?;
+            }
+            if self.subjects[group].caching && turns.is_multiple_of(CACHED_TURNS) {
+                self.flush_cached(at, group);
+            }
+            if turns.is_multiple_of(CHECKPOINT_TURNS) {
+                let replica = &mut self.brokers[at].replicas[group];
+                let commit = replica.node.alive().commit().offset;
+                // It stands behind the frames before it, and counts only what is on the device.
+                if replica.node.frames.is_empty() {
+                    replica.checkpoint = commit.min(replica.node.flushed);
+                }
+            }
+        }
+        self.flush_records(at);
+        Ok(())
+    }
+
+    fn flush_cached(&mut self, at: usize, group: usize) {
+        let broker = &mut self.brokers[at];
+        if broker.replicas[group].node.may_flush() && !broker.dirty.contains(&group) {
+            broker.dirty.push(group);
+        }
+    }
+
+    /// Nobody leads from here: campaigns if no leader was heard for long.
+    fn wait(&mut self, at: usize, group: usize, clock: u64) -> Result<(), Violation> {
+        let is_new = self.brokers[at].is_new(self.now);
+        let replica = &mut self.brokers[at].replicas[group];
+        if !replica.is_its_own_master() && (clock < replica.deadline || is_new) {
+            return Ok(());
+        }
+        replica.be_patient(clock, &mut self.chance);
+        let asks_first = !self.is_rash();
+        self.with(at, group, |node, effects| {
+            let core = node.alive();
+            if asks_first {
+                core.campaign(effects)
+            } else {
+                core.campaign_at_once(effects)
+            }
+            Ok(())
+        })
+    }
+
+    /// This replica leads: beats, and looks whether it still may.
+    fn lead(&mut self, at: usize, group: usize, clock: u64, beats: bool) -> Result<(), Violation> {
+        let replica = &mut self.brokers[at].replicas[group];
+        let core = replica.node.group.as_ref().unwrap();
+        if replica.led_in != core.epoch() {
+            replica.led_in = core.epoch();
+            (replica.told, replica.refuses_since, replica.led_since) = (0, None, clock);
+            replica.round_trips = [0; BROKERS];
+        }
+        let refuses = core.is_at_rest() && !core.takes_records();
+        let since = refuses.then(|| replica.refuses_since.unwrap_or(clock));
+        replica.refuses_since = since;
+        let gives_up = since.is_some_and(|since| clock > since + TRANSFER);
+        let (trips, first) = (replica.round_trips, replica.led_since);
+        let wish = self.news(at, group);
+        let hears = |id: ReplicaId| clock < trips[place(id)].max(first) + TIMEOUT.1;
+        self.with(at, group, |node, effects| {
+            let core = node.alive();
+            core.check_quorum(hears, effects);
+            if gives_up {
+                core.cancel_transfer();
+            }
+            if beats {
+                core.beat(effects);
+            }
+            Ok(())
+        })?;
+        if let Some((voters, generation)) = wish {
+            self.with(at, group, |node, effects| {
+                node.alive().wish(voters, generation, effects);
+                Ok(())
+            })?;
+        }
+        self.renew_lease(at, group, clock)?;
+        self.delete_who_went(at, group)
+    }
+
+    /// The wish, if the leader doesn't know it and hears of it now.
+    fn news(&mut self, at: usize, group: usize) -> Option<(Arc<[ReplicaId]>, i64)> {
+        let subject = &self.subjects[group];
+        let replica = &mut self.brokers[at].replicas[group];
+        if replica.told == subject.generation || !self.chance.permille(300) {
+            return None;
+        }
+        replica.told = subject.generation;
+        Some((subject.wish.clone().into(), subject.generation))
+    }
+
+    /// Replicas that are neither voters nor wished for are deleted some time later.
+    fn delete_who_went(&mut self, at: usize, group: usize) -> Result<(), Violation> {
+        if !self.chance.permille(5) {
+            return Ok(());
+        }
+        let Some(voters) = self.settled_voters(at, group) else { return Ok(()) };
+        let other = self.chance.index(self.brokers.len());
+        let replica = &self.brokers[other].replicas[group];
+        let id = replica.node.id;
+        let was_here = replica.mirror.end() > 0;
+        if other == at || !was_here || voters.contains(id) {
+            return Ok(());
+        }
+        if self.subjects[group].wish.contains(&id) {
+            return Ok(());
+        }
+        self.tell(|| alloc::format!("{id} of group {group} is deleted"));
+        self.rebirth(other, group)
+    }
+
+    /// The voters in force if that is sure: the leader is told of the last wish, and has committed
+    /// them in its own epoch.
+    pub(crate) fn settled_voters(&self, at: usize, group: usize) -> Option<Arc<Voters>> {
+        let replica = &self.brokers[at].replicas[group];
+        let core = replica.node.group.as_ref()?;
+        let (voters, named_at) = core.history().voters();
+        let is_sure = core.role() == Role::Leader
+            && core.commit().epoch == core.epoch()
+            && core.commit() >= named_at
+            && !voters.is_joint()
+            && replica.told == self.subjects[group].generation;
+        is_sure.then(|| Arc::clone(voters))
+    }
+
+    /// Where the leader of a group is that nobody has followed by another one.
+    pub(crate) fn leader_of(&self, group: usize) -> Option<usize> {
+        let leads = |at: &usize| self.is_leading(*at, group);
+        let core = |at: usize| self.brokers[at].replicas[group].node.group.as_ref();
+        let epoch = |at: &usize| core(*at).map(Group::epoch);
+        (0..self.brokers.len()).filter(leads).max_by_key(epoch)
+    }
+}

@@ -357,7 +357,7 @@ impl Group {
 
     /// Whether it may say anything in its epoch: a sole voter elects itself before its vote is
     /// durable, and would use the epoch twice if that is lost.
-    fn may_speak(&self) -> bool {
+    pub(crate) fn may_speak(&self) -> bool {
         self.halted.is_none() && self.stores.done >= self.stores.vote
     }
 

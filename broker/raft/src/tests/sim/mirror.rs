@@ -8,7 +8,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::Position;
-use crate::group::Group;
+use crate::group::Role;
 use crate::history::{Control, History, Next};
 use crate::tests::node::{Node, Record};
 use crate::tests::world::Violation;
@@ -93,8 +93,11 @@ impl Mirror {
 
     /// Takes in what a replica has behind what is known.
     pub(crate) fn follow(&mut self, node: &Node, places: &mut Places) -> Result<(), Violation> {
-        match node.group.as_ref().map(Group::history) {
-            Some(history) => self.extend(history, node, places),
+        match &node.group {
+            // A sole voter whose vote isn't durable: if it is lost, the epoch is used anew, and
+            // nobody has heard of it.
+            Some(group) if group.role() == Role::Leader && !group.may_speak() => Ok(()),
+            Some(group) => self.extend(group.history(), node, places),
             None => self.extend(&node.on_disk(), node, places),
         }
     }

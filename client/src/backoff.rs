@@ -60,6 +60,11 @@ impl<'a> Retry<'a> {
         if !error.is_retriable() {
             return Err(error);
         }
+        self.pause_whatever(error).await
+    }
+
+    /// As [`Self::pause`], for who knows that a repetition helps.
+    pub(crate) async fn pause_whatever(&mut self, error: ClientError) -> Result<(), ClientError> {
         let [random, ..] = RandomState::new().hash_one(self.attempt).to_be_bytes();
         let ClientConfig { retry_backoff, retry_backoff_max, .. } = *self.config;
         let pause = pause(retry_backoff, retry_backoff_max, self.attempt, random.into());

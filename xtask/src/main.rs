@@ -15,9 +15,10 @@ usage: cargo xtask COMMAND
   generate [--check] protocol/schema to code and to the table in docs/protocol.md
   icount [--record]  instruction counts of the benchmarks, compared with the stored ones
   soak [SUITE]       the large size of every suite, or of one (broker, flights, fuzz,
-                     oracle, storage)
+                     groups, oracle, raft, storage)
   compare [OPTION]…  our broker beside Apache Kafka and beside one that stores nothing; makes
-                     benches/report.md (--help lists the options)
+                     benches/report.md; needs a JDK, Maven, make, a C and a C++ compiler
+                     (--help lists the options)
   ci                 what CI runs, in its order; the test command of the README";
 
 fn main() -> ExitCode {

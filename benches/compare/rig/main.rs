@@ -32,6 +32,10 @@ use scenario::Scenario;
 use systems::{Jars, our_binary};
 
 fn main() -> ExitCode {
+    if std::env::args().any(|word| word == "--help") {
+        say(options::USAGE);
+        return ExitCode::SUCCESS;
+    }
     let options = match Options::parse(std::env::args().skip(1).collect()) {
         Ok(options) => options,
         Err(error) => {
@@ -60,7 +64,8 @@ fn compare(options: &Options) -> Result<(), String> {
     let quick = if options.quick { "-quick" } else { "" };
     let dir = own_dir().join("cells").join(format!("{}{quick}", machine::commit()));
     let cells = Cells::open(dir, options.fresh)?;
-    let facts = cells.facts(|| machine::facts(&jars, &own_dir()))?;
+    std::fs::create_dir_all(options.data_dir()).map_err(|error| error.to_string())?;
+    let facts = cells.facts(|| machine::facts(&jars, &options.data_dir()))?;
     say(&format!("{facts:#}\ncells in {}", cells.dir().display()));
     let rig = Rig { options, jars: &jars, cells: &cells };
     if !options.report_only {

@@ -12,7 +12,8 @@ usage: cargo xtask compare [OPTION]…
   --repetitions N     of each cell (3)
   --recovery-gib N    written before the kill -9 (10)
   --touch-gib N       of page cache that is touched before anything is measured (8)
-  --data-dir DIR      where the systems' data lies (target/compare/data)
+  --data-dir DIR      where the systems' data lies, in a directory of the rig's own there
+                      (target/compare)
   --quick             small sizes, one repetition: shows that it works
   --fresh             forgets the cells that earlier runs of this commit left
   --report-only       makes the report from the cells that are there
@@ -75,6 +76,16 @@ impl Options {
                 _ => return Err(format!("{word} is unknown\n{USAGE}")),
             }
         }
+        let Self { repetitions, recovery_gib, touch_gib, .. } = options;
+        if !(1..=100).contains(&repetitions) {
+            return Err(format!("--repetitions {repetitions}: from 1 to 100"));
+        }
+        if !(0.001..=1_000.0).contains(&recovery_gib) {
+            return Err(format!("--recovery-gib {recovery_gib}: from 0.001 to 1000"));
+        }
+        if touch_gib > 1_000 {
+            return Err(format!("--touch-gib {touch_gib}: at most 1000"));
+        }
         Ok(options)
     }
 
@@ -96,7 +107,8 @@ impl Options {
 
     /// Where the systems' data lies.
     pub(crate) fn data_dir(&self) -> PathBuf {
-        self.data_dir.clone().unwrap_or_else(|| own_dir().join("data"))
+        // Its contents are deleted, so nobody else has one of that name.
+        self.data_dir.clone().unwrap_or_else(own_dir).join("logboom-compare-data")
     }
 }
 

@@ -85,6 +85,7 @@ pub(crate) fn offsets_end(
     topic: &str,
     partitions: i32,
 ) -> Result<i64, String> {
+    let count = usize::try_from(partitions).unwrap_or_default();
     let partitions = (0..partitions).map(|partition_index| ListOffsetsPartition {
         partition_index,
         current_leader_epoch: -1,
@@ -94,8 +95,12 @@ pub(crate) fn offsets_end(
     let request =
         ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..ListOffsetsRequest::default() };
     let response = call(address, &request, LIST_OFFSETS_VERSION)?;
+    let told: Vec<_> = response.topics.iter().flat_map(|topic| &topic.partitions).collect();
+    if told.len() != count {
+        return Err(format!("{} of {count} partitions are answered for", told.len()));
+    }
     let mut sum = 0;
-    for partition in response.topics.iter().flat_map(|topic| &topic.partitions) {
+    for partition in told {
         if partition.error_code != ErrorCode::NONE {
             return Err(format!(
                 "partition {}: {}",

@@ -75,10 +75,15 @@ impl Server {
         self.signal(Signal::SIGTERM);
         let since = Instant::now();
         while since.elapsed() < STOP_MAX {
-            if !matches!(self.child.try_wait(), Ok(None)) {
-                return Ok(());
+            match self.child.try_wait() {
+                Ok(None) => pause(LOOK_EVERY),
+                // A JVM that a signal ends says so by its number.
+                Ok(Some(status)) if status.success() || status.code() == Some(128 + 15) => {
+                    return Ok(());
+                }
+                Ok(Some(status)) => return Err(self.explain(&format!("stopped: {status}"))),
+                Err(error) => return Err(self.explain(&error.to_string())),
             }
-            pause(LOOK_EVERY);
         }
         Err(self.explain("doesn't stop"))
     }

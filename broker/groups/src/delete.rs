@@ -1,5 +1,6 @@
 //! What is deleted because somebody says so: groups, offsets, offsets of deleted topics.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use logboom_protocol::messages::offset_delete::{
@@ -59,9 +60,10 @@ impl Coordinator {
         let error_code =
             if is_read { ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC } else { ErrorCode::NONE };
         if !is_read {
-            let asked =
-                |partition| topic.partitions.iter().any(|one| one.partition_index == partition);
-            self.forget_offsets(id, |name, part, _| name == topic.name && asked(part), effects);
+            let asked = topic.partitions.iter().map(|one| one.partition_index);
+            let asked: BTreeSet<i32> = asked.collect();
+            let is_asked = |name: &str, part, _: &_| name == topic.name && asked.contains(&part);
+            self.forget_offsets(id, is_asked, effects);
         }
         let partitions = topic.partitions.iter().map(|one| OffsetDeleteResponsePartition {
             partition_index: one.partition_index,

@@ -1,5 +1,6 @@
 //! A member of a group.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -104,15 +105,14 @@ impl Member {
 
 /// The protocols of a request, on their own memory: the request's goes when it is answered.
 pub(crate) fn own_protocols(asked: &[JoinGroupRequestProtocol]) -> Vec<Protocol> {
-    let mut own: Vec<Protocol> = Vec::with_capacity(asked.len());
-    for one in asked {
-        // Of a name that comes twice the first counts.
-        if own.iter().all(|present| present.name != one.name) {
-            let metadata = Bytes::copy_from_slice(&one.metadata);
-            own.push(Protocol { name: one.name.clone(), metadata });
-        }
-    }
-    own
+    // Of a name that comes twice the first counts.
+    let mut names = BTreeSet::new();
+    let first = asked.iter().filter(|one| names.insert(&one.name));
+    let own = first.map(|one| {
+        let metadata = Bytes::copy_from_slice(&one.metadata);
+        Protocol { name: one.name.clone(), metadata }
+    });
+    own.collect()
 }
 
 /// Bytes of protocols.

@@ -1,5 +1,6 @@
 //! OffsetCommit: what is committed for partitions that exist.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use logboom_controller::MetadataImage;
@@ -27,7 +28,7 @@ pub(super) async fn handle(
     } else {
         commit(&context, Arc::new(request)).await
     };
-    refused.into_iter().for_each(|topic| add(&mut response, topic));
+    add_all(&mut response, refused);
     response
 }
 
@@ -97,12 +98,15 @@ async fn commit(
 }
 
 /// Adds partitions to an answer, to their topic where it is there.
-fn add(response: &mut OffsetCommitResponse, mut topic: OffsetCommitResponseTopic) {
-    let is_same = |one: &&mut OffsetCommitResponseTopic| {
-        one.name == topic.name && one.topic_id == topic.topic_id
-    };
-    match response.topics.iter_mut().find(is_same) {
-        Some(present) => present.partitions.append(&mut topic.partitions),
-        None => response.topics.push(topic),
+fn add_all(response: &mut OffsetCommitResponse, refused: Vec<OffsetCommitResponseTopic>) {
+    let key = |topic: &OffsetCommitResponseTopic| (topic.name.clone(), topic.topic_id);
+    let present = response.topics.iter().enumerate().map(|(at, topic)| (key(topic), at));
+    let mut places: HashMap<_, usize> = present.collect();
+    for mut topic in refused {
+        let end = response.topics.len();
+        match *places.entry(key(&topic)).or_insert(end) {
+            at if at == end => response.topics.push(topic),
+            at => response.topics[at].partitions.append(&mut topic.partitions),
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! OffsetDelete (KIP-496).
 
+use std::collections::HashMap;
+
 use logboom_controller::MetadataImage;
 use logboom_protocol::ErrorCode;
 use logboom_protocol::messages::offset_delete::{
@@ -25,10 +27,14 @@ pub(super) async fn handle(
         ..OffsetDeleteResponse::default()
     });
     if response.error_code.is_none() {
+        let present = response.topics.iter().enumerate();
+        let mut places: HashMap<_, usize> =
+            present.map(|(at, topic)| (topic.name.clone(), at)).collect();
         for mut topic in unknown {
-            match response.topics.iter_mut().find(|present| present.name == topic.name) {
-                Some(present) => present.partitions.append(&mut topic.partitions),
-                None => response.topics.push(topic),
+            let end = response.topics.len();
+            match *places.entry(topic.name.clone()).or_insert(end) {
+                at if at == end => response.topics.push(topic),
+                at => response.topics[at].partitions.append(&mut topic.partitions),
             }
         }
     }

@@ -1,5 +1,7 @@
 //! OffsetFetch: one group's offsets, or several groups' (KIP-709).
 
+use std::collections::BTreeSet;
+
 use futures_util::future::join_all;
 
 use logboom_controller::MetadataImage;
@@ -27,8 +29,11 @@ pub(super) async fn handle(
 ) -> OffsetFetchResponse {
     let require_stable = request.require_stable;
     if context.version >= SEVERAL_FROM {
-        let groups = request.groups.into_iter().map(|group| fetch(&context, group, require_stable));
-        let groups = join_all(groups).await;
+        // A group that comes twice is one.
+        let mut names = BTreeSet::new();
+        let asked = request.groups.into_iter().filter(|one| names.insert(one.group_id.clone()));
+        let asked = asked.map(|group| fetch(&context, group, require_stable)).collect::<Vec<_>>();
+        let groups = join_all(asked).await;
         return OffsetFetchResponse { groups, ..OffsetFetchResponse::default() };
     }
     let topics = request.topics.map(|topics| {
@@ -87,14 +92,15 @@ async fn fetch(
         topics.retain_mut(|topic| resolve(&image, version, topic, &mut unknown));
     }
     let group_id = asked.group_id.clone();
-    let places = asked.topics.clone().unwrap_or_default();
+    // Only versions whose errors stand at partitions need them again.
+    let places = asked.topics.as_ref().filter(|_| version < GROUP_ERROR_FROM);
+    let places = places.cloned().unwrap_or_default();
     let told = node
         .coordination
         .ask(node, &group_id, move |coordinator, _, _| coordinator.fetch(&asked, require_stable));
     let mut told = told.await.unwrap_or_else(|error| {
         // Where the error has a place of its own, there are no topics.
-        let topics = places.iter().filter(|_| version < GROUP_ERROR_FROM);
-        let topics = topics.map(|topic| refuse(topic, ErrorCode::NONE)).collect();
+        let topics = places.iter().map(|topic| refuse(topic, ErrorCode::NONE)).collect();
         OffsetFetchResponseGroup { group_id: group_id.clone(), topics, error_code: error.code() }
     });
     if version >= BY_ID_FROM {

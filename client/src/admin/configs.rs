@@ -157,7 +157,7 @@ impl ConfigResource {
     }
 
     /// Only the broker itself knows what is in its file.
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         match self {
             Self::Topic(_) | Self::AllBrokers => Target::Any,
             Self::Broker(id) => Target::Broker(*id),

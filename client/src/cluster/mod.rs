@@ -51,13 +51,15 @@ struct Known {
 
 /// Which broker a request is for.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Target {
+pub(crate) enum Target<'a> {
     /// Whichever answers.
     Any,
     /// The controller, or, where brokers don't tell, whichever answers and forwards.
     Controller,
     /// This one.
     Broker(i32),
+    /// The coordinator of a group, which is asked for each time.
+    Coordinator(&'a str),
 }
 
 impl Cluster {
@@ -138,7 +140,7 @@ impl Cluster {
     /// - `read`: makes the result of the answer; an error of the answer, too.
     pub(crate) async fn call<R: Request, T>(
         &self,
-        target: Target,
+        target: Target<'_>,
         doing: String,
         request: &R,
         read: impl FnMut(&BrokerAddress, R::Response) -> Result<T, ClientError>,
@@ -149,7 +151,7 @@ impl Cluster {
     /// As [`Self::call`], in a version that lies within `allowed`.
     pub(crate) async fn call_within<R: Request, T>(
         &self,
-        target: Target,
+        target: Target<'_>,
         doing: String,
         allowed: VersionRange,
         request: &R,
@@ -174,11 +176,16 @@ impl Cluster {
     }
 
     /// A connection to the broker that `target` means.
-    pub(crate) async fn connection(&self, target: Target) -> Result<Connection, ClientError> {
+    pub(crate) async fn connection(&self, target: Target<'_>) -> Result<Connection, ClientError> {
         let id = match target {
             Target::Any => None,
             Target::Controller => self.controller_id().await?,
             Target::Broker(id) => Some(id),
+            Target::Coordinator(group) => {
+                let timeout = self.config().request_timeout;
+                let address = self.find_coordinator(group, timeout).await?.address;
+                return self.shared.connections.get(&address, self.config()).await;
+            }
         };
         let Some(broker_id) = id else {
             return self.any().await;
@@ -251,7 +258,7 @@ impl Cluster {
     }
 
     /// A connection to whichever broker answers: one that stands, or the first that can be made.
-    async fn any(&self) -> Result<Connection, ClientError> {
+    pub(crate) async fn any(&self) -> Result<Connection, ClientError> {
         if let Some(connection) = self.shared.connections.any_open() {
             return Ok(connection);
         }
@@ -284,9 +291,9 @@ impl Cluster {
     }
 
     /// Where the target is may be out of date; it is asked for when it is next needed.
-    fn doubt(&self, target: Target) {
+    fn doubt(&self, target: Target<'_>) {
         match target {
-            Target::Any => {}
+            Target::Any | Target::Coordinator(_) => {}
             Target::Controller => self.known().controller_id = None,
             Target::Broker(id) => drop(self.known().brokers.remove(&id)),
         }

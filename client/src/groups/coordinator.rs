@@ -30,12 +30,12 @@ impl Cluster {
     }
 
     /// Asks for the coordinator once.
-    pub(super) async fn find_coordinator(
+    pub(crate) async fn find_coordinator(
         &self,
         group: &str,
         timeout: Duration,
     ) -> Result<Broker, ClientError> {
-        let connection = self.connection(Target::Any).await?;
+        let connection = self.any().await?;
         let batched = FindCoordinatorRequest {
             coordinator_keys: vec![group.into()],
             ..FindCoordinatorRequest::default()
@@ -61,21 +61,9 @@ impl Cluster {
         doing: String,
         allowed: VersionRange,
         request: &R,
-        mut read: impl FnMut(&BrokerAddress, R::Response) -> Result<T, ClientError>,
+        read: impl FnMut(&BrokerAddress, R::Response) -> Result<T, ClientError>,
     ) -> Result<T, ClientError> {
-        let mut retry = self.retry(doing);
-        loop {
-            let attempt = async {
-                let broker = self.find_coordinator(group, retry.timeout()).await?;
-                let connection = self.connection(Target::Broker(broker.id)).await?;
-                let response = connection.send_within(request, allowed, retry.timeout()).await?;
-                read(connection.address(), response)
-            };
-            match attempt.await {
-                Ok(value) => return Ok(value),
-                Err(error) => retry.pause(error).await?,
-            }
-        }
+        self.call_within(Target::Coordinator(group), doing, allowed, request, read).await
     }
 }
 

@@ -44,12 +44,14 @@ impl Cluster {
             }],
         };
         let doing = format!("delete offsets of group {group} for topic {topic}");
-        self.call_coordinator(group, doing, from(0), &request, |_, response| {
+        self.call_coordinator(group, doing, from(0), &request, |address, response| {
             ClientError::check(response.error_code, None, || format!("group {group}"))?;
-            for one in response.topics.iter().flat_map(|topic| &topic.partitions) {
-                let partition = one.partition_index;
+            let told: Vec<_> = response.topics.iter().flat_map(|topic| &topic.partitions).collect();
+            for &partition in partitions {
                 let what = || format!("group {group}: partition {topic}-{partition}");
-                ClientError::check(one.error_code, None, what)?;
+                let told = told.iter().find(|told| told.partition_index == partition);
+                let lacks = || ClientError::Unanswered { address: address.clone(), what: what() };
+                ClientError::check(told.ok_or_else(lacks)?.error_code, None, what)?;
             }
             Ok(())
         })

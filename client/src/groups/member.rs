@@ -163,9 +163,9 @@ impl GroupMember {
                     retry = cluster.retry(self.doing("join"));
                 }
                 Some(ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::ILLEGAL_GENERATION) => {
-                    tokio::time::sleep(cluster.config().retry_backoff).await;
                     self.forget_membership();
                     before = None;
+                    retry.pause_whatever(error).await?;
                 }
                 _ => {
                     self.line.hang_up();
@@ -198,7 +198,8 @@ impl GroupMember {
         let mut retry = self.cluster.retry(self.doing("commit offsets"));
         loop {
             let answer = self.line.call(&request, COMMIT_BY_NAME, retry.timeout()).await;
-            match answer.and_then(|response| check_committed(group, &response)) {
+            let address = self.line.address();
+            match answer.and_then(|told| check_committed(&address, &request, &told)) {
                 Ok(()) => return Ok(()),
                 Err(error) => {
                     if error.is_retriable() {

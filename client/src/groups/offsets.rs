@@ -12,7 +12,7 @@ use logboom_protocol::messages::offset_fetch::{
 };
 use logboom_protocol::{CompactString, ErrorCode, VersionRange};
 
-use crate::{ClientError, Cluster};
+use crate::{BrokerAddress, ClientError, Cluster};
 
 /// A place in a partition of some topic.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,7 +107,7 @@ impl Cluster {
     ) -> Result<(), ClientError> {
         let request = commit_request(group, "", NO_GENERATION, offsets);
         let doing = format!("commit offsets for group {group}");
-        let read = |_: &_, response| check_committed(group, &response);
+        let read = |address: &_, response| check_committed(address, &request, &response);
         self.call_coordinator(group, doing, COMMIT_BY_NAME, &request, read).await
     }
 }
@@ -204,16 +204,22 @@ pub(super) fn commit_request(
     }
 }
 
-/// The first error of an answer. One of the group as a whole stands at every partition.
+/// Whether an answer tells of all that was to be committed, and its first error. One of the group
+/// as a whole stands at every partition.
 pub(super) fn check_committed(
-    group: &str,
+    address: &BrokerAddress,
+    request: &OffsetCommitRequest,
     response: &OffsetCommitResponse,
 ) -> Result<(), ClientError> {
-    for topic in &response.topics {
+    for topic in &request.topics {
+        let told = response.topics.iter().filter(|told| told.name == topic.name);
+        let told: Vec<_> = told.flat_map(|told| &told.partitions).collect();
         for one in &topic.partitions {
-            let (name, partition) = (&topic.name, one.partition_index);
+            let (group, name, partition) = (&request.group_id, &topic.name, one.partition_index);
             let what = || format!("group {group}: partition {name}-{partition}");
-            ClientError::check(one.error_code, None, what)?;
+            let told = told.iter().find(|told| told.partition_index == partition);
+            let lacks = || ClientError::Unanswered { address: address.clone(), what: what() };
+            ClientError::check(told.ok_or_else(lacks)?.error_code, None, what)?;
         }
     }
     Ok(())

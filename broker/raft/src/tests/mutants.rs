@@ -1,9 +1,10 @@
 //! Faults built in one at a time, each with what shows it: the smallest world in which a search
 //! finds a violation, or a script, where the story is longer than can be searched for.
 //!
-//! Not here, since the core has no part in them:
+//! Not here, since the core has no part in them. What is said of partitions isn't there yet, and is
+//! to be caught where it comes:
 //!
-//! | fault | where it is caught |
+//! | fault | where it belongs |
 //! | --- | --- |
 //! | recovery ignores a control entry beyond the log's end in memory only | state store: recovery |
 //! | a cut changes segments before its frame, or takes two frames | state store: crash points |

@@ -1,7 +1,5 @@
 //! DescribeGroups.
 
-use std::collections::BTreeSet;
-
 use futures_util::future::join_all;
 
 use logboom_protocol::CompactString;
@@ -15,11 +13,8 @@ pub(super) async fn handle(
     context: RequestContext,
     request: DescribeGroupsRequest,
 ) -> DescribeGroupsResponse {
-    // A name that comes twice is one.
-    let mut names = BTreeSet::new();
-    let asked = request.groups.into_iter().filter(|name| names.insert(name.clone()));
-    let asked = asked.map(|group| describe(&context, group)).collect::<Vec<_>>();
-    let mut groups = join_all(asked).await;
+    let groups = request.groups.into_iter().map(|group| describe(&context, group));
+    let mut groups = join_all(groups).await;
     for group in groups.iter_mut().filter(|group| group.error_code.is_none()) {
         let is_asked = request.include_authorized_operations;
         group.authorized_operations = authorized_operations::of_group(is_asked);

@@ -1,7 +1,5 @@
 //! OffsetFetch: one group's offsets, or several groups' (KIP-709).
 
-use std::collections::BTreeSet;
-
 use futures_util::future::join_all;
 
 use logboom_controller::MetadataImage;
@@ -29,11 +27,8 @@ pub(super) async fn handle(
 ) -> OffsetFetchResponse {
     let require_stable = request.require_stable;
     if context.version >= SEVERAL_FROM {
-        // A group that comes twice is one.
-        let mut names = BTreeSet::new();
-        let asked = request.groups.into_iter().filter(|one| names.insert(one.group_id.clone()));
-        let asked = asked.map(|group| fetch(&context, group, require_stable)).collect::<Vec<_>>();
-        let groups = join_all(asked).await;
+        let groups = request.groups.into_iter().map(|group| fetch(&context, group, require_stable));
+        let groups = join_all(groups).await;
         return OffsetFetchResponse { groups, ..OffsetFetchResponse::default() };
     }
     let topics = request.topics.map(|topics| {

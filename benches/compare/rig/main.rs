@@ -21,6 +21,7 @@ mod run;
 mod scenario;
 mod systems;
 
+use std::cell::Cell;
 use std::fs::File;
 use std::process::ExitCode;
 
@@ -67,7 +68,7 @@ fn compare(options: &Options) -> Result<(), String> {
     std::fs::create_dir_all(options.data_dir()).map_err(|error| error.to_string())?;
     let facts = cells.facts(|| machine::facts(&jars, &options.data_dir()))?;
     say(&format!("{facts:#}\ncells in {}", cells.dir().display()));
-    let rig = Rig { options, jars: &jars, cells: &cells };
+    let rig = Rig { options, jars: &jars, cells: &cells, failures: Cell::new(0) };
     if !options.report_only {
         machine::touch(&options.data_dir(), options.touch_gib)?;
     }
@@ -82,7 +83,13 @@ fn compare(options: &Options) -> Result<(), String> {
     // Small sizes are no figures to keep.
     let path =
         if options.quick { own_dir().join("report-quick") } else { root().join("benches/report") };
-    report::write(&path, &facts, options, &all, &cells)
+    report::write(&path, &facts, options, &all, &cells)?;
+    match rig.failures.get() {
+        0 => Ok(()),
+        failures => {
+            Err(format!("{failures} times a system couldn't be measured; the report says why"))
+        }
+    }
 }
 
 /// A lock that keeps a second rig from the same directories, until it is dropped.

@@ -9,7 +9,7 @@ usage: cargo xtask compare [OPTION]…
 
   --scenario NAME     only that one of benches/scenarios (may be given again)
   --system NAME       only that system: discard, ours, ours-cached, kafka, kafka-flush
-  --repetitions N     of each cell (3)
+  --repetitions N     of each cell (2)
   --recovery-gib N    written before the kill -9 (10)
   --touch-gib N       of page cache that is touched before anything is measured (8)
   --data-dir DIR      where the systems' data lies, in a directory of the rig's own there
@@ -58,7 +58,7 @@ impl Options {
             words: words.clone(),
         };
         (options.repetitions, options.recovery_gib, options.touch_gib) =
-            if options.quick { (1, 0.2, 1) } else { (3, 10.0, 8) };
+            if options.quick { (1, 0.2, 1) } else { (2, 10.0, 8) };
         let mut words = words.into_iter();
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));

@@ -1,5 +1,6 @@
 //! Runs a scenario: all systems started, then measured in turn, A, B, C, A, B, C.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::Path;
 
@@ -26,6 +27,8 @@ pub(crate) struct Rig<'a> {
     pub(crate) options: &'a Options,
     pub(crate) jars: &'a Jars,
     pub(crate) cells: &'a Cells,
+    /// How often a system couldn't be measured.
+    pub(crate) failures: Cell<usize>,
 }
 
 /// A system that is ready to be measured.
@@ -177,6 +180,7 @@ impl Rig<'_> {
 
     fn failed(&self, scenario: &Scenario, system: System, error: &str) -> Result<(), String> {
         say(&format!("  {system} is out: {error}"));
+        self.failures.set(self.failures.get() + 1);
         self.cells.put_error(scenario, system, error)
     }
 }

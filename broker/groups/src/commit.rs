@@ -11,12 +11,16 @@ use logboom_protocol::messages::offset_commit::{
 use crate::coordinator::Coordinator;
 use crate::effects::{Effects, Now};
 use crate::group::{Group, GroupState, Turn};
-use crate::offsets::StoredOffset;
+use crate::offsets::{GroupOffsets, StoredOffset};
 use crate::options::NAME_BYTES_MAX;
 use crate::record::{CommittedOffset, GroupRecord};
 
 /// The request doesn't say for how long its offsets are to be kept.
 const RETENTION_OF_THE_BROKER: i64 = -1;
+/// Bytes of the records of one request.
+const COMMIT_BYTES_MAX: usize = 16 << 20;
+/// Bytes of a record beside its names and its metadata.
+const RECORD_BYTES: usize = 100;
 /// From this version on a group that doesn't exist has an error of its own.
 const NOT_FOUND_FROM: i16 = 9;
 
@@ -50,7 +54,12 @@ impl Coordinator {
         if request.group_id.len() > NAME_BYTES_MAX {
             return Err(ErrorCode::INVALID_GROUP_ID);
         }
-        let growth = request.topics.iter().map(|topic| growth(group, topic)).sum();
+        if record_bytes(request) > COMMIT_BYTES_MAX {
+            return Err(ErrorCode::INVALID_COMMIT_OFFSET_SIZE);
+        }
+        let none = GroupOffsets::of_group(&request.group_id);
+        let offsets = group.map_or(&none, |group| &group.offsets);
+        let growth = request.topics.iter().map(|topic| growth(offsets, topic)).sum();
         // Whoever commits tries again, and what is old is forgotten now and then.
         let is_full = growth > 0 && self.lacks_room(group.is_none(), growth);
         if is_full { Err(ErrorCode::COORDINATOR_NOT_AVAILABLE) } else { Ok(()) }
@@ -58,15 +67,25 @@ impl Coordinator {
 }
 
 /// Memory that the offsets of a topic take.
-fn growth(group: Option<&Group>, topic: &OffsetCommitRequestTopic) -> usize {
-    let offsets = group.map(|group| &group.offsets);
-    let partitions = topic.partitions.iter().map(|one| {
-        let metadata_bytes = one.committed_metadata.as_ref().map_or(0, |text| text.len());
-        let growth =
-            offsets.map(|all| all.growth(&topic.name, one.partition_index, metadata_bytes));
-        growth.unwrap_or(topic.name.len() + metadata_bytes + size_of::<StoredOffset>())
+fn growth(offsets: &GroupOffsets, topic: &OffsetCommitRequestTopic) -> usize {
+    let partitions = topic.partitions.iter();
+    let growth =
+        partitions.map(|one| offsets.growth(&topic.name, one.partition_index, metadata_bytes(one)));
+    growth.sum()
+}
+
+/// Bytes of the records of a request, about. A request can name a partition again and again.
+fn record_bytes(request: &OffsetCommitRequest) -> usize {
+    let topics = request.topics.iter().map(|topic| {
+        let names = RECORD_BYTES + request.group_id.len() + topic.name.len();
+        let partitions = topic.partitions.iter();
+        partitions.map(|one| names + metadata_bytes(one)).sum::<usize>()
     });
-    partitions.sum()
+    topics.sum()
+}
+
+fn metadata_bytes(one: &OffsetCommitRequestPartition) -> usize {
+    one.committed_metadata.as_ref().map_or(0, |text| text.len())
 }
 
 impl Group {

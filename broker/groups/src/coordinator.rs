@@ -81,6 +81,11 @@ impl Coordinator {
         has_too_many || self.bytes.saturating_add(bytes) > self.options.bytes_max
     }
 
+    /// Bytes by which the groups may grow.
+    pub(crate) fn room(&self) -> usize {
+        self.options.bytes_max.saturating_sub(self.bytes)
+    }
+
     /// Has a group do a step; it is made if there is none.
     pub(crate) fn step<R>(
         &mut self,
@@ -89,9 +94,10 @@ impl Coordinator {
         effects: &mut Effects,
         step: impl FnOnce(&mut Group, &mut Turn<'_>) -> R,
     ) -> R {
+        let room = self.room();
         let group = self.groups.entry(id.clone()).or_insert_with(|| Group::new(id.clone()));
-        let order = &mut self.order;
-        let result = step(group, &mut Turn { options: &self.options, now, effects, order });
+        let (options, order) = (&self.options, &mut self.order);
+        let result = step(group, &mut Turn { options, now, effects, room, order });
         self.settle(id);
         result
     }

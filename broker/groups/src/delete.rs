@@ -1,6 +1,5 @@
 //! What is deleted because somebody says so: groups, offsets, offsets of deleted topics.
 
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use logboom_protocol::messages::offset_delete::{
@@ -12,6 +11,7 @@ use logboom_protocol::{CompactString, ErrorCode};
 use crate::coordinator::Coordinator;
 use crate::effects::Effects;
 use crate::group::{Group, GroupState};
+use crate::offsets::StoredOffset;
 use crate::record::{CommittedOffset, GroupRecord};
 
 impl Coordinator {
@@ -24,7 +24,8 @@ impl Coordinator {
         if group.state() != GroupState::Empty {
             return Err(ErrorCode::NON_EMPTY_GROUP);
         }
-        self.forget_offsets(id, |_, _, _| true, effects);
+        let all = self.offsets_of(id, |_, _, _| true);
+        self.forget_offsets(id, all, effects);
         self.bury(id, effects);
         Ok(())
     }
@@ -60,10 +61,9 @@ impl Coordinator {
         let error_code =
             if is_read { ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC } else { ErrorCode::NONE };
         if !is_read {
-            let asked = topic.partitions.iter().map(|one| one.partition_index);
-            let asked: BTreeSet<i32> = asked.collect();
-            let is_asked = |name: &str, part, _: &_| name == topic.name && asked.contains(&part);
-            self.forget_offsets(id, is_asked, effects);
+            let asked = topic.partitions.iter();
+            let asked = asked.map(|one| (topic.name.clone(), one.partition_index));
+            self.forget_offsets(id, asked, effects);
         }
         let partitions = topic.partitions.iter().map(|one| OffsetDeleteResponsePartition {
             partition_index: one.partition_index,
@@ -82,32 +82,44 @@ impl Coordinator {
     ) {
         let ids: Vec<CompactString> = self.groups.keys().cloned().collect();
         for id in ids {
-            self.forget_offsets(&id, &is_gone, effects);
+            let gone = self.offsets_of(&id, |topic, partition, stored| {
+                is_gone(topic, partition, &stored.value)
+            });
+            self.forget_offsets(&id, gone, effects);
         }
     }
 
-    /// Forgets offsets of a group; how many.
+    /// Those offsets of a group that are meant.
+    pub(crate) fn offsets_of(
+        &self,
+        id: &CompactString,
+        is_meant: impl Fn(&str, i32, &StoredOffset) -> bool,
+    ) -> Vec<(CompactString, i32)> {
+        let all = self.groups.get(id).into_iter().flat_map(|group| group.offsets.iter());
+        let meant = all.filter(|(topic, partition, stored)| is_meant(topic, *partition, stored));
+        meant.map(|(topic, partition, _)| (topic.clone(), partition)).collect()
+    }
+
+    /// Forgets offsets of a group, of those that are named the ones that are there; how many.
     pub(crate) fn forget_offsets(
         &mut self,
         id: &CompactString,
-        is_meant: impl Fn(&str, i32, &CommittedOffset) -> bool,
+        named: impl IntoIterator<Item = (CompactString, i32)>,
         effects: &mut Effects,
     ) -> usize {
         let Some(group) = self.groups.get_mut(id) else { return 0 };
-        let meant = group
-            .offsets
-            .iter()
-            .filter(|(topic, partition, stored)| is_meant(topic, *partition, &stored.value));
-        let meant: Vec<(CompactString, i32)> =
-            meant.map(|(topic, partition, _)| (topic.clone(), partition)).collect();
-        for (topic, partition) in &meant {
-            group.offsets.remove(topic, *partition);
-            self.pending.forget(id, topic, *partition);
-            let (group, topic, partition) = (id.clone(), topic.clone(), *partition);
+        let before = effects.records.len();
+        for (topic, partition) in named {
+            if group.offsets.get(&topic, partition).is_none() {
+                continue;
+            }
+            group.offsets.remove(&topic, partition);
+            self.pending.forget(id, &topic, partition);
+            let group = id.clone();
             effects.records.push(GroupRecord::Offset { group, topic, partition, value: None });
         }
         self.settle(id);
-        meant.len()
+        effects.records.len() - before
     }
 
     /// Has a group without members and offsets gone.

@@ -1,7 +1,7 @@
 //! DescribeGroups and ListGroups.
 
 use alloc::format;
-use alloc::string::{String, ToString as _};
+use alloc::string::ToString as _;
 use alloc::vec::Vec;
 
 use logboom_protocol::messages::describe_groups::{DescribedGroup, DescribedGroupMember};
@@ -19,6 +19,29 @@ const CLASSIC: &str = "classic";
 /// From this version on a group that isn't there is an error (KIP-1043).
 const NOT_FOUND_FROM: i16 = 6;
 
+/// Which groups a ListGroups request asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct GroupFilter {
+    /// The states that pass.
+    states: [Option<GroupState>; GroupState::ALL.len()],
+}
+
+impl GroupFilter {
+    /// The filter of a request, in which an empty list passes all. Names are taken without regard to
+    /// case; what isn't known passes nothing.
+    #[must_use]
+    pub fn of(request: &ListGroupsRequest) -> Self {
+        let names = |list: &[CompactString], name: &str| {
+            list.is_empty() || list.iter().any(|one| one.trim().eq_ignore_ascii_case(name))
+        };
+        let is_type = names(&request.types_filter, CLASSIC);
+        let passes = |state: GroupState| {
+            (is_type && names(&request.states_filter, &state.to_string())).then_some(state)
+        };
+        Self { states: GroupState::ALL.map(passes) }
+    }
+}
+
 impl Coordinator {
     /// What a group is, for a request of that version.
     #[must_use]
@@ -34,17 +57,10 @@ impl Coordinator {
         }
     }
 
-    /// The groups that pass the filters of a request; an empty filter passes all.
+    /// The groups that pass a filter.
     #[must_use]
-    pub fn list(&self, request: &ListGroupsRequest) -> Vec<ListedGroup> {
-        let lower = |text: &CompactString| text.trim().to_lowercase();
-        let states: Vec<String> = request.states_filter.iter().map(lower).collect();
-        let types: Vec<String> = request.types_filter.iter().map(lower).collect();
-        let passes = |group: &&Group| {
-            let state = group.state().to_string().to_lowercase();
-            let has_state = states.is_empty() || states.contains(&state);
-            has_state && (types.is_empty() || types.iter().any(|one| one == CLASSIC))
-        };
+    pub fn list(&self, filter: &GroupFilter) -> Vec<ListedGroup> {
+        let passes = |group: &&Group| filter.states.contains(&Some(group.state()));
         let listed = self.groups.values().filter(passes).map(|group| ListedGroup {
             group_id: group.id.clone(),
             protocol_type: group.protocol_type.clone().unwrap_or_default(),

@@ -31,19 +31,12 @@ impl Coordinator {
         let Some(group) = self.groups.get(id) else { return 0 };
         let mut forgotten = 0;
         if let Some(since) = group.retention_since() {
-            let old = group.offsets.iter().filter(|(topic, partition, stored)| {
+            let old = self.offsets_of(id, |topic, partition, stored| {
                 !group.subscribes_to(topic)
                     && is_old(&stored.value, since, now, retention_ms)
-                    && !self.pending.has(id, topic, *partition)
+                    && !self.pending.has(id, topic, partition)
             });
-            let old: Vec<(CompactString, i32)> =
-                old.map(|(topic, partition, _)| (topic.clone(), partition)).collect();
-            if !old.is_empty() {
-                let old: alloc::collections::BTreeSet<(&str, i32)> =
-                    old.iter().map(|(topic, partition)| (topic.as_str(), *partition)).collect();
-                let is_old = |topic: &str, partition, _: &_| old.contains(&(topic, partition));
-                forgotten = self.forget_offsets(id, is_old, effects);
-            }
+            forgotten = self.forget_offsets(id, old, effects);
         }
         let is_done = self.groups.get(id).is_some_and(|group| {
             group.is_bare() && group.pending_joins.is_empty() && !self.pending.has_group(id)

@@ -13,6 +13,8 @@ use crate::coordinator::Coordinator;
 use crate::group::Group;
 use crate::record::CommittedOffset;
 
+/// Metadata that is told in any case, however often its partition is named.
+const METADATA_BYTES: usize = 1 << 20;
 /// Where nothing was committed.
 const NO_OFFSET: i64 = -1;
 
@@ -29,6 +31,13 @@ impl Coordinator {
     ) -> OffsetFetchResponseGroup {
         let group = self.groups.get(&request.group_id);
         let told = Told { coordinator: self, group, require_stable };
+        if group.is_some_and(|group| Told::is_too_much(group, request)) {
+            return OffsetFetchResponseGroup {
+                group_id: request.group_id.clone(),
+                error_code: ErrorCode::INVALID_REQUEST,
+                ..OffsetFetchResponseGroup::default()
+            };
+        }
         let topics = match (&request.topics, group) {
             (Some(topics), _) => topics.iter().map(|topic| told.asked(topic)).collect(),
             (None, Some(group)) => told.all(group),
@@ -50,6 +59,17 @@ struct Told<'a> {
 }
 
 impl Told<'_> {
+    /// Whether a request names partitions so often that their metadata is more than a group has.
+    fn is_too_much(group: &Group, request: &OffsetFetchRequestGroup) -> bool {
+        let of_topic = |topic: &OffsetFetchRequestTopics| {
+            let stored = |one: &i32| group.offsets.get(&topic.name, *one);
+            let stored = topic.partition_indexes.iter().filter_map(stored);
+            stored.map(|stored| stored.value.metadata.len()).sum::<usize>()
+        };
+        let asked: usize = request.topics.iter().flatten().map(of_topic).sum();
+        asked > group.offsets.bytes().max(METADATA_BYTES)
+    }
+
     fn asked(&self, asked: &OffsetFetchRequestTopics) -> OffsetFetchResponseTopics {
         let partitions = asked.partition_indexes.iter();
         let partitions =

@@ -25,9 +25,10 @@ use crate::offsets::GroupOffsets;
 use crate::options::Options;
 use crate::protocols::Speakers;
 use crate::record::{GroupMetadata, GroupRecord};
+use crate::subscription::Topics;
 
 /// What a group takes beside its members and offsets.
-const FIXED_BYTES: usize = 512;
+pub(crate) const FIXED_BYTES: usize = 512;
 /// Memory of the id of a member that hasn't joined yet.
 const PENDING_BYTES: usize = 256;
 /// Before the first state.
@@ -46,6 +47,12 @@ pub(crate) enum GroupState {
     Stable,
 }
 
+impl GroupState {
+    /// All of them.
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Empty, Self::PreparingRebalance, Self::CompletingRebalance, Self::Stable];
+}
+
 impl fmt::Display for GroupState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -62,6 +69,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) options: &'a Options,
     pub(crate) now: Now,
     pub(crate) effects: &'a mut Effects,
+    /// Bytes by which groups may grow.
+    pub(crate) room: usize,
     /// Counts the records of offsets; see [`StoredOffset::order`](crate::offsets::StoredOffset).
     pub(crate) order: &'a mut u64,
 }
@@ -103,7 +112,7 @@ pub(crate) struct Group {
     /// Whether somebody joined since the initial delay began.
     pub(crate) has_new_member: bool,
     /// The topics that its members read, as of the generation.
-    pub(crate) subscribed: Option<BTreeSet<CompactString>>,
+    pub(crate) subscribed: Option<Topics>,
     pub(crate) join_timer: Option<JoinTimer>,
     pub(crate) sync_deadline_ms: Option<i64>,
     /// Not after the first of its deadlines (monotonic).
@@ -120,7 +129,6 @@ pub(crate) struct Group {
 impl Group {
     pub(crate) fn new(id: CompactString) -> Self {
         Self {
-            id,
             state: GroupState::Empty,
             previous: GroupState::Empty,
             state_since_ms: NO_TIME,
@@ -139,7 +147,8 @@ impl Group {
             join_timer: None,
             sync_deadline_ms: None,
             wake_ms: i64::MAX,
-            offsets: GroupOffsets::default(),
+            offsets: GroupOffsets::of_group(&id),
+            id,
             member_bytes: 0,
             is_kept: false,
             counted_bytes: 0,
@@ -175,7 +184,8 @@ impl Group {
 
     /// Memory that it takes.
     pub(crate) fn bytes(&self) -> usize {
-        FIXED_BYTES + self.id.len() + self.member_bytes + self.offsets.bytes()
+        let subscribed = self.subscribed.as_ref().map_or(0, |topics| topics.bytes);
+        FIXED_BYTES + self.id.len() + self.member_bytes + subscribed + self.offsets.bytes()
     }
 
     /// Has the group looked at again at `deadline_ms` (monotonic) at the latest.
@@ -231,7 +241,8 @@ impl Group {
         }
     }
 
-    /// A member says anew what it speaks, and waits for its join to be completed.
+    /// A member says anew what it speaks, and waits for its join to be completed. Returns the
+    /// ticket of a join for which it waited before.
     pub(crate) fn update_member(
         &mut self,
         member_id: &str,
@@ -239,8 +250,8 @@ impl Group {
         rebalance_timeout_ms: i32,
         session_timeout_ms: i32,
         ticket: Ticket,
-    ) {
-        let Some(member) = self.members.get_mut(member_id) else { return };
+    ) -> Option<Ticket> {
+        let member = self.members.get_mut(member_id)?;
         self.member_bytes -= member.bytes();
         self.speakers.remove(&member.protocols);
         self.speakers.add(&protocols);
@@ -248,8 +259,8 @@ impl Group {
         member.rebalance_timeout_ms = rebalance_timeout_ms;
         member.session_timeout_ms = session_timeout_ms;
         self.awaiting_joins += usize::from(member.awaiting_join.is_none());
-        member.awaiting_join = Some(ticket);
         self.member_bytes += member.bytes();
+        member.awaiting_join.replace(ticket)
     }
 
     /// Gives a member what it has been assigned.

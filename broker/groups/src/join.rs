@@ -13,7 +13,7 @@ use logboom_protocol::{CompactString, ErrorCode};
 use crate::answers::{UNKNOWN_MEMBER, join_error, join_refusal};
 use crate::coordinator::Coordinator;
 use crate::effects::{Effects, Now, Ticket};
-use crate::group::{Group, GroupState, Turn};
+use crate::group::{FIXED_BYTES, Group, GroupState, Turn};
 use crate::member::{Member, Protocol, bytes_of, own_protocols};
 use crate::options::{NAME_BYTES_MAX, NEW_MEMBER_JOIN_MS, Options};
 
@@ -74,7 +74,8 @@ impl Coordinator {
             return effects.join(by.ticket, join_error(&request.member_id, unknown));
         }
         let join = Join { by, request, protocols: own_protocols(&request.protocols) };
-        if self.lacks_room(is_new, bytes_of(&join.protocols)) {
+        let group_bytes = if is_new { FIXED_BYTES + request.group_id.len() } else { 0 };
+        if self.lacks_room(is_new, group_bytes + bytes_of(&join.protocols)) {
             let full = ErrorCode::GROUP_MAX_SIZE_REACHED;
             return effects.join(by.ticket, join_error(UNKNOWN_MEMBER, full));
         }
@@ -216,16 +217,19 @@ impl Group {
         }
     }
 
-    /// Takes what a member says now. Of two joins that wait the first is not answered: the client
-    /// has given it up.
-    pub(crate) fn update(&mut self, member_id: &str, join: Join<'_>, _turn: &mut Turn<'_>) {
-        self.update_member(
+    /// Takes what a member says now. Of two joins that wait the first is over: its client has most
+    /// likely given it up.
+    pub(crate) fn update(&mut self, member_id: &str, join: Join<'_>, turn: &mut Turn<'_>) {
+        let given_up = self.update_member(
             member_id,
             join.protocols,
             join.request.rebalance_timeout_ms,
             join.request.session_timeout_ms,
             join.by.ticket,
         );
+        if let Some(ticket) = given_up {
+            turn.effects.join(ticket, join_error(member_id, ErrorCode::REBALANCE_IN_PROGRESS));
+        }
     }
 }
 

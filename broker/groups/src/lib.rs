@@ -59,6 +59,7 @@ mod timers;
 mod tests;
 
 pub use coordinator::Coordinator;
+pub use describe::GroupFilter;
 pub use effects::{Effects, Now, Reply, Ticket};
 pub use join::{JoinRules, Joining};
 pub use options::Options;

@@ -26,11 +26,18 @@ pub(crate) struct StoredOffset {
 #[derive(Debug, Default)]
 pub(crate) struct GroupOffsets {
     topics: BTreeMap<CompactString, BTreeMap<i32, StoredOffset>>,
+    /// Bytes of the group's name, which is in each record of an offset.
+    name_bytes: usize,
     /// Invariant: what they take.
     bytes: usize,
 }
 
 impl GroupOffsets {
+    /// Those of a group that has none.
+    pub(crate) fn of_group(name: &str) -> Self {
+        Self { name_bytes: name.len(), ..Self::default() }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.topics.is_empty()
     }
@@ -43,10 +50,15 @@ impl GroupOffsets {
     /// Memory that an offset takes, and its topic if it is the first one there.
     pub(crate) fn growth(&self, topic: &str, partition: i32, metadata_bytes: usize) -> usize {
         match self.topics.get(topic) {
-            None => TOPIC_BYTES + topic.len() + OFFSET_BYTES + metadata_bytes,
+            None => TOPIC_BYTES + topic.len() + self.offset_bytes() + metadata_bytes,
             Some(partitions) if partitions.contains_key(&partition) => metadata_bytes,
-            Some(_) => OFFSET_BYTES + metadata_bytes,
+            Some(_) => self.offset_bytes() + metadata_bytes,
         }
+    }
+
+    /// What an offset takes beside its metadata: when it goes, its record has the group's name.
+    fn offset_bytes(&self) -> usize {
+        OFFSET_BYTES + self.name_bytes
     }
 
     pub(crate) fn get(&self, topic: &str, partition: i32) -> Option<&StoredOffset> {
@@ -81,7 +93,7 @@ impl GroupOffsets {
     pub(crate) fn remove(&mut self, topic: &str, partition: i32) {
         let Some(partitions) = self.topics.get_mut(topic) else { return };
         if let Some(removed) = partitions.remove(&partition) {
-            self.bytes -= OFFSET_BYTES + removed.value.metadata.len();
+            self.bytes -= OFFSET_BYTES + self.name_bytes + removed.value.metadata.len();
         }
         if partitions.is_empty() {
             self.topics.remove(topic);

@@ -91,7 +91,7 @@ impl Group {
         self.generation = self.generation.checked_add(1).unwrap_or(1);
         self.pending_syncs.clear();
         self.protocol = self.choose_protocol();
-        self.subscribed = self.read_subscriptions();
+        self.subscribed = self.read_subscriptions(turn.room);
         if self.members.is_empty() {
             self.transition(GroupState::Empty, turn.now);
             return self.keep(turn);

@@ -30,7 +30,8 @@ impl Coordinator {
                 self.settle(&group);
             }
             GroupRecord::Group { group, value: Some(value) } => {
-                self.made(&group).restore(value);
+                let room = self.room();
+                self.made(&group).restore(value, room);
                 self.settle(&group);
             }
             GroupRecord::Group { group, value: None } => self.forget(&group),
@@ -85,7 +86,9 @@ impl Coordinator {
 
 impl Group {
     /// Takes what was kept of it in place of what it is; its offsets stay.
-    fn restore(&mut self, kept: GroupMetadata) {
+    ///
+    /// - `room`: bytes by which groups may grow.
+    fn restore(&mut self, kept: GroupMetadata, room: usize) {
         let offsets = core::mem::take(&mut self.offsets);
         let counted_bytes = self.counted_bytes;
         *self = Self::new(self.id.clone());
@@ -103,6 +106,6 @@ impl Group {
             self.leader = Some(leader);
         }
         self.restore_state(state, kept.state_since_ms);
-        self.subscribed = self.read_subscriptions();
+        self.subscribed = self.read_subscriptions(room);
     }
 }

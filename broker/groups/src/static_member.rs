@@ -24,7 +24,9 @@ impl Group {
         let (ticket, rules) = (join.by.ticket, join.by.rules);
         self.update(&member_id, join, turn);
         match self.state() {
-            GroupState::Stable if self.choose_protocol() == self.protocol => {
+            GroupState::Stable
+                if self.choose_protocol() == self.protocol && !self.is_too_large_to_keep() =>
+            {
                 self.take_join(&member_id);
                 self.keep(turn);
                 let told = self.join_response(&member_id);

@@ -75,9 +75,10 @@ impl Group {
         if self.state() == GroupState::Stable {
             return turn.effects.sync(ticket, self.sync_response(id));
         }
-        if let Some(member) = self.members.get_mut(id) {
-            // Of two that wait the first is not answered: the client has given it up.
-            member.awaiting_sync = Some(ticket);
+        // Of two that wait the first is over: its client has most likely given it up.
+        let member = self.members.get_mut(id);
+        if let Some(given_up) = member.and_then(|member| member.awaiting_sync.replace(ticket)) {
+            turn.effects.sync(given_up, sync_error(ErrorCode::REBALANCE_IN_PROGRESS));
         }
         if self.is_leader(id) {
             self.take_assignments(request, turn);
@@ -115,12 +116,8 @@ impl Group {
 
     /// The leader has assigned; the group is stable. Who was left out has nothing.
     fn take_assignments(&mut self, request: &SyncGroupRequest, turn: &mut Turn<'_>) {
-        for one in &request.assignments {
-            self.assign(&one.member_id, Bytes::copy_from_slice(&one.assignment));
-        }
-        if self.record_bytes() > GROUP_RECORD_BYTES_MAX {
-            // As the reference answers where the log takes no record of that size.
-            self.fail_syncs(ErrorCode::UNKNOWN_SERVER_ERROR, turn);
+        if let Err(error_code) = self.assign_all(request, turn.room) {
+            self.fail_syncs(error_code, turn);
             return self.prepare_rebalance(turn);
         }
         self.transition(GroupState::Stable, turn.now);
@@ -132,14 +129,35 @@ impl Group {
         }
     }
 
-    /// Bytes of its record, about.
-    fn record_bytes(&self) -> usize {
+    /// Gives members what they are assigned.
+    ///
+    /// # Errors
+    /// `COORDINATOR_NOT_AVAILABLE` without room for it; where the record would be too large,
+    /// `UNKNOWN_SERVER_ERROR`, as the reference answers where the log doesn't take it.
+    fn assign_all(&mut self, request: &SyncGroupRequest, room: usize) -> Result<(), ErrorCode> {
+        let assigned = request.assignments.iter().filter_map(|one| {
+            let member = self.members.get(&one.member_id)?;
+            Some((one.assignment.len(), member.assignment.len()))
+        });
+        let (new, old) =
+            assigned.fold((0, 0), |sum: (usize, usize), one| (sum.0 + one.0, sum.1 + one.1));
+        if new.saturating_sub(old) > room {
+            return Err(ErrorCode::COORDINATOR_NOT_AVAILABLE);
+        }
+        for one in &request.assignments {
+            self.assign(&one.member_id, Bytes::copy_from_slice(&one.assignment));
+        }
+        if self.is_too_large_to_keep() { Err(ErrorCode::UNKNOWN_SERVER_ERROR) } else { Ok(()) }
+    }
+
+    /// Whether its record would be larger than records of groups may be.
+    pub(crate) fn is_too_large_to_keep(&self) -> bool {
         let protocol = self.protocol.as_deref().unwrap_or_default();
         let members = self.members.values().map(|member| {
             let names = member.id.len() + member.client_id.len() + member.client_host.len();
             let said = member.metadata(protocol).len() + member.assignment.len();
             MEMBER_BYTES + names + said + member.instance_id.as_ref().map_or(0, |id| id.len())
         });
-        members.sum()
+        members.sum::<usize>() > GROUP_RECORD_BYTES_MAX
     }
 }

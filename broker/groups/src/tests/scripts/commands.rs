@@ -25,7 +25,7 @@ use logboom_protocol::units::Uuid;
 use super::print;
 use crate::record::EncodedRecord;
 use crate::tests::{assert_replays, replayed};
-use crate::{Coordinator, Effects, JoinRules, Joining, Now, Options, Reply, Ticket};
+use crate::{Coordinator, Effects, GroupFilter, JoinRules, Joining, Now, Options, Reply, Ticket};
 
 /// A random id as scripts have it, before its number.
 const RANDOM: &str = "-00000000-0000-0000-0000-0000000000";
@@ -392,7 +392,7 @@ impl World {
         };
         let request =
             ListGroupsRequest { states_filter: words("states"), types_filter: words("types") };
-        let told = self.coordinator.list(&request);
+        let told = self.coordinator.list(&GroupFilter::of(&request));
         let each = told.iter().map(|one| {
             format!("{} {} {} {}", one.group_id, one.group_state, one.group_type, one.protocol_type)
         });

@@ -157,6 +157,10 @@ impl Reconciler {
         for topic in topics {
             let settings = Arc::new(TopicSettings::new(&effective, topic.name()));
             for (key, _) in self.own(topic) {
+                // Requests meet it at once, the log with what its shard does next.
+                if let Some(partition) = self.registry.get(key.topic_id, key.partition) {
+                    partition.set_settings(Arc::clone(&settings));
+                }
                 let shard = &self.shards[self.shard_of(&key)];
                 shard.send(Command::Configure(key, Arc::clone(&settings)));
             }

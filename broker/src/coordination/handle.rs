@@ -10,6 +10,7 @@ use logboom_protocol::ErrorCode;
 
 use super::topic::{OFFSETS_TOPIC, partition_of};
 use crate::node::Node;
+use crate::partition::RequestPermit;
 
 /// Why a group can't be asked here and now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +68,8 @@ pub(crate) struct Inbox(pub(super) mpsc::UnboundedReceiver<Message>);
 
 /// The hosts, by their shards.
 ///
-/// What waits for them is not bounded by itself: it was let in at the doors of connections.
+/// What waits for them is not bounded by itself: it was let in at the doors of connections. What is
+/// asked of one group has its room there until it is taken up.
 #[derive(Clone)]
 pub(crate) struct Coordination {
     hosts: Arc<[mpsc::UnboundedSender<Message>]>,
@@ -84,15 +86,23 @@ impl Coordination {
     /// Asks the coordinator of a group. The answer comes when all that was decided up to then is
     /// committed.
     ///
+    /// - `permit`: what the question's bytes take at the doors; held until it is asked, whether or
+    ///   not somebody still waits for the answer.
+    ///
     /// # Errors
     /// [`CoordinationError`]; whether a change is in force is then not known.
     pub(crate) async fn ask<R: Send + 'static>(
         &self,
         node: &Node,
         group: &str,
+        permit: Option<RequestPermit>,
         question: impl FnOnce(&mut Coordinator, Now, &mut Effects) -> R + Send + 'static,
     ) -> Result<R, CoordinationError> {
         let partition = place_of(node, group)?;
+        let question = move |coordinator: &mut Coordinator, now, effects: &mut Effects| {
+            let _until_here = permit;
+            question(coordinator, now, effects)
+        };
         let answer = self.begin(node, partition, question)?;
         answer.await.unwrap_or(Err(CoordinationError::Stopping))
     }
@@ -105,11 +115,13 @@ impl Coordination {
         &self,
         node: &Node,
         group: &str,
+        permit: Option<RequestPermit>,
         question: impl FnOnce(&mut Coordinator, Now, Ticket, &mut Effects) + Send + 'static,
     ) -> Result<Reply, CoordinationError> {
         let partition = place_of(node, group)?;
         let (sender, answer) = oneshot::channel();
         let job: Job = Box::new(move |stage| {
+            let _until_here = permit;
             match stage {
                 Ok(Stage { coordinator, now, effects, ticket, waiters }) => {
                     waiters.insert(ticket, sender);

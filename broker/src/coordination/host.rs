@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use logboom_groups::{Now, Options, Ticket};
 use logboom_storage::state::GroupKey;
 
 use super::handle::{CoordinationError, Inbox, Job, Message, partition_count};
-use super::hosted::{Hosted, State};
+use super::hosted::{Appending, Begun, Hosted, State};
 use super::load::{LoadError, Loaded, load};
 use super::topic::OFFSETS_TOPIC;
 use crate::clock::now_ms;
@@ -24,6 +24,11 @@ use crate::partition::Command;
 
 /// The most messages of one turn.
 const MESSAGES_PER_TURN: usize = 1_024;
+/// Bytes of records that are not committed, from which on nothing more is taken up.
+const UNCOMMITTED_BYTES_MAX: usize = 64 << 20;
+/// How long a partition that failed isn't read again; from one failure to the next twice as long.
+const REST_MIN: Duration = Duration::from_millis(100);
+const REST_MAX: Duration = Duration::from_secs(30);
 /// Bytes that the groups of a broker may take, divided among its partitions; and the least that
 /// one of them has.
 const GROUPS_BYTES_MAX: usize = 1 << 30;
@@ -31,13 +36,19 @@ const PARTITION_BYTES_MIN: usize = 32 << 20;
 
 /// What comes about by itself.
 enum Event {
-    /// An append is over: of which partition, its number, whether it is committed.
-    Appended(i32, u64, bool),
+    /// An append is over.
+    Appended { partition: i32, number: u64, bytes: usize, is_committed: bool },
     /// A partition was read.
     Loaded(GroupKey, Result<Box<Loaded>, LoadError>),
 }
 
 type Coming = Pin<Box<dyn Future<Output = Event>>>;
+
+/// Why a partition isn't read at every request.
+struct Rest {
+    until: Instant,
+    length: Duration,
+}
 
 /// The host of a shard.
 pub(crate) struct Host {
@@ -46,6 +57,12 @@ pub(crate) struct Host {
     index: usize,
     messages: mpsc::UnboundedReceiver<Message>,
     hosted: BTreeMap<i32, Hosted>,
+    /// Partitions that failed, and were not read since.
+    resting: BTreeMap<GroupKey, Rest>,
+    /// Bytes of records that are being appended.
+    uncommitted_bytes: usize,
+    /// And of those of this turn.
+    turn_bytes: usize,
     coming: FuturesUnordered<Coming>,
     /// From here monotonic time counts.
     begun: Instant,
@@ -63,6 +80,9 @@ impl Host {
             index,
             messages: inbox.0,
             hosted: BTreeMap::new(),
+            resting: BTreeMap::new(),
+            uncommitted_bytes: 0,
+            turn_bytes: 0,
             coming: FuturesUnordered::new(),
             begun,
             tickets: 0,
@@ -77,24 +97,38 @@ impl Host {
     pub(crate) async fn run(mut self) {
         self.load_all();
         let mut stopping = self.node.stopping.clone();
-        let mut turn = Vec::with_capacity(MESSAGES_PER_TURN);
         loop {
             let deadline = self.next_deadline();
-            let mut event = None;
+            let (mut event, mut next) = (None, None);
             tokio::select! {
-                count = self.messages.recv_many(&mut turn, MESSAGES_PER_TURN) => if count == 0 {
-                    return;
+                message = self.messages.recv(), if !self.is_full() => match message {
+                    Some(message) => next = Some(message),
+                    None => return,
                 },
                 Some(came) = self.coming.next(), if !self.coming.is_empty() => event = Some(came),
-                () = sleep_until(deadline) => {}
+                () = sleep_until(deadline), if !self.is_full() => {}
                 _ = stopping.wait_for(|stopping| *stopping), if !self.is_stopping => self.stop(),
             }
             let now = self.now();
             event.into_iter().for_each(|event| self.on_event(event, now));
-            self.on_time(now);
-            turn.drain(..).for_each(|message| self.take(message, now));
+            let mut left = MESSAGES_PER_TURN;
+            while let Some(message) = next.take() {
+                self.take(message, now);
+                left -= 1;
+                if left > 0 && !self.is_full() {
+                    next = self.messages.try_recv().ok();
+                }
+            }
+            // Nobody is late as long as what he has sent isn't taken up.
+            if !self.is_full() {
+                self.on_time(now);
+            }
             self.end_turn(now);
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.uncommitted_bytes + self.turn_bytes >= UNCOMMITTED_BYTES_MAX
     }
 
     fn now(&self) -> Now {
@@ -119,18 +153,26 @@ impl Host {
     /// Begins to read all partitions of the shard.
     fn load_all(&mut self) {
         for partition in (0..).take(partition_count(&self.node).unwrap_or(0)) {
-            self.host(partition);
+            // Of those that are elsewhere nothing is to be said.
+            drop(self.host(partition));
         }
     }
 
-    /// The partition, if it is on this shard; one that isn't served yet is being read then.
-    fn host(&mut self, partition: i32) -> Option<&mut Hosted> {
+    /// The partition; one that isn't served yet is being read then.
+    ///
+    /// # Errors
+    /// [`CoordinationError::NotCoordinator`] if it is on another shard or nowhere,
+    /// [`CoordinationError::Loading`] if it has failed and is to be read later.
+    fn host(&mut self, partition: i32) -> Result<&mut Hosted, CoordinationError> {
         if !self.hosted.contains_key(&partition) {
             let image = self.node.image();
-            let topic = image.topic_named(OFFSETS_TOPIC)?.id();
-            let replica = self.node.registry.get(topic, partition)?;
-            if replica.shard != self.index {
-                return None;
+            let topic =
+                image.topic_named(OFFSETS_TOPIC).ok_or(CoordinationError::NotCoordinator)?;
+            let replica = self.node.registry.get(topic.id(), partition);
+            let replica = replica.filter(|replica| replica.shard == self.index);
+            let replica = replica.ok_or(CoordinationError::NotCoordinator)?;
+            if self.resting.get(&replica.key).is_some_and(|rest| Instant::now() < rest.until) {
+                return Err(CoordinationError::Loading);
             }
             let (key, view, options) = (replica.key, Arc::clone(&replica.view), self.options());
             self.hosted.insert(partition, Hosted::new(replica));
@@ -140,7 +182,7 @@ impl Host {
                 Event::Loaded(key, loaded.map(Box::new))
             }));
         }
-        self.hosted.get_mut(&partition)
+        Ok(self.hosted.get_mut(&partition).expect("it was just put there"))
     }
 
     fn is_hosted(&self, key: &GroupKey) -> bool {
@@ -169,13 +211,13 @@ impl Host {
             Message::Ask(partition, job) => self.ask(partition, job, now),
             Message::Load(partition, done) => {
                 // Where it is served or can't be, the answer is dropped, which is one as well.
-                if let Some(Hosted { state: State::Loading(waiting), .. }) = self.host(partition) {
+                if let Ok(Hosted { state: State::Loading(waiting), .. }) = self.host(partition) {
                     waiting.push(done);
                 }
             }
             Message::TopicsDeleted => {
                 for partition in self.hosted.keys().copied().collect::<Vec<i32>>() {
-                    self.forget_topics(partition);
+                    self.forget_topics(partition, now);
                 }
             }
         }
@@ -186,15 +228,19 @@ impl Host {
         let ticket = Ticket(self.tickets);
         if self.is_stopping {
             job(Err(CoordinationError::Stopping));
-        } else if let Some(hosted) = self.host(partition) {
-            hosted.ask(job, now, ticket);
-        } else {
-            job(Err(CoordinationError::NotCoordinator));
+            return;
+        }
+        match self.host(partition) {
+            Ok(hosted) => {
+                hosted.ask(job, now, ticket);
+                self.turn_bytes += hosted.encode(now);
+            }
+            Err(error) => drop(job(Err(error))),
         }
     }
 
     /// Forgets what was committed for topics that aren't there, or are others of the same name.
-    fn forget_topics(&mut self, partition: i32) {
+    fn forget_topics(&mut self, partition: i32, now: Now) {
         let image = self.node.image();
         let Some(hosted) = self.hosted.get_mut(&partition) else { return };
         if hosted.partition.is_deleted() {
@@ -208,6 +254,7 @@ impl Host {
             };
             coordinator.forget_topics(is_gone, effects);
         });
+        self.turn_bytes += hosted.encode(now);
     }
 
     fn on_time(&mut self, now: Now) {
@@ -222,22 +269,28 @@ impl Host {
                     coordinator.expire(now, effects);
                 }
             });
+            self.turn_bytes += hosted.encode(now);
         }
     }
 
     fn on_event(&mut self, event: Event, now: Now) {
         match event {
-            Event::Appended(partition, number, is_committed) => {
+            Event::Appended { partition, number, bytes, is_committed } => {
+                self.uncommitted_bytes -= bytes;
                 if let Some(hosted) = self.hosted.get_mut(&partition) {
                     hosted.on_over(number, is_committed);
                 }
             }
             // Of a topic that was deleted and made anew the former one may have been read.
             Event::Loaded(key, _) if !self.is_hosted(&key) => {}
-            Event::Loaded(key, Ok(loaded)) => self.serve(key.partition, *loaded, now),
+            Event::Loaded(key, Ok(loaded)) => {
+                self.resting.remove(&key);
+                self.serve(key.partition, *loaded, now);
+            }
             Event::Loaded(key, Err(error)) => {
-                tracing::error!(%error, %key, "groups can't be read; somebody asks again");
                 self.hosted.remove(&key.partition);
+                let rest = self.rest(key);
+                tracing::error!(%error, %key, ?rest, "groups can't be read");
             }
         }
     }
@@ -253,18 +306,20 @@ impl Host {
         // Those who wait for it are told by the dropped senders.
         hosted.state = State::Serving(Box::new(coordinator));
         hosted.step(|coordinator, effects| coordinator.on_loaded(now, effects));
-        self.forget_topics(partition);
+        self.forget_topics(partition, now);
     }
 
     fn end_turn(&mut self, now: Now) {
         let mut appends = Vec::new();
         let mut failed = Vec::new();
         for (&partition, hosted) in &mut self.hosted {
-            if let Some((number, mut begun, answers)) = hosted.end_turn(now) {
-                appends.append(&mut begun);
+            if let Some(begun) = hosted.end_turn(now) {
+                let Begun { number, bytes, appends: mut own, answers } = begun;
+                appends.append(&mut own);
+                self.uncommitted_bytes += bytes;
                 let over = async move {
                     let is_committed = are_committed(answers).await;
-                    Event::Appended(partition, number, is_committed)
+                    Event::Appended { partition, number, bytes, is_committed }
                 };
                 self.coming.push(Box::pin(over));
             }
@@ -276,9 +331,21 @@ impl Host {
             self.node.shards[self.index].send(Command::Append(appends));
         }
         for partition in failed {
-            // Read again when somebody asks.
-            self.hosted.remove(&partition);
+            let hosted = self.hosted.remove(&partition);
+            if let Some(hosted) = hosted.filter(|hosted| !hosted.partition.is_deleted()) {
+                self.rest(hosted.partition.key);
+            }
         }
+        self.turn_bytes = 0;
+    }
+
+    /// Has a partition that failed read again when somebody asks, but not before the time that is
+    /// returned: what is broken is likely to be broken a moment later.
+    fn rest(&mut self, key: GroupKey) -> Duration {
+        let former = self.resting.get(&key);
+        let length = former.map_or(REST_MIN, |rest| (rest.length * 2).min(REST_MAX));
+        self.resting.insert(key, Rest { until: Instant::now() + length, length });
+        length
     }
 
     /// The broker stops: who waits for others is told, and nobody is asked any more.
@@ -289,17 +356,15 @@ impl Host {
 }
 
 /// Whether all of the batches of an append are committed.
-async fn are_committed(
-    answers: Vec<
-        oneshot::Receiver<Result<crate::partition::Appended, crate::partition::AppendError>>,
-    >,
-) -> bool {
+async fn are_committed(answers: Vec<Appending>) -> bool {
     let mut all = true;
     for answer in answers {
         match answer.await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => {
-                tracing::warn!(?error, "records of groups are not kept");
+                if all {
+                    tracing::warn!(?error, "records of groups are not kept");
+                }
                 all = false;
             }
             // The partition is gone.

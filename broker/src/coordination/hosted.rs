@@ -6,8 +6,9 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use logboom_groups::{Coordinator, Effects, Now, Reply, Ticket};
+use logboom_protocol::records::{BatchError, ProducedBatch};
 
-use super::batches;
+use super::batches::Batches;
 use super::handle::{CoordinationError, Job, Release, Stage, Waiter};
 use crate::partition::{Append, AppendError, Appended, Partition, Until};
 
@@ -39,12 +40,26 @@ impl Ready {
 /// What is told of an append.
 pub(super) type Appending = oneshot::Receiver<Result<Appended, AppendError>>;
 
+/// An append of a turn's records.
+pub(super) struct Begun {
+    /// Counts the appends of a partition.
+    pub(super) number: u64,
+    /// Bytes of the records.
+    pub(super) bytes: usize,
+    /// For the shard.
+    pub(super) appends: Vec<Append>,
+    /// What it will say of them.
+    pub(super) answers: Vec<Appending>,
+}
+
 /// A partition and its coordinator.
 pub(super) struct Hosted {
     pub(super) partition: Arc<Partition>,
     pub(super) state: State,
     /// What the turn has decided.
     effects: Effects,
+    /// The records of that.
+    batches: Batches,
     /// Answers of the turn.
     ready: Vec<Ready>,
     /// Answers that wait for the append of that number, in order.
@@ -66,6 +81,7 @@ impl Hosted {
             partition,
             state: State::Loading(Vec::new()),
             effects: Effects::default(),
+            batches: Batches::default(),
             ready: Vec::new(),
             held: VecDeque::new(),
             waiters: HashMap::new(),
@@ -96,6 +112,22 @@ impl Hosted {
         }
     }
 
+    /// Encodes the records that were decided; how many bytes they are.
+    pub(super) fn encode(&mut self, now: Now) -> usize {
+        let before = self.batches.bytes();
+        let records = std::mem::take(&mut self.effects.records);
+        let added = records.iter().try_for_each(|record| self.batches.add(record, now.wall_ms));
+        if let Err(error) = added {
+            self.on_broken_batch(&error);
+        }
+        self.batches.bytes().saturating_sub(before)
+    }
+
+    fn on_broken_batch(&mut self, error: &BatchError) {
+        tracing::error!(%error, partition = %self.partition.key, "groups are not kept");
+        self.fail(CoordinationError::NotCoordinator);
+    }
+
     /// When the coordinator has something to do by itself.
     pub(super) fn next_deadline_ms(&self) -> Option<i64> {
         match &self.state {
@@ -104,26 +136,24 @@ impl Hosted {
         }
     }
 
-    /// Ends a turn: what was decided becomes appends, and answers go or wait. Returns the number of
-    /// the append that was begun, if one was.
-    pub(super) fn end_turn(&mut self, now: Now) -> Option<(u64, Vec<Append>, Vec<Appending>)> {
-        let Effects { records, replies } = std::mem::take(&mut self.effects);
-        for (ticket, reply) in replies {
+    /// Ends a turn: what was decided becomes appends, and answers go or wait. Returns the append
+    /// that was begun, if one was.
+    pub(super) fn end_turn(&mut self, now: Now) -> Option<Begun> {
+        self.encode(now);
+        for (ticket, reply) in std::mem::take(&mut self.effects.replies) {
             // Whoever waited on a former coordinator has been answered.
             let waiter = self.waiters.remove(&ticket);
             self.ready.extend(waiter.map(|waiter| Ready::Reply(waiter, reply)));
         }
-        let mut begun = None;
-        if !records.is_empty() {
-            self.appended += 1;
-            match batches::build(&records, now.wall_ms) {
-                Ok(batches) => begun = Some(self.append(batches)),
-                Err(error) => {
-                    tracing::error!(%error, partition = %self.partition.key, "groups not kept");
-                    self.on_over(self.appended, false);
-                }
+        let bytes = self.batches.bytes();
+        let begun = match self.batches.take() {
+            Ok(batches) if batches.is_empty() => None,
+            Ok(batches) => Some(self.append(batches, bytes)),
+            Err(error) => {
+                self.on_broken_batch(&error);
+                None
             }
-        }
+        };
         let ready = std::mem::take(&mut self.ready);
         match &self.state {
             State::Failed => {
@@ -138,20 +168,18 @@ impl Hosted {
         begun
     }
 
-    fn append(
-        &self,
-        batches: Vec<logboom_protocol::records::ProducedBatch>,
-    ) -> (u64, Vec<Append>, Vec<Appending>) {
+    fn append(&mut self, batches: Vec<ProducedBatch>, bytes: usize) -> Begun {
+        self.appended += 1;
         let (mut appends, mut answers) = (Vec::new(), Vec::new());
         for batch in batches {
             let (reply, answer) = oneshot::channel();
             let partition = Arc::clone(&self.partition);
-            // Its room is that of the requests that it came from, and bounded with them.
-            let permit = Arc::new(());
+            // The host has a limit of its own for what it appends.
+            let permit = None;
             appends.push(Append { partition, batch, until: Until::Committed, reply, permit });
             answers.push(answer);
         }
-        (self.appended, appends, answers)
+        Begun { number: self.appended, bytes, appends, answers }
     }
 
     /// An append is over.
@@ -175,7 +203,7 @@ impl Hosted {
     /// Refuses all that waits; what the coordinator believes may not be in the log.
     pub(super) fn fail(&mut self, error: CoordinationError) {
         self.state = State::Failed;
-        self.effects = Effects::default();
+        (self.effects, self.batches) = (Effects::default(), Batches::default());
         let held = std::mem::take(&mut self.held).into_iter().flat_map(|(_, ready)| ready);
         held.chain(std::mem::take(&mut self.ready)).for_each(|one| one.go(Err(error)));
         for waiter in std::mem::take(&mut self.waiters).into_values() {

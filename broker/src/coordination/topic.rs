@@ -8,6 +8,10 @@ use logboom_protocol::messages::create_topics::{
 
 use crate::handlers;
 use crate::node::Node;
+use crate::server::Sparingly;
+
+/// Somebody asks again at once.
+static NOT_CREATED: Sparingly = Sparingly::new();
 
 /// The topic of groups and committed offsets.
 pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
@@ -45,7 +49,9 @@ pub(crate) async fn ensure_topic(node: &Node) -> Result<(), ErrorCode> {
             Ok(())
         }
         code => {
-            tracing::warn!(%code, topic = OFFSETS_TOPIC, "not created");
+            if let Some(passed_over) = NOT_CREATED.allow() {
+                tracing::warn!(%code, topic = OFFSETS_TOPIC, passed_over, "not created");
+            }
             Err(code)
         }
     }

@@ -9,7 +9,7 @@ use logboom_protocol::messages::delete_groups::{
 };
 use logboom_protocol::{CompactString, ErrorCode};
 
-use super::RequestContext;
+use super::{GROUPS_AT_ONCE, RequestContext};
 
 pub(super) async fn handle(
     context: RequestContext,
@@ -17,16 +17,20 @@ pub(super) async fn handle(
 ) -> DeleteGroupsResponse {
     // A name that comes twice is one.
     let mut names = BTreeSet::new();
-    let groups = request.groups_names.into_iter().filter(|name| names.insert(name.clone()));
-    let results = groups.map(|group| delete(&context, group)).collect::<Vec<_>>();
-    DeleteGroupsResponse { throttle_time_ms: 0, results: join_all(results).await }
+    let mut groups = request.groups_names;
+    groups.retain(|name| names.insert(name.clone()));
+    let mut results = Vec::with_capacity(groups.len());
+    for group in groups.chunks(GROUPS_AT_ONCE) {
+        let deleted = group.iter().map(|group| delete(&context, group.clone()));
+        results.append(&mut join_all(deleted).await);
+    }
+    DeleteGroupsResponse { throttle_time_ms: 0, results }
 }
 
 async fn delete(context: &RequestContext, group_id: CompactString) -> DeletableGroupResult {
-    let (node, asked) = (&context.node, group_id.clone());
-    let deleted = node
-        .coordination
-        .ask(node, &group_id, move |coordinator, _, effects| coordinator.delete(&asked, effects));
+    let asked = group_id.clone();
+    let deleted = context
+        .ask_group(&group_id, move |coordinator, _, effects| coordinator.delete(&asked, effects));
     let error_code = match deleted.await {
         Ok(deleted) => deleted.err().unwrap_or(ErrorCode::NONE),
         Err(error) => error.code(),

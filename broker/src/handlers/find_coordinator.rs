@@ -64,7 +64,7 @@ async fn find(
         }
     }
     ensure_topic(&context.node).await.map_err(|_| not_available())?;
-    // Whoever is told of a coordinator is to find it ready.
+    // Whoever is told of a coordinator is to find it ready, unless its partition can't be read.
     context.node.coordination.load(&context.node, key).await;
     let found = leader(&context.node.image(), &context.client.listener, key);
     found.ok_or_else(not_available)

@@ -10,10 +10,9 @@ pub(super) async fn handle(
     context: RequestContext,
     request: HeartbeatRequest,
 ) -> HeartbeatResponse {
-    let (node, group) = (&context.node, request.group_id.clone());
-    let beaten = node
-        .coordination
-        .ask(node, &group, move |coordinator, now, _| coordinator.heartbeat(now, &request));
+    let group = request.group_id.clone();
+    let beaten =
+        context.ask_group(&group, move |coordinator, now, _| coordinator.heartbeat(now, &request));
     let error_code = match beaten.await {
         Ok(error_code) => error_code,
         // As in the reference: the member is known when its partition is read.

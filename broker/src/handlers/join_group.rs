@@ -23,8 +23,8 @@ pub(super) async fn handle(
     let client_id = context.client_id.clone().unwrap_or_default();
     let client_host = format!("/{}", context.client.address.ip());
     let (rules, random_id) = (JoinRules::of_version(context.version), random_id());
-    let node = &context.node;
-    let reply = node.coordination.wait(node, &group, move |coordinator, now, ticket, effects| {
+    let version = context.version;
+    let reply = context.wait_for_group(&group, move |coordinator, now, ticket, effects| {
         let (client_id, client_host) = (client_id.as_str(), client_host.as_str());
         let by = Joining { ticket, client_id, client_host, random_id, rules };
         coordinator.join(now, by, &request, effects);
@@ -36,7 +36,7 @@ pub(super) async fn handle(
         Ok(Reply::Sync(_)) => refused(ErrorCode::UNKNOWN_SERVER_ERROR),
         Err(error) => refused(error.code()),
     };
-    if context.version < NULL_PROTOCOL_FROM {
+    if version < NULL_PROTOCOL_FROM {
         response.protocol_name.get_or_insert_default();
     }
     response

@@ -18,8 +18,8 @@ pub(super) async fn handle(
         let member_id = request.member_id.clone();
         request.members = vec![MemberIdentity { member_id, ..MemberIdentity::default() }];
     }
-    let (node, group) = (&context.node, request.group_id.clone());
-    let left = node.coordination.ask(node, &group, move |coordinator, now, effects| {
+    let group = request.group_id.clone();
+    let left = context.ask_group(&group, move |coordinator, now, effects| {
         coordinator.leave(now, &request, effects)
     });
     let mut response = left.await.unwrap_or_else(|error| LeaveGroupResponse {

@@ -1,5 +1,6 @@
 //! ListGroups: all groups that are coordinated here.
 
+use logboom_groups::GroupFilter;
 use logboom_protocol::messages::list_groups::{ListGroupsRequest, ListGroupsResponse};
 
 use super::RequestContext;
@@ -9,7 +10,9 @@ pub(super) async fn handle(
     request: ListGroupsRequest,
 ) -> ListGroupsResponse {
     let node = &context.node;
-    let listed = node.coordination.ask_all(node, move |coordinator| coordinator.list(&request));
+    let filter = GroupFilter::of(&request);
+    drop(request);
+    let listed = node.coordination.ask_all(node, move |coordinator| coordinator.list(&filter));
     match listed.await {
         Ok(groups) => {
             let groups = groups.into_iter().flatten().collect();

@@ -47,14 +47,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use logboom_groups::{Coordinator, Effects, Now, Ticket};
 use logboom_protocol::hot::Rope;
 use logboom_protocol::{
     ApiKey, CompactString, DecodeError, EncodeError, ErrorCode, Message, Request, VersionRange,
     frame,
 };
 
+use crate::coordination::CoordinationError;
 use crate::node::Node;
-use crate::server::{BytesPermit, Client, Sparingly};
+use crate::partition::RequestPermit;
+use crate::server::{Client, Share, Sparingly};
 pub(crate) use create_topics::create as create_topic;
 pub(crate) use fetch::Sessions as FetchSessions;
 
@@ -84,8 +87,45 @@ pub(crate) struct RequestContext {
     pub(crate) version: i16,
     pub(crate) correlation_id: i32,
     pub(crate) client_id: Option<CompactString>,
-    /// What its bytes take at the doors; given back when nobody holds any of them.
-    pub(crate) permit: Arc<BytesPermit>,
+    /// What its bytes take at the doors, until nobody needs them; given back with the last of its
+    /// clones.
+    pub(crate) permit: Option<RequestPermit>,
+}
+
+impl RequestContext {
+    fn into_node(self) -> (Arc<Node>, Option<RequestPermit>) {
+        (self.node, self.permit)
+    }
+
+    /// Asks the coordinator of a group.
+    ///
+    /// # Errors
+    /// As [`Coordination::ask`](crate::coordination::Coordination::ask).
+    async fn ask_group<R: Send + 'static>(
+        &self,
+        group: &str,
+        question: impl FnOnce(&mut Coordinator, Now, &mut Effects) -> R + Send + 'static,
+    ) -> Result<R, CoordinationError> {
+        let coordination = &self.node.coordination;
+        coordination.ask(&self.node, group, self.permit.clone(), question).await
+    }
+
+    /// Asks a question whose answer may be long in coming. The request has no room at the doors
+    /// while it waits; when the answer is there, it waits for the door for answers.
+    ///
+    /// # Errors
+    /// As [`Coordination::wait`](crate::coordination::Coordination::wait).
+    async fn wait_for_group(
+        self,
+        group: &str,
+        question: impl FnOnce(&mut Coordinator, Now, Ticket, &mut Effects) + Send + 'static,
+    ) -> Result<logboom_groups::Reply, CoordinationError> {
+        // What else there is isn't kept while it waits.
+        let (node, permit) = self.into_node();
+        let reply = node.coordination.wait(&node, group, permit, question).await;
+        node.answers.opened(Share::Any).await;
+        reply
+    }
 }
 
 /// Why there is no answer: the connection is closed.
@@ -123,7 +163,7 @@ impl fmt::Display for Unanswerable {
 
 /// How large an answer may be.
 pub(crate) enum AnswerSize {
-    /// A few bytes for what the request brought, or it is counted where it is read.
+    /// A few bytes for what the request brought, or the handler itself waits for room.
     Small,
     /// As large as what is there to be told.
     Any,
@@ -137,6 +177,8 @@ pub(crate) fn answer_size(api: ApiKey) -> AnswerSize {
         | ApiKey::OffsetCommit
         | ApiKey::ApiVersions
         | ApiKey::FindCoordinator
+        | ApiKey::JoinGroup
+        | ApiKey::SyncGroup
         | ApiKey::Heartbeat
         | ApiKey::LeaveGroup
         | ApiKey::DeleteGroups
@@ -147,6 +189,12 @@ pub(crate) fn answer_size(api: ApiKey) -> AnswerSize {
         _ => AnswerSize::Any,
     }
 }
+
+/// How many groups of a request are asked about at once.
+const GROUPS_AT_ONCE: usize = 8;
+/// Bytes of what is told of groups, behind which the others of the request are put off: an answer
+/// copies what its groups have, and a request can name a group as often as it likes.
+const GROUPS_ANSWER_BYTES: usize = 16 << 20;
 
 /// The APIs that are served, by their numbers.
 const SERVED: &[ApiKey] = &[
@@ -246,8 +294,9 @@ where
             Err(error) => return close(&context, &error.into()),
         };
         drop(body);
-        let response = handle(context.clone(), request).await;
-        respond(&context, &response)
+        let asked = RequestContext { permit: None, ..context.clone() };
+        let response = handle(context, request).await;
+        respond(&asked, &response)
     })
 }
 

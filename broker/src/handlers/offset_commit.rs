@@ -86,8 +86,8 @@ async fn commit(
     context: &RequestContext,
     request: Arc<OffsetCommitRequest>,
 ) -> OffsetCommitResponse {
-    let (node, version, asked) = (&context.node, context.version, Arc::clone(&request));
-    let committed = node.coordination.ask(node, &request.group_id, move |groups, now, effects| {
+    let (version, asked) = (context.version, Arc::clone(&request));
+    let committed = context.ask_group(&request.group_id, move |groups, now, effects| {
         groups.commit(now, &asked, version, effects)
     });
     committed.await.unwrap_or_else(|error| {

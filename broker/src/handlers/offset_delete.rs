@@ -18,8 +18,8 @@ pub(super) async fn handle(
     let image = context.node.image();
     let mut unknown = Vec::new();
     request.topics.retain_mut(|topic| retain(&image, topic, &mut unknown));
-    let (node, group) = (&context.node, request.group_id.clone());
-    let deleted = node.coordination.ask(node, &group, move |coordinator, _, effects| {
+    let group = request.group_id.clone();
+    let deleted = context.ask_group(&group, move |coordinator, _, effects| {
         coordinator.delete_offsets(&request, effects)
     });
     let mut response = deleted.await.unwrap_or_else(|error| OffsetDeleteResponse {

@@ -12,7 +12,7 @@ use logboom_protocol::messages::offset_fetch::{
 use logboom_protocol::units::Uuid;
 use logboom_protocol::{CompactString, ErrorCode};
 
-use super::RequestContext;
+use super::{GROUPS_ANSWER_BYTES, GROUPS_AT_ONCE, RequestContext};
 
 /// From this version on an answer has an error for the group.
 const GROUP_ERROR_FROM: i16 = 2;
@@ -26,9 +26,9 @@ pub(super) async fn handle(
     request: OffsetFetchRequest,
 ) -> OffsetFetchResponse {
     let require_stable = request.require_stable;
+    let _room = context.node.answers.take_for(size_at_least(&request));
     if context.version >= SEVERAL_FROM {
-        let groups = request.groups.into_iter().map(|group| fetch(&context, group, require_stable));
-        let groups = join_all(groups).await;
+        let groups = fetch_all(&context, request.groups, require_stable).await;
         return OffsetFetchResponse { groups, ..OffsetFetchResponse::default() };
     }
     let topics = request.topics.map(|topics| {
@@ -46,6 +46,57 @@ pub(super) async fn handle(
     };
     let told = fetch(&context, asked, require_stable).await;
     single(&context, told)
+}
+
+/// The offsets of several groups; of those that are more than an answer holds a client asks again.
+async fn fetch_all(
+    context: &RequestContext,
+    asked: Vec<OffsetFetchRequestGroup>,
+    require_stable: bool,
+) -> Vec<OffsetFetchResponseGroup> {
+    let (mut groups, mut bytes) = (Vec::with_capacity(asked.len()), 0);
+    let mut asked = asked.into_iter();
+    while asked.len() > 0 {
+        let some = asked.by_ref().take(GROUPS_AT_ONCE);
+        if bytes >= GROUPS_ANSWER_BYTES {
+            groups.extend(some.map(|group| put_off(group.group_id)));
+            continue;
+        }
+        for group in join_all(some.map(|group| fetch(context, group, require_stable))).await {
+            let is_over = bytes >= GROUPS_ANSWER_BYTES;
+            bytes += size(&group);
+            groups.push(if is_over { put_off(group.group_id) } else { group });
+        }
+    }
+    groups
+}
+
+fn put_off(group_id: CompactString) -> OffsetFetchResponseGroup {
+    let error_code = ErrorCode::COORDINATOR_LOAD_IN_PROGRESS;
+    OffsetFetchResponseGroup { group_id, error_code, ..OffsetFetchResponseGroup::default() }
+}
+
+/// Memory of an answer without any metadata: what is asked for is shorter than what is told.
+fn size_at_least(request: &OffsetFetchRequest) -> usize {
+    let of_group = |group: &OffsetFetchRequestGroup| {
+        let topics = group.topics.iter().flatten().map(|topic| topic.partition_indexes.len());
+        size_of::<OffsetFetchResponseGroup>()
+            + topics.sum::<usize>() * size_of::<OffsetFetchResponsePartitions>()
+    };
+    let topics = request.topics.iter().flatten().map(|topic| topic.partition_indexes.len());
+    topics.sum::<usize>() * size_of::<OffsetFetchResponsePartitions>()
+        + request.groups.iter().map(of_group).sum::<usize>()
+}
+
+/// Bytes of a group in an answer, about.
+fn size(group: &OffsetFetchResponseGroup) -> usize {
+    let topics = group.topics.iter().map(|topic| {
+        let metadata = |one: &OffsetFetchResponsePartitions| {
+            size_of_val(one) + one.metadata.as_ref().map_or(0, CompactString::len)
+        };
+        size_of_val(topic) + topic.name.len() + topic.partitions.iter().map(metadata).sum::<usize>()
+    });
+    size_of_val(group) + group.group_id.len() + topics.sum::<usize>()
 }
 
 /// The answer of versions with one group.
@@ -81,7 +132,7 @@ async fn fetch(
     mut asked: OffsetFetchRequestGroup,
     require_stable: bool,
 ) -> OffsetFetchResponseGroup {
-    let (node, image, version) = (&context.node, context.node.image(), context.version);
+    let (image, version) = (context.node.image(), context.version);
     let mut unknown = Vec::new();
     if let Some(topics) = &mut asked.topics {
         topics.retain_mut(|topic| resolve(&image, version, topic, &mut unknown));
@@ -90,9 +141,8 @@ async fn fetch(
     // Only versions whose errors stand at partitions need them again.
     let places = asked.topics.as_ref().filter(|_| version < GROUP_ERROR_FROM);
     let places = places.cloned().unwrap_or_default();
-    let told = node
-        .coordination
-        .ask(node, &group_id, move |coordinator, _, _| coordinator.fetch(&asked, require_stable));
+    let told = context
+        .ask_group(&group_id, move |coordinator, _, _| coordinator.fetch(&asked, require_stable));
     let mut told = told.await.unwrap_or_else(|error| {
         // Where the error has a place of its own, there are no topics.
         let topics = places.iter().map(|topic| refuse(topic, ErrorCode::NONE)).collect();

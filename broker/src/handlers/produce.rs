@@ -105,7 +105,7 @@ pub(super) fn dispatch(context: RequestContext, body: &Bytes) -> Pending {
         let state = match taken {
             Ok((shard, batch, partition)) => {
                 let (reply, receiver) = oneshot::channel();
-                let permit = Arc::clone(&context.permit);
+                let permit = context.permit.clone();
                 let append = Append { partition, batch, until, reply, permit };
                 appends.entry(shard).or_default().push(append);
                 State::Sent(receiver)

@@ -18,8 +18,8 @@ pub(super) async fn handle(
     if context.version >= PROTOCOL_FROM && !names_protocol {
         return refused(ErrorCode::INCONSISTENT_GROUP_PROTOCOL);
     }
-    let (node, group) = (&context.node, request.group_id.clone());
-    let reply = node.coordination.wait(node, &group, move |coordinator, now, ticket, effects| {
+    let group = request.group_id.clone();
+    let reply = context.wait_for_group(&group, move |coordinator, now, ticket, effects| {
         coordinator.sync(now, ticket, &request, effects);
     });
     match reply.await {

@@ -71,7 +71,7 @@ impl Partition {
         self.settings.load_full()
     }
 
-    pub(super) fn set_settings(&self, settings: Arc<TopicSettings>) {
+    pub(crate) fn set_settings(&self, settings: Arc<TopicSettings>) {
         self.settings.store(settings);
     }
 

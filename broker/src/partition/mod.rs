@@ -26,7 +26,9 @@ mod waiters;
 
 pub(crate) use handle::Partition;
 pub(crate) use registry::Registry;
-pub(crate) use replica::{Append, AppendError, Appended, ProducerDescription, Until};
+pub(crate) use replica::{
+    Append, AppendError, Appended, ProducerDescription, RequestPermit, Until,
+};
 pub(crate) use settings::{TimestampType, TopicSettings};
 pub(crate) use shard::{Command, Opening, Shard, ShardHandle};
 pub(crate) use waiters::Watch;

@@ -26,11 +26,12 @@ pub(crate) struct Append {
     pub(crate) until: Until,
     /// Told when the batch has come so far, or never will.
     pub(crate) reply: oneshot::Sender<Result<Appended, AppendError>>,
-    pub(crate) permit: RequestPermit,
+    /// Of the request that brought it.
+    pub(crate) permit: Option<RequestPermit>,
 }
 
-/// What a batch takes of the memory for requests: dropped when it is written, whether or not the
-/// connection that brought it is still there.
+/// What a request takes of the memory for requests: dropped when its batches are written or its
+/// question is asked, whether or not the connection that brought it is still there.
 pub(crate) type RequestPermit = Arc<dyn Send + Sync>;
 
 /// How far a batch has to come.
@@ -359,9 +360,8 @@ impl Replica {
     }
 
     /// The topic was configured anew.
-    pub(super) fn configure(&mut self, settings: Arc<TopicSettings>) {
+    pub(super) fn configure(&mut self, settings: &TopicSettings) {
         self.log.set_options(settings.log);
-        self.partition.set_settings(settings);
     }
 
     /// What the state store has to learn now of records that count before they are flushed: a new
@@ -427,7 +427,7 @@ impl Run {
         batch: &ProducedBatch,
         stamps: &Stamps,
         pending: Pending,
-        permit: RequestPermit,
+        permit: Option<RequestPermit>,
     ) {
         let producer_id = batch.header().producer_id;
         self.producers.extend((producer_id >= 0).then_some(producer_id));
@@ -435,6 +435,6 @@ impl Run {
         self.end_offset = stamped.end_offset();
         self.batches.push(stamped);
         self.replies.push((self.end_offset, pending));
-        self.permits.push(permit);
+        self.permits.extend(permit);
     }
 }

@@ -61,7 +61,8 @@ pub(crate) struct Opening {
 
 /// Where a shard takes its commands.
 ///
-/// It is not bounded by itself: what commands hold was let in at the doors of connections.
+/// It is not bounded by itself: what commands hold was let in at the doors of connections, and what
+/// groups append is bounded by their host.
 #[derive(Debug, Clone)]
 pub(crate) struct ShardHandle {
     commands: mpsc::UnboundedSender<Command>,
@@ -176,7 +177,7 @@ impl Shard {
             Command::Open(partitions, done) => drop(done.send(self.open(partitions))),
             Command::Configure(key, settings) => {
                 if let Some(replica) = self.replicas.get_mut(&key) {
-                    replica.configure(settings);
+                    replica.configure(&settings);
                 }
                 self.record_caching(key);
             }

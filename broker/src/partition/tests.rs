@@ -68,10 +68,15 @@ impl Setting {
 
     /// Takes a batch for the next write.
     fn queue(&mut self, batch: ProducedBatch) -> Reply {
-        self.queue_until(batch, Until::Committed, Arc::new(()))
+        self.queue_until(batch, Until::Committed, None)
     }
 
-    fn queue_until(&mut self, batch: ProducedBatch, until: Until, permit: RequestPermit) -> Reply {
+    fn queue_until(
+        &mut self,
+        batch: ProducedBatch,
+        until: Until,
+        permit: Option<RequestPermit>,
+    ) -> Reply {
         let (reply, receiver) = oneshot::channel();
         let partition = Arc::clone(&self.partition);
         self.replica.queue(Append { partition, batch, until, reply, permit });
@@ -130,7 +135,7 @@ fn is_waiting(reply: &mut Reply) -> bool {
 #[test]
 fn whoever_waits_for_the_write_alone_is_answered_before_the_flush() {
     let mut setting = Setting::new(false);
-    let mut written = setting.queue_until(anonymous(), Until::Written, Arc::new(()));
+    let mut written = setting.queue_until(anonymous(), Until::Written, None);
     let mut committed = setting.queue(anonymous());
     setting.replica.write_queued(1, &Metrics::default());
     assert_eq!(offset(&mut written), 0);
@@ -143,7 +148,7 @@ fn whoever_waits_for_the_write_alone_is_answered_before_the_flush() {
 fn a_batch_takes_its_room_until_it_is_written() {
     let mut setting = Setting::new(false);
     let permit: RequestPermit = Arc::new(());
-    let _reply = setting.queue_until(anonymous(), Until::Committed, Arc::clone(&permit));
+    let _reply = setting.queue_until(anonymous(), Until::Committed, Some(Arc::clone(&permit)));
     assert_eq!(Arc::strong_count(&permit), 2);
     setting.replica.write_queued(1, &Metrics::default());
     assert_eq!(Arc::strong_count(&permit), 1, "it isn't kept for the flush");
@@ -332,7 +337,8 @@ fn the_state_store_is_told_that_caching_is_over_when_all_is_flushed() {
     setting.replica.on_caching_recorded();
     setting.flush();
     assert_eq!(offset(&mut setting.append(anonymous())), 1, "counts and is not flushed");
-    setting.replica.configure(settings(false));
+    setting.partition.set_settings(settings(false));
+    setting.replica.configure(&settings(false));
     assert_eq!(setting.replica.caching_to_record(), None, "a record is not flushed");
     let mut reply = setting.append(anonymous());
     assert!(is_waiting(&mut reply));

@@ -32,6 +32,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use logboom_storage::DirectoryOptions;
 use logboom_storage::sim::{SimDisk, Unflushed};
@@ -210,11 +211,14 @@ fn load_and_kill(random: &mut Random) -> (Arc<SimDisk>, History) {
         scope.spawn(move || {
             workload::concurrent(address, recorder, ROUNDS, &mut random, stopping);
         });
-        while recorder.history().acks() < wanted {
+        let since = Instant::now();
+        while recorder.history().acks() < wanted && since.elapsed() < PATIENCE {
             thread::yield_now();
         }
+        let acks = recorder.history().acks();
         let at = recorder.disk.trace_len();
         stopping.store(true, Ordering::Relaxed);
+        assert!(acks >= wanted, "{acks} of {wanted} acknowledgements in {PATIENCE:?}");
         at
     });
     broker.stop();
@@ -240,6 +244,8 @@ fn kill_and_load(random: &mut Random) {
 
 /// Requests of each client.
 const ROUNDS: usize = 24;
+/// Longer than acknowledgements take that are waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn runs() -> usize {
     size("LOGBOOM_POWER_RUNS", 1)

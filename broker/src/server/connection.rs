@@ -182,7 +182,7 @@ impl Connection {
                     version: header.version,
                     correlation_id: header.correlation_id,
                     client_id: header.client_id.map(|id| id.into_owned().into()),
-                    permit: Arc::new(permit),
+                    permit: Some(Arc::new(permit)),
                 };
                 Ok(Admitted::Request(Waiting { context, body }))
             }

@@ -22,7 +22,7 @@ mod tests;
 
 pub(crate) use answers::{AnswerDoor, AnswerPermit, Share};
 pub(crate) use connection::Client;
-pub(crate) use doors::{BytesPermit, ConnectionLimits, Doors, Limits};
+pub(crate) use doors::{ConnectionLimits, Doors, Limits};
 pub(crate) use listener::{Accepted, Listener, serve_shard};
 pub(crate) use socket::listen;
 pub(crate) use sparingly::Sparingly;

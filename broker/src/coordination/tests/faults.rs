@@ -4,13 +4,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 
 use logboom_controller::config::StaticConfig;
 use logboom_protocol::Request;
-use logboom_protocol::messages::describe_groups::DescribeGroupsRequest;
 use logboom_protocol::messages::join_group::JoinGroupResponse;
 use logboom_protocol::messages::sync_group::SyncGroupResponse;
 use logboom_storage::DirectoryOptions;
@@ -30,8 +29,6 @@ const RESERVED: u32 = 4096;
 /// Bytes of a commit or an assignment for which several times that is needed, also where some is
 /// reserved ahead.
 const LONG: usize = 20_000;
-/// Longer than a partition takes to be read again.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A broker on a disk that can fail, with a topic `t` and one partition for groups.
 struct Setting {
@@ -325,5 +322,35 @@ fn members_outlive_an_append_of_somebody_else_that_fails() {
     setting.wait_until_loaded();
     assert_eq!(setting.heartbeat(&joined), ErrorCode::NONE);
     assert_eq!(setting.sync(&joined).assignment, mine());
+    assert_eq!(setting.committed(), 1);
+}
+
+#[test]
+fn groups_that_cannot_be_read_are_not_read_at_every_request() {
+    const READ: usize = 3;
+    let mut setting = Setting::new();
+    assert_eq!(setting.commit(1), ErrorCode::NONE);
+    setting.fail(Operation::Sync);
+    let code = setting.commit(2);
+    assert!(is_to_come_again(code), "{code}");
+    // Nothing of the log is in memory, and the device doesn't give it.
+    setting.disk.set_cached(false);
+    setting.disk.set_fault(Fault::new(Operation::Read, EIO).at(is_log).always());
+    let topic = OffsetFetchRequestTopic { name: "t".into(), partition_indexes: vec![0] };
+    let request = OffsetFetchRequest {
+        group_id: "g".into(),
+        topics: Some(vec![topic]),
+        ..Default::default()
+    };
+    let (before, mut asked) = (setting.disk.faults_struck(), 0);
+    let deadline = Instant::now() + PATIENCE;
+    while setting.disk.faults_struck() < before + READ {
+        let code = setting.ask(&request, 5).error_code;
+        assert_eq!(code, ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
+        asked += 1;
+        assert!(Instant::now() < deadline, "it isn't read again");
+    }
+    assert!(asked > 10 * READ, "{asked}");
+    setting.disk.clear_faults();
     assert_eq!(setting.committed(), 1);
 }

@@ -116,7 +116,13 @@ impl Describe {
             "host",
             "member_id",
         ];
-        write_rows(out, Output::Table, &columns, rows("partitions"))
+        write_rows(out, Output::Table, &columns, rows("partitions"))?;
+        for row in rows("partitions") {
+            if let (Some(topic), Some(error)) = (row["topic"].as_str(), row["error"].as_str()) {
+                writeln!(out, "{topic}-{}: {error}", row["partition"])?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -173,7 +179,7 @@ async fn look_at(cluster: &Cluster, name: &str) -> Result<Value, ClientError> {
     };
     let mut rows = Vec::new();
     for topic in names {
-        rows.extend(rows_of(cluster, topic, &image, &committed, &group).await?);
+        rows.extend(rows_of(cluster, topic, &image, &committed, &group).await);
     }
     Ok(describe(&group, rows))
 }
@@ -217,8 +223,9 @@ fn assigned(member: &GroupMemberDescription) -> impl Iterator<Item = (&str, i32)
     topics.flat_map(|(topic, own)| own.iter().map(move |&partition| (topic.as_str(), partition)))
 }
 
-/// Where a partition begins and ends; `None` where its leader isn't there to say.
-type Bounds = BTreeMap<i32, (i64, i64)>;
+/// Where each partition begins and ends, or why that can't be told; those without a leader aren't
+/// there.
+type Bounds = BTreeMap<i32, Result<(i64, i64), ClientError>>;
 
 /// A row for each partition of a topic that exists, is assigned, or has something committed.
 async fn rows_of(
@@ -227,7 +234,7 @@ async fn rows_of(
     image: &ClusterImage,
     committed: &[CommittedOffset],
     group: &GroupDescription,
-) -> Result<Vec<Value>, ClientError> {
+) -> Vec<Value> {
     let committed: BTreeMap<i32, i64> = committed
         .iter()
         .filter(|one| one.topic == topic)
@@ -238,14 +245,15 @@ async fn rows_of(
         let own = assigned(member).filter(|(name, _)| *name == topic);
         readers.extend(own.map(|(_, partition)| (partition, member)));
     }
-    let bounds = bounds(cluster, topic, image).await?;
+    let bounds = bounds(cluster, topic, image).await;
     let exist = image.topics.get(topic).into_iter().flat_map(|topic| &topic.partitions);
     let mut partitions: BTreeSet<i32> = exist.map(|partition| partition.index).collect();
     partitions.extend(committed.keys().chain(readers.keys()));
     let firsts = first_uncommitted(cluster, topic, &committed, &bounds).await;
     let row = |partition: i32| {
         let offset = committed.get(&partition).copied();
-        let bounds = bounds.get(&partition).copied();
+        let error = bounds.get(&partition).and_then(|told| told.as_ref().err());
+        let bounds = known(&bounds, partition);
         let reader = readers.get(&partition);
         let lag = offset.zip(bounds).map(|(offset, bounds)| lag(offset, bounds));
         let first = firsts.get(&partition).copied();
@@ -256,24 +264,38 @@ async fn rows_of(
             "member_id": reader.map(|member| &member.member_id),
             "client_id": reader.map(|member| &member.client_id),
             "host": reader.map(|member| &member.host),
+            "error": error.map(ToString::to_string),
         })
     };
-    Ok(partitions.into_iter().map(row).collect())
+    partitions.into_iter().map(row).collect()
 }
 
-/// Offsets of a topic's partitions that have a leader.
-async fn bounds(
-    cluster: &Cluster,
-    topic: &str,
-    image: &ClusterImage,
-) -> Result<Bounds, ClientError> {
-    let Some(known) = image.topics.get(topic) else { return Ok(Bounds::new()) };
+/// Where those partitions of a topic begin and end that have a leader.
+async fn bounds(cluster: &Cluster, topic: &str, image: &ClusterImage) -> Bounds {
+    let Some(known) = image.topics.get(topic) else { return Bounds::new() };
     let led = known.partitions.iter().filter(|partition| partition.leader.is_some());
     let led: Vec<i32> = led.map(|partition| partition.index).collect();
-    let starts = cluster.list_offsets(topic, &led, OffsetSpec::Earliest).await?;
-    let ends = cluster.list_offsets(topic, &led, OffsetSpec::Latest).await?;
-    let both = starts.iter().zip(&ends);
-    Ok(both.filter_map(|(a, b)| Some((a.partition, (a.offset?, b.offset?)))).collect())
+    let starts = cluster.list_offsets_each(topic, &led, OffsetSpec::Earliest).await;
+    let (mut bounds, mut begun) = (Bounds::new(), BTreeMap::new());
+    for (partition, start) in led.into_iter().zip(starts) {
+        match start {
+            Ok(start) => drop(begun.insert(partition, start.offset)),
+            Err(error) => drop(bounds.insert(partition, Err(error))),
+        }
+    }
+    let asked: Vec<i32> = begun.keys().copied().collect();
+    let ends = cluster.list_offsets_each(topic, &asked, OffsetSpec::Latest).await;
+    for ((partition, start), end) in begun.into_iter().zip(ends) {
+        match end {
+            Ok(end) => bounds.extend(start.zip(end.offset).map(|both| (partition, Ok(both)))),
+            Err(error) => drop(bounds.insert(partition, Err(error))),
+        }
+    }
+    bounds
+}
+
+fn known(bounds: &Bounds, partition: i32) -> Option<(i64, i64)> {
+    bounds.get(&partition)?.as_ref().ok().copied()
 }
 
 /// The first record behind what is committed, for each partition with a lag; without an entry where
@@ -285,7 +307,7 @@ async fn first_uncommitted(
     bounds: &Bounds,
 ) -> BTreeMap<i32, Option<FirstRecord>> {
     let position = |(&partition, &offset): (&i32, &i64)| {
-        let &(start, end) = bounds.get(&partition)?;
+        let (start, end) = known(bounds, partition)?;
         (lag(offset, (start, end)) > 0)
             .then_some(FetchPosition { partition, offset: offset.max(start) })
     };

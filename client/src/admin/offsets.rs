@@ -7,7 +7,7 @@ use logboom_protocol::messages::list_offsets::{
     ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsTopic,
 };
 
-use crate::{ClientError, Cluster, Topic};
+use crate::{ClientError, Cluster};
 
 /// Which offset of a partition is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,65 +62,131 @@ impl Cluster {
         partitions: &[i32],
         spec: OffsetSpec,
     ) -> Result<Vec<FoundOffset>, ClientError> {
-        let mut retry = self.retry(format!("list offsets of topic {topic}"));
-        let mut found = BTreeMap::new();
-        loop {
-            let missing: Vec<i32> =
-                partitions.iter().copied().filter(|index| !found.contains_key(index)).collect();
-            let error = match self.list_missing(topic, &missing, spec, &mut found).await {
-                Ok(()) => {
-                    let found = partitions.iter().filter_map(|index| found.get(index).copied());
-                    return Ok(found.collect());
-                }
-                Err(error) => error,
-            };
-            if error.is_stale_metadata() {
-                self.forget(topic);
-            }
-            retry.pause(error).await?;
-        }
+        let told = self.list_until(topic, partitions, spec, |told| {
+            // One that can't be told is enough.
+            told.values().any(|result| result.as_ref().is_err_and(|error| !error.is_retriable()))
+        });
+        let told = told.await;
+        let is_final = |error: &&ClientError| !error.is_retriable();
+        let last = told.iter().filter_map(|result| result.as_ref().err()).find(is_final).cloned();
+        last.map_or_else(|| told.into_iter().collect(), Err)
     }
 
-    /// Asks one leader after the other; what was found stays found when one of them fails.
-    async fn list_missing(
+    /// The same, told or refused for each of the partitions by itself.
+    pub async fn list_offsets_each(
         &self,
-        name: &str,
+        topic: &str,
         partitions: &[i32],
         spec: OffsetSpec,
-        found: &mut BTreeMap<i32, FoundOffset>,
-    ) -> Result<(), ClientError> {
-        let topic = self.topic(name).await?;
-        for (_, led) in by_leader(&topic, partitions)? {
-            let Some(&first) = led.first() else { continue };
-            let (connection, _) = self.leader(name, first).await?;
-            let request = request(name, &led, spec, self.config().request_timeout);
-            let timeout = self.config().request_timeout;
-            let response = connection.send_within(&request, spec.versions(), timeout).await?;
-            let answers = response.topics.into_iter().flat_map(|topic| topic.partitions);
-            let mut answers: BTreeMap<_, _> =
-                answers.map(|answer| (answer.partition_index, answer)).collect();
-            for index in led {
-                let what = || format!("partition {name}-{index}");
-                let answer = answers.remove(&index).ok_or_else(|| ClientError::Unanswered {
-                    address: connection.address().clone(),
-                    what: what(),
-                })?;
-                ClientError::check(answer.error_code, None, what)?;
-                found.insert(index, read(&answer));
+    ) -> Vec<Result<FoundOffset, ClientError>> {
+        self.list_until(topic, partitions, spec, |_| false).await
+    }
+
+    /// Asks until all is told or refused for good, it is too late, or what is told is `enough`.
+    async fn list_until(
+        &self,
+        topic: &str,
+        partitions: &[i32],
+        spec: OffsetSpec,
+        is_enough: impl Fn(&Told) -> bool,
+    ) -> Vec<Result<FoundOffset, ClientError>> {
+        let mut retry = self.retry(format!("list offsets of topic {topic}"));
+        let mut told: Told = BTreeMap::new();
+        let may_change = |told: &Told, index| match told.get(index) {
+            None => true,
+            Some(result) => result.as_ref().is_err_and(ClientError::is_retriable),
+        };
+        loop {
+            let open = partitions.iter().filter(|index| may_change(&told, index));
+            let open: Vec<i32> = open.copied().collect();
+            told.extend(self.list_open(topic, &open, spec).await);
+            let errors = || open.iter().filter_map(|index| told[index].as_ref().err());
+            if errors().any(ClientError::is_stale_metadata) {
+                self.forget(topic);
+            }
+            let Some(error) = errors().find(|error| error.is_retriable()).cloned() else { break };
+            if is_enough(&told) {
+                break;
+            }
+            if let Err(late) = retry.pause(error).await {
+                for result in told.values_mut() {
+                    too_late(result, &late);
+                }
+                break;
             }
         }
-        Ok(())
+        partitions.iter().map(|index| told[index].clone()).collect()
+    }
+
+    /// Asks each leader once.
+    async fn list_open(&self, name: &str, partitions: &[i32], spec: OffsetSpec) -> Told {
+        let refused = |partitions: &[i32], error: &ClientError| -> Told {
+            partitions.iter().map(|&index| (index, Err(error.clone()))).collect()
+        };
+        let topic = match self.topic(name).await {
+            Ok(topic) => topic,
+            Err(error) => return refused(partitions, &error),
+        };
+        let (mut told, mut by_leader) = (Told::new(), BTreeMap::<i32, Vec<i32>>::new());
+        for &index in partitions {
+            match topic.leader(index) {
+                Ok(leader) => by_leader.entry(leader).or_default().push(index),
+                Err(error) => drop(told.insert(index, Err(error))),
+            }
+        }
+        for led in by_leader.into_values() {
+            match self.list_led(name, &led, spec).await {
+                Ok(found) => told.extend(found),
+                Err(error) => told.extend(refused(&led, &error)),
+            }
+        }
+        told
+    }
+
+    /// Asks the leader of some partitions.
+    async fn list_led(
+        &self,
+        name: &str,
+        led: &[i32],
+        spec: OffsetSpec,
+    ) -> Result<Told, ClientError> {
+        let Some(&first) = led.first() else { return Ok(Told::new()) };
+        let (connection, _) = self.leader(name, first).await?;
+        let timeout = self.config().request_timeout;
+        let request = request(name, led, spec, timeout);
+        let response = connection.send_within(&request, spec.versions(), timeout).await?;
+        let answers = response.topics.into_iter().flat_map(|topic| topic.partitions);
+        let answers: BTreeMap<_, _> =
+            answers.map(|answer| (answer.partition_index, answer)).collect();
+        let of_partition = |index: &i32| {
+            let what = || format!("partition {name}-{index}");
+            let result = match answers.get(index) {
+                None => Err(ClientError::Unanswered {
+                    address: connection.address().clone(),
+                    what: what(),
+                }),
+                Some(answer) => {
+                    ClientError::check(answer.error_code, None, what).map(|()| read(answer))
+                }
+            };
+            (*index, result)
+        };
+        Ok(led.iter().map(of_partition).collect())
     }
 }
 
-/// The partitions, a list a leader.
-fn by_leader(topic: &Topic, partitions: &[i32]) -> Result<BTreeMap<i32, Vec<i32>>, ClientError> {
-    let mut led = BTreeMap::<i32, Vec<i32>>::new();
-    for &index in partitions {
-        led.entry(topic.leader(index)?).or_default().push(index);
+/// It is too late for what might be told yet: the error keeps its own reason.
+fn too_late(result: &mut Result<FoundOffset, ClientError>, late: &ClientError) {
+    if let (Err(own), ClientError::Deadline { doing, limit, .. }) = (&*result, late)
+        && own.is_retriable()
+    {
+        let (doing, limit, last) = (doing.clone(), *limit, Box::new(own.clone()));
+        *result = Err(ClientError::Deadline { doing, limit, last });
     }
-    Ok(led)
 }
+
+/// What is known of partitions.
+type Told = BTreeMap<i32, Result<FoundOffset, ClientError>>;
 
 fn request(
     topic: &str,

@@ -27,8 +27,8 @@ pub struct GroupFilter {
 }
 
 impl GroupFilter {
-    /// The filter of a request, in which an empty list passes all. Names are taken without regard to
-    /// case; what isn't known passes nothing.
+    /// The filter of a request, in which an empty list passes all. Names are taken without regard
+    /// to case; what isn't known passes nothing.
     #[must_use]
     pub fn of(request: &ListGroupsRequest) -> Self {
         let names = |list: &[CompactString], name: &str| {

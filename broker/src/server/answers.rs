@@ -3,8 +3,8 @@
 //! What is hot is lent from maps and takes none; what was read from the device, and what is
 //! written field by field, does. A client decides how fast it reads, so this has a limit of its
 //! own: beyond it nothing more is read from the device, and no request is taken up whose answer may
-//! be of any size; one that waits for other members of its group is answered later. Whoever holds room that others wait for must go on reading
-//! ([`AnswerDoor::is_to_hurry`]).
+//! be of any size; one that waits for other members of its group is answered later. Whoever holds
+//! room that others wait for must go on reading ([`AnswerDoor::is_to_hurry`]).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

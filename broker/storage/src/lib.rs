@@ -62,7 +62,7 @@ pub use disk::{Disk, DiskFile, Map, ReadAt};
 pub use error::{Corruption, Damage, StorageError};
 pub use flush::FlushDone;
 pub use log::{
-    CleanError, CleanStats, Cleanable, Cleaned, Cleaning, CleaningRequest, ColdRead,
+    Beginning, CleanError, CleanStats, Cleanable, Cleaned, Cleaning, CleaningRequest, ColdRead,
     CompactionOptions, Finding, Found, LastBatches, Log, LogView, MovingStart, Pace, ReadUntil,
     TimedOffset,
 };

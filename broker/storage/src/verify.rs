@@ -175,7 +175,7 @@ struct Verifier<'a> {
 impl Verifier<'_> {
     fn run(&self, report: &mut impl FnMut(Report)) -> Result<(), StorageError> {
         let segments = &self.state.segments;
-        let (mut whole, mut bytes, mut end_offset) = (true, 0, self.state.log_start_offset);
+        let (mut whole, mut bytes, mut end_offset) = (true, 0, self.state.log_start.offset);
         for (i, entry) in segments.iter().enumerate() {
             let next = segments.get(i + 1).map(|next| next.base_offset);
             let (end, found) = self.segment(entry, next)?;
@@ -185,7 +185,7 @@ impl Verifier<'_> {
             found.into_iter().for_each(&mut *report);
         }
         if whole {
-            let (key, log_start_offset) = (self.key, self.state.log_start_offset);
+            let (key, log_start_offset) = (self.key, self.state.log_start.offset);
             let segments = segments.len();
             report(Report::Whole { key, log_start_offset, end_offset, segments, bytes });
         }

@@ -216,8 +216,7 @@ impl Log {
         }
         let producers = self.snapshot_of_what_goes(offset)?;
         // The manifest learns of the segments in the same step in which it learns which of them go.
-        let records: Vec<_> =
-            producers.into_iter().chain([StateRecord::LogStart { offset }]).collect();
+        let records: Vec<_> = producers.into_iter().chain([self.log_start_at(offset)]).collect();
         let gone_count = self.count_below(offset);
         self.flush_with(&records)?;
         self.drop_below(offset, gone_count);
@@ -241,9 +240,20 @@ impl Log {
         }
         let gone_count = self.count_below(offset);
         let snapshot = self.snapshot_before(offset).or_else(|| self.due_snapshot());
-        let learns = StateRecord::LogStart { offset };
+        let learns = self.log_start_at(offset);
         let flushes_to = self.flush_and_learn(Some(learns), snapshot, done);
         Ok(Some(MovingStart { offset, gone_count, flushes_to }))
+    }
+
+    /// A log start, with the control entries up to it before it: what a log start leaves behind is
+    /// committed, and so are they.
+    fn log_start_at(&self, offset: i64) -> StateRecord {
+        let state = &self.view.shared.state;
+        let start = state.group(&self.view.key, |group| {
+            let group = group.expect("a log that is open has a group");
+            group.start_at(offset)
+        });
+        StateRecord::LogStart(start)
     }
 
     /// A log start that was moved is durable: removes what lies wholly below.

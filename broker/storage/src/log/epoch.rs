@@ -7,9 +7,50 @@
 use std::sync::Arc;
 
 use super::Log;
+use super::replicas::STEP_GROUPS_MAX;
+use crate::directory::Directory;
 use crate::error::StorageError;
 use crate::flush::FlushDone;
 use crate::state::{EpochStart, StateRecord};
+
+/// An epoch that is to begin at the end of a log.
+#[derive(Debug)]
+pub struct Beginning<'a> {
+    /// The log.
+    pub log: &'a mut Log,
+    /// The epoch, above [`Log::epoch`].
+    pub epoch: i32,
+    /// What else belongs to the step, in order: the vote, control entries.
+    pub records: Vec<StateRecord>,
+}
+
+impl Directory {
+    /// Begins an epoch in each of many logs, with one flush of the state store for up to 32,768 of
+    /// them; durable when it returns. Waits for the device.
+    ///
+    /// # Errors
+    /// As [`Log::flush_now`].
+    ///
+    /// # Panics
+    /// If an epoch doesn't grow, or a record doesn't fit.
+    pub fn begin_epochs(&self, beginnings: &mut [Beginning<'_>]) -> Result<(), StorageError> {
+        for some in beginnings.chunks_mut(STEP_GROUPS_MAX) {
+            let mut step = Vec::with_capacity(4 * some.len());
+            for Beginning { log, epoch, records } in some.iter_mut() {
+                assert!(*epoch > log.epoch(), "{}: epoch {} → {epoch}", log.key(), log.epoch());
+                // The beginning is a barrier.
+                log.flush_now()?;
+                let start_offset = log.end_offset();
+                let begin = StateRecord::Epoch(EpochStart { epoch: *epoch, start_offset });
+                let records = std::mem::take(records);
+                step.extend([begin].into_iter().chain(records).map(|record| log.record(record)));
+            }
+            self.shared.commit(&step)?;
+            some.iter().for_each(|beginning| beginning.log.refresh_epochs());
+        }
+        Ok(())
+    }
+}
 
 impl Log {
     /// Begins an epoch at the end of the log, and asks for it to be made durable together with

@@ -42,6 +42,7 @@ pub use clean::{
     LastBatches, Pace,
 };
 pub use cut::MovingStart;
+pub use epoch::Beginning;
 pub use open::Finding;
 pub(crate) use open::proven;
 pub use read::{ColdRead, Found, ReadUntil};

@@ -172,14 +172,14 @@ pub(crate) fn proven(state: &GroupState) -> i64 {
     let checkpoint = checkpoint.max(committed(state));
     let epoch = state.epochs.last().map_or(0, |start| start.start_offset);
     let control = state.controls.last().map_or(0, |entry| entry.offset);
-    checkpoint.max(state.log_start_offset).max(epoch).max(control)
+    checkpoint.max(state.log_start.offset).max(epoch).max(control)
 }
 
 /// The end of what is proven to have been committed, exclusive.
 fn committed(state: &GroupState) -> i64 {
     let checkpoint = state.checkpoint.map_or(0, |checkpoint| checkpoint.high_watermark);
     let producers = state.producers.as_ref().map_or(0, |snapshot| snapshot.offset);
-    checkpoint.max(producers).max(state.log_start_offset)
+    checkpoint.max(producers).max(state.log_start.offset)
 }
 
 /// Where reading a tail begins: with what the producers are replayed from, where that is near.
@@ -245,12 +245,12 @@ impl Opening {
             }
         }
         let (proven, segments_empty) = (proven(state), segments.is_empty());
-        let end_offset = segments.last().map_or(state.log_start_offset, |s| s.end_offset());
+        let end_offset = segments.last().map_or(state.log_start.offset, |s| s.end_offset());
         let newest = state.segments.iter().map(|segment| segment.generation).max();
         let view = LogView {
             key: self.key,
             shared: Arc::clone(&self.shared),
-            log_start_offset: AtomicI64::new(state.log_start_offset),
+            log_start_offset: AtomicI64::new(state.log_start.offset),
             high_watermark: AtomicI64::new(committed(state).min(end_offset)),
             segments: RwLock::new(listed(segments)),
             epochs: RwLock::new(Arc::clone(&state.epochs)),

@@ -22,7 +22,7 @@ use crate::segment::{PARTITIONS, partition_dir, partition_of};
 use crate::state::{EpochStart, GroupKey, StateRecord};
 
 /// The most groups of which one frame speaks; its payload stays below 5 MiB.
-const STEP_GROUPS_MAX: usize = 64 << 10;
+pub(super) const STEP_GROUPS_MAX: usize = 32 << 10;
 
 /// Added to the name of a directory whose replica was removed.
 const DELETED: &str = "deleted";
@@ -77,27 +77,34 @@ impl Directory {
     /// # Panics
     /// If there is one already.
     pub fn create(&self, key: GroupKey, creation_offset: i64) -> Result<(), StorageError> {
-        self.create_all(&[key], creation_offset)
+        self.create_all(&[key], creation_offset, &[])
     }
 
-    /// Begins replicas of many groups here with one flush for up to 65,536 of them; durable when it
+    /// Begins replicas of many groups here with one flush for up to 32,768 of them; durable when it
     /// returns. A crash before may leave all of a flush or none.
+    ///
+    /// - `records`: what each of them learns in the same step: how its first epoch begins, at
+    ///   offset 0.
     ///
     /// # Errors
     /// As [`Self::create`].
     ///
     /// # Panics
     /// If one of them is there already, or named twice.
-    pub fn create_all(&self, keys: &[GroupKey], creation_offset: i64) -> Result<(), StorageError> {
+    pub fn create_all(
+        &self,
+        keys: &[GroupKey],
+        creation_offset: i64,
+        records: &[StateRecord],
+    ) -> Result<(), StorageError> {
         for keys in keys.chunks(STEP_GROUPS_MAX) {
             let _lives = self.shared.lives();
-            let begin = |key: &GroupKey| {
+            let begin = |&key: &GroupKey| {
                 let state = &self.shared.state;
-                let life = state.group(key, |group| group.map_or(0, |group| group.life + 1));
-                [
-                    (*key, StateRecord::Created { life, creation_offset }),
-                    (*key, StateRecord::Epoch(EpochStart { epoch: 0, start_offset: 0 })),
-                ]
+                let life = state.group(&key, |group| group.map_or(0, |group| group.life + 1));
+                let created = StateRecord::Created { life, creation_offset };
+                let epoch = StateRecord::Epoch(EpochStart { epoch: 0, start_offset: 0 });
+                [created, epoch].into_iter().chain(records.iter().cloned()).map(move |it| (key, it))
             };
             self.shared.commit(&keys.iter().flat_map(begin).collect::<Vec<_>>())?;
         }
@@ -110,7 +117,7 @@ impl Directory {
         self.shared.state.living()
     }
 
-    /// Removes many replicas as [`Log::delete`] does, with one flush for up to 65,536 of them.
+    /// Removes many replicas as [`Log::delete`] does, with one flush for up to 32,768 of them.
     ///
     /// # Errors
     /// As [`Log::delete`].

@@ -66,6 +66,22 @@ pub struct ControlEntry {
     pub payload: Bytes,
 }
 
+/// Where a log begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogStart {
+    /// The first offset that is kept, inclusive.
+    pub offset: i64,
+    /// The epoch of what stands before it; −1 where nothing does.
+    pub epoch: i32,
+    /// The last control entry that stands before it; 0 where none does.
+    pub control_sequence: u64,
+}
+
+impl LogStart {
+    /// The beginning of a log that never moved.
+    pub const ZERO: Self = Self { offset: 0, epoch: -1, control_sequence: 0 };
+}
+
 /// What recovery may rely on: everything below was flushed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Checkpoint {
@@ -114,11 +130,12 @@ pub struct GroupState {
     pub epoch: i32,
     /// Whom it voted for in that epoch; −1 for nobody.
     pub voted_for: i32,
-    /// The first offset that is kept, inclusive.
-    pub log_start_offset: i64,
+    /// Where the log begins.
+    pub log_start: LogStart,
     /// Every epoch that has offsets, oldest first; shared with the log.
     pub epochs: Arc<[EpochStart]>,
-    /// Control entries, oldest first.
+    /// Control entries behind the log start, oldest first; before them the one that names the voters
+    /// there, if one does.
     pub controls: Vec<ControlEntry>,
     /// The manifest, oldest first.
     pub segments: Vec<SegmentEntry>,
@@ -145,7 +162,7 @@ impl GroupState {
             lossy: false,
             epoch: 0,
             voted_for: -1,
-            log_start_offset: 0,
+            log_start: LogStart::ZERO,
             epochs: Arc::default(),
             controls: Vec::new(),
             segments: Vec::new(),
@@ -160,6 +177,19 @@ impl GroupState {
     pub fn epoch_at(&self, offset: i64) -> Option<i32> {
         let after = self.epochs.partition_point(|start| start.start_offset <= offset);
         Some(self.epochs.get(after.checked_sub(1)?)?.epoch)
+    }
+
+    /// A log start with all control entries up to it before it.
+    #[must_use]
+    pub fn start_at(&self, offset: i64) -> LogStart {
+        let already_before = self.log_start.control_sequence;
+        let is_passed = |e: &&ControlEntry| e.offset <= offset && e.sequence > already_before;
+        match self.controls.iter().rfind(is_passed) {
+            None => LogStart { offset, ..self.log_start },
+            Some(&ControlEntry { epoch, sequence: control_sequence, .. }) => {
+                LogStart { offset, epoch, control_sequence }
+            }
+        }
     }
 
     /// Changes the state as `record` says.
@@ -180,7 +210,7 @@ impl GroupState {
                 let last = self.segments.last_mut().ok_or(Misfit("sealed without a segment"))?;
                 last.sealed = Some(*sealed);
             }
-            StateRecord::LogStart { offset } => self.move_start(*offset)?,
+            StateRecord::LogStart(start) => self.move_start(*start)?,
             StateRecord::Checkpoint(checkpoint) => self.checkpoint = Some(*checkpoint),
             StateRecord::Flags { caching, lossy } => {
                 (self.caching, self.lossy) = (*caching, *lossy);
@@ -270,11 +300,17 @@ impl GroupState {
         Ok(())
     }
 
-    fn move_start(&mut self, offset: i64) -> Result<(), Misfit> {
-        if offset < self.log_start_offset {
+    fn move_start(&mut self, start: LogStart) -> Result<(), Misfit> {
+        let LogStart { offset, control_sequence, .. } = start;
+        let before = self.log_start;
+        if offset < before.offset || control_sequence < before.control_sequence {
             return Err(Misfit("the log start goes back"));
         }
-        self.log_start_offset = offset;
+        self.log_start = start;
+        let is_before = |entry: &ControlEntry| entry.sequence <= control_sequence;
+        let names_voters = |entry: &&ControlEntry| is_before(entry) && !entry.payload.is_empty();
+        let voters = self.controls.iter().rfind(names_voters).map(|entry| entry.sequence);
+        self.controls.retain(|entry| !is_before(entry) || Some(entry.sequence) == voters);
         // A segment is wholly below when the next one begins at or below the start.
         let below = self.segments.iter().skip(1).take_while(|s| s.base_offset <= offset).count();
         self.segments.drain(..below);
@@ -310,7 +346,7 @@ impl GroupState {
 
     fn reset(&mut self, offset: i64) {
         self.clean_offset = offset;
-        self.log_start_offset = offset;
+        self.log_start = LogStart { offset, ..LogStart::ZERO };
         (self.epochs, self.controls, self.segments) = (Arc::default(), Vec::new(), Vec::new());
         (self.checkpoint, self.producers) = (None, None);
     }
@@ -326,8 +362,8 @@ impl GroupState {
         if self.epoch != 0 || self.voted_for != -1 {
             records.push(StateRecord::Vote { epoch: self.epoch, voted_for: self.voted_for });
         }
-        if self.log_start_offset != 0 {
-            records.push(StateRecord::LogStart { offset: self.log_start_offset });
+        if self.log_start != LogStart::ZERO {
+            records.push(StateRecord::LogStart(self.log_start));
         }
         records.extend(self.epochs.iter().copied().map(StateRecord::Epoch));
         records.extend(self.controls.iter().cloned().map(StateRecord::Control));

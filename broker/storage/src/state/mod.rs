@@ -33,8 +33,8 @@ mod tests;
 pub use completions::Done;
 pub use error::StateError;
 pub use group::{
-    Checkpoint, CleanedSegments, ControlEntry, EpochStart, GroupState, ProducerSnapshot, Sealed,
-    SegmentEntry,
+    Checkpoint, CleanedSegments, ControlEntry, EpochStart, GroupState, LogStart, ProducerSnapshot,
+    Sealed, SegmentEntry,
 };
 pub use inspect::{Inspected, inspect};
 pub use record::{GroupKey, OpenMark, StateRecord};

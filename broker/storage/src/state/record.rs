@@ -10,7 +10,8 @@ use bytes::Bytes;
 use logboom_protocol::units::Uuid;
 
 use super::group::{
-    Checkpoint, CleanedSegments, ControlEntry, EpochStart, ProducerSnapshot, Sealed, SegmentEntry,
+    Checkpoint, CleanedSegments, ControlEntry, EpochStart, LogStart, ProducerSnapshot, Sealed,
+    SegmentEntry,
 };
 
 /// Names a group: a partition of a topic.
@@ -80,11 +81,8 @@ pub enum StateRecord {
     Segment(SegmentEntry),
     /// The last segment is complete.
     Sealed(Sealed),
-    /// The log begins here; segments wholly below are no more.
-    LogStart {
-        /// Inclusive.
-        offset: i64,
-    },
+    /// The log begins here; segments wholly below are no more, nor are control entries before it.
+    LogStart(LogStart),
     /// What recovery may rely on.
     Checkpoint(Checkpoint),
     /// Properties of the replica.
@@ -139,7 +137,7 @@ impl StateRecord {
             Self::Cut { .. } => 9,
             Self::Segment(_) => 10,
             Self::Sealed(_) => 11,
-            Self::LogStart { .. } => 12,
+            Self::LogStart(_) => 12,
             Self::Checkpoint(_) => 13,
             Self::Flags { .. } => 14,
             Self::Producers(_) => 15,
@@ -173,11 +171,6 @@ impl StateRecord {
                 out.extend(start_offset.to_be_bytes());
             }
             Self::Control(entry) => encode_control(entry, out),
-            Self::Cut { offset, epoch, control_sequence } => {
-                out.extend(offset.to_be_bytes());
-                out.extend(epoch.to_be_bytes());
-                out.extend(control_sequence.to_be_bytes());
-            }
             Self::Segment(segment) => {
                 out.extend(segment.base_offset.to_be_bytes());
                 out.extend(segment.generation.to_be_bytes());
@@ -185,8 +178,14 @@ impl StateRecord {
                 encode_sealed(&segment.sealed.unwrap_or(unsealed), out);
             }
             Self::Sealed(sealed) => encode_sealed(sealed, out),
-            Self::LogStart { offset } | Self::Reset { offset } | Self::CleanOffset { offset } => {
-                out.extend(offset.to_be_bytes())
+            Self::LogStart(LogStart { offset, epoch, control_sequence })
+            | Self::Cut { offset, epoch, control_sequence } => {
+                out.extend(offset.to_be_bytes());
+                out.extend(epoch.to_be_bytes());
+                out.extend(control_sequence.to_be_bytes());
+            }
+            Self::Reset { offset } | Self::CleanOffset { offset } => {
+                out.extend(offset.to_be_bytes());
             }
             Self::Cleaned(cleaned) => {
                 out.extend(cleaned.base_offset.to_be_bytes());
@@ -233,7 +232,11 @@ impl StateRecord {
             },
             10 => Self::Segment(decode_segment(bytes)?),
             11 => Self::Sealed(decode_sealed(bytes)?),
-            12 => Self::LogStart { offset: i64::from_be_bytes(take(bytes)?) },
+            12 => Self::LogStart(LogStart {
+                offset: i64::from_be_bytes(take(bytes)?),
+                epoch: i32::from_be_bytes(take(bytes)?),
+                control_sequence: u64::from_be_bytes(take(bytes)?),
+            }),
             13 => Self::Checkpoint(decode_checkpoint(bytes)?),
             14 => Self::Flags { caching: decode_bool(bytes)?, lossy: decode_bool(bytes)? },
             15 => Self::Producers(decode_producers(bytes)?),

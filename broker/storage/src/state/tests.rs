@@ -229,14 +229,16 @@ fn records_change_a_group_as_they_say() {
     assert_eq!(group.segments.len(), 3);
     assert_eq!(group.segments[2].generation, 2);
 
-    apply(&mut group, &[StateRecord::LogStart { offset: 110 }]);
+    let log_start = |offset, control_sequence| {
+        StateRecord::LogStart(LogStart { offset, epoch: 1, control_sequence })
+    };
+    apply(&mut group, &[log_start(110, 1)]);
+    assert_eq!(group.controls, [], "a marker goes with what stands behind it");
     let bases: Vec<i64> = group.segments.iter().map(|s| s.base_offset).collect();
     assert_eq!(bases, [100, 120], "a segment goes when it lies wholly below");
     assert_eq!(group.epochs[..], [EpochStart { epoch: 1, start_offset: 0 }]);
 
-    for misfit in
-        [epoch(1, 500), segment(100, 9), control(1, 500), StateRecord::LogStart { offset: 1 }]
-    {
+    for misfit in [epoch(1, 500), segment(100, 9), log_start(1, 1), log_start(200, 0)] {
         assert!(group.clone().apply(&misfit).is_err(), "{misfit:?}");
     }
     let mut again = GroupState::new(group.life, group.creation_offset);
@@ -339,7 +341,9 @@ fn any_record() -> impl Strategy<Value = StateRecord> {
             })
         ),
         any_sealed().prop_map(StateRecord::Sealed),
-        any::<i64>().prop_map(|offset| StateRecord::LogStart { offset }),
+        (any::<i64>(), any::<i32>(), any::<u64>()).prop_map(|(offset, epoch, control_sequence)| {
+            StateRecord::LogStart(LogStart { offset, epoch, control_sequence })
+        }),
         (any::<i64>(), any::<i64>(), any::<u32>(), any::<i64>()).prop_map(
             |(flushed_offset, segment_base_offset, position, high_watermark)| {
                 let closed = flushed_offset % 2 == 0;

@@ -245,8 +245,11 @@ impl Group {
     }
 
     /// Whether a replica counts from now on once it has a record in the page cache.
-    pub fn set_caching(&mut self, caching: bool) {
+    pub fn set_caching(&mut self, caching: bool, effects: &mut Effects) {
         self.options.caching = caching;
+        if self.halted.is_none() {
+            self.advance(effects);
+        }
     }
 
     /// Up to where its log is on stable storage, control entries included.

@@ -27,15 +27,14 @@ use logboom_storage::{Directory, LeftBy, OpenError, StorageError};
 
 use crate::cleaner::Cleaners;
 use crate::cluster::{
-    Controller, ControllerHandle, METADATA, MetadataLog, MetadataLogError, Reconciler,
-    metadata_options,
+    Controller, ControllerHandle, MetadataLog, MetadataLogError, Reconciler, open_metadata,
 };
 use crate::config::{Config, SocketOptions};
 use crate::coordination::{Coordination, Host, Inbox};
 use crate::machine::Machine;
 use crate::metrics::Metrics;
 use crate::node::{Node, random_id};
-use crate::partition::{Command, Registry, Shard, ShardHandle, TopicSettings};
+use crate::partition::{Command, Registry, Seat, Shard, ShardHandle, TopicSettings};
 use crate::server::{Accepted, AnswerDoor, Doors, Listener, listen, serve_shard};
 use crate::threads::{ShardThread, Threads, spawn};
 use crate::{admin, limits, ticks};
@@ -223,10 +222,11 @@ fn start_threads(
     threads.start_flushers()?;
     let metrics = Arc::new(Metrics::default());
     let registry = Arc::new(Registry::default());
-    let held = (Arc::clone(&directory), Arc::clone(&registry), Arc::clone(&metrics));
+    let seat = Seat::new(config.settings.broker_id(), directory.id());
+    let held = (Arc::clone(&directory), seat.clone(), Arc::clone(&registry), Arc::clone(&metrics));
     let make = move |index, own, commands| {
-        let (directory, registry, metrics) = held.clone();
-        Shard::new(index, directory, registry, metrics, own, commands)
+        let (directory, seat, registry, metrics) = held.clone();
+        Shard::new(index, directory, seat, registry, metrics, own, commands)
     };
     let starters = start_shards(threads, shard_count(config), make)?;
     let shards = threads.shard_handles();
@@ -235,6 +235,7 @@ fn start_threads(
     let reconciler = Reconciler {
         config: Arc::clone(&settings),
         directory: Arc::clone(&directory),
+        seat,
         shards: Arc::clone(&shards),
         registry: Arc::clone(&registry),
         published: Arc::clone(&published),
@@ -422,14 +423,11 @@ async fn begin_controller(
     registration: BrokerRegistration,
     metrics: Arc<Metrics>,
 ) -> Result<(Controller, Ready), StartError> {
-    if directory.state().group(&METADATA, |group| group.is_none()) {
-        directory.create(METADATA, 0)?;
-    }
-    let (log, findings) = directory.open_log(METADATA, metadata_options())?;
+    let (log, group, findings) = open_metadata(directory, &reconciler.seat)?;
     for finding in &findings {
         tracing::warn!("metadata log: {finding}");
     }
-    let (mut log, image) = MetadataLog::load(log)?;
+    let (mut log, image) = MetadataLog::load(log, group)?;
     let known_offset = log.end_offset();
     let request = RegisterBroker { registration, cluster_id: None };
     let registered = register_broker(&image, &request, random_id());

@@ -16,10 +16,14 @@ use logboom_protocol::records::{
     BatchBuilder, BatchError, CheckedBatch, Codec, Inflater, RawBatches, StampedBatch,
 };
 use logboom_protocol::units::{LeaderEpoch, Offset, Uuid};
+use logboom_raft::{Effects, Group};
 use logboom_storage::state::GroupKey;
-use logboom_storage::{Found, Log, LogOptions, LogView, ReadUntil, StorageError};
+use logboom_storage::{
+    Directory, Finding, Found, Log, LogOptions, LogView, ReadUntil, StorageError,
+};
 
 use crate::clock::now_ms;
+use crate::partition::Seat;
 
 /// The partition of the metadata log; its topic id is the reference's.
 pub(crate) const METADATA: GroupKey = GroupKey { topic_id: METADATA_TOPIC_ID, partition: 0 };
@@ -80,13 +84,36 @@ impl fmt::Display for MetadataLogError {
 impl std::error::Error for MetadataLogError {}
 
 /// How the metadata log is kept: nothing goes by age or size, only behind a checkpoint.
-pub(crate) fn metadata_options() -> LogOptions {
+fn metadata_options() -> LogOptions {
     LogOptions { retention_ms: -1, segment_bytes: 128 << 20, ..LogOptions::default() }
+}
+
+/// Opens the metadata log, which is created where there is none; its group leads then.
+///
+/// # Errors
+/// What the storage says.
+pub(crate) fn open_metadata(
+    directory: &Directory,
+    seat: &Seat,
+) -> Result<(Log, Group, Vec<Finding>), StorageError> {
+    let is_new = directory.state().group(&METADATA, |group| group.is_none());
+    if is_new {
+        directory.create_all(&[METADATA], 0, &seat.first_records())?;
+    }
+    let (mut log, findings) = directory.open_log(METADATA, metadata_options())?;
+    let group = if is_new {
+        seat.lead_first(directory, &METADATA)
+    } else {
+        seat.lead(directory, vec![&mut log])?.remove(0)
+    };
+    Ok((log, group, findings))
 }
 
 /// The metadata log of a broker that is its own and only controller.
 pub(crate) struct MetadataLog {
     log: Log,
+    /// The log as a member of its Raft group, in which it leads.
+    group: Group,
     /// Bytes that the last checkpoint took.
     checkpoint_bytes: usize,
     /// Bytes of the batches behind it.
@@ -94,16 +121,15 @@ pub(crate) struct MetadataLog {
 }
 
 impl MetadataLog {
-    /// Reads the log; returns the image that its records make.
+    /// Reads the log, whose group leads; returns the image that its records make.
     ///
     /// # Errors
     /// [`MetadataLogError`]: the broker can't know what it should do.
-    pub(crate) fn load(mut log: Log) -> Result<(Self, MetadataImage), MetadataLogError> {
-        log.set_high_watermark(log.flushed_offset());
+    pub(crate) fn load(log: Log, group: Group) -> Result<(Self, MetadataImage), MetadataLogError> {
         let mut image = MetadataImage::default();
         let mut offset = log.view().log_start_offset();
         let mut inflater = Inflater::default();
-        let mut loaded = Self { log, checkpoint_bytes: 0, later_bytes: 0 };
+        let mut loaded = Self { log, group, checkpoint_bytes: 0, later_bytes: 0 };
         loop {
             let bytes = read(loaded.log.view(), offset).map_err(MetadataLogError::Storage)?;
             if bytes.is_empty() {
@@ -155,10 +181,11 @@ impl MetadataLog {
         let batch = builder.build().map_err(MetadataLogError::Batch)?;
         let batch = CheckedBatch::check(batch).map_err(MetadataLogError::Batch)?;
         let base = Offset::from_wire(self.log.end_offset()).expect("a log's end is an offset");
-        let epoch = LeaderEpoch::from_wire(self.log.epoch()).expect("a log has an epoch");
+        let epoch = LeaderEpoch::from_wire(self.group.epoch()).expect("a leader has an epoch");
         let bytes = batch.bytes().len();
         let stamped = StampedBatch::by_broker(&batch, base, epoch);
         self.log.append(&[stamped]).map_err(MetadataLogError::Storage)?;
+        self.group.appended(self.log.end_offset(), &mut Effects::default());
         self.note(key.is_some(), bytes);
         Ok(())
     }
@@ -169,8 +196,14 @@ impl MetadataLog {
     /// What the log says.
     pub(crate) fn flush_now(&mut self) -> Result<(), MetadataLogError> {
         self.log.flush_now().map_err(MetadataLogError::Storage)?;
-        self.log.set_high_watermark(self.log.end_offset());
+        self.commit();
         Ok(())
+    }
+
+    /// What is flushed is committed: nobody else has a vote.
+    fn commit(&mut self) {
+        self.group.flushed(self.log.flushed_offset(), &mut Effects::default());
+        self.log.set_high_watermark(self.group.commit().offset);
     }
 
     /// Asks for a flush of what was appended; `None` where there is nothing.
@@ -184,7 +217,7 @@ impl MetadataLog {
     /// The flush that reached up to `offset` succeeded.
     pub(crate) fn on_flushed(&mut self, offset: i64) {
         self.log.on_flushed(offset);
-        self.log.set_high_watermark(offset);
+        self.commit();
     }
 
     /// The flush failed; nothing more becomes durable.
@@ -210,7 +243,10 @@ impl MetadataLog {
         let records: Vec<MetadataRecord> = image.records().collect();
         self.append_batch(Some(CHECKPOINT_KEY), records.iter())?;
         self.flush_now()?;
-        self.log.set_log_start(start).map_err(MetadataLogError::Storage)
+        self.log.set_log_start(start).map_err(MetadataLogError::Storage)?;
+        self.group.move_start(start, &mut Effects::default());
+        self.group.stored(self.group.issued(), &mut Effects::default());
+        Ok(())
     }
 
     /// Closes the log; see [`Log::close`].

@@ -15,5 +15,7 @@ mod metadata_log;
 mod reconcile;
 
 pub(crate) use controller::{Controller, ControllerError, ControllerHandle};
-pub(crate) use metadata_log::{METADATA, MetadataLog, MetadataLogError, metadata_options};
+#[cfg(test)]
+pub(crate) use metadata_log::METADATA;
+pub(crate) use metadata_log::{MetadataLog, MetadataLogError, open_metadata};
 pub(crate) use reconcile::Reconciler;

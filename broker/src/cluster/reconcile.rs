@@ -18,12 +18,13 @@ use logboom_storage::state::GroupKey;
 use logboom_storage::{Directory, StorageError};
 
 use super::metadata_log::METADATA;
-use crate::partition::{Command, Opening, Registry, ShardHandle, TopicSettings};
+use crate::partition::{Command, Opening, Registry, Seat, ShardHandle, TopicSettings};
 
 /// Has the partitions of this broker follow the metadata.
 pub(crate) struct Reconciler {
     pub(crate) config: Arc<StaticConfig>,
     pub(crate) directory: Arc<Directory>,
+    pub(crate) seat: Seat,
     pub(crate) shards: Arc<[ShardHandle]>,
     pub(crate) registry: Arc<Registry>,
     /// The image that is in force, for everybody to read.
@@ -123,16 +124,18 @@ impl Reconciler {
                 if self.registry.get(key.topic_id, key.partition).is_some() {
                     continue;
                 }
-                if self.directory.state().group(&key, |group| group.is_none_or(|g| g.removed)) {
+                let state = self.directory.state();
+                let is_new = state.group(&key, |group| group.is_none_or(|group| group.removed));
+                if is_new {
                     new.push(key);
                 }
                 let (topic, settings) = (topic.name().into(), Arc::clone(&settings));
                 let shard = openings.entry(self.shard_of(&key)).or_default();
-                shard.push(Opening { key, topic, settings });
+                shard.push(Opening { key, topic, settings, is_new });
             }
         }
         if !new.is_empty() {
-            self.directory.create_all(&new, offset)?;
+            self.directory.create_all(&new, offset, &self.seat.first_records())?;
         }
         self.ask_each(openings, Command::Open).await.into_iter().collect()
     }

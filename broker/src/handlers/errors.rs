@@ -30,6 +30,6 @@ pub(super) fn append_code(error: &AppendError) -> ErrorCode {
         AppendError::Producer(error) => error.error_code(),
         AppendError::Storage(error) => storage_code(error),
         AppendError::FlushFailed => ErrorCode::KAFKA_STORAGE_ERROR,
-        AppendError::Gone => ErrorCode::NOT_LEADER_OR_FOLLOWER,
+        AppendError::Gone | AppendError::NotLeader => ErrorCode::NOT_LEADER_OR_FOLLOWER,
     }
 }

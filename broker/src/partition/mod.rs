@@ -6,6 +6,7 @@
 //!       │ Command      │ published: high watermark, epoch, settings
 //!       ▼              ▲
 //!   Shard (a thread) ─ Replica ─ Log ──▶ flush threads ──▶ Command::Flushed
+//!                         └ Group: what is committed, and who leads
 //! ```
 //!
 //! Only its shard appends to a partition, so there is no lock on the way of a produce request. In
@@ -20,6 +21,7 @@ mod caching;
 mod handle;
 mod registry;
 mod replica;
+mod seat;
 mod settings;
 mod shard;
 mod waiters;
@@ -29,6 +31,7 @@ pub(crate) use registry::Registry;
 pub(crate) use replica::{
     Append, AppendError, Appended, ProducerDescription, RequestPermit, Until,
 };
+pub(crate) use seat::Seat;
 pub(crate) use settings::{TimestampType, TopicSettings};
 pub(crate) use shard::{Command, Opening, Shard, ShardHandle};
 pub(crate) use waiters::Watch;

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use logboom_protocol::records::{ProducedBatch, StampedBatch, Stamps};
 use logboom_protocol::units::{LeaderEpoch, Offset};
+use logboom_raft::{Effects, Group};
 use logboom_storage::producers::{BatchFacts, ProducerEntry, ProducerError, Verdict};
 use logboom_storage::{FlushDone, LastBatches, Log, MovingStart, StorageError};
 
@@ -65,6 +66,8 @@ pub(crate) enum AppendError {
     FlushFailed,
     /// The partition has no replica here any more.
     Gone,
+    /// The replica doesn't lead, or not yet.
+    NotLeader,
 }
 
 /// What is known of a producer, for DescribeProducers.
@@ -94,6 +97,8 @@ const BATCHES_PER_WRITE: usize = 256;
 pub(super) struct Replica {
     pub(super) partition: Arc<Partition>,
     log: Log,
+    /// The replica as a member of its Raft group.
+    group: Group,
     /// What the next write is made of, in order.
     queued: Vec<Append>,
     /// Those who wait for an offset to be committed, exclusive; and a number that keeps them apart.
@@ -127,12 +132,13 @@ struct Run {
 }
 
 impl Replica {
-    /// A replica that leads its partition alone: what it has flushed is committed.
-    pub(super) fn new(partition: Arc<Partition>, mut log: Log, caching: Caching) -> Self {
-        log.set_high_watermark(log.flushed_offset());
+    /// A replica that leads its group.
+    pub(super) fn new(partition: Arc<Partition>, log: Log, group: Group, caching: Caching) -> Self {
+        debug_assert_eq!(group.epoch(), log.epoch(), "{}", partition.key);
         Self {
             partition,
             log,
+            group,
             queued: Vec::new(),
             pending: BTreeMap::new(),
             pending_count: 0,
@@ -159,6 +165,10 @@ impl Replica {
         let log_append_time = is_stamped.then_some(now_ms);
         let mut run = Run::new(self.log.end_offset());
         for append in std::mem::take(&mut self.queued) {
+            if !self.group.takes_records() {
+                drop(append.reply.send(Err(AppendError::NotLeader)));
+                continue;
+            }
             if !run.takes(&append.batch) {
                 self.write(run, metrics);
                 run = Run::new(self.log.end_offset());
@@ -184,10 +194,10 @@ impl Replica {
             Ok(_) => {
                 let base_offset = run.end_offset;
                 let appended = Appended { base_offset, log_append_time, log_start_offset };
-                let epoch = LeaderEpoch::from_wire(self.log.epoch());
+                let epoch = LeaderEpoch::from_wire(self.group.epoch());
                 let stamps = Stamps {
                     base_offset: Offset::from_wire(base_offset).expect("an end is an offset"),
-                    leader_epoch: epoch.expect("a log has an epoch"),
+                    leader_epoch: epoch.expect("a leader has an epoch"),
                     log_append_time,
                 };
                 run.add(&batch, &stamps, Pending { appended, until, reply }, permit);
@@ -211,10 +221,7 @@ impl Replica {
             metrics.produce_records.add(usize::try_from(batch.header().record_count).unwrap_or(0));
             metrics.produce_bytes.add(batch.size());
         }
-        if self.partition.settings().write_caching && self.caching == Caching::Recorded {
-            // What a kill of the process would lose waits for its flush like anything else.
-            self.commit(self.log.cached_offset());
-        }
+        self.on_appended();
         for (end_offset, pending) in run.replies {
             self.answer_at(end_offset, pending);
         }
@@ -232,8 +239,41 @@ impl Replica {
         self.pending.insert((end_offset, self.pending_count), pending);
     }
 
-    /// Publishes a high watermark, answers those who waited for it, and wakes readers.
-    fn commit(&mut self, offset: i64) {
+    /// Tells the group what was appended.
+    fn on_appended(&mut self) {
+        let mut effects = Effects::default();
+        let (cached, end) = (self.log.cached_offset(), self.log.end_offset());
+        let counts_cached = self.counts_cached();
+        self.group.set_caching(counts_cached, &mut effects);
+        if counts_cached && cached < end {
+            // What a kill of the process would lose waits for its flush like anything else.
+            if cached > self.group.history().end().offset {
+                self.group.appended(cached, &mut effects);
+            }
+            self.group.set_caching(false, &mut effects);
+        }
+        self.group.appended(end, &mut effects);
+        self.follow(&effects);
+    }
+
+    /// Whether records count before they are flushed.
+    fn counts_cached(&self) -> bool {
+        self.partition.settings().write_caching
+            && self.caching == Caching::Recorded
+            && !self.has_failed
+    }
+
+    /// Tells the group what is on stable storage.
+    fn note_flushed(&mut self) {
+        let mut effects = Effects::default();
+        self.group.flushed(self.log.flushed_offset(), &mut effects);
+        self.follow(&effects);
+    }
+
+    /// Publishes the group's high watermark, answers those who waited for it, and wakes readers.
+    fn follow(&mut self, effects: &Effects) {
+        debug_assert!(effects.is_empty(), "a sole voter at rest asks for nothing: {effects:?}");
+        let offset = self.group.commit().offset;
         if offset <= self.log.view().high_watermark() {
             return;
         }
@@ -265,9 +305,10 @@ impl Replica {
         match (result, offset) {
             (Ok(()), Some(offset)) => {
                 self.log.on_flushed(offset);
-                self.commit(self.log.flushed_offset());
+                self.note_flushed();
                 if let Some(Moving { start, offset, moved }) = moving.map(|moving| *moving) {
                     self.log.on_log_start_moved(start);
+                    self.note_log_start(offset);
                     moved(&self.log, Ok(Some(offset)));
                 }
             }
@@ -299,8 +340,16 @@ impl Replica {
     pub(super) fn at_rest(&mut self, step: impl FnOnce(&mut Log) + 'static) {
         self.defer(move |replica| {
             step(&mut replica.log);
-            replica.commit(replica.log.flushed_offset());
+            replica.note_flushed();
         });
+    }
+
+    /// Tells the group of a log start that is durable.
+    fn note_log_start(&mut self, offset: i64) {
+        let mut effects = Effects::default();
+        let moved = self.group.move_start(offset, &mut effects);
+        debug_assert_eq!(moved, offset, "{}: what goes is committed", self.partition.key);
+        self.group.stored(self.group.issued(), &mut Effects::default());
     }
 
     /// Moves the log start with a flush, as soon as no other is under way.
@@ -386,9 +435,11 @@ impl Replica {
     pub(super) fn on_caching_recorded(&mut self) {
         if self.caching == Caching::Asked {
             self.caching = Caching::Recorded;
-            if self.partition.settings().write_caching && !self.has_failed {
-                self.commit(self.log.cached_offset());
-            }
+            let counts_cached =
+                self.counts_cached() && self.log.cached_offset() == self.log.end_offset();
+            let mut effects = Effects::default();
+            self.group.set_caching(counts_cached, &mut effects);
+            self.follow(&effects);
         }
     }
 

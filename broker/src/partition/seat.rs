@@ -190,3 +190,6 @@ fn entry(control: &Control) -> ControlEntry {
         payload: Bytes::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,13 +12,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use logboom_protocol::CompactString;
+use logboom_raft::Group;
 use logboom_storage::state::GroupKey;
 use logboom_storage::{Cleaned, Directory, Finding, FlushDone, LastBatches, Log, StorageError};
 
 use super::caching::{self, Caching};
 use super::replica::{Append, AppendError, ProducerDescription, Replica};
 use super::settings::TopicSettings;
-use super::{Partition, Registry};
+use super::{Partition, Registry, Seat};
 use crate::clock::now_ms;
 use crate::metrics::Metrics;
 
@@ -57,6 +58,8 @@ pub(crate) struct Opening {
     pub(crate) key: GroupKey,
     pub(crate) topic: CompactString,
     pub(crate) settings: Arc<TopicSettings>,
+    /// Whether it was just created, and has led nothing yet.
+    pub(crate) is_new: bool,
 }
 
 /// Where a shard takes its commands.
@@ -85,6 +88,7 @@ impl ShardHandle {
 pub(crate) struct Shard {
     index: usize,
     directory: Arc<Directory>,
+    seat: Seat,
     registry: Arc<Registry>,
     metrics: Arc<Metrics>,
     handle: ShardHandle,
@@ -114,6 +118,7 @@ impl Shard {
     pub(crate) fn new(
         index: usize,
         directory: Arc<Directory>,
+        seat: Seat,
         registry: Arc<Registry>,
         metrics: Arc<Metrics>,
         handle: ShardHandle,
@@ -122,6 +127,7 @@ impl Shard {
         Self {
             index,
             directory,
+            seat,
             registry,
             metrics,
             handle,
@@ -305,7 +311,9 @@ impl Shard {
     /// Opens logs. One that can't be opened is reported and not served; the others are.
     fn open(&mut self, partitions: Vec<Opening>) -> Result<(), StorageError> {
         let opened = open_logs(&self.directory, &partitions);
-        for (Opening { key, topic, settings }, opened) in partitions.into_iter().zip(opened) {
+        let (mut new, mut found) = (Vec::new(), Vec::new());
+        for (opening, opened) in partitions.into_iter().zip(opened) {
+            let Opening { key, topic, .. } = &opening;
             let (log, findings) = match opened {
                 Ok(opened) => opened,
                 Err(error @ StorageError::OutOfService { .. }) => return Err(error),
@@ -314,24 +322,29 @@ impl Shard {
                     continue;
                 }
             };
-            report(&topic, key, &findings);
-            self.serve(key, topic, settings, log);
+            report(topic, *key, &findings);
+            let list = if opening.is_new { &mut new } else { &mut found };
+            list.push((opening, log));
+        }
+        for (opening, log) in new {
+            let group = self.seat.lead_first(&self.directory, &opening.key);
+            self.serve(opening, log, group);
+        }
+        let logs = found.iter_mut().map(|(_, log)| log).collect();
+        let groups = self.seat.lead(&self.directory, logs)?;
+        for ((opening, log), group) in found.into_iter().zip(groups) {
+            self.serve(opening, log, group);
         }
         Ok(())
     }
 
-    fn serve(
-        &mut self,
-        key: GroupKey,
-        topic: CompactString,
-        settings: Arc<TopicSettings>,
-        log: Log,
-    ) {
-        let (view, epoch) = (Arc::clone(log.view()), log.epoch());
+    fn serve(&mut self, opening: Opening, log: Log, group: Group) {
+        let Opening { key, topic, settings, .. } = opening;
+        let (view, epoch) = (Arc::clone(log.view()), group.epoch());
         let partition = Partition::new(key, topic, self.index, view, epoch, settings);
         let partition = Arc::new(partition);
         let caching = Caching::of(&self.directory, &key);
-        let replica = Replica::new(Arc::clone(&partition), log, caching);
+        let replica = Replica::new(Arc::clone(&partition), log, group, caching);
         self.replicas.insert(key, replica);
         self.registry.insert(partition);
     }

@@ -57,12 +57,14 @@ impl Setting {
         let options = DirectoryOptions { reserve_bytes_min: 512, ..DirectoryOptions::default() };
         let opened = Directory::open(disk.clone(), Path::new("/data"), options, mark, 1);
         let directory = Arc::new(opened.unwrap());
-        directory.create(KEY, 0).unwrap();
+        let seat = Seat::new(1, directory.id());
+        directory.create_all(&[KEY], 0, &seat.first_records()).unwrap();
         let (log, _) = directory.open_log(KEY, LogOptions::default()).unwrap();
+        let group = seat.lead_first(&directory, &KEY);
         let (view, settings) = (Arc::clone(log.view()), settings(write_caching));
         let partition = Arc::new(Partition::new(KEY, "topic".into(), 0, view, 0, settings));
         let caching = Caching::of(&directory, &KEY);
-        let replica = Replica::new(Arc::clone(&partition), log, caching);
+        let replica = Replica::new(Arc::clone(&partition), log, group, caching);
         Self { disk, directory, partition, replica }
     }
 

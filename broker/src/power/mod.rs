@@ -270,7 +270,7 @@ fn no_change_of_a_topic_is_lost_while_the_metadata_log_is_written_down_anew() {
     let broker = start_recorded(&recorder);
     workload::large_configs(broker.addresses()[0], &recorder);
     let state = broker.node().directory.state();
-    let start = state.group(&METADATA, |group| group.map(|group| group.log_start_offset));
+    let start = state.group(&METADATA, |group| group.map(|group| group.log_start.offset));
     assert!(start > Some(0), "there was a checkpoint: {start:?}");
     broker.stop();
     let (disk, history) = (&recorder.disk, recorder.history().clone());

@@ -13,7 +13,8 @@ use logboom_storage::state::OpenMark;
 use logboom_storage::{Directory, DirectoryOptions};
 
 use super::*;
-use crate::cluster::{METADATA, metadata_options};
+use crate::cluster::open_metadata;
+use crate::partition::Seat;
 
 const MARK: OpenMark = OpenMark { boot_id: [1; 16], mount_id: 1 };
 const EIO: i32 = 5;
@@ -36,11 +37,8 @@ fn open(disk: &Arc<SimDisk>) -> (Arc<Directory>, MetadataLog, MetadataImage) {
     let options = DirectoryOptions::default();
     let disk = Arc::clone(disk);
     let directory = Directory::open(disk, Path::new("/data"), options, MARK, 1).unwrap();
-    if directory.groups().is_empty() {
-        directory.create(METADATA, 0).unwrap();
-    }
-    let (log, _) = directory.open_log(METADATA, metadata_options()).unwrap();
-    let (log, image) = MetadataLog::load(log).unwrap();
+    let (log, group, _) = open_metadata(&directory, &Seat::new(1, directory.id())).unwrap();
+    let (log, image) = MetadataLog::load(log, group).unwrap();
     (Arc::new(directory), log, image)
 }
 
@@ -51,6 +49,7 @@ impl Host {
         let reconciler = Reconciler {
             config: Arc::default(),
             directory: Arc::clone(&directory),
+            seat: Seat::new(1, directory.id()),
             shards: Arc::from([]),
             registry: Arc::default(),
             published: Arc::clone(&published),

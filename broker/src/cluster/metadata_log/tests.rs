@@ -14,6 +14,7 @@ const MARK: OpenMark = OpenMark { boot_id: [1; 16], mount_id: 1 };
 struct Life {
     directory: Directory,
     log: Log,
+    group: Group,
 }
 
 impl Life {
@@ -21,16 +22,14 @@ impl Life {
         let options = DirectoryOptions::default();
         let disk = Arc::new(SystemDisk);
         let directory = Directory::open(disk, dir.path(), options, MARK, 1).unwrap();
-        if directory.groups().is_empty() {
-            directory.create(METADATA, 0).unwrap();
-        }
-        let (log, findings) = directory.open_log(METADATA, metadata_options()).unwrap();
+        let seat = Seat::new(1, directory.id());
+        let (log, group, findings) = open_metadata(&directory, &seat).unwrap();
         assert!(findings.is_empty(), "{findings:?}");
-        Self { directory, log }
+        Self { directory, log, group }
     }
 
     fn load(self) -> (Directory, MetadataLog, MetadataImage) {
-        let (log, image) = MetadataLog::load(self.log).unwrap();
+        let (log, image) = MetadataLog::load(self.log, self.group).unwrap();
         (self.directory, log, image)
     }
 }
@@ -52,6 +51,7 @@ fn append_value(log: &mut Log, value: &[u8]) {
     let epoch = LeaderEpoch::from_wire(log.epoch()).unwrap();
     log.append(&[StampedBatch::by_broker(&batch, base, epoch)]).unwrap();
     log.flush_now().unwrap();
+    log.set_high_watermark(log.end_offset());
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn a_record_that_is_none_is_refused_with_its_offset() {
     let mut life = Life::begin(&dir);
     append_value(&mut life.log, &cluster().encode().unwrap());
     append_value(&mut life.log, b"\xff not a record");
-    let error = MetadataLog::load(life.log).err().unwrap();
+    let error = MetadataLog::load(life.log, life.group).err().unwrap();
     assert!(matches!(error, MetadataLogError::Record { offset: 1, .. }), "{error}");
     assert!(error.to_string().starts_with("metadata log: offset 1: "), "{error}");
 }
@@ -139,6 +139,6 @@ fn a_record_that_fits_nothing_before_it_is_refused_with_its_offset() {
     let mut life = Life::begin(&dir);
     let deleted = MetadataRecord::TopicDeleted { id: Uuid([9; 16]) };
     append_value(&mut life.log, &deleted.encode().unwrap());
-    let error = MetadataLog::load(life.log).err().unwrap();
+    let error = MetadataLog::load(life.log, life.group).err().unwrap();
     assert!(matches!(error, MetadataLogError::Apply { offset: 0, .. }), "{error}");
 }

@@ -14,7 +14,7 @@ fn directory(root: &std::path::Path, replicas: i32, creation_offset: i64) -> Arc
     directory.create(METADATA, 0).unwrap();
     let key = |partition| GroupKey { topic_id: Uuid([7; 16]), partition };
     let keys: Vec<GroupKey> = (0..replicas).map(key).collect();
-    directory.create_all(&keys, creation_offset).unwrap();
+    directory.create_all(&keys, creation_offset, &[]).unwrap();
     Arc::new(directory)
 }
 
@@ -22,6 +22,7 @@ fn reconciler(directory: &Arc<Directory>) -> Reconciler {
     Reconciler {
         config: Arc::default(),
         directory: Arc::clone(directory),
+        seat: Seat::new(1, directory.id()),
         shards: Arc::from([]),
         registry: Arc::default(),
         published: Arc::new(ArcSwap::from_pointee(MetadataImage::default())),

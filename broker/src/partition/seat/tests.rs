@@ -1,0 +1,145 @@
+//! A seat on a simulated disk: elections are one step, and survive whatever a crash leaves.
+
+use std::path::Path;
+
+use logboom_protocol::records::{BatchBuilder, CheckedBatch, Codec, StampedBatch};
+use logboom_protocol::units::{LeaderEpoch, Offset};
+use logboom_storage::sim::SimDisk;
+use logboom_storage::state::OpenMark;
+use logboom_storage::{DirectoryOptions, LogOptions};
+
+use super::*;
+
+const KEY: GroupKey = GroupKey { topic_id: Uuid([7; 16]), partition: 0 };
+const OTHER: GroupKey = GroupKey { topic_id: Uuid([7; 16]), partition: 1 };
+const BROKER: i32 = 3;
+
+/// A start of the broker: its directory, and the logs of its groups, which lead.
+struct Start {
+    directory: Directory,
+    led: Vec<(Log, Group)>,
+    /// How often the disk was made to flush for the elections.
+    flushes: usize,
+}
+
+impl Start {
+    fn on(disk: &Arc<SimDisk>) -> Self {
+        let mark = OpenMark { boot_id: [1; 16], mount_id: 1 };
+        let options = DirectoryOptions::default();
+        let own = Arc::clone(disk);
+        let directory = Directory::open(own, Path::new("/data"), options, mark, 1).unwrap();
+        let seat = Seat::new(BROKER, directory.id());
+        let open = |key| directory.open_log(key, LogOptions::default()).unwrap().0;
+        let mut flushes = 0;
+        let led = if directory.groups().is_empty() {
+            directory.create_all(&[KEY, OTHER], 0, &seat.first_records()).unwrap();
+            [KEY, OTHER].map(|key| (open(key), seat.lead_first(&directory, &key))).into()
+        } else {
+            let mut logs = vec![open(KEY), open(OTHER)];
+            let before = disk.syncs().len();
+            let groups = seat.lead(&directory, logs.iter_mut().collect()).unwrap();
+            flushes = disk.syncs().len() - before;
+            logs.into_iter().zip(groups).collect()
+        };
+        Self { directory, led, flushes }
+    }
+
+    /// Appends a record to the first log, and flushes it.
+    fn append(&mut self) {
+        let (log, group) = &mut self.led[0];
+        let mut builder = BatchBuilder::new(Codec::None);
+        builder.append(1, None, Some(b"v"), &[]).unwrap();
+        let batch = CheckedBatch::check(builder.build().unwrap()).unwrap();
+        let base = Offset::from_wire(log.end_offset()).unwrap();
+        let epoch = LeaderEpoch::from_wire(group.epoch()).unwrap();
+        log.append(&[StampedBatch::by_broker(&batch, base, epoch)]).unwrap();
+        log.flush_now().unwrap();
+    }
+
+    fn epochs(&self) -> Vec<i32> {
+        self.led
+            .iter()
+            .map(|(log, group)| {
+                assert_eq!(log.epoch(), group.epoch());
+                assert_eq!(log.view().high_watermark(), log.end_offset(), "all of it is committed");
+                group.epoch()
+            })
+            .collect()
+    }
+
+    fn controls(&self, key: &GroupKey) -> Vec<(i32, i64)> {
+        self.directory.state().group(key, |group| {
+            group.unwrap().controls.iter().map(|entry| (entry.epoch, entry.offset)).collect()
+        })
+    }
+
+    fn stop(self) {
+        self.led.into_iter().for_each(|(log, _)| log.close().unwrap());
+        self.directory.close().unwrap();
+    }
+}
+
+#[test]
+fn a_group_leads_in_epoch_0_with_its_creation_and_in_the_next_with_each_start() {
+    let disk = SimDisk::new();
+    let mut start = Start::on(&disk);
+    assert_eq!(start.epochs(), [0, 0]);
+    start.append();
+    start.stop();
+    for epoch in 1..4 {
+        let mut start = Start::on(&disk);
+        assert_eq!(start.epochs(), [epoch, epoch]);
+        assert_eq!(start.flushes, 1, "however many groups there are");
+        if epoch == 2 {
+            start.append();
+        }
+        start.stop();
+    }
+}
+
+#[test]
+fn a_log_without_records_keeps_no_markers_of_earlier_starts() {
+    let disk = SimDisk::new();
+    let mut start = Start::on(&disk);
+    start.append();
+    start.stop();
+    for _ in 0..3 {
+        Start::on(&disk).stop();
+    }
+    let start = Start::on(&disk);
+    assert_eq!(start.controls(&OTHER), [(4, 0)]);
+    assert_eq!(start.controls(&KEY), [(0, 0), (1, 1), (2, 1), (3, 1), (4, 1)]);
+}
+
+#[test]
+fn a_crash_leaves_an_election_whole_or_none_of_it() {
+    let disk = SimDisk::new();
+    let mut start = Start::on(&disk);
+    start.append();
+    start.stop();
+    let from = disk.trace_len();
+    drop(Start::on(&disk));
+    for at in from..=disk.trace_len() {
+        let image = disk.kill_image(at);
+        let start = Start::on(&image);
+        let epochs = start.epochs();
+        assert!(epochs == [1, 1] || epochs == [2, 2], "{epochs:?} at {at}");
+        let markers = start.controls(&KEY);
+        assert_eq!(markers.last(), Some(&(epochs[0], 1)));
+        assert_eq!(markers.len(), usize::try_from(epochs[0]).unwrap() + 1);
+    }
+}
+
+#[test]
+fn a_replica_that_lost_records_leads_and_is_not_lossy_any_more() {
+    let disk = SimDisk::new();
+    let mut start = Start::on(&disk);
+    start.append();
+    let flags = StateRecord::Flags { caching: false, lossy: true };
+    start.directory.state().commit(&[(KEY, flags)]).unwrap();
+    start.stop();
+    let start = Start::on(&disk);
+    assert!(start.led.iter().all(|(_, group)| !group.is_lossy()));
+    assert!(!start.directory.state().group(&KEY, |group| group.unwrap().lossy));
+    start.stop();
+}

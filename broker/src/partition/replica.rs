@@ -97,8 +97,9 @@ const BATCHES_PER_WRITE: usize = 256;
 pub(super) struct Replica {
     pub(super) partition: Arc<Partition>,
     log: Log,
-    /// The replica as a member of its Raft group.
-    group: Group,
+    /// The replica as a member of its Raft group. Boxed, because half of a table of replicas may be
+    /// empty.
+    group: Box<Group>,
     /// What the next write is made of, in order.
     queued: Vec<Append>,
     /// Those who wait for an offset to be committed, exclusive; and a number that keeps them apart.
@@ -138,7 +139,7 @@ impl Replica {
         Self {
             partition,
             log,
-            group,
+            group: Box::new(group),
             queued: Vec::new(),
             pending: BTreeMap::new(),
             pending_count: 0,

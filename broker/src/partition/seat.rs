@@ -1,5 +1,5 @@
-//! This broker's seat in its groups: how a group becomes the leader of its partition, and what of it
-//! the state store keeps.
+//! This broker's seat in its groups: how a group becomes the leader of its partition, and what of
+//! it the state store keeps.
 //!
 //! Until brokers replicate, every group has one voter, which elects itself: when it is created, in
 //! the step that creates it, and again at each start, many groups in one step. The vote, the epoch

@@ -311,6 +311,7 @@ impl Shard {
     /// Opens logs. One that can't be opened is reported and not served; the others are.
     fn open(&mut self, partitions: Vec<Opening>) -> Result<(), StorageError> {
         let opened = open_logs(&self.directory, &partitions);
+        self.replicas.reserve(opened.len());
         let (mut new, mut found) = (Vec::new(), Vec::new());
         for (opening, opened) in partitions.into_iter().zip(opened) {
             let Opening { key, topic, .. } = &opening;

@@ -14,7 +14,13 @@ const EDGES: &[(&str, &[&str])] = &[
     ("logboom-client", &["logboom-protocol"]),
     (
         "logboom-broker",
-        &["logboom-controller", "logboom-groups", "logboom-protocol", "logboom-storage"],
+        &[
+            "logboom-controller",
+            "logboom-groups",
+            "logboom-protocol",
+            "logboom-raft",
+            "logboom-storage",
+        ],
     ),
     ("logboom", &["logboom-broker", "logboom-client", "logboom-protocol", "logboom-storage"]),
     ("logboom-tests", &["*"]),

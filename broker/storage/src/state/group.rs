@@ -134,8 +134,8 @@ pub struct GroupState {
     pub log_start: LogStart,
     /// Every epoch that has offsets, oldest first; shared with the log.
     pub epochs: Arc<[EpochStart]>,
-    /// Control entries behind the log start, oldest first; before them the one that names the voters
-    /// there, if one does.
+    /// Control entries behind the log start, oldest first; before them the one that names the
+    /// voters there, if one does.
     pub controls: Vec<ControlEntry>,
     /// The manifest, oldest first.
     pub segments: Vec<SegmentEntry>,

@@ -13,7 +13,8 @@ use logboom_protocol::messages::describe_topic_partitions::{
 use logboom_protocol::units::Uuid;
 use logboom_protocol::{CompactString, ErrorCode};
 
-use super::{RequestContext, authorized_operations, metadata};
+use super::{RequestContext, authorized_operations, leader, metadata};
+use crate::node::Node;
 
 pub(super) async fn handle(
     context: RequestContext,
@@ -31,7 +32,8 @@ pub(super) async fn handle(
     } else {
         request.topics.into_iter().map(|topic| topic.name).collect()
     };
-    page(&image, names, request.cursor.as_ref(), usize::try_from(limit).unwrap_or(usize::MAX))
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    page(&context.node, &image, names, request.cursor.as_ref(), limit)
 }
 
 /// Whether a cursor is one that the broker may have given for these topics.
@@ -56,6 +58,7 @@ fn invalid(request: &DescribeTopicPartitionsRequest) -> DescribeTopicPartitionsR
 ///
 /// - `limit`: the most partitions, at least 1.
 fn page(
+    node: &Node,
     image: &MetadataImage,
     names: BTreeSet<CompactString>,
     cursor: Option<&RequestCursor>,
@@ -75,7 +78,7 @@ fn page(
             continue;
         };
         let first = usize::try_from(first).unwrap_or(0);
-        let partitions: Vec<_> = partitions(topic).skip(first).take(left).collect();
+        let partitions: Vec<_> = partitions(node, topic).skip(first).take(left).collect();
         let next = first.saturating_add(partitions.len());
         left -= partitions.len();
         topics.push(known(topic, partitions));
@@ -89,12 +92,15 @@ fn page(
     DescribeTopicPartitionsResponse { throttle_time_ms, topics, next_cursor }
 }
 
-fn partitions(topic: &Topic) -> impl Iterator<Item = ResponsePartition> {
-    topic.partitions().zip(0..).map(|(partition, partition_index)| ResponsePartition {
+fn partitions<'a>(
+    node: &'a Node,
+    topic: &'a Topic,
+) -> impl Iterator<Item = ResponsePartition> + use<'a> {
+    topic.partitions().zip(0..).map(move |(partition, partition_index)| ResponsePartition {
         error_code: ErrorCode::NONE,
         partition_index,
         leader_id: partition.leader,
-        leader_epoch: partition.leader_epoch,
+        leader_epoch: leader::epoch(node, topic, partition_index, partition),
         replica_nodes: partition.replicas.clone(),
         isr_nodes: partition.replicas.clone(),
         eligible_leader_replicas: Some(Vec::new()),

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use logboom_controller::MetadataImage;
+use logboom_controller::image::Topic;
+use logboom_controller::record::Partition as PartitionRecord;
 use logboom_protocol::ErrorCode;
 use logboom_protocol::hot::TopicRef;
 
@@ -33,6 +35,13 @@ pub(super) fn find(
         return Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
     }
     node.registry.get(topic.id(), partition).ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)
+}
+
+/// The epoch of a partition's leader, as its replica here has it; of one that has none here, as the
+/// metadata has it.
+pub(super) fn epoch(node: &Node, topic: &Topic, index: i32, partition: &PartitionRecord) -> i32 {
+    let replica = node.registry.get(topic.id(), index);
+    replica.map_or(partition.leader_epoch, |replica| replica.leader_epoch())
 }
 
 /// Compares the epoch that a client believes in with ours (KIP-320).

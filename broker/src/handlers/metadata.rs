@@ -11,7 +11,7 @@ use logboom_protocol::messages::metadata::{
 use logboom_protocol::units::Uuid;
 use logboom_protocol::{CompactString, ErrorCode};
 
-use super::{RequestContext, authorized_operations, create_topics};
+use super::{RequestContext, authorized_operations, create_topics, leader};
 use crate::node::Node;
 
 /// From this version on a topic may be asked for by its id alone.
@@ -28,7 +28,7 @@ pub(super) async fn handle(context: RequestContext, request: MetadataRequest) ->
     };
     let topics = if wants_all {
         let image = context.node.image();
-        image.topics().map(describe).collect()
+        image.topics().map(|topic| describe(&context.node, topic)).collect()
     } else {
         let mut topics = Vec::new();
         let create = request.allow_auto_topic_creation || context.version < 4;
@@ -82,7 +82,7 @@ async fn find(
         }
         None => {
             let image = context.node.image();
-            let found = image.topic(topic_id).map(describe);
+            let found = image.topic(topic_id).map(|topic| describe(&context.node, topic));
             found.unwrap_or_else(|| refused(None, topic_id, ErrorCode::UNKNOWN_TOPIC_ID))
         }
     }
@@ -94,7 +94,7 @@ async fn find_named(
     create: bool,
 ) -> MetadataResponseTopic {
     if let Some(topic) = context.node.image().topic_named(&name) {
-        return describe(topic);
+        return describe(&context.node, topic);
     }
     if check_name(&name).is_err() {
         return refused(Some(name), Uuid::ZERO, ErrorCode::INVALID_TOPIC_EXCEPTION);
@@ -105,7 +105,7 @@ async fn find_named(
     }
     let code = create_topic(&context.node, &name).await;
     match context.node.image().topic_named(&name) {
-        Some(topic) => describe(topic),
+        Some(topic) => describe(&context.node, topic),
         None => refused(Some(name), Uuid::ZERO, code),
     }
 }
@@ -126,13 +126,13 @@ async fn create_topic(node: &Node, name: &CompactString) -> ErrorCode {
 }
 
 /// What is said of a topic.
-fn describe(topic: &Topic) -> MetadataResponseTopic {
+fn describe(node: &Node, topic: &Topic) -> MetadataResponseTopic {
     let partitions =
         topic.partitions().zip(0..).map(|(partition, partition_index)| MetadataResponsePartition {
             error_code: ErrorCode::NONE,
             partition_index,
             leader_id: partition.leader,
-            leader_epoch: partition.leader_epoch,
+            leader_epoch: leader::epoch(node, topic, partition_index, partition),
             replica_nodes: partition.replicas.clone(),
             isr_nodes: partition.replicas.clone(),
             offline_replicas: Vec::new(),

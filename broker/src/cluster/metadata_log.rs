@@ -104,7 +104,7 @@ pub(crate) fn open_metadata(
     let group = if is_new {
         seat.lead_first(directory, &METADATA)
     } else {
-        seat.lead(directory, vec![&mut log])?.remove(0)
+        seat.lead(directory, vec![&mut log]).remove(0)
     };
     Ok((log, group, findings))
 }

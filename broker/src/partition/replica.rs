@@ -133,9 +133,8 @@ struct Run {
 }
 
 impl Replica {
-    /// A replica that leads its group.
+    /// A replica, which leads its group if there was no fault when it was elected.
     pub(super) fn new(partition: Arc<Partition>, log: Log, group: Group, caching: Caching) -> Self {
-        debug_assert_eq!(group.epoch(), log.epoch(), "{}", partition.key);
         Self {
             partition,
             log,
@@ -243,12 +242,14 @@ impl Replica {
     /// Tells the group what was appended.
     fn on_appended(&mut self) {
         let mut effects = Effects::default();
+        let before = self.group.history().end().offset;
         let (cached, end) = (self.log.cached_offset(), self.log.end_offset());
-        let counts_cached = self.counts_cached();
+        // What a kill of the process would lose waits for its flush like anything else, and so does
+        // what stands behind it.
+        let counts_cached = self.counts_cached() && cached >= before;
         self.group.set_caching(counts_cached, &mut effects);
         if counts_cached && cached < end {
-            // What a kill of the process would lose waits for its flush like anything else.
-            if cached > self.group.history().end().offset {
+            if cached > before {
                 self.group.appended(cached, &mut effects);
             }
             self.group.set_caching(false, &mut effects);

@@ -63,14 +63,25 @@ impl Seat {
     }
 
     /// Has the groups of logs that were opened lead, each in a new epoch; durable when it returns.
-    /// Waits for the device.
-    ///
-    /// # Errors
-    /// What the storage says.
-    pub(crate) fn lead(
+    /// Waits for the device. Where that fails, none of them leads: what they hold can be read, and
+    /// nothing is taken.
+    pub(crate) fn lead(&self, directory: &Directory, mut logs: Vec<&mut Log>) -> Vec<Group> {
+        let elected = self.elect(directory, logs.iter_mut().map(|log| &mut **log));
+        elected.unwrap_or_else(|error| {
+            tracing::error!(%error, groups = logs.len(), "nobody leads; what is there can be read");
+            let followers = logs.into_iter().map(|log| {
+                // All that was found is flushed, and nobody else has a vote.
+                log.set_high_watermark(log.flushed_offset());
+                self.restored(&state_of(directory, log.key()), log.end_offset())
+            });
+            followers.collect()
+        })
+    }
+
+    fn elect<'a>(
         &self,
         directory: &Directory,
-        logs: Vec<&mut Log>,
+        logs: impl ExactSizeIterator<Item = &'a mut Log>,
     ) -> Result<Vec<Group>, StorageError> {
         let mut groups = Vec::with_capacity(logs.len());
         let mut beginnings = Vec::with_capacity(logs.len());
@@ -78,18 +89,17 @@ impl Seat {
             // What opening it has found is a part of its state.
             log.flush_now()?;
             let (key, end_offset) = (*log.key(), log.end_offset());
-            let state = directory.state().group(&key, |group| group.cloned());
-            let state = state.expect("a log that is open has a group");
-            let start = start_of(&state, end_offset);
-            let mut group = self.restored(&state, start, end_offset);
+            let state = state_of(directory, &key);
+            let mut group = self.restored(&state, end_offset);
             let trace = tracing::enabled!(tracing::Level::DEBUG).then(Vec::new);
             let mut effects = Effects { trace, ..Effects::default() };
             group.campaign(&mut effects);
             for event in effects.trace.iter().flatten() {
                 tracing::debug!(partition = %key, "{event}");
             }
-            let moved = (start != state.log_start).then_some(StateRecord::LogStart(start));
-            let records = moved.into_iter().chain(self.records(&effects)).collect();
+            let dropped = first_idle(&state, end_offset);
+            let dropped = dropped.map(|from| StateRecord::ControlsDropped { from });
+            let records = dropped.into_iter().chain(self.records(&effects)).collect();
             beginnings.push(Beginning { log, epoch: group.epoch(), records });
             groups.push(group);
         }
@@ -105,12 +115,14 @@ impl Seat {
     }
 
     /// A group as the state store and the log have it.
-    fn restored(&self, state: &GroupState, start: LogStart, end_offset: i64) -> Group {
+    fn restored(&self, state: &GroupState, end_offset: i64) -> Group {
+        let start = state.log_start.control_sequence;
+        let idle = first_idle(state, end_offset).unwrap_or(u64::MAX);
         let controls = state.controls.iter();
-        let behind = controls.filter(|entry| entry.sequence > start.control_sequence);
-        let controls = behind.map(control).collect();
+        let controls = controls.filter(|it| it.sequence > start && it.sequence < idle);
+        let controls = controls.map(control).collect();
         let voters = self.voters(state.life);
-        let history = History::new(position(start), voters, controls, end_offset);
+        let history = History::new(position(state.log_start), voters, controls, end_offset);
         let checkpoint = state.checkpoint.as_ref();
         let durable = Durable {
             epoch: state.epoch,
@@ -162,11 +174,17 @@ fn settle(group: &mut Group) {
     assert_eq!(group.commit(), group.history().end(), "all of it is flushed");
 }
 
-/// Where a log begins. One that holds nothing begins behind its control entries, so that those of
-/// earlier starts go.
-fn start_of(state: &GroupState, end_offset: i64) -> LogStart {
-    let is_empty = state.log_start.offset == end_offset;
-    if is_empty { state.start_at(end_offset) } else { state.log_start }
+fn state_of(directory: &Directory, key: &GroupKey) -> GroupState {
+    let state = directory.state().group(key, |group| group.cloned());
+    state.expect("a log that is open has a group")
+}
+
+/// The first of the markers at the end of a log, behind which nothing was written: those of starts
+/// that wrote nothing go with the next. Nobody else can have them, as long as a group has no other
+/// replica.
+fn first_idle(state: &GroupState, end_offset: i64) -> Option<u64> {
+    let idle = |entry: &&ControlEntry| entry.offset == end_offset && entry.payload.is_empty();
+    state.controls.iter().rev().take_while(idle).last().map(|entry| entry.sequence)
 }
 
 fn position(start: LogStart) -> Position {

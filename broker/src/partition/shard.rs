@@ -332,7 +332,7 @@ impl Shard {
             self.serve(opening, log, group);
         }
         let logs = found.iter_mut().map(|(_, log)| log).collect();
-        let groups = self.seat.lead(&self.directory, logs)?;
+        let groups = self.seat.lead(&self.directory, logs);
         for ((opening, log), group) in found.into_iter().zip(groups) {
             self.serve(opening, log, group);
         }

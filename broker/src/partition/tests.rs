@@ -323,12 +323,15 @@ fn with_caching_a_record_counts_once_the_state_store_knows_that_some_may_be_lost
     assert!(is_waiting(&mut first) && !setting.replica.may_flush_later());
     setting.replica.on_caching_recorded();
     assert!(is_waiting(&mut first), "a kill would lose a segment that nothing names");
+    let mut second = setting.append(anonymous());
+    assert!(is_waiting(&mut first) && is_waiting(&mut second), "nor is what follows it safe");
+    assert_eq!(setting.high_watermark(), 0);
     assert!(!setting.replica.may_flush_later() && setting.replica.wants_flush());
     setting.flush();
-    assert_eq!(offset(&mut first), 0);
-    assert_eq!(offset(&mut setting.append(anonymous())), 1, "at once");
+    assert_eq!((offset(&mut first), offset(&mut second)), (0, 1));
+    assert_eq!(offset(&mut setting.append(anonymous())), 2, "at once");
     assert!(setting.replica.may_flush_later() && setting.replica.wants_flush());
-    assert_eq!(setting.high_watermark(), 2);
+    assert_eq!(setting.high_watermark(), 3);
 }
 
 #[test]

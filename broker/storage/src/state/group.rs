@@ -210,6 +210,9 @@ impl GroupState {
                 let last = self.segments.last_mut().ok_or(Misfit("sealed without a segment"))?;
                 last.sealed = Some(*sealed);
             }
+            StateRecord::ControlsDropped { from } => {
+                self.controls.retain(|entry| entry.sequence < *from);
+            }
             StateRecord::LogStart(start) => self.move_start(*start)?,
             StateRecord::Checkpoint(checkpoint) => self.checkpoint = Some(*checkpoint),
             StateRecord::Flags { caching, lossy } => {

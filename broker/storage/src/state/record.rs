@@ -67,6 +67,12 @@ pub enum StateRecord {
     Epoch(EpochStart),
     /// A control entry was appended.
     Control(ControlEntry),
+    /// Control entries are no more, though nothing was cut: no record stood behind them, and no
+    /// other replica has them.
+    ControlsDropped {
+        /// The sequence of the first of them.
+        from: u64,
+    },
     /// The log was cut: control entries behind `control_sequence`, and epochs and segments that
     /// begin at or behind `offset`, are no more.
     Cut {
@@ -137,13 +143,14 @@ impl StateRecord {
             Self::Cut { .. } => 9,
             Self::Segment(_) => 10,
             Self::Sealed(_) => 11,
-            Self::LogStart(_) => 12,
+            Self::LogStart(_) => 19,
             Self::Checkpoint(_) => 13,
             Self::Flags { .. } => 14,
             Self::Producers(_) => 15,
             Self::Reset { .. } => 16,
             Self::Cleaned(_) => 17,
             Self::CleanOffset { .. } => 18,
+            Self::ControlsDropped { .. } => 20,
         }
     }
 
@@ -187,6 +194,7 @@ impl StateRecord {
             Self::Reset { offset } | Self::CleanOffset { offset } => {
                 out.extend(offset.to_be_bytes());
             }
+            Self::ControlsDropped { from } => out.extend(from.to_be_bytes()),
             Self::Cleaned(cleaned) => {
                 out.extend(cleaned.base_offset.to_be_bytes());
                 out.extend(cleaned.end_offset.to_be_bytes());
@@ -232,10 +240,10 @@ impl StateRecord {
             },
             10 => Self::Segment(decode_segment(bytes)?),
             11 => Self::Sealed(decode_sealed(bytes)?),
+            // As it was before there were control entries.
             12 => Self::LogStart(LogStart {
                 offset: i64::from_be_bytes(take(bytes)?),
-                epoch: i32::from_be_bytes(take(bytes)?),
-                control_sequence: u64::from_be_bytes(take(bytes)?),
+                ..LogStart::ZERO
             }),
             13 => Self::Checkpoint(decode_checkpoint(bytes)?),
             14 => Self::Flags { caching: decode_bool(bytes)?, lossy: decode_bool(bytes)? },
@@ -248,6 +256,12 @@ impl StateRecord {
                 sealed: decode_sealed(bytes)?,
             }),
             18 => Self::CleanOffset { offset: i64::from_be_bytes(take(bytes)?) },
+            19 => Self::LogStart(LogStart {
+                offset: i64::from_be_bytes(take(bytes)?),
+                epoch: i32::from_be_bytes(take(bytes)?),
+                control_sequence: u64::from_be_bytes(take(bytes)?),
+            }),
+            20 => Self::ControlsDropped { from: u64::from_be_bytes(take(bytes)?) },
             _ => return Err(BadRecord),
         };
         Ok((key, record))

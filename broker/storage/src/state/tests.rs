@@ -333,6 +333,7 @@ fn any_record() -> impl Strategy<Value = StateRecord> {
         (any::<i64>(), any::<i32>(), any::<u64>()).prop_map(|(offset, epoch, control_sequence)| {
             StateRecord::Cut { offset, epoch, control_sequence }
         }),
+        any::<u64>().prop_map(|from| StateRecord::ControlsDropped { from }),
         (any::<i64>(), any::<u32>(), proptest::option::of(any_sealed())).prop_map(
             |(base_offset, generation, sealed)| StateRecord::Segment(SegmentEntry {
                 base_offset,

@@ -53,8 +53,9 @@ impl Group {
     #[must_use]
     pub fn rests_under(&self, leader: ReplicaId, epoch: i32, end: Position) -> bool {
         let Part::Follower(follower) = &self.part else { return false };
-        let is_there = self.durable() == end && self.history.end() == end && self.commit == end;
-        let is_there = is_there && self.durable_start == self.history.start().offset;
+        let is_there = self.durable() == end && self.history.end() == end;
+        let is_known = self.commit == end || self.is(Mutant::SleepBeforeCommitIsKnown);
+        let is_there = is_there && is_known && self.durable_start == self.history.start().offset;
         let follows = follower.leader == Some(leader) && self.epoch == epoch;
         follows && is_there && follower.matched == end && self.rejoin.is_none()
     }
@@ -142,6 +143,7 @@ impl Group {
             return self.cut(own_end, effects);
         }
         self.match_to_silently(own_end);
+        let gaps = gaps && !self.is(Mutant::GapsNotTold);
         effects.write = Some(Write { from: own, until, gaps });
     }
 

@@ -389,7 +389,7 @@ impl Group {
             // Control entries at the start go as well: an idle log keeps none of its elections.
             let start = self.history.last_at(offset, self.commit.max(self.history.start()));
             self.history.move_start(start);
-            let voters = Arc::clone(self.history.first_voters());
+            let voters = self.history.first_voters();
             self.stores.start = self.store(Store::Start { start, voters }, effects);
         }
         self.history.start().offset

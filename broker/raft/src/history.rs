@@ -96,10 +96,16 @@ impl History {
         self.start
     }
 
-    /// The voters in force at the start.
+    /// The voters in force at the start. A learner may have begun without knowing any: the first
+    /// change of the voters says whom it changed.
     #[must_use]
-    pub fn first_voters(&self) -> &Arc<Voters> {
-        &self.first_voters
+    pub fn first_voters(&self) -> Arc<Voters> {
+        let is_known = !self.first_voters.incoming.is_empty();
+        let change = || self.controls.iter().find_map(|control| control.voters.as_ref());
+        match change().filter(|change| !is_known && change.is_joint()) {
+            Some(change) => Arc::new(Voters::of(Arc::clone(&change.outgoing))),
+            None => Arc::clone(&self.first_voters),
+        }
     }
 
     /// The control entries behind the start, in order.
@@ -226,11 +232,9 @@ impl History {
     pub(crate) fn move_start(&mut self, to: Position) {
         debug_assert!(self.contains(to), "{to} is not in {self:?}");
         let kept = self.controls.partition_point(|control| control.sequence <= to.control);
-        for control in self.controls.drain(..kept) {
-            if let Some(voters) = control.voters {
-                self.first_voters = voters;
-            }
-        }
+        let named = self.controls[..kept].iter().rev().find_map(|control| control.voters.clone());
+        self.first_voters = named.unwrap_or_else(|| self.first_voters());
+        self.controls.drain(..kept);
         self.start = to;
         self.find_named();
     }
@@ -325,6 +329,22 @@ mod tests {
         history.move_start(at(3, 7, 3));
         assert_eq!(history.voters(), (&voters(&[1, 2, 3]), at(3, 7, 3)));
         assert_eq!(history.controls(), [control(4, 4, 9)]);
+    }
+
+    #[test]
+    fn who_began_without_voters_learns_them_from_the_first_change() {
+        let joint = Arc::new(Voters {
+            outgoing: voters(&[1, 2]).incoming.clone(),
+            ..(*voters(&[3])).clone()
+        });
+        let change = Control { voters: Some(joint), ..control(2, 1, 4) };
+        let nobody = Arc::new(Voters::of([]));
+        let mut history = History::new(Position::ZERO, nobody, vec![control(1, 1, 0)], 4);
+        assert!(history.first_voters().incoming.is_empty());
+        history.push(change);
+        assert_eq!(history.first_voters(), voters(&[1, 2]));
+        history.move_start(at(1, 2, 1));
+        assert_eq!(history.first_voters, voters(&[1, 2]));
     }
 
     #[test]

@@ -20,6 +20,7 @@ use crate::mutant::Mutant;
 use crate::position::{Position, ReplicaId};
 use crate::progress::{Pace, Progress, Standing};
 use crate::trace::What;
+use crate::voters::same;
 
 /// Somebody who leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -248,7 +249,7 @@ impl Group {
 
     /// What the follower needs next is gone: it begins anew where this log does.
     fn send_start(&self, to: &mut Progress, effects: &mut Effects) {
-        let voters = Arc::clone(self.history.first_voters());
+        let voters = self.history.first_voters();
         let reset = Reset { start: self.history.start(), voters, commit: self.commit };
         self.send(to.id, Body::Reset(Box::new(reset)), effects);
         to.pace = Pace::Probe { waiting: true };
@@ -367,15 +368,18 @@ impl Group {
     pub fn rests_with(&self, id: ReplicaId) -> Option<Position> {
         let Part::Leader(leader) = &self.part else { return None };
         let (start, end) = (self.history.start().offset, self.history.end());
+        let hurries = self.is(Mutant::SleepBeforeCommitIsKnown);
         let has_all = |progress: &Progress| {
-            let has_all = progress.flushed == end && progress.commit == end;
-            has_all && progress.log_start == start && progress.is_streaming() && progress.is_there()
+            let has_all = progress.flushed == end && (progress.commit == end || hurries);
+            // A follower may have heard of a later start from a leader before.
+            has_all && progress.log_start >= start && progress.is_streaming() && progress.is_there()
         };
         let is_calm = self.commit == end
             && self.durable() == end
             && self.durable_start == start
             && leader.transfer.is_none()
             && !self.voters().is_joint()
+            && leader.wish.as_ref().is_none_or(|wish| same(&wish.voters, &self.voters().incoming))
             && self.rejoin.is_none();
         (is_calm && leader.of(id).is_some_and(has_all)).then_some(end)
     }

@@ -11,6 +11,7 @@ use alloc::sync::Arc;
 use crate::effects::Effects;
 use crate::group::{Group, Part};
 use crate::history::Control;
+use crate::leader::Transfer;
 use crate::mutant::Mutant;
 use crate::position::{Position, ReplicaId};
 use crate::progress::Progress;
@@ -61,6 +62,9 @@ impl Group {
                 leader.progress.push(Progress::new(id, next));
             }
         }
+        // The office can't go to who has left.
+        let is_there = |transfer: &Transfer| leader.of(transfer.to).is_some();
+        leader.transfer = leader.transfer.filter(is_there);
     }
 
     /// Takes the next step from the voters in force to those that are wished for, if it may.

@@ -83,5 +83,23 @@ pub(crate) enum Mutant {
     /// was removed. But a copy is counted that isn't there, and the new life is sent what it has no
     /// use for.
     AckOfAnotherLife,
+    /// A follower isn't told that offsets are missing, because segments were cleaned.
+    GapsNotTold,
+    /// A voter that has started anew votes while it may have promised not to.
+    VotesWithinPromise,
+    /// A lease is as long as the silence after which others campaign, whatever clocks differ by.
+    LeaseIgnoresDrift,
+    /// A promise counts from when its answer arrived, not from when the beat was sent.
+    PromiseFromReceipt,
+    /// A group sleeps before its followers know the last high watermark.
+    SleepBeforeCommitIsKnown,
+    /// Beats are compared by their numbers alone, whatever start of a broker sent them.
+    RunsNotCompared,
+    /// A follower doesn't compare the sums of the sets of sleeping groups.
+    SumNotCompared,
+    /// A leader goes on with a set that is another one at the follower.
+    DifferentSetKept,
+    /// Changes of the set of sleeping groups are taken from beats that come late.
+    ChangesOutOfOrder,
 }
 }

@@ -11,9 +11,13 @@
 //!
 //! **Invariant:** a broker that starts anew has another run, and all that it led has no leader.
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+mod sleep;
+
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+use self::sleep::{Followed, Led};
+use crate::mutant::Mutant;
 use crate::position::Position;
 
 /// What names a group.
@@ -73,6 +77,10 @@ pub struct Beat<K> {
 pub struct Named<K> {
     /// Which.
     pub key: K,
+    /// Which life of the sender's replica leads it.
+    pub leader_life: u32,
+    /// Which life of the receiver's replica the leader means.
+    pub follower_life: u32,
     /// The epoch in which the sender leads it.
     pub epoch: i32,
     /// Up to where it is committed.
@@ -100,15 +108,19 @@ pub enum News<K> {
     /// A group that slept under the other broker has lost its leader.
     Orphaned(K),
     /// Something happened at the other broker to a group that this one leads. It is woken if it
-    /// sleeps there, and only a beat from now on counts for its lease.
+    /// sleeps there, and only a beat from now on counts for its lease. What its follower is known
+    /// to have is to be asked for anew ([`Group::disconnected`](crate::Group::disconnected)):
+    /// otherwise the group would seem to rest there, and be put to sleep again in vain.
     Stirred(K),
-    /// The other broker has started anew: what was on its way to it is lost.
+    /// The other broker has started anew: what was on its way to it is lost, and it leads nothing
+    /// of what it led.
     Restarted,
 }
 
 /// What a broker knows of the replicas that it has, when a beat arrives.
 pub trait Replicas<K> {
-    /// Whether the replica here of a group follows the sender of the beat in this epoch.
+    /// Whether the replica here of a group follows the sender of the beat in this epoch. What the
+    /// beat says of the group has reached the replica before.
     fn follows(&mut self, key: K, epoch: i32) -> bool;
 
     /// The same, and whether its log ends here, durably, and all of it is committed.
@@ -138,58 +150,8 @@ pub struct Pair<K> {
     refused: Vec<K>,
     led: Led<K>,
     followed: Followed<K>,
-}
-
-/// The groups that this broker leads and that sleep at the other one.
-#[derive(Debug, Clone)]
-struct Led<K> {
-    set: SleepSet<K>,
-    life: u32,
-    /// Changes that the other one hasn't acknowledged; the number of the last is `version`.
-    changes: VecDeque<Change<K>>,
-    version: u64,
-}
-
-/// The groups that the other broker leads and that sleep here.
-#[derive(Debug, Clone)]
-struct Followed<K> {
-    set: SleepSet<K>,
-    life: u32,
-    version: u64,
-    /// Whether the set was the leader's when its last beat came.
-    agrees: bool,
-    /// Those of the set to which something happened.
-    left: BTreeSet<K>,
-}
-
-/// Groups, and the sum of their hashes.
-#[derive(Debug, Clone)]
-struct SleepSet<K> {
-    hashes: BTreeMap<K, u128>,
-    sum: u128,
-}
-
-impl<K: GroupKey> SleepSet<K> {
-    const fn new() -> Self {
-        Self { hashes: BTreeMap::new(), sum: 0 }
-    }
-
-    fn enter(&mut self, key: K, epoch: i32, end: Position) {
-        self.leave(key);
-        let hash = hash(key, epoch, end);
-        self.hashes.insert(key, hash);
-        self.sum = self.sum.wrapping_add(hash);
-    }
-
-    fn leave(&mut self, key: K) -> bool {
-        let hash = self.hashes.remove(&key);
-        self.sum = self.sum.wrapping_sub(hash.unwrap_or(0));
-        hash.is_some()
-    }
-
-    fn has(&self, key: K) -> bool {
-        self.hashes.contains_key(&key)
-    }
+    #[cfg(test)]
+    mutant: Option<Mutant>,
 }
 
 impl<K: GroupKey> Pair<K> {
@@ -211,24 +173,24 @@ impl<K: GroupKey> Pair<K> {
             refused: Vec::new(),
             led: Led::new(1),
             followed: Followed::new(0),
+            #[cfg(test)]
+            mutant: None,
         }
     }
 
     /// A group that this broker leads sleeps at the other one, which has all of its log and knows
     /// that all of it is committed.
     pub fn put_to_sleep(&mut self, key: K, epoch: i32, end: Position) {
-        self.led.set.enter(key, epoch, end);
-        self.led.push(Change::Enter(key, epoch, end));
+        self.led.enter(key, epoch, end);
     }
 
     /// A group that this broker led sleeps no more, for whatever reason.
     pub fn wake(&mut self, key: K) {
-        if self.led.set.leave(key) {
-            self.led.push(Change::Leave(key));
-        }
+        self.led.leave(key);
     }
 
-    /// Something happened here to a group that sleeps under the other broker.
+    /// Something happened here to a group that sleeps under the other broker. What was promised to
+    /// its leader still holds, from [`Self::last_heard`] on.
     pub fn stir(&mut self, key: K) {
         if self.followed.set.has(key) {
             self.followed.left.insert(key);
@@ -244,8 +206,13 @@ impl<K: GroupKey> Pair<K> {
     /// Whether a group sleeps here under the other broker, which beats.
     #[must_use]
     pub fn is_asleep_here(&self, key: K, now: u64) -> bool {
-        let is_in = self.followed.set.has(key);
-        is_in && self.followed.agrees && !self.followed.left.contains(&key) && self.is_heard(now)
+        self.followed.is_asleep(key) && self.is_heard(now)
+    }
+
+    /// When the other broker was last heard of.
+    #[must_use]
+    pub fn last_heard(&self) -> Option<u64> {
+        self.theirs.map(|_| self.heard_at)
     }
 
     /// Whether the other broker was heard of so lately that nobody campaigns against it.
@@ -261,7 +228,11 @@ impl<K: GroupKey> Pair<K> {
     ///   present epoch, and behind the last [`News::Stirred`]; see [`Self::next_beat`].
     #[must_use]
     pub fn has_promised(&self, since: u64, now: u64) -> bool {
-        let is_fresh = |(number, sent)| number >= since && now < sent + self.timing.lease_ms;
+        let lease = match self.is(Mutant::LeaseIgnoresDrift) {
+            true => self.timing.silence_ms,
+            false => self.timing.lease_ms,
+        };
+        let is_fresh = |(number, sent)| number >= since && now < sent + lease;
         self.promised.is_some_and(is_fresh)
     }
 
@@ -304,7 +275,18 @@ impl<K: GroupKey> Pair<K> {
         }
     }
 
-    /// A beat has arrived. One that is older than another that was heard changes nothing.
+    /// Whether nothing was heard that the other broker said after this beat.
+    #[must_use]
+    pub fn is_new(&self, beat: &Beat<K>) -> bool {
+        let said = (beat.run, beat.sequence);
+        match self.theirs {
+            Some((_, last)) if self.is(Mutant::RunsNotCompared) => last < beat.sequence,
+            last => last.is_none_or(|last| last < said),
+        }
+    }
+
+    /// A beat has arrived. One that isn't new changes nothing; of one that is the host tells the
+    /// replicas of the named groups before.
     ///
     /// - `news`: what it means is added here.
     pub fn hear(
@@ -314,19 +296,26 @@ impl<K: GroupKey> Pair<K> {
         replicas: &mut impl Replicas<K>,
         news: &mut Vec<News<K>>,
     ) {
-        if self.theirs.is_some_and(|last| last >= (beat.run, beat.sequence)) {
+        if !self.is_new(beat) {
+            if self.is(Mutant::ChangesOutOfOrder) {
+                self.followed.take_anything(beat, replicas);
+            }
             return;
         }
-        if self.theirs.is_some_and(|(run, _)| run != beat.run) {
+        let is_other_run = self.theirs.is_some_and(|(run, _)| run != beat.run);
+        if is_other_run && !self.is(Mutant::RunsNotCompared) {
             self.on_restart(news);
         }
         self.theirs = Some((beat.run, beat.sequence));
         (self.heard_at, self.is_silent) = (now, false);
-        self.note_answer(beat);
+        self.note_answer(now, beat);
         self.take_answer(beat, news);
         let named = beat.named.iter().filter(|named| !replicas.follows(named.key, named.epoch));
         self.refused = named.map(|named| named.key).collect();
         self.followed.apply(beat, replicas, news);
+        if self.is(Mutant::SumNotCompared) {
+            self.followed.agrees = true;
+        }
     }
 
     /// What the other broker says of the groups that this one leads.
@@ -342,7 +331,8 @@ impl<K: GroupKey> Pair<K> {
         let applied = beat.applied.1;
         let is_ahead_of_changes = applied < self.led.version - self.led.changes.len() as u64;
         let differs = applied == self.led.version && !beat.agrees;
-        if is_ahead_of_changes || differs {
+        let keeps = self.is(Mutant::DifferentSetKept);
+        if (is_ahead_of_changes || differs) && !keeps {
             return self.begin_set(news);
         }
         self.led.acknowledge(applied);
@@ -358,14 +348,15 @@ impl<K: GroupKey> Pair<K> {
         }
     }
 
-    fn note_answer(&mut self, beat: &Beat<K>) {
+    fn note_answer(&mut self, now: u64, beat: &Beat<K>) {
         let Some((run, number)) = beat.heard else { return };
-        if run != self.run {
+        if run != self.run && !self.is(Mutant::RunsNotCompared) {
             return;
         }
         while let Some((sent, at)) = self.sent.front().copied().filter(|(sent, _)| *sent <= number)
         {
             if sent == number {
+                let at = if self.is(Mutant::PromiseFromReceipt) { now } else { at };
                 self.answered = self.answered.max(Some(at));
                 if beat.agrees && beat.applied.0 == self.led.life {
                     self.promised = self.promised.max(Some((number, at)));
@@ -392,116 +383,21 @@ impl<K: GroupKey> Pair<K> {
     }
 
     fn orphan(&mut self, news: &mut Vec<News<K>>) {
-        let orphans = self.followed.set.hashes.keys();
-        let asleep = orphans.filter(|key| !self.followed.left.contains(key));
-        news.extend(asleep.map(|key| News::Orphaned(*key)));
+        news.extend(self.followed.asleep().map(News::Orphaned));
         self.followed.left.extend(self.followed.set.hashes.keys());
     }
-}
 
-impl<K: GroupKey> Led<K> {
-    const fn new(life: u32) -> Self {
-        Self { set: SleepSet::new(), life, changes: VecDeque::new(), version: 0 }
+    #[cfg(test)]
+    fn is(&self, mutant: Mutant) -> bool {
+        self.mutant == Some(mutant)
     }
 
-    fn push(&mut self, change: Change<K>) {
-        self.version += 1;
-        self.changes.push_back(change);
+    #[cfg(not(test))]
+    #[expect(clippy::unused_self, reason = "as in tests, where a fault can be built in")]
+    const fn is(&self, _mutant: Mutant) -> bool {
+        false
     }
-
-    fn acknowledge(&mut self, applied: u64) {
-        let open = self.version.saturating_sub(applied);
-        while self.changes.len() as u64 > open {
-            self.changes.pop_front();
-        }
-    }
-}
-
-impl<K: GroupKey> Followed<K> {
-    const fn new(life: u32) -> Self {
-        Self { set: SleepSet::new(), life, version: 0, agrees: false, left: BTreeSet::new() }
-    }
-
-    fn apply(&mut self, beat: &Beat<K>, replicas: &mut impl Replicas<K>, news: &mut Vec<News<K>>) {
-        let did_agree = self.agrees;
-        if beat.life != self.life {
-            self.wake_all(did_agree, news);
-            *self = Self::new(beat.life);
-        }
-        let first = beat.version - (beat.changes.len() as u64).min(beat.version);
-        // What went before may have been acknowledged by somebody else than this start.
-        let known = self.version.checked_sub(first);
-        let skipped =
-            known.map_or(usize::MAX, |known| usize::try_from(known).unwrap_or(usize::MAX));
-        for change in beat.changes.iter().skip(skipped) {
-            self.change(change, replicas, news);
-        }
-        self.version = if known.is_some() { self.version.max(beat.version) } else { self.version };
-        self.agrees = self.set.sum == beat.sum && self.version == beat.version;
-        if did_agree && !self.agrees {
-            self.wake_all(true, news);
-        }
-    }
-
-    fn change(
-        &mut self,
-        change: &Change<K>,
-        replicas: &mut impl Replicas<K>,
-        news: &mut Vec<News<K>>,
-    ) {
-        match *change {
-            Change::Enter(key, epoch, end) => {
-                self.set.enter(key, epoch, end);
-                if replicas.rests(key, epoch, end) {
-                    self.left.remove(&key);
-                    news.push(News::Slept(key));
-                } else {
-                    self.left.insert(key);
-                }
-            }
-            Change::Leave(key) => {
-                let slept = self.set.leave(key) && !self.left.remove(&key);
-                news.extend(slept.then_some(News::Woken(key)));
-            }
-        }
-    }
-
-    /// Says that nothing sleeps any more of what did.
-    fn wake_all(&self, slept: bool, news: &mut Vec<News<K>>) {
-        let asleep = self.set.hashes.keys().filter(|key| slept && !self.left.contains(key));
-        news.extend(asleep.map(|key| News::Woken(*key)));
-    }
-}
-
-/// The hash of a group that sleeps in an epoch with a log that ends here.
-fn hash<K: GroupKey>(key: K, epoch: i32, end: Position) -> u128 {
-    let [a, b, c] = key.words();
-    let words = [
-        a,
-        b,
-        c,
-        u64::from(epoch.cast_unsigned()),
-        u64::from(end.epoch.cast_unsigned()),
-        end.offset.cast_unsigned(),
-        end.control.cast_unsigned(),
-    ];
-    let (mut low, mut high) = (0x6a09_e667_f3bc_c908_u64, 0xbb67_ae85_84ca_a73b_u64);
-    for word in words {
-        let product = u128::from(low ^ word) * 0x9e37_79b9_7f4a_7c15;
-        let [p, q] = halves(product);
-        high = (high ^ word).rotate_left(29).wrapping_mul(0xd6e8_feb8_6659_fd93) ^ p;
-        low = q ^ p.rotate_left(31);
-    }
-    let [p, q] = halves(u128::from(low ^ high.rotate_left(17)) * 0xa076_1d64_78bd_642f);
-    (u128::from(p ^ high) << 64) | u128::from(q ^ low)
-}
-
-/// The low and the high half.
-fn halves(value: u128) -> [u64; 2] {
-    let bytes = value.to_le_bytes();
-    let half = |from: usize| u64::from_le_bytes(core::array::from_fn(|i| bytes[from + i]));
-    [half(0), half(8)]
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -4,6 +4,7 @@ mod bounds;
 mod check;
 mod mutants;
 mod node;
+mod rest;
 mod returns;
 mod scripts;
 mod sim;

@@ -4,6 +4,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use std::collections::BTreeMap;
 
+use super::sleep::hash;
 use super::*;
 
 impl GroupKey for u32 {
@@ -16,6 +17,19 @@ const AT: Position = Position { epoch: 3, offset: 17, control: 2 };
 
 fn pair(run: u64) -> Pair<u32> {
     Pair::new(run, Timing::default())
+}
+
+impl<K: GroupKey> Pair<K> {
+    /// With a fault built in, perhaps.
+    pub(crate) fn with_fault(run: u64, timing: Timing, mutant: Option<Mutant>) -> Self {
+        Self { mutant, ..Self::new(run, timing) }
+    }
+}
+
+/// Two brokers, both with the same fault.
+fn two(mutant: Option<Mutant>) -> (Pair<u32>, Pair<u32>) {
+    let with = |run| Pair { mutant, ..pair(run) };
+    (with(1), with(2))
 }
 
 /// Replicas that all rest at [`AT`] in epoch 3.
@@ -97,7 +111,11 @@ fn a_group_to_which_something_happened_is_not_put_to_sleep() {
 
 #[test]
 fn a_promise_counts_from_when_its_beat_was_sent() {
-    let (mut a, mut b) = (pair(1), pair(2));
+    promises_count_from_sending(None);
+}
+
+pub(crate) fn promises_count_from_sending(mutant: Option<Mutant>) {
+    let (mut a, mut b) = two(mutant);
     beat(&mut b, &mut a, 900);
     let number = a.next_beat();
     let sent = a.beat(1_000, vec![]);
@@ -114,9 +132,14 @@ fn a_promise_counts_from_when_its_beat_was_sent() {
 
 #[test]
 fn what_is_old_or_of_another_run_changes_nothing() {
-    let (mut a, mut b) = (pair(1), pair(2));
+    old_beats_change_nothing(None);
+}
+
+pub(crate) fn old_beats_change_nothing(mutant: Option<Mutant>) {
+    let (mut a, mut b) = two(mutant);
     let old = a.beat(1_000, vec![]);
     a.put_to_sleep(7, 3, AT);
+    let of_sleep = a.beat(1_005, vec![]);
     beat(&mut a, &mut b, 1_010);
     let mut news = vec![];
     b.hear(1_020, &old, &mut Resting, &mut news);
@@ -124,21 +147,54 @@ fn what_is_old_or_of_another_run_changes_nothing() {
     let answer = Beat { heard: Some((77, 1)), ..b.beat(1_030, vec![]) };
     a.hear(1_030, &answer, &mut Resting, &mut news);
     assert!(!a.is_there(1_030), "an answer to another run");
+    a.wake(7);
+    assert_eq!(beat(&mut a, &mut b, 1_040), [News::Woken(7)]);
+    b.hear(1_050, &of_sleep, &mut Resting, &mut news);
+    assert!(!b.is_asleep_here(7, 1_050) && news.is_empty(), "it was asleep, and is no more");
+    let again = Pair { mutant, ..pair(9) };
+    let mut news = vec![];
+    let first = Beat { sequence: old.sequence, ..again.clone().beat(1_060, vec![]) };
+    b.hear(1_060, &first, &mut Resting, &mut news);
+    assert_eq!(news, [News::Restarted], "whatever number its first beat has");
+    let late = a.beat(1_070, vec![]);
+    assert!(!b.is_new(&late), "the run before");
 }
 
 #[test]
 fn a_set_that_differs_is_given_up_and_begun_anew() {
-    let (mut a, mut b) = (pair(1), pair(2));
+    sets_that_differ_are_given_up(None);
+}
+
+pub(crate) fn sets_that_differ_are_given_up(mutant: Option<Mutant>) {
+    let (mut a, mut b) = two(mutant);
     a.put_to_sleep(7, 3, AT);
     beat(&mut b, &mut a, 990);
     beat(&mut a, &mut b, 1_000);
     b.followed.set.enter(8, 3, AT);
     assert_eq!(beat(&mut a, &mut b, 1_010), [News::Woken(7), News::Woken(8)]);
     assert!(!b.is_asleep_here(7, 1_010) && !b.is_asleep_here(8, 1_010));
-    assert_eq!(beat(&mut b, &mut a, 1_020), [News::Stirred(7)]);
+    assert!(beat(&mut b, &mut a, 1_020).contains(&News::Stirred(7)));
+    assert!(!a.is_asleep_there(7));
     a.put_to_sleep(7, 3, AT);
     assert_eq!(beat(&mut a, &mut b, 1_030), [News::Slept(7)]);
     assert!(b.is_asleep_here(7, 1_030) && !b.is_asleep_here(8, 1_030));
+}
+
+#[test]
+fn nothing_sleeps_in_a_set_that_differs() {
+    let (mut a, mut b) = (pair(1), pair(2));
+    beat(&mut b, &mut a, 990);
+    beat(&mut a, &mut b, 1_000);
+    b.followed.set.enter(8, 3, AT);
+    a.put_to_sleep(7, 3, AT);
+    let woken = beat(&mut a, &mut b, 1_010);
+    assert!(!woken.contains(&News::Slept(8)) && woken.ends_with(&[News::Woken(7), News::Woken(8)]));
+    a.put_to_sleep(9, 3, AT);
+    assert_eq!(beat(&mut a, &mut b, 1_020), []);
+    assert!((7..10).all(|key| !b.is_asleep_here(key, 1_020)));
+    let mut news = vec![];
+    b.look(2_000, &mut news);
+    assert_eq!(news, [], "nobody loses a leader who had none");
 }
 
 #[test]
@@ -160,7 +216,10 @@ fn a_set_of_which_a_part_is_unknown_is_begun_anew() {
 fn a_group_that_is_named_and_follows_somebody_else_has_promised_nothing() {
     let (mut a, mut b) = (pair(1), pair(2));
     beat(&mut b, &mut a, 990);
-    let named = |key, epoch| Named { key, epoch, commit: AT, log_start: 0 };
+    let named = |key, epoch| {
+        let (leader_life, follower_life, log_start) = (0, 0, 0);
+        Named { key, leader_life, follower_life, epoch, commit: AT, log_start }
+    };
     let sent = a.beat(1_000, vec![named(7, 3), named(8, 2)]);
     let mut news = vec![];
     b.hear(1_000, &sent, &mut Resting, &mut news);

@@ -22,7 +22,9 @@ use std::{format, vec};
 
 use super::bounds::Bounds;
 use super::check::{explore, say};
+use super::rest;
 use super::scripts::{difference, is_updating};
+use super::sim::SHOWN;
 use crate::mutant::Mutant;
 
 /// Disks that are done at once.
@@ -45,12 +47,17 @@ enum Shown {
     Search(Bounds),
     /// A script: its name.
     Script(&'static str),
+    /// A story that is told in code, and panics where the fault is built in.
+    Story(fn(Option<Mutant>)),
+    /// Seeds of the simulation.
+    Simulation,
 }
 
 /// What shows each fault.
 fn shown(mutant: Mutant) -> Shown {
+    use crate::pair::tests as pairs;
     use Mutant as M;
-    use Shown::{Script, Search};
+    use Shown::{Script, Search, Simulation, Story};
 
     let three = Bounds::of(3);
     match mutant {
@@ -86,6 +93,11 @@ fn shown(mutant: Mutant) -> Shown {
         M::KeepMatchOverHello => Script("what_a_voter_lost_does_not_count"),
         M::AckOfAnotherRun => Script("what_was_acknowledged_before_a_restart_does_not_count"),
         M::AckOfAnotherLife => Script("acknowledgements_of_an_earlier_life_do_not_count"),
+        M::VotesWithinPromise | M::GapsNotTold => Simulation,
+        M::LeaseIgnoresDrift | M::PromiseFromReceipt => Story(pairs::promises_count_from_sending),
+        M::SleepBeforeCommitIsKnown => Story(rest::groups_rest_where_all_is_known),
+        M::RunsNotCompared | M::ChangesOutOfOrder => Story(pairs::old_beats_change_nothing),
+        M::SumNotCompared | M::DifferentSetKept => Story(pairs::sets_that_differ_are_given_up),
     }
 }
 
@@ -114,16 +126,28 @@ fn show_all(show: impl Fn(Mutant, Shown) -> Option<Option<String>>) {
 fn a_search_finds_faults() {
     show_all(|mutant, how| match how {
         Shown::Search(bounds) => Some(found(mutant, bounds)),
-        Shown::Script(_) => None,
+        _ => None,
     });
 }
 
 #[test]
 fn scripts_show_the_other_faults() {
     show_all(|mutant, how| match how {
-        Shown::Search(_) => None,
         // There is nothing to compare with while scripts are being written.
         Shown::Script(_) if is_updating() => None,
         Shown::Script(name) => Some(difference(name, mutant).map(|line| format!("{name}: {line}"))),
+        _ => None,
+    });
+}
+
+#[test]
+fn stories_show_what_neither_searches_nor_scripts_do() {
+    show_all(|mutant, how| match how {
+        Shown::Story(story) => {
+            let told = std::panic::catch_unwind(|| story(Some(mutant)));
+            Some(told.is_err().then(|| String::from("a story ends otherwise")))
+        }
+        Shown::Simulation => Some(SHOWN.contains(&mutant).then(|| String::from("simulated"))),
+        _ => None,
     });
 }

@@ -20,6 +20,11 @@ pub(crate) struct Record {
     pub(crate) value: u32,
 }
 
+impl Record {
+    /// What compaction leaves of one: its offset, and nothing there.
+    pub(crate) const GAP: Self = Self { epoch: -1, value: u32::MAX };
+}
+
 /// An entry of a log, for comparisons.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Entry {
@@ -177,7 +182,11 @@ impl Node {
         }
         let count = usize::try_from(write.until - write.from).unwrap();
         let new = packet.records.len().checked_sub(count).map(|at| &packet.records[at..]);
-        self.records.extend(new.ok_or_else(|| format!("{packet:?} has no {count} records"))?);
+        let new = new.ok_or_else(|| format!("{packet:?} has no {count} records"))?;
+        if new.contains(&Record::GAP) && !write.gaps {
+            return Err(format!("{}: a gap that nobody speaks of: {packet:?}", self.id));
+        }
+        self.records.extend(new);
         let end = self.end();
         self.alive().written(end, effects);
         Ok(())
@@ -189,11 +198,12 @@ impl Node {
     }
 
     pub(crate) fn ship(&mut self, effects: &mut Effects) {
-        let one = |from: i64, until: i64, bytes: u32| {
-            let until = until.min(from + i64::from(bytes).max(1));
-            Some(Batches { until, bytes: u32::try_from(until - from).unwrap(), gaps: false })
+        let (records, base) = (&self.records, self.state_base());
+        let batches = |from: i64, until: i64, bytes: u32| {
+            let range = [from, until].map(|offset| usize::try_from(offset - base).unwrap());
+            Some(batches(&records[range[0]..range[1]], from, bytes))
         };
-        self.alive().ship(one, effects);
+        self.group.as_mut().unwrap().ship(batches, effects);
     }
 
     /// Adds the records to a message that has some.
@@ -275,7 +285,8 @@ impl Node {
     /// What must hold of a node alone: every record is of the epoch that its place says.
     pub(crate) fn look(&self) -> Result<(), Violation> {
         let history = self.on_disk();
-        for (i, record) in self.records.iter().enumerate() {
+        let present = |(_, record): &(usize, &Record)| **record != Record::GAP;
+        for (i, record) in self.records.iter().enumerate().filter(present) {
             let offset = self.state_base() + i64::try_from(i).unwrap();
             let after = history.first_at(offset + 1);
             if after.epoch != record.epoch {
@@ -291,4 +302,17 @@ impl Node {
         }
         Ok(())
     }
+}
+
+/// So many of these records as a message may have, at least one; gaps take no room.
+///
+/// - `from`: the offset of the first.
+fn batches(records: &[Record], from: i64, bytes: u32) -> Batches {
+    let room = usize::try_from(bytes.max(1)).unwrap();
+    let present = records.iter().enumerate().filter(|(_, record)| **record != Record::GAP);
+    let next = present.map(|(at, _)| at).nth(room);
+    let taken = &records[..next.unwrap_or(records.len())];
+    let gaps = taken.iter().filter(|record| **record == Record::GAP).count();
+    let until = from + i64::try_from(taken.len()).unwrap();
+    Batches { until, bytes: u32::try_from(taken.len() - gaps).unwrap(), gaps: gaps > 0 }
 }

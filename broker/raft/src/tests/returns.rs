@@ -10,33 +10,40 @@ use alloc::vec::Vec;
 use super::node::{Node, Packet, Record};
 use super::world::replicas;
 use crate::group::{Group, Options, Role};
+use crate::mutant::Mutant;
 use crate::{Body, Content, Effects, ReplicaId, Voters};
 
 /// Three replicas whose disks are done at once, and what is on its way between them.
-struct Three {
+pub(crate) struct Three {
     nodes: Vec<Node>,
     wire: VecDeque<Packet>,
+    mutant: Option<Mutant>,
 }
 
 impl Three {
     fn new(voters: &[i32]) -> Self {
+        Self::with(voters, None)
+    }
+
+    pub(crate) fn with(voters: &[i32], mutant: Option<Mutant>) -> Self {
         let voters = Arc::new(Voters::of(replicas(voters)));
         let node = |id: i32| Node::new(ReplicaId::of(id), Arc::clone(&voters));
-        let mut three = Self { nodes: (1..=3).map(node).collect(), wire: VecDeque::new() };
+        let nodes = (1..=3).map(node).collect();
+        let mut three = Self { nodes, wire: VecDeque::new(), mutant };
         (0..3).for_each(|at| three.start(at));
         three
     }
 
     fn start(&mut self, at: usize) {
         let options = Options { patience_beats: 2, ..Options::default() };
-        self.nodes[at].begin(options, 0, None);
+        self.nodes[at].begin(options, 0, self.mutant);
     }
 
-    fn core(&self, at: usize) -> &Group {
+    pub(crate) fn core(&self, at: usize) -> &Group {
         self.nodes[at].group.as_ref().unwrap()
     }
 
-    fn act(&mut self, at: usize, does: impl FnOnce(&mut Group, &mut Effects)) {
+    pub(crate) fn act(&mut self, at: usize, does: impl FnOnce(&mut Group, &mut Effects)) {
         let mut effects = Effects::default();
         does(self.nodes[at].alive(), &mut effects);
         self.spread(at, effects);
@@ -65,7 +72,7 @@ impl Three {
     }
 
     /// Delivers what is on its way and is kept, and what comes of it.
-    fn deliver(&mut self, keeps: impl Fn(&Packet) -> bool) {
+    pub(crate) fn deliver(&mut self, keeps: impl Fn(&Packet) -> bool) {
         for _ in 0..1000 {
             let Some(packet) = self.wire.pop_front() else { return };
             let at = self.nodes.iter().position(|node| node.id == packet.message.to).unwrap();
@@ -78,13 +85,13 @@ impl Three {
         panic!("it never becomes quiet: {:?}", self.wire);
     }
 
-    fn lead(&mut self, at: usize) {
+    pub(crate) fn lead(&mut self, at: usize) {
         self.act(at, Group::campaign);
         self.deliver(|_| true);
         assert_eq!(self.core(at).role(), Role::Leader);
     }
 
-    fn propose(&mut self, at: usize) {
+    pub(crate) fn propose(&mut self, at: usize) {
         let node = &mut self.nodes[at];
         let epoch = node.alive().epoch();
         node.records.push(Record { epoch, value: 0 });
@@ -92,7 +99,7 @@ impl Three {
         self.act(at, |core, effects| core.appended(end, effects));
     }
 
-    fn beat(&mut self, at: usize, times: usize) {
+    pub(crate) fn beat(&mut self, at: usize, times: usize) {
         for _ in 0..times {
             self.act(at, Group::beat);
             self.deliver(|_| true);

@@ -5,16 +5,20 @@
 //! - Each broker has one state store for its groups, whose frames become durable in order and
 //!   together, a disk that loses what wasn't flushed but for a part of it, and a clock of its own
 //!   speed. It does for each group what a small honest host would do.
-//! - Messages are late, lost, repeated, out of order; links are cut, in one direction too.
+//! - Brokers beat for all groups that they share ([`pairs`]): groups fall asleep and wake, and a
+//!   host relies on nothing but beats for what sleeps.
+//! - Messages and beats are late, lost, repeated, out of order; links are cut, in one direction too.
 //! - Processes are killed, machines lose power or stand still, flushes are slow or fail.
-//! - Clients append records; voters, leaders and log starts are changed.
+//! - Clients append records; voters, leaders and log starts are changed; logs are compacted.
 //!
-//! After each event everything is looked at that must always hold ([`oracle`]); then nothing goes
-//! wrong any more, and every group must get well ([`calm`]).
+//! After each event everything is looked at that must always hold ([`oracle`], [`lease`],
+//! [`sleep`]); then nothing goes wrong any more, and every group must get well ([`calm`]), fall
+//! asleep, and wake when something happens.
 //!
 //! `RAFT_SIM_SEEDS` says how many seeds, `RAFT_SIM_STEPS` how many events of each,
 //! `RAFT_SIM_LARGE` that there are hundreds of groups now and then, and `RAFT_SIM_MUTANT_SEEDS` how
-//! many seeds each fault that is built in gets. `RAFT_SIM_SEED` names the one to run.
+//! many seeds each fault that is built in gets. `RAFT_SIM_SEED` names the one to run, and
+//! `RAFT_SIM_TOLD` how many of its last events are told.
 
 mod broker;
 mod calm;
@@ -26,8 +30,10 @@ mod lease;
 mod mirror;
 mod network;
 mod oracle;
+mod pairs;
 mod plan;
 mod queue;
+mod sleep;
 mod workload;
 
 use std::format;
@@ -45,7 +51,7 @@ const SEEDS: u64 = 100;
 const STEPS: u64 = 20_000;
 /// Seeds of a run with a fault built in.
 const MUTANT_SEEDS: u64 = 100;
-/// Events that are told when a run fails.
+/// Events that are told when a run fails, if nothing else is said.
 const TOLD: u64 = 200;
 
 fn setting(name: &str) -> Option<u64> {
@@ -67,7 +73,8 @@ fn advance(cluster: &mut Cluster) -> Result<(), Violation> {
     while cluster.totals.events < cluster.plan.steps {
         cluster.step()?;
     }
-    cluster.run_until_well()
+    cluster.run_until_well()?;
+    cluster.run_until_asleep_and_wake()
 }
 
 /// Runs a cluster to its end. A panic of the core is a violation as well.
@@ -92,7 +99,7 @@ fn run_seed(seed: u64) -> Totals {
         Ok(totals) => return totals,
         Err(failure) => failure,
     };
-    let told_from = failure.event.saturating_sub(TOLD);
+    let told_from = failure.event.saturating_sub(setting("RAFT_SIM_TOLD").unwrap_or(TOLD));
     let mut again = Cluster::new(seed, plan(seed), None, told_from);
     let repeated = run(&mut again).err().map(|failure| failure.event);
     for line in again.told() {
@@ -120,7 +127,7 @@ fn whatever_goes_wrong_nothing_committed_is_lost_and_all_gets_well() {
 }
 
 /// Faults that are built in, and noticed within a few seeds.
-const SHOWN: [Mutant; 19] = [
+pub(crate) const SHOWN: [Mutant; 26] = [
     Mutant::AckBeforeControlIsDurable,
     Mutant::VotesIgnoreControl,
     Mutant::LeaderCountsUnflushed,
@@ -140,6 +147,13 @@ const SHOWN: [Mutant; 19] = [
     Mutant::FinalOnUncommittedJoint,
     Mutant::ResumeEpoch,
     Mutant::EpochOffByOne,
+    Mutant::GapsNotTold,
+    Mutant::VotesWithinPromise,
+    Mutant::LeaseIgnoresDrift,
+    Mutant::PromiseFromReceipt,
+    Mutant::SleepBeforeCommitIsKnown,
+    Mutant::RunsNotCompared,
+    Mutant::ChangesOutOfOrder,
 ];
 
 /// Faults that need luck: soak tries them with more seeds, and says which it noticed.

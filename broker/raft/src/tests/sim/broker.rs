@@ -9,12 +9,12 @@ use alloc::vec::Vec;
 use super::chance::Chance;
 use super::mirror::{Mirror, Places};
 use super::network::BROKERS;
-use super::plan::{PROMISE, TIMEOUT};
+use super::plan::{MILLISECOND, PROMISE, RANK, TIMEOUT};
 use crate::group::{Options, Role};
 use crate::mutant::Mutant;
-use crate::tests::node::{Node, Packet};
+use crate::tests::node::Node;
 use crate::tests::world::Violation;
-use crate::{Body, ReplicaId, Voters};
+use crate::{Body, Message, Named, Pair, Position, ReplicaId, Voters};
 
 /// The id of the broker with an index.
 pub(crate) fn name(at: usize) -> i32 {
@@ -26,14 +26,21 @@ pub(crate) fn place(id: ReplicaId) -> usize {
     usize::try_from(id.broker - 1).unwrap()
 }
 
-/// A message between brokers, with what its host adds.
-#[derive(Debug, Clone)]
-pub(crate) struct Frame {
-    pub(crate) packet: Packet,
-    /// When it was sent, by the sender's clock.
-    pub(crate) sent: u64,
-    /// Of an answer: when the leader sent what was last heard of it, by the leader's clock.
-    pub(crate) answers: Option<u64>,
+/// Where a group that is led here rests, at the brokers at which it sleeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rest {
+    pub(crate) epoch: i32,
+    pub(crate) end: Position,
+    pub(crate) log_start: i64,
+}
+
+/// Where a group sleeps that is led elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Asleep {
+    /// The leader's broker.
+    pub(crate) under: usize,
+    pub(crate) epoch: i32,
+    pub(crate) end: Position,
 }
 
 /// A replica, and what its host knows of it.
@@ -49,17 +56,15 @@ pub(crate) struct Replica {
     pub(crate) heard: Option<u64>,
     /// When its patience ends.
     pub(crate) deadline: u64,
-    /// When which leader sent what was last heard of it, by that leader's clock.
-    pub(crate) leader_sent: Option<(ReplicaId, u64)>,
-    /// When it sent the last that each broker has answered, since it leads.
-    pub(crate) round_trips: [u64; BROKERS],
+    /// Where it sleeps, and then it has no patience that could end.
+    pub(crate) asleep: Option<Asleep>,
+    /// Where it rests, if it leads and sleeps at some broker.
+    pub(crate) rest: Option<Rest>,
+    /// The first beat to each broker that counts for its lease.
+    pub(crate) since: [Option<u64>; BROKERS],
     /// In which epoch it was last seen to lead, and since when.
     pub(crate) led_in: i32,
     pub(crate) led_since: u64,
-    /// In which epoch it last told somebody to take its office.
-    pub(crate) handed_over_in: i32,
-    /// Until when it may answer as the leader, in virtual time.
-    pub(crate) lease_until: u64,
     /// The version of the wish that it was told.
     pub(crate) told: i64,
     /// Since when it leads and takes no records.
@@ -75,12 +80,11 @@ impl Replica {
             checkpoint: 0,
             heard: None,
             deadline: 0,
-            leader_sent: None,
-            round_trips: [0; BROKERS],
+            asleep: None,
+            rest: None,
+            since: [None; BROKERS],
             led_in: -1,
             led_since: 0,
-            handed_over_in: -1,
-            lease_until: 0,
             told: 0,
             refuses_since: None,
         }
@@ -107,8 +111,8 @@ impl Replica {
             patience_beats: 4,
         };
         self.node.begin(options, self.checkpoint, mutant);
-        (self.heard, self.leader_sent, self.refuses_since) = (None, None, None);
-        (self.led_in, self.told, self.lease_until) = (-1, 0, 0);
+        (self.heard, self.asleep, self.rest) = (None, None, None);
+        (self.led_in, self.told, self.refuses_since) = (-1, 0, None);
         self.be_patient(now, chance);
     }
 
@@ -141,9 +145,22 @@ impl Replica {
         self.deadline = now + chance.between(TIMEOUT.0, TIMEOUT.1);
     }
 
-    /// Whether the leader was heard so lately that nobody else may be elected.
-    pub(crate) fn hears(&self, now: u64) -> bool {
-        self.heard.is_some_and(|heard| now < heard + TIMEOUT.0)
+    /// Its leader is gone: who campaigns first is agreed, the others come later.
+    ///
+    /// - `turn`: any number that differs from group to group.
+    pub(crate) fn lose_leader(&mut self, now: u64, turn: usize, chance: &mut Chance) {
+        let Some(group) = &self.node.group else { return };
+        let rank = group.voters().rank(group.id(), None, turn).unwrap_or(0) as u64;
+        self.heard = None;
+        self.deadline = now + rank * RANK + chance.below(MILLISECOND);
+    }
+
+    /// The broker whose replica it follows.
+    pub(crate) fn follows(&self) -> Option<usize> {
+        match self.node.group.as_ref()?.role() {
+            Role::Follower(leader) => leader.map(place),
+            _ => None,
+        }
     }
 
     /// Whether it votes alone and has promised nothing yet.
@@ -152,10 +169,9 @@ impl Replica {
         group.is_some_and(|it| it.epoch() < 0 && it.voters().all().eq([it.id()]))
     }
 
-    /// Notes what a frame that has arrived says about the time.
-    pub(crate) fn note(&mut self, frame: &Frame, now: u64, chance: &mut Chance) {
+    /// Notes what a message that has arrived says about the time.
+    pub(crate) fn note(&mut self, message: &Message, now: u64, chance: &mut Chance) {
         let Some(group) = &self.node.group else { return };
-        let message = &frame.packet.message;
         let is_current = message.to == group.id() && message.epoch == group.epoch();
         let role = group.role();
         match &message.body {
@@ -163,7 +179,6 @@ impl Replica {
                 if is_current && role == Role::Follower(Some(message.from)) =>
             {
                 self.heard = Some(now);
-                self.leader_sent = Some((message.from, frame.sent));
                 self.be_patient(now, chance);
             }
             Body::Vote(vote) if is_current && !vote.pre && group.vote == Some(message.from) => {
@@ -172,12 +187,6 @@ impl Replica {
             Body::Resigned if is_current && role == Role::Follower(None) => {
                 self.heard = None;
                 self.deadline = now + chance.below(TIMEOUT.0 / 4);
-            }
-            Body::AppendReply(_)
-                if is_current && role == Role::Leader && group.voters().contains(message.from) =>
-            {
-                let trip = &mut self.round_trips[place(message.from)];
-                *trip = frame.answers.unwrap_or(0).max(*trip);
             }
             _ => {}
         }
@@ -198,6 +207,12 @@ pub(crate) struct Broker {
     pub(crate) turns: u64,
     /// One for each group.
     pub(crate) replicas: Vec<Replica>,
+    /// What this start of it knows of each broker; its own has no use.
+    pub(crate) pairs: Vec<Pair<u32>>,
+    /// Groups that are awake, for the next beat to each broker.
+    pub(crate) named: [Vec<Named<u32>>; BROKERS],
+    /// Which brokers were there at the last turn.
+    pub(crate) there: [bool; BROKERS],
     /// Groups with a frame of the state store that isn't durable, in the order of the frames.
     pub(crate) frames: VecDeque<usize>,
     /// How many of them are being flushed.
@@ -221,6 +236,9 @@ impl Broker {
             speed,
             turns: 0,
             replicas: vec![],
+            pairs: vec![],
+            named: Default::default(),
+            there: [false; BROKERS],
             frames: VecDeque::new(),
             storing: 0,
             dirty: vec![],
@@ -235,6 +253,19 @@ impl Broker {
         now * self.speed / 1000
     }
 
+    /// The same, as pairs of brokers measure it.
+    pub(crate) fn milliseconds(&self, now: u64) -> u64 {
+        self.clock(now) / MILLISECOND
+    }
+
+    /// Whether the leader of a group was heard so lately that nobody else may be elected.
+    pub(crate) fn hears(&self, group: usize, now: u64) -> bool {
+        let replica = &self.replicas[group];
+        let sleeps = |asleep: Asleep| self.pairs[asleep.under].is_heard(self.milliseconds(now));
+        let heard = |heard: u64| self.clock(now) < heard + TIMEOUT.0;
+        replica.asleep.is_some_and(sleeps) || replica.heard.is_some_and(heard)
+    }
+
     /// Whether a promise from before its start may still hold.
     pub(crate) fn is_new(&self, now: u64) -> bool {
         self.clock(now) < self.booted + PROMISE
@@ -244,6 +275,7 @@ impl Broker {
     pub(crate) fn end(&mut self) {
         self.boot += 1;
         self.is_up = false;
+        self.named = Default::default();
         self.frames.clear();
         self.dirty.clear();
         (self.storing, self.flushing, self.fails) = (0, false, false);

@@ -31,7 +31,7 @@ impl Cluster {
             }
             let took = self.now - since;
             let Some((group, why)) = ill else {
-                self.totals.calm = took / MILLISECOND;
+                self.totals.calm = self.totals.calm.max(took / MILLISECOND);
                 return Ok(());
             };
             if took > CALM {
@@ -41,7 +41,7 @@ impl Cluster {
         Ok(())
     }
 
-    fn run_for(&mut self, time: u64) -> Result<(), Violation> {
+    pub(crate) fn run_for(&mut self, time: u64) -> Result<(), Violation> {
         let until = self.now + time;
         self.queue.push(until, Event::Pause);
         while self.now < until {
@@ -75,7 +75,8 @@ impl Cluster {
             return Some(format!("{voters} vote, {wished} are wished for"));
         }
         if proposed.is_none_or(|offset| leader.commit().offset <= offset) {
-            return Some("nothing new is committed".into());
+            let (end, commit) = (leader.history().end(), leader.commit());
+            return Some(format!("{proposed:?} isn't committed: {commit} of {end}"));
         }
         let (end, commit) = (leader.history().end(), leader.commit());
         for id in voters.all() {

@@ -1,7 +1,6 @@
 //! Brokers, the network between them, and what happens, one event at a time.
 
 use core::fmt;
-use std::collections::VecDeque;
 use std::format;
 use std::string::String;
 
@@ -10,8 +9,7 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::TOLD;
-use super::broker::{Broker, Frame, Replica, name, place};
+use super::broker::{Broker, Replica, name, place};
 use super::chance::Chance;
 use super::network::Network;
 use super::oracle::Oracle;
@@ -33,6 +31,11 @@ pub(crate) struct Totals {
     pub(crate) commits: u64,
     /// Committed records that power cuts took with `write.caching`, as they may.
     pub(crate) lost: u64,
+    /// How often a replica fell asleep, and how often it lost its leader then.
+    pub(crate) naps: u64,
+    pub(crate) orphans: u64,
+    /// Offsets that compaction has emptied.
+    pub(crate) gaps: u64,
     /// Virtual milliseconds until all was well at the end.
     pub(crate) calm: u64,
 }
@@ -46,6 +49,9 @@ impl Totals {
             voter_changes: self.voter_changes + other.voter_changes,
             commits: self.commits + other.commits,
             lost: self.lost + other.lost,
+            naps: self.naps + other.naps,
+            orphans: self.orphans + other.orphans,
+            gaps: self.gaps + other.gaps,
             calm: self.calm.max(other.calm),
         }
     }
@@ -53,10 +59,16 @@ impl Totals {
 
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { events, crashes, leader_changes, voter_changes, commits, lost, calm } = self;
+        let Self { events, crashes, leader_changes, voter_changes, commits, .. } = self;
+        let Self { lost, naps, orphans, gaps, calm, .. } = self;
         write!(f, "{events} events, {crashes} crashes, {leader_changes} leader changes, ")?;
         write!(f, "{voter_changes} changes of voters, {commits} entries committed, ")?;
-        write!(f, "{lost} lost to power cuts with write.caching; well again in {calm} ms or less")
+        write!(f, "{lost} lost to power cuts with write.caching, {gaps} compacted away; ")?;
+        write!(
+            f,
+            "{naps} times a replica fell asleep, {orphans} times its leader was lost then; "
+        )?;
+        write!(f, "well again in {calm} ms or less")
     }
 }
 
@@ -64,6 +76,7 @@ impl fmt::Display for Totals {
 #[derive(Debug)]
 pub(crate) struct Subject {
     pub(crate) caching: bool,
+    pub(crate) compacted: bool,
     pub(crate) oracle: Oracle,
     /// Who is to vote, and the version of that wish.
     pub(crate) wish: Vec<ReplicaId>,
@@ -88,7 +101,7 @@ pub(crate) struct Cluster {
     /// Nothing goes wrong any more.
     pub(crate) is_calm: bool,
     /// The last events, in words, from so many on.
-    told: VecDeque<String>,
+    told: Vec<String>,
     told_from: u64,
     effects: Effects,
 }
@@ -109,7 +122,7 @@ impl Cluster {
             totals: Totals::default(),
             mutant,
             is_calm: false,
-            told: VecDeque::new(),
+            told: vec![],
             told_from,
             effects: Effects::default(),
         };
@@ -127,6 +140,7 @@ impl Cluster {
 
     fn add_group(&mut self) {
         let caching = self.chance.permille(self.plan.caching);
+        let compacted = self.chance.permille(self.plan.compacted);
         let size = [1, 3, 3, 5][self.chance.index(4)].min(self.brokers.len());
         let wish: Vec<ReplicaId> =
             self.some_brokers(size).into_iter().map(|at| ReplicaId::of(name(at))).collect();
@@ -137,6 +151,7 @@ impl Cluster {
         let oracle = Oracle::new(caching);
         self.subjects.push(Subject {
             caching,
+            compacted,
             oracle,
             wish,
             generation: 0,
@@ -156,18 +171,15 @@ impl Cluster {
 
     /// The last events, in words.
     pub(crate) fn told(&self) -> Vec<String> {
-        self.told.iter().cloned().collect()
+        self.told.clone()
     }
 
     pub(crate) fn tell(&mut self, line: impl FnOnce() -> String) {
         if self.totals.events < self.told_from {
             return;
         }
-        if self.told.len() as u64 == TOLD {
-            self.told.pop_front();
-        }
         let (event, ms) = (self.totals.events, self.now / MILLISECOND);
-        self.told.push_back(format!("{event} {ms} ms {}", line()));
+        self.told.push(format!("{event} {ms} ms {}", line()));
     }
 
     /// Lets the next thing happen.
@@ -190,7 +202,8 @@ impl Cluster {
     fn happen(&mut self, event: Event) -> Result<(), Violation> {
         let is_over = |cluster: &Self, at: usize, boot: u32| cluster.brokers[at].boot != boot;
         match event {
-            Event::Arrives { at, group, frame } => self.arrives(at, group, &frame),
+            Event::Arrives { at, group, packet } => self.arrives(at, group, &packet),
+            Event::Beat { at, from, beat } => self.hear(at, from, &beat),
             Event::Stored { at, boot } if !is_over(self, at, boot) => self.stored(at),
             Event::Flushed { at, boot, until } if !is_over(self, at, boot) => {
                 self.flushed(at, &until)
@@ -199,6 +212,9 @@ impl Cluster {
             Event::Starts { at, boot } if !is_over(self, at, boot) => self.start(at),
             Event::Ends { at, boot, loses } if !is_over(self, at, boot) && !self.is_calm => {
                 self.crash(at, loses)
+            }
+            Event::Blinks { at, boot } if !is_over(self, at, boot) && !self.is_calm => {
+                self.blink(at)
             }
             Event::Disconnected { at, boot, from } if !is_over(self, at, boot) => {
                 self.disconnected(at, from)
@@ -215,31 +231,36 @@ impl Cluster {
             | Event::Turn { .. }
             | Event::Starts { .. }
             | Event::Ends { .. }
+            | Event::Blinks { .. }
             | Event::Disconnected { .. }
             | Event::Pause => Ok(()),
         }
     }
 
-    fn arrives(&mut self, at: usize, group: usize, frame: &Frame) -> Result<(), Violation> {
+    pub(crate) fn arrives(
+        &mut self,
+        at: usize,
+        group: usize,
+        packet: &Packet,
+    ) -> Result<(), Violation> {
         let now = self.now;
-        let broker = &mut self.brokers[at];
-        if !broker.is_up || frame.packet.message.epoch < self.subjects[group].forgotten {
+        let broker = &self.brokers[at];
+        if !broker.is_up || packet.message.epoch < self.subjects[group].forgotten {
             return Ok(());
         }
-        let (clock, is_new) = (broker.clock(now), broker.is_new(now));
-        let replica = &broker.replicas[group];
-        let core = replica.node.group.as_ref().unwrap();
-        let heard = replica.hears(clock) || (is_new && !replica.is_its_own_master());
-        let epoch = core.epoch();
+        let (clock, replica) = (broker.clock(now), &broker.replicas[group]);
+        let is_new = self.is_new(at) && !replica.is_its_own_master();
+        let heard = broker.hears(group, now) || is_new;
+        let epoch = replica.node.group.as_ref().unwrap().epoch();
         let heard = heard && !self.is_rash();
-        self.tell(|| arrival(group, &frame.packet));
-        self.with(at, group, |node, effects| node.deliver(&frame.packet, heard, effects))?;
+        self.tell(|| arrival(group, packet));
+        self.with(at, group, |node, effects| node.deliver(packet, heard, effects))?;
         let replica = &mut self.brokers[at].replicas[group];
-        let asks = matches!(frame.packet.message.body, Body::Vote(vote) if vote.pre);
+        let asks = matches!(packet.message.body, Body::Vote(vote) if vote.pre);
         if asks && replica.node.alive().epoch() != epoch {
             return Err(format!("{}: a question raised the epoch", replica.node.id));
         }
-        replica.note(frame, clock, &mut self.chance);
+        replica.note(&packet.message, clock, &mut self.chance);
         Ok(())
     }
 
@@ -316,6 +337,7 @@ impl Cluster {
             self.tell(|| format!("    group {group}: {event}"));
         }
         self.effects = effects;
+        self.attend(at, group);
         self.look(at, group)
     }
 
@@ -358,24 +380,18 @@ impl Cluster {
     }
 
     fn send(&mut self, at: usize, group: usize, message: Message) -> Result<(), Violation> {
+        if !self.may_send(at, group, &message) {
+            return Ok(());
+        }
         let to = place(message.to);
         if message.body == Body::TimeoutNow {
             self.look_at_transfer(at, group, &message)?;
-            let replica = &mut self.brokers[at].replicas[group];
-            (replica.handed_over_in, replica.lease_until) = (message.epoch, 0);
         }
-        let replica = &self.brokers[at].replicas[group];
-        let answers = match message.body {
-            Body::AppendReply(_) => replica.leader_sent.filter(|(by, _)| *by == message.to),
-            _ => None,
-        };
-        let answers = answers.map(|(_, sent)| sent);
         let votes = matches!(message.body, Body::VoteReply(reply) if reply.granted && !reply.pre);
-        let sent = self.brokers[at].clock(self.now);
-        let packet = replica.node.pack(message);
+        let packet = self.brokers[at].replicas[group].node.pack(message);
         for delay in self.network.carry(at, to, &mut self.chance).into_iter().flatten() {
-            let frame = Box::new(Frame { packet: packet.clone(), sent, answers });
-            self.queue.push(self.now + delay, Event::Arrives { at: to, group, frame });
+            let packet = Box::new(packet.clone());
+            self.queue.push(self.now + delay, Event::Arrives { at: to, group, packet });
         }
         if votes && self.chance.permille(self.plan.ambush) {
             let (boot, loses) = (self.brokers[at].boot, self.chance.permille(500));
@@ -451,6 +467,8 @@ impl Cluster {
         let replicas = self.brokers.iter().map(|broker| &broker.replicas[group]).collect();
         let loses = oracle.look(at, &replicas).map_err(|why| format!("group {group}: {why}"))?;
         self.totals.commits += oracle.committed().saturating_sub(before) as u64;
+        self.look_at_leases(at, group)?;
+        self.look_at_sleep(at, group)?;
         if loses { self.forget(at, group) } else { Ok(()) }
     }
 

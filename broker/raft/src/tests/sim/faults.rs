@@ -4,7 +4,7 @@ use std::format;
 
 use super::broker::name;
 use super::cluster::Cluster;
-use super::plan::MILLISECOND;
+use super::plan::{MILLISECOND, TIMEOUT};
 use super::queue::Event;
 use crate::tests::world::Violation;
 
@@ -16,7 +16,7 @@ impl Cluster {
         let next = self.chance.between(1, 2 * self.plan.faults);
         self.queue.push(self.now + next, Event::Fault);
         let at = self.chance.index(self.brokers.len());
-        match self.chance.below(16) {
+        match self.chance.below(17) {
             0..=2 => self.crash(at, false),
             3..=4 => self.crash(at, true),
             5 => self.crash_some(),
@@ -35,6 +35,10 @@ impl Cluster {
                 self.brokers[at].fails = self.brokers[at].is_up;
                 Ok(())
             }
+            11 => {
+                self.lose_a_promise(at);
+                Ok(())
+            }
             cut => {
                 self.cut_links(at, cut);
                 Ok(())
@@ -45,13 +49,39 @@ impl Cluster {
     fn cut_links(&mut self, at: usize, how: u64) {
         let brokers = self.brokers.len();
         match how {
-            11..=12 => self.network.part(brokers, &mut self.chance),
-            13..=14 => self.network.isolate(at, &mut self.chance),
+            12..=13 => self.network.part(brokers, &mut self.chance),
+            14..=15 => self.network.isolate(at, &mut self.chance),
             _ => self.network.cut_one(brokers, &mut self.chance),
         }
         self.tell(|| format!("links are cut, around broker {} or others", name(at)));
         let until = self.now + self.chance.between(50, 2_000) * MILLISECOND;
         self.queue.push(until, Event::Mends);
+    }
+
+    /// Somebody doesn't hear a broker any more, and about when its patience ends somebody else who
+    /// does hear it starts anew.
+    fn lose_a_promise(&mut self, at: usize) {
+        let count = self.brokers.len();
+        let (deaf, forgets) = ((at + 1) % count, (at + 2) % count);
+        self.tell(|| format!("{} doesn't hear {}", name(deaf), name(at)));
+        self.network.cut_from(at, deaf);
+        let patience = self.chance.between(TIMEOUT.0 * 4 / 5, TIMEOUT.1);
+        let boot = self.brokers[forgets].boot;
+        self.queue.push(self.now + patience, Event::Blinks { at: forgets, boot });
+        self.queue.push(self.now + patience + 2 * TIMEOUT.1, Event::Mends);
+    }
+
+    /// A broker is killed, and back before anybody misses it.
+    pub(crate) fn blink(&mut self, at: usize) -> Result<(), Violation> {
+        self.end(at, false)?;
+        let away = self.chance.between(1, 20) * MILLISECOND;
+        self.start_after(at, away);
+        Ok(())
+    }
+
+    pub(crate) fn start_after(&mut self, at: usize, away: u64) {
+        let boot = self.brokers[at].boot;
+        self.queue.push(self.now + away, Event::Starts { at, boot });
     }
 
     /// Several machines lose power at once, or all.
@@ -63,9 +93,16 @@ impl Cluster {
         Ok(())
     }
 
+    /// A broker ends, and starts again some time later.
+    pub(crate) fn crash(&mut self, at: usize, loses: bool) -> Result<(), Violation> {
+        self.end(at, loses)?;
+        self.start_later(at);
+        Ok(())
+    }
+
     /// A broker ends: its process is killed, or its machine loses power. Of the frames of the state
     /// store that were not durable some first ones may be there.
-    pub(crate) fn crash(&mut self, at: usize, loses: bool) -> Result<(), Violation> {
+    pub(crate) fn end(&mut self, at: usize, loses: bool) -> Result<(), Violation> {
         self.totals.crashes += 1;
         let what = if loses { "loses power" } else { "is killed" };
         self.tell(|| format!("broker {} {what}", name(at)));
@@ -80,19 +117,17 @@ impl Cluster {
             let replica = &mut self.brokers[at].replicas[group];
             replica.crash(loses, subject.caching, &mut self.chance, &mut subject.oracle.places)?;
         }
-        self.start_later(at);
         Ok(())
     }
 
     fn start_later(&mut self, at: usize) {
-        let boot = self.brokers[at].boot;
         let away = match self.chance.below(4) {
             0 => self.chance.between(1, 50),
             1..=2 => self.chance.between(100, 1_000),
             _ => self.chance.between(1_000, 5_000),
         };
         let away = if self.is_calm { away.min(500) } else { away };
-        self.queue.push(self.now + away * MILLISECOND, Event::Starts { at, boot });
+        self.start_after(at, away * MILLISECOND);
         for other in (0..self.brokers.len()).filter(|other| *other != at) {
             if self.chance.permille(700) {
                 let boot = self.brokers[other].boot;

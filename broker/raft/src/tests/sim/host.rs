@@ -4,10 +4,11 @@ use alloc::sync::Arc;
 
 use super::broker::{Replica, name, place};
 use super::cluster::Cluster;
-use super::network::BROKERS;
+use super::pairs::key;
 use super::plan::{TIMEOUT, TURN};
 use super::queue::Event;
 use crate::group::{Group, Role};
+use crate::mutant::Mutant;
 use crate::tests::world::Violation;
 use crate::{ReplicaId, Voters};
 
@@ -26,6 +27,7 @@ impl Cluster {
         }
         let clock = broker.clock(self.now);
         (broker.is_up, broker.booted) = (true, clock);
+        self.meet_nobody(at);
         self.tell(|| alloc::format!("broker {} starts", name(at)));
         for group in 0..self.subjects.len() {
             self.start_replica(at, group)?;
@@ -52,7 +54,9 @@ impl Cluster {
 
     /// A replica is deleted, and begins a new life without a memory of this one.
     pub(crate) fn rebirth(&mut self, at: usize, group: usize) -> Result<(), Violation> {
-        let replica = &mut self.brokers[at].replicas[group];
+        let broker = &mut self.brokers[at];
+        broker.pairs.iter_mut().for_each(|pair| pair.stir(key(group)));
+        let replica = &mut broker.replicas[group];
         let (old, cuts) = (replica.node.id, replica.cuts);
         *replica = Replica { cuts: cuts + 1, ..replica.reborn() };
         let new = replica.node.id;
@@ -71,10 +75,16 @@ impl Cluster {
         let clock = broker.clock(self.now);
         let until_next = TURN * 1000 / broker.speed;
         self.queue.push(self.now + until_next, Event::Turn { at, boot });
+        let beats = turns.is_multiple_of(2);
+        let has_changed = self.look_at_pairs(at)?;
         for group in 0..self.subjects.len() {
             if self.is_leading(at, group) {
-                self.lead(at, group, clock, turns.is_multiple_of(2))?;
-            } else {
+                if self.is_asleep(at, group) && !has_changed {
+                    self.lead_asleep(at, group)?;
+                } else {
+                    self.lead(at, group, clock, beats)?;
+                }
+            } else if self.brokers[at].replicas[group].asleep.is_none() {
                 self.wait(at, group, clock)?;
             }
             if self.subjects[group].caching && turns.is_multiple_of(CACHED_TURNS) {
@@ -89,6 +99,9 @@ impl Cluster {
                 }
             }
         }
+        if beats {
+            self.beat(at);
+        }
         self.flush_records(at);
         Ok(())
     }
@@ -102,7 +115,7 @@ impl Cluster {
 
     /// Nobody leads from here: campaigns if no leader was heard for long.
     fn wait(&mut self, at: usize, group: usize, clock: u64) -> Result<(), Violation> {
-        let is_new = self.brokers[at].is_new(self.now);
+        let is_new = self.is_new(at);
         let replica = &mut self.brokers[at].replicas[group];
         if !replica.is_its_own_master() && (clock < replica.deadline || is_new) {
             return Ok(());
@@ -120,25 +133,30 @@ impl Cluster {
         })
     }
 
+    /// Whether promises from before a broker's start may still hold.
+    pub(crate) fn is_new(&self, at: usize) -> bool {
+        self.brokers[at].is_new(self.now) && self.mutant != Some(Mutant::VotesWithinPromise)
+    }
+
+    /// This replica leads a group that sleeps.
+    fn lead_asleep(&mut self, at: usize, group: usize) -> Result<(), Violation> {
+        self.tell_wish(at, group)?;
+        self.delete_who_went(at, group)
+    }
+
     /// This replica leads: beats, and looks whether it still may.
     fn lead(&mut self, at: usize, group: usize, clock: u64, beats: bool) -> Result<(), Violation> {
         let replica = &mut self.brokers[at].replicas[group];
         let core = replica.node.group.as_ref().unwrap();
-        if replica.led_in != core.epoch() {
-            replica.led_in = core.epoch();
-            (replica.told, replica.refuses_since, replica.led_since) = (0, None, clock);
-            replica.round_trips = [0; BROKERS];
-        }
         let refuses = core.is_at_rest() && !core.takes_records();
         let since = refuses.then(|| replica.refuses_since.unwrap_or(clock));
         replica.refuses_since = since;
         let gives_up = since.is_some_and(|since| clock > since + TRANSFER);
-        let (trips, first) = (replica.round_trips, replica.led_since);
-        let wish = self.news(at, group);
-        let hears = |id: ReplicaId| clock < trips[place(id)].max(first) + TIMEOUT.1;
+        let is_fresh = clock < replica.led_since + TIMEOUT.1;
+        let there = self.brokers[at].there;
         self.with(at, group, |node, effects| {
             let core = node.alive();
-            core.check_quorum(hears, effects);
+            core.check_quorum(|id| is_fresh || there[place(id)], effects);
             if gives_up {
                 core.cancel_transfer();
             }
@@ -147,14 +165,21 @@ impl Cluster {
             }
             Ok(())
         })?;
-        if let Some((voters, generation)) = wish {
-            self.with(at, group, |node, effects| {
-                node.alive().wish(voters, generation, effects);
-                Ok(())
-            })?;
+        self.tell_wish(at, group)?;
+        if beats && self.is_leading(at, group) {
+            self.put_to_sleep(at, group);
         }
-        self.renew_lease(at, group, clock)?;
         self.delete_who_went(at, group)
+    }
+
+    /// The leader hears of a wish, perhaps. It needs answers to follow it.
+    fn tell_wish(&mut self, at: usize, group: usize) -> Result<(), Violation> {
+        let Some((voters, generation)) = self.news(at, group) else { return Ok(()) };
+        self.wake(at, group);
+        self.with(at, group, |node, effects| {
+            node.alive().wish(voters, generation, effects);
+            Ok(())
+        })
     }
 
     /// The wish, if the leader doesn't know it and hears of it now.

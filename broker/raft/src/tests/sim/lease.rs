@@ -11,55 +11,41 @@
 
 use std::format;
 
-use alloc::vec::Vec;
-
 use super::broker::{name, place};
 use super::cluster::Cluster;
-use super::plan::LEASE;
-use crate::group::Part;
+use crate::ReplicaId;
 use crate::tests::world::Violation;
 
 impl Cluster {
-    /// Renews a leader's lease, and looks that nobody else has one.
-    pub(crate) fn renew_lease(
-        &mut self,
-        at: usize,
-        group: usize,
-        clock: u64,
-    ) -> Result<(), Violation> {
-        let until = self.lease(at, group, clock).unwrap_or(0) * 1000 / self.brokers[at].speed;
-        self.brokers[at].replicas[group].lease_until = until;
-        let has = |at: usize| {
-            let until = self.brokers[at].replicas[group].lease_until;
-            until > self.now && self.is_leading(at, group)
-        };
-        if self.plan.rash > 0 || !has(at) {
+    /// While a leader has a lease nobody leads in a later epoch: so no two have one.
+    pub(crate) fn look_at_leases(&self, at: usize, group: usize) -> Result<(), Violation> {
+        if self.plan.rash > 0 || !self.is_leading(at, group) {
             return Ok(());
         }
-        match (0..self.brokers.len()).find(|other| *other != at && has(*other)) {
-            None => Ok(()),
-            Some(other) => {
-                let (a, b) = (name(at), name(other));
-                Err(format!("{a} and {b} both have a lease for group {group}"))
+        let epoch =
+            |at: usize| self.brokers[at].replicas[group].node.group.as_ref().unwrap().epoch();
+        let others = (0..self.brokers.len()).filter(|it| *it != at && self.is_leading(*it, group));
+        for other in others {
+            let (old, new) = if epoch(at) < epoch(other) { (at, other) } else { (other, at) };
+            if self.has_lease(old, group) {
+                let (old, new) = (name(old), name(new));
+                return Err(format!("group {group}: {old} has a lease, and {new} leads after it"));
             }
         }
+        Ok(())
     }
 
-    /// Until when a replica has a lease, by its own clock.
-    fn lease(&self, at: usize, group: usize, clock: u64) -> Option<u64> {
-        let replica = &self.brokers[at].replicas[group];
-        let core = replica.node.group.as_ref()?;
-        let Part::Leader(leader) = &core.part else { return None };
-        let was_kept = leader.transfer.is_none() && replica.handed_over_in != core.epoch();
-        if !was_kept || core.commit() < leader.marker {
-            return None;
-        }
-        let sent = |id| if id == core.id() { clock } else { replica.round_trips[place(id)] };
-        let of_set = |set: &[crate::ReplicaId]| {
-            let mut sent: Vec<u64> = set.iter().map(|id| sent(*id)).collect();
-            sent.sort_unstable_by(|a, b| b.cmp(a));
-            sent[sent.len() / 2]
+    /// Whether a replica may answer as the leader now.
+    pub(crate) fn has_lease(&self, at: usize, group: usize) -> bool {
+        let broker = &self.brokers[at];
+        let replica = &broker.replicas[group];
+        let Some(core) = &replica.node.group else { return false };
+        let now = broker.milliseconds(self.now);
+        let has_promised = |id: ReplicaId| {
+            let since = replica.since[place(id)];
+            id == core.id()
+                || since.is_some_and(|since| broker.pairs[place(id)].has_promised(since, now))
         };
-        core.voters().sets().map(of_set).min().map(|sent| sent + LEASE)
+        core.may_hold_lease() && core.voters().have_majority(has_promised)
     }
 }

@@ -117,8 +117,13 @@ impl Mirror {
                 }
                 Next::Data(until) => {
                     for offset in self.end.offset..until {
-                        let hash = with_record(self.last(), node.record(offset));
                         let end = Position { offset: offset + 1, ..self.end };
+                        let hash = match node.record(offset) {
+                            // What stood there is known from whoever had it.
+                            Record::GAP => places.get(&key(end)).copied(),
+                            record => Some(with_record(self.last(), record)),
+                        };
+                        let hash = hash.ok_or_else(|| format!("a gap before {end}"))?;
                         self.push(end, hash, places)?;
                     }
                 }

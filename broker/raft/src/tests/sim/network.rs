@@ -57,6 +57,11 @@ impl Network {
         self.cut[chance.index(brokers)][chance.index(brokers)] = true;
     }
 
+    /// Cuts the link from one broker to another.
+    pub(crate) fn cut_from(&mut self, from: usize, to: usize) {
+        self.cut[from][to] = true;
+    }
+
     pub(crate) fn mend(&mut self) {
         self.cut = [[false; BROKERS]; BROKERS];
     }

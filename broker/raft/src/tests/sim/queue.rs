@@ -6,14 +6,17 @@ use alloc::boxed::Box;
 use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
 
-use super::broker::Frame;
+use crate::Beat;
+use crate::tests::node::Packet;
 
 /// Something that is to happen. What a process does has the number of its boot, and doesn't happen
 /// to a later one.
 #[derive(Debug, Clone)]
 pub(crate) enum Event {
     /// A message arrives at a broker, for a group.
-    Arrives { at: usize, group: usize, frame: Box<Frame> },
+    Arrives { at: usize, group: usize, packet: Box<Packet> },
+    /// A beat arrives at a broker, from another one.
+    Beat { at: usize, from: usize, beat: Box<Beat<u32>> },
     /// The frames of the state store that were being flushed are durable.
     Stored { at: usize, boot: u32 },
     /// Records are: of these groups up to these offsets, where the log wasn't cut since.
@@ -24,6 +27,8 @@ pub(crate) enum Event {
     Starts { at: usize, boot: u32 },
     /// A broker ends, and loses what wasn't flushed or not.
     Ends { at: usize, boot: u32, loses: bool },
+    /// A broker ends, and is back at once.
+    Blinks { at: usize, boot: u32 },
     /// A broker finds that the connection to another one is gone.
     Disconnected { at: usize, boot: u32, from: usize },
     /// A client has records for a group.
@@ -43,12 +48,14 @@ impl Event {
     pub(crate) fn at(&self) -> Option<usize> {
         match self {
             Self::Arrives { at, .. }
+            | Self::Beat { at, .. }
             | Self::Stored { at, .. }
             | Self::Flushed { at, .. }
             | Self::Turn { at, .. }
             | Self::Disconnected { at, .. } => Some(*at),
             Self::Starts { .. }
             | Self::Ends { .. }
+            | Self::Blinks { .. }
             | Self::Request
             | Self::Wish
             | Self::Fault

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use super::broker::name;
 use super::cluster::Cluster;
+use super::plan::MILLISECOND;
 use super::queue::Event;
 use crate::tests::node::Record;
 use crate::tests::world::Violation;
@@ -19,7 +20,7 @@ impl Cluster {
         }
         let next = self.chance.between(1, 2 * self.plan.requests);
         self.queue.push(self.now + next, Event::Request);
-        let group = self.chance.index(self.subjects.len());
+        let group = self.busy_group();
         for at in self.some_brokers(3) {
             let count = self.chance.between(1, 3);
             if self.propose(at, group, count)? {
@@ -27,6 +28,13 @@ impl Cluster {
             }
         }
         Ok(())
+    }
+
+    /// One of those that have something to do; every two seconds it is others.
+    fn busy_group(&mut self) -> usize {
+        let groups = self.subjects.len();
+        let first = usize::try_from(self.now / (2_000 * MILLISECOND)).unwrap() * self.plan.busy;
+        (first + self.chance.index(self.plan.busy)) % groups
     }
 
     /// Appends records where a replica takes them; returns whether it did.
@@ -68,9 +76,14 @@ impl Cluster {
         if self.now < self.brokers[at].stands_until {
             return Ok(());
         }
-        match self.chance.below(10) {
+        match self.chance.below(12) {
             0..=2 => self.transfer(at, group),
-            3..=5 => self.move_start(at, group),
+            3..=4 => self.move_start(at, group),
+            5..=7 => {
+                let at = self.chance.index(self.brokers.len());
+                self.compact(at, group);
+                Ok(())
+            }
             _ => {
                 self.wish_for(at, group);
                 Ok(())
@@ -98,6 +111,28 @@ impl Cluster {
             node.alive().move_start(to, effects);
             Ok(())
         })
+    }
+
+    /// A replica drops records whose keys came again, of those that are committed and flushed. The
+    /// others have them still.
+    fn compact(&mut self, at: usize, group: usize) {
+        let node = &mut self.brokers[at].replicas[group].node;
+        let Some(core) = node.group.as_ref().filter(|_| self.subjects[group].compacted) else {
+            return;
+        };
+        let start = node.state.start.offset;
+        let until = core.commit().offset.min(node.flushed);
+        let rate = self.chance.between(100, 900);
+        // The last one stays, as it does in a segment.
+        let count = usize::try_from(until - 1 - start).unwrap_or(0);
+        for record in &mut node.records[..count] {
+            if *record != Record::GAP && self.chance.permille(rate) {
+                *record = Record::GAP;
+                self.totals.gaps += 1;
+            }
+        }
+        let line = format!("{} of group {group} is compacted up to {until}", name(at));
+        self.tell(|| line);
     }
 
     /// Others are to vote: more, fewer, one instead of another, all but the leader, or as before.

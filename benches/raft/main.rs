@@ -1,9 +1,12 @@
 //! The consensus alone, on one processor: a batch through three cores in memory, from the leader's
-//! append to its commit, and what an idle group holds. No socket, no log, no clock.
+//! append to its commit, what an idle group holds, and what it takes to put one of 10,000 to sleep
+//! and to wake it. No socket, no log, no clock.
 //!
 //! ```text
 //! cargo run --release -p logboom-benches --bin raft
 //! ```
+
+mod sleep;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -32,17 +35,18 @@ struct Cores {
 }
 
 impl Cores {
-    fn new() -> Self {
-        let ids = [1, 2, 3].map(ReplicaId::of);
+    /// - `count`: of replicas, at most three.
+    fn of(count: i32) -> Self {
+        let ids: Vec<ReplicaId> = (1..=count).map(ReplicaId::of).collect();
         let group = |id| {
             // Each broker reads its own from its state store.
-            let voters = Arc::new(Voters::of(ids.to_vec()));
+            let voters = Arc::new(Voters::of(ids.clone()));
             let history = History::new(Position::ZERO, voters, vec![], 0);
             let durable =
                 Durable { epoch: -1, vote: None, history, high_watermark: 0, lossy: false };
             Group::new(id, 1, durable, Options::default())
         };
-        let groups = ids.map(group).into();
+        let groups = ids.iter().copied().map(group).collect();
         let mut cores = Self { groups, effects: Effects::default(), wire: VecDeque::new() };
         cores.groups[0].campaign(&mut cores.effects);
         cores.follow(0);
@@ -103,7 +107,7 @@ impl Cores {
 }
 
 fn main() {
-    let mut cores = Cores::new();
+    let mut cores = Cores::of(3);
     (0..BATCHES).for_each(|_| cores.batch());
     let info = measure(|| (0..BATCHES).for_each(|_| cores.batch()));
     println!("{BATCHES} batches allocate {} times", info.count_total);
@@ -116,18 +120,20 @@ fn main() {
         .collect();
     rounds.sort_by(f64::total_cmp);
     println!("a batch through three cores: {:.0} ns (median of {ROUNDS})", rounds[ROUNDS / 2]);
-    println!("an idle follower: {} bytes", idle_bytes(1));
-    println!("an idle leader: {} bytes", idle_bytes(0));
+    println!("an idle follower: {} bytes", idle_bytes(3, 1));
+    println!("an idle leader of two followers: {} bytes", idle_bytes(3, 0));
+    println!("an idle leader of nobody else: {} bytes", idle_bytes(1, 0));
+    sleep::main();
 }
 
 /// What a group holds that has had a batch and sleeps, itself included.
 ///
-/// - `at`: its place among three: the first leads.
-fn idle_bytes(at: usize) -> u64 {
+/// - `at`: its place among so many replicas: the first leads.
+fn idle_bytes(replicas: i32, at: usize) -> u64 {
     let mut kept: Vec<Group> = Vec::with_capacity(GROUPS);
     let info = measure(|| {
         for _ in 0..GROUPS {
-            let mut cores = Cores::new();
+            let mut cores = Cores::of(replicas);
             cores.batch();
             cores.rest();
             kept.push(cores.groups.swap_remove(at));

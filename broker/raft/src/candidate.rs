@@ -96,7 +96,7 @@ impl Group {
     pub(crate) fn run_for_office(&mut self, transfer: bool, effects: &mut Effects) {
         self.epoch += 1;
         self.vote = Some(self.id);
-        self.owed_vote = None;
+        self.owes_vote = false;
         self.become_candidate(Candidate { pre: false, transfer, granted: Vec::new() });
         self.store_vote(effects);
         self.note(What::Campaigns, effects);
@@ -111,8 +111,7 @@ impl Group {
     /// The candidate's own vote may be durable now.
     pub(crate) fn on_candidacy_stored(&mut self, effects: &mut Effects) {
         let Part::Candidate(candidate) = &self.part else { return };
-        let is_durable =
-            self.stores.done >= self.stores.vote || self.is(Mutant::VoteBeforeItIsDurable);
+        let is_durable = self.frames.have_vote() || self.is(Mutant::VoteBeforeItIsDurable);
         if candidate.pre || !candidate.granted.is_empty() || !is_durable {
             return;
         }
@@ -206,15 +205,15 @@ impl Group {
             self.store_vote(effects);
             self.note(What::Grants { to: from, pre: false }, effects);
         }
-        self.owed_vote = Some(from);
+        self.owes_vote = true;
         self.give_vote(effects);
     }
 
     /// Sends the vote that is owed, if it is durable.
     pub(crate) fn give_vote(&mut self, effects: &mut Effects) {
-        let is_durable =
-            self.stores.done >= self.stores.vote || self.is(Mutant::VoteBeforeItIsDurable);
-        if let Some(to) = self.owed_vote.take_if(|_| is_durable) {
+        let is_durable = self.frames.have_vote() || self.is(Mutant::VoteBeforeItIsDurable);
+        if let Some(to) = self.vote.filter(|_| self.owes_vote && is_durable) {
+            self.owes_vote = false;
             let reply = VoteReply { pre: false, granted: true, lossy: self.is_lossy() };
             self.send(to, Body::VoteReply(reply), effects);
         }

@@ -5,11 +5,12 @@
 //!
 //! Source: the Raft paper, 5.3; divergence by epoch as in KIP-101 and KIP-595.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::effects::{Effects, Store, Write};
-use crate::group::{Group, Part};
+use crate::group::{Group, Impossible, Part};
 use crate::history::{Control, History, Next};
 use crate::message::{Append, AppendReply, Body, Content, Outcome, Reset};
 use crate::mutant::Mutant;
@@ -25,7 +26,7 @@ pub(crate) struct Follower {
     /// The leader's high watermark.
     pub(crate) leader_commit: Position,
     /// An answer that waits until what it says is durable.
-    pub(crate) owed: Option<Outcome>,
+    pub(crate) owed: Option<Box<Outcome>>,
 }
 
 impl Follower {
@@ -55,7 +56,7 @@ impl Group {
         let Part::Follower(follower) = &self.part else { return false };
         let is_there = self.durable() == end && self.history.end() == end;
         let is_known = self.commit == end || self.is(Mutant::SleepBeforeCommitIsKnown);
-        let is_there = is_there && is_known && self.durable_start == self.history.start().offset;
+        let is_there = is_there && is_known && self.durable_start() == self.history.start().offset;
         let follows = follower.leader == Some(leader) && self.epoch == epoch;
         follows && is_there && follower.matched == end && self.rejoin.is_none()
     }
@@ -64,15 +65,15 @@ impl Group {
     fn follow(&mut self, leader: ReplicaId, effects: &mut Effects) -> bool {
         match &mut self.part {
             Part::Leader(_) => {
-                self.halt("another one leads in the same epoch", effects);
+                self.halt(Impossible::AnotherLeader, effects);
                 return false;
             }
-            Part::Candidate(_) => self.part = Part::Follower(Follower::new(self.commit)),
+            Part::Candidate(_) => self.part = Part::waits(self.commit),
             Part::Follower(_) => {}
         }
         let Part::Follower(follower) = &mut self.part else { return false };
         if follower.leader.is_some_and(|known| known != leader) {
-            self.halt("another one leads in the same epoch", effects);
+            self.halt(Impossible::AnotherLeader, effects);
             return false;
         }
         if follower.leader.is_none() {
@@ -112,7 +113,7 @@ impl Group {
         let epochs = prev.epoch..=self.epoch;
         let fits = control.offset == prev.offset && control.sequence > prev.control;
         if !fits || !epochs.contains(&control.epoch) {
-            return self.halt("an entry that no leader writes", effects);
+            return self.halt(Impossible::StrangeEntry, effects);
         }
         match self.history.next(prev) {
             Next::Control(own) if own.epoch == control.epoch => {
@@ -168,7 +169,7 @@ impl Group {
     /// Drops what is behind a position at which the leader's log parts from this one.
     fn cut(&mut self, to: Position, effects: &mut Effects) {
         if to < self.commit && !self.is(Mutant::CutBelowCommit) {
-            return self.halt("the leader lacks what is committed", effects);
+            return self.halt(Impossible::LeaderLacksCommitted, effects);
         }
         let from = self.history.end();
         self.note(What::Cuts { from, to }, effects);
@@ -179,8 +180,8 @@ impl Group {
         }
         self.commit = self.commit.min(to);
         self.flushed = self.flushed.min(to.offset);
-        self.before = to;
-        self.stores.log = self.store(Store::Cut(to), effects);
+        self.store(Store::Cut(to), effects);
+        self.frames.log_waits(to);
         self.match_to(to, effects);
     }
 
@@ -204,19 +205,20 @@ impl Group {
         self.hear_commit(reset.commit);
         let start = reset.start;
         if reset.voters.incoming.is_empty() {
-            return self.halt("a start without voters", effects);
+            return self.halt(Impossible::StartWithoutVoters, effects);
         }
         if self.history.contains(start) || start <= self.commit {
             return self.match_to(start.max(self.commit), effects);
         }
+        let durable_start = self.durable_start();
         self.history = History::new(start, Arc::clone(&reset.voters), Vec::new(), start.offset);
         self.commit = start;
         self.flushed = start.offset;
-        self.before = start;
         self.note(What::Resets(start), effects);
         let record = Store::Reset { start, voters: Arc::clone(&reset.voters) };
-        self.stores.log = self.store(record, effects);
-        self.stores.start = self.stores.log;
+        self.store(record, effects);
+        self.frames.log_waits(start);
+        self.frames.start_waits(durable_start);
         self.match_to(start, effects);
     }
 
@@ -283,17 +285,37 @@ impl Group {
     ///
     /// - `outcome`: `None` says whether there is more than what matches.
     pub(crate) fn answer(&mut self, outcome: Option<Outcome>, effects: &mut Effects) {
-        let end = self.history.end();
+        let (end, leader) = (self.history.end(), self.may_answer());
         let Part::Follower(follower) = &mut self.part else { return };
         let plain = if follower.matched == end { Outcome::Matched } else { Outcome::Longer };
-        follower.owed = Some(outcome.unwrap_or(plain));
-        self.settle(effects);
+        let outcome = outcome.unwrap_or(plain);
+        match leader {
+            None => follower.owed = Some(Box::new(outcome)),
+            Some(leader) => {
+                follower.owed = None;
+                self.acknowledge(leader, outcome, effects);
+            }
+        }
     }
 
     /// Sends the answer that is owed, if what it says is durable.
     pub(crate) fn settle(&mut self, effects: &mut Effects) {
-        let is_durable = self.stores.done >= self.stores.vote && self.is_at_rest();
+        let Some(leader) = self.may_answer() else { return };
+        let Part::Follower(follower) = &mut self.part else { return };
+        if let Some(outcome) = follower.owed.take() {
+            self.acknowledge(leader, *outcome, effects);
+        }
+    }
+
+    /// Whom it follows, if all that an answer states is durable.
+    fn may_answer(&self) -> Option<ReplicaId> {
+        let Part::Follower(follower) = &self.part else { return None };
+        let is_durable = self.frames.have_vote() && self.is_at_rest();
         let is_durable = is_durable || self.is(Mutant::AckBeforeControlIsDurable);
+        follower.leader.filter(|_| is_durable)
+    }
+
+    fn acknowledge(&mut self, leader: ReplicaId, outcome: Outcome, effects: &mut Effects) {
         let durable = if self.is(Mutant::AckBeforeControlIsDurable)
             || self.is(Mutant::FollowerAcksUnflushed)
         {
@@ -301,14 +323,16 @@ impl Group {
         } else {
             self.durable()
         };
-        let (commit, run, log_start) = (self.commit, self.run, self.durable_start);
-        let lossy = self.is_lossy();
-        let Part::Follower(follower) = &mut self.part else { return };
-        let (Some(leader), true) = (follower.leader, is_durable) else { return };
-        let Some(outcome) = follower.owed.take() else { return };
-        let matched = follower.matched;
-        let flushed = durable.min(matched);
-        let reply = AppendReply { outcome, matched, flushed, commit, log_start, run, lossy };
+        let Part::Follower(follower) = &self.part else { return };
+        let reply = AppendReply {
+            outcome,
+            matched: follower.matched,
+            flushed: durable.min(follower.matched),
+            commit: self.commit,
+            log_start: self.durable_start(),
+            run: self.run,
+            lossy: self.is_lossy(),
+        };
         self.send(leader, Body::AppendReply(reply), effects);
         self.look_whether_clean(effects);
     }
@@ -324,7 +348,7 @@ impl Group {
 impl Group {
     /// Asks the leader how far it has to come, until there is an answer in this epoch.
     fn ask_how_far(&mut self, leader: ReplicaId, effects: &mut Effects) {
-        let Some(rejoin) = self.rejoin else { return };
+        let Some(rejoin) = &self.rejoin else { return };
         if rejoin.goal.is_none_or(|(epoch, _)| epoch != self.epoch) {
             self.send(leader, Body::Hello { run: self.run }, effects);
         }
@@ -344,7 +368,7 @@ impl Group {
     fn look_whether_clean(&mut self, effects: &mut Effects) {
         let Part::Follower(follower) = &self.part else { return };
         let reached = self.durable().min(follower.matched);
-        let Some(rejoin) = self.rejoin else { return };
+        let Some(rejoin) = &self.rejoin else { return };
         let is_there =
             rejoin.goal.is_some_and(|(epoch, end)| epoch == self.epoch && reached >= end);
         let has_marker = self.is(Mutant::CleanOnMarker) && reached.epoch == self.epoch;

@@ -10,6 +10,7 @@ use alloc::sync::Arc;
 use crate::candidate::Candidate;
 use crate::effects::{Effects, Store};
 use crate::follower::Follower;
+use crate::frames::Frames;
 use crate::history::{Control, History};
 use crate::leader::Leader;
 use crate::message::{AppendReply, Body, Message, Outcome};
@@ -76,25 +77,38 @@ pub enum Role {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Part {
-    Follower(Follower),
+    Follower(Box<Follower>),
     Candidate(Box<Candidate>),
     Leader(Box<Leader>),
 }
 
-/// Frames of the state store, by number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[cfg_attr(not(test), derive(Hash))]
-pub(crate) struct Stores {
-    /// The last that was asked for.
-    pub(crate) issued: u64,
-    /// The last that is durable.
-    pub(crate) done: u64,
-    /// With which the epoch and the vote are durable.
-    pub(crate) vote: u64,
-    /// With which the log is as the core has it: a control entry, a cut, a reset.
-    pub(crate) log: u64,
-    /// With which the log's start is.
-    pub(crate) start: u64,
+/// What can't be, unless memory, disk or program have a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Impossible {
+    AnotherLeader,
+    StrangeEntry,
+    LeaderLacksCommitted,
+    StartWithoutVoters,
+}
+
+impl Impossible {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::AnotherLeader => "another one leads in the same epoch",
+            Self::StrangeEntry => "an entry that no leader writes",
+            Self::LeaderLacksCommitted => "the leader lacks what is committed",
+            Self::StartWithoutVoters => "a start without voters",
+        }
+    }
+}
+
+impl Part {
+    /// Somebody who waits for a leader.
+    ///
+    /// - `commit`: what is committed every leader has.
+    pub(crate) fn waits(commit: Position) -> Self {
+        Self::Follower(Box::new(Follower::new(commit)))
+    }
 }
 
 /// A replica that may have lost records, on its way back.
@@ -117,21 +131,17 @@ pub struct Group {
     /// Records below it are on stable storage; exclusive.
     pub(crate) flushed: i64,
     pub(crate) commit: Position,
-    /// Where the log begins on stable storage.
-    pub(crate) durable_start: i64,
-    pub(crate) stores: Stores,
-    /// The end before the control entry that isn't durable yet.
-    pub(crate) before: Position,
-    /// Who gets the vote once it is durable.
-    pub(crate) owed_vote: Option<ReplicaId>,
-    pub(crate) rejoin: Option<Rejoin>,
+    pub(crate) frames: Frames,
+    /// Whether the vote is to be sent once it is durable.
+    pub(crate) owes_vote: bool,
+    pub(crate) rejoin: Option<Box<Rejoin>>,
     /// Of this start of the replica.
     pub(crate) run: u32,
     pub(crate) part: Part,
     /// Whether it only votes.
     pub(crate) held_back: bool,
     /// What can't be, if the replica has met it.
-    pub(crate) halted: Option<&'static str>,
+    pub(crate) halted: Option<Impossible>,
     #[cfg(test)]
     pub(crate) mutant: Option<Mutant>,
 }
@@ -154,14 +164,12 @@ impl Group {
             vote,
             flushed: end.offset,
             commit,
-            durable_start: history.start().offset,
             history,
-            stores: Stores::default(),
-            before: end,
-            owed_vote: None,
-            rejoin: lossy.then(Rejoin::default),
+            frames: Frames::default(),
+            owes_vote: false,
+            rejoin: lossy.then(Box::default),
             run,
-            part: Part::Follower(Follower::new(commit)),
+            part: Part::waits(commit),
             held_back: false,
             halted: None,
             #[cfg(test)]
@@ -218,13 +226,13 @@ impl Group {
     /// What stopped it, if it met something that can't be.
     #[must_use]
     pub fn halted(&self) -> Option<&'static str> {
-        self.halted
+        self.halted.map(Impossible::words)
     }
 
     /// The number of the last frame of the state store that was asked for.
     #[must_use]
     pub fn issued(&self) -> u64 {
-        self.stores.issued
+        self.frames.issued
     }
 
     /// Whether it leads and takes records now; otherwise they wait.
@@ -255,18 +263,23 @@ impl Group {
     /// Up to where its log is on stable storage, control entries included.
     #[must_use]
     pub fn durable(&self) -> Position {
-        let end = if self.is_at_rest() { self.history.end() } else { self.before };
+        let end = self.kept();
         Position { offset: self.flushed.min(end.offset), ..end }
     }
 
     /// Up to where its log would survive a kill of the process.
     pub(crate) fn kept(&self) -> Position {
-        if self.is_at_rest() { self.history.end() } else { self.before }
+        self.frames.end_before().unwrap_or_else(|| self.history.end())
     }
 
     /// Whether the log on stable storage has the shape that the core has.
     pub(crate) fn is_at_rest(&self) -> bool {
-        self.stores.done >= self.stores.log
+        self.frames.end_before().is_none()
+    }
+
+    /// Where the log begins on stable storage.
+    pub(crate) fn durable_start(&self) -> i64 {
+        self.frames.start_before().unwrap_or(self.history.start().offset)
     }
 
     /// A message has arrived.
@@ -330,8 +343,8 @@ impl Group {
 
     /// A frame of the state store is durable, and all before it.
     pub fn stored(&mut self, number: u64, effects: &mut Effects) {
-        let was_at_rest = self.is_at_rest();
-        self.stores.done = self.stores.done.max(number);
+        let (was_at_rest, began) = (self.is_at_rest(), self.durable_start());
+        self.frames.complete(number);
         if self.halted.is_some() {
             return;
         }
@@ -339,13 +352,9 @@ impl Group {
             // The log was flushed up to the entry or the cut before, and nothing was written since.
             self.flushed = self.history.end().offset;
         }
-        let start = self.history.start().offset;
-        let has_moved = self.stores.done >= self.stores.start && self.durable_start != start;
-        if has_moved {
-            self.durable_start = start;
-        }
-        let cleaned = self.rejoin.and_then(|rejoin| rejoin.cleaned);
-        if cleaned.is_some_and(|number| self.stores.done >= number) {
+        let has_moved = self.durable_start() != began;
+        let cleaned = self.rejoin.as_ref().and_then(|rejoin| rejoin.cleaned);
+        if cleaned.is_some_and(|number| self.frames.done() >= number) {
             self.rejoin = None;
             self.note(What::Clean, effects);
         }
@@ -388,9 +397,11 @@ impl Group {
         if offset > self.history.start().offset && self.halted.is_none() {
             // Control entries at the start go as well: an idle log keeps none of its elections.
             let start = self.history.last_at(offset, self.commit.max(self.history.start()));
+            let durable_start = self.durable_start();
             self.history.move_start(start);
             let voters = self.history.first_voters();
-            self.stores.start = self.store(Store::Start { start, voters }, effects);
+            self.store(Store::Start { start, voters }, effects);
+            self.frames.start_waits(durable_start);
         }
         self.history.start().offset
     }
@@ -400,32 +411,34 @@ impl Group {
         self.leave_office("a higher epoch", effects);
         self.epoch = epoch;
         self.vote = None;
-        self.owed_vote = None;
-        self.part = Part::Follower(Follower::new(self.commit));
+        self.owes_vote = false;
+        self.part = Part::waits(self.commit);
         self.store_vote(effects);
         self.note(What::EpochBegins { from }, effects);
     }
 
     pub(crate) fn store_vote(&mut self, effects: &mut Effects) {
         let record = Store::Vote { epoch: self.epoch, vote: self.vote };
-        self.stores.vote = self.store(record, effects);
+        self.store(record, effects);
+        self.frames.vote_waits();
     }
 
     /// Adds a control entry at the end, which is a barrier until it is durable.
     pub(crate) fn push_control(&mut self, control: Control, effects: &mut Effects) {
         // Where another entry isn't durable yet, what stands before that.
-        self.before = self.kept();
+        let before = self.kept();
         if control.voters.is_some() {
             self.note(What::Voters(control.end()), effects);
         }
         self.history.push(control.clone());
-        self.stores.log = self.store(Store::Control(control), effects);
+        self.store(Store::Control(control), effects);
+        self.frames.log_waits(before);
     }
 
     /// Adds a record to the step's frame; returns its number. The frame is durable as a whole, and
     /// is reported by the number of its last record.
     pub(crate) fn store(&mut self, record: Store, effects: &mut Effects) -> u64 {
-        self.stores.issued += 1;
+        let number = self.frames.issue();
         if let (Store::Vote { .. }, Some(last @ Store::Vote { .. })) =
             (&record, effects.stores.last_mut())
         {
@@ -433,7 +446,7 @@ impl Group {
         } else {
             effects.stores.push(record);
         }
-        self.stores.issued
+        number
     }
 
     pub(crate) fn send(&self, to: ReplicaId, body: Body, effects: &mut Effects) {
@@ -447,11 +460,11 @@ impl Group {
     }
 
     /// Stops for ever, because of something that can't be: a fault of memory, disk or program.
-    pub(crate) fn halt(&mut self, why: &'static str, effects: &mut Effects) {
-        self.leave_office(why, effects);
-        self.part = Part::Follower(Follower::new(self.commit));
+    pub(crate) fn halt(&mut self, why: Impossible, effects: &mut Effects) {
+        self.leave_office(why.words(), effects);
+        self.part = Part::waits(self.commit);
         self.halted = Some(why);
-        self.note(What::Halts(why), effects);
+        self.note(What::Halts(why.words()), effects);
     }
 
     #[cfg(test)]

@@ -51,8 +51,9 @@ pub struct History {
     first_voters: Arc<Voters>,
     /// The control entries behind the start, in order.
     controls: Vec<Control>,
-    /// Which of them names the voters in force at the end; none where the first ones are.
-    named: Option<usize>,
+    /// How many of them there are up to the one that names the voters in force at the end; 0 where
+    /// the first ones are.
+    named: u32,
     end_offset: i64,
 }
 
@@ -72,7 +73,7 @@ impl History {
         controls: Vec<Control>,
         end_offset: i64,
     ) -> Self {
-        let mut history = Self { start, first_voters: voters, controls, named: None, end_offset };
+        let mut history = Self { start, first_voters: voters, controls, named: 0, end_offset };
         let mut before = start;
         for control in &history.controls {
             assert!(control.sequence > before.control, "{control:?} behind {before}");
@@ -87,7 +88,8 @@ impl History {
     }
 
     fn find_named(&mut self) {
-        self.named = self.controls.iter().rposition(|control| control.voters.is_some());
+        let last = self.controls.iter().rposition(|control| control.voters.is_some());
+        self.named = last.map_or(0, |last| count(last + 1));
     }
 
     /// Where the log begins.
@@ -190,7 +192,7 @@ impl History {
     /// The voters in force at the end, and the position behind the entry that names them.
     #[must_use]
     pub fn voters(&self) -> (&Arc<Voters>, Position) {
-        let named = self.named.map(|named| &self.controls[named]);
+        let named = self.named.checked_sub(1).map(|named| &self.controls[named as usize]);
         match named.and_then(|control| Some((control.voters.as_ref()?, control.end()))) {
             Some(named) => named,
             None => (&self.first_voters, self.start),
@@ -209,8 +211,10 @@ impl History {
         let fits = control.sequence > end.control && control.epoch >= end.epoch;
         assert!(fits && control.offset == end.offset, "{control:?} behind {end}");
         if control.voters.is_some() {
-            self.named = Some(self.controls.len());
+            self.named = count(self.controls.len() + 1);
         }
+        // Elections are rare, and idle groups many.
+        self.controls.reserve_exact(1);
         self.controls.push(control);
     }
 
@@ -238,6 +242,11 @@ impl History {
         self.start = to;
         self.find_named();
     }
+}
+
+/// How many control entries there are. There are fewer than epochs and changes of voters.
+fn count(entries: usize) -> u32 {
+    u32::try_from(entries).expect("control entries are counted by epochs")
 }
 
 #[cfg(test)]

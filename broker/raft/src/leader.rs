@@ -11,7 +11,6 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::effects::Effects;
-use crate::follower::Follower;
 use crate::group::{Group, Part};
 use crate::history::{Control, Next};
 use crate::membership::Wish;
@@ -148,7 +147,7 @@ impl Group {
             self.note(What::Commits(reached), effects);
         }
         let Part::Leader(leader) = &self.part else { return };
-        let is_lossy = self.rejoin.is_some_and(|rejoin| rejoin.cleaned.is_none());
+        let is_lossy = self.rejoin.as_ref().is_some_and(|rejoin| rejoin.cleaned.is_none());
         if is_lossy && self.commit >= leader.marker {
             // Whoever is elected has all that was committed, and what it acknowledges now is new.
             self.clean(effects);
@@ -359,7 +358,7 @@ impl Group {
     /// Whether it may say anything in its epoch: a sole voter elects itself before its vote is
     /// durable, and would use the epoch twice if that is lost.
     pub(crate) fn may_speak(&self) -> bool {
-        self.halted.is_none() && self.stores.done >= self.stores.vote
+        self.halted.is_none() && self.frames.have_vote()
     }
 
     /// Where a follower's log ends, if it has all of this leader's log on stable storage and knows
@@ -376,7 +375,7 @@ impl Group {
         };
         let is_calm = self.commit == end
             && self.durable() == end
-            && self.durable_start == start
+            && self.durable_start() == start
             && leader.transfer.is_none()
             && !self.voters().is_joint()
             && leader.wish.as_ref().is_none_or(|wish| same(&wish.voters, &self.voters().incoming))
@@ -425,7 +424,7 @@ impl Group {
     /// Gives the office up, and says so.
     pub fn resign(&mut self, why: &'static str, effects: &mut Effects) {
         if self.leave_office(why, effects) {
-            self.part = Part::Follower(Follower::new(self.commit));
+            self.part = Part::waits(self.commit);
         }
     }
 

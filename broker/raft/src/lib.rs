@@ -41,6 +41,7 @@ extern crate std;
 mod candidate;
 mod effects;
 mod follower;
+mod frames;
 mod group;
 mod history;
 mod leader;

@@ -39,6 +39,9 @@ impl Group {
         if is_old || voters.is_empty() || !is_set {
             return;
         }
+        // Mostly it is what is: then there is no second list of the same.
+        let present = &self.history.voters().0.incoming;
+        let voters = if same(&voters, present) { Arc::clone(present) } else { voters };
         leader.wish = Some(Wish { voters, generation });
         self.follow_voters(end);
         self.change_voters(effects);
@@ -59,6 +62,7 @@ impl Group {
         leader.progress.retain(|progress| !is_committed || is_wanted(progress.id));
         for id in voters.all().chain(wished.iter().copied()) {
             if id != own && leader.of(id).is_none() {
+                leader.progress.reserve_exact(1);
                 leader.progress.push(Progress::new(id, next));
             }
         }

@@ -131,6 +131,12 @@ impl Progress {
     /// A beat is sent: what has been under way for so many beats is taken for lost.
     pub(crate) fn on_beat(&mut self, patience_beats: u8) {
         self.answered = [false, self.answered[0]];
+        if let Pace::Stream(under_way) = &mut self.pace
+            && under_way.is_empty()
+        {
+            // An idle group holds no memory for what isn't on its way.
+            *under_way = VecDeque::new();
+        }
         let is_waiting = self.under_way().1 > 0;
         self.silent_beats = if is_waiting { self.silent_beats.saturating_add(1) } else { 0 };
         if self.silent_beats > patience_beats || !self.is_streaming() {

@@ -8,5 +8,6 @@ mod rest;
 mod returns;
 mod scripts;
 mod sim;
+mod size;
 mod symmetry;
 mod world;

@@ -21,7 +21,7 @@ impl Voters {
     /// A set that isn't changing.
     #[must_use]
     pub fn of(voters: impl Into<Arc<[ReplicaId]>>) -> Self {
-        Self { incoming: voters.into(), outgoing: Arc::new([]), generation: 0 }
+        Self { incoming: voters.into(), outgoing: Arc::default(), generation: 0 }
     }
 
     /// Whether the set is changing: majorities of both are needed.

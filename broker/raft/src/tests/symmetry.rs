@@ -13,7 +13,7 @@ use super::bounds::Bounds;
 use super::node::Node;
 use super::world::World;
 use crate::candidate::Candidate;
-use crate::group::Stores;
+use crate::frames::{Frames, Open};
 use crate::leader::Leader;
 use crate::membership::Wish;
 use crate::{ReplicaId, Voters};
@@ -78,11 +78,15 @@ impl Hash for Candidate {
 }
 
 /// Numbers of frames matter only beside those that are durable.
-impl Hash for Stores {
+impl Hash for Frames {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { issued, done, vote, log, start } = *self;
-        let open = |number: u64| number.saturating_sub(done);
+        let Self { issued, open } = self;
+        let Some(Open { done, vote, log, start, .. }) = open.as_deref() else {
+            return 0u64.hash(state);
+        };
+        let open = |number: &u64| number.saturating_sub(*done);
         (open(issued), open(vote), open(log), open(start)).hash(state);
+        (self.end_before(), self.start_before()).hash(state);
     }
 }
 

@@ -79,7 +79,7 @@ impl Oracle {
         replicas: &Replicas<'_>,
     ) -> Result<bool, Violation> {
         // A sole voter whose vote isn't durable may lose it; until then it says nothing.
-        if group.stores.done >= group.stores.vote {
+        if group.frames.have_vote() {
             let leader = *self.leaders.entry(group.epoch()).or_insert(group.id());
             if leader != group.id() {
                 return Err(format!("{leader} and {} lead in {}", group.id(), group.epoch()));

@@ -1,21 +1,9 @@
 //! Faults built in one at a time, each with what shows it: the smallest world in which a search
-//! finds a violation, or a script, where the story is longer than can be searched for.
+//! finds a violation; a script, where the story is longer than can be searched for; a story told in
+//! code, where it is about pairs of brokers; or the simulation.
 //!
-//! Not here, since the core has no part in them. What is said of partitions isn't there yet, and is
-//! to be caught where it comes:
-//!
-//! | fault | where it belongs |
-//! | --- | --- |
-//! | recovery ignores a control entry beyond the log's end in memory only | state store: recovery |
-//! | a cut changes segments before its frame, or takes two frames | state store: crash points |
-//! | files before a log start are unlinked before the frame | state store: crash points |
-//! | the flushed position is read after the flush, or one file of two is flushed | storage |
-//! | a recovered page cache counts without a flush | storage: recovery |
-//! | a beat counts without its run, or without the sleep set's sum | pairs of brokers |
-//! | a restarted voter votes within the lease that it promised; a lease ignores drift | pairs |
-//! | a group sleeps before its last high watermark is known | pairs of brokers |
-//! | a removed replica without a tombstone starts as a voter | partition: bootstrap |
-//! | a follower validates producer sequences; a cut keeps producer state | partition: producers |
+//! Faults in which the core has no part (files, recovery, deletion, producers) are listed in
+//! docs/verification.md, with the tests of the storage that notice them.
 
 use std::string::String;
 use std::{format, vec};

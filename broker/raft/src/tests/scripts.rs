@@ -19,7 +19,7 @@
 //! | a topic deleted and made again; an image older than it | partition: bootstrap |
 //! | `write.caching`, all machines lose power | `three_machines_without_power…` |
 //! | `write.caching`, all processes are killed | `a_kill_loses_nothing_with_caching` |
-//! | a broker restarts unnoticed, is heard in one direction, stands still | pairs of brokers |
+//! | a broker restarts unnoticed, is heard in one direction, stands still | pairs, simulation |
 //! | a flush fails, and the page cache has what the disk lacks | storage |
 
 mod commands;

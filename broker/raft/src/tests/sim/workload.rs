@@ -12,6 +12,9 @@ use crate::tests::node::Record;
 use crate::tests::world::Violation;
 use crate::{ReplicaId, Voters};
 
+/// The most records that a log keeps.
+const RETAINED: i64 = 2_000;
+
 impl Cluster {
     /// A client has records for some group, and asks some brokers whether they take them.
     pub(crate) fn request(&mut self) -> Result<(), Violation> {
@@ -24,7 +27,7 @@ impl Cluster {
         for at in self.some_brokers(3) {
             let count = self.chance.between(1, 3);
             if self.propose(at, group, count)? {
-                return Ok(());
+                return self.retain(at, group);
             }
         }
         Ok(())
@@ -101,7 +104,20 @@ impl Cluster {
         })
     }
 
-    /// Retention, or somebody who deletes records: up to some offset, which may be too far.
+    /// Retention by size: who comes later has no more than that to fetch.
+    fn retain(&mut self, at: usize, group: usize) -> Result<(), Violation> {
+        let core = self.brokers[at].replicas[group].node.alive();
+        let (start, end) = (core.history().start().offset, core.history().end().offset);
+        if end - start <= RETAINED {
+            return Ok(());
+        }
+        self.with(at, group, |node, effects| {
+            node.alive().move_start(end - RETAINED / 2, effects);
+            Ok(())
+        })
+    }
+
+    /// Retention by time, or somebody who deletes records: up to some offset, which may be too far.
     fn move_start(&mut self, at: usize, group: usize) -> Result<(), Violation> {
         let core = self.brokers[at].replicas[group].node.alive();
         let (start, end) = (core.history().start().offset, core.history().end().offset);

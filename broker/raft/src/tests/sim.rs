@@ -7,7 +7,7 @@
 //!   speed. It does for each group what a small honest host would do.
 //! - Brokers beat for all groups that they share ([`pairs`]): groups fall asleep and wake, and a
 //!   host relies on nothing but beats for what sleeps.
-//! - Messages and beats are late, lost, repeated, out of order; links are cut, in one direction too.
+//! - Messages and beats are late, lost, repeated, out of order; links are cut, also one way.
 //! - Processes are killed, machines lose power or stand still, flushes are slow or fail.
 //! - Clients append records; voters, leaders and log starts are changed; logs are compacted.
 //!

@@ -21,12 +21,25 @@ const CHUNKS_PER_GIB: u32 = 1 << 10;
 const ANONYMOUS_GIB: usize = 2;
 const PAGE_BYTES: usize = 4096;
 
-/// Writes and drops a file, and touches anonymous memory: the first touch of memory that a host
+/// Touches anonymous memory and as much of the page cache: the first touch of memory that a host
 /// hasn't backed yet would be charged to whichever system comes first.
 ///
 /// # Errors
 /// A file that can't be written.
 pub(crate) fn touch(dir: &Path, gib: u32) -> Result<(), String> {
+    touch_page_cache(dir, gib)?;
+    let mut memory = vec![0_u8; ANONYMOUS_GIB << 30];
+    memory.iter_mut().step_by(PAGE_BYTES).for_each(|byte| *byte = 1);
+    drop(std::hint::black_box(memory));
+    Ok(())
+}
+
+/// Writes and drops a file. A host that is told of free pages takes them back a few seconds later,
+/// so what is to be warm is touched just before.
+///
+/// # Errors
+/// A file that can't be written.
+pub(crate) fn touch_page_cache(dir: &Path, gib: u32) -> Result<(), String> {
     let path = dir.join("touched");
     let failed = |error: std::io::Error| format!("{}: {error}", path.display());
     fs::create_dir_all(dir).map_err(failed)?;
@@ -35,10 +48,6 @@ pub(crate) fn touch(dir: &Path, gib: u32) -> Result<(), String> {
     for _ in 0..gib * CHUNKS_PER_GIB {
         file.write_all(&chunk).map_err(failed)?;
     }
-    // While the file is in memory, so that it is other memory.
-    let mut memory = vec![0_u8; ANONYMOUS_GIB << 30];
-    memory.iter_mut().step_by(PAGE_BYTES).for_each(|byte| *byte = 1);
-    drop(std::hint::black_box(memory));
     fs::remove_file(&path).map_err(failed)
 }
 

@@ -11,8 +11,8 @@ usage: cargo xtask compare [OPTION]…
   --system NAME       only that system: discard, ours, ours-cached, kafka, kafka-flush
   --repetitions N     of each cell (2)
   --recovery-gib N    written before the kill -9 (10)
-  --touch-gib N       of page cache that is touched before anything is measured (all but 3 of
-                      what is available)
+  --touch-gib N       of page cache that is touched before anything is measured (8); 2 more
+                      before each cell that writes, if it isn't 0
   --data-dir DIR      where the systems' data lies, in a directory of the rig's own there
                       (target/compare)
   --quick             small sizes, one repetition: shows that it works
@@ -59,7 +59,7 @@ impl Options {
             words: words.clone(),
         };
         (options.repetitions, options.recovery_gib, options.touch_gib) =
-            if options.quick { (1, 0.2, 1) } else { (2, 10.0, touchable_gib()) };
+            if options.quick { (1, 0.2, 1) } else { (2, 10.0, 8) };
         let mut words = words.into_iter();
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
@@ -111,16 +111,6 @@ impl Options {
         // Its contents are deleted, so nobody else has one of that name.
         self.data_dir.clone().unwrap_or_else(own_dir).join("logboom-compare-data")
     }
-}
-
-/// GiB of the page cache that can be touched beside the rig's own memory.
-fn touchable_gib() -> u32 {
-    const KIB_PER_GIB: u32 = 1 << 20;
-    const LEFT_ALONE: u32 = 3;
-    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let available = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
-    let kib = available.and_then(|line| line.split_whitespace().next()?.parse::<u32>().ok());
-    (kib.unwrap_or(0) / KIB_PER_GIB).saturating_sub(LEFT_ALONE)
 }
 
 fn number<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, String> {

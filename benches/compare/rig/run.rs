@@ -10,6 +10,7 @@ use logboom_compare::status_kib;
 
 use crate::cells::Cells;
 use crate::load;
+use crate::machine;
 use crate::operations;
 use crate::options::Options;
 use crate::profile;
@@ -19,6 +20,8 @@ use crate::systems::{Jars, Running, System};
 
 /// The topic that is read.
 const FILLED: &str = "filled";
+/// GiB of page cache that are touched before a cell that writes: more than it writes.
+const CELL_GIB: u32 = 2;
 /// The topic of the rehearsal.
 const REHEARSAL: &str = "rehearsal";
 
@@ -145,6 +148,9 @@ impl Rig<'_> {
         let topic = if reads(scenario) { FILLED } else { topic };
         if !reads(scenario) {
             load::create(running, scenario, topic)?;
+            if self.options.touch_gib > 0 {
+                machine::touch_page_cache(&self.options.data_dir(), CELL_GIB)?;
+            }
         }
         // What earlier cells wrote doesn't keep the disk busy in this one.
         nix::unistd::sync();

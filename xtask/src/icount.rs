@@ -81,6 +81,7 @@ fn instructions(root: &Path, program: &str, name: &str, runs: u64) -> Result<u64
 fn record(root: &Path, counts: &BTreeMap<String, u64>) -> Result<(), String> {
     let mut text =
         String::from("# Instructions of one run; written by `cargo xtask icount --record`.\n");
+    let _ = writeln!(text, "{FEATURES}{}", features());
     for (name, count) in counts {
         let _ = writeln!(text, "{name} {count}");
     }

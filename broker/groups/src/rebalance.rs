@@ -91,7 +91,9 @@ impl Group {
         self.generation = self.generation.checked_add(1).unwrap_or(1);
         self.pending_syncs.clear();
         self.protocol = self.choose_protocol();
-        self.subscribed = self.read_subscriptions(turn.room);
+        // What takes the place of the former ones has their room as well.
+        let before = self.subscribed.as_ref().map_or(0, |topics| topics.bytes);
+        self.subscribed = self.read_subscriptions(turn.room.saturating_add(before));
         if self.members.is_empty() {
             self.transition(GroupState::Empty, turn.now);
             return self.keep(turn);

@@ -20,6 +20,7 @@
 //! | `partition` | logs and those who wait for them |
 //! | `cluster` | the metadata log, and what follows from it |
 //! | `coordination` | consumer groups on their partitions |
+//! | `peer` | connections to other brokers |
 //! | `config` | what it is started with |
 //! | `metrics`, `admin` | what is counted, and who is told |
 
@@ -35,6 +36,8 @@ mod machine;
 mod metrics;
 mod node;
 mod partition;
+#[expect(dead_code, reason = "what makes several brokers a cluster comes with its first user")]
+mod peer;
 #[cfg(test)]
 mod power;
 mod server;

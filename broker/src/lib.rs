@@ -36,7 +36,11 @@ mod machine;
 mod metrics;
 mod node;
 mod partition;
-#[expect(dead_code, reason = "what makes several brokers a cluster comes with its first user")]
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "what makes several brokers a cluster uses it, and comes next"
+)]
 mod peer;
 #[cfg(test)]
 mod power;

@@ -27,7 +27,7 @@ use super::socket::{self, Ended};
 use crate::server::Sparingly;
 
 /// The most connections that haven't said hello.
-const GREETING_MAX: usize = 64;
+pub(super) const GREETING_MAX: usize = 64;
 /// The most connections of brokers that aren't known.
 pub(super) const STRANGERS_MAX: usize = 16;
 /// How long accepting rests where the process has no more file descriptors.

@@ -8,8 +8,8 @@ use logboom_raft::{Beat, Change, Named};
 use logboom_storage::state::GroupKey;
 
 use super::codec::{
-    KEY_BYTES, POSITION_BYTES, at, flags, read_bool, read_code, read_epoch, read_flags, read_key,
-    read_offset, read_position, write_bytes, write_count, write_key, write_position,
+    KEY_BYTES, POSITION_BYTES, at, flags, read_code, read_epoch, read_flags, read_key, read_offset,
+    read_position, write_bytes, write_count, write_key, write_position,
 };
 use super::frame::{Frame, Strange};
 use super::lanes::{LANES, lane_of};

@@ -160,7 +160,7 @@ impl Dialler {
         }
     }
 
-    async fn attempt(&self) -> Result<Connection, Ended> {
+    pub(super) async fn attempt(&self) -> Result<Connection, Ended> {
         let (host, port) = self.peers.roster.address(self.node).ok_or(Ended::NoAddress)?;
         let addresses = {
             let _permit = self.peers.dialling.lookups.acquire().await;

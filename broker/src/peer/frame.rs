@@ -27,8 +27,10 @@ const CRC_BYTES: usize = 4;
 /// Bytes of a frame beside its head and its records.
 pub(super) const AROUND_BYTES: usize = FIRST_BYTES + CRC_BYTES;
 
-/// The most bytes of a head: beats that name a quarter of a million groups.
-pub(super) const HEAD_BYTES_MAX: usize = 16 << 20;
+/// The most bytes of beats: they may name a quarter of a million groups.
+pub(super) const BEATS_BYTES_MAX: usize = 16 << 20;
+/// The most bytes of messages in a frame, without their records.
+pub(super) const MESSAGES_BYTES_MAX: usize = 2 << 20;
 /// The most bytes of a request or of an answer, with its number and what it is.
 const CALL_HEAD_BYTES_MAX: usize = super::CALL_BYTES_MAX + 8 + 1;
 
@@ -67,11 +69,11 @@ impl Accepts {
     /// - `frame_bytes_max`: of those with records, all in all.
     pub(super) fn of(kind: Kind, frame_bytes_max: usize) -> Self {
         match kind {
-            Kind::Beats => Self::heads(FrameKind::Beats, HEAD_BYTES_MAX),
+            Kind::Beats => Self::heads(FrameKind::Beats, BEATS_BYTES_MAX),
             Kind::Calls => Self::heads(FrameKind::Call, CALL_HEAD_BYTES_MAX),
             Kind::Groups => Self {
                 kind: FrameKind::Groups,
-                head_bytes_max: HEAD_BYTES_MAX,
+                head_bytes_max: MESSAGES_BYTES_MAX,
                 bytes_max: frame_bytes_max.max(AROUND_BYTES),
             },
         }
@@ -317,7 +319,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_before_the_frame_is_there() {
-        let limit = HEAD_BYTES_MAX + AROUND_BYTES - PREFIX_BYTES;
+        let limit = BEATS_BYTES_MAX + AROUND_BYTES - PREFIX_BYTES;
         let [beats, groups] = [Kind::Beats, GROUPS].map(|kind| Accepts::of(kind, 100 << 20));
         let huge = u32::MAX as usize;
         for (bytes, accepts, strange) in [
@@ -330,7 +332,7 @@ mod tests {
             (
                 &[5, 0, 0, 0, 2, 4, 0, 0, 0],
                 groups,
-                Strange::Head { bytes: 64 << 20, limit: HEAD_BYTES_MAX },
+                Strange::Head { bytes: 64 << 20, limit: MESSAGES_BYTES_MAX },
             ),
         ] {
             let mut buffer = BytesMut::from(bytes);

@@ -12,11 +12,10 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use logboom_protocol::peer::{PREFACE, VERSIONS};
-use logboom_protocol::units::Uuid;
 use logboom_protocol::wire::{Reader, Writer};
 use logboom_protocol::{Fault, VersionRange};
 
-use super::codec::{at, flags, read_bool, read_code, read_flags, write_bytes};
+use super::codec::{at, flags, read_code, read_flags, write_bytes, write_count};
 use super::frame::Strange;
 use super::lanes::LANES;
 use super::roster::{FoundingVoter, Identity, Kind, Membership, PeerId};
@@ -159,7 +158,9 @@ impl First {
         let Some(rest) = bytes.strip_prefix(&PREFACE[..]) else { return Err(BadHello::Preface) };
         let rest = bytes.slice_ref(rest);
         let mut reader = Reader::new(&rest);
-        let read = |reader: &mut Reader<'_>| Ok((reader.i16()?, reader.i16()?, reader.u32()?));
+        let read = |reader: &mut Reader<'_>| -> Result<_, Fault> {
+            Ok((reader.i16()?, reader.i16()?, reader.u32()?))
+        };
         let (min, max, length) =
             read(&mut reader).map_err(at("first bytes")).map_err(Strange::from)?;
         let (bytes, limit) = (usize::try_from(length).unwrap_or(usize::MAX), BODY_BYTES_MAX);
@@ -290,7 +291,7 @@ fn write_identity(out: &mut Writer, identity: &Identity) {
     let Some(founding) = founding else { return };
     debug_assert!(founding.len() <= FOUNDING_MAX, "{}", founding.len());
     let founding = &founding[..founding.len().min(FOUNDING_MAX)];
-    super::codec::write_count(out, founding.len());
+    write_count(out, founding.len());
     for FoundingVoter { node, directory } in founding {
         out.i32(*node);
         out.uuid(*directory);

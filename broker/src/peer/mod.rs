@@ -43,6 +43,8 @@ mod link;
 mod outbox;
 mod receive;
 mod roster;
+#[cfg(test)]
+mod samples;
 mod socket;
 
 use std::io;

@@ -13,11 +13,12 @@ use logboom_storage::state::GroupKey;
 
 use super::beats;
 use super::codec::{self, Ends};
-use super::frame::{AROUND_BYTES, FrameBuilder, FrameKind, HEAD_BYTES_MAX};
+use super::frame::{AROUND_BYTES, BEATS_BYTES_MAX, FrameBuilder, FrameKind, MESSAGES_BYTES_MAX};
 use super::lanes::LANES;
 
 /// Messages are gathered in a frame until it has so many bytes.
 const GATHERED_BYTES: usize = 1 << 20;
+const _: () = assert!(GATHERED_BYTES <= MESSAGES_BYTES_MAX);
 /// Bytes with which a head's buffer begins.
 const HEAD_BYTES: usize = 512;
 
@@ -53,7 +54,7 @@ impl BeatBox {
         if !self.is_open {
             return Err(NotTaken::NoRoom);
         }
-        if beats::size_max(&beat) > HEAD_BYTES_MAX {
+        if beats::size_max(&beat) > BEATS_BYTES_MAX {
             return Err(NotTaken::TooLarge);
         }
         match self.waiting.iter_mut().find(|(of, _)| *of == lane) {
@@ -78,7 +79,8 @@ impl Outbox for BeatBox {
         let mut frame: Option<FrameBuilder> = None;
         for (lane, beat) in self.waiting.drain(..) {
             let size_max = beats::size_max(&beat);
-            let is_full = |frame: &mut FrameBuilder| frame.head_bytes() + size_max > HEAD_BYTES_MAX;
+            let is_full =
+                |frame: &mut FrameBuilder| frame.head_bytes() + size_max > BEATS_BYTES_MAX;
             rope.extend(frame.take_if(is_full).map(|full| full.finish(0)));
             let frame =
                 frame.get_or_insert_with(|| FrameBuilder::new(FrameKind::Beats, HEAD_BYTES));
@@ -224,3 +226,6 @@ impl Gathered {
 fn takes_records(message: &Message) -> bool {
     matches!(&message.body, Body::Append(Append { content: Content::Data { .. }, .. }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,13 +91,21 @@ pub(super) fn prepare(stream: &TcpStream) -> io::Result<()> {
 }
 
 /// Writes all of a rope in as few calls as possible. Not to be cancelled but with the connection.
-pub(super) async fn write(stream: &TcpStream, mut rope: Rope) -> Result<(), Ended> {
+pub(super) async fn write(stream: &TcpStream, rope: Rope) -> Result<(), Ended> {
+    write_with(stream, rope, PROGRESS_MAX).await
+}
+
+async fn write_with(
+    stream: &TcpStream,
+    mut rope: Rope,
+    progress_max: Duration,
+) -> Result<(), Ended> {
     while !rope.is_empty() {
         match write_some(stream, &rope) {
             Ok(0) => return Err(Ended::Io(io::ErrorKind::WriteZero.into())),
             Ok(count) => advance(&mut rope, count),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                let writable = timeout(PROGRESS_MAX, stream.writable()).await;
+                let writable = timeout(progress_max, stream.writable()).await;
                 writable.map_err(|_| Ended::Stalled)??;
             }
             Err(error) => return Err(error.into()),
@@ -141,20 +149,78 @@ pub(super) async fn closed(stream: &TcpStream) -> Ended {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
+    use bytes::{Bytes, BytesMut};
+    use tokio::io::AsyncReadExt as _;
+    use tokio::net::TcpListener;
 
     use super::*;
+    use crate::peer::tests::run;
 
     #[test]
     fn a_rope_advances_over_its_slices() {
-        let rope =
-            || Rope::from(["abc", "d", "ef"].map(|text| Bytes::from_static(text.as_bytes())));
         for (count, rest) in [(0, "abcdef"), (2, "cdef"), (3, "def"), (4, "ef"), (5, "f"), (6, "")]
         {
-            let mut rope = rope();
+            let mut rope = Rope::from(["abc", "d", "ef"].map(Bytes::from));
             advance(&mut rope, count);
             assert_eq!(rope.iter().flatten().copied().collect::<Vec<_>>(), rest.as_bytes());
             assert!(rope.iter().all(|slice| !slice.is_empty()));
         }
+    }
+
+    async fn connected() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        prepare(&stream).unwrap();
+        (stream, listener.accept().await.unwrap().0)
+    }
+
+    #[test]
+    fn a_rope_of_many_slices_arrives_whole() {
+        run(async {
+            let (stream, mut other) = connected().await;
+            let slices =
+                (0..1_000usize).map(|at| Bytes::from(vec![at.to_le_bytes()[0]; at * 7 + 1]));
+            let rope: Rope = slices.collect();
+            let whole: Vec<u8> = rope.iter().flatten().copied().collect();
+            let mut read = BytesMut::new();
+            let reading = async {
+                while read.len() < whole.len() {
+                    assert_ne!(other.read_buf(&mut read).await.unwrap(), 0);
+                }
+            };
+            let (written, ()) = tokio::join!(write(&stream, rope), reading);
+            written.unwrap();
+            assert!(read == whole);
+        });
+    }
+
+    #[test]
+    fn who_takes_nothing_is_given_up() {
+        run(async {
+            let (stream, _other) = connected().await;
+            let rope = || Rope::from([Bytes::from(vec![0; 1 << 20])]);
+            // Whatever the system has room for.
+            for _ in 0..1_000 {
+                match write_with(&stream, rope(), Duration::from_millis(50)).await {
+                    Ok(()) => {}
+                    Err(Ended::Stalled) => return,
+                    Err(other) => panic!("{other}"),
+                }
+            }
+            panic!("a gigabyte was taken");
+        });
+    }
+
+    #[test]
+    fn the_end_of_a_connection_is_seen_by_who_only_writes() {
+        run(async {
+            let (stream, other) = connected().await;
+            drop(other);
+            assert!(matches!(closed(&stream).await, Ended::Closed));
+            let (stream, other) = connected().await;
+            other.writable().await.unwrap();
+            other.try_write(b"x").unwrap();
+            assert!(matches!(closed(&stream).await, Ended::Strange(Strange::Unasked)));
+        });
     }
 }

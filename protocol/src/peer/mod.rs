@@ -3,8 +3,8 @@
 //! Brokers talk to each other on a listener of their own (19092), never on the clients' one. The
 //! first bytes of a connection are [`PREFACE`], so that a Kafka client that lands there by mistake
 //! is told apart at once: read as a Kafka length they are far above any limit. Then both sides say
-//! which versions they speak and go on with the newest common one. The messages come with the
-//! replication that uses them.
+//! which versions they speak and go on with the newest common one. Whoever speaks it has the rest:
+//! `docs/peer.md`.
 
 use crate::VersionRange;
 

@@ -20,8 +20,13 @@ use super::lanes::{lane_of, shard_of};
 use super::roster::{GroupMessage, Held, Kind, PeerId};
 use super::socket::Ended;
 
-/// Bytes that are read at once, and by which a buffer grows at least.
+/// Bytes that are read at once. A frame that isn't larger shares its buffer with others.
 const READ_BYTES: usize = 64 << 10;
+/// With less room than that a buffer isn't read into any more.
+const SPARE_BYTES: usize = 4 << 10;
+/// Bytes by which the buffer of a large frame grows at least. The system gives memory when it is
+/// written to.
+const GROWTH_BYTES: usize = 1 << 20;
 /// How long nothing may arrive of a frame that has begun.
 const STALLED_MAX: Duration = Duration::from_secs(30);
 /// Bytes for which one permit stands.
@@ -61,9 +66,7 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
     /// Takes what arrives of a frame of which so much is missing, and what follows a small one.
     async fn read(&mut self, missing: usize) -> Result<(), Ended> {
         let there = self.buffer.len();
-        let is_small = there + missing <= READ_BYTES;
-        let most = if is_small { READ_BYTES - there } else { missing };
-        self.buffer.reserve(most.min(READ_BYTES.max(there)));
+        let most = self.make_room(missing);
         let mut stream = (&mut self.stream).take(most as u64);
         let read = stream.read_buf(&mut self.buffer);
         let read = match there {
@@ -74,6 +77,21 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
             0 => Err(Ended::Closed),
             _ => Ok(()),
         }
+    }
+
+    /// Has room in the buffer, and says how many bytes may come into it. Small frames share one, so
+    /// that those which are held don't hold much more than they are; a large one has its own.
+    fn make_room(&mut self, missing: usize) -> usize {
+        let there = self.buffer.len();
+        let spare = self.buffer.capacity() - there;
+        if there + missing > READ_BYTES {
+            self.buffer.reserve(missing.min(GROWTH_BYTES.max(there)));
+            return missing;
+        }
+        if spare < missing.max(SPARE_BYTES) {
+            self.buffer.reserve(READ_BYTES - there);
+        }
+        READ_BYTES - there
     }
 }
 
@@ -169,14 +187,4 @@ fn by_shard<T>(all: Vec<T>, shards: usize, shard: impl Fn(&T) -> usize) -> Vec<(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_came_is_divided_in_its_order() {
-        let shard = |number: &i32| usize::try_from(number % 3).unwrap();
-        assert_eq!(by_shard(vec![3, 0, 9], 3, shard), [(0, vec![3, 0, 9])]);
-        assert_eq!(by_shard(vec![5, 3, 2, 0], 3, shard), [(0, vec![3, 0]), (2, vec![5, 2])]);
-        assert_eq!(by_shard(Vec::new(), 3, shard), []);
-    }
-}
+mod tests;

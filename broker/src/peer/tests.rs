@@ -594,8 +594,13 @@ fn connections_that_say_nothing_are_few() {
         for _ in 0..accept::GREETING_MAX {
             silent.push(TcpStream::connect(("127.0.0.1", two.port)).await.unwrap());
         }
-        let one_more = TcpStream::connect(("127.0.0.1", two.port)).await.unwrap();
-        is_closed(one_more).await;
+        let mut one_more = TcpStream::connect(("127.0.0.1", two.port)).await.unwrap();
+        // It is closed, and maybe with a reset before this is written.
+        drop(one_more.write_all(&hello(Kind::Groups).encode()).await);
+        let is_let_in = read_words(&mut one_more).await.is_ok();
+        // On a machine that was slow the silent ones are gone by now, and there is room.
+        let are_gone = silent.iter().any(|stream| matches!(stream.try_read(&mut [0]), Ok(0)));
+        assert!(!is_let_in || are_gone);
         drop(silent);
         let mut one = Site::start(&world, identity(1, 1), 1);
         let _link = one.peers.link(0, 2);

@@ -4,6 +4,7 @@
 //! where the broker listens. What goes wrong is said once, and again when it is something else.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -160,15 +161,10 @@ impl Dialler {
         }
     }
 
+    /// Tries each address of the broker once.
     pub(super) async fn attempt(&self) -> Result<Connection, Ended> {
-        let (host, port) = self.peers.roster.address(self.node).ok_or(Ended::NoAddress)?;
-        let addresses = {
-            let _permit = self.peers.dialling.lookups.acquire().await;
-            // Not given up before it ends: the thread that waits for it wouldn't be free.
-            lookup_host((host.as_str(), port)).await?
-        };
         let mut failure = Ended::NoAddress;
-        for address in addresses.take(ADDRESSES_MAX) {
+        for address in self.addresses().await? {
             let stream = timeout(CONNECT_MAX, TcpStream::connect(address)).await;
             let greeted = match stream {
                 Err(_) => Err(Ended::Stalled),
@@ -183,6 +179,16 @@ impl Dialler {
             }
         }
         Err(failure)
+    }
+
+    async fn addresses(&self) -> Result<Vec<SocketAddr>, Ended> {
+        let (host, port) = self.peers.roster.address(self.node).ok_or(Ended::NoAddress)?;
+        if let Ok(address) = host.parse::<IpAddr>() {
+            return Ok(vec![SocketAddr::new(address, port)]);
+        }
+        let _permit = self.peers.dialling.lookups.acquire().await;
+        // Not given up before it ends: the thread that waits for it wouldn't be free.
+        Ok(lookup_host((host.as_str(), port)).await?.take(ADDRESSES_MAX).collect())
     }
 
     async fn greet(&self, mut stream: TcpStream) -> Result<Connection, Ended> {

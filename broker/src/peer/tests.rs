@@ -39,7 +39,7 @@ pub(super) fn run(test: impl Future<Output = ()>) {
 /// What all brokers of a test know.
 #[derive(Debug, Default)]
 pub(super) struct World {
-    ports: Mutex<HashMap<i32, u16>>,
+    addresses: Mutex<HashMap<i32, (String, u16)>>,
     members: Mutex<HashMap<i32, Membership>>,
 }
 
@@ -58,7 +58,11 @@ impl World {
     }
 
     fn set_port(&self, node: i32, port: u16) {
-        self.ports.lock().unwrap().insert(node, port);
+        self.set_address(node, "127.0.0.1", port);
+    }
+
+    fn set_address(&self, node: i32, host: &str, port: u16) {
+        self.addresses.lock().unwrap().insert(node, (host.to_owned(), port));
     }
 }
 
@@ -83,8 +87,7 @@ impl Roster for TestRoster {
     }
 
     fn address(&self, node: i32) -> Option<(String, u16)> {
-        let ports = self.world.ports.lock().unwrap();
-        ports.get(&node).map(|port| ("127.0.0.1".to_owned(), *port))
+        self.world.addresses.lock().unwrap().get(&node).cloned()
     }
 }
 
@@ -364,6 +367,18 @@ fn a_peer_that_comes_later_is_found() {
         let (key, message) = data(1, 5);
         assert!(link.offer(&key, &message, &[]));
         two.messages().await;
+    });
+}
+
+#[test]
+fn a_name_is_looked_up() {
+    run(async {
+        let world = World::new();
+        let mut one = Site::start(&world, identity(1, 1), 1);
+        let two = Site::start(&world, identity(2, 1), 1);
+        world.set_address(2, "localhost", two.port);
+        let _link = one.peers.link(0, 2);
+        one.connected(2).await;
     });
 }
 

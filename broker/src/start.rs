@@ -529,6 +529,7 @@ fn registration(
         incarnation: random_id(),
         rack: config.settings.get("broker.rack").map(Into::into),
         endpoints: endpoints.collect(),
+        peer: None,
     }
 }
 

@@ -13,11 +13,12 @@
 //! [`MetadataImage::records`] gives makes an equal one; iteration has one order.
 
 mod apply;
+mod brokers;
 mod checkpoint;
 
 use alloc::borrow::Cow;
 
-use rpds::{RedBlackTreeMapSync, VectorSync};
+use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync, VectorSync};
 
 use logboom_protocol::CompactString;
 use logboom_protocol::units::Uuid;
@@ -35,6 +36,10 @@ pub struct MetadataImage {
     cluster_id: Option<Uuid>,
     features: RedBlackTreeMapSync<CompactString, i16>,
     brokers: RedBlackTreeMapSync<i32, BrokerRegistration>,
+    /// The brokers that are out of contact.
+    ///
+    /// Invariant: all of them are registered.
+    fenced: RedBlackTreeSetSync<i32>,
     topics: RedBlackTreeMapSync<Uuid, Topic>,
     /// Topic ids by [`collision_name`].
     ///
@@ -65,17 +70,6 @@ impl MetadataImage {
         self.features.iter().map(|(name, level)| (name.as_str(), *level))
     }
 
-    /// The registered brokers, by id.
-    pub fn brokers(&self) -> impl ExactSizeIterator<Item = &BrokerRegistration> {
-        self.brokers.values()
-    }
-
-    /// The registration of a broker.
-    #[must_use]
-    pub fn broker(&self, id: i32) -> Option<&BrokerRegistration> {
-        self.brokers.get(&id)
-    }
-
     /// All topics, by id.
     pub fn topics(&self) -> impl ExactSizeIterator<Item = &Topic> {
         self.topics.values()
@@ -97,6 +91,12 @@ impl MetadataImage {
     #[must_use]
     pub fn colliding_topic(&self, name: &str) -> Option<&Topic> {
         self.topics.get(self.topic_ids.get(&*collision_name(name))?)
+    }
+
+    /// A partition by its topic's id and its number.
+    #[must_use]
+    pub fn partition(&self, topic_id: Uuid, index: i32) -> Option<&Partition> {
+        self.topic(topic_id)?.partition(index)
     }
 
     /// What was set for a resource, by key.

@@ -12,11 +12,14 @@
 //! Integers are big-endian. Strings and lists begin with a varint of their length and one, as in
 //! flexible versions of the protocol; a string or an id that may be missing has 0 for null.
 //!
-//! Must always hold: a record that was encoded decodes to itself; any bytes give the one record of
-//! which they are the encoding, or [`BadRecord`]; decoding takes at most
+//! Must always hold: a record that was encoded decodes to itself, from every version of its format
+//! that there was; any bytes give the one record of which they are the encoding in their version,
+//! or [`BadRecord`]; decoding takes at most
 //! [`memory_limit`](logboom_protocol::wire::memory_limit) of their length.
 
 mod codec;
+mod fields;
+mod partition;
 
 use alloc::string::ToString as _;
 use alloc::vec::Vec;
@@ -25,14 +28,27 @@ use logboom_protocol::CompactString;
 use logboom_protocol::units::Uuid;
 
 pub use self::codec::BadRecord;
+pub use self::partition::{LeaderReport, NO_BROKER, Partition};
 
 /// One fact about the cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MetadataRecord {
     /// The cluster's id; the first record of every metadata log.
     ClusterId(Uuid),
-    /// A broker registered, or did so again.
+    /// A broker registered, or did so again; it is in contact from now on.
     Broker(BrokerRegistration),
+    /// A broker is out of contact, or is again in contact.
+    BrokerFenced {
+        /// A broker that is registered.
+        id: i32,
+        /// Whether it is out of contact.
+        fenced: bool,
+    },
+    /// A broker is none of the cluster any more. The partitions that name it still do.
+    BrokerRemoved {
+        /// A broker that is registered.
+        id: i32,
+    },
     /// A topic was created; its partitions follow.
     Topic {
         /// The topic's id, never used before.
@@ -49,6 +65,9 @@ pub enum MetadataRecord {
         /// All that is known of it now.
         partition: Partition,
     },
+    /// Who leads partitions, and who votes in them, as their leaders say. What is older than what
+    /// is known, and what is about partitions that don't exist, is passed over.
+    Leaders(Vec<LeaderReport>),
     /// A topic is gone, with its partitions and its configuration.
     TopicDeleted {
         /// The topic.
@@ -88,8 +107,19 @@ pub struct BrokerRegistration {
     pub incarnation: Uuid,
     /// Where it stands (`broker.rack`).
     pub rack: Option<CompactString>,
-    /// Where clients and other brokers reach it.
+    /// Where clients reach it.
     pub endpoints: Vec<Endpoint>,
+    /// Where other brokers reach it; `None` for one that has none beside it.
+    pub peer: Option<PeerAddress>,
+}
+
+/// Where a broker listens to other brokers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerAddress {
+    /// The host: a name, which is resolved at each attempt, or an address.
+    pub host: CompactString,
+    /// The port.
+    pub port: u16,
 }
 
 /// An advertised listener.
@@ -103,23 +133,6 @@ pub struct Endpoint {
     pub port: u16,
     /// Kafka's number of the security protocol: 0 PLAINTEXT, 1 SSL, 2 SASL_PLAINTEXT, 3 SASL_SSL.
     pub security_protocol: i16,
-}
-
-/// A partition, as the controller wishes it to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Partition {
-    /// The brokers that have a copy, the preferred leader first.
-    pub replicas: Vec<i32>,
-    /// The data directory of each replica, in their order.
-    ///
-    /// Invariant: as many as there are replicas.
-    pub directories: Vec<Uuid>,
-    /// The brokers that are to have a copy when a move is done; empty while none is under way.
-    pub target_replicas: Vec<i32>,
-    /// The leader, or −1.
-    pub leader: i32,
-    /// The leader's epoch.
-    pub leader_epoch: i32,
 }
 
 /// What has a configuration of its own.

@@ -9,7 +9,9 @@ use rpds::VectorSync;
 use logboom_protocol::CompactString;
 use logboom_protocol::units::Uuid;
 
-use crate::record::{ConfigResource, MetadataRecord, Partition, ResourceKind};
+use crate::record::{
+    BrokerRegistration, ConfigResource, LeaderReport, MetadataRecord, Partition, ResourceKind,
+};
 
 use super::{MetadataImage, Settings, Topic, collision_name};
 
@@ -26,6 +28,8 @@ pub enum ApplyError {
     },
     /// A broker id below 0.
     BrokerId(i32),
+    /// A record about a broker that isn't registered.
+    UnknownBroker(i32),
     /// A topic whose id or name is taken.
     TopicExists {
         /// The id of the second topic.
@@ -46,8 +50,22 @@ pub enum ApplyError {
         /// Partitions that there are.
         partitions: usize,
     },
-    /// A partition without replicas, or with more or fewer directories than replicas.
+    /// A partition without replicas, or with more or fewer directories than brokers.
     Replicas {
+        /// The topic.
+        topic_id: Uuid,
+        /// The partition.
+        index: i32,
+    },
+    /// Another wish for a partition that is no newer than the one before.
+    Generation {
+        /// The topic.
+        topic_id: Uuid,
+        /// The partition.
+        index: i32,
+    },
+    /// A report that no leader makes.
+    Report {
         /// The topic.
         topic_id: Uuid,
         /// The partition.
@@ -71,6 +89,7 @@ impl fmt::Display for ApplyError {
                 write!(f, "metadata of cluster {known} names cluster {found}")
             }
             Self::BrokerId(id) => write!(f, "broker id {id}"),
+            Self::UnknownBroker(id) => write!(f, "broker {id} is not registered"),
             Self::TopicExists { id, name } => write!(f, "topic {name} ({id}) exists already"),
             Self::UnknownTopicId(id) => write!(f, "no topic has the id {id}"),
             Self::UnknownTopic(name) => write!(f, "no topic is called {name}"),
@@ -79,6 +98,12 @@ impl fmt::Display for ApplyError {
             }
             Self::Replicas { topic_id, index } => {
                 write!(f, "partition {topic_id}-{index}: replicas don't match their directories")
+            }
+            Self::Generation { topic_id, index } => {
+                write!(f, "partition {topic_id}-{index}: a wish that is no newer than the last")
+            }
+            Self::Report { topic_id, index } => {
+                write!(f, "partition {topic_id}-{index}: a report that no leader makes")
             }
             Self::ProducerId { known, found } => {
                 write!(f, "producer ids from {found} on, handed out up to {known} already")
@@ -98,15 +123,14 @@ impl MetadataImage {
     pub fn apply(&mut self, record: &MetadataRecord) -> Result<(), ApplyError> {
         match record {
             MetadataRecord::ClusterId(id) => self.set_cluster_id(*id),
-            MetadataRecord::Broker(broker) if broker.id < 0 => Err(ApplyError::BrokerId(broker.id)),
-            MetadataRecord::Broker(broker) => {
-                self.brokers.insert_mut(broker.id, broker.clone());
-                Ok(())
-            }
+            MetadataRecord::Broker(broker) => self.add_broker(broker),
+            MetadataRecord::BrokerFenced { id, fenced } => self.set_fenced(*id, *fenced),
+            MetadataRecord::BrokerRemoved { id } => self.remove_broker(*id),
             MetadataRecord::Topic { id, name } => self.add_topic(*id, name),
             MetadataRecord::Partition { topic_id, index, partition } => {
                 self.set_partition(*topic_id, *index, partition)
             }
+            MetadataRecord::Leaders(reports) => self.follow_reports(reports),
             MetadataRecord::TopicDeleted { id } => self.remove_topic(*id),
             MetadataRecord::Config { resource, name, value } => {
                 self.set_config(resource, name, value.as_ref())
@@ -141,6 +165,35 @@ impl MetadataImage {
         }
     }
 
+    fn add_broker(&mut self, broker: &BrokerRegistration) -> Result<(), ApplyError> {
+        if broker.id < 0 {
+            return Err(ApplyError::BrokerId(broker.id));
+        }
+        self.brokers.insert_mut(broker.id, broker.clone());
+        self.fenced.remove_mut(&broker.id);
+        Ok(())
+    }
+
+    fn set_fenced(&mut self, id: i32, fenced: bool) -> Result<(), ApplyError> {
+        if !self.brokers.contains_key(&id) {
+            return Err(ApplyError::UnknownBroker(id));
+        }
+        if fenced {
+            self.fenced.insert_mut(id);
+        } else {
+            self.fenced.remove_mut(&id);
+        }
+        Ok(())
+    }
+
+    fn remove_broker(&mut self, id: i32) -> Result<(), ApplyError> {
+        if !self.brokers.remove_mut(&id) {
+            return Err(ApplyError::UnknownBroker(id));
+        }
+        self.fenced.remove_mut(&id);
+        Ok(())
+    }
+
     fn add_topic(&mut self, id: Uuid, name: &CompactString) -> Result<(), ApplyError> {
         if self.topics.contains_key(&id) || self.colliding_topic(name).is_some() {
             return Err(ApplyError::TopicExists { id, name: name.clone() });
@@ -157,19 +210,38 @@ impl MetadataImage {
         index: i32,
         partition: &Partition,
     ) -> Result<(), ApplyError> {
-        if partition.replicas.is_empty() || partition.replicas.len() != partition.directories.len()
-        {
+        if !partition.has_all_directories() {
             return Err(ApplyError::Replicas { topic_id, index });
         }
         let topic = self.topics.get(&topic_id).ok_or(ApplyError::UnknownTopicId(topic_id))?;
         let partitions = topic.partitions.len();
         let place = usize::try_from(index).ok().filter(|place| *place <= partitions);
         let place = place.ok_or(ApplyError::PartitionIndex { topic_id, index, partitions })?;
+        if topic.partitions.get(place).is_some_and(|before| !partition.may_follow(before)) {
+            return Err(ApplyError::Generation { topic_id, index });
+        }
         let topic = self.topics.get_mut(&topic_id).expect("found above");
         if place == partitions {
             topic.partitions.push_back_mut(partition.clone());
         } else {
             assert!(topic.partitions.set_mut(place, partition.clone()), "{place} < {partitions}");
+        }
+        Ok(())
+    }
+
+    fn follow_reports(&mut self, reports: &[LeaderReport]) -> Result<(), ApplyError> {
+        if let Some(LeaderReport { topic_id, index, .. }) =
+            reports.iter().find(|report| !report.is_sound())
+        {
+            return Err(ApplyError::Report { topic_id: *topic_id, index: *index });
+        }
+        for report in reports {
+            let LeaderReport { topic_id, index, .. } = report;
+            let known = self.partition(*topic_id, *index);
+            let Some(next) = known.and_then(|known| known.with_report(report)) else { continue };
+            let topic = self.topics.get_mut(topic_id).expect("it has the partition");
+            let place = usize::try_from(*index).expect("it has the partition");
+            assert!(topic.partitions.set_mut(place, next), "it has the partition");
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Images as folds of records.
 
+use alloc::vec;
 use alloc::vec::Vec;
 
 use proptest::collection::vec as list;
@@ -7,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::record::MetadataRecord;
-use crate::samples::{broker, id, partition, plausible_record};
+use crate::samples::{broker, id, partition, plausible_record, report};
 
 fn topic(number: u128, name: &str) -> MetadataRecord {
     MetadataRecord::Topic { id: id(number), name: name.into() }
@@ -37,6 +38,8 @@ fn a_record_that_contradicts_the_image_changes_nothing() {
         (MetadataRecord::Broker(broker(-1, None)), ApplyError::BrokerId(-1)),
         (topic(2, "a_b"), ApplyError::TopicExists { id: id(2), name: name.clone() }),
         (topic(1, "z"), ApplyError::TopicExists { id: id(1), name: "z".into() }),
+        (MetadataRecord::BrokerFenced { id: 7, fenced: false }, ApplyError::UnknownBroker(7)),
+        (MetadataRecord::BrokerRemoved { id: 7 }, ApplyError::UnknownBroker(7)),
         (partition_of(2, 0), ApplyError::UnknownTopicId(id(2))),
         (
             partition_of(1, 2),
@@ -53,6 +56,25 @@ fn a_record_that_contradicts_the_image_changes_nothing() {
                 partition: Partition { directories: Vec::new(), ..partition(&[1]) },
             },
             ApplyError::Replicas { topic_id: id(1), index: 1 },
+        ),
+        (
+            MetadataRecord::Partition {
+                topic_id: id(1),
+                index: 0,
+                partition: Partition { target_replicas: vec![2], ..partition(&[1]) },
+            },
+            ApplyError::Replicas { topic_id: id(1), index: 0 },
+        ),
+        (
+            MetadataRecord::Partition { topic_id: id(1), index: 0, partition: partition(&[2]) },
+            ApplyError::Generation { topic_id: id(1), index: 0 },
+        ),
+        (
+            MetadataRecord::Leaders(vec![
+                report(1, 0, 1, (1, 0), &[1]),
+                report(1, 0, 1, (1, 0), &[]),
+            ]),
+            ApplyError::Report { topic_id: id(1), index: 0 },
         ),
         (MetadataRecord::TopicDeleted { id: id(2) }, ApplyError::UnknownTopicId(id(2))),
         (setting(ConfigResource::topic("a_b"), Some("v")), ApplyError::UnknownTopic(name)),
@@ -87,7 +109,7 @@ fn an_image_that_a_request_holds_stays_as_it_is() {
     let changed = MetadataRecord::Partition {
         topic_id: id(1),
         index: 0,
-        partition: Partition { leader: 2, leader_epoch: 1, ..partition(&[1, 2]) },
+        partition: Partition { generation: 1, leader: 2, ..partition(&[1, 2]) },
     };
     let second = first.with([&changed, &partition_of(1, 1)]).unwrap();
     let leaders = |image: &MetadataImage| -> Vec<i32> {
@@ -120,6 +142,39 @@ fn a_resource_without_settings_is_forgotten() {
     assert_eq!(image.config_resources().count(), 1);
     image.apply(&setting(all, None)).unwrap();
     assert_eq!(image.config_resources().count(), 0);
+}
+
+#[test]
+fn a_broker_is_out_of_contact_until_it_says_otherwise_or_registers_anew() {
+    let fenced = |fenced| MetadataRecord::BrokerFenced { id: 1, fenced };
+    let registered = || MetadataRecord::Broker(broker(1, None));
+    for (records, in_contact) in [
+        (vec![registered()], true),
+        (vec![registered(), fenced(true)], false),
+        (vec![registered(), fenced(true), fenced(false)], true),
+        (vec![registered(), fenced(true), registered()], true),
+        (vec![registered(), MetadataRecord::BrokerRemoved { id: 1 }], false),
+        (
+            vec![registered(), fenced(true), MetadataRecord::BrokerRemoved { id: 1 }, registered()],
+            true,
+        ),
+    ] {
+        let image = MetadataImage::load(records.clone()).unwrap();
+        assert_eq!(image.is_in_contact(1), in_contact, "{records:?}");
+        assert_eq!(image.brokers_in_contact().count() == 1, in_contact);
+        assert!(!image.is_in_contact(2) && !image.is_fenced(2));
+    }
+}
+
+#[test]
+fn a_report_about_what_does_not_exist_is_passed_over() {
+    let image = MetadataImage::load([topic(1, "a"), partition_of(1, 0)]).unwrap();
+    let of = |topic, index| report(topic, index, 1, (3, 0), &[1]);
+    let reports = vec![of(2, 0), of(1, 1), of(1, -1), of(1, 0)];
+    let after = image.with([&MetadataRecord::Leaders(reports)]).unwrap();
+    let told = MetadataRecord::Leaders(vec![of(1, 0)]);
+    assert_eq!(after, image.with([&told]).unwrap());
+    assert_ne!(after, image);
 }
 
 proptest! {

@@ -1,17 +1,17 @@
 //! Encoding and decoding of metadata records.
 
-use alloc::vec::Vec;
 use core::fmt;
 
 use bytes::{Bytes, BytesMut};
 
-use logboom_protocol::units::Uuid;
 use logboom_protocol::wire::{Reader, Writer};
-use logboom_protocol::{CompactString, Fault, FieldError};
+use logboom_protocol::{CompactString, FieldError};
 
-use super::{
-    BrokerRegistration, ConfigResource, Endpoint, MetadataRecord, Partition, ResourceKind,
+use super::fields::{
+    COMPACT, at, read_broker, read_partition, read_reports, write_broker, write_partition,
+    write_report,
 };
+use super::{ConfigResource, MetadataRecord, ResourceKind};
 
 /// Bytes that are no metadata record of this broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,23 +62,34 @@ impl From<FieldError> for BadRecord {
     }
 }
 
-/// A type's number, name and greatest version.
+/// A type's number, name and newest version, which is the one that is written.
 type Kind = (u8, &'static str, u8);
 
 const CLUSTER_ID: Kind = (1, "ClusterId", 0);
-const BROKER: Kind = (2, "Broker", 0);
+const BROKER: Kind = (2, "Broker", 1);
 const TOPIC: Kind = (3, "Topic", 0);
-const PARTITION: Kind = (4, "Partition", 0);
+const PARTITION: Kind = (4, "Partition", 1);
 const TOPIC_DELETED: Kind = (5, "TopicDeleted", 0);
 const CONFIG: Kind = (6, "Config", 0);
 const PRODUCER_ID_BLOCK: Kind = (7, "ProducerIdBlock", 0);
 const FEATURE_LEVEL: Kind = (8, "FeatureLevel", 0);
+const BROKER_FENCED: Kind = (9, "BrokerFenced", 0);
+const BROKER_REMOVED: Kind = (10, "BrokerRemoved", 0);
+const LEADERS: Kind = (11, "Leaders", 0);
 
-const KINDS: [Kind; 8] =
-    [CLUSTER_ID, BROKER, TOPIC, PARTITION, TOPIC_DELETED, CONFIG, PRODUCER_ID_BLOCK, FEATURE_LEVEL];
-
-/// Strings and lists have compact lengths.
-const COMPACT: bool = true;
+const KINDS: [Kind; 11] = [
+    CLUSTER_ID,
+    BROKER,
+    TOPIC,
+    PARTITION,
+    TOPIC_DELETED,
+    CONFIG,
+    PRODUCER_ID_BLOCK,
+    FEATURE_LEVEL,
+    BROKER_FENCED,
+    BROKER_REMOVED,
+    LEADERS,
+];
 
 impl MetadataRecord {
     fn kind(&self) -> Kind {
@@ -91,6 +102,9 @@ impl MetadataRecord {
             Self::Config { .. } => CONFIG,
             Self::ProducerIdBlock { .. } => PRODUCER_ID_BLOCK,
             Self::FeatureLevel { .. } => FEATURE_LEVEL,
+            Self::BrokerFenced { .. } => BROKER_FENCED,
+            Self::BrokerRemoved { .. } => BROKER_REMOVED,
+            Self::Leaders(_) => LEADERS,
         }
     }
 
@@ -99,17 +113,23 @@ impl MetadataRecord {
     /// # Errors
     /// A string of more than 32,767 bytes. No decision makes one.
     pub fn encode(&self) -> Result<Bytes, FieldError> {
-        let (tag, name, version) = self.kind();
+        let (_, _, newest) = self.kind();
+        self.encode_as(newest)
+    }
+
+    /// The bytes in a version of the type's format, without what that doesn't have.
+    pub(super) fn encode_as(&self, version: u8) -> Result<Bytes, FieldError> {
+        let (tag, name, _) = self.kind();
         let mut w = Writer::new(BytesMut::new());
         w.raw(&[tag, version]);
-        self.write(&mut w).map_err(|error| FieldError { field: name, ..error })?;
+        self.write(&mut w, version).map_err(|error| FieldError { field: name, ..error })?;
         Ok(w.into_inner().freeze())
     }
 
-    fn write(&self, w: &mut Writer) -> Result<(), FieldError> {
+    fn write(&self, w: &mut Writer, version: u8) -> Result<(), FieldError> {
         match self {
             Self::ClusterId(id) | Self::TopicDeleted { id } => w.uuid(*id),
-            Self::Broker(broker) => write_broker(broker, w)?,
+            Self::Broker(broker) => write_broker(broker, version, w)?,
             Self::Topic { id, name } => {
                 w.uuid(*id);
                 w.string(name, COMPACT)?;
@@ -117,7 +137,7 @@ impl MetadataRecord {
             Self::Partition { topic_id, index, partition } => {
                 w.uuid(*topic_id);
                 w.i32(*index);
-                write_partition(partition, w)?;
+                write_partition(partition, version, w)?;
             }
             Self::Config { resource, name, value } => {
                 w.i8(resource.kind.to_wire());
@@ -130,6 +150,12 @@ impl MetadataRecord {
                 w.string(name, COMPACT)?;
                 w.i16(*level);
             }
+            Self::BrokerFenced { id, fenced } => {
+                w.i32(*id);
+                w.bool(*fenced);
+            }
+            Self::BrokerRemoved { id } => w.i32(*id),
+            Self::Leaders(reports) => w.array(reports, COMPACT, write_report)?,
         }
         Ok(())
     }
@@ -140,21 +166,22 @@ impl MetadataRecord {
     /// [`BadRecord`] for everything that [`Self::encode`] doesn't write.
     pub fn decode(bytes: &Bytes) -> Result<Self, BadRecord> {
         let mut r = Reader::new(bytes);
-        let (tag, record, _) = read_kind(&mut r)?;
-        let decoded = Self::read(tag, &mut r)?;
+        let (tag, record, version) = read_kind(&mut r)?;
+        let decoded = Self::read(tag, version, &mut r)?;
         r.finish().map_err(|fault| FieldError { field: record, fault })?;
-        // Lengths in too many bytes, and what is no UTF-8, are read but never written.
-        if decoded.encode().as_ref() == Ok(bytes) {
+        // Lengths in too many bytes, booleans above 1, and what is no UTF-8, are read but never
+        // written.
+        if decoded.encode_as(version).as_ref() == Ok(bytes) {
             Ok(decoded)
         } else {
             Err(BadRecord::NotCanonical { record })
         }
     }
 
-    fn read(tag: u8, r: &mut Reader<'_>) -> Result<Self, BadRecord> {
+    fn read(tag: u8, version: u8, r: &mut Reader<'_>) -> Result<Self, BadRecord> {
         Ok(match tag {
             1 => Self::ClusterId(at("cluster id", r.uuid())?),
-            2 => Self::Broker(read_broker(r)?),
+            2 => Self::Broker(read_broker(version, r)?),
             3 => Self::Topic {
                 id: at("topic id", r.uuid())?,
                 name: at("topic name", r.string(COMPACT))?,
@@ -162,7 +189,7 @@ impl MetadataRecord {
             4 => Self::Partition {
                 topic_id: at("topic id", r.uuid())?,
                 index: at("partition", r.i32())?,
-                partition: read_partition(r)?,
+                partition: read_partition(version, r)?,
             },
             5 => Self::TopicDeleted { id: at("topic id", r.uuid())? },
             6 => Self::Config {
@@ -175,15 +202,18 @@ impl MetadataRecord {
                 name: at("feature", r.string(COMPACT))?,
                 level: at("level", r.i16())?,
             },
+            9 => Self::BrokerFenced {
+                id: at("broker id", r.i32())?,
+                fenced: at("fenced", r.bool())?,
+            },
+            10 => Self::BrokerRemoved { id: at("broker id", r.i32())? },
+            11 => Self::Leaders(read_reports(r)?),
             _ => return Err(BadRecord::UnknownType(tag)),
         })
     }
 }
 
-fn at<T>(field: &'static str, result: Result<T, Fault>) -> Result<T, FieldError> {
-    result.map_err(|fault| FieldError { field, fault })
-}
-
+/// A record's type, its name, and the version in which it is written.
 fn read_kind(r: &mut Reader<'_>) -> Result<Kind, BadRecord> {
     let [tag, version] = at("type and version", r.u16())?.to_be_bytes();
     let kind = KINDS.into_iter().find(|(known, ..)| *known == tag);
@@ -191,82 +221,7 @@ fn read_kind(r: &mut Reader<'_>) -> Result<Kind, BadRecord> {
     if version > known {
         return Err(BadRecord::UnknownVersion { record, version, known });
     }
-    Ok((tag, record, known))
-}
-
-fn write_broker(broker: &BrokerRegistration, w: &mut Writer) -> Result<(), FieldError> {
-    w.i32(broker.id);
-    w.uuid(broker.directory_id);
-    w.uuid(broker.incarnation);
-    w.nullable_string(broker.rack.as_deref(), COMPACT)?;
-    w.array(&broker.endpoints, COMPACT, |w, endpoint| {
-        w.string(&endpoint.listener, COMPACT)?;
-        w.string(&endpoint.host, COMPACT)?;
-        w.u16(endpoint.port);
-        w.i16(endpoint.security_protocol);
-        Ok(())
-    })
-}
-
-fn read_broker(r: &mut Reader<'_>) -> Result<BrokerRegistration, FieldError> {
-    Ok(BrokerRegistration {
-        id: at("broker id", r.i32())?,
-        directory_id: at("directory id", r.uuid())?,
-        incarnation: at("incarnation", r.uuid())?,
-        rack: at("rack", r.nullable_string(COMPACT))?,
-        endpoints: r.array(COMPACT, ENDPOINT_BYTES_MIN, read_endpoint)?,
-    })
-}
-
-/// Two empty strings, the port and the security protocol.
-const ENDPOINT_BYTES_MIN: usize = 6;
-
-fn read_endpoint(r: &mut Reader<'_>) -> Result<Endpoint, FieldError> {
-    Ok(Endpoint {
-        listener: at("listener", r.string(COMPACT))?,
-        host: at("host", r.string(COMPACT))?,
-        port: at("port", r.u16())?,
-        security_protocol: at("security protocol", r.i16())?,
-    })
-}
-
-fn write_partition(partition: &Partition, w: &mut Writer) -> Result<(), FieldError> {
-    let brokers = |w: &mut Writer, ids: &[i32]| {
-        w.array(ids, COMPACT, |w, id| {
-            w.i32(*id);
-            Ok(())
-        })
-    };
-    brokers(w, &partition.replicas)?;
-    w.array(&partition.directories, COMPACT, |w, id| {
-        w.uuid(*id);
-        Ok(())
-    })?;
-    brokers(w, &partition.target_replicas)?;
-    w.i32(partition.leader);
-    w.i32(partition.leader_epoch);
-    Ok(())
-}
-
-fn read_partition(r: &mut Reader<'_>) -> Result<Partition, FieldError> {
-    Ok(Partition {
-        replicas: read_list(r, "replicas", size_of::<i32>(), |r| r.i32())?,
-        directories: read_list(r, "directories", size_of::<Uuid>(), |r| r.uuid())?,
-        target_replicas: read_list(r, "target replicas", size_of::<i32>(), |r| r.i32())?,
-        leader: at("leader", r.i32())?,
-        leader_epoch: at("leader epoch", r.i32())?,
-    })
-}
-
-/// A list whose elements take `element_bytes` each.
-fn read_list<T>(
-    r: &mut Reader<'_>,
-    field: &'static str,
-    element_bytes: usize,
-    element: impl Fn(&mut Reader<'_>) -> Result<T, Fault>,
-) -> Result<Vec<T>, FieldError> {
-    r.array(COMPACT, element_bytes, |r| Ok::<_, FieldError>(element(r)?))
-        .map_err(|error| FieldError { field, ..error })
+    Ok((tag, record, version))
 }
 
 fn read_resource(r: &mut Reader<'_>) -> Result<ConfigResource, BadRecord> {

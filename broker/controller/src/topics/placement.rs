@@ -102,11 +102,5 @@ fn replicas_of(ring: &[Place<'_>], turn: usize, replicas: usize) -> Vec<i32> {
 /// A partition that nobody has led yet.
 fn new_partition(image: &MetadataImage, ids: &[i32]) -> Partition {
     let directory = |id: &i32| image.broker(*id).map_or(Uuid::ZERO, |broker| broker.directory_id);
-    Partition {
-        replicas: ids.to_vec(),
-        directories: ids.iter().map(directory).collect(),
-        target_replicas: Vec::new(),
-        leader: ids[0],
-        leader_epoch: 0,
-    }
+    Partition::new(ids.to_vec(), ids.iter().map(directory).collect())
 }

@@ -62,6 +62,23 @@ pub(crate) fn report(
     }
 }
 
+/// The records that create a topic with these partitions.
+pub(crate) fn topic_of(
+    topic: u128,
+    name: &str,
+    partitions: impl IntoIterator<Item = Partition>,
+) -> Vec<MetadataRecord> {
+    let topic_id = id(topic);
+    let created = MetadataRecord::Topic { id: topic_id, name: name.into() };
+    let partitions = partitions.into_iter().zip(0..);
+    let partitions = partitions.map(|(partition, index)| MetadataRecord::Partition {
+        topic_id,
+        index,
+        partition,
+    });
+    core::iter::once(created).chain(partitions).collect()
+}
+
 fn any_id() -> impl Strategy<Value = Uuid> {
     any::<[u8; 16]>().prop_map(Uuid)
 }

@@ -220,6 +220,30 @@ impl Partition {
         is_of_known_leader && (report.leader_epoch, report.control_sequence) >= known
     }
 
+    /// The partition once these replicas are wished for, `None` where they are.
+    #[must_use]
+    pub(crate) fn with_wish(&self, replicas: Vec<i32>, directories: Vec<Uuid>) -> Option<Self> {
+        if self.wish() == (&*replicas, &*directories) {
+            return None;
+        }
+        let mut next = self.clone();
+        next.generation = self.generation.saturating_add(1);
+        if !replicas.contains(&self.wished_leader) {
+            next.wished_leader = NO_BROKER;
+        }
+        if are_same((&replicas, &directories), (&self.replicas, &self.directories)) {
+            // Another order, or the way back.
+            (next.replicas, next.directories) = (replicas, directories);
+            next.target_replicas.clear();
+            next.target_directories.clear();
+        } else {
+            (next.target_replicas, next.target_directories) = (replicas, directories);
+        }
+        let (voters, voter_directories) = self.voters();
+        next.settle(voters.to_vec(), voter_directories.to_vec());
+        Some(next)
+    }
+
     /// Takes the voters, and ends the move if they are its target.
     fn settle(&mut self, voters: Vec<i32>, directories: Vec<Uuid>) {
         let target: Replicas<'_> = (&self.target_replicas, &self.target_directories);

@@ -1,6 +1,7 @@
 //! `__consumer_offsets`: how it is made, and which of its partitions a group belongs to.
 
 use logboom_controller::MetadataImage;
+use logboom_controller::topics::replicas_within_reach;
 use logboom_protocol::ErrorCode;
 use logboom_protocol::messages::create_topics::{
     CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
@@ -59,8 +60,6 @@ pub(crate) async fn ensure_topic(node: &Node) -> Result<(), ErrorCode> {
 
 fn creation(node: &Node, image: &MetadataImage) -> CreateTopicsRequest {
     let replicas = node.integer("offsets.topic.replication.factor");
-    let brokers = i64::try_from(image.brokers().len()).unwrap_or(i64::MAX);
-    let narrow = |value: i64| i16::try_from(value).unwrap_or(i16::MAX);
     let config = |name: &str, value: &str| CreatableTopicConfig {
         name: name.into(),
         value: Some(value.into()),
@@ -69,7 +68,7 @@ fn creation(node: &Node, image: &MetadataImage) -> CreateTopicsRequest {
     let topic = CreatableTopic {
         name: OFFSETS_TOPIC.into(),
         num_partitions: i32::try_from(node.integer("offsets.topic.num.partitions")).unwrap_or(1),
-        replication_factor: narrow(replicas.min(brokers)),
+        replication_factor: replicas_within_reach(image, replicas),
         configs: vec![
             config("cleanup.policy", "compact"),
             config("compression.type", "producer"),

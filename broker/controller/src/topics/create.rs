@@ -155,7 +155,7 @@ impl Creation {
         let mut by_index = BTreeMap::new();
         let mut length = None;
         for CreatableReplicaAssignment { partition_index: index, broker_ids } in assignments {
-            let partition = placement::assigned(&self.image, broker_ids, length)?;
+            let partition = placement::assigned(&self.image, *index, broker_ids, length)?;
             length = Some(broker_ids.len());
             if by_index.insert(*index, partition).is_some() {
                 return Err(AssignmentError::Duplicate(*index).into());

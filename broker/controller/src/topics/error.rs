@@ -50,6 +50,18 @@ pub enum TopicError {
         /// Brokers that there are.
         brokers: usize,
     },
+    /// No broker is in contact.
+    NobodyInContact {
+        /// Replicas of a partition.
+        replicas: usize,
+    },
+    /// Fewer brokers in contact than are a majority of the replicas.
+    TooFewInContact {
+        /// Replicas of a partition.
+        replicas: usize,
+        /// Brokers that are in contact.
+        in_contact: usize,
+    },
     /// The replicas that were given don't fit.
     Assignment(AssignmentError),
     /// A configuration of the new topic.
@@ -79,6 +91,8 @@ pub enum AssignmentError {
     UnknownBroker(i32),
     /// A broker twice for one partition.
     BrokerTwice(i32),
+    /// A new partition, none of whose brokers is in contact.
+    AllFenced(i32),
     /// More or fewer replicas than the partitions before.
     Length {
         /// Replicas of the partitions before.
@@ -112,9 +126,10 @@ impl TopicError {
             Self::PartitionCount(_) | Self::NotMore { .. } | Self::CountInUse => {
                 ErrorCode::INVALID_PARTITIONS
             }
-            Self::ReplicationFactor(_) | Self::TooFewBrokers { .. } => {
-                ErrorCode::INVALID_REPLICATION_FACTOR
-            }
+            Self::ReplicationFactor(_)
+            | Self::TooFewBrokers { .. }
+            | Self::NobodyInContact { .. }
+            | Self::TooFewInContact { .. } => ErrorCode::INVALID_REPLICATION_FACTOR,
             Self::Assignment(_) => ErrorCode::INVALID_REPLICA_ASSIGNMENT,
             Self::Config(error) => error.code(),
             Self::TooManyPartitions { .. } => ErrorCode::POLICY_VIOLATION,
@@ -157,9 +172,23 @@ impl fmt::Display for TopicError {
             Self::ReplicationFactor(factor) => {
                 write!(f, "replication factor {factor}; a positive number, or -1 for the default")
             }
-            Self::TooFewBrokers { replicas, brokers } => {
-                write!(f, "{replicas} replicas need as many brokers, and there are {brokers}")
-            }
+            // These two as the reference says it, which scripts look for.
+            Self::TooFewBrokers { replicas, brokers } => write!(
+                f,
+                "Unable to replicate the partition {replicas} time(s): The target replication \
+                 factor of {replicas} cannot be reached because only {brokers} broker(s) are \
+                 registered."
+            ),
+            Self::NobodyInContact { replicas } => write!(
+                f,
+                "Unable to replicate the partition {replicas} time(s): All brokers are currently \
+                 fenced."
+            ),
+            Self::TooFewInContact { replicas, in_contact } => write!(
+                f,
+                "Unable to replicate the partition {replicas} time(s): only {in_contact} \
+                 broker(s) are in contact, which is no majority, so that nobody would lead"
+            ),
             Self::Assignment(error) => error.fmt(f),
             Self::Config(error) => error.fmt(f),
             Self::TooManyPartitions { limit } => {
@@ -170,20 +199,44 @@ impl fmt::Display for TopicError {
     }
 }
 
+/// As the reference says it.
 impl fmt::Display for AssignmentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Duplicate(index) => write!(f, "partition {index} is assigned twice"),
-            Self::Gap(index) => write!(f, "partition {index}: they must be 0, 1, 2 and so on"),
-            Self::Empty => f.write_str("a partition without replicas"),
-            Self::UnknownBroker(id) => write!(f, "broker {id} is not registered"),
-            Self::BrokerTwice(id) => write!(f, "broker {id} twice for one partition"),
-            Self::Length { expected, found } => {
-                write!(f, "a partition with {found} replicas, others have {expected}")
+            Self::Duplicate(index) => {
+                write!(f, "Found multiple manual partition assignments for partition {index}")
             }
-            Self::Count { expected, found } => {
-                write!(f, "{found} assignments for {expected} new partitions")
+            Self::Gap(_) => {
+                f.write_str("partitions should be a consecutive 0-based integer sequence")
             }
+            Self::Empty => {
+                f.write_str("The manual partition assignment includes an empty replica list.")
+            }
+            Self::UnknownBroker(id) => write!(
+                f,
+                "The manual partition assignment includes broker {id}, but no such broker is \
+                 registered."
+            ),
+            Self::BrokerTwice(id) => write!(
+                f,
+                "The manual partition assignment includes the broker {id} more than once."
+            ),
+            Self::AllFenced(index) => write!(
+                f,
+                "All brokers specified in the manual partition assignment for partition {index} \
+                 are fenced or in controlled shutdown."
+            ),
+            Self::Length { expected, found } => write!(
+                f,
+                "The manual partition assignment includes a partition with {found} replica(s), \
+                 but this is not consistent with previous partitions, which have {expected} \
+                 replica(s)."
+            ),
+            Self::Count { expected, found } => write!(
+                f,
+                "Attempted to add {expected} additional partition(s), but only {found} \
+                 assignment(s) were specified."
+            ),
         }
     }
 }

@@ -68,7 +68,7 @@ fn add(
         return Err(TopicError::NotMore { partitions, wanted: request.count });
     }
     let new = wanted - partitions;
-    let replicas = topic.partition(0).map_or(1, |partition| partition.replicas.len());
+    let replicas = topic.partition(0).map_or(1, |partition| partition.wish().0.len());
     if let Some(given) = &request.assignments
         && given.len() != new
     {
@@ -77,14 +77,15 @@ fn add(
     if new > left {
         return Err(TopicError::TooManyPartitions { limit: PARTITIONS_PER_REQUEST_MAX });
     }
+    let indexes = i32::try_from(partitions).unwrap_or(i32::MAX)..request.count;
     let placed = match &request.assignments {
-        Some(given) => given
-            .iter()
-            .map(|one| placement::assigned(image, &one.broker_ids, Some(replicas)))
+        Some(given) => indexes
+            .clone()
+            .zip(given)
+            .map(|(index, one)| placement::assigned(image, index, &one.broker_ids, Some(replicas)))
             .collect::<Result<_, _>>()?,
         None => placement::place(image, new, replicas, placement_start.wrapping_add(partitions))?,
     };
-    let indexes = i32::try_from(partitions).unwrap_or(i32::MAX)..request.count;
     let record =
         |(index, partition)| MetadataRecord::Partition { topic_id: topic.id(), index, partition };
     Ok(indexes.zip(placed).map(record).collect())

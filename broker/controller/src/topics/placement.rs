@@ -1,7 +1,12 @@
 //! On which brokers the replicas of new partitions go.
 //!
-//! Must always hold: the same brokers, count and start give the same placement; as long as there
-//! are racks enough, no two replicas of a partition share one, and never more than must.
+//! Brokers in contact come first. As in the reference, others are named where there are not enough,
+//! so that a topic can be created while a broker is away; but a majority has to be in contact, or
+//! the partition would have no leader.
+//!
+//! Must always hold: the same brokers, count and start give the same placement; the first replica
+//! is in contact; as long as there are racks enough among those in contact, no two replicas of a
+//! partition share one, and never more than must.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -21,23 +26,63 @@ pub(super) fn place(
     replicas: usize,
     start: usize,
 ) -> Result<Vec<Partition>, TopicError> {
-    let ring = ring(image);
-    if replicas > ring.len() {
-        return Err(TopicError::TooFewBrokers { replicas, brokers: ring.len() });
+    let (ring, absent) = (ring(image, true), ring(image, false));
+    let (brokers, in_contact) = (ring.len() + absent.len(), ring.len());
+    if in_contact == 0 {
+        return Err(TopicError::NobodyInContact { replicas });
+    }
+    if replicas > brokers {
+        return Err(TopicError::TooFewBrokers { replicas, brokers });
+    }
+    if !is_majority(in_contact, replicas) {
+        return Err(TopicError::TooFewInContact { replicas, in_contact });
     }
     let placed = (0..partitions).map(|index| {
-        let ids = replicas_of(&ring, start.wrapping_add(index), replicas);
+        let ids = replicas_of(&ring, &absent, start.wrapping_add(index), replicas);
         new_partition(image, &ids)
     });
     Ok(placed.collect())
 }
 
+/// Whether so many are more than half of all.
+fn is_majority(count: usize, of: usize) -> bool {
+    count > of / 2
+}
+
+/// The most replicas, up to `wanted` of them, with which a partition can be placed now; 1 where
+/// there are no brokers.
+#[must_use]
+pub fn replicas_within_reach(image: &MetadataImage, wanted: i64) -> i16 {
+    let in_contact = image.brokers_in_contact().count();
+    // With 2n − 1 replicas n are a majority.
+    let reach = image.brokers().len().min((2 * in_contact).saturating_sub(1));
+    let reach = i16::try_from(reach).unwrap_or(i16::MAX);
+    i16::try_from(wanted).unwrap_or(i16::MAX).min(reach).max(1)
+}
+
 /// A partition on brokers that a client chose.
+///
+/// - `index`: the partition's number.
 pub(super) fn assigned(
     image: &MetadataImage,
+    index: i32,
     ids: &[i32],
     expected: Option<usize>,
 ) -> Result<Partition, AssignmentError> {
+    check_assignment(image, ids)?;
+    match expected {
+        Some(expected) if expected != ids.len() => {
+            Err(AssignmentError::Length { expected, found: ids.len() })
+        }
+        _ if !ids.iter().any(|id| image.is_in_contact(*id)) => {
+            Err(AssignmentError::AllFenced(index))
+        }
+        _ => Ok(new_partition(image, ids)),
+    }
+}
+
+/// Whether brokers that a client chose are distinct brokers of the cluster, at least one.
+pub(crate) fn check_assignment(image: &MetadataImage, ids: &[i32]) -> Result<(), AssignmentError> {
     if ids.is_empty() {
         return Err(AssignmentError::Empty);
     }
@@ -50,23 +95,25 @@ pub(super) fn assigned(
             return Err(AssignmentError::BrokerTwice(id));
         }
     }
-    match expected {
-        Some(expected) if expected != ids.len() => {
-            Err(AssignmentError::Length { expected, found: ids.len() })
-        }
-        _ => Ok(new_partition(image, ids)),
-    }
+    Ok(())
+}
+
+/// The data directories of brokers, as they are registered.
+pub(crate) fn directories(image: &MetadataImage, ids: &[i32]) -> Vec<Uuid> {
+    let directory = |id: &i32| image.broker(*id).map_or(Uuid::ZERO, |broker| broker.directory_id);
+    ids.iter().map(directory).collect()
 }
 
 /// A broker's id and rack.
 type Place<'a> = (i32, Option<&'a str>);
 
-/// The brokers, so that neighbours are in different racks where that is possible: the first of each
-/// rack, then the second of each, and so on.
-fn ring(image: &MetadataImage) -> Vec<Place<'_>> {
+/// The brokers that are in contact, or those that aren't, so that neighbours are in different racks
+/// where that is possible: the first of each rack, then the second of each, and so on.
+fn ring(image: &MetadataImage, in_contact: bool) -> Vec<Place<'_>> {
     let mut in_rack: BTreeMap<Option<&str>, usize> = BTreeMap::new();
     let mut ring: Vec<_> = image
         .brokers()
+        .filter(|broker| image.is_in_contact(broker.id) == in_contact)
         .map(|broker| {
             let rack = broker.rack.as_deref();
             let turn = in_rack.entry(rack).or_default();
@@ -79,28 +126,47 @@ fn ring(image: &MetadataImage) -> Vec<Place<'_>> {
 }
 
 /// The brokers of one partition: the leader by turns, then from its neighbour on who is in the rack
-/// with the fewest of them. Each round of the ring skips one more, so that a broker's followers
-/// are not always the same.
-fn replicas_of(ring: &[Place<'_>], turn: usize, replicas: usize) -> Vec<i32> {
+/// with the fewest of them, and last the absent ones in the same way. Each round of the ring skips
+/// one more, so that a broker's followers are not always the same.
+fn replicas_of(ring: &[Place<'_>], absent: &[Place<'_>], turn: usize, replicas: usize) -> Vec<i32> {
     let leader = turn % ring.len();
     let others = ring.len() - 1;
     let skipped = (turn / ring.len()).checked_rem(others).unwrap_or(0);
     let followers = (0..others).map(|step| (leader + 1 + (step + skipped) % others) % ring.len());
-    let mut left: Vec<Place<'_>> = followers.map(|place| ring[place]).collect();
     let mut in_rack = BTreeMap::from([(ring[leader].1, 1usize)]);
     let mut chosen = Vec::from([ring[leader].0]);
-    while chosen.len() < replicas {
-        let crowd = |place: &Place<'_>| in_rack.get(&place.1).copied().unwrap_or(0);
-        let next = (0..left.len()).min_by_key(|&step| (crowd(&left[step]), step));
-        let (id, rack) = left.remove(next.expect("as many brokers as replicas"));
-        *in_rack.entry(rack).or_default() += 1;
-        chosen.push(id);
+    let mut left: Vec<Place<'_>> = followers.map(|place| ring[place]).collect();
+    choose(&mut left, replicas, &mut in_rack, &mut chosen);
+    let mut left: Vec<Place<'_>> = absent.to_vec();
+    if !absent.is_empty() {
+        left.rotate_left(turn % absent.len());
     }
+    choose(&mut left, replicas, &mut in_rack, &mut chosen);
     chosen
 }
 
-/// A partition that nobody has led yet.
+/// Chooses brokers out of `left` until there are so many replicas or nobody is left.
+fn choose<'a>(
+    left: &mut Vec<Place<'a>>,
+    replicas: usize,
+    in_rack: &mut BTreeMap<Option<&'a str>, usize>,
+    chosen: &mut Vec<i32>,
+) {
+    while chosen.len() < replicas {
+        let crowd = |place: &Place<'_>| in_rack.get(&place.1).copied().unwrap_or(0);
+        let next = (0..left.len()).min_by_key(|&step| (crowd(&left[step]), step));
+        let Some(next) = next else { return };
+        let (id, rack) = left.remove(next);
+        *in_rack.entry(rack).or_default() += 1;
+        chosen.push(id);
+    }
+}
+
+/// A partition that nobody has led yet: the first of those in contact is expected to.
 fn new_partition(image: &MetadataImage, ids: &[i32]) -> Partition {
-    let directory = |id: &i32| image.broker(*id).map_or(Uuid::ZERO, |broker| broker.directory_id);
-    Partition::new(ids.to_vec(), ids.iter().map(directory).collect())
+    let isr: Vec<i32> = ids.iter().copied().filter(|id| image.is_in_contact(*id)).collect();
+    let mut partition = Partition::new(ids.to_vec(), directories(image, ids));
+    partition.leader = isr.first().copied().unwrap_or(partition.leader);
+    partition.isr = isr;
+    partition
 }

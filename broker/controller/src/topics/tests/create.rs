@@ -117,6 +117,28 @@ fn wire_81_assignments_are_taken_in_any_order_as_they_are() {
 }
 
 #[test]
+fn an_assignment_needs_one_broker_in_contact_who_is_expected_to_lead() {
+    let image = three_brokers();
+    let image = image.with(&crate::brokers::fence_brokers(&image, [2, 3]).records).unwrap();
+    let topics = vec![assigned("t", &[(0, &[2, 1])]), assigned("u", &[(0, &[1]), (1, &[3])])];
+    let decision = create(&image, topics, &StaticConfig::default());
+    let [t, u] = &decision.response.topics[..] else { panic!("two results") };
+    assert_eq!(t.error_code, ErrorCode::NONE);
+    assert_eq!(u.error_code, ErrorCode::INVALID_REPLICA_ASSIGNMENT);
+    assert_eq!(
+        u.error_message.as_deref(),
+        Some(
+            "All brokers specified in the manual partition assignment for partition 1 are fenced \
+             or in controlled shutdown."
+        )
+    );
+    let after = image.with(&decision.records).unwrap();
+    let partition = after.topic_named("t").unwrap().partition(0).unwrap();
+    assert_eq!((partition.leader, &*partition.isr), (1, &[1][..]));
+    assert_eq!((partition.is_founding, partition.generation), (true, 0));
+}
+
+#[test]
 fn a_topic_that_is_there_twice_is_created_not_even_once() {
     let topics = vec![topic("t", 1, 1), topic("u", 1, 1), topic("t", 2, 1)];
     let decision = create(&three_brokers(), topics, &StaticConfig::default());

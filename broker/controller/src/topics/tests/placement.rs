@@ -7,6 +7,8 @@ use alloc::vec::Vec;
 
 use proptest::prelude::*;
 
+use logboom_protocol::ErrorCode;
+
 use super::super::placement::place;
 use super::*;
 
@@ -35,6 +37,85 @@ fn replicas_are_in_different_racks_as_long_as_there_are_some() {
             let used: BTreeSet<_> = replicas.iter().map(rack).collect();
             assert_eq!(used.len(), racks, "{replicas:?}");
         }
+    }
+}
+
+/// A cluster of which some brokers are out of contact.
+fn cluster_without(brokers: &[(i32, Option<&str>)], fenced: &[i32]) -> MetadataImage {
+    let image = cluster(brokers);
+    image.with(&crate::brokers::fence_brokers(&image, fenced.iter().copied()).records).unwrap()
+}
+
+#[test]
+fn who_is_out_of_contact_is_named_only_where_there_are_not_enough() {
+    let image = cluster_without(&[(1, None), (2, None), (3, None), (4, None)], &[1, 3]);
+    assert!(placed(&image, 8, 2, 0).iter().all(|ids| !ids.contains(&1) && !ids.contains(&3)));
+    let mut named = BTreeSet::new();
+    for ids in placed(&image, 8, 3, 0) {
+        let absent: Vec<_> = ids.iter().filter(|id| [1, 3].contains(*id)).collect();
+        assert_eq!((absent.len(), ids[2]), (1, *absent[0]), "{ids:?}");
+        named.insert(ids[2]);
+    }
+    assert_eq!(named.len(), 2, "not always the same");
+    let partition = place(&image, 1, 3, 0).unwrap().remove(0);
+    assert_eq!((partition.leader, partition.isr.len()), (partition.replicas[0], 2));
+}
+
+#[test]
+fn there_are_brokers_for_all_replicas_and_a_majority_of_them_is_in_contact() {
+    let three = [(1, None), (2, None), (3, None)];
+    for (fenced, replicas, error) in [
+        (&[][..], 3, None),
+        (
+            &[],
+            4,
+            Some(
+                "Unable to replicate the partition 4 time(s): The target replication factor of 4 \
+                 cannot be reached because only 3 broker(s) are registered.",
+            ),
+        ),
+        (&[2], 3, None),
+        (&[2, 3], 1, None),
+        (
+            &[2, 3],
+            3,
+            Some(
+                "Unable to replicate the partition 3 time(s): only 1 broker(s) are in contact, \
+                 which is no majority, so that nobody would lead",
+            ),
+        ),
+        (
+            &[1, 2, 3],
+            1,
+            Some("Unable to replicate the partition 1 time(s): All brokers are currently fenced."),
+        ),
+    ] {
+        let result = place(&cluster_without(&three, fenced), 1, replicas, 0).map(|_| ());
+        let found = result.map_err(|error| {
+            assert_eq!(error.code(), ErrorCode::INVALID_REPLICATION_FACTOR);
+            format!("{error}")
+        });
+        assert_eq!(found.err().as_deref(), error, "{fenced:?} {replicas}");
+    }
+}
+
+#[test]
+fn a_topic_of_our_own_has_as_many_replicas_as_are_within_reach() {
+    let brokers = [(1, None), (2, None), (3, None), (4, None)];
+    for (count, fenced, wanted, replicas) in [
+        (0, &[][..], 3, 1),
+        (1, &[], 3, 1),
+        (2, &[], 3, 2),
+        (3, &[], 3, 3),
+        (4, &[], 3, 3),
+        (4, &[], 100_000, 4),
+        (3, &[1], 3, 3),
+        (3, &[1, 2], 3, 1),
+        (2, &[1], 3, 1),
+        (3, &[1, 2, 3], 3, 1),
+    ] {
+        let image = cluster_without(&brokers[..count], fenced);
+        assert_eq!(replicas_within_reach(&image, wanted), replicas, "{count} {fenced:?}");
     }
 }
 

@@ -6,6 +6,7 @@ use core::fmt::Display;
 
 use logboom_protocol::CompactString;
 
+use crate::MetadataImage;
 use crate::record::MetadataRecord;
 
 /// What a request changes, and what it is answered.
@@ -20,6 +21,38 @@ pub struct Decision<R> {
     pub records: Vec<MetadataRecord>,
     /// What the client is told.
     pub response: R,
+}
+
+/// A decision in the making: each change is made on the image with those before it.
+pub(crate) struct Draft {
+    /// The image with the changes.
+    image: MetadataImage,
+    records: Vec<MetadataRecord>,
+}
+
+impl Draft {
+    pub(crate) fn new(image: &MetadataImage) -> Self {
+        Self { image: image.clone(), records: Vec::new() }
+    }
+
+    /// The image with what was changed so far.
+    pub(crate) fn image(&self) -> &MetadataImage {
+        &self.image
+    }
+
+    /// Changes something.
+    ///
+    /// # Panics
+    /// If the image doesn't take the record.
+    pub(crate) fn push(&mut self, record: MetadataRecord) {
+        self.image.apply(&record).expect("a decision fits the image that it is made on");
+        self.records.push(record);
+    }
+
+    /// What was changed.
+    pub(crate) fn into_records(self) -> Vec<MetadataRecord> {
+        self.records
+    }
 }
 
 /// How often each key is there: a request that names a thing twice says nothing clear about it.

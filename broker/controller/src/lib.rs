@@ -9,8 +9,8 @@
 //! ```
 //!
 //! [`record`] holds the facts and their bytes, [`image`] their fold, [`config`] the table of every
-//! configuration. [`topics`], [`configs`], [`brokers`], [`leaders`] and
-//! [`producer_ids`] are the decisions.
+//! configuration. [`topics`], [`configs`], [`brokers`], [`leaders`], [`reassignments`]
+//! and [`producer_ids`] are the decisions.
 //!
 //! The crate knows no file, no socket, no clock and no chance: ids and places to begin come as
 //! arguments, so that the same image and the same request give the same decision everywhere.
@@ -30,6 +30,7 @@ mod decision;
 pub mod image;
 pub mod leaders;
 pub mod producer_ids;
+pub mod reassignments;
 pub mod record;
 #[cfg(test)]
 mod samples;

@@ -17,5 +17,7 @@ pub use name::{NameError, check as check_name};
 pub use partitions::create_partitions;
 pub use placement::replicas_within_reach;
 
+pub(crate) use placement::{check_assignment, directories};
+
 #[cfg(test)]
 mod tests;

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! [`record`] holds the facts and their bytes, [`image`] their fold, [`config`] the table of every
-//! configuration. [`topics`], [`configs`], [`brokers`], [`leaders`], [`reassignments`]
-//! and [`producer_ids`] are the decisions.
+//! configuration. [`topics`], [`configs`], [`brokers`], [`leaders`], [`reassignments`],
+//! [`features`] and [`producer_ids`] are the decisions.
 //!
 //! The crate knows no file, no socket, no clock and no chance: ids and places to begin come as
 //! arguments, so that the same image and the same request give the same decision everywhere.
@@ -27,6 +27,7 @@ pub mod brokers;
 pub mod config;
 pub mod configs;
 mod decision;
+pub mod features;
 pub mod image;
 pub mod leaders;
 pub mod producer_ids;

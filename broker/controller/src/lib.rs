@@ -35,6 +35,8 @@ pub mod reassignments;
 pub mod record;
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod tests;
 pub mod topics;
 
 pub use decision::Decision;

@@ -110,7 +110,7 @@ mod tests {
             LeaderReport { voter_directories: Vec::new(), ..good.clone() },
             LeaderReport { isr: vec![1, 1], ..good.clone() },
             report(1, 0, 2, (1, 0), &[]),
-            report(1, 0, 2, (1, 0), &[1, 1]),
+            LeaderReport { isr: vec![1], ..report(1, 0, 2, (1, 0), &[1, 1]) },
         ] {
             let decision = report_leaders(&image, [bad.clone(), good.clone()]);
             assert_eq!(decision.records, [MetadataRecord::Leaders(vec![good.clone()])], "{bad:?}");

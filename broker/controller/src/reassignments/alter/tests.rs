@@ -3,13 +3,16 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use logboom_protocol::messages::elect_leaders::{ElectLeadersRequest, TopicPartitions};
 use logboom_protocol::messages::list_partition_reassignments::{
     ListPartitionReassignmentsRequest, ListPartitionReassignmentsTopics,
 };
 
 use super::*;
+use crate::brokers::{RegisterBroker, register_broker};
+use crate::leaders::elect_leaders;
 use crate::reassignments::list_partition_reassignments;
-use crate::record::LeaderReport;
+use crate::record::{BrokerRegistration, LeaderReport};
 use crate::samples::{broker, id, report, topic_of};
 
 /// A new partition on brokers, in the directories that they are registered with.
@@ -136,12 +139,41 @@ fn what_is_wished_for_already_changes_nothing() {
 
 #[test]
 fn a_broker_with_a_new_directory_takes_its_own_place() {
-    let emptied = crate::record::BrokerRegistration { directory_id: id(77), ..broker(3, None) };
+    let emptied = BrokerRegistration { directory_id: id(77), ..broker(3, None) };
     let records = [MetadataRecord::BrokerRemoved { id: 3 }, MetadataRecord::Broker(emptied)];
     let image = moved(&image().with(&records).unwrap(), Some(&[1, 2, 3]));
     assert!(known(&image).is_moving());
     assert_eq!(known(&image).wish().1[2], id(77));
     assert_eq!(listed(&image), [(vec![1, 2, 3], vec![], vec![])]);
+}
+
+#[test]
+fn what_is_taken_back_names_the_directories_of_today() {
+    let image = moved(&image(), Some(&[4, 5]));
+    let image = image.with([&MetadataRecord::BrokerRemoved { id: 3 }]).unwrap();
+    let gone = moved(&image, None);
+    assert!(!known(&gone).is_moving(), "it names who is gone, as it did");
+    let registration = BrokerRegistration { directory_id: id(77), ..broker(3, None) };
+    let emptied = RegisterBroker { registration, cluster_id: None };
+    let image = image.with(&register_broker(&image, &emptied, id(9)).unwrap().records).unwrap();
+    assert_eq!(known(&image).wish().0, [4, 5]);
+    let back = moved(&image, None);
+    let wished = (&[1, 2, 3][..], &directories(&back, &[1, 2, 3])[..]);
+    assert_eq!((known(&back).wish(), known(&back).is_moving()), (wished, true));
+    // The same where it comes back after the move was taken back.
+    let late = gone.with(&register_broker(&gone, &emptied, id(9)).unwrap().records).unwrap();
+    assert_eq!(known(&late).wish(), wished);
+}
+
+#[test]
+fn who_is_wished_to_lead_is_to_have_a_copy() {
+    let topic_partitions = Some(vec![TopicPartitions { topic: "t".into(), partitions: vec![0] }]);
+    let request = ElectLeadersRequest { topic_partitions, ..ElectLeadersRequest::default() };
+    let image = reported(&image(), (0, 0), &[2, 1, 3]);
+    let image = image.with(&elect_leaders(&image, &request).records).unwrap();
+    assert_eq!(known(&image).wished_leader, 1);
+    assert_eq!(known(&moved(&image, Some(&[4, 1]))).wished_leader, 1);
+    assert_eq!(known(&moved(&image, Some(&[4, 2]))).wished_leader, -1);
 }
 
 #[test]

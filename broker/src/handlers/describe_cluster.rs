@@ -16,7 +16,7 @@ pub(super) async fn handle(
     request: DescribeClusterRequest,
 ) -> DescribeClusterResponse {
     match request.endpoint_type {
-        BROKERS => describe(&context, request.include_cluster_authorized_operations),
+        BROKERS => describe(&context, &request),
         CONTROLLERS => refused(
             ErrorCode::MISMATCHED_ENDPOINT_TYPE,
             "this listener knows brokers, and not controllers".to_owned(),
@@ -27,9 +27,15 @@ pub(super) async fn handle(
     }
 }
 
-fn describe(context: &RequestContext, with_operations: bool) -> DescribeClusterResponse {
-    let node = &context.node;
-    let brokers = metadata::brokers(&node.image(), &context.client.listener);
+fn describe(context: &RequestContext, request: &DescribeClusterRequest) -> DescribeClusterResponse {
+    let (node, listener) = (&context.node, &context.client.listener);
+    let image = node.image();
+    let brokers = if request.include_fenced_brokers {
+        metadata::reached(image.brokers(), listener)
+    } else {
+        metadata::brokers(&image, listener)
+    };
+    let with_operations = request.include_cluster_authorized_operations;
     DescribeClusterResponse {
         endpoint_type: BROKERS,
         cluster_id: node.cluster_id.to_string().into(),
@@ -41,7 +47,7 @@ fn describe(context: &RequestContext, with_operations: bool) -> DescribeClusterR
                 host: broker.host,
                 port: broker.port,
                 rack: broker.rack,
-                is_fenced: false,
+                is_fenced: image.is_fenced(broker.node_id),
             })
             .collect(),
         cluster_authorized_operations: authorized_operations::of_cluster(with_operations),

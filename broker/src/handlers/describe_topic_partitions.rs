@@ -78,7 +78,7 @@ fn page(
             continue;
         };
         let first = usize::try_from(first).unwrap_or(0);
-        let partitions: Vec<_> = partitions(node, topic).skip(first).take(left).collect();
+        let partitions: Vec<_> = partitions(node, image, topic).skip(first).take(left).collect();
         let next = first.saturating_add(partitions.len());
         left -= partitions.len();
         topics.push(known(topic, partitions));
@@ -94,18 +94,23 @@ fn page(
 
 fn partitions<'a>(
     node: &'a Node,
+    image: &'a MetadataImage,
     topic: &'a Topic,
 ) -> impl Iterator<Item = ResponsePartition> + use<'a> {
-    topic.partitions().zip(0..).map(move |(partition, partition_index)| ResponsePartition {
-        error_code: ErrorCode::NONE,
-        partition_index,
-        leader_id: partition.leader,
-        leader_epoch: leader::epoch(node, topic, partition_index, partition),
-        replica_nodes: partition.replicas.clone(),
-        isr_nodes: partition.replicas.clone(),
-        eligible_leader_replicas: Some(Vec::new()),
-        last_known_elr: Some(Vec::new()),
-        offline_replicas: Vec::new(),
+    let count = i32::try_from(topic.partition_count()).unwrap_or(i32::MAX);
+    (0..count).map(move |partition_index| {
+        let shown = leader::shown(node, image, topic, partition_index);
+        ResponsePartition {
+            error_code: shown.error_code,
+            partition_index,
+            leader_id: shown.leader,
+            leader_epoch: shown.leader_epoch,
+            replica_nodes: shown.replicas,
+            isr_nodes: shown.isr,
+            eligible_leader_replicas: Some(Vec::new()),
+            last_known_elr: Some(Vec::new()),
+            offline_replicas: shown.offline,
+        }
     })
 }
 

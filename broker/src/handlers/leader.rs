@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use logboom_controller::MetadataImage;
 use logboom_controller::image::Topic;
-use logboom_controller::record::Partition as PartitionRecord;
+use logboom_controller::record::{NO_BROKER, Partition as PartitionRecord};
 use logboom_protocol::ErrorCode;
 use logboom_protocol::hot::TopicRef;
 
@@ -35,6 +35,32 @@ pub(super) fn find(
         return Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
     }
     node.registry.get(topic.id(), partition).ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)
+}
+
+/// What clients are told of a partition: who leads it, and where its copies are.
+pub(super) struct Shown {
+    /// `LEADER_NOT_AVAILABLE` where nobody does.
+    pub(super) error_code: ErrorCode,
+    /// −1 where nobody does.
+    pub(super) leader: i32,
+    pub(super) leader_epoch: i32,
+    pub(super) replicas: Vec<i32>,
+    pub(super) isr: Vec<i32>,
+    pub(super) offline: Vec<i32>,
+}
+
+/// What clients are told of a partition, in the light of which brokers are in contact.
+pub(super) fn shown(node: &Node, image: &MetadataImage, topic: &Topic, index: i32) -> Shown {
+    let partition = topic.partition(index).expect("asked for each partition that there is");
+    let leader = image.leader_of(partition);
+    Shown {
+        error_code: leader.map_or(ErrorCode::LEADER_NOT_AVAILABLE, |_| ErrorCode::NONE),
+        leader: leader.unwrap_or(NO_BROKER),
+        leader_epoch: epoch(node, topic, index, partition),
+        replicas: partition.all_replicas(),
+        isr: image.in_sync_replicas(partition),
+        offline: image.offline_replicas(partition),
+    }
 }
 
 /// The epoch of a partition's leader, as its replica here has it; of one that has none here, as the

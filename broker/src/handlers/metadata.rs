@@ -2,6 +2,7 @@
 
 use logboom_controller::MetadataImage;
 use logboom_controller::image::Topic;
+use logboom_controller::record::BrokerRegistration;
 use logboom_controller::topics::check_name;
 use logboom_protocol::messages::create_topics::{CreatableTopic, CreateTopicsRequest};
 use logboom_protocol::messages::metadata::{
@@ -28,7 +29,7 @@ pub(super) async fn handle(context: RequestContext, request: MetadataRequest) ->
     };
     let topics = if wants_all {
         let image = context.node.image();
-        image.topics().map(|topic| describe(&context.node, topic)).collect()
+        image.topics().map(|topic| describe(&context.node, &image, topic)).collect()
     } else {
         let mut topics = Vec::new();
         let create = request.allow_auto_topic_creation || context.version < 4;
@@ -54,9 +55,17 @@ pub(super) async fn handle(context: RequestContext, request: MetadataRequest) ->
     }
 }
 
-/// The brokers, as they are reached over the listener that the client uses.
+/// The brokers in contact, as they are reached over the listener that the client uses.
 pub(super) fn brokers(image: &MetadataImage, listener: &str) -> Vec<MetadataResponseBroker> {
-    let reached = image.brokers().filter_map(|broker| {
+    reached(image.brokers_in_contact(), listener)
+}
+
+/// Brokers, as they are reached over a listener; those without it are left out.
+pub(super) fn reached<'a>(
+    brokers: impl Iterator<Item = &'a BrokerRegistration>,
+    listener: &str,
+) -> Vec<MetadataResponseBroker> {
+    let reached = brokers.filter_map(|broker| {
         let endpoint = broker.endpoints.iter().find(|endpoint| endpoint.listener == listener)?;
         Some(MetadataResponseBroker {
             node_id: broker.id,
@@ -82,7 +91,7 @@ async fn find(
         }
         None => {
             let image = context.node.image();
-            let found = image.topic(topic_id).map(|topic| describe(&context.node, topic));
+            let found = image.topic(topic_id).map(|topic| describe(&context.node, &image, topic));
             found.unwrap_or_else(|| refused(None, topic_id, ErrorCode::UNKNOWN_TOPIC_ID))
         }
     }
@@ -93,8 +102,8 @@ async fn find_named(
     name: CompactString,
     create: bool,
 ) -> MetadataResponseTopic {
-    if let Some(topic) = context.node.image().topic_named(&name) {
-        return describe(&context.node, topic);
+    if let Some(known) = known(&context.node, &name) {
+        return known;
     }
     if check_name(&name).is_err() {
         return refused(Some(name), Uuid::ZERO, ErrorCode::INVALID_TOPIC_EXCEPTION);
@@ -104,10 +113,12 @@ async fn find_named(
         return refused(Some(name), Uuid::ZERO, unknown);
     }
     let code = create_topic(&context.node, &name).await;
-    match context.node.image().topic_named(&name) {
-        Some(topic) => describe(&context.node, topic),
-        None => refused(Some(name), Uuid::ZERO, code),
-    }
+    known(&context.node, &name).unwrap_or_else(|| refused(Some(name), Uuid::ZERO, code))
+}
+
+fn known(node: &Node, name: &str) -> Option<MetadataResponseTopic> {
+    let image = node.image();
+    image.topic_named(name).map(|topic| describe(node, &image, topic))
 }
 
 /// Makes a topic as the broker's configuration says; returns the code where it isn't there then.
@@ -126,17 +137,20 @@ async fn create_topic(node: &Node, name: &CompactString) -> ErrorCode {
 }
 
 /// What is said of a topic.
-fn describe(node: &Node, topic: &Topic) -> MetadataResponseTopic {
-    let partitions =
-        topic.partitions().zip(0..).map(|(partition, partition_index)| MetadataResponsePartition {
-            error_code: ErrorCode::NONE,
+fn describe(node: &Node, image: &MetadataImage, topic: &Topic) -> MetadataResponseTopic {
+    let count = i32::try_from(topic.partition_count()).unwrap_or(i32::MAX);
+    let partitions = (0..count).map(|partition_index| {
+        let shown = leader::shown(node, image, topic, partition_index);
+        MetadataResponsePartition {
+            error_code: shown.error_code,
             partition_index,
-            leader_id: partition.leader,
-            leader_epoch: leader::epoch(node, topic, partition_index, partition),
-            replica_nodes: partition.replicas.clone(),
-            isr_nodes: partition.replicas.clone(),
-            offline_replicas: Vec::new(),
-        });
+            leader_id: shown.leader,
+            leader_epoch: shown.leader_epoch,
+            replica_nodes: shown.replicas,
+            isr_nodes: shown.isr,
+            offline_replicas: shown.offline,
+        }
+    });
     MetadataResponseTopic {
         error_code: ErrorCode::NONE,
         name: Some(topic.name().into()),

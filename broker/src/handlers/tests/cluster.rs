@@ -1,14 +1,17 @@
 //! Brokers, topics by page, coordinators, SASL.
 
+use logboom_controller::record::Partition;
+use logboom_controller::{Decision, MetadataImage, MetadataRecord};
 use logboom_protocol::messages::api_versions::ApiVersionsRequest;
 use logboom_protocol::messages::describe_cluster::DescribeClusterRequest;
 use logboom_protocol::messages::describe_topic_partitions::{
     DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, RequestCursor, TopicRequest,
 };
 use logboom_protocol::messages::find_coordinator::FindCoordinatorRequest;
-use logboom_protocol::messages::metadata::MetadataRequest;
+use logboom_protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic};
 use logboom_protocol::messages::sasl_authenticate::SaslAuthenticateRequest;
 use logboom_protocol::messages::sasl_handshake::SaslHandshakeRequest;
+use logboom_protocol::units::Uuid;
 
 use super::*;
 
@@ -184,5 +187,65 @@ fn a_listener_without_sasl_takes_no_sasl() {
     for version in versions(ApiKey::SaslAuthenticate) {
         let response = broker.request(&SaslAuthenticateRequest::default(), version);
         assert_eq!(response.error_code, ErrorCode::ILLEGAL_SASL_STATE);
+    }
+}
+
+/// Has these records decided, whatever they say.
+fn decide(broker: &TestBroker, records: Vec<MetadataRecord>) {
+    let decide = |_: &MetadataImage| Decision { records, response: () };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(broker.broker().node().controller.decide(decide)).unwrap();
+}
+
+/// Broker 2 beside broker 1, at another port and out of contact, with topic `t` on both of them, in
+/// sync both, led by broker 2.
+fn absent_leader(broker: &TestBroker) -> Vec<MetadataRecord> {
+    let image = broker.broker().node().image();
+    let mut second = image.broker(1).unwrap().clone();
+    (second.id, second.directory_id) = (2, Uuid([2; 16]));
+    second.endpoints[0].port = 2;
+    let topic_id = Uuid([7; 16]);
+    let partition = Partition {
+        leader_epoch: 3,
+        ..Partition::new(
+            vec![2, 1],
+            vec![second.directory_id, image.broker(1).unwrap().directory_id],
+        )
+    };
+    vec![
+        MetadataRecord::Broker(second),
+        MetadataRecord::Topic { id: topic_id, name: "t".into() },
+        MetadataRecord::Partition { topic_id, index: 0, partition },
+        MetadataRecord::BrokerFenced { id: 2, fenced: true },
+    ]
+}
+
+#[test]
+fn a_leader_out_of_contact_is_shown_as_none_and_its_broker_only_to_who_asks() {
+    let broker = TestBroker::start();
+    decide(&broker, absent_leader(&broker));
+
+    let topics = Some(vec![MetadataRequestTopic { name: Some("t".into()), ..Default::default() }]);
+    let request = MetadataRequest { topics, ..MetadataRequest::default() };
+    let metadata = broker.request(&request, newest::<MetadataRequest>());
+    assert_eq!(metadata.brokers.iter().map(|one| one.node_id).collect::<Vec<_>>(), [1]);
+    let partition = &metadata.topics[0].partitions[0];
+    assert_eq!((partition.error_code, partition.leader_id), (ErrorCode::LEADER_NOT_AVAILABLE, -1));
+    assert_eq!(partition.replica_nodes, [2, 1]);
+    assert_eq!((&*partition.isr_nodes, &*partition.offline_replicas), (&[1][..], &[2][..]));
+
+    let page = broker.request(&page(&["t"], 1, None), 0);
+    let described = &page.topics[0].partitions[0];
+    assert_eq!((described.error_code, described.leader_id), (ErrorCode::LEADER_NOT_AVAILABLE, -1));
+    assert_eq!((&*described.isr_nodes, &*described.offline_replicas), (&[1][..], &[2][..]));
+
+    for (include_fenced_brokers, expected) in
+        [(false, &[(1, false)][..]), (true, &[(1, false), (2, true)])]
+    {
+        let request =
+            DescribeClusterRequest { include_fenced_brokers, ..DescribeClusterRequest::default() };
+        let response = broker.request(&request, newest::<DescribeClusterRequest>());
+        let found = response.brokers.iter().map(|one| (one.broker_id, one.is_fenced));
+        assert_eq!(found.collect::<Vec<_>>(), expected);
     }
 }

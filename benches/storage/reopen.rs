@@ -245,7 +245,9 @@ fn key(partition: i32) -> GroupKey {
 /// Begins all groups.
 fn create(directory: &Directory, partitions: i32) {
     let keys: Vec<GroupKey> = (0..partitions).map(key).collect();
-    directory.create_all(&keys, 0, &[]).expect("a healthy disk");
+    directory
+        .create_all(&keys.iter().map(|key| (*key, &[][..])).collect::<Vec<_>>(), 0)
+        .expect("a healthy disk");
 }
 
 fn open_log(directory: &Directory, partition: i32) -> Log {

@@ -26,6 +26,14 @@ pub trait GroupKey: Copy + Ord {
     fn words(&self) -> [u64; 3];
 }
 
+impl GroupKey for logboom_units::GroupKey {
+    fn words(&self) -> [u64; 3] {
+        let (id, partition) = (u128::from_be_bytes(self.topic_id.0), self.partition);
+        let half = |bits: u128| u64::try_from(bits & u128::from(u64::MAX)).unwrap_or(0);
+        [half(id >> 64), half(id), u64::from(partition.cast_unsigned())]
+    }
+}
+
 /// How long things take, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {

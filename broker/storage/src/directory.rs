@@ -207,9 +207,9 @@ impl Directory {
             Some(before) if before == mark => LeftBy::Kill,
             Some(_) => LeftBy::PowerCut,
         };
-        state
-            .commit(&[(GroupKey::DIRECTORY, StateRecord::Opened(mark))])
-            .map_err(OpenError::State)?;
+        let opened = [StateRecord::Opened(mark), StateRecord::Run(state.run() + 1)];
+        let opened = opened.map(|record| (GroupKey::DIRECTORY, record));
+        state.commit(&opened).map_err(OpenError::State)?;
         let shared = Shared {
             disk,
             root: root.to_owned(),
@@ -230,6 +230,12 @@ impl Directory {
     #[must_use]
     pub fn id(&self) -> Uuid {
         self.id
+    }
+
+    /// The number of this opening of the directory, greater than those of all before.
+    #[must_use]
+    pub fn run(&self) -> u64 {
+        self.shared.state.run()
     }
 
     /// Where it lies.

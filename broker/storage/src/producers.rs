@@ -181,6 +181,24 @@ impl Producers {
         self.drop_empty_layers();
     }
 
+    /// What of a leader's state a replica takes that begins its log anew at `offset`: producers
+    /// that wrote nothing from there on. The others come with the log.
+    ///
+    /// # Panics
+    /// If `offset` is negative.
+    #[must_use]
+    pub fn before(mut self, offset: i64) -> Self {
+        assert!(offset >= 0, "start offset {offset}");
+        if let Some(layers) = &mut self.layers {
+            layers.overlay.clear();
+            layers.committed.expire(|_, entry| entry.last_offset() >= offset);
+            layers.rebuild_heads();
+        }
+        (self.committed_offset, self.end_offset) = (offset, offset);
+        self.drop_empty_layers();
+        self
+    }
+
     /// Judges a batch that a leader is about to append, by everything recorded so far.
     ///
     /// - `facts`: of a data batch from a client or a coordinator; its offsets don't matter, and

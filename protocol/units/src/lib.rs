@@ -9,8 +9,10 @@
 
 #![no_std]
 
+mod group_key;
 mod numbers;
 mod uuid;
 
+pub use group_key::GroupKey;
 pub use numbers::{LeaderEpoch, Negative, Offset};
 pub use uuid::{Uuid, UuidParseError};

@@ -9,7 +9,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("logboom-protocol", &["logboom-units"]),
     ("logboom-controller", &["logboom-protocol"]),
     ("logboom-groups", &["logboom-protocol"]),
-    ("logboom-raft", &[]),
+    ("logboom-raft", &["logboom-units"]),
     ("logboom-storage", &["logboom-protocol"]),
     ("logboom-client", &["logboom-protocol"]),
     (

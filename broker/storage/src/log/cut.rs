@@ -14,7 +14,7 @@ use crate::flush::{FlushDone, NewFile};
 use crate::options::LogOptions;
 use crate::producers::Producers;
 use crate::segment::{HEADER_BYTES, PARTITIONS, partition_dir};
-use crate::state::{EpochStart, Sealed, StateRecord};
+use crate::state::{EpochStart, GroupState, LogStart, Sealed, StateRecord};
 
 /// A log start that is on its way into the state store.
 #[derive(Debug)]
@@ -216,7 +216,8 @@ impl Log {
         }
         let producers = self.snapshot_of_what_goes(offset)?;
         // The manifest learns of the segments in the same step in which it learns which of them go.
-        let records: Vec<_> = producers.into_iter().chain([self.log_start_at(offset)]).collect();
+        let records: Vec<_> =
+            producers.into_iter().chain([StateRecord::LogStart(self.start_at(offset))]).collect();
         let gone_count = self.count_below(offset);
         self.flush_with(&records)?;
         self.drop_below(offset, gone_count);
@@ -225,6 +226,8 @@ impl Log {
 
     /// The same, with what waits for the device done as a flush is; `None` where nothing changes.
     ///
+    /// - `start`: with the control entries that go, as the group has decided it.
+    ///
     /// When `done` is called with success, the owner calls [`Log::on_flushed`] with
     /// [`MovingStart::flushes_to`], and then [`Log::on_log_start_moved`].
     ///
@@ -232,28 +235,30 @@ impl Log {
     /// As [`Self::set_log_start`]; `done` is dropped then.
     pub fn move_log_start(
         &mut self,
-        offset: i64,
+        start: LogStart,
         done: FlushDone,
     ) -> Result<Option<MovingStart>, StorageError> {
+        let LogStart { offset, .. } = start;
         if !self.would_move(offset)? {
             return Ok(None);
         }
         let gone_count = self.count_below(offset);
         let snapshot = self.snapshot_before(offset).or_else(|| self.due_snapshot());
-        let learns = self.log_start_at(offset);
+        let learns = StateRecord::LogStart(start);
         let flushes_to = self.flush_and_learn(Some(learns), snapshot, done);
         Ok(Some(MovingStart { offset, gone_count, flushes_to }))
     }
 
-    /// A log start, with the control entries up to it before it: what a log start leaves behind is
-    /// committed, and so are they.
-    fn log_start_at(&self, offset: i64) -> StateRecord {
+    /// A log start, with all control entries up to it before it: what it leaves behind is
+    /// committed, and where nothing stands behind the last of them, so are they.
+    ///
+    /// # Panics
+    /// Never: a log that is open has a group.
+    #[must_use]
+    pub fn start_at(&self, offset: i64) -> LogStart {
         let state = &self.view.shared.state;
-        let start = state.group(&self.view.key, |group| {
-            let group = group.expect("a log that is open has a group");
-            group.start_at(offset)
-        });
-        StateRecord::LogStart(start)
+        let start = |group: Option<&GroupState>| group.map(|group| group.start_at(offset));
+        state.group(&self.view.key, start).expect("a log that is open has a group")
     }
 
     /// A log start that was moved is durable: removes what lies wholly below.

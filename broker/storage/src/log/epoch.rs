@@ -11,7 +11,7 @@ use super::replicas::STEP_GROUPS_MAX;
 use crate::directory::Directory;
 use crate::error::StorageError;
 use crate::flush::FlushDone;
-use crate::state::{EpochStart, StateRecord};
+use crate::state::{ControlEntry, EpochStart, GroupKey, StateRecord};
 
 /// An epoch that is to begin at the end of a log.
 #[derive(Debug)]
@@ -87,16 +87,45 @@ impl Log {
             .map(|record| self.record(record))
             .partition(|(_, record)| matches!(record, StateRecord::Vote { .. }));
         self.view.shared.state.submit_lazily(&votes);
-        self.unflushed().records.extend(records);
         let mut epochs = self.view.epochs().to_vec();
         // One without offsets leaves no trace, as in the state store.
         epochs.retain(|before| before.start_offset < start_offset);
         epochs.push(EpochStart { epoch, start_offset });
         self.view.set_epochs(epochs.into());
+        Ok(self.raise_barrier(records, done))
+    }
+
+    /// Appends a control entry at the end of the log, which begins its epoch where that is a new
+    /// one, and asks for it to be made durable behind all that was appended; returns its offset.
+    ///
+    /// The rest is as with [`Log::begin_epoch`].
+    ///
+    /// # Errors
+    /// As [`Log::begin_epoch`].
+    ///
+    /// # Panics
+    /// If it isn't at the end of the log, or its epoch is below [`Log::epoch`].
+    pub fn append_control(
+        &mut self,
+        entry: ControlEntry,
+        done: FlushDone,
+    ) -> Result<i64, StorageError> {
+        let (epoch, offset) = (entry.epoch, entry.offset);
+        assert_eq!(offset, self.end_offset(), "{}: a control entry at the end", self.view.key);
+        if epoch > self.epoch() {
+            return self.begin_epoch(epoch, &[StateRecord::Control(entry)], done);
+        }
+        assert_eq!(epoch, self.epoch(), "{}: an entry of an epoch before", self.view.key);
+        self.check_at_rest()?;
+        let record = self.record(StateRecord::Control(entry));
+        Ok(self.raise_barrier(vec![record], done))
+    }
+
+    /// Has records be durable behind all that was appended, and takes nothing until they are.
+    fn raise_barrier(&mut self, records: Vec<(GroupKey, StateRecord)>, done: FlushDone) -> i64 {
+        self.unflushed().records.extend(records);
         self.begins_epoch = true;
-        let asked = self.flush(done);
-        assert_eq!(asked, Some(start_offset), "there is a record to be flushed");
-        Ok(start_offset)
+        self.flush(done).expect("there is a record to be flushed")
     }
 
     /// Takes over the epochs as the state store has them.

@@ -77,14 +77,14 @@ impl Directory {
     /// # Panics
     /// If there is one already.
     pub fn create(&self, key: GroupKey, creation_offset: i64) -> Result<(), StorageError> {
-        self.create_all(&[key], creation_offset, &[])
+        self.create_all(&[(key, &[])], creation_offset)
     }
 
     /// Begins replicas of many groups here with one flush for up to 32,768 of them; durable when it
     /// returns. A crash before may leave all of a flush or none.
     ///
-    /// - `records`: what each of them learns in the same step: how its first epoch begins, at
-    ///   offset 0.
+    /// - `groups`: each with what it learns in the same step: its first voters, how its first epoch
+    ///   begins at offset 0.
     ///
     /// # Errors
     /// As [`Self::create`].
@@ -93,20 +93,21 @@ impl Directory {
     /// If one of them is there already, or named twice.
     pub fn create_all(
         &self,
-        keys: &[GroupKey],
+        groups: &[(GroupKey, &[StateRecord])],
         creation_offset: i64,
-        records: &[StateRecord],
     ) -> Result<(), StorageError> {
-        for keys in keys.chunks(STEP_GROUPS_MAX) {
+        for groups in groups.chunks(STEP_GROUPS_MAX) {
             let _lives = self.shared.lives();
-            let begin = |&key: &GroupKey| {
+            let mut step = Vec::with_capacity(groups.len() * 4);
+            for &(key, records) in groups {
                 let state = &self.shared.state;
                 let life = state.group(&key, |group| group.map_or(0, |group| group.life + 1));
                 let created = StateRecord::Created { life, creation_offset };
                 let epoch = StateRecord::Epoch(EpochStart { epoch: 0, start_offset: 0 });
-                [created, epoch].into_iter().chain(records.iter().cloned()).map(move |it| (key, it))
-            };
-            self.shared.commit(&keys.iter().flat_map(begin).collect::<Vec<_>>())?;
+                let records = [created, epoch].into_iter().chain(records.iter().cloned());
+                step.extend(records.map(|record| (key, record)));
+            }
+            self.shared.commit(&step)?;
         }
         Ok(())
     }
@@ -125,18 +126,21 @@ impl Directory {
         delete(&self.shared, &logs, forget)
     }
 
-    /// Removes replicas whose logs were not opened, and whose topics are gone for good.
+    /// Removes replicas whose logs were not opened.
+    ///
+    /// - `forget`: as for [`Log::delete`].
     ///
     /// # Errors
     /// As [`Log::delete`].
     ///
     /// # Panics
     /// If one of them isn't there.
-    pub fn forget(&self, keys: &[GroupKey]) -> Result<(), StorageError> {
+    pub fn remove(&self, keys: &[GroupKey], forget: bool) -> Result<(), StorageError> {
         for keys in keys.chunks(STEP_GROUPS_MAX) {
-            let end =
-                |key: &GroupKey| [(*key, StateRecord::Removed), (*key, StateRecord::Forgotten)];
-            self.shared.commit(&keys.iter().flat_map(end).collect::<Vec<_>>())?;
+            let removed = keys.iter().map(|key| (*key, StateRecord::Removed));
+            let forgotten = keys.iter().filter(|_| forget);
+            let forgotten = forgotten.map(|key| (*key, StateRecord::Forgotten));
+            self.shared.commit(&removed.chain(forgotten).collect::<Vec<_>>())?;
         }
         self.remove_garbage().map(|_| ())
     }

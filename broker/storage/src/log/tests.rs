@@ -27,7 +27,7 @@ use logboom_protocol::records::{
 use logboom_protocol::units::{LeaderEpoch, Offset, Uuid};
 
 use crate::sim::SimDisk;
-use crate::state::{GroupKey, OpenMark, StateOptions};
+use crate::state::{GroupKey, OpenMark, StateOptions, StateRecord};
 use crate::{
     Directory, DirectoryOptions, Finding, Found, Log, LogOptions, LogView, ReadUntil, StorageError,
 };
@@ -103,7 +103,9 @@ pub(super) fn flush(directory: &Directory, log: &mut Log) -> bool {
 
 /// Moves the log start with a flush, on this thread.
 pub(super) fn move_start(directory: &Directory, log: &mut Log, offset: i64) {
-    if let Some(moving) = log.move_log_start(offset, Box::new(|moved| moved.unwrap())).unwrap() {
+    if let Some(moving) =
+        log.move_log_start(log.start_at(offset), Box::new(|moved| moved.unwrap())).unwrap()
+    {
         directory.run_flushes();
         log.on_flushed(moving.flushes_to());
         log.on_log_start_moved(moving);
@@ -166,6 +168,11 @@ pub(super) fn end_of(batch: &Bytes) -> i64 {
 /// The base offset of a batch.
 pub(super) fn base_of(batch: &Bytes) -> i64 {
     RawBatches::new(batch).next().unwrap().unwrap().header().base_offset
+}
+
+/// Groups of which nothing is said but that they begin.
+fn bare(keys: &[GroupKey]) -> Vec<(GroupKey, &'static [StateRecord])> {
+    keys.iter().map(|key| (*key, &[][..])).collect()
 }
 
 #[test]

@@ -225,6 +225,7 @@ impl GroupState {
             StateRecord::Cleaned(cleaned) => self.replace_cleaned(cleaned)?,
             StateRecord::CleanOffset { offset } => self.clean_offset = *offset,
             StateRecord::Opened(_)
+            | StateRecord::Run(_)
             | StateRecord::Closed
             | StateRecord::Created { .. }
             | StateRecord::Forgotten => return Err(Misfit("not about the state of a group")),

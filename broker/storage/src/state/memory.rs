@@ -16,6 +16,8 @@ pub(super) struct Memory {
     /// Boxed, so that the empty places of the table cost little.
     pub(super) groups: HashMap<GroupKey, Box<GroupState>>,
     pub(super) opened: Option<OpenMark>,
+    /// How often the directory was opened.
+    pub(super) run: u64,
     queue: VecDeque<Submission>,
     /// Steps in the queue that somebody waits for.
     urgent: usize,
@@ -61,6 +63,7 @@ impl Memory {
         Self {
             groups: HashMap::new(),
             opened: None,
+            run: 0,
             queue: VecDeque::new(),
             urgent: 0,
             last_queued: 0,
@@ -88,6 +91,7 @@ impl Memory {
                     groups.filter_map(|g| g.checkpoint.as_mut()).for_each(|it| it.closed = false);
                 }
             }
+            StateRecord::Run(run) => self.run = *run,
             StateRecord::Closed => self.opened = None,
             StateRecord::Created { life, creation_offset } => {
                 if self.groups.get(key).is_some_and(|group| !group.removed || group.life >= *life) {
@@ -112,12 +116,12 @@ impl Memory {
         if let [(key, record)] = records {
             return self.apply(key, record).map_err(|misfit| (0, misfit));
         }
-        let opened = self.opened;
+        let (opened, run) = (self.opened, self.run);
         let mut before: HashMap<GroupKey, Option<Box<GroupState>>> = HashMap::new();
         for (i, (key, record)) in records.iter().enumerate() {
             before.entry(*key).or_insert_with(|| self.groups.get(key).cloned());
             if let Err(misfit) = self.apply(key, record) {
-                self.opened = opened;
+                (self.opened, self.run) = (opened, run);
                 for (key, group) in before {
                     match group {
                         Some(group) => self.groups.insert(key, group),
@@ -190,6 +194,9 @@ impl Memory {
         };
         if let Some(mark) = self.opened {
             add(&GroupKey::DIRECTORY, &StateRecord::Opened(mark));
+        }
+        if self.run > 0 {
+            add(&GroupKey::DIRECTORY, &StateRecord::Run(self.run));
         }
         for (key, group) in &self.groups {
             group.records().iter().for_each(|record| add(key, record));

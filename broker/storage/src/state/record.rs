@@ -3,31 +3,15 @@
 //! Must always hold: a record that was encoded decodes to itself, and any bytes give a record or
 //! [`BadRecord`].
 
-use std::fmt;
-
 use bytes::Bytes;
 
+pub use logboom_protocol::units::GroupKey;
 use logboom_protocol::units::Uuid;
 
 use super::group::{
     Checkpoint, CleanedSegments, ControlEntry, EpochStart, LogStart, ProducerSnapshot, Sealed,
     SegmentEntry,
 };
-
-/// Names a group: a partition of a topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct GroupKey {
-    /// The topic; a topic created again under its name has another id.
-    pub topic_id: Uuid,
-    /// The partition's number, from 0.
-    pub partition: i32,
-}
-
-impl fmt::Display for GroupKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.topic_id, self.partition)
-    }
-}
 
 /// In which life of the machine a directory was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +27,8 @@ pub struct OpenMark {
 pub enum StateRecord {
     /// The directory was opened, and not yet closed.
     Opened(OpenMark),
+    /// How often the directory was opened, this time included.
+    Run(u64),
     /// The directory was closed cleanly: everything in it was flushed.
     Closed,
     /// A replica of the group began here.
@@ -121,14 +107,6 @@ pub(super) const RECORD_BYTES_MAX: usize = 128 << 10;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BadRecord;
 
-/// The group of records about the directory itself.
-const NO_GROUP: GroupKey = GroupKey { topic_id: Uuid::ZERO, partition: -1 };
-
-impl GroupKey {
-    /// Stands for the directory itself in [`StateRecord::Opened`] and [`StateRecord::Closed`].
-    pub const DIRECTORY: Self = NO_GROUP;
-}
-
 impl StateRecord {
     fn tag(&self) -> u8 {
         match self {
@@ -151,6 +129,7 @@ impl StateRecord {
             Self::Cleaned(_) => 17,
             Self::CleanOffset { .. } => 18,
             Self::ControlsDropped { .. } => 20,
+            Self::Run(_) => 21,
         }
     }
 
@@ -195,6 +174,7 @@ impl StateRecord {
                 out.extend(offset.to_be_bytes());
             }
             Self::ControlsDropped { from } => out.extend(from.to_be_bytes()),
+            Self::Run(run) => out.extend(run.to_be_bytes()),
             Self::Cleaned(cleaned) => {
                 out.extend(cleaned.base_offset.to_be_bytes());
                 out.extend(cleaned.end_offset.to_be_bytes());
@@ -262,6 +242,7 @@ impl StateRecord {
                 control_sequence: u64::from_be_bytes(take(bytes)?),
             }),
             20 => Self::ControlsDropped { from: u64::from_be_bytes(take(bytes)?) },
+            21 => Self::Run(u64::from_be_bytes(take(bytes)?)),
             _ => return Err(BadRecord),
         };
         Ok((key, record))

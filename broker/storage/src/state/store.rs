@@ -139,6 +139,11 @@ impl StateStore {
         self.memory().opened
     }
 
+    /// How often the directory was opened; 0 where that was never written down.
+    pub fn run(&self) -> u64 {
+        self.memory().run
+    }
+
     /// Whether nothing was ever written down here, not even that the directory was opened.
     pub(crate) fn is_empty(&self) -> bool {
         self.memory().is_empty()

@@ -312,6 +312,7 @@ fn any_record() -> impl Strategy<Value = StateRecord> {
     prop_oneof![
         (any::<[u8; 16]>(), any::<u64>())
             .prop_map(|(boot_id, mount_id)| StateRecord::Opened(OpenMark { boot_id, mount_id })),
+        any::<u64>().prop_map(StateRecord::Run),
         Just(StateRecord::Closed),
         Just(StateRecord::Removed),
         Just(StateRecord::Forgotten),

@@ -345,7 +345,7 @@ fn the_last_batch_of_a_producer_outlives_its_records() {
     // Without a snapshot all is read from the log.
     let key = (
         KEY,
-        crate::state::StateRecord::Producers(crate::state::ProducerSnapshot {
+        StateRecord::Producers(crate::state::ProducerSnapshot {
             offset: 0,
             bytes: Some(Bytes::new()),
             segment_base_offset: 0,

@@ -55,7 +55,8 @@ fn a_log_start_that_moves_with_a_flush_takes_no_file_that_the_manifest_still_nam
     let disk = SimDisk::new();
     let (directory, mut log) = start(&disk, 5);
     log.set_high_watermark(10);
-    let moving = log.move_log_start(10, Box::new(|moved| moved.unwrap())).unwrap().unwrap();
+    let moving =
+        log.move_log_start(log.start_at(10), Box::new(|moved| moved.unwrap())).unwrap().unwrap();
     // Rolled to before the log start is there: all others lie below it, and one is still the last.
     log.append(&[batch(10, 0, 2, 900)]).unwrap();
     assert_eq!(segment_of(log.view(), 10).base_offset, 10);
@@ -92,7 +93,8 @@ fn a_replaced_segment_outlives_the_flush_of_a_log_start_that_came_before_it() {
     assert!(matches!(findings[..], [Finding::TornTail { end_offset: 12, .. }]), "{findings:?}");
     disk.set_capacity(u64::MAX);
     log.set_high_watermark(12);
-    let moving = log.move_log_start(12, Box::new(|moved| moved.unwrap())).unwrap().unwrap();
+    let moving =
+        log.move_log_start(log.start_at(12), Box::new(|moved| moved.unwrap())).unwrap().unwrap();
     log.append(&[batch(12, 0, 1, 50)]).unwrap();
     directory.run_flushes();
     log.on_flushed(moving.flushes_to());
@@ -126,7 +128,7 @@ fn a_state_store_that_failed_reports_nothing_durable_any_more() {
     let (directory, _log) = start(&disk, 1);
     let is_state = |path: &Path| path.starts_with("/data/state");
     disk.set_fault(Fault::new(Operation::Sync, 5).at(is_state));
-    let vote = |epoch| [(KEY, crate::state::StateRecord::Vote { epoch, voted_for: 1 })];
+    let vote = |epoch| [(KEY, StateRecord::Vote { epoch, voted_for: 1 })];
     let (sender, receiver) = std::sync::mpsc::channel();
     for epoch in 1..3 {
         let sender = sender.clone();
@@ -290,7 +292,7 @@ fn a_failed_vote_of_somebody_else_takes_the_directory_out_of_service() {
     let (directory, mut log) = start(&disk, 1);
     log.append(&[batch(2, 0, 2, 100)]).unwrap();
     disk.set_fault(Fault::new(Operation::Sync, 5).at(|path| path.starts_with("/data/state")));
-    let vote = [(KEY, crate::state::StateRecord::Vote { epoch: 1, voted_for: 1 })];
+    let vote = [(KEY, StateRecord::Vote { epoch: 1, voted_for: 1 })];
     directory.state().submit(&vote, Box::new(|result| assert!(result.is_err())));
     assert_eq!(directory.failure(), None);
     assert!(directory.state().commit_round().is_err());

@@ -244,7 +244,7 @@ impl World {
         let is_asked = self.asked.is_some();
         let epoch = self.voted + 1;
         let (_, log, model) = self.parts();
-        let vote = crate::state::StateRecord::Vote { epoch, voted_for: 1 };
+        let vote = StateRecord::Vote { epoch, voted_for: 1 };
         let done = Box::new(move |r: Result<(), _>| done.store(r.is_ok(), Ordering::SeqCst));
         match log.begin_epoch(epoch, &[vote], done) {
             Ok(offset) => {

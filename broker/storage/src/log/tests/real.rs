@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 
 use super::*;
-use crate::state::{EpochStart, StateRecord};
+use crate::state::EpochStart;
 use crate::{Disk as _, LeftBy, StorageError, SystemDisk};
 
 fn open_real(root: &Path, mark: OpenMark) -> Directory {
@@ -167,7 +167,7 @@ fn logs_are_opened_on_several_threads_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let keys: Vec<_> = (0..64).map(|partition| GroupKey { partition, ..KEY }).collect();
     let directory = open_real(dir.path(), BOOT);
-    directory.create_all(&keys, 0, &[]).unwrap();
+    directory.create_all(&bare(&keys), 0).unwrap();
     for key in &keys {
         let (mut log, _) = directory.open_log(*key, log_options()).unwrap();
         for i in 0..i64::from(key.partition % 9) {

@@ -7,7 +7,6 @@ use std::sync::atomic::AtomicUsize;
 use super::*;
 use crate::Disk as _;
 use crate::sim::Unflushed;
-use crate::state::StateRecord;
 
 fn keys(count: i32) -> Vec<GroupKey> {
     (0..count).map(|partition| GroupKey { topic_id: Uuid([9; 16]), partition }).collect()
@@ -35,7 +34,7 @@ fn ten_thousand_replicas_begin_with_one_flush_and_end_with_one() {
     let directory = open_directory_with_room(&disk);
     let keys = keys(10_000);
     let before = disk.syncs().len();
-    directory.create_all(&keys, 7, &[]).unwrap();
+    directory.create_all(&bare(&keys), 7).unwrap();
     assert_eq!(disk.syncs().len() - before, 1);
     let mut groups = directory.groups();
     groups.sort();
@@ -133,7 +132,7 @@ fn logs_are_deleted_beside_their_flushes() {
         let state = scope.spawn(|| directory.serve_state());
         for round in 0..50 {
             let keys = keys(4);
-            directory.create_all(&keys, round, &[]).unwrap();
+            directory.create_all(&bare(&keys), round).unwrap();
             let open = |key: &GroupKey| directory.open_log(*key, log_options()).unwrap().0;
             let mut logs: Vec<Log> = keys.iter().map(open).collect();
             for log in &mut logs {
@@ -274,7 +273,7 @@ fn a_replica_that_begins_while_garbage_is_removed_keeps_its_files() {
     let disk = SimDisk::new();
     let directory = open_directory(&disk, BOOT);
     let keys = keys(2);
-    directory.create_all(&keys, 0, &[]).unwrap();
+    directory.create_all(&bare(&keys), 0).unwrap();
     for key in &keys {
         let (mut log, _) = directory.open_log(*key, log_options()).unwrap();
         log.append(&[batch(0, 0, 2, 50)]).unwrap();

@@ -30,7 +30,7 @@ impl Run {
     /// times; log starts that move between; one log that is deleted while its flush waits.
     fn go(&mut self) {
         let directory = open_directory(&self.disk, BOOT);
-        directory.create_all(&keys(), 0, &[]).unwrap();
+        directory.create_all(&bare(&keys()), 0).unwrap();
         let open = |key| directory.open_log(key, log_options()).unwrap().0;
         let mut logs: Vec<Log> = keys().into_iter().map(open).collect();
         self.promise(vec![0; logs.len()]);

@@ -278,7 +278,8 @@ fn allocated(bytes: usize) -> usize {
 fn an_empty_group_takes_at_most_256_bytes() {
     const GROUPS: u32 = 10_000;
     let mut memory = memory::Memory::new();
-    let numbered = |number: u32| GroupKey { topic_id: Uuid::ZERO, ..key(0) }.numbered(number);
+    let numbered =
+        |number: u32| GroupKey { topic_id: Uuid::ZERO, partition: i32::try_from(number).unwrap() };
     let begin = StateRecord::Epoch(EpochStart { epoch: 0, start_offset: 0 });
     for number in 0..GROUPS {
         let made = StateRecord::Created { life: 0, creation_offset: 0 };
@@ -300,10 +301,4 @@ fn an_empty_group_takes_at_most_256_bytes() {
         .sum();
     let each = (allocated(table) + groups) / GROUPS as usize;
     assert!(each <= 256, "{each} bytes each, {} in the table", table / GROUPS as usize);
-}
-
-impl GroupKey {
-    fn numbered(self, number: u32) -> Self {
-        Self { partition: i32::try_from(number).unwrap(), ..self }
-    }
 }

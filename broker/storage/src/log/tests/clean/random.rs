@@ -107,7 +107,7 @@ impl Model {
         let World { directory, log, .. } = self.world.as_mut().unwrap();
         assert!(flush(directory, log));
         let epoch = log.epoch() + 1;
-        let vote = crate::state::StateRecord::Vote { epoch, voted_for: 1 };
+        let vote = StateRecord::Vote { epoch, voted_for: 1 };
         let offset = log.begin_epoch(epoch, &[vote], Box::new(|done| done.unwrap())).unwrap();
         directory.run_flushes();
         log.on_flushed(offset);

@@ -12,6 +12,7 @@
 
 mod error;
 mod listeners;
+mod quorum;
 mod settings;
 mod toml_file;
 
@@ -25,6 +26,7 @@ use logboom_controller::config::{ConfigError, StaticConfig, broker};
 use logboom_controller::record::Endpoint;
 
 pub use error::{ConfigProblem, Origin};
+pub use quorum::{Quorum, QuorumVoter};
 pub use settings::{IGNORED, Settings};
 
 /// The configuration of a broker, checked.
@@ -38,6 +40,8 @@ pub struct Config {
     pub listeners: Vec<ListenerConfig>,
     /// Where it serves metrics and health (`admin.listener`); `None` is nowhere.
     pub admin: Option<SocketAddr>,
+    /// The brokers among which it is one; `None` where it is alone.
+    pub quorum: Option<Quorum>,
     /// How many threads serve requests and partitions (`num.io.threads`); 0 for one a processor.
     pub shards: usize,
 }
@@ -98,7 +102,7 @@ impl Config {
         let socket = SocketOptions::default();
         let listeners = vec![ListenerConfig { name, bind, advertised, socket }];
         let settings = StaticConfig::new([])?;
-        Ok(Self { data_dir, settings, listeners, admin: None, shards: 0 })
+        Ok(Self { data_dir, settings, listeners, admin: None, quorum: None, shards: 0 })
     }
 
     /// The configuration that settings mean.
@@ -111,6 +115,7 @@ impl Config {
             data_dir: data_dir(settings)?,
             listeners: listeners::read(settings)?,
             admin: admin(settings)?,
+            quorum: quorum::read(settings)?,
             shards: shards.unwrap_or(0),
             settings: settings.to_static()?,
         })

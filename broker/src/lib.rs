@@ -36,11 +36,6 @@ mod machine;
 mod metrics;
 mod node;
 mod partition;
-#[expect(
-    dead_code,
-    unused_imports,
-    reason = "what makes several brokers a cluster uses it, and comes next"
-)]
 mod peer;
 #[cfg(test)]
 mod power;
@@ -51,5 +46,8 @@ mod testing;
 mod threads;
 mod ticks;
 
-pub use config::{Config, ConfigProblem, IGNORED, ListenerConfig, Origin, Settings, SocketOptions};
+pub use config::{
+    Config, ConfigProblem, IGNORED, ListenerConfig, Origin, Quorum, QuorumVoter, Settings,
+    SocketOptions,
+};
 pub use start::{Broker, StartError};

@@ -73,7 +73,7 @@ const fn cluster_wide(
 }
 
 /// A broker's own.
-static TABLE: [BrokerDefinition; 65] = [
+static TABLE: [BrokerDefinition; 67] = [
     // Who and where it is.
     read_only(
         "node.id",
@@ -124,6 +124,20 @@ static TABLE: [BrokerDefinition; 65] = [
         Some("127.0.0.1:9644"),
         Any,
         "Where metrics and health are served by HTTP, as HOST:PORT; empty is nowhere.",
+    ),
+    read_only(
+        "controller.quorum.voters",
+        String,
+        Some(""),
+        Any,
+        "The brokers that decide together, as ID@HOST:PORT of their peer.listener; empty: itself.",
+    ),
+    read_only(
+        "peer.listener",
+        String,
+        Some(""),
+        Any,
+        "Where other brokers are awaited, as HOST:PORT; empty: as controller.quorum.voters says.",
     ),
     read_only(
         "num.io.threads",

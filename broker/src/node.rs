@@ -6,14 +6,16 @@ use std::sync::atomic::AtomicUsize;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, watch};
+use tokio::time::Instant;
 
+use logboom_controller::MetadataImage;
 use logboom_controller::config::{Effective, StaticConfig};
-use logboom_controller::producer_ids::{ProducerIdsExhausted, allocate_producer_ids};
-use logboom_controller::{Decision, MetadataImage};
 use logboom_protocol::units::Uuid;
 use logboom_storage::Directory;
 
-use crate::cluster::{ControllerError, ControllerHandle};
+use crate::cluster::{
+    ANSWER_MAX, ControllerError, ControllerHandle, Others, Request, decode_block, producer_ids,
+};
 use crate::coordination::Coordination;
 use crate::handlers::FetchSessions;
 use crate::metrics::Metrics;
@@ -36,6 +38,8 @@ pub(crate) struct Node {
     pub(crate) shards: Arc<[ShardHandle]>,
     /// Where changes of the metadata are decided.
     pub(crate) controller: ControllerHandle,
+    /// The way to the broker that decides, unless this one is alone.
+    pub(crate) others: Option<Arc<Others>>,
     /// Where groups are asked.
     pub(crate) coordination: Coordination,
     /// At which broker the next topic's placement begins.
@@ -89,12 +93,14 @@ impl Node {
     pub(crate) async fn next_producer_id(&self) -> Result<i64, ControllerError> {
         let mut block = self.producer_ids.lock().await;
         if block.is_empty() {
-            let decide = |image: &MetadataImage| match allocate_producer_ids(image) {
-                Ok(Decision { records, response }) => Decision { records, response: Ok(response) },
-                Err(error) => Decision { records: Vec::new(), response: Err(error) },
+            *block = match &self.others {
+                Some(others) if !self.controller.decides() => {
+                    let deadline = Instant::now() + ANSWER_MAX;
+                    let answer = others.ask(&Request::ProducerIds, deadline).await?;
+                    decode_block(answer).map_err(|_| ControllerError::NotController)?
+                }
+                _ => producer_ids(&self.controller).await?,
             };
-            let allocated = self.controller.decide(decide).await?;
-            *block = allocated.map_err(|ProducerIdsExhausted| ControllerError::TooLarge)?;
         }
         block.next().ok_or(ControllerError::TooLarge)
     }

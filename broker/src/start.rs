@@ -6,9 +6,9 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc as std_mpsc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -17,27 +17,31 @@ use tokio::runtime;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::LocalSet;
 
-use logboom_controller::brokers::{RegisterBroker, register_broker};
+use logboom_controller::MetadataImage;
 use logboom_controller::config::Effective;
 use logboom_controller::image::Topic;
-use logboom_controller::record::BrokerRegistration;
-use logboom_controller::{Decision, MetadataImage};
+use logboom_controller::record::{BrokerRegistration, PeerAddress};
 use logboom_protocol::units::Uuid;
 use logboom_storage::{Directory, LeftBy, OpenError, StorageError};
 
 use crate::cleaner::Cleaners;
-use crate::cluster::{
-    Controller, ControllerHandle, MetadataLog, MetadataLogError, Reconciler, open_metadata,
-};
+use crate::cluster::{MetadataLogError, Neighbours, Reconciler};
 use crate::config::{Config, SocketOptions};
 use crate::coordination::{Coordination, Host, Inbox};
 use crate::machine::Machine;
 use crate::metrics::Metrics;
 use crate::node::{Node, random_id};
-use crate::partition::{Command, Registry, Seat, Shard, ShardHandle, TopicSettings};
+use crate::partition::{
+    Command, Hands, Joining, Registry, Seat, Shard, ShardHandle, TopicSettings,
+};
+use crate::peer::{Limits as PeerLimits, PeerId, Peers};
 use crate::server::{Accepted, AnswerDoor, Doors, Listener, listen, serve_shard};
 use crate::threads::{ShardThread, Threads, spawn};
 use crate::{admin, limits, ticks};
+
+mod begin;
+
+use begin::{Began, Beginning};
 
 /// Why a broker doesn't start.
 #[derive(Debug)]
@@ -218,38 +222,48 @@ fn start_threads(
     sockets: Sockets,
     directory: Arc<Directory>,
 ) -> Result<Serves, StartError> {
-    let Sockets { clients: sockets, admin } = sockets;
+    let Sockets { clients: sockets, peers: peer_socket, admin } = sockets;
     threads.start_flushers()?;
     let metrics = Arc::new(Metrics::default());
     let registry = Arc::new(Registry::default());
     let seat = Seat::new(config.settings.broker_id(), directory.id());
     let held = (Arc::clone(&directory), seat.clone(), Arc::clone(&registry), Arc::clone(&metrics));
-    let make = move |index, own, commands| {
-        let (directory, seat, registry, metrics) = held.clone();
-        Shard::new(index, directory, seat, registry, metrics, own, commands)
+    let (reports, from_shards) = mpsc::unbounded_channel();
+    let make = move |index, handle, commands| {
+        let ((directory, seat, registry, metrics), reports) = (held.clone(), reports.clone());
+        let hands = Hands { directory, metrics, handle, reports };
+        Shard::new(index, hands, seat, registry, commands)
     };
     let starters = start_shards(threads, shard_count(config), make)?;
     let shards = threads.shard_handles();
     let settings = Arc::new(config.settings.clone());
     let published = Arc::new(ArcSwap::from_pointee(MetadataImage::default()));
+    let told = Arc::new(OnceLock::new());
     let reconciler = Reconciler {
         config: Arc::clone(&settings),
         directory: Arc::clone(&directory),
         seat,
         shards: Arc::clone(&shards),
         registry: Arc::clone(&registry),
+        is_alone: config.quorum.is_none(),
+        coordination: Arc::clone(&told),
         published: Arc::clone(&published),
     };
     let registration = registration(config, &sockets, directory.id());
-    let (ready, readiness) = std_mpsc::channel();
-    let (data, counted) = (Arc::clone(&directory), Arc::clone(&metrics));
-    let run = move || run_controller(&data, reconciler, registration, counted, &ready);
-    threads.add_controller(spawn("controller", run)?);
-    let Ready { handle, cluster_id } = readiness
-        .recv()
-        .unwrap_or_else(|_| Err(StartError::Failed("the controller ended".to_owned())))?;
-    threads.controller_began(handle.clone());
+    let this = PeerId { node: registration.id, directory: directory.id(), run: directory.run() };
+    let peers = peer_socket.map(|socket| join(config, this, socket, &published, threads));
+    let beginning = Beginning {
+        this,
+        directory: Arc::clone(&directory),
+        metrics: Arc::clone(&metrics),
+        reconciler,
+        registration,
+        peers,
+        from_shards,
+    };
+    let Began { handle, cluster_id, others, own_node } = start_controller(threads, beginning)?;
     let (coordination, inboxes) = Coordination::new(shards.len());
+    drop(told.set(coordination.clone()));
     let node = Arc::new(Node {
         config: settings,
         cluster_id,
@@ -258,6 +272,7 @@ fn start_threads(
         registry,
         shards,
         controller: handle,
+        others,
         coordination,
         placement: AtomicUsize::new(0),
         published,
@@ -266,6 +281,7 @@ fn start_threads(
         answers: AnswerDoor::new(limits::answer_bytes(config), Arc::clone(&metrics)),
         stopping: threads.stopping(),
     });
+    drop(own_node.set(Arc::clone(&node)));
     let doors = Doors::new(limits::of(&node), metrics);
     let addresses = addresses(&sockets)?;
     serve(&node, &doors, sockets, starters.into_iter().zip(inboxes).collect());
@@ -276,6 +292,16 @@ fn start_threads(
     threads.add_cleaners(Cleaners::start(&node)?);
     say_ready(&node, config, &addresses);
     Ok(Serves { node, addresses, admin: admin_address })
+}
+
+/// Starts the controller's thread; returns when the broker is one of the cluster.
+fn start_controller(threads: &mut Threads, beginning: Beginning) -> Result<Began, StartError> {
+    let (ready, readiness) = std_mpsc::channel();
+    threads.add_controller(spawn("controller", move || begin::run(beginning, &ready))?);
+    let ended = |_| Err(StartError::Failed("the controller ended".to_owned()));
+    let began = readiness.recv().unwrap_or_else(ended)?;
+    threads.controller_began(began.handle.clone());
+    Ok(began)
 }
 
 /// Starts the threads of shards, and says where they wait to be told to serve connections.
@@ -388,63 +414,39 @@ async fn serve_connections(serving: Serving) {
     serve_shard(node, doors, accepted, stopping, idle_max).await;
 }
 
-/// What the controller says when it has begun.
-struct Ready {
-    handle: ControllerHandle,
-    cluster_id: Uuid,
-}
-
-/// The thread of the controller.
-fn run_controller(
-    directory: &Directory,
-    reconciler: Reconciler,
-    registration: BrokerRegistration,
-    metrics: Arc<Metrics>,
-    ready: &std_mpsc::Sender<Result<Ready, StartError>>,
-) {
-    let begun = runtime::Builder::new_current_thread().enable_all().build();
-    let begun = begun.map_err(StartError::System).and_then(|runtime| {
-        let begun = begin_controller(directory, reconciler, registration, metrics);
-        runtime.block_on(begun).map(|(controller, ready)| (runtime, controller, ready))
-    });
-    match begun {
-        Ok((runtime, controller, is_ready)) => {
-            drop(ready.send(Ok(is_ready)));
-            runtime.block_on(controller.run());
-        }
-        Err(error) => drop(ready.send(Err(error))),
+/// Has the shards speak to other brokers.
+fn join(
+    config: &Config,
+    this: PeerId,
+    socket: std::net::TcpListener,
+    published: &Arc<ArcSwap<MetadataImage>>,
+    threads: &Threads,
+) -> (Arc<Neighbours>, Arc<Peers>) {
+    let shards = threads.shard_handles();
+    let voters = config.quorum.as_ref().map(|quorum| quorum.voters.clone());
+    let (voters, published) = (voters.unwrap_or_default(), Arc::clone(published));
+    let neighbours = Arc::new(Neighbours::new(this, voters, Arc::clone(&shards), published));
+    let (roster, inbox) = (Arc::clone(&neighbours), Arc::clone(&neighbours));
+    let (peers, landings) = Peers::new(roster, inbox, shards.len(), PeerLimits::default());
+    let mut first = Some((socket, neighbours.nodes()));
+    for (shard, landing) in shards.iter().zip(landings) {
+        shard.send(Command::Join(Joining {
+            peers: Arc::clone(&peers),
+            landing,
+            first: first.take(),
+            nodes: neighbours.nodes(),
+            stopping: threads.stopping(),
+        }));
     }
-}
-
-/// Reads the metadata, registers this broker, and opens its partitions.
-async fn begin_controller(
-    directory: &Directory,
-    reconciler: Reconciler,
-    registration: BrokerRegistration,
-    metrics: Arc<Metrics>,
-) -> Result<(Controller, Ready), StartError> {
-    let (log, group, findings) = open_metadata(directory, &reconciler.seat)?;
-    for finding in &findings {
-        tracing::warn!("metadata log: {finding}");
-    }
-    let (mut log, image) = MetadataLog::load(log, group)?;
-    let known_offset = log.end_offset();
-    let request = RegisterBroker { registration, cluster_id: None };
-    let registered = register_broker(&image, &request, random_id());
-    let Decision { records, response: cluster_id } =
-        registered.map_err(|error| StartError::Failed(error.to_string()))?;
-    let image = image.with(&records).map_err(|error| StartError::Failed(error.to_string()))?;
-    log.append(&records)?;
-    log.flush_now()?;
-    reconciler.start(&image, known_offset).await.map_err(StartError::Failed)?;
-    let (controller, handle) = Controller::new(log, image, reconciler, metrics);
-    Ok((controller, Ready { handle, cluster_id }))
+    (neighbours, peers)
 }
 
 /// What a broker listens at; bound before its data directory is opened.
 struct Sockets {
     /// By the names of the listeners.
     clients: Vec<(String, std::net::TcpListener)>,
+    /// For other brokers.
+    peers: Option<std::net::TcpListener>,
     admin: Option<std::net::TcpListener>,
 }
 
@@ -455,7 +457,8 @@ impl Sockets {
         };
         let clients = config.listeners.iter().map(bind).collect::<Result<_, _>>()?;
         let bind_admin = |address| bind_one(address, &SocketOptions::default());
-        Ok(Self { clients, admin: config.admin.map(bind_admin).transpose()? })
+        let peers = config.quorum.as_ref().map(|quorum| bind_admin(quorum.bind)).transpose()?;
+        Ok(Self { clients, peers, admin: config.admin.map(bind_admin).transpose()? })
     }
 }
 
@@ -529,7 +532,10 @@ fn registration(
         incarnation: random_id(),
         rack: config.settings.get("broker.rack").map(Into::into),
         endpoints: endpoints.collect(),
-        peer: None,
+        peer: config.quorum.as_ref().and_then(|quorum| {
+            let own = quorum.voters.iter().find(|it| it.node == config.settings.broker_id())?;
+            Some(PeerAddress { host: own.host.as_str().into(), port: own.port })
+        }),
     }
 }
 

@@ -111,6 +111,15 @@ impl Threads {
 
     /// Ends them: no more requests are taken, those that are there are answered, logs are closed.
     pub(crate) fn end(self) -> Arc<Directory> {
+        // Others lead what this broker led before it answers nobody any more.
+        let handed_over = self.shards.iter().map(|shard| {
+            let (done, over) = oneshot::channel();
+            shard.handle.send(Command::HandOver(done));
+            over
+        });
+        for over in handed_over.collect::<Vec<_>>() {
+            drop(over.blocking_recv());
+        }
         self.stopping.send_replace(true);
         self.cleaners.into_iter().for_each(Cleaners::stop);
         for shard in &self.shards {

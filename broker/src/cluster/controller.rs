@@ -1,18 +1,26 @@
-//! The controller's task: decisions in order, their records flushed together.
+//! The controller's task: follows the metadata log, and where this broker leads it, decides.
+//!
+//! Must always hold: decisions are taken on the image that all decisions before them make; one
+//! flight of them is under way at a time, and is in the log as a whole or not at all.
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures_util::future::{BoxFuture, join_all};
 use tokio::sync::{mpsc, oneshot};
 
+use logboom_controller::brokers::{fence_brokers, unfence_brokers};
 use logboom_controller::{Decision, MetadataImage, MetadataRecord};
 use logboom_protocol::ErrorCode;
-use logboom_storage::StorageError;
+use logboom_protocol::records::ProducedBatch;
 
-use super::metadata_log::{DECISION_BYTES_MAX, MetadataLog};
+use super::contacts::Contacts;
+use super::metadata_log::{self, Appends, DECISION_BYTES_MAX, MetadataLog, MetadataLogError};
 use super::reconcile::Reconciler;
 use crate::metrics::Metrics;
+use crate::partition::{AppendError, Standing, Watch};
 
 /// Why a decision isn't in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +31,9 @@ pub(crate) enum ControllerError {
     Storage,
     /// It took longer than the client waits.
     TimedOut,
+    /// Another broker decides, or nobody does at this moment. Where that has changed while it was
+    /// on its way, it may be in force.
+    NotController,
     /// The broker stops.
     Stopped,
 }
@@ -34,7 +45,7 @@ impl ControllerError {
             Self::TooLarge => ErrorCode::POLICY_VIOLATION,
             Self::Storage => ErrorCode::KAFKA_STORAGE_ERROR,
             Self::TimedOut => ErrorCode::REQUEST_TIMED_OUT,
-            Self::Stopped => ErrorCode::NOT_CONTROLLER,
+            Self::NotController | Self::Stopped => ErrorCode::NOT_CONTROLLER,
         }
     }
 }
@@ -45,6 +56,7 @@ impl fmt::Display for ControllerError {
             Self::TooLarge => "the request changes more than one step of the metadata log holds",
             Self::Storage => "the metadata log can't be written",
             Self::TimedOut => "the change is not in force yet",
+            Self::NotController => "this broker is not the controller",
             Self::Stopped => "the controller has stopped",
         })
     }
@@ -64,13 +76,14 @@ enum Message {
     Close(oneshot::Sender<()>),
 }
 
-/// The most decisions that wait.
-const QUEUE_MAX: usize = 256;
+/// The most decisions that wait, and that are in one flight.
+const QUEUE_MAX: usize = 200;
 
 /// Where decisions are asked for.
 #[derive(Debug, Clone)]
 pub(crate) struct ControllerHandle {
     messages: mpsc::Sender<Message>,
+    decides: Arc<AtomicBool>,
 }
 
 impl ControllerHandle {
@@ -110,7 +123,12 @@ impl ControllerHandle {
         decided.unwrap_or(Err(ControllerError::TimedOut))
     }
 
-    /// Closes the metadata log; no decision is taken any more. Waits, on a thread without tasks.
+    /// Whether decisions are taken here at this moment.
+    pub(crate) fn decides(&self) -> bool {
+        self.decides.load(Ordering::Acquire)
+    }
+
+    /// Ends the controller; no decision is taken any more. Waits, on a thread without tasks.
     pub(crate) fn close(&self) {
         let (sender, receiver) = oneshot::channel();
         if self.messages.blocking_send(Message::Close(sender)).is_ok() {
@@ -119,24 +137,40 @@ impl ControllerHandle {
     }
 }
 
+/// This broker decides.
+struct Office {
+    epoch: i32,
+    /// With what was decided and isn't committed yet.
+    image: MetadataImage,
+}
+
+/// Decisions that are on their way into the log.
+struct Flight {
+    answers: Vec<Answer>,
+    /// Where a checkpoint among them begins.
+    checkpoint: Option<i64>,
+    over: BoxFuture<'static, Result<(), AppendError>>,
+}
+
 /// The controller.
 pub(crate) struct Controller {
     log: MetadataLog,
-    /// With what was decided and isn't durable yet.
-    ///
-    /// Invariant: the fold of all records of the log, unless `has_failed`.
+    /// The fold of all records that were read.
     image: MetadataImage,
-    /// What that is.
-    records: Vec<MetadataRecord>,
+    office: Option<Office>,
+    /// Whether there is an office, for others.
+    decides: Arc<AtomicBool>,
+    flight: Option<Flight>,
     /// The log, or the partitions that follow it, have failed: only a start makes both good.
     has_failed: bool,
+    contacts: Contacts,
     reconciler: Reconciler,
     metrics: Arc<Metrics>,
     messages: mpsc::Receiver<Message>,
 }
 
 impl Controller {
-    /// A controller that goes on with `image`.
+    /// A controller that goes on with `image`, the fold of what was read of the log.
     pub(crate) fn new(
         log: MetadataLog,
         image: MetadataImage,
@@ -144,50 +178,157 @@ impl Controller {
         metrics: Arc<Metrics>,
     ) -> (Self, ControllerHandle) {
         let (sender, messages) = mpsc::channel(QUEUE_MAX);
-        (
-            Self {
-                log,
-                image,
-                has_failed: false,
-                records: Vec::new(),
-                reconciler,
-                metrics,
-                messages,
-            },
-            ControllerHandle { messages: sender },
-        )
+        let decides = Arc::new(AtomicBool::new(false));
+        let controller = Self {
+            decides: Arc::clone(&decides),
+            log,
+            image,
+            office: None,
+            flight: None,
+            has_failed: false,
+            contacts: Contacts::default(),
+            reconciler,
+            metrics,
+            messages,
+        };
+        (controller, ControllerHandle { messages: sender, decides })
     }
 
-    /// Decides until it is closed.
+    /// Follows and decides until it is closed.
     pub(crate) async fn run(mut self) {
+        let partition = Arc::clone(self.log.partition());
+        let mut watch = Watch::new(std::iter::once(&partition));
         let mut turn = Vec::new();
-        while self.messages.recv_many(&mut turn, QUEUE_MAX).await > 0 {
-            let (mut answers, mut closing) = (Vec::new(), None);
-            for message in turn.drain(..) {
-                match message {
-                    Message::Decide(job) => answers.extend(self.decide(job)),
-                    Message::Close(done) => closing = Some(done),
+        loop {
+            self.follow().await;
+            self.take_office();
+            let is_idle = self.flight.is_none();
+            let looks = is_idle && self.office.is_some() && self.image.brokers().len() > 1;
+            tokio::select! {
+                () = self.contacts.due(), if looks => self.look_at_brokers().await,
+                () = watch.changed() => drop(watch.take_changed()),
+                result = landed(&mut self.flight) => self.land(result).await,
+                count = self.messages.recv_many(&mut turn, QUEUE_MAX), if is_idle => {
+                    if count == 0 {
+                        return;
+                    }
+                    // What is committed meanwhile is decided on.
+                    self.follow().await;
+                    self.take_office();
+                    if let Some(done) = self.take_off(turn.drain(..)) {
+                        _ = done.send(());
+                        return;
+                    }
                 }
-            }
-            let result = self.put_in_force().await;
-            answers.into_iter().for_each(|answer| answer(result));
-            if let Some(done) = closing {
-                if let Err(error) = self.log.close() {
-                    tracing::error!(%error, "not closed");
-                }
-                _ = done.send(());
-                return;
             }
         }
     }
 
-    /// Decides, and writes down what changes; returns how to answer when it is durable.
-    fn decide(&mut self, job: Job) -> Option<Answer> {
-        let Decided { records, answer } = job(&self.image);
+    /// Notes which brokers are out of contact, or are back.
+    async fn look_at_brokers(&mut self) {
+        let there = self.log.there().await;
+        self.take_office();
+        let own = self.reconciler.config.broker_id();
+        let image = &self.image;
+        let others = image.brokers().map(|broker| broker.id).filter(|id| *id != own);
+        let (gone, mut back) = self.contacts.look(others.collect(), &there);
+        back.push(own);
+        let is_news = gone.iter().any(|id| image.is_in_contact(*id))
+            || back.iter().any(|id| image.is_fenced(*id));
+        if is_news {
+            let job: Job = Box::new(move |image| {
+                let mut records = fence_brokers(image, gone).records;
+                records.extend(unfence_brokers(image, back).records);
+                Decided { records, answer: Box::new(|_| ()) }
+            });
+            self.take_off(std::iter::once(Message::Decide(job)));
+        }
+    }
+
+    /// Takes over what is committed, and has the partitions of this broker follow.
+    async fn follow(&mut self) {
         if self.has_failed {
-            answer(Err(ControllerError::Storage));
+            return;
+        }
+        let followed = match self.log.read(&mut self.image) {
+            Ok(read) if read.records.is_empty() && !read.is_whole => return,
+            Ok(read) => {
+                let offset = self.log.offset();
+                self.reconciler.follow(&self.image, &read, offset).await.map_err(|e| e.to_string())
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = followed {
+            tracing::error!(%error, "partitions don't follow the metadata; restart the broker");
+            self.has_failed = true;
+            self.log.resign();
+        }
+    }
+
+    /// Decides from now on where this broker leads, and has read all that was decided before; and
+    /// no more where it doesn't.
+    fn take_office(&mut self) {
+        let (epoch, standing) = self.log.partition().role();
+        let leads = standing == Standing::Leads && !self.has_failed;
+        if self.office.as_ref().is_some_and(|office| !leads || office.epoch != epoch) {
+            tracing::info!(epoch, "this broker is not the controller any more");
+            self.office = None;
+        }
+        let has_read_all = self.log.offset() == self.log.partition().view.end_offset();
+        if leads && self.office.is_none() && self.flight.is_none() && has_read_all {
+            tracing::info!(epoch, "this broker is the controller");
+            self.office = Some(Office { epoch, image: self.image.clone() });
+            self.contacts = Contacts::default();
+        }
+        self.decides.store(self.office.is_some(), Ordering::Release);
+    }
+
+    /// Decides, and sends what changes to the log; returns who is to be told of the end.
+    fn take_off(&mut self, messages: impl Iterator<Item = Message>) -> Option<oneshot::Sender<()>> {
+        let (mut answers, mut batches) = (Vec::new(), Vec::new());
+        for message in messages {
+            match message {
+                Message::Decide(job) => answers.extend(self.decide(job, &mut batches)),
+                Message::Close(done) => return Some(done),
+            }
+        }
+        let end = self.log.offset() + batches.iter().map(record_count).sum::<i64>();
+        let is_large = self.log.wants_checkpoint() && !batches.is_empty();
+        let whole = self.office.as_ref().filter(|_| is_large);
+        let whole = whole.map(|office| metadata_log::checkpoint(&office.image));
+        let checkpoint = match whole.transpose() {
+            Ok(checkpoint) => checkpoint,
+            Err(error) => {
+                tracing::warn!(?error, "no checkpoint");
+                None
+            }
+        };
+        let begins = checkpoint.is_some().then_some(end);
+        batches.extend(checkpoint);
+        if batches.is_empty() {
+            answers.into_iter().for_each(|answer| answer(Ok(())));
             return None;
         }
+        let epoch = self.log.partition().leader_epoch();
+        let epoch = self.office.as_ref().map_or(epoch, |office| office.epoch);
+        let over = Box::pin(all_committed(self.log.append(batches, epoch)));
+        self.flight = Some(Flight { answers, checkpoint: begins, over });
+        None
+    }
+
+    /// Decides, and adds what changes to the batches; returns how to answer when it is in force.
+    fn decide(&mut self, job: Job, batches: &mut Vec<ProducedBatch>) -> Option<Answer> {
+        let Some(office) = &mut self.office else {
+            let Decided { answer, .. } = job(&self.image);
+            let leads = self.log.partition().leads();
+            answer(Err(if self.has_failed && leads {
+                ControllerError::Storage
+            } else {
+                ControllerError::NotController
+            }));
+            return None;
+        };
+        let Decided { records, answer } = job(&office.image);
         if records.is_empty() {
             return Some(answer);
         }
@@ -196,49 +337,73 @@ impl Controller {
             answer(Err(ControllerError::TooLarge));
             return None;
         }
-        let image = self.image.with(&records).expect("the image that was decided on takes them");
-        if let Err(error) = self.log.append(&records) {
-            tracing::error!(%error, "a decision is not taken");
-            answer(Err(ControllerError::Storage));
-            return None;
+        match metadata_log::decision(&records) {
+            Ok(batch) => batches.push(batch),
+            Err(error) => {
+                tracing::error!(?error, "a decision is not taken");
+                answer(Err(ControllerError::Storage));
+                return None;
+            }
         }
-        self.image = image;
+        office.image = office.image.with(&records).expect("the image that was decided on");
         self.metrics.controller_decisions.add(1);
-        self.records.extend(records);
         Some(answer)
     }
 
-    /// Makes the decisions durable, publishes the image, and has the partitions follow.
-    async fn put_in_force(&mut self) -> Result<(), ControllerError> {
-        let (sender, receiver) = oneshot::channel();
-        let Some(offset) = self.log.flush(move |result| drop(sender.send(result))) else {
-            return Ok(());
-        };
-        match receiver.await {
-            Ok(Ok(())) => self.log.on_flushed(offset),
-            Ok(Err(error)) => {
-                self.log.on_flush_failed();
-                return Err(self.fail("the metadata log is not flushed", &error));
+    /// A flight is over.
+    async fn land(&mut self, result: Result<(), AppendError>) {
+        let Some(Flight { answers, checkpoint, .. }) = self.flight.take() else { return };
+        let result = match result {
+            Ok(()) => {
+                self.follow().await;
+                if let Some(offset) = checkpoint {
+                    self.log.drop_before(offset).await;
+                }
+                if self.has_failed { Err(ControllerError::Storage) } else { Ok(()) }
             }
-            // The threads that flush have ended.
-            Err(_) => return Err(ControllerError::Stopped),
-        }
-        let records = std::mem::take(&mut self.records);
-        if let Err(error) = self.reconciler.follow(&self.image, &records, offset).await {
-            return Err(self.fail("partitions don't follow the metadata", &error));
-        }
-        if let Err(error) = self.log.checkpoint(&self.image) {
-            tracing::warn!(%error, "no checkpoint");
-        }
-        Ok(())
+            Err(error) => {
+                tracing::warn!(?error, "decisions are not in force");
+                // What was decided on them is void; the next are taken on what is committed.
+                self.office = None;
+                // What was appended may still be committed, by another leader.
+                self.has_failed |= matches!(error, AppendError::FlushFailed);
+                Err(match error {
+                    AppendError::Storage(_) | AppendError::FlushFailed => ControllerError::Storage,
+                    _ => ControllerError::NotController,
+                })
+            }
+        };
+        answers.into_iter().for_each(|answer| answer(result));
     }
+}
 
-    /// Takes no decision any more.
-    fn fail(&mut self, what: &str, error: &StorageError) -> ControllerError {
-        tracing::error!(%error, "{what}; restart the broker");
-        self.has_failed = true;
-        ControllerError::Storage
+fn record_count(batch: &ProducedBatch) -> i64 {
+    i64::from(batch.header().last_offset_delta) + 1
+}
+
+/// What has come of a flight, once it is over; never, without one.
+async fn landed(flight: &mut Option<Flight>) -> Result<(), AppendError> {
+    match flight {
+        Some(flight) => (&mut flight.over).await,
+        None => std::future::pending().await,
     }
+}
+
+/// Whether all of an append is committed; the first error where it isn't.
+async fn all_committed(appends: Appends) -> Result<(), AppendError> {
+    let results = join_all(appends).await;
+    // Without a reply the partition is gone.
+    results.into_iter().try_for_each(|result| result.unwrap_or(Err(AppendError::Gone)).map(drop))
+}
+
+/// Reads all of the log that is committed.
+///
+/// # Errors
+/// [`MetadataLogError`].
+pub(crate) fn load(log: &mut MetadataLog) -> Result<MetadataImage, MetadataLogError> {
+    let mut image = MetadataImage::default();
+    log.read(&mut image)?;
+    Ok(image)
 }
 
 #[cfg(test)]

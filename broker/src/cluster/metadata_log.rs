@@ -1,32 +1,38 @@
-//! The metadata log on our own storage: records in, image out.
+//! The metadata log: a partition like any other, whose records make the image.
 //!
 //! A batch holds the records of one decision, so it is there wholly or not at all. Now and then a
 //! batch begins with [`CHECKPOINT_KEY`] and holds everything that is known; the log start moves up
 //! to it, and a start reads from there.
+//!
+//! Must always hold: what is read is committed, in its order, each record once.
 
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::sync::oneshot;
 
 use logboom_controller::image::ApplyError;
 use logboom_controller::record::BadRecord;
 use logboom_controller::{MetadataImage, MetadataRecord};
 use logboom_protocol::records::{
-    BatchBuilder, BatchError, CheckedBatch, Codec, Inflater, RawBatches, StampedBatch,
+    BatchBuilder, BatchError, CheckedBatch, Codec, Inflater, ProducedBatch, RawBatches,
 };
-use logboom_protocol::units::{LeaderEpoch, Offset, Uuid};
-use logboom_raft::{Effects, Group};
+use logboom_protocol::units::Uuid;
 use logboom_storage::state::GroupKey;
-use logboom_storage::{
-    Directory, Finding, Found, Log, LogOptions, LogView, ReadUntil, StorageError,
-};
+use logboom_storage::{CompactionOptions, Found, LogOptions, LogView, ReadUntil, StorageError};
 
 use crate::clock::now_ms;
-use crate::partition::Seat;
+use crate::partition::{
+    Append, AppendError, Appended, Command, Partition, ShardHandle, TimestampType, TopicSettings,
+    Until,
+};
 
 /// The partition of the metadata log; its topic id is the reference's.
 pub(crate) const METADATA: GroupKey = GroupKey { topic_id: METADATA_TOPIC_ID, partition: 0 };
+
+/// The reference's name of its topic.
+pub(crate) const METADATA_TOPIC: &str = "__cluster_metadata";
 
 const METADATA_TOPIC_ID: Uuid = {
     let mut id = [0; 16];
@@ -46,7 +52,7 @@ pub(crate) const DECISION_BYTES_MAX: usize = 64 << 20;
 /// Bytes that are read at once.
 const READ_BYTES: u32 = 4 << 20;
 
-/// Why the metadata log can't be read or written.
+/// Why the metadata log can't be read.
 #[derive(Debug)]
 pub(crate) enum MetadataLogError {
     /// The log itself.
@@ -84,67 +90,140 @@ impl fmt::Display for MetadataLogError {
 impl std::error::Error for MetadataLogError {}
 
 /// How the metadata log is kept: nothing goes by age or size, only behind a checkpoint.
-fn metadata_options() -> LogOptions {
-    LogOptions { retention_ms: -1, segment_bytes: 128 << 20, ..LogOptions::default() }
-}
-
-/// Opens the metadata log, which is created where there is none; its group leads then.
-///
-/// # Errors
-/// What the storage says.
-pub(crate) fn open_metadata(
-    directory: &Directory,
-    seat: &Seat,
-) -> Result<(Log, Group, Vec<Finding>), StorageError> {
-    let is_new = directory.state().group(&METADATA, |group| group.is_none());
-    if is_new {
-        directory.create_all(&[METADATA], 0, &seat.first_records())?;
+pub(crate) fn settings() -> TopicSettings {
+    let log = LogOptions { retention_ms: -1, segment_bytes: 128 << 20, ..LogOptions::default() };
+    TopicSettings {
+        compaction: CompactionOptions {
+            segment_bytes: log.segment_bytes,
+            min_dirty_ratio: 1.0,
+            min_lag_ms: 0,
+            max_lag_ms: i64::MAX,
+            delete_retention_ms: 0,
+        },
+        log,
+        max_message_bytes: DECISION_BYTES_MAX,
+        timestamp_type: TimestampType::CreateTime,
+        timestamp_before_max_ms: i64::MAX,
+        timestamp_after_max_ms: i64::MAX,
+        compression: None,
+        is_compacted: false,
+        is_deleted: false,
+        write_caching: false,
+        min_insync_replicas: 1,
     }
-    let (mut log, findings) = directory.open_log(METADATA, metadata_options())?;
-    let group = if is_new {
-        seat.lead_first(directory, &METADATA)
-    } else {
-        seat.lead(directory, vec![&mut log]).remove(0)
-    };
-    Ok((log, group, findings))
 }
 
-/// The metadata log of a broker that is its own and only controller.
+/// What has come of appends, in their order.
+pub(super) type Appends = Vec<oneshot::Receiver<Result<Appended, AppendError>>>;
+
+/// What was read.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    /// What has changed, in order.
+    pub(super) records: Vec<MetadataRecord>,
+    /// Whether the image was made anew, so that the records aren't all that has changed.
+    pub(super) is_whole: bool,
+}
+
+/// A place in the metadata log, and the hand that writes to it.
 pub(crate) struct MetadataLog {
-    log: Log,
-    /// The log as a member of its Raft group, in which it leads.
-    group: Group,
+    partition: Arc<Partition>,
+    shard: ShardHandle,
+    /// Up to where it was read, exclusive; 0 where nothing was.
+    offset: i64,
     /// Bytes that the last checkpoint took.
     checkpoint_bytes: usize,
     /// Bytes of the batches behind it.
     later_bytes: usize,
+    inflater: Inflater,
 }
 
 impl MetadataLog {
-    /// Reads the log, whose group leads; returns the image that its records make.
+    /// The beginning of the log.
+    ///
+    /// - `shard`: where its partition is.
+    pub(crate) fn new(partition: Arc<Partition>, shard: ShardHandle) -> Self {
+        let inflater = Inflater::default();
+        Self { partition, shard, offset: 0, checkpoint_bytes: 0, later_bytes: 0, inflater }
+    }
+
+    /// Its partition.
+    pub(crate) fn partition(&self) -> &Arc<Partition> {
+        &self.partition
+    }
+
+    /// Up to where it was read, exclusive.
+    pub(crate) fn offset(&self) -> i64 {
+        self.offset
+    }
+
+    /// Reads what is committed, and adds it to the image. Waits for the device where it must.
     ///
     /// # Errors
     /// [`MetadataLogError`]: the broker can't know what it should do.
-    pub(crate) fn load(log: Log, group: Group) -> Result<(Self, MetadataImage), MetadataLogError> {
-        let mut image = MetadataImage::default();
-        let mut offset = log.view().log_start_offset();
-        let mut inflater = Inflater::default();
-        let mut loaded = Self { log, group, checkpoint_bytes: 0, later_bytes: 0 };
+    pub(super) fn read(&mut self, image: &mut MetadataImage) -> Result<Read, MetadataLogError> {
+        let mut read = Read::default();
         loop {
-            let bytes = read(loaded.log.view(), offset).map_err(MetadataLogError::Storage)?;
+            let start = self.partition.view.log_start_offset();
+            // What is missing is in the checkpoint with which the log begins, once that is known to
+            // be committed.
+            let is_jump = self.offset < start;
+            let bytes = match committed(&self.partition.view, self.offset.max(start)) {
+                Ok(bytes) => bytes,
+                // The log start moved meanwhile.
+                Err(StorageError::OutOfRange { log_start_offset, .. })
+                    if log_start_offset > self.offset =>
+                {
+                    continue;
+                }
+                Err(error) => return Err(MetadataLogError::Storage(error)),
+            };
             if bytes.is_empty() {
-                return Ok((loaded, image));
+                return Ok(read);
+            }
+            if is_jump {
+                (self.offset, read.is_whole) = (start, true);
+                (*image, read.records) = (MetadataImage::default(), Vec::new());
             }
             for batch in RawBatches::new(&bytes) {
                 let batch = batch.map_err(MetadataLogError::Batch)?;
                 let batch = bytes.slice_ref(batch.bytes());
                 let batch = CheckedBatch::check(batch).map_err(MetadataLogError::Batch)?;
                 let header = batch.header();
-                offset = header.base_offset + i64::from(header.last_offset_delta) + 1;
-                let is_checkpoint = apply(&mut image, &batch, &mut inflater)?;
-                loaded.note(is_checkpoint, batch.bytes().len());
+                if header.base_offset < self.offset {
+                    continue;
+                }
+                self.offset = header.base_offset + i64::from(header.last_offset_delta) + 1;
+                let is_checkpoint = self.apply(image, &batch, &mut read.records)?;
+                self.note(is_checkpoint, batch.bytes().len());
             }
         }
+    }
+
+    /// Adds the records of a batch; returns whether it took the place of all before it.
+    fn apply(
+        &mut self,
+        image: &mut MetadataImage,
+        batch: &CheckedBatch,
+        changed: &mut Vec<MetadataRecord>,
+    ) -> Result<bool, MetadataLogError> {
+        let mut is_checkpoint = false;
+        let base_offset = batch.header().base_offset;
+        let records = batch.records(&mut self.inflater).map_err(MetadataLogError::Batch)?;
+        for (record, offset) in records.iter().zip(base_offset..) {
+            let record = record.map_err(MetadataLogError::Batch)?;
+            if record.key == Some(CHECKPOINT_KEY) {
+                (*image, is_checkpoint) = (MetadataImage::default(), true);
+                continue;
+            }
+            let value = Bytes::copy_from_slice(record.value.unwrap_or_default());
+            let record = MetadataRecord::decode(&value)
+                .map_err(|error| MetadataLogError::Record { offset, error })?;
+            image.apply(&record).map_err(|error| MetadataLogError::Apply { offset, error })?;
+            // What a checkpoint says was known before.
+            changed.extend((!is_checkpoint).then_some(record));
+        }
+        Ok(is_checkpoint)
     }
 
     /// Counts a batch.
@@ -156,138 +235,88 @@ impl MetadataLog {
         }
     }
 
-    /// Appends the records of one decision.
-    ///
-    /// # Errors
-    /// What the log says; nothing was appended.
-    pub(crate) fn append(&mut self, records: &[MetadataRecord]) -> Result<(), MetadataLogError> {
-        self.append_batch(None, records.iter())
+    /// Whether a checkpoint is worth what it takes.
+    pub(super) fn wants_checkpoint(&self) -> bool {
+        self.later_bytes >= CHECKPOINT_ABOVE_BYTES.max(4 * self.checkpoint_bytes)
     }
 
-    fn append_batch<'a>(
-        &mut self,
-        key: Option<&[u8]>,
-        records: impl Iterator<Item = &'a MetadataRecord>,
-    ) -> Result<(), MetadataLogError> {
-        let mut builder = BatchBuilder::new(Codec::None);
-        let now_ms = now_ms();
-        if let Some(key) = key {
-            builder.append(now_ms, Some(key), None, &[]).map_err(MetadataLogError::Batch)?;
+    /// Appends batches, all or none of them; what comes of each is received.
+    ///
+    /// - `epoch`: in which they were decided; in another they are refused.
+    pub(super) fn append(&self, batches: Vec<ProducedBatch>, epoch: i32) -> Appends {
+        let (appends, results) = batches
+            .into_iter()
+            .map(|batch| {
+                let (reply, result) = oneshot::channel();
+                let partition = Arc::clone(&self.partition);
+                let until = Until::Committed;
+                let epoch = Some(epoch);
+                (Append { partition, batch, until, epoch, reply, permit: None }, result)
+            })
+            .unzip();
+        self.shard.send(Command::Append(appends));
+        results
+    }
+
+    /// Has another broker decide.
+    pub(super) fn resign(&self) {
+        self.shard.send(Command::Resign(METADATA));
+    }
+
+    /// The other brokers that answer this one.
+    pub(super) async fn there(&self) -> Vec<i32> {
+        let (reply, there) = oneshot::channel();
+        self.shard.send(Command::There(METADATA, reply));
+        there.await.unwrap_or_default()
+    }
+
+    /// Lets go of what stands before a checkpoint.
+    ///
+    /// - `offset`: where it begins.
+    pub(super) async fn drop_before(&self, offset: i64) {
+        let (reply, moved) = oneshot::channel();
+        self.shard.send(Command::DeleteRecords(METADATA, offset, reply));
+        if let Ok(Err(error)) = moved.await {
+            tracing::warn!(%error, "what stands before the checkpoint stays");
         }
-        for record in records {
-            let value = record.encode().expect("a decision checks what it writes");
-            builder.append(now_ms, None, Some(&value), &[]).map_err(MetadataLogError::Batch)?;
-        }
-        let batch = builder.build().map_err(MetadataLogError::Batch)?;
-        let batch = CheckedBatch::check(batch).map_err(MetadataLogError::Batch)?;
-        let base = Offset::from_wire(self.log.end_offset()).expect("a log's end is an offset");
-        let epoch = LeaderEpoch::from_wire(self.group.epoch()).expect("a leader has an epoch");
-        let bytes = batch.bytes().len();
-        let stamped = StampedBatch::by_broker(&batch, base, epoch);
-        self.log.append(&[stamped]).map_err(MetadataLogError::Storage)?;
-        self.group.appended(self.log.end_offset(), &mut Effects::default());
-        self.note(key.is_some(), bytes);
-        Ok(())
-    }
-
-    /// Flushes what was appended; waits for it.
-    ///
-    /// # Errors
-    /// What the log says.
-    pub(crate) fn flush_now(&mut self) -> Result<(), MetadataLogError> {
-        self.log.flush_now().map_err(MetadataLogError::Storage)?;
-        self.commit();
-        Ok(())
-    }
-
-    /// What is flushed is committed: nobody else has a vote.
-    fn commit(&mut self) {
-        self.group.flushed(self.log.flushed_offset(), &mut Effects::default());
-        self.log.set_high_watermark(self.group.commit().offset);
-    }
-
-    /// Asks for a flush of what was appended; `None` where there is nothing.
-    pub(crate) fn flush(
-        &mut self,
-        done: impl FnOnce(Result<(), StorageError>) + Send + 'static,
-    ) -> Option<i64> {
-        self.log.flush(Box::new(done))
-    }
-
-    /// The flush that reached up to `offset` succeeded.
-    pub(crate) fn on_flushed(&mut self, offset: i64) {
-        self.log.on_flushed(offset);
-        self.commit();
-    }
-
-    /// The flush failed; nothing more becomes durable.
-    pub(crate) fn on_flush_failed(&mut self) {
-        self.log.on_flush_failed();
-    }
-
-    /// The offset behind the last record.
-    pub(crate) fn end_offset(&self) -> i64 {
-        self.log.end_offset()
-    }
-
-    /// Writes everything down anew and drops what stood before, where that is worth it. Waits for
-    /// the device.
-    ///
-    /// # Errors
-    /// What the log says; what is there stays.
-    pub(crate) fn checkpoint(&mut self, image: &MetadataImage) -> Result<(), MetadataLogError> {
-        if self.later_bytes < CHECKPOINT_ABOVE_BYTES.max(4 * self.checkpoint_bytes) {
-            return Ok(());
-        }
-        let start = self.log.end_offset();
-        let records: Vec<MetadataRecord> = image.records().collect();
-        self.append_batch(Some(CHECKPOINT_KEY), records.iter())?;
-        self.flush_now()?;
-        self.log.set_log_start(start).map_err(MetadataLogError::Storage)?;
-        self.group.move_start(start, &mut Effects::default());
-        self.group.stored(self.group.issued(), &mut Effects::default());
-        Ok(())
-    }
-
-    /// Closes the log; see [`Log::close`].
-    ///
-    /// # Errors
-    /// What the log says.
-    pub(crate) fn close(self) -> Result<(), MetadataLogError> {
-        self.log.close().map_err(MetadataLogError::Storage)
     }
 }
 
-fn read(view: &Arc<LogView>, offset: i64) -> Result<Bytes, StorageError> {
+/// The batch of one decision.
+///
+/// # Errors
+/// What the format can't hold.
+pub(super) fn decision(records: &[MetadataRecord]) -> Result<ProducedBatch, BatchError> {
+    batch(None, records)
+}
+
+/// The batch that stands for all before it.
+///
+/// # Errors
+/// What the format can't hold.
+pub(super) fn checkpoint(image: &MetadataImage) -> Result<ProducedBatch, BatchError> {
+    batch(Some(CHECKPOINT_KEY), &image.records().collect::<Vec<_>>())
+}
+
+fn batch(key: Option<&[u8]>, records: &[MetadataRecord]) -> Result<ProducedBatch, BatchError> {
+    let mut builder = BatchBuilder::new(Codec::None);
+    let now_ms = now_ms();
+    if let Some(key) = key {
+        builder.append(now_ms, Some(key), None, &[])?;
+    }
+    for record in records {
+        let value = record.encode().expect("a decision checks what it writes");
+        builder.append(now_ms, None, Some(&value), &[])?;
+    }
+    ProducedBatch::check(builder.build()?, &mut Inflater::default())
+}
+
+fn committed(view: &Arc<LogView>, offset: i64) -> Result<Bytes, StorageError> {
     match view.read(offset, READ_BYTES, ReadUntil::HighWatermark)? {
         Found::Nothing => Ok(Bytes::new()),
         Found::Batches(bytes) => Ok(bytes),
         Found::Cold(cold) => cold.run(),
     }
-}
-
-/// Adds the records of a batch; returns whether it took the place of all before it.
-fn apply(
-    image: &mut MetadataImage,
-    batch: &CheckedBatch,
-    inflater: &mut Inflater,
-) -> Result<bool, MetadataLogError> {
-    let mut is_checkpoint = false;
-    let base_offset = batch.header().base_offset;
-    for (record, offset) in
-        batch.records(inflater).map_err(MetadataLogError::Batch)?.iter().zip(base_offset..)
-    {
-        let record = record.map_err(MetadataLogError::Batch)?;
-        if record.key == Some(CHECKPOINT_KEY) {
-            (*image, is_checkpoint) = (MetadataImage::default(), true);
-            continue;
-        }
-        let value = Bytes::copy_from_slice(record.value.unwrap_or_default());
-        let record = MetadataRecord::decode(&value)
-            .map_err(|error| MetadataLogError::Record { offset, error })?;
-        image.apply(&record).map_err(|error| MetadataLogError::Apply { offset, error })?;
-    }
-    Ok(is_checkpoint)
 }
 
 #[cfg(test)]

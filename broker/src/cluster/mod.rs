@@ -1,21 +1,40 @@
 //! The controller's host: the metadata log, the image, and what follows from a change.
 //!
 //! ```text
-//!   handler ─ decide(closure) ─▶ queue ─▶ decision on the newest image
-//!                                             │ records: one batch of the metadata log
+//!   handler ─ decide(closure) ─▶ queue ─▶ decision on the newest image        where this broker
+//!      │                                      │ records: one batch             leads the log
+//!      │ call                                 ▼
+//!      ▼                             the metadata log, a Raft group
+//!   the broker that leads it                  │ what is committed
 //!                                             ▼
-//!                       flush ─▶ image published ─▶ partitions made or removed ─▶ response
+//!      partitions made or removed ─▶ image published ─▶ response              on every broker
 //! ```
 //!
-//! Must always hold: a response leaves only when its records are durable and this broker does what
-//! they say; every image that is published is the fold of a prefix of the metadata log.
+//! Must always hold: a response leaves only when its records are committed and this broker does
+//! what they say; every image that is published is the fold of a committed prefix of the metadata
+//! log.
 
+mod calls;
+mod contacts;
 mod controller;
+mod founding;
 mod metadata_log;
+mod neighbours;
+mod others;
 mod reconcile;
-
-pub(crate) use controller::{Controller, ControllerError, ControllerHandle};
+mod reports;
+mod serve;
 #[cfg(test)]
-pub(crate) use metadata_log::METADATA;
-pub(crate) use metadata_log::{MetadataLog, MetadataLogError, open_metadata};
+mod testing;
+
+pub(crate) use calls::{Request, decode_block};
+pub(crate) use controller::{Controller, ControllerError, ControllerHandle, load};
+pub(crate) use founding::{found_alone, found_together};
+pub(crate) use metadata_log::{
+    METADATA, METADATA_TOPIC, MetadataLog, MetadataLogError, settings as metadata_settings,
+};
+pub(crate) use neighbours::Neighbours;
+pub(crate) use others::{ANSWER_MAX, AskError, Others};
 pub(crate) use reconcile::Reconciler;
+pub(crate) use reports::Reports;
+pub(crate) use serve::{Desk, producer_ids, register};

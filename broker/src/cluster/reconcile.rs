@@ -4,21 +4,24 @@
 //! that is being removed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 
 use logboom_controller::config::{Effective, StaticConfig};
 use logboom_controller::image::Topic;
-use logboom_controller::record::ResourceKind;
+use logboom_controller::record::{NO_BROKER, Partition, ResourceKind};
 use logboom_controller::{MetadataImage, MetadataRecord};
 use logboom_protocol::units::Uuid;
-use logboom_storage::state::GroupKey;
+use logboom_raft::{ReplicaId, Voters};
+use logboom_storage::state::{GroupKey, StateRecord};
 use logboom_storage::{Directory, StorageError};
 
-use super::metadata_log::METADATA;
-use crate::partition::{Command, Opening, Registry, Seat, ShardHandle, TopicSettings};
+use super::metadata_log::{METADATA, Read};
+use crate::coordination::Coordination;
+use crate::partition::{Command, Opening, Registry, Seat, ShardHandle, TopicSettings, Wish};
+use crate::peer::{lane_of, shard_of};
 
 /// Has the partitions of this broker follow the metadata.
 pub(crate) struct Reconciler {
@@ -27,6 +30,10 @@ pub(crate) struct Reconciler {
     pub(crate) seat: Seat,
     pub(crate) shards: Arc<[ShardHandle]>,
     pub(crate) registry: Arc<Registry>,
+    /// Whether there are no other brokers, nor will be.
+    pub(crate) is_alone: bool,
+    /// Where groups are told of topics that are gone, once they are hosted.
+    pub(crate) coordination: Arc<OnceLock<Coordination>>,
     /// The image that is in force, for everybody to read.
     pub(crate) published: Arc<ArcSwap<MetadataImage>>,
 }
@@ -39,7 +46,7 @@ const REMOVED_MIN: usize = 10;
 impl Reconciler {
     /// Makes the partitions of this broker those of the image, and publishes it.
     ///
-    /// - `offset`: the end of the metadata log as it was found, exclusive.
+    /// - `offset`: up to where the metadata log is known to be committed, exclusive.
     ///
     /// # Errors
     /// What the storage says, or that more would be removed than is credible.
@@ -48,8 +55,12 @@ impl Reconciler {
             image.topics().flat_map(|topic| self.own(topic)).map(|(key, _)| key).collect();
         let found: Vec<GroupKey> =
             self.directory.groups().into_iter().filter(|key| *key != METADATA).collect();
-        let orphans: Vec<GroupKey> =
+        let mut orphans: Vec<GroupKey> =
             found.iter().filter(|key| !wanted.contains(*key)).copied().collect();
+        if !self.is_alone {
+            // What is newer than what is known here, others know.
+            orphans.retain(|key| !self.are_newer(&[*key], offset));
+        }
         if !may_remove(orphans.len(), found.len()) || self.are_newer(&orphans, offset) {
             return Err(format!(
                 "the metadata doesn't know {} of the {} partitions in the data directory; it may \
@@ -58,7 +69,11 @@ impl Reconciler {
                 found.len()
             ));
         }
-        self.directory.forget(&orphans).map_err(|error| error.to_string())?;
+        let (gone, left): (Vec<_>, Vec<_>) =
+            orphans.into_iter().partition(|key| image.topic(key.topic_id).is_none());
+        let removed = self.directory.remove(&gone, true);
+        let removed = removed.and_then(|()| self.directory.remove(&left, false));
+        removed.map_err(|error| error.to_string())?;
         let topics: Vec<&Topic> = image.topics().collect();
         self.open(image, &topics, offset).await.map_err(|error| error.to_string())?;
         self.published.store(Arc::new(image.clone()));
@@ -75,37 +90,63 @@ impl Reconciler {
     /// Follows a change.
     ///
     /// - `image`: what holds from now on.
-    /// - `records`: what has changed since the image that is published.
+    /// - `read`: what has changed since the image that is published.
     ///
     /// # Errors
     /// What the storage says; nobody is told of the change then.
-    pub(crate) async fn follow(
+    pub(super) async fn follow(
         &self,
         image: &MetadataImage,
-        records: &[MetadataRecord],
+        read: &Read,
         offset: i64,
     ) -> Result<(), StorageError> {
         let before = self.published.load_full();
-        let changed: BTreeSet<Uuid> = records.iter().filter_map(with_new_partitions).collect();
+        let changed: BTreeSet<Uuid> = if read.is_whole {
+            before.topics().chain(image.topics()).map(Topic::id).collect()
+        } else {
+            read.records.iter().flat_map(changed_topics).collect()
+        };
         let topics: Vec<&Topic> = changed.iter().filter_map(|id| image.topic(*id)).collect();
         self.open(image, &topics, offset).await?;
-        self.configure(image, records);
+        self.configure(image, &read.records);
         self.published.store(Arc::new(image.clone()));
-        let deleted = records.iter().filter_map(|record| match record {
-            MetadataRecord::TopicDeleted { id } => before.topic(*id),
-            _ => None,
-        });
-        let keys: Vec<GroupKey> =
-            deleted.flat_map(|topic| self.own(topic)).map(|(key, _)| key).collect();
-        self.delete(&keys).await;
+        let (mut deleted, mut left) = (Vec::new(), Vec::new());
+        // Who isn't named any more goes with the topic, or alone.
+        for topic in changed.iter().filter_map(|id| before.topic(*id)) {
+            let now = image.topic(topic.id());
+            let is_own = |key| now.is_some_and(|now| self.own(now).any(|(own, _)| own == key));
+            let keys = self.own(topic).map(|(key, _)| key).filter(|key| !is_own(*key));
+            let list = if now.is_some() { &mut left } else { &mut deleted };
+            list.extend(keys);
+        }
+        self.delete(&deleted, true).await;
+        self.delete(&left, false).await;
+        let is_deletion =
+            |record: &MetadataRecord| matches!(record, MetadataRecord::TopicDeleted { .. });
+        if let Some(coordination) = self.coordination.get()
+            && (read.is_whole || read.records.iter().any(is_deletion))
+        {
+            coordination.on_topics_deleted();
+        }
         Ok(())
     }
 
     /// The partitions of a topic that have a replica on this broker.
-    fn own<'a>(&self, topic: &'a Topic) -> impl Iterator<Item = (GroupKey, &'a Topic)> + use<'a> {
+    fn own<'a>(
+        &self,
+        topic: &'a Topic,
+    ) -> impl Iterator<Item = (GroupKey, &'a Partition)> + use<'a> {
         let (topic_id, broker) = (topic.id(), self.config.broker_id());
-        let own = topic.partitions().zip(0..).filter(move |(p, _)| p.replicas.contains(&broker));
-        own.map(move |(_, partition)| (GroupKey { topic_id, partition }, topic))
+        let own = topic.partitions().zip(0..).filter(move |(p, _)| p.names(broker));
+        own.map(move |(partition, index)| (GroupKey { topic_id, partition: index }, partition))
+    }
+
+    /// What the voters of a partition are to be.
+    fn wish(&self, partition: &Partition) -> Wish {
+        let is_wished = partition.wished_leader != NO_BROKER;
+        let leader = if is_wished { partition.wished_leader } else { partition.preferred_leader() };
+        let (voters, generation) = (ids(partition.wish()), partition.generation);
+        Wish { voters, generation, leader, is_wished }
     }
 
     /// Makes and opens what of the topics isn't served yet.
@@ -120,24 +161,40 @@ impl Reconciler {
         let mut openings: BTreeMap<usize, Vec<Opening>> = BTreeMap::new();
         for topic in topics {
             let settings = Arc::new(TopicSettings::new(&effective, topic.name()));
-            for (key, topic) in self.own(topic) {
+            for (key, partition) in self.own(topic) {
+                let wish = self.wish(partition);
                 if self.registry.get(key.topic_id, key.partition).is_some() {
+                    self.shards[self.shard_of(&key)].send(Command::Wish(key, wish));
                     continue;
                 }
                 let state = self.directory.state();
                 let is_new = state.group(&key, |group| group.is_none_or(|group| group.removed));
                 if is_new {
-                    new.push(key);
+                    new.push((key, self.creation(&key, partition)));
                 }
                 let (topic, settings) = (topic.name().into(), Arc::clone(&settings));
                 let shard = openings.entry(self.shard_of(&key)).or_default();
-                shard.push(Opening { key, topic, settings, is_new });
+                shard.push(Opening { key, topic, settings, is_new, wish: Some(wish) });
             }
         }
-        if !new.is_empty() {
-            self.directory.create_all(&new, offset, &self.seat.first_records())?;
-        }
+        let new: Vec<_> = new.iter().map(|(key, records)| (*key, &records[..])).collect();
+        self.directory.create_all(&new, offset)?;
         self.ask_each(openings, Command::Open).await.into_iter().collect()
+    }
+
+    /// What a new replica here learns in the step that creates it: who founded its group, if this
+    /// replica is one of them.
+    fn creation(&self, key: &GroupKey, partition: &Partition) -> Arc<[StateRecord]> {
+        let (is_first_life, own) = self.directory.state().group(key, |group| {
+            (group.is_none(), self.seat.id(group.map_or(0, |group| group.life + 1)))
+        });
+        let founders = ids((&partition.replicas, &partition.directories));
+        let is_founder = partition.is_founding && is_first_life && founders.contains(&own);
+        match &*founders {
+            [_] if is_founder && self.is_alone => self.seat.first_records().into(),
+            _ if is_founder => Seat::founding_records(&Voters::of(founders)).into(),
+            _ => Seat::founding_records(&Voters::of([])).into(),
+        }
     }
 
     fn configure(&self, image: &MetadataImage, records: &[MetadataRecord]) {
@@ -170,12 +227,16 @@ impl Reconciler {
         }
     }
 
-    async fn delete(&self, keys: &[GroupKey]) {
+    /// Removes replicas.
+    ///
+    /// - `forget`: their topics are gone for good.
+    async fn delete(&self, keys: &[GroupKey], forget: bool) {
         let mut of_shards: BTreeMap<usize, Vec<GroupKey>> = BTreeMap::new();
         for key in keys {
             of_shards.entry(self.shard_of(key)).or_default().push(*key);
         }
-        self.ask_each(of_shards, Command::Delete).await;
+        let command = |keys, done| Command::Delete { keys, forget, done };
+        self.ask_each(of_shards, command).await;
     }
 
     /// Sends each shard its command and waits for all answers; of shards that have ended there is
@@ -199,9 +260,7 @@ impl Reconciler {
     }
 
     fn shard_of(&self, key: &GroupKey) -> usize {
-        let id = key.topic_id.0.iter().fold(0_usize, |sum, byte| sum + usize::from(*byte));
-        let partition = usize::try_from(key.partition).unwrap_or(0);
-        (id + partition) % self.shards.len()
+        shard_of(lane_of(key), self.shards.len())
     }
 }
 
@@ -210,12 +269,21 @@ fn may_remove(orphans: usize, found: usize) -> bool {
     orphans <= REMOVED_MIN || orphans * REMOVED_SHARE <= found
 }
 
-/// The topic that a record gives new partitions.
-fn with_new_partitions(record: &MetadataRecord) -> Option<Uuid> {
+/// The topics whose partitions are others after a record.
+fn changed_topics(record: &MetadataRecord) -> Vec<Uuid> {
     match record {
-        MetadataRecord::Partition { topic_id, .. } => Some(*topic_id),
-        _ => None,
+        MetadataRecord::Partition { topic_id: id, .. } | MetadataRecord::TopicDeleted { id } => {
+            vec![*id]
+        }
+        MetadataRecord::Leaders(reports) => reports.iter().map(|report| report.topic_id).collect(),
+        _ => Vec::new(),
     }
+}
+
+/// Replicas in their first life.
+fn ids((brokers, directories): (&[i32], &[Uuid])) -> Arc<[ReplicaId]> {
+    let id = |(&broker, &Uuid(directory))| ReplicaId { broker, life: 0, directory };
+    brokers.iter().zip(directories).map(id).collect()
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use super::load::{LoadError, Loaded, load};
 use super::topic::OFFSETS_TOPIC;
 use crate::clock::now_ms;
 use crate::node::Node;
-use crate::partition::Command;
+use crate::partition::{Command, Standing};
 
 /// The most messages of one turn.
 const MESSAGES_PER_TURN: usize = 1_024;
@@ -37,9 +37,9 @@ const PARTITION_BYTES_MIN: usize = 32 << 20;
 /// What comes about by itself.
 enum Event {
     /// An append is over.
-    Appended { partition: i32, number: u64, bytes: usize, is_committed: bool },
+    Appended { partition: i32, epoch: i32, number: u64, bytes: usize, is_committed: bool },
     /// A partition was read.
-    Loaded(GroupKey, Result<Box<Loaded>, LoadError>),
+    Loaded(GroupKey, i32, Result<Box<Loaded>, LoadError>),
 }
 
 type Coming = Pin<Box<dyn Future<Output = Event>>>;
@@ -110,6 +110,7 @@ impl Host {
                 _ = stopping.wait_for(|stopping| *stopping), if !self.is_stopping => self.stop(),
             }
             let now = self.now();
+            self.let_go();
             event.into_iter().for_each(|event| self.on_event(event, now));
             let mut left = MESSAGES_PER_TURN;
             while let Some(message) = next.take() {
@@ -170,23 +171,27 @@ impl Host {
                 image.topic_named(OFFSETS_TOPIC).ok_or(CoordinationError::NotCoordinator)?;
             let replica = self.node.registry.get(topic.id(), partition);
             let replica = replica.filter(|replica| replica.shard == self.index);
+            let replica = replica.filter(|replica| replica.role().1 == Standing::Leads);
             let replica = replica.ok_or(CoordinationError::NotCoordinator)?;
             if self.resting.get(&replica.key).is_some_and(|rest| Instant::now() < rest.until) {
                 return Err(CoordinationError::Loading);
             }
             let (key, view, options) = (replica.key, Arc::clone(&replica.view), self.options());
-            self.hosted.insert(partition, Hosted::new(replica));
+            let hosted = Hosted::new(replica);
+            let epoch = hosted.epoch();
+            self.hosted.insert(partition, hosted);
             self.coming.push(Box::pin(async move {
                 let read = tokio::task::spawn_blocking(move || load(&view, options));
                 let loaded = read.await.expect("reading doesn't panic");
-                Event::Loaded(key, loaded.map(Box::new))
+                Event::Loaded(key, epoch, loaded.map(Box::new))
             }));
         }
         Ok(self.hosted.get_mut(&partition).expect("it was just put there"))
     }
 
-    fn is_hosted(&self, key: &GroupKey) -> bool {
-        self.hosted.get(&key.partition).is_some_and(|hosted| hosted.partition.key == *key)
+    fn is_hosted(&self, key: &GroupKey, epoch: i32) -> bool {
+        let hosted = self.hosted.get(&key.partition);
+        hosted.is_some_and(|hosted| hosted.partition.key == *key && hosted.epoch() == epoch)
     }
 
     fn options(&self) -> Options {
@@ -257,6 +262,17 @@ impl Host {
         self.turn_bytes += hosted.encode(now);
     }
 
+    /// Lets go of partitions that others lead now.
+    fn let_go(&mut self) {
+        let left = self.hosted.iter().filter(|(_, hosted)| hosted.has_left());
+        for partition in left.map(|(partition, _)| *partition).collect::<Vec<i32>>() {
+            if let Some(mut hosted) = self.hosted.remove(&partition) {
+                tracing::info!(partition, "groups are coordinated elsewhere");
+                hosted.fail(CoordinationError::NotCoordinator);
+            }
+        }
+    }
+
     fn on_time(&mut self, now: Now) {
         let is_expiring = self.expires <= Instant::now();
         if is_expiring {
@@ -275,19 +291,20 @@ impl Host {
 
     fn on_event(&mut self, event: Event, now: Now) {
         match event {
-            Event::Appended { partition, number, bytes, is_committed } => {
+            Event::Appended { partition, epoch, number, bytes, is_committed } => {
                 self.uncommitted_bytes -= bytes;
-                if let Some(hosted) = self.hosted.get_mut(&partition) {
+                let hosted = self.hosted.get_mut(&partition);
+                if let Some(hosted) = hosted.filter(|hosted| hosted.epoch() == epoch) {
                     hosted.on_over(number, is_committed);
                 }
             }
             // Of a topic that was deleted and made anew the former one may have been read.
-            Event::Loaded(key, _) if !self.is_hosted(&key) => {}
-            Event::Loaded(key, Ok(loaded)) => {
+            Event::Loaded(key, epoch, _) if !self.is_hosted(&key, epoch) => {}
+            Event::Loaded(key, _, Ok(loaded)) => {
                 self.resting.remove(&key);
                 self.serve(key.partition, *loaded, now);
             }
-            Event::Loaded(key, Err(error)) => {
+            Event::Loaded(key, _, Err(error)) => {
                 self.hosted.remove(&key.partition);
                 let rest = self.rest(key);
                 tracing::error!(%error, %key, ?rest, "groups can't be read");
@@ -317,9 +334,10 @@ impl Host {
                 let Begun { number, bytes, appends: mut own, answers } = begun;
                 appends.append(&mut own);
                 self.uncommitted_bytes += bytes;
+                let epoch = hosted.epoch();
                 let over = async move {
                     let is_committed = are_committed(answers).await;
-                    Event::Appended { partition, number, bytes, is_committed }
+                    Event::Appended { partition, epoch, number, bytes, is_committed }
                 };
                 self.coming.push(Box::pin(over));
             }

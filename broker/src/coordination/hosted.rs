@@ -10,7 +10,7 @@ use logboom_protocol::records::{BatchError, ProducedBatch};
 
 use super::batches::Batches;
 use super::handle::{CoordinationError, Job, Release, Stage, Waiter};
-use crate::partition::{Append, AppendError, Appended, Partition, Until};
+use crate::partition::{Append, AppendError, Appended, Partition, Standing, Until};
 
 /// How far a partition has come.
 pub(super) enum State {
@@ -55,6 +55,8 @@ pub(super) struct Begun {
 /// A partition and its coordinator.
 pub(super) struct Hosted {
     pub(super) partition: Arc<Partition>,
+    /// In which epoch it is led here.
+    epoch: i32,
     pub(super) state: State,
     /// What the turn has decided.
     effects: Effects,
@@ -78,6 +80,7 @@ impl Hosted {
     /// A partition that is about to be read.
     pub(super) fn new(partition: Arc<Partition>) -> Self {
         Self {
+            epoch: partition.leader_epoch(),
             partition,
             state: State::Loading(Vec::new()),
             effects: Effects::default(),
@@ -89,6 +92,16 @@ impl Hosted {
             committed: 0,
             over: BTreeMap::new(),
         }
+    }
+
+    /// In which epoch it is led here.
+    pub(super) fn epoch(&self) -> i32 {
+        self.epoch
+    }
+
+    /// Whether it is led here no more, or was led elsewhere since it was read.
+    pub(super) fn has_left(&self) -> bool {
+        self.partition.role() != (self.epoch, Standing::Leads)
     }
 
     /// Asks the coordinator, or says why it can't be asked.
@@ -176,7 +189,8 @@ impl Hosted {
             let partition = Arc::clone(&self.partition);
             // The host has a limit of its own for what it appends.
             let permit = None;
-            appends.push(Append { partition, batch, until: Until::Committed, reply, permit });
+            let (until, epoch) = (Until::Committed, Some(self.epoch));
+            appends.push(Append { partition, batch, until, epoch, reply, permit });
             answers.push(answer);
         }
         Begun { number: self.appended, bytes, appends, answers }

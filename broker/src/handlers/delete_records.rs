@@ -1,5 +1,6 @@
 //! DeleteRecords: moves the log start of partitions forward.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -16,7 +17,7 @@ use logboom_storage::StorageError;
 use super::errors::storage_code;
 use super::{RequestContext, metadata};
 use crate::node::Node;
-use crate::partition::Command;
+use crate::partition::{Command, Partition, Standing};
 
 /// Stands for the high watermark.
 const HIGH_WATERMARK: i64 = -1;
@@ -72,7 +73,8 @@ fn try_start(
         return Err(ErrorCode::INVALID_TOPIC_EXCEPTION);
     }
     let partition = node.registry.get(topic.id(), asked.partition_index);
-    let partition = partition.ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)?;
+    let leads = |partition: &Arc<Partition>| partition.role().1 == Standing::Leads;
+    let partition = partition.filter(leads).ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)?;
     let settings = partition.settings();
     if settings.is_compacted && !settings.is_deleted {
         return Err(ErrorCode::POLICY_VIOLATION);

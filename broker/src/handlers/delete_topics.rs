@@ -20,8 +20,6 @@ pub(super) async fn handle(
     let decided = Arc::clone(&request);
     let decide = move |image: &_| topics::delete_topics(image, &decided, version, &broker);
     let answer = context.node.controller.decide_within(request.timeout_ms, decide).await;
-    // Whether or not it is in force yet: what is gone then, goes.
-    context.node.coordination.on_topics_deleted();
     answer.unwrap_or_else(|error| refused(&request, error))
 }
 

@@ -39,7 +39,7 @@ fn describe(context: &RequestContext, request: &DescribeClusterRequest) -> Descr
     DescribeClusterResponse {
         endpoint_type: BROKERS,
         cluster_id: node.cluster_id.to_string().into(),
-        controller_id: node.config.broker_id(),
+        controller_id: metadata::controller_id(node),
         brokers: brokers
             .into_iter()
             .map(|broker| DescribeClusterBroker {

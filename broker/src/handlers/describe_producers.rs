@@ -64,6 +64,7 @@ fn find(
     let topic = image.topic_named(topic).ok_or_else(no_topic)?;
     topic.partition(index).ok_or((unknown, None))?;
     let partition = node.registry.get(topic.id(), index);
+    let partition = partition.filter(|partition| partition.leads());
     let partition = partition.ok_or((ErrorCode::NOT_LEADER_OR_FOLLOWER, None))?;
     let (reply, receiver) = oneshot::channel();
     node.shards[partition.shard].send(Command::Producers(partition.key, reply));

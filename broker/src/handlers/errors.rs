@@ -31,5 +31,6 @@ pub(super) fn append_code(error: &AppendError) -> ErrorCode {
         AppendError::Storage(error) => storage_code(error),
         AppendError::FlushFailed => ErrorCode::KAFKA_STORAGE_ERROR,
         AppendError::Gone | AppendError::NotLeader => ErrorCode::NOT_LEADER_OR_FOLLOWER,
+        AppendError::NotEnoughReplicas => ErrorCode::NOT_ENOUGH_REPLICAS,
     }
 }

@@ -2,7 +2,6 @@
 //! asks for the first time. Nobody coordinates transactions yet, which clients take for a reason to
 //! ask again later.
 
-use logboom_controller::MetadataImage;
 use logboom_protocol::messages::find_coordinator::{
     Coordinator, FindCoordinatorRequest, FindCoordinatorResponse,
 };
@@ -11,6 +10,7 @@ use logboom_protocol::{CompactString, ErrorCode};
 
 use super::{RequestContext, metadata};
 use crate::coordination::{OFFSETS_TOPIC, ensure_topic, partition_of};
+use crate::node::Node;
 
 /// From this version on several keys are asked for at once (KIP-699).
 const BATCHED_FROM: i16 = 4;
@@ -66,16 +66,19 @@ async fn find(
     ensure_topic(&context.node).await.map_err(|_| not_available())?;
     // Whoever is told of a coordinator is to find it ready, unless its partition can't be read.
     context.node.coordination.load(&context.node, key).await;
-    let found = leader(&context.node.image(), &context.client.listener, key);
+    let found = leader(&context.node, &context.client.listener, key);
     found.ok_or_else(not_available)
 }
 
 /// The broker that leads the partition of a group, as it is reached over a listener.
-fn leader(image: &MetadataImage, listener: &str, group: &str) -> Option<MetadataResponseBroker> {
+fn leader(node: &Node, listener: &str, group: &str) -> Option<MetadataResponseBroker> {
+    let image = node.image();
     let topic = image.topic_named(OFFSETS_TOPIC).filter(|topic| topic.partition_count() > 0)?;
-    let partition = topic.partition(partition_of(group, topic.partition_count()))?;
-    let brokers = metadata::brokers(image, listener);
-    brokers.into_iter().find(|broker| broker.node_id == partition.leader)
+    let index = partition_of(group, topic.partition_count());
+    let partition = topic.partition(index)?;
+    let (leader, _) = super::leader::of(node, &image, topic, index, partition);
+    let brokers = metadata::brokers(&image, listener);
+    brokers.into_iter().find(|broker| broker.node_id == leader)
 }
 
 fn coordinator(

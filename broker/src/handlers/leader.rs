@@ -1,15 +1,25 @@
 //! The replica of a partition that answers for it, or why there is none here.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep};
 
 use logboom_controller::MetadataImage;
 use logboom_controller::image::Topic;
 use logboom_controller::record::{NO_BROKER, Partition as PartitionRecord};
 use logboom_protocol::ErrorCode;
 use logboom_protocol::hot::TopicRef;
+use logboom_protocol::messages::metadata::MetadataResponseBroker;
 
+use super::metadata;
 use crate::node::Node;
-use crate::partition::Partition;
+use crate::partition::{Command, Partition, Standing};
+
+/// How long a leader waits to hear that it still is one.
+const LEASE_MAX: Duration = Duration::from_secs(1);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// An epoch that a client doesn't say.
 const EPOCH_UNKNOWN: i32 = -1;
@@ -34,7 +44,8 @@ pub(super) fn find(
     if topic.partition(partition).is_none() {
         return Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
     }
-    node.registry.get(topic.id(), partition).ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)
+    let replica = node.registry.get(topic.id(), partition);
+    replica.filter(|replica| replica.leads()).ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)
 }
 
 /// What clients are told of a partition: who leads it, and where its copies are.
@@ -52,22 +63,71 @@ pub(super) struct Shown {
 /// What clients are told of a partition, in the light of which brokers are in contact.
 pub(super) fn shown(node: &Node, image: &MetadataImage, topic: &Topic, index: i32) -> Shown {
     let partition = topic.partition(index).expect("asked for each partition that there is");
-    let leader = image.leader_of(partition);
+    let (leader, leader_epoch) = of(node, image, topic, index, partition);
+    let is_led = leader != NO_BROKER;
     Shown {
-        error_code: leader.map_or(ErrorCode::LEADER_NOT_AVAILABLE, |_| ErrorCode::NONE),
-        leader: leader.unwrap_or(NO_BROKER),
-        leader_epoch: epoch(node, topic, index, partition),
+        error_code: if is_led { ErrorCode::NONE } else { ErrorCode::LEADER_NOT_AVAILABLE },
+        leader,
+        leader_epoch,
         replicas: partition.all_replicas(),
         isr: image.in_sync_replicas(partition),
         offline: image.offline_replicas(partition),
     }
 }
 
-/// The epoch of a partition's leader, as its replica here has it; of one that has none here, as the
-/// metadata has it.
-pub(super) fn epoch(node: &Node, topic: &Topic, index: i32, partition: &PartitionRecord) -> i32 {
-    let replica = node.registry.get(topic.id(), index);
-    replica.map_or(partition.leader_epoch, |replica| replica.leader_epoch())
+/// Who leads a partition, or −1, and in which epoch: as its replica here knows, or as the metadata
+/// has it, whichever is newer.
+pub(super) fn of(
+    node: &Node,
+    image: &MetadataImage,
+    topic: &Topic,
+    index: i32,
+    partition: &PartitionRecord,
+) -> (i32, i32) {
+    let told = (image.leader_of(partition).unwrap_or(NO_BROKER), partition.leader_epoch);
+    let Some(replica) = node.registry.get(topic.id(), index) else { return told };
+    let epoch = replica.leader_epoch();
+    match replica.leader() {
+        Some(leader) if epoch >= told.1 => (leader, epoch),
+        None if epoch > told.1 => (NO_BROKER, epoch),
+        _ => told,
+    }
+}
+
+/// Leaders that are told to clients that have asked another broker (KIP-951).
+pub(super) struct Leaders<'a> {
+    node: &'a Node,
+    image: &'a MetadataImage,
+    named: Vec<i32>,
+}
+
+impl<'a> Leaders<'a> {
+    pub(super) fn new(node: &'a Node, image: &'a MetadataImage) -> Self {
+        Self { node, image, named: Vec::new() }
+    }
+
+    /// Who leads a partition, and in which epoch, if that is another broker.
+    pub(super) fn look_up(&mut self, topic: TopicRef<'_>, index: i32) -> Option<(i32, i32)> {
+        let topic = match topic {
+            TopicRef::Name(name) => self.image.topic_named(name)?,
+            TopicRef::Id(id) => self.image.topic(id)?,
+        };
+        let (leader, epoch) = of(self.node, self.image, topic, index, topic.partition(index)?);
+        let is_other = leader != NO_BROKER && leader != self.node.config.broker_id();
+        if is_other && !self.named.contains(&leader) {
+            self.named.push(leader);
+        }
+        is_other.then_some((leader, epoch))
+    }
+
+    /// Where those that were named are reached.
+    pub(super) fn endpoints(
+        &self,
+        listener: &str,
+    ) -> impl Iterator<Item = MetadataResponseBroker> + '_ {
+        let brokers = metadata::brokers(self.image, listener).into_iter();
+        brokers.filter(|broker| self.named.contains(&broker.node_id))
+    }
 }
 
 /// Compares the epoch that a client believes in with ours (KIP-320).
@@ -88,4 +148,30 @@ pub(super) fn check_epoch(
     } else {
         Err(ErrorCode::UNKNOWN_LEADER_EPOCH)
     }
+}
+
+/// Whether what the leader here knows to be committed is all that is: it has committed in its
+/// epoch, and nobody leads after it.
+///
+/// # Errors
+/// `OFFSET_NOT_AVAILABLE` where it hasn't committed yet, `NOT_LEADER_OR_FOLLOWER` where it doesn't
+/// lead, or can't know.
+pub(super) async fn check_latest(node: &Node, partition: &Partition) -> Result<(), ErrorCode> {
+    match partition.role().1 {
+        Standing::Follows => return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER),
+        Standing::Begins => return Err(ErrorCode::OFFSET_NOT_AVAILABLE),
+        Standing::Leads if node.others.is_none() => return Ok(()),
+        Standing::Leads => {}
+    }
+    let deadline = Instant::now() + LEASE_MAX;
+    while Instant::now() < deadline {
+        let (reply, answer) = oneshot::channel();
+        node.shards[partition.shard].send(Command::Lease(partition.key, reply));
+        match answer.await {
+            Ok(Some(true)) => return Ok(()),
+            Ok(Some(false)) => sleep(LOOK_EVERY).await,
+            Ok(None) | Err(_) => break,
+        }
+    }
+    Err(ErrorCode::NOT_LEADER_OR_FOLLOWER)
 }

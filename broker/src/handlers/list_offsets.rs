@@ -25,6 +25,8 @@ const NONE: i64 = -1;
 const EPOCH_NONE: i32 = -1;
 /// The version from which on an answer has the epoch.
 const EPOCHS_FROM: i16 = 4;
+/// The version from which on clients know that an offset may not be available yet (KIP-207).
+const NOT_AVAILABLE_FROM: i16 = 5;
 /// The version from which on a request says how long it waits.
 const TIMEOUT_FROM: i16 = 10;
 
@@ -126,6 +128,14 @@ async fn list(
     };
     let partition = leader::find(&context.node, image, TopicRef::Name(topic), partition_index)?;
     leader::check_epoch(&partition, current_leader_epoch)?;
+    if asked != Asked::Earliest && asked != Asked::Tiered {
+        leader::check_latest(&context.node, &partition).await.map_err(|code| match code {
+            ErrorCode::OFFSET_NOT_AVAILABLE if context.version < NOT_AVAILABLE_FROM => {
+                ErrorCode::LEADER_NOT_AVAILABLE
+            }
+            code => code,
+        })?;
+    }
     let at = |offset, leader_epoch| Some(TimedOffset { offset, timestamp: NONE, leader_epoch });
     let view = &partition.view;
     match asked {

@@ -48,11 +48,17 @@ pub(super) async fn handle(context: RequestContext, request: MetadataRequest) ->
     MetadataResponse {
         brokers: brokers(&image, &context.client.listener),
         cluster_id: Some(context.node.cluster_id.to_string().into()),
-        controller_id: context.node.config.broker_id(),
+        controller_id: controller_id(&context.node),
         topics,
         cluster_authorized_operations: authorized_operations::of_cluster(of_cluster),
         ..MetadataResponse::default()
     }
+}
+
+/// The broker to which clients send what has to be decided.
+pub(super) fn controller_id(node: &Node) -> i32 {
+    let controller = node.others.as_ref().and_then(|others| others.controller());
+    controller.unwrap_or_else(|| node.config.broker_id())
 }
 
 /// The brokers in contact, as they are reached over the listener that the client uses.

@@ -4,6 +4,7 @@
 //! that was asked.
 
 mod alter_configs;
+mod alter_partition_reassignments;
 mod api_versions;
 mod authorized_operations;
 mod create_partitions;
@@ -17,6 +18,7 @@ mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
 mod describe_topic_partitions;
+mod elect_leaders;
 mod errors;
 mod fetch;
 mod find_coordinator;
@@ -29,6 +31,7 @@ mod leave_group;
 mod list_config_resources;
 mod list_groups;
 mod list_offsets;
+mod list_partition_reassignments;
 mod metadata;
 mod offset_commit;
 mod offset_delete;
@@ -38,22 +41,27 @@ mod produce;
 mod sasl_authenticate;
 mod sasl_handshake;
 mod sync_group;
+mod unregister_broker;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use tokio::time::Instant;
 
 use logboom_groups::{Coordinator, Effects, Now, Ticket};
+use logboom_protocol::header::RequestHeader;
 use logboom_protocol::hot::Rope;
 use logboom_protocol::{
     ApiKey, CompactString, DecodeError, EncodeError, ErrorCode, Message, Request, VersionRange,
     frame,
 };
 
+use crate::cluster::{ANSWER_MAX, Request as ForwardRequest};
 use crate::coordination::CoordinationError;
 use crate::node::Node;
 use crate::partition::RequestPermit;
@@ -224,10 +232,14 @@ const SERVED: &[ApiKey] = &[
     ApiKey::SaslAuthenticate,
     ApiKey::CreatePartitions,
     ApiKey::DeleteGroups,
+    ApiKey::ElectLeaders,
     ApiKey::IncrementalAlterConfigs,
+    ApiKey::AlterPartitionReassignments,
+    ApiKey::ListPartitionReassignments,
     ApiKey::OffsetDelete,
     ApiKey::DescribeCluster,
     ApiKey::DescribeProducers,
+    ApiKey::UnregisterBroker,
     ApiKey::ListConfigResources,
     ApiKey::DescribeTopicPartitions,
 ];
@@ -235,6 +247,23 @@ const SERVED: &[ApiKey] = &[
 /// The versions of an API that are served.
 pub(crate) fn served(api: ApiKey) -> Option<VersionRange> {
     SERVED.contains(&api).then(|| api.versions())
+}
+
+/// The APIs whose answers are decided, and asked of the broker that decides.
+const DECIDED: &[ApiKey] = &[
+    ApiKey::CreateTopics,
+    ApiKey::DeleteTopics,
+    ApiKey::AlterConfigs,
+    ApiKey::CreatePartitions,
+    ApiKey::ElectLeaders,
+    ApiKey::IncrementalAlterConfigs,
+    ApiKey::AlterPartitionReassignments,
+    ApiKey::UnregisterBroker,
+];
+
+/// The versions of an API that brokers ask of each other for a client.
+pub(crate) fn forwarded(api: ApiKey) -> Option<VersionRange> {
+    DECIDED.contains(&api).then(|| api.versions())
 }
 
 /// Takes up a request. Of a produce request the records are on their way to their shards when this
@@ -256,19 +285,29 @@ pub(crate) fn dispatch(context: RequestContext, body: Bytes) -> Pending {
         ApiKey::ListGroups => answer(context, body, list_groups::handle),
         ApiKey::SaslHandshake => answer(context, body, sasl_handshake::handle),
         ApiKey::ApiVersions => answer(context, body, api_versions::handle),
-        ApiKey::CreateTopics => answer(context, body, create_topics::handle),
-        ApiKey::DeleteTopics => answer(context, body, delete_topics::handle),
+        ApiKey::CreateTopics => decided(context, body, create_topics::handle),
+        ApiKey::DeleteTopics => decided(context, body, delete_topics::handle),
         ApiKey::DeleteRecords => answer(context, body, delete_records::handle),
         ApiKey::InitProducerId => answer(context, body, init_producer_id::handle),
         ApiKey::OffsetForLeaderEpoch => answer(context, body, offset_for_leader_epoch::handle),
         ApiKey::DescribeConfigs => answer(context, body, describe_configs::handle),
-        ApiKey::AlterConfigs => answer(context, body, alter_configs::handle),
+        ApiKey::AlterConfigs => decided(context, body, alter_configs::handle),
         ApiKey::DescribeLogDirs => answer(context, body, describe_log_dirs::handle),
         ApiKey::SaslAuthenticate => answer(context, body, sasl_authenticate::handle),
-        ApiKey::CreatePartitions => answer(context, body, create_partitions::handle),
+        ApiKey::CreatePartitions => decided(context, body, create_partitions::handle),
         ApiKey::DeleteGroups => answer(context, body, delete_groups::handle),
         ApiKey::OffsetDelete => answer(context, body, offset_delete::handle),
-        ApiKey::IncrementalAlterConfigs => answer(context, body, incremental_alter_configs::handle),
+        ApiKey::IncrementalAlterConfigs => {
+            decided(context, body, incremental_alter_configs::handle)
+        }
+        ApiKey::ElectLeaders => decided(context, body, elect_leaders::handle),
+        ApiKey::AlterPartitionReassignments => {
+            decided(context, body, alter_partition_reassignments::handle)
+        }
+        ApiKey::ListPartitionReassignments => {
+            answer(context, body, list_partition_reassignments::handle)
+        }
+        ApiKey::UnregisterBroker => decided(context, body, unregister_broker::handle),
         ApiKey::DescribeCluster => answer(context, body, describe_cluster::handle),
         ApiKey::DescribeProducers => answer(context, body, describe_producers::handle),
         ApiKey::ListConfigResources => answer(context, body, list_config_resources::handle),
@@ -276,6 +315,40 @@ pub(crate) fn dispatch(context: RequestContext, body: Bytes) -> Pending {
         // The header was refused before.
         _ => Box::pin(async { Reply::Close }),
     }
+}
+
+/// The same as [`answer`], on the broker that decides. Where nobody does, this one says so.
+fn decided<R, F>(
+    context: RequestContext,
+    body: Bytes,
+    handle: impl FnOnce(RequestContext, R) -> F + 'static,
+) -> Pending
+where
+    R: Request + 'static,
+    F: Future<Output = R::Response> + 'static,
+{
+    let others = context.node.others.clone().filter(|_| !context.node.controller.decides());
+    let Some(others) = others else { return answer(context, body, handle) };
+    Box::pin(async move {
+        let RequestContext { api, version, correlation_id, ref client_id, ref client, .. } =
+            context;
+        let client_id = client_id.as_deref().map(Cow::Borrowed);
+        let header = RequestHeader { api, version, correlation_id, client_id };
+        let mut frame = BytesMut::new();
+        if let Err(error) = header.encode(&mut frame) {
+            return close(&context, &error.into());
+        }
+        frame.extend_from_slice(&body);
+        let listener = client.listener.to_string();
+        let request = ForwardRequest::Forward { listener, frame: frame.freeze() };
+        match others.ask(&request, Instant::now() + ANSWER_MAX).await {
+            Ok(frame) => Reply::Frame(frame),
+            Err(error) => {
+                tracing::debug!(?error, %api, "not decided");
+                answer(context, body, handle).await
+            }
+        }
+    })
 }
 
 /// Decodes a request, has it handled, and encodes the response.

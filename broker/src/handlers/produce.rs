@@ -14,14 +14,17 @@ use tokio::time::{Instant, timeout_at};
 use logboom_controller::MetadataImage;
 use logboom_controller::image::Topic;
 use logboom_protocol::hot::{PartitionRecords, ProduceVisit, TopicRef};
+use logboom_protocol::messages::metadata::MetadataResponseBroker;
 use logboom_protocol::messages::produce::{
-    BatchIndexAndErrorMessage, PartitionProduceResponse, ProduceResponse, TopicProduceResponse,
+    BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse,
+    ProduceResponse, TopicProduceResponse,
 };
 use logboom_protocol::records::{BatchError, Codec, Inflater, ProducedBatch, RawBatch};
 use logboom_protocol::units::Uuid;
 use logboom_protocol::{CompactString, ErrorCode};
 
 use super::errors::append_code;
+use super::leader::Leaders;
 use super::{Pending, Reply, RequestContext, Unanswerable, close, leader, metadata, respond};
 use crate::clock::now_ms;
 use crate::metrics::Metrics;
@@ -31,6 +34,8 @@ use crate::partition::{
 
 /// The version from which on producers may use zstd.
 const ZSTD_FROM: i16 = 7;
+/// The version from which on an answer says who leads where this broker doesn't.
+const LEADERS_FROM: i16 = 10;
 /// The most bytes that the batches of a request may inflate to together: ten times the greatest
 /// request, and four times what one batch may. It bounds for how long a request keeps others of
 /// its thread waiting.
@@ -92,7 +97,11 @@ pub(super) fn dispatch(context: RequestContext, body: &Bytes) -> Pending {
     let (acks, timeout_ms) = (visit.acks, visit.timeout_ms);
     let refusal = whole_refusal(&visit);
     let image = context.node.image();
-    let until = if acks == 0 { Until::Written } else { Until::Committed };
+    let until = match acks {
+        0 => Until::Written,
+        1 => Until::Kept,
+        _ => Until::Committed,
+    };
     let mut outcomes = Vec::with_capacity(visit.partition_count);
     let mut appends: BTreeMap<usize, Vec<Append>> = BTreeMap::new();
     INFLATER.with_borrow_mut(|inflater| inflater.begin_request(INFLATED_BYTES_MAX));
@@ -106,7 +115,7 @@ pub(super) fn dispatch(context: RequestContext, body: &Bytes) -> Pending {
             Ok((shard, batch, partition)) => {
                 let (reply, receiver) = oneshot::channel();
                 let permit = context.permit.clone();
-                let append = Append { partition, batch, until, reply, permit };
+                let append = Append { partition, batch, until, epoch: None, reply, permit };
                 appends.entry(shard).or_default().push(append);
                 State::Sent(receiver)
             }
@@ -119,11 +128,12 @@ pub(super) fn dispatch(context: RequestContext, body: &Bytes) -> Pending {
     }
     let wait = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
     // Nobody else's acknowledgement is waited for without one.
-    let deadline = (until == Until::Committed).then(|| Instant::now() + wait);
+    let deadline = (until != Until::Written).then(|| Instant::now() + wait);
     Box::pin(async move {
-        let response = collect(&context.node.metrics, outcomes, deadline).await;
+        let mut response = collect(&context.node.metrics, outcomes, deadline).await;
+        tell_leaders(&context, &mut response);
         match until {
-            Until::Committed => respond(&context, &response),
+            Until::Kept | Until::Committed => respond(&context, &response),
             Until::Written => match first_error(&response) {
                 // The producer asked for no answer, and learns of it by the closed connection.
                 Some(code) => close(&context, &Unanswerable::Unacknowledged(code)),
@@ -131,6 +141,33 @@ pub(super) fn dispatch(context: RequestContext, body: &Bytes) -> Pending {
             },
         }
     })
+}
+
+/// Says who leads where this broker doesn't (KIP-951).
+fn tell_leaders(context: &RequestContext, response: &mut ProduceResponse) {
+    if context.version < LEADERS_FROM {
+        return;
+    }
+    let image = context.node.image();
+    let mut leaders = Leaders::new(&context.node, &image);
+    for topic in &mut response.responses {
+        let name = if topic.topic_id.is_zero() {
+            TopicRef::Name(&topic.name)
+        } else {
+            TopicRef::Id(topic.topic_id)
+        };
+        let refused = topic.partition_responses.iter_mut();
+        for answer in refused.filter(|it| it.error_code == ErrorCode::NOT_LEADER_OR_FOLLOWER) {
+            if let Some((leader_id, leader_epoch)) = leaders.look_up(name, answer.index) {
+                answer.current_leader = LeaderIdAndEpoch { leader_id, leader_epoch };
+            }
+        }
+    }
+    let endpoint = |broker: MetadataResponseBroker| {
+        let MetadataResponseBroker { node_id, host, port, rack } = broker;
+        NodeEndpoint { node_id, host, port, rack }
+    };
+    response.node_endpoints = leaders.endpoints(&context.client.listener).map(endpoint).collect();
 }
 
 fn first_error(response: &ProduceResponse) -> Option<ErrorCode> {

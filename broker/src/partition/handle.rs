@@ -1,7 +1,7 @@
 //! What everybody but its shard sees of a partition.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 
@@ -11,6 +11,36 @@ use logboom_storage::state::GroupKey;
 
 use super::settings::TopicSettings;
 use super::waiters::Waiters;
+
+/// Stands for no leader.
+const NOBODY: i32 = -1;
+
+/// What a replica is in its epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It follows, or waits for a leader.
+    Follows,
+    /// It leads, and hasn't committed in its epoch yet: what it knows to be committed isn't all.
+    Begins,
+    /// It leads.
+    Leads,
+}
+
+impl Standing {
+    const fn number(self) -> u64 {
+        self as u64
+    }
+
+    fn of(role: u64) -> (i32, Self) {
+        let epoch = u32::try_from(role >> 8).unwrap_or(0).cast_signed();
+        let standing = match role & 0xff {
+            0 => Self::Follows,
+            1 => Self::Begins,
+            _ => Self::Leads,
+        };
+        (epoch, standing)
+    }
+}
 
 /// A partition with a replica on this broker.
 #[derive(Debug)]
@@ -25,7 +55,10 @@ pub(crate) struct Partition {
     pub(crate) view: Arc<LogView>,
     /// Who waits for records.
     pub(super) waiters: Waiters,
-    leader_epoch: AtomicI32,
+    /// The leader's broker id, or −1.
+    leader: AtomicI32,
+    /// The epoch, and in the low bits what this replica is in it: a reader sees both of one moment.
+    role: AtomicU64,
     settings: ArcSwap<TopicSettings>,
     deleted: AtomicBool,
 }
@@ -36,7 +69,6 @@ impl Partition {
         topic: CompactString,
         shard: usize,
         view: Arc<LogView>,
-        leader_epoch: i32,
         settings: Arc<TopicSettings>,
     ) -> Self {
         Self {
@@ -45,7 +77,8 @@ impl Partition {
             shard,
             view,
             waiters: Waiters::default(),
-            leader_epoch: AtomicI32::new(leader_epoch),
+            leader: AtomicI32::new(NOBODY),
+            role: AtomicU64::new(Standing::Follows.number()),
             settings: ArcSwap::new(settings),
             deleted: AtomicBool::new(false),
         }
@@ -53,7 +86,31 @@ impl Partition {
 
     /// The epoch of its leader.
     pub(crate) fn leader_epoch(&self) -> i32 {
-        self.leader_epoch.load(Ordering::Acquire)
+        self.role().0
+    }
+
+    /// The broker that leads it, as far as its replica here knows.
+    pub(crate) fn leader(&self) -> Option<i32> {
+        Some(self.leader.load(Ordering::Acquire)).filter(|leader| *leader != NOBODY)
+    }
+
+    /// The epoch, and what the replica here is in it.
+    pub(crate) fn role(&self) -> (i32, Standing) {
+        Standing::of(self.role.load(Ordering::Acquire))
+    }
+
+    /// Whether the replica here leads.
+    pub(crate) fn leads(&self) -> bool {
+        self.role().1 != Standing::Follows
+    }
+
+    /// Says who leads; returns whether that is new.
+    pub(super) fn set_leader(&self, leader: Option<i32>, epoch: i32, standing: Standing) -> bool {
+        let leader = leader.unwrap_or(NOBODY);
+        let role = u64::from(epoch.cast_unsigned()) << 8 | standing.number();
+        let has_role = self.role.swap(role, Ordering::AcqRel) == role;
+        let has_leader = self.leader.swap(leader, Ordering::AcqRel) == leader;
+        !(has_role && has_leader)
     }
 
     /// Where an epoch ends in the log: the greatest epoch not above `epoch`, and the first offset

@@ -1,4 +1,4 @@
-//! Partitions: where requests, logs and, later, Raft groups meet.
+//! Partitions: where requests, logs and Raft groups meet.
 //!
 //! ```text
 //!   handlers ──── Partition (shared) ──── reads: LogView, no shard
@@ -17,23 +17,35 @@
 //! below the high watermark is on stable storage, unless the topic asked for less
 //! (`write.caching`).
 
+mod answers;
 mod caching;
+mod command;
+mod entries;
 mod handle;
+mod hands;
+mod lanes;
+mod member;
+mod peering;
 mod registry;
 mod replica;
 mod seat;
 mod settings;
 mod shard;
+mod tasks;
 mod waiters;
 
-pub(crate) use handle::Partition;
+pub(crate) use command::{Command, Opening, ShardHandle};
+pub(crate) use handle::{Partition, Standing};
+pub(crate) use hands::Hands;
+pub(crate) use member::Wish;
+pub(crate) use peering::Joining;
 pub(crate) use registry::Registry;
 pub(crate) use replica::{
     Append, AppendError, Appended, ProducerDescription, RequestPermit, Until,
 };
 pub(crate) use seat::Seat;
 pub(crate) use settings::{TimestampType, TopicSettings};
-pub(crate) use shard::{Command, Opening, Shard, ShardHandle};
+pub(crate) use shard::Shard;
 pub(crate) use waiters::Watch;
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use logboom_protocol::units::Uuid;
 use logboom_storage::state::GroupKey;
 
 use super::Partition;
+use crate::cluster::METADATA;
 
 /// The partitions with a replica on this broker.
 #[derive(Debug, Default)]
@@ -21,10 +22,11 @@ impl Registry {
         partitions.get(&GroupKey { topic_id, partition }).cloned()
     }
 
-    /// All of them, in no order.
+    /// All of topics, in no order.
     pub(crate) fn all(&self) -> Vec<Arc<Partition>> {
         let partitions = self.partitions.read().unwrap_or_else(PoisonError::into_inner);
-        partitions.values().cloned().collect()
+        let of_topics = partitions.values().filter(|partition| partition.key != METADATA);
+        of_topics.cloned().collect()
     }
 
     pub(super) fn insert(&self, partition: Arc<Partition>) {

@@ -1,22 +1,35 @@
-//! One replica of a partition: its log, and who waits for it. Synchronous: its shard calls it.
+//! One replica of a partition: its log, its part in the Raft group, and who waits for it.
+//! Synchronous: its shard calls it.
+//!
+//! ```text
+//!   produce ─▶ queue ─▶ one write ─▶ flush ─┐
+//!   peers ──▶ hear ─────▶ write ─────▶ flush ─┤
+//!                                            ▼
+//!                 group: what is flushed here and elsewhere ─▶ high watermark ─▶ answers, readers
+//! ```
 //!
 //! Must always hold: an answer leaves only when what it says is below the high watermark, or the
-//! producer didn't ask for that (`acks` 0).
+//! producer asked for less (`acks` 0 and 1).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
 use logboom_protocol::records::{ProducedBatch, StampedBatch, Stamps};
 use logboom_protocol::units::{LeaderEpoch, Offset};
-use logboom_raft::{Effects, Group};
+use logboom_raft::{Effects, Group, Role};
 use logboom_storage::producers::{BatchFacts, ProducerEntry, ProducerError, Verdict};
-use logboom_storage::{FlushDone, LastBatches, Log, MovingStart, StorageError};
+use logboom_storage::{FlushDone, LastBatches, Log, StorageError};
 
 use super::Partition;
+use super::answers::{Answers, Pending, Reached};
 use super::caching::Caching;
+use super::handle::Standing;
+use super::hands::{Hands, Named};
+use super::member::Member;
 use super::settings::{TimestampType, TopicSettings};
+use super::tasks::Tasks;
 use crate::metrics::Metrics;
 
 /// A batch that a producer wants to be appended.
@@ -25,6 +38,8 @@ pub(crate) struct Append {
     pub(crate) batch: ProducedBatch,
     /// When to reply.
     pub(crate) until: Until,
+    /// Only in this epoch of the leader, if one is given.
+    pub(crate) epoch: Option<i32>,
     /// Told when the batch has come so far, or never will.
     pub(crate) reply: oneshot::Sender<Result<Appended, AppendError>>,
     /// Of the request that brought it.
@@ -40,7 +55,9 @@ pub(crate) type RequestPermit = Arc<dyn Send + Sync>;
 pub(crate) enum Until {
     /// It is in the log, where a crash may take it (`acks` 0).
     Written,
-    /// It is committed.
+    /// The leader's own copy survives a crash (`acks` 1).
+    Kept,
+    /// It is committed, and as many replicas have it as the topic asks for (`acks` all).
     Committed,
 }
 
@@ -66,8 +83,10 @@ pub(crate) enum AppendError {
     FlushFailed,
     /// The partition has no replica here any more.
     Gone,
-    /// The replica doesn't lead, or not yet.
+    /// The replica doesn't lead. Of what it appended nobody knows whether it stays.
     NotLeader,
+    /// Fewer replicas are in sync than the topic asks for (`min.insync.replicas`).
+    NotEnoughReplicas,
 }
 
 /// What is known of a producer, for DescribeProducers.
@@ -80,44 +99,30 @@ pub(crate) struct ProducerDescription {
 /// A step that waits until no flush is under way.
 type Deferred = Box<dyn FnOnce(&mut Replica)>;
 
-/// Is told where a log start was to be moved, once it is there.
-type Moved = Box<dyn FnOnce(&Log, Result<Option<i64>, StorageError>)>;
-
-/// A log start that moves with the flush that is under way.
-struct Moving {
-    start: MovingStart,
-    offset: i64,
-    moved: Moved,
-}
-
 /// The most batches of one write.
 const BATCHES_PER_WRITE: usize = 256;
 
 /// One replica, in the hands of its shard.
 pub(super) struct Replica {
+    pub(super) name: Named,
     pub(super) partition: Arc<Partition>,
-    log: Log,
+    pub(super) log: Log,
     /// The replica as a member of its Raft group. Boxed, because half of a table of replicas may be
     /// empty.
-    group: Box<Group>,
+    pub(super) group: Box<Group>,
+    /// What its host knows of the others; nothing where there are none.
+    pub(super) member: Option<Box<Member>>,
+    /// What the group has asked of the disk.
+    pub(super) tasks: Tasks,
     /// What the next write is made of, in order.
     queued: Vec<Append>,
-    /// Those who wait for an offset to be committed, exclusive; and a number that keeps them apart.
-    pending: BTreeMap<(i64, u64), Pending>,
-    pending_count: u64,
+    answers: Answers,
     /// Up to where the flush that is under way reaches.
-    flushing: Option<i64>,
+    pub(super) flushing: Option<i64>,
     /// Whether a flush has failed: nothing more becomes durable, and nothing is promised.
-    has_failed: bool,
+    pub(super) has_failed: bool,
     caching: Caching,
     deferred: VecDeque<Deferred>,
-    moving: Option<Box<Moving>>,
-}
-
-struct Pending {
-    appended: Appended,
-    until: Until,
-    reply: oneshot::Sender<Result<Appended, AppendError>>,
 }
 
 /// Batches that go into the log in one write.
@@ -134,20 +139,31 @@ struct Run {
 
 impl Replica {
     /// A replica, which leads its group if there was no fault when it was elected.
-    pub(super) fn new(partition: Arc<Partition>, log: Log, group: Group, caching: Caching) -> Self {
-        Self {
+    ///
+    /// - `member`: where the group has others.
+    pub(super) fn new(
+        partition: Arc<Partition>,
+        log: Log,
+        group: Group,
+        member: Option<Member>,
+        caching: Caching,
+    ) -> Self {
+        let replica = Self {
+            name: Named::new(partition.key),
             partition,
             log,
             group: Box::new(group),
+            member: member.map(Box::new),
+            tasks: Tasks::default(),
             queued: Vec::new(),
-            pending: BTreeMap::new(),
-            pending_count: 0,
+            answers: Answers::default(),
             flushing: None,
             has_failed: false,
             caching,
             deferred: VecDeque::new(),
-            moving: None,
-        }
+        };
+        replica.publish();
+        replica
     }
 
     /// Takes a batch for the next write; returns whether it is the first.
@@ -156,26 +172,47 @@ impl Replica {
         self.queued.len() == 1
     }
 
-    /// Appends what was queued, or finds that it stands there already.
+    /// Whether batches wait that can be written now, or that never will be.
+    pub(super) fn has_queued(&self) -> bool {
+        let waits = self.group.role() == Role::Leader && !self.group.takes_records();
+        !self.queued.is_empty() && !waits
+    }
+
+    /// Appends what was queued, or finds that it stands there already. While the leader takes
+    /// nothing, because its epoch begins or its office is handed over, all of it waits.
     ///
     /// - `now_ms`: milliseconds since the Unix epoch.
-    pub(super) fn write_queued(&mut self, now_ms: i64, metrics: &Metrics) {
+    pub(super) fn write_queued(&mut self, now_ms: i64, hands: &Hands) {
+        if !self.has_queued() {
+            return;
+        }
         let settings = self.partition.settings();
         let is_stamped = settings.timestamp_type == TimestampType::LogAppendTime;
         let log_append_time = is_stamped.then_some(now_ms);
+        let is_enough = self.in_sync_count() >= self.wanted_replicas();
         let mut run = Run::new(self.log.end_offset());
         for append in std::mem::take(&mut self.queued) {
-            if !self.group.takes_records() {
+            if self.group.role() == Role::Leader && !self.group.takes_records() {
+                // Since a moment ago: it waits.
+                self.queued.push(append);
+                continue;
+            }
+            let is_late = append.epoch.is_some_and(|epoch| epoch != self.group.epoch());
+            if is_late || !self.group.takes_records() {
                 drop(append.reply.send(Err(AppendError::NotLeader)));
                 continue;
             }
+            if !is_enough && append.until == Until::Committed {
+                drop(append.reply.send(Err(AppendError::NotEnoughReplicas)));
+                continue;
+            }
             if !run.takes(&append.batch) {
-                self.write(run, metrics);
+                self.write(run, hands);
                 run = Run::new(self.log.end_offset());
             }
             self.add(&mut run, append, log_append_time);
         }
-        self.write(run, metrics);
+        self.write(run, hands);
     }
 
     /// Adds a batch to a run; one that stands there already, or can't, is answered.
@@ -205,49 +242,63 @@ impl Replica {
         }
     }
 
-    fn write(&mut self, run: Run, metrics: &Metrics) {
+    fn write(&mut self, run: Run, hands: &Hands) {
         if run.batches.is_empty() {
             return;
         }
         if let Err(error) = self.log.append(&run.batches) {
+            if self.member.is_some() && is_final(&error) {
+                // Others are to lead: here nothing is taken any more.
+                self.on_failed(&error, hands);
+            }
             let error = Arc::new(error);
-            for (_, Pending { reply, .. }) in run.replies {
-                drop(reply.send(Err(AppendError::Storage(Arc::clone(&error)))));
+            for (_, pending) in run.replies {
+                pending.answer(Some(AppendError::Storage(Arc::clone(&error))));
             }
             return;
         }
-        for batch in &run.batches {
-            metrics.produce_batches.add(1);
-            metrics.produce_records.add(usize::try_from(batch.header().record_count).unwrap_or(0));
-            metrics.produce_bytes.add(batch.size());
-        }
-        self.on_appended();
+        count(&run.batches, &hands.metrics);
+        self.on_appended(hands);
         for (end_offset, pending) in run.replies {
             self.answer_at(end_offset, pending);
         }
     }
 
     fn answer_at(&mut self, end_offset: i64, pending: Pending) {
-        let is_committed = end_offset <= self.log.view().high_watermark();
-        if is_committed || pending.until == Until::Written {
-            return drop(pending.reply.send(Ok(pending.appended)));
+        let reached = self.reached();
+        let is_there = pending.until == Until::Written || end_offset <= reached.acknowledged;
+        if self.has_failed && !is_there {
+            return pending.answer(Some(AppendError::FlushFailed));
         }
-        if self.has_failed {
-            return drop(pending.reply.send(Err(AppendError::FlushFailed)));
-        }
-        self.pending_count += 1;
-        self.pending.insert((end_offset, self.pending_count), pending);
+        self.answers.wait(end_offset, pending, reached);
+    }
+
+    /// Up to where answers may leave.
+    fn reached(&self) -> Reached {
+        let committed = self.log.view().high_watermark();
+        let kept =
+            if self.counts_cached() { self.log.cached_offset() } else { self.log.flushed_offset() };
+        let wanted = self.wanted_replicas();
+        // A majority has what is committed; the topic may ask for more.
+        let acknowledged = if wanted > self.group.voters().incoming.len() / 2 + 1 {
+            committed.min(self.group.held_by(wanted).offset)
+        } else {
+            committed
+        };
+        Reached { kept: kept.max(committed), acknowledged }
     }
 
     /// Tells the group what was appended.
-    fn on_appended(&mut self) {
-        let mut effects = Effects::default();
+    fn on_appended(&mut self, hands: &Hands) {
+        let mut effects = self.effects();
         let before = self.group.history().end().offset;
         let (cached, end) = (self.log.cached_offset(), self.log.end_offset());
         // What a kill of the process would lose waits for its flush like anything else, and so does
         // what stands behind it.
         let counts_cached = self.counts_cached() && cached >= before;
-        self.group.set_caching(counts_cached, &mut effects);
+        if self.member.is_none() {
+            self.group.set_caching(counts_cached, &mut effects);
+        }
         if counts_cached && cached < end {
             if cached > before {
                 self.group.appended(cached, &mut effects);
@@ -255,36 +306,94 @@ impl Replica {
             self.group.set_caching(false, &mut effects);
         }
         self.group.appended(end, &mut effects);
-        self.follow(&effects);
+        self.follow(&mut effects, hands);
     }
 
-    /// Whether records count before they are flushed.
-    fn counts_cached(&self) -> bool {
-        self.partition.settings().write_caching
-            && self.caching == Caching::Recorded
+    /// Whether records count before they are flushed: as yet only where there are no others.
+    pub(super) fn counts_cached(&self) -> bool {
+        self.member.is_none()
+            && self.partition.settings().write_caching
+            && self.is_caching_recorded()
             && !self.has_failed
     }
 
-    /// Tells the group what is on stable storage.
-    fn note_flushed(&mut self) {
-        let mut effects = Effects::default();
-        self.group.flushed(self.log.flushed_offset(), &mut effects);
-        self.follow(&effects);
+    /// Whether the state store knows that records may count before they are flushed.
+    pub(super) fn is_caching_recorded(&self) -> bool {
+        self.caching == Caching::Recorded
     }
 
-    /// Publishes the group's high watermark, answers those who waited for it, and wakes readers.
-    fn follow(&mut self, effects: &Effects) {
-        debug_assert!(effects.is_empty(), "a sole voter at rest asks for nothing: {effects:?}");
-        let offset = self.group.commit().offset;
-        if offset <= self.log.view().high_watermark() {
-            return;
+    /// Tells the group what is on stable storage.
+    fn note_flushed(&mut self, hands: &Hands) {
+        // What was flushed before the log is cut doesn't count.
+        let is_more = self.log.flushed_offset() > self.group.durable().offset;
+        if self.tasks.is_shape_durable() && is_more {
+            let mut effects = self.effects();
+            self.group.flushed(self.log.flushed_offset(), &mut effects);
+            self.follow(&mut effects, hands);
         }
-        self.log.set_high_watermark(offset);
-        let later = self.pending.split_off(&(offset + 1, 0));
-        for pending in std::mem::replace(&mut self.pending, later).into_values() {
-            drop(pending.reply.send(Ok(pending.appended)));
+    }
+
+    /// Does what a step of the group asks for, publishes what is committed, answers those who
+    /// waited for it, and wakes readers.
+    pub(super) fn follow(&mut self, effects: &mut Effects, hands: &Hands) {
+        for event in effects.trace.iter_mut().flat_map(|trace| trace.drain(..)) {
+            tracing::debug!(partition = %self.partition.key, "{event}");
         }
-        self.partition.waiters.wake();
+        let messages = std::mem::take(&mut effects.messages);
+        if let Some(member) = &mut self.member {
+            member.outgoing.extend(messages);
+        }
+        if !effects.stores.is_empty() {
+            self.tasks.add(std::mem::take(&mut effects.stores), self.group.issued());
+        }
+        self.publish();
+        if self.group.role() != Role::Leader {
+            self.answers.fail(|| AppendError::NotLeader);
+        }
+        // A log start that moves is below it.
+        self.publish_commit();
+        self.run_tasks(hands);
+        // A log that was reset begins there.
+        self.publish_commit();
+        self.answers.advance(self.reached());
+    }
+
+    /// Tells readers what is committed.
+    fn publish_commit(&mut self) {
+        let offset = self.group.commit().offset.min(self.log.end_offset());
+        if offset > self.log.view().high_watermark() {
+            self.log.set_high_watermark(offset);
+            self.partition.waiters.wake();
+        }
+    }
+
+    /// Tells everybody who leads, and in which epoch.
+    fn publish(&self) {
+        let (leader, is_led_here) = match self.group.role() {
+            Role::Leader => (Some(self.group.id().broker), true),
+            Role::Follower(leader) => (leader.map(|leader| leader.broker), false),
+            Role::Candidate => (None, false),
+        };
+        let is_established = is_led_here && self.group.commit().epoch == self.group.epoch();
+        let standing = match (is_led_here, is_established) {
+            (false, _) => Standing::Follows,
+            (true, false) => Standing::Begins,
+            (true, true) => Standing::Leads,
+        };
+        if self.partition.set_leader(leader, self.group.epoch(), standing) {
+            self.partition.waiters.wake();
+        }
+    }
+
+    /// How many replicas the topic asks for, all of them at the most, as in the reference.
+    fn wanted_replicas(&self) -> usize {
+        let replicas = self.group.voters().incoming.len();
+        self.partition.settings().min_insync_replicas.min(replicas)
+    }
+
+    /// Replicas that are in sync, this one included.
+    fn in_sync_count(&self) -> usize {
+        self.member.as_ref().map_or(1, |member| member.in_sync.len().max(1))
     }
 
     /// Whether a flush would make something durable that isn't.
@@ -302,28 +411,20 @@ impl Replica {
     }
 
     /// A flush is over.
-    pub(super) fn on_flushed(&mut self, result: Result<(), StorageError>) {
-        let (offset, moving) = (self.flushing.take(), self.moving.take());
-        match (result, offset) {
+    pub(super) fn on_flushed(&mut self, result: Result<(), StorageError>, hands: &Hands) {
+        match (result, self.flushing.take()) {
             (Ok(()), Some(offset)) => {
                 self.log.on_flushed(offset);
-                self.note_flushed();
-                if let Some(Moving { start, offset, moved }) = moving.map(|moving| *moving) {
-                    self.log.on_log_start_moved(start);
-                    self.note_log_start(offset);
-                    moved(&self.log, Ok(Some(offset)));
-                }
+                self.note_flushed(hands);
+                self.on_task_flushed(hands);
             }
             (Ok(()), None) => {}
             (Err(error), _) => {
                 self.log.on_flush_failed();
-                self.has_failed = true;
-                self.fail_pending(&error);
-                if let Some(moving) = moving {
-                    (moving.moved)(&self.log, Err(error));
-                }
+                self.on_failed(&error, hands);
             }
         }
+        self.run_tasks(hands);
         while self.flushing.is_none()
             && let Some(deferred) = self.deferred.pop_front()
         {
@@ -331,62 +432,41 @@ impl Replica {
         }
     }
 
-    fn fail_pending(&mut self, error: &StorageError) {
+    /// Nothing more becomes durable here: whoever waits is told, and the office is given up.
+    pub(super) fn on_failed(&mut self, error: &StorageError, hands: &Hands) {
         tracing::error!(partition = %self.partition.key, %error, "flush failed");
-        for pending in std::mem::take(&mut self.pending).into_values() {
-            drop(pending.reply.send(Err(AppendError::FlushFailed)));
+        self.has_failed = true;
+        self.answers.fail(|| AppendError::FlushFailed);
+        let root = hands.directory.root();
+        self.fail_tasks(|| StorageError::OutOfService { path: root.to_owned() });
+        self.resign(hands);
+    }
+
+    /// Lets others lead, if there are any.
+    pub(super) fn resign(&mut self, hands: &Hands) {
+        if self.member.is_some() {
+            self.group.hold_back(true);
+            self.step(hands, |group, effects| group.resign("it has failed", effects));
         }
     }
 
+    /// Has the group take a step.
+    pub(super) fn step(&mut self, hands: &Hands, step: impl FnOnce(&mut Group, &mut Effects)) {
+        let mut effects = self.effects();
+        step(&mut self.group, &mut effects);
+        self.follow(&mut effects, hands);
+    }
+
     /// Does `step` with the log as soon as no flush is under way; it may make the log durable.
-    pub(super) fn at_rest(&mut self, step: impl FnOnce(&mut Log) + 'static) {
+    pub(super) fn at_rest(&mut self, step: impl FnOnce(&mut Log) + 'static, hands: &Hands) {
+        let hands = hands.clone();
         self.defer(move |replica| {
             step(&mut replica.log);
-            replica.note_flushed();
+            replica.note_flushed(&hands);
         });
     }
 
-    /// Tells the group of a log start that is durable.
-    fn note_log_start(&mut self, offset: i64) {
-        let mut effects = Effects::default();
-        let moved = self.group.move_start(offset, &mut effects);
-        debug_assert_eq!(moved, offset, "{}: what goes is committed", self.partition.key);
-        self.group.stored(self.group.issued(), &mut Effects::default());
-    }
-
-    /// Moves the log start with a flush, as soon as no other is under way.
-    ///
-    /// - `wanted`: where it is to go, if anywhere, at that moment.
-    /// - `done`: called when the flush begins; what it gives is told of it, as by [`Self::flush`].
-    /// - `moved`: told when the log start is where it is wanted, or stays.
-    pub(super) fn move_log_start(
-        &mut self,
-        wanted: impl FnOnce(&mut Log) -> Result<Option<i64>, StorageError> + 'static,
-        done: impl FnOnce() -> FlushDone + 'static,
-        moved: impl FnOnce(&Log, Result<Option<i64>, StorageError>) + 'static,
-    ) {
-        self.defer(move |replica| {
-            let log = &mut replica.log;
-            let begin = || match wanted(log)? {
-                Some(offset) => {
-                    let start = log.move_log_start(offset, done())?;
-                    Ok(start.map(|start| (offset, start)))
-                }
-                None => Ok(None),
-            };
-            match begin() {
-                Ok(Some((offset, start))) => {
-                    replica.flushing = Some(start.flushes_to());
-                    let moved = Box::new(moved);
-                    replica.moving = Some(Box::new(Moving { start, offset, moved }));
-                }
-                Ok(None) => moved(log, Ok(None)),
-                Err(error) => moved(log, Err(error)),
-            }
-        });
-    }
-
-    fn defer(&mut self, step: impl FnOnce(&mut Self) + 'static) {
+    pub(super) fn defer(&mut self, step: impl FnOnce(&mut Self) + 'static) {
         if self.flushing.is_some() {
             self.deferred.push_back(Box::new(step));
         } else {
@@ -418,7 +498,7 @@ impl Replica {
     /// What the state store has to learn now of records that count before they are flushed: a new
     /// value of its flag, if any. The answer is [`Self::on_caching_recorded`].
     pub(super) fn caching_to_record(&mut self) -> Option<bool> {
-        let is_wanted = self.partition.settings().write_caching;
+        let is_wanted = self.partition.settings().write_caching && self.member.is_none();
         let is_flushed = self.log.flushed_offset() >= self.log.view().high_watermark();
         match self.caching {
             Caching::Off if is_wanted => {
@@ -434,26 +514,36 @@ impl Replica {
     }
 
     /// The state store knows that records may count before they are flushed.
-    pub(super) fn on_caching_recorded(&mut self) {
+    pub(super) fn on_caching_recorded(&mut self, hands: &Hands) {
         if self.caching == Caching::Asked {
             self.caching = Caching::Recorded;
             let counts_cached =
                 self.counts_cached() && self.log.cached_offset() == self.log.end_offset();
-            let mut effects = Effects::default();
-            self.group.set_caching(counts_cached, &mut effects);
-            self.follow(&effects);
+            self.step(hands, |group, effects| group.set_caching(counts_cached, effects));
         }
     }
 
     /// Whether a flush of what was appended may wait.
     pub(super) fn may_flush_later(&self) -> bool {
-        let is_caching = self.partition.settings().write_caching;
-        self.caching == Caching::Recorded && is_caching && self.pending.is_empty()
+        self.counts_cached() && self.answers.is_empty()
     }
 
     /// Gives up the log. Who waits learns by the dropped reply that the partition is gone.
     pub(super) fn into_log(self) -> Log {
         self.log
+    }
+}
+
+/// Whether the data directory takes nothing any more.
+pub(super) fn is_final(error: &StorageError) -> bool {
+    matches!(error, StorageError::OutOfService { .. } | StorageError::Io { .. })
+}
+
+fn count(batches: &[StampedBatch], metrics: &Metrics) {
+    for batch in batches {
+        metrics.produce_batches.add(1);
+        metrics.produce_records.add(usize::try_from(batch.header().record_count).unwrap_or(0));
+        metrics.produce_bytes.add(batch.size());
     }
 }
 

@@ -1,33 +1,41 @@
-//! This broker's seat in its groups: how a group becomes the leader of its partition, and what of
-//! it the state store keeps.
+//! This broker's seat in its groups: how a group begins here, and goes on after a start.
 //!
-//! Until brokers replicate, every group has one voter, which elects itself: when it is created, in
-//! the step that creates it, and again at each start, many groups in one step. The vote, the epoch
-//! and its marker are one frame of the state store, so a crash leaves all of them or none.
+//! A group that never had another replica elects itself: when it is created, in the step that
+//! creates it, and again at each start, many groups in one step. The vote, the epoch and its marker
+//! are one frame of the state store, so a crash leaves all of them or none. A replica of any other
+//! group begins as a follower.
 //!
 //! Must always hold: a group leads here only once the frame that says so is durable.
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use logboom_protocol::units::Uuid;
 use logboom_raft::{
-    Control, Durable, Effects, Group, History, Options, Position, ReplicaId, Role, Store, Voters,
+    Durable, Effects, Group, History, Options, Position, ReplicaId, Role, Store, Voters,
 };
-use logboom_storage::state::{ControlEntry, GroupKey, GroupState, LogStart, StateRecord};
+use logboom_storage::state::{ControlEntry, GroupKey, GroupState, StateRecord};
 use logboom_storage::{Beginning, Directory, Log, StorageError};
+
+use super::entries;
+use crate::peer::FoundingVoter;
 
 /// The first epoch of a group.
 const FIRST_EPOCH: i32 = 0;
 
-/// A broker as the only voter of its groups.
+/// After so many beats without an answer what is on its way is taken for lost, and a handover is
+/// given up; less than its host waits for that.
+const PATIENCE_BEATS: u8 = 6;
+
+/// A vote for somebody of whom nothing more is known: nobody else gets another one in its epoch.
+const LIFE_UNKNOWN: u32 = u32::MAX;
+
+/// A broker as a replica of its groups.
 #[derive(Debug, Clone)]
 pub(crate) struct Seat {
     broker: i32,
     directory: [u8; 16],
-    /// The voters of groups in their first life, which nearly all are.
-    voters: Arc<Voters>,
+    /// The voters of groups that it is alone in, in their first life, which nearly all are.
+    alone: Arc<Voters>,
 }
 
 impl Seat {
@@ -35,13 +43,55 @@ impl Seat {
     pub(crate) fn new(broker: i32, directory: Uuid) -> Self {
         let Uuid(directory) = directory;
         let first = ReplicaId { broker, life: 0, directory };
-        Self { broker, directory, voters: Arc::new(Voters::of([first])) }
+        Self { broker, directory, alone: Arc::new(Voters::of([first])) }
     }
 
-    /// What a group learns in the step that creates it.
+    /// What a group that this broker is alone in learns in the step that creates it.
     pub(crate) fn first_records(&self) -> Vec<StateRecord> {
         let (_, effects) = self.first_election(0);
-        self.records(&effects)
+        records(&effects)
+    }
+
+    /// What a group of several learns in the step that creates it.
+    ///
+    /// - `voters`: with whom it began, or nobody: others know then, and this replica waits for
+    ///   them.
+    pub(crate) fn founding_records(voters: &Voters) -> Vec<StateRecord> {
+        vec![StateRecord::Control(entries::voters_entry(Position::ZERO, voters))]
+    }
+
+    /// The voters that an entry names, as they are told to other brokers.
+    ///
+    /// # Panics
+    /// If it isn't one of ours.
+    pub(crate) fn founders(entry: &ControlEntry) -> Arc<[FoundingVoter]> {
+        let voters = entries::voters(&entry.payload).expect(OURS);
+        let founder =
+            |id: &ReplicaId| FoundingVoter { node: id.broker, directory: Uuid(id.directory) };
+        voters.incoming.iter().map(founder).collect()
+    }
+
+    /// Whether a group never had another replica than this broker's.
+    pub(crate) fn is_alone(directory: &Directory, key: &GroupKey) -> bool {
+        directory.state().group(key, |group| group.is_some_and(is_alone))
+    }
+
+    /// A group of several, as it was left; it follows, or waits for a leader.
+    ///
+    /// # Errors
+    /// What the storage says: what was found isn't durable, and counts for nothing.
+    pub(crate) fn follow(
+        &self,
+        directory: &Directory,
+        log: &mut Log,
+    ) -> Result<Group, StorageError> {
+        log.flush_now()?;
+        let state = state_of(directory, log.key());
+        let run = u32::try_from(directory.run()).unwrap_or(u32::MAX);
+        let options = Options { patience_beats: PATIENCE_BEATS, ..Options::default() };
+        let group = self.restored(&state, log, run, options);
+        log.set_high_watermark(group.commit().offset);
+        Ok(group)
     }
 
     /// A group that was created with [`Self::first_records`], and leads in its first epoch.
@@ -53,7 +103,7 @@ impl Seat {
     }
 
     fn first_election(&self, life: u32) -> (Group, Effects) {
-        let history = History::new(Position::ZERO, self.voters(life), Vec::new(), 0);
+        let history = History::new(Position::ZERO, self.alone(life), Vec::new(), 0);
         let durable = Durable { epoch: -1, vote: None, history, high_watermark: 0, lossy: false };
         let mut group = Group::new(self.id(life), 0, durable, Options::default());
         let mut effects = Effects::default();
@@ -72,7 +122,7 @@ impl Seat {
             let followers = logs.into_iter().map(|log| {
                 // All that was found is flushed, and nobody else has a vote.
                 log.set_high_watermark(log.flushed_offset());
-                self.restored(&state_of(directory, log.key()), log.end_offset())
+                self.restored(&state_of(directory, log.key()), log, 0, Options::default())
             });
             followers.collect()
         })
@@ -90,7 +140,7 @@ impl Seat {
             log.flush_now()?;
             let (key, end_offset) = (*log.key(), log.end_offset());
             let state = state_of(directory, &key);
-            let mut group = self.restored(&state, end_offset);
+            let mut group = self.restored(&state, log, 0, Options::default());
             let trace = tracing::enabled!(tracing::Level::DEBUG).then(Vec::new);
             let mut effects = Effects { trace, ..Effects::default() };
             group.campaign(&mut effects);
@@ -99,7 +149,7 @@ impl Seat {
             }
             let dropped = first_idle(&state, end_offset);
             let dropped = dropped.map(|from| StateRecord::ControlsDropped { from });
-            let records = dropped.into_iter().chain(self.records(&effects)).collect();
+            let records = dropped.into_iter().chain(records(&effects)).collect();
             beginnings.push(Beginning { log, epoch: group.epoch(), records });
             groups.push(group);
         }
@@ -115,47 +165,76 @@ impl Seat {
     }
 
     /// A group as the state store and the log have it.
-    fn restored(&self, state: &GroupState, end_offset: i64) -> Group {
+    ///
+    /// - `run`: of this start; nobody asks for that of a sole voter.
+    fn restored(&self, state: &GroupState, log: &Log, run: u32, options: Options) -> Group {
+        let end_offset = log.end_offset();
         let start = state.log_start.control_sequence;
         let idle = first_idle(state, end_offset).unwrap_or(u64::MAX);
-        let controls = state.controls.iter();
-        let controls = controls.filter(|it| it.sequence > start && it.sequence < idle);
-        let controls = controls.map(control).collect();
-        let voters = self.voters(state.life);
-        let history = History::new(position(state.log_start), voters, controls, end_offset);
-        let checkpoint = state.checkpoint.as_ref();
+        let (before, behind): (Vec<_>, Vec<_>) =
+            state.controls.iter().partition(|entry| entry.sequence <= start);
+        let first = before.iter().rfind(|entry| !entry.payload.is_empty());
+        let voters = match first {
+            Some(entry) => Arc::new(entries::voters(&entry.payload).expect(OURS)),
+            None => self.alone(state.life),
+        };
+        let behind = behind.into_iter().filter(|entry| entry.sequence < idle);
+        let controls = behind.map(|entry| entries::control(entry).expect(OURS)).collect();
+        let history =
+            History::new(entries::position(state.log_start), voters, controls, end_offset);
+        // Snapshots and checkpoints tell of it, whichever was written later.
+        let high_watermark = log.view().high_watermark();
         let durable = Durable {
             epoch: state.epoch,
-            vote: (state.voted_for == self.broker).then(|| self.id(state.life)),
+            vote: self.vote(state, history.voters().0),
             history,
-            high_watermark: checkpoint.map_or(0, |checkpoint| checkpoint.high_watermark),
+            high_watermark,
             lossy: state.lossy,
         };
-        // Each start leads in an epoch of its own, so that is a number which no other start has.
-        let run = u32::try_from(state.epoch).unwrap_or(0).wrapping_add(1);
-        Group::new(self.id(state.life), run, durable, Options::default())
+        Group::new(self.id(state.life), run, durable, options)
     }
 
-    fn id(&self, life: u32) -> ReplicaId {
+    /// For whom the replica voted in its epoch.
+    fn vote(&self, state: &GroupState, voters: &Voters) -> Option<ReplicaId> {
+        let broker = state.voted_for;
+        let unknown = ReplicaId { life: LIFE_UNKNOWN, ..ReplicaId::of(broker) };
+        match broker {
+            ..0 => None,
+            _ if broker == self.broker => Some(self.id(state.life)),
+            _ => Some(voters.all().find(|id| id.broker == broker).unwrap_or(unknown)),
+        }
+    }
+
+    /// This broker's replica in a life of it.
+    pub(crate) fn id(&self, life: u32) -> ReplicaId {
         ReplicaId { broker: self.broker, life, directory: self.directory }
     }
 
-    fn voters(&self, life: u32) -> Arc<Voters> {
-        if life == 0 { Arc::clone(&self.voters) } else { Arc::new(Voters::of([self.id(life)])) }
+    /// The voters of a group that this broker is alone in.
+    fn alone(&self, life: u32) -> Arc<Voters> {
+        if life == 0 { Arc::clone(&self.alone) } else { Arc::new(Voters::of([self.id(life)])) }
     }
+}
 
-    /// What a step asks to be kept.
-    fn records(&self, effects: &Effects) -> Vec<StateRecord> {
-        let record = |store: &Store| match store {
-            Store::Vote { epoch, vote } => {
-                let voted_for = vote.map_or(-1, |id| id.broker);
-                StateRecord::Vote { epoch: *epoch, voted_for }
-            }
-            Store::Control(control) => StateRecord::Control(entry(control)),
-            other => unreachable!("a sole voter that is elected asks for no {other:?}"),
-        };
-        effects.stores.iter().map(record).collect()
-    }
+/// Only this code writes control entries, and a frame of the state store has a checksum.
+const OURS: &str = "control entries of the state store are ours";
+
+fn is_alone(group: &GroupState) -> bool {
+    group.controls.iter().all(|entry| entry.payload.is_empty())
+}
+
+/// What the election of a sole voter asks to be kept.
+fn records(effects: &Effects) -> Vec<StateRecord> {
+    let record = |store: &Store| match store {
+        Store::Vote { epoch, vote } => vote_record(*epoch, *vote),
+        Store::Control(control) => StateRecord::Control(entries::entry(control)),
+        other => unreachable!("a sole voter that is elected asks for no {other:?}"),
+    };
+    effects.stores.iter().map(record).collect()
+}
+
+pub(super) fn vote_record(epoch: i32, vote: Option<ReplicaId>) -> StateRecord {
+    StateRecord::Vote { epoch, voted_for: vote.map_or(-1, |id| id.broker) }
 }
 
 /// A replica that lacks records it had acknowledged leads: what it acknowledges now is new. Where
@@ -180,33 +259,12 @@ fn state_of(directory: &Directory, key: &GroupKey) -> GroupState {
 }
 
 /// The first of the markers at the end of a log, behind which nothing was written: those of starts
-/// that wrote nothing go with the next. Nobody else can have them, as long as a group has no other
-/// replica.
+/// that wrote nothing go with the next. Nobody else can have them, as long as the group never had
+/// another replica.
 fn first_idle(state: &GroupState, end_offset: i64) -> Option<u64> {
     let idle = |entry: &&ControlEntry| entry.offset == end_offset && entry.payload.is_empty();
-    state.controls.iter().rev().take_while(idle).last().map(|entry| entry.sequence)
-}
-
-fn position(start: LogStart) -> Position {
-    let LogStart { offset, epoch, control_sequence } = start;
-    let control = i64::try_from(control_sequence).expect("a core counts in 63 bits");
-    Position { epoch, offset, control }
-}
-
-fn control(entry: &ControlEntry) -> Control {
-    assert!(entry.payload.is_empty(), "voters never change here: {entry:?}");
-    let sequence = i64::try_from(entry.sequence).expect("a core counts in 63 bits");
-    Control { sequence, epoch: entry.epoch, offset: entry.offset, voters: None }
-}
-
-fn entry(control: &Control) -> ControlEntry {
-    debug_assert!(control.voters.is_none(), "voters never change here: {control:?}");
-    ControlEntry {
-        sequence: u64::try_from(control.sequence).expect("sequences begin at 1"),
-        epoch: control.epoch,
-        offset: control.offset,
-        payload: Bytes::new(),
-    }
+    let idle = state.controls.iter().rev().take_while(idle).last().map(|entry| entry.sequence);
+    idle.filter(|_| is_alone(state))
 }
 
 #[cfg(test)]

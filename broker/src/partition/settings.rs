@@ -27,6 +27,8 @@ pub(crate) struct TopicSettings {
     pub(crate) is_deleted: bool,
     /// Whether a record counts before it is flushed (`write.caching`).
     pub(crate) write_caching: bool,
+    /// How many replicas have to have a record before it is acknowledged (`min.insync.replicas`).
+    pub(crate) min_insync_replicas: usize,
 }
 
 /// Whose time a batch carries.
@@ -83,6 +85,7 @@ impl TopicSettings {
                 delete_retention_ms: integer("delete.retention.ms"),
             },
             is_deleted: has("delete"),
+            min_insync_replicas: usize::try_from(integer("min.insync.replicas")).unwrap_or(1),
             write_caching: text("write.caching").eq_ignore_ascii_case("true"),
         }
     }

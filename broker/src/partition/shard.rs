@@ -11,87 +11,27 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
-use logboom_protocol::CompactString;
 use logboom_raft::Group;
 use logboom_storage::state::GroupKey;
-use logboom_storage::{Cleaned, Directory, Finding, FlushDone, LastBatches, Log, StorageError};
+use logboom_storage::{Directory, Finding, Log, StorageError};
 
 use super::caching::{self, Caching};
-use super::replica::{Append, AppendError, ProducerDescription, Replica};
-use super::settings::TopicSettings;
+use super::command::{Command, Opening};
+use super::hands::{Hands, Named};
+use super::lanes::{Lanes, Outgoing, TICK_MS};
+use super::member::Member;
+use super::peering::Peering;
+use super::replica::{Append, AppendError, Replica};
 use super::{Partition, Registry, Seat};
-use crate::clock::now_ms;
-use crate::metrics::Metrics;
-
-/// What a shard is asked to do.
-pub(crate) enum Command {
-    /// Appends batches, in order.
-    Append(Vec<Append>),
-    /// The state store knows that records of this partition may count before they are flushed.
-    CachingRecorded(GroupKey),
-    /// A flush of this partition is over.
-    Flushed(GroupKey, Result<(), StorageError>),
-    /// Opens the logs of partitions that were created here; answers when they are served.
-    Open(Vec<Opening>, oneshot::Sender<Result<(), StorageError>>),
-    /// A topic's configuration has changed.
-    Configure(GroupKey, Arc<TopicSettings>),
-    /// Moves a log start; answers with the new one.
-    DeleteRecords(GroupKey, i64, oneshot::Sender<Result<i64, StorageError>>),
-    /// Removes partitions with all that they hold.
-    Delete(Vec<GroupKey>, oneshot::Sender<()>),
-    /// What is known of a partition's producers; `None` if it isn't here.
-    Producers(GroupKey, oneshot::Sender<Option<Vec<ProducerDescription>>>),
-    /// What compaction has to keep of a partition's producers.
-    LastBatches(GroupKey, oneshot::Sender<LastBatches>),
-    /// Puts a file that compaction has made in its place; answers whether that was possible.
-    Swap(GroupKey, Cleaned, oneshot::Sender<Result<bool, StorageError>>),
-    /// Drops what retention lets go at this time, in milliseconds since the Unix epoch.
-    Retain { now_ms: i64 },
-    /// Forgets producers that by this time wrote nothing for so many milliseconds.
-    ExpireProducers { now_ms: i64, expiration_ms: i64 },
-    /// Flushes and closes every log; the shard ends.
-    Close(oneshot::Sender<()>),
-}
-
-/// A partition to open.
-pub(crate) struct Opening {
-    pub(crate) key: GroupKey,
-    pub(crate) topic: CompactString,
-    pub(crate) settings: Arc<TopicSettings>,
-    /// Whether it was just created, and has led nothing yet.
-    pub(crate) is_new: bool,
-}
-
-/// Where a shard takes its commands.
-///
-/// It is not bounded by itself: what commands hold was let in at the doors of connections, and what
-/// groups append is bounded by their host.
-#[derive(Debug, Clone)]
-pub(crate) struct ShardHandle {
-    commands: mpsc::UnboundedSender<Command>,
-}
-
-impl ShardHandle {
-    /// A handle, and where its shard finds what is sent.
-    pub(crate) fn channel() -> (Self, mpsc::UnboundedReceiver<Command>) {
-        let (commands, receiver) = mpsc::unbounded_channel();
-        (Self { commands }, receiver)
-    }
-
-    /// Hands a command over. A shard that has ended drops it, and with it whatever is to answer.
-    pub(crate) fn send(&self, command: Command) {
-        drop(self.commands.send(command));
-    }
-}
+use crate::clock::{boot_ms, now_ms};
+use crate::node::random_bytes;
 
 /// The partitions of a shard.
 pub(crate) struct Shard {
     index: usize,
-    directory: Arc<Directory>,
+    hands: Hands,
     seat: Seat,
     registry: Arc<Registry>,
-    metrics: Arc<Metrics>,
-    handle: ShardHandle,
     commands: mpsc::UnboundedReceiver<Command>,
     replicas: HashMap<GroupKey, Replica>,
     /// Those with something new to flush.
@@ -104,6 +44,11 @@ pub(crate) struct Shard {
     caching: Vec<GroupKey>,
     /// Until when, at the most.
     caching_until: Option<Instant>,
+    lanes: Lanes,
+    /// When the lanes are looked at next.
+    next_tick: Instant,
+    /// The connections to other brokers, if there are any.
+    peering: Option<Peering>,
 }
 
 /// The most commands of one turn.
@@ -114,23 +59,21 @@ const CACHED_MAX: Duration = Duration::from_secs(1);
 impl Shard {
     /// A shard without partitions.
     ///
-    /// - `handle`: its own, whose receiver is `commands`.
+    /// - `hands`: with its own handle, whose receiver is `commands`.
     pub(crate) fn new(
         index: usize,
-        directory: Arc<Directory>,
+        hands: Hands,
         seat: Seat,
         registry: Arc<Registry>,
-        metrics: Arc<Metrics>,
-        handle: ShardHandle,
         commands: mpsc::UnboundedReceiver<Command>,
     ) -> Self {
+        let (run, seed) = (hands.directory.run(), u64::from_be_bytes(random_bytes()));
+        let lanes = Lanes::new(run, boot_ms(), seed);
         Self {
             index,
-            directory,
+            hands,
             seat,
             registry,
-            metrics,
-            handle,
             commands,
             replicas: HashMap::new(),
             dirty: Vec::new(),
@@ -138,6 +81,9 @@ impl Shard {
             queued: Vec::new(),
             caching: Vec::new(),
             caching_until: None,
+            lanes,
+            next_tick: Instant::now(),
+            peering: None,
         }
     }
 
@@ -145,8 +91,9 @@ impl Shard {
     pub(crate) async fn run(mut self) {
         let mut turn = Vec::with_capacity(COMMANDS_PER_TURN);
         loop {
+            let wakes_at = self.wakes_at();
             let taken = self.commands.recv_many(&mut turn, COMMANDS_PER_TURN);
-            if let Some(until) = self.caching_until {
+            if let Some(until) = wakes_at {
                 // A timeout leaves what has come in the queue.
                 drop(timeout_at(until, taken).await);
             } else {
@@ -162,8 +109,34 @@ impl Shard {
                 self.step(command);
             }
             self.write_queued();
+            self.end_turn();
             self.flush_dirty();
         }
+    }
+
+    /// When something is to be done though nobody asks for it.
+    fn wakes_at(&self) -> Option<Instant> {
+        let tick = (!self.lanes.is_idle()).then_some(self.next_tick);
+        self.caching_until.into_iter().chain(tick).min()
+    }
+
+    /// Has the groups that were touched say what they have to say, and looks at the time.
+    fn end_turn(&mut self) {
+        if self.lanes.is_idle() {
+            return;
+        }
+        let (now, instant) = (boot_ms(), Instant::now());
+        self.lanes.end_turn(&mut self.replicas, now, &self.hands);
+        if instant >= self.next_tick {
+            // One that comes late isn't made up for.
+            self.next_tick = instant + Duration::from_millis(TICK_MS);
+            self.lanes.tick(&mut self.replicas, now, &self.hands);
+        }
+        match &mut self.peering {
+            Some(peering) => peering.send(&mut self.lanes.outgoing),
+            None => self.lanes.outgoing = Outgoing::default(),
+        }
+        self.note_changed();
     }
 
     fn step(&mut self, command: Command) {
@@ -175,11 +148,15 @@ impl Shard {
         self.write_queued();
         match command {
             Command::CachingRecorded(key) => {
-                if let Some(replica) = self.replicas.get_mut(&key) {
-                    replica.on_caching_recorded();
-                }
+                self.with(&key, |replica, hands| replica.on_caching_recorded(hands));
             }
             Command::Flushed(key, result) => self.on_flushed(key, result),
+            Command::Stored(name, number) if self.has(name) => {
+                self.with(&name.key, |replica, hands| replica.on_stored(number, hands));
+            }
+            Command::Read(name, from, result) if self.has(name) => {
+                self.with(&name.key, |replica, _| replica.on_read(from, result));
+            }
             Command::Open(partitions, done) => drop(done.send(self.open(partitions))),
             Command::Configure(key, settings) => {
                 if let Some(replica) = self.replicas.get_mut(&key) {
@@ -188,7 +165,7 @@ impl Shard {
                 self.record_caching(key);
             }
             Command::DeleteRecords(key, offset, reply) => self.delete_records(&key, offset, reply),
-            Command::Delete(keys, done) => self.delete(&keys, done),
+            Command::Delete { keys, forget, done } => self.delete(&keys, forget, done),
             Command::Producers(key, reply) => {
                 drop(reply.send(self.replicas.get(&key).map(Replica::producers)));
             }
@@ -200,14 +177,74 @@ impl Shard {
             }
             Command::Swap(key, cleaned, reply) => {
                 if let Some(replica) = self.replicas.get_mut(&key) {
-                    replica.at_rest(move |log| drop(reply.send(log.swap(cleaned))));
+                    let step = move |log: &mut Log| drop(reply.send(log.swap(cleaned)));
+                    replica.at_rest(step, &self.hands);
                 }
             }
             Command::Retain { now_ms } => self.retain(now_ms),
             Command::ExpireProducers { now_ms, expiration_ms } => {
                 self.expire_producers(now_ms, expiration_ms);
             }
-            Command::Append(_) | Command::Close(_) => {}
+            other => self.step_of_peers(other),
+        }
+    }
+
+    /// What other brokers say, and what is said of them.
+    fn step_of_peers(&mut self, command: Command) {
+        let (now, hands) = (boot_ms(), &self.hands);
+        match command {
+            Command::Beats(from, beats, _held) => {
+                for (lane, beat) in &beats {
+                    self.lanes.hear_beat(&mut self.replicas, from, *lane, beat, now, hands);
+                }
+            }
+            Command::Messages(messages, _held) => {
+                for message in &messages {
+                    self.lanes.hear_message(&mut self.replicas, message, now, hands);
+                }
+            }
+            Command::Connected(node) => {
+                self.lanes.reconnected(&mut self.replicas, node, now, hands);
+            }
+            Command::Lost(node) => self.lanes.lost(&mut self.replicas, node, now),
+            Command::Join(joining) => self.peering = Some(Peering::begin(self.index, joining)),
+            Command::Wish(key, wish) => {
+                if let Some(replica) = self.replicas.get_mut(&key) {
+                    self.lanes.wish(replica, wish, now);
+                }
+            }
+            Command::HandOver(done) => self.lanes.retire(&mut self.replicas, done, now),
+            Command::Resign(key) => self.with(&key, Replica::resign),
+            Command::There(key, reply) => drop(reply.send(self.lanes.there(&key))),
+            Command::Lease(key, reply) => {
+                let replica = self.replicas.get(&key);
+                let leads = replica.map(|replica| self.lanes.has_lease(replica, now));
+                _ = reply.send(leads);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether a replica is still here, and none that came after it.
+    fn has(&self, name: Named) -> bool {
+        self.replicas.get(&name.key).is_some_and(|replica| replica.name == name)
+    }
+
+    /// Does something with a replica, if it is here.
+    fn with(&mut self, key: &GroupKey, step: impl FnOnce(&mut Replica, &Hands)) {
+        if let Some(replica) = self.replicas.get_mut(key) {
+            step(replica, &self.hands);
+            self.lanes.touch(replica, boot_ms());
+        }
+    }
+
+    /// Replicas whose group has taken a step have something to flush, or to write.
+    fn note_changed(&mut self) {
+        for key in self.lanes.take_changed() {
+            if self.replicas.get(&key).is_some_and(Replica::has_queued) {
+                self.queued.push(key);
+            }
+            self.note_dirty(key);
         }
     }
 
@@ -231,7 +268,8 @@ impl Shard {
         let now_ms = now_ms();
         for key in std::mem::take(&mut self.queued) {
             if let Some(replica) = self.replicas.get_mut(&key) {
-                replica.write_queued(now_ms, &self.metrics);
+                replica.write_queued(now_ms, &self.hands);
+                self.lanes.touch(replica, boot_ms());
             }
             self.record_caching(key);
             self.note_dirty(key);
@@ -242,8 +280,8 @@ impl Shard {
     fn record_caching(&mut self, key: GroupKey) {
         let replica = self.replicas.get_mut(&key);
         if let Some(caching) = replica.and_then(Replica::caching_to_record) {
-            let handle = self.handle.clone();
-            caching::record(&self.directory, key, caching, move || {
+            let handle = self.hands.handle.clone();
+            caching::record(&self.hands.directory, key, caching, move || {
                 handle.send(Command::CachingRecorded(key));
             });
         }
@@ -276,33 +314,26 @@ impl Shard {
             return;
         }
         for key in std::mem::take(&mut self.dirty) {
-            let done = self.on_flush_done(key)();
             if let Some(replica) = self.replicas.get_mut(&key)
-                && replica.flush(done)
+                && replica.flush(self.hands.on_flush_done(replica.name))
             {
                 self.round.insert(key);
             }
         }
     }
 
-    /// What is called when a flush begins, and gives what it does when it is over, on whichever
-    /// thread.
-    fn on_flush_done(&self, key: GroupKey) -> impl FnOnce() -> FlushDone + use<> + 'static {
-        let (handle, metrics) = (self.handle.clone(), Arc::clone(&self.metrics));
-        move || {
-            let since = Instant::now();
-            Box::new(move |result| {
-                metrics.flush_seconds.observe(since.elapsed());
-                metrics.flushes_failed.add(usize::from(result.is_err()));
-                handle.send(Command::Flushed(key, result));
-            })
-        }
-    }
-
-    fn on_flushed(&mut self, key: GroupKey, result: Result<(), StorageError>) {
+    fn on_flushed(&mut self, name: Named, result: Result<(), StorageError>) {
+        let key = name.key;
         self.round.remove(&key);
+        if !self.has(name) {
+            return;
+        }
         if let Some(replica) = self.replicas.get_mut(&key) {
-            replica.on_flushed(result);
+            replica.on_flushed(result, &self.hands);
+            self.lanes.touch(replica, boot_ms());
+            if replica.has_queued() {
+                self.queued.push(key);
+            }
             self.record_caching(key);
             self.note_dirty(key);
         }
@@ -310,9 +341,9 @@ impl Shard {
 
     /// Opens logs. One that can't be opened is reported and not served; the others are.
     fn open(&mut self, partitions: Vec<Opening>) -> Result<(), StorageError> {
-        let opened = open_logs(&self.directory, &partitions);
+        let opened = open_logs(&self.hands.directory, &partitions);
         self.replicas.reserve(opened.len());
-        let (mut new, mut found) = (Vec::new(), Vec::new());
+        let (mut new, mut found, mut shared) = (Vec::new(), Vec::new(), Vec::new());
         for (opening, opened) in partitions.into_iter().zip(opened) {
             let Opening { key, topic, .. } = &opening;
             let (log, findings) = match opened {
@@ -324,28 +355,50 @@ impl Shard {
                 }
             };
             report(topic, *key, &findings);
-            let list = if opening.is_new { &mut new } else { &mut found };
+            let list = match Seat::is_alone(&self.hands.directory, key) {
+                false => &mut shared,
+                true if opening.is_new => &mut new,
+                true => &mut found,
+            };
             list.push((opening, log));
         }
         for (opening, log) in new {
-            let group = self.seat.lead_first(&self.directory, &opening.key);
-            self.serve(opening, log, group);
+            let group = self.seat.lead_first(&self.hands.directory, &opening.key);
+            self.serve(opening, log, group, None);
         }
         let logs = found.iter_mut().map(|(_, log)| log).collect();
-        let groups = self.seat.lead(&self.directory, logs);
+        let groups = self.seat.lead(&self.hands.directory, logs);
         for ((opening, log), group) in found.into_iter().zip(groups) {
-            self.serve(opening, log, group);
+            self.serve(opening, log, group, None);
+        }
+        for (opening, mut log) in shared {
+            let group = match self.seat.follow(&self.hands.directory, &mut log) {
+                Ok(group) => group,
+                Err(error) => {
+                    let Opening { topic, key, .. } = &opening;
+                    tracing::error!(%topic, partition = key.partition, %error, "not served");
+                    continue;
+                }
+            };
+            let (is_new, wish) = (opening.is_new, opening.wish.clone());
+            let member = Member { is_new, wish, ..Member::default() };
+            self.serve(opening, log, group, Some(member));
         }
         Ok(())
     }
 
-    fn serve(&mut self, opening: Opening, log: Log, group: Group) {
-        let Opening { key, topic, settings, .. } = opening;
-        let (view, epoch) = (Arc::clone(log.view()), group.epoch());
-        let partition = Partition::new(key, topic, self.index, view, epoch, settings);
-        let partition = Arc::new(partition);
-        let caching = Caching::of(&self.directory, &key);
-        let replica = Replica::new(Arc::clone(&partition), log, group, caching);
+    fn serve(&mut self, opening: Opening, log: Log, group: Group, member: Option<Member>) {
+        let Opening { key, topic, settings, is_new, .. } = opening;
+        let view = Arc::clone(log.view());
+        let partition = Arc::new(Partition::new(key, topic, self.index, view, settings));
+        let caching = Caching::of(&self.hands.directory, &key);
+        let mut replica = Replica::new(Arc::clone(&partition), log, group, member, caching);
+        if let Some(member) = &replica.member {
+            let own = replica.group.id().broker;
+            let others = || replica.group.voters().all().map(|id| id.broker).min();
+            let first = member.wish.as_ref().map(|wish| wish.leader).or_else(others);
+            self.lanes.add(&mut replica, boot_ms(), is_new && first == Some(own));
+        }
         self.replicas.insert(key, replica);
         self.registry.insert(partition);
     }
@@ -356,41 +409,43 @@ impl Shard {
         offset: i64,
         reply: oneshot::Sender<Result<i64, StorageError>>,
     ) {
-        let done = self.on_flush_done(*key);
         // Without the replica the reply is dropped, and the caller knows.
         let Some(replica) = self.replicas.get_mut(key) else { return };
         replica.move_log_start(
             move |_| Ok(Some(offset)),
-            done,
             move |log, moved| drop(reply.send(moved.map(|_| log.view().log_start_offset()))),
+            &self.hands,
         );
+        self.lanes.touch(replica, boot_ms());
     }
 
-    fn delete(&mut self, keys: &[GroupKey], done: oneshot::Sender<()>) {
+    fn delete(&mut self, keys: &[GroupKey], forget: bool, done: oneshot::Sender<()>) {
         let mut logs = Vec::new();
         for key in keys {
             self.registry.remove(key);
+            self.lanes.remove(key);
             if let Some(replica) = self.replicas.remove(key) {
                 replica.partition.set_deleted();
                 logs.push(replica.into_log());
             }
         }
-        if let Err(error) = self.directory.delete_all(logs, true) {
+        if let Err(error) = self.hands.directory.delete_all(logs, forget) {
             tracing::error!(%error, "partitions not deleted; the next start does it");
         }
         done.send(()).unwrap_or(());
     }
 
     fn retain(&mut self, now_ms: i64) {
-        let is_concerned = |replica: &Replica| replica.partition.settings().is_deleted;
+        // Followers go where their leader's log begins.
+        let is_concerned = |replica: &Replica| {
+            replica.partition.settings().is_deleted && replica.partition.leads()
+        };
         let concerned = self.replicas.iter().filter(|(_, replica)| is_concerned(replica));
         for key in concerned.map(|(key, _)| *key).collect::<Vec<_>>() {
-            let done = self.on_flush_done(key);
             let Some(replica) = self.replicas.get_mut(&key) else { continue };
             let topic = replica.partition.topic.clone();
             replica.move_log_start(
                 move |log| log.retention_start(now_ms),
-                done,
                 move |_, moved| match moved {
                     Ok(None) => {}
                     Ok(Some(start)) => {
@@ -399,15 +454,16 @@ impl Shard {
                     }
                     Err(error) => tracing::warn!(%topic, %error, "retention"),
                 },
+                &self.hands,
             );
+            self.lanes.touch(replica, boot_ms());
         }
     }
 
     fn expire_producers(&mut self, now_ms: i64, expiration_ms: i64) {
         for replica in self.replicas.values_mut() {
-            replica.at_rest(move |log| {
-                log.expire_producers(now_ms, expiration_ms);
-            });
+            let expire = move |log: &mut Log| _ = log.expire_producers(now_ms, expiration_ms);
+            replica.at_rest(expire, &self.hands);
         }
     }
 

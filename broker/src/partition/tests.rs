@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::sync::mpsc;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use logboom_protocol::records::{BatchBuilder, Codec, Inflater, ProducedBatch, ProducerState};
@@ -12,9 +13,9 @@ use logboom_storage::state::{GroupKey, OpenMark};
 use logboom_storage::{CompactionOptions, Directory, DirectoryOptions, LogOptions, StorageError};
 
 use super::caching::{self, Caching};
+use super::hands::Hands;
 use super::replica::{Replica, RequestPermit};
 use super::*;
-use crate::metrics::Metrics;
 
 const KEY: GroupKey = GroupKey { topic_id: Uuid([7; 16]), partition: 0 };
 /// The number of EIO.
@@ -27,6 +28,7 @@ struct Setting {
     directory: Arc<Directory>,
     partition: Arc<Partition>,
     replica: Replica,
+    hands: Hands,
 }
 
 fn settings(write_caching: bool) -> Arc<TopicSettings> {
@@ -47,6 +49,7 @@ fn settings(write_caching: bool) -> Arc<TopicSettings> {
         },
         is_deleted: true,
         write_caching,
+        min_insync_replicas: 1,
     })
 }
 
@@ -58,14 +61,20 @@ impl Setting {
         let opened = Directory::open(disk.clone(), Path::new("/data"), options, mark, 1);
         let directory = Arc::new(opened.unwrap());
         let seat = Seat::new(1, directory.id());
-        directory.create_all(&[KEY], 0, &seat.first_records()).unwrap();
+        directory.create_all(&[(KEY, &seat.first_records())], 0).unwrap();
         let (log, _) = directory.open_log(KEY, LogOptions::default()).unwrap();
         let group = seat.lead_first(&directory, &KEY);
         let (view, settings) = (Arc::clone(log.view()), settings(write_caching));
-        let partition = Arc::new(Partition::new(KEY, "topic".into(), 0, view, 0, settings));
+        let partition = Arc::new(Partition::new(KEY, "topic".into(), 0, view, settings));
         let caching = Caching::of(&directory, &KEY);
-        let replica = Replica::new(Arc::clone(&partition), log, group, caching);
-        Self { disk, directory, partition, replica }
+        let replica = Replica::new(Arc::clone(&partition), log, group, None, caching);
+        let hands = Hands {
+            directory: Arc::clone(&directory),
+            metrics: Arc::default(),
+            handle: ShardHandle::channel().0,
+            reports: mpsc::unbounded_channel().0,
+        };
+        Self { disk, directory, partition, replica, hands }
     }
 
     /// Takes a batch for the next write.
@@ -81,13 +90,13 @@ impl Setting {
     ) -> Reply {
         let (reply, receiver) = oneshot::channel();
         let partition = Arc::clone(&self.partition);
-        self.replica.queue(Append { partition, batch, until, reply, permit });
+        self.replica.queue(Append { partition, batch, until, epoch: None, reply, permit });
         receiver
     }
 
     fn append(&mut self, batch: ProducedBatch) -> Reply {
         let receiver = self.queue(batch);
-        self.replica.write_queued(1, &Metrics::default());
+        self.replica.write_queued(1, &self.hands);
         receiver
     }
 
@@ -95,7 +104,7 @@ impl Setting {
         let (done, flushed) = std::sync::mpsc::channel();
         self.replica.flush(Box::new(move |result| drop(done.send(result))));
         self.directory.run_flushes();
-        self.replica.on_flushed(flushed.try_recv().unwrap());
+        self.replica.on_flushed(flushed.try_recv().unwrap(), &self.hands);
     }
 
     fn high_watermark(&self) -> i64 {
@@ -139,7 +148,7 @@ fn whoever_waits_for_the_write_alone_is_answered_before_the_flush() {
     let mut setting = Setting::new(false);
     let mut written = setting.queue_until(anonymous(), Until::Written, None);
     let mut committed = setting.queue(anonymous());
-    setting.replica.write_queued(1, &Metrics::default());
+    setting.replica.write_queued(1, &setting.hands);
     assert_eq!(offset(&mut written), 0);
     assert!(is_waiting(&mut committed));
     setting.flush();
@@ -152,7 +161,7 @@ fn a_batch_takes_its_room_until_it_is_written() {
     let permit: RequestPermit = Arc::new(());
     let _reply = setting.queue_until(anonymous(), Until::Committed, Some(Arc::clone(&permit)));
     assert_eq!(Arc::strong_count(&permit), 2);
-    setting.replica.write_queued(1, &Metrics::default());
+    setting.replica.write_queued(1, &setting.hands);
     assert_eq!(Arc::strong_count(&permit), 1, "it isn't kept for the flush");
 }
 
@@ -184,7 +193,7 @@ fn what_a_turn_brings_is_one_write() {
     drop(setting.append(anonymous()));
     let before = setting.writes();
     let replies: Vec<_> = (0..5).map(|_| setting.queue(anonymous())).collect();
-    setting.replica.write_queued(1, &Metrics::default());
+    setting.replica.write_queued(1, &setting.hands);
     assert_eq!(setting.writes() - before, 1);
     setting.flush();
     assert!(replies.into_iter().zip(1..).all(|(mut reply, at)| offset(&mut reply) == at));
@@ -195,7 +204,7 @@ fn the_numbers_of_a_producer_are_checked_one_after_the_other() {
     let mut setting = Setting::new(false);
     let [mut first, mut second, mut again, mut gap] =
         [0, 1, 0, 7].map(|sequence| setting.queue(numbered(sequence)));
-    setting.replica.write_queued(1, &Metrics::default());
+    setting.replica.write_queued(1, &setting.hands);
     assert!(matches!(gap.try_recv(), Ok(Err(AppendError::Producer(_)))));
     setting.flush();
     assert_eq!([&mut first, &mut second, &mut again].map(offset), [0, 1, 0]);
@@ -239,7 +248,7 @@ fn a_step_that_makes_the_log_durable_answers_who_waits() {
     drop(setting.append(anonymous()));
     setting.flush();
     let mut reply = setting.append(anonymous());
-    setting.replica.at_rest(|log| log.set_log_start(1).unwrap());
+    setting.replica.at_rest(|log| log.set_log_start(1).unwrap(), &setting.hands);
     assert_eq!(offset(&mut reply), 1);
 }
 
@@ -248,10 +257,10 @@ fn a_step_waits_for_the_flush_that_is_under_way() {
     let mut setting = Setting::new(false);
     drop(setting.append(anonymous()));
     setting.replica.flush(Box::new(|_| {}));
-    setting.replica.at_rest(|log| log.set_log_start(1).unwrap());
+    setting.replica.at_rest(|log| log.set_log_start(1).unwrap(), &setting.hands);
     assert_eq!(setting.partition.view.log_start_offset(), 0);
     setting.directory.run_flushes();
-    setting.replica.on_flushed(Ok(()));
+    setting.replica.on_flushed(Ok(()), &setting.hands);
     assert_eq!(setting.partition.view.log_start_offset(), 1);
 }
 
@@ -260,11 +269,11 @@ fn move_start(setting: &mut Setting, offset: i64) -> std::sync::mpsc::Receiver<O
     let (told, moved) = std::sync::mpsc::channel();
     setting.replica.move_log_start(
         move |_| Ok(Some(offset)),
-        || Box::new(|_| {}),
         move |log, result| {
             let start = log.view().log_start_offset();
             told.send(result.ok().map(|_| start)).unwrap();
         },
+        &setting.hands,
     );
     moved
 }
@@ -280,12 +289,12 @@ fn a_log_start_moves_when_a_flush_is_over_and_the_next_behind_it() {
     assert!(setting.replica.is_flushing() && is_waiting(&mut reply));
     setting.directory.run_flushes();
     assert!(first.try_recv().is_err() && setting.partition.view.log_start_offset() == 0);
-    setting.replica.on_flushed(Ok(()));
+    setting.replica.on_flushed(Ok(()), &setting.hands);
     assert_eq!((first.try_recv(), second.try_recv().ok()), (Ok(Some(1)), None));
     assert_eq!(offset(&mut reply), 2);
     assert!(setting.replica.is_flushing(), "of the second");
     setting.directory.run_flushes();
-    setting.replica.on_flushed(Ok(()));
+    setting.replica.on_flushed(Ok(()), &setting.hands);
     assert_eq!(second.try_recv(), Ok(Some(2)));
     assert!(!setting.replica.is_flushing());
     assert_eq!(move_start(&mut setting, 1).try_recv(), Ok(Some(2)), "it is there already");
@@ -299,7 +308,9 @@ fn a_log_start_that_cannot_be_written_down_stays() {
     setting.flush();
     drop(setting.append(anonymous()));
     let moved = move_start(&mut setting, 1);
-    setting.replica.on_flushed(Err(StorageError::OutOfService { path: "/data".into() }));
+    setting
+        .replica
+        .on_flushed(Err(StorageError::OutOfService { path: "/data".into() }), &setting.hands);
     assert_eq!(moved.try_recv(), Ok(None));
     assert_eq!(setting.partition.view.log_start_offset(), 0);
 }
@@ -321,7 +332,7 @@ fn with_caching_a_record_counts_once_the_state_store_knows_that_some_may_be_lost
     assert_eq!(setting.replica.caching_to_record(), Some(true));
     assert_eq!(setting.replica.caching_to_record(), None, "it is asked for once");
     assert!(is_waiting(&mut first) && !setting.replica.may_flush_later());
-    setting.replica.on_caching_recorded();
+    setting.replica.on_caching_recorded(&setting.hands);
     assert!(is_waiting(&mut first), "a kill would lose a segment that nothing names");
     let mut second = setting.append(anonymous());
     assert!(is_waiting(&mut first) && is_waiting(&mut second), "nor is what follows it safe");
@@ -339,7 +350,7 @@ fn the_state_store_is_told_that_caching_is_over_when_all_is_flushed() {
     let mut setting = Setting::new(true);
     drop(setting.append(anonymous()));
     assert_eq!(setting.replica.caching_to_record(), Some(true));
-    setting.replica.on_caching_recorded();
+    setting.replica.on_caching_recorded(&setting.hands);
     setting.flush();
     assert_eq!(offset(&mut setting.append(anonymous())), 1, "counts and is not flushed");
     setting.partition.set_settings(settings(false));

@@ -109,6 +109,7 @@ pub(super) fn write_message(out: &mut Writer, key: &GroupKey, message: &Message,
             write_position(out, reset.start);
             write_position(out, reset.commit);
             write_voters(out, &reset.voters);
+            out.u32(records);
         }
         Body::TimeoutNow => write_bytes(out, [TIMEOUT_NOW]),
         Body::Hello { run } => {
@@ -224,11 +225,12 @@ fn read_body(reader: &mut Reader<'_>) -> Result<(Body, u32), Strange> {
         APPEND_NOTHING | APPEND_CONTROL | APPEND_DATA => return read_append(reader, kind),
         APPEND_REPLY => Body::AppendReply(read_append_reply(reader)?),
         BEAT => Body::Beat { commit: read_position(reader)?, log_start: read_offset(reader)? },
-        RESET => Body::Reset(Box::new(Reset {
-            start: read_position(reader)?,
-            commit: read_position(reader)?,
-            voters: read_voters(reader)?,
-        })),
+        RESET => {
+            let (start, commit) = (read_position(reader)?, read_position(reader)?);
+            let reset = Reset { start, commit, voters: read_voters(reader)? };
+            let bytes = reader.u32().map_err(at("producers"))?;
+            return Ok((Body::Reset(Box::new(reset)), bytes));
+        }
         TIMEOUT_NOW => Body::TimeoutNow,
         HELLO => Body::Hello { run: read_run(reader)? },
         HELLO_REPLY => Body::HelloReply { run: read_run(reader)?, end: read_position(reader)? },

@@ -59,11 +59,6 @@ impl Link {
         Self { node, beats, groups, tasks }
     }
 
-    /// The broker that it leads to.
-    pub(crate) fn node(&self) -> i32 {
-        self.node
-    }
-
     /// Sends a beat of a lane; one of this lane that still waits is dropped for it. False where
     /// there is no connection: beats are never kept for the next.
     pub(crate) fn beat(&self, lane: u8, beat: Beat<GroupKey>) -> bool {
@@ -81,11 +76,13 @@ impl Link {
 
     /// Bytes for which [`Self::offer`] has room; a message that is larger is taken where nothing
     /// waits. 0 without a connection.
+    #[cfg(test)]
     pub(crate) fn room(&self) -> usize {
         self.groups.outbox.borrow().room()
     }
 
     /// Who is at the other end of one of the two connections; `None` of [`Kind::Calls`].
+    #[cfg(test)]
     pub(crate) fn peer(&self, kind: Kind) -> Option<PeerId> {
         match kind {
             Kind::Beats => self.beats.peer.get(),

@@ -224,7 +224,13 @@ impl Gathered {
 
 /// Whether it is one of those with which records go.
 fn takes_records(message: &Message) -> bool {
-    matches!(&message.body, Body::Append(Append { content: Content::Data { .. }, .. }))
+    let has_data = |append: &Append| matches!(append.content, Content::Data { .. });
+    match &message.body {
+        Body::Append(append) => has_data(append),
+        // The producers that the leader knows.
+        Body::Reset(_) => true,
+        _ => false,
+    }
 }
 
 #[cfg(test)]

@@ -5,73 +5,50 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use arc_swap::ArcSwap;
-use tokio::runtime::{Builder, Runtime};
 
 use logboom_protocol::units::Uuid;
 use logboom_storage::sim::{Fault, Operation, SimDisk};
-use logboom_storage::state::OpenMark;
-use logboom_storage::{Directory, DirectoryOptions};
 
+use super::super::testing::{Stage, runtime};
 use super::*;
-use crate::cluster::open_metadata;
-use crate::partition::Seat;
 
-const MARK: OpenMark = OpenMark { boot_id: [1; 16], mount_id: 1 };
 const EIO: i32 = 5;
 
-/// A controller on a simulated disk, without shards.
+/// A controller on a simulated disk.
 struct Host {
     disk: Arc<SimDisk>,
-    directory: Arc<Directory>,
+    stage: Stage,
     handle: ControllerHandle,
     published: Arc<ArcSwap<MetadataImage>>,
-    runtime: Runtime,
-    threads: Vec<JoinHandle<()>>,
-}
-
-fn runtime() -> Runtime {
-    Builder::new_current_thread().enable_all().build().unwrap()
-}
-
-fn open(disk: &Arc<SimDisk>) -> (Arc<Directory>, MetadataLog, MetadataImage) {
-    let options = DirectoryOptions::default();
-    let disk = Arc::clone(disk);
-    let directory = Directory::open(disk, Path::new("/data"), options, MARK, 1).unwrap();
-    let (log, group, _) = open_metadata(&directory, &Seat::new(1, directory.id())).unwrap();
-    let (log, image) = MetadataLog::load(log, group).unwrap();
-    (Arc::new(directory), log, image)
+    controller: JoinHandle<()>,
 }
 
 impl Host {
     fn begin(disk: &Arc<SimDisk>) -> Self {
-        let (directory, log, image) = open(disk);
+        let own: Arc<SimDisk> = Arc::clone(disk);
+        let stage = Stage::begin(own, Path::new("/data"));
+        let (log, image) = stage.load().unwrap();
         let published = Arc::new(ArcSwap::from_pointee(image.clone()));
         let reconciler = Reconciler {
             config: Arc::default(),
-            directory: Arc::clone(&directory),
-            seat: Seat::new(1, directory.id()),
-            shards: Arc::from([]),
-            registry: Arc::default(),
+            directory: Arc::clone(&stage.directory),
+            seat: stage.seat.clone(),
+            shards: Arc::from([stage.shard.clone()]),
+            registry: Arc::clone(&stage.registry),
+            is_alone: true,
+            coordination: Arc::default(),
             published: Arc::clone(&published),
         };
         let (controller, handle) = Controller::new(log, image, reconciler, Arc::default());
-        let flushes = Arc::clone(&directory);
-        let state = Arc::clone(&directory);
-        let threads = vec![
-            thread::spawn(move || flushes.serve_flushes()),
-            // That it fails is what a test may want.
-            thread::spawn(move || _ = state.serve_state()),
-            thread::spawn(move || runtime().block_on(controller.run())),
-        ];
-        let disk = Arc::clone(disk);
-        Self { disk, directory, handle, published, runtime: runtime(), threads }
+        let controller = thread::spawn(move || runtime().block_on(controller.run()));
+        Self { disk: Arc::clone(disk), stage, handle, published, controller }
     }
 
     /// Decides on these records; what was seen is the count of features before.
     fn decide(&self, records: Vec<MetadataRecord>) -> Result<usize, ControllerError> {
         let decide =
             |image: &MetadataImage| Decision { records, response: image.features().count() };
-        self.runtime.block_on(self.handle.decide(decide))
+        self.stage.runtime.block_on(self.handle.decide(decide))
     }
 
     fn features(&self) -> usize {
@@ -80,8 +57,8 @@ impl Host {
 
     fn end(self) {
         self.handle.close();
-        self.directory.stop_flushes();
-        self.threads.into_iter().for_each(|thread| thread.join().unwrap());
+        self.controller.join().unwrap();
+        self.stage.end();
     }
 }
 
@@ -134,7 +111,7 @@ fn who_does_not_wait_has_the_change_made_nevertheless() {
         records: vec![MetadataRecord::ClusterId(Uuid([1; 16]))],
         response: (),
     };
-    let decided = host.runtime.block_on(host.handle.decide_within(-1, decide));
+    let decided = host.stage.runtime.block_on(host.handle.decide_within(-1, decide));
     assert!(matches!(decided, Ok(()) | Err(ControllerError::TimedOut)), "{decided:?}");
     assert_eq!(host.decide(vec![]), Ok(0), "behind it in the queue");
     assert_eq!(host.published.load().cluster_id(), Some(Uuid([1; 16])));

@@ -3,35 +3,13 @@
 use tempfile::TempDir;
 
 use logboom_protocol::CompactString;
-use logboom_storage::state::OpenMark;
-use logboom_storage::{Directory, DirectoryOptions, SystemDisk};
+use logboom_storage::SystemDisk;
 
+use super::super::testing::Stage;
 use super::*;
 
-const MARK: OpenMark = OpenMark { boot_id: [1; 16], mount_id: 1 };
-
-/// A data directory and its metadata log.
-struct Life {
-    directory: Directory,
-    log: Log,
-    group: Group,
-}
-
-impl Life {
-    fn begin(dir: &TempDir) -> Self {
-        let options = DirectoryOptions::default();
-        let disk = Arc::new(SystemDisk);
-        let directory = Directory::open(disk, dir.path(), options, MARK, 1).unwrap();
-        let seat = Seat::new(1, directory.id());
-        let (log, group, findings) = open_metadata(&directory, &seat).unwrap();
-        assert!(findings.is_empty(), "{findings:?}");
-        Self { directory, log, group }
-    }
-
-    fn load(self) -> (Directory, MetadataLog, MetadataImage) {
-        let (log, image) = MetadataLog::load(self.log, self.group).unwrap();
-        (self.directory, log, image)
-    }
+fn begin(dir: &TempDir) -> Stage {
+    Stage::begin(Arc::new(SystemDisk), dir.path())
 }
 
 fn cluster() -> MetadataRecord {
@@ -42,103 +20,108 @@ fn feature(name: &str, level: i16) -> MetadataRecord {
     MetadataRecord::FeatureLevel { name: name.into(), level }
 }
 
-/// Appends one batch of one value as it is.
-fn append_value(log: &mut Log, value: &[u8]) {
+/// A batch of one value as it is.
+fn value(value: &[u8]) -> ProducedBatch {
     let mut builder = BatchBuilder::new(Codec::None);
     builder.append(0, None, Some(value), &[]).unwrap();
-    let batch = CheckedBatch::check(builder.build().unwrap()).unwrap();
-    let base = Offset::from_wire(log.end_offset()).unwrap();
-    let epoch = LeaderEpoch::from_wire(log.epoch()).unwrap();
-    log.append(&[StampedBatch::by_broker(&batch, base, epoch)]).unwrap();
-    log.flush_now().unwrap();
-    log.set_high_watermark(log.end_offset());
+    ProducedBatch::check(builder.build().unwrap(), &mut Inflater::default()).unwrap()
 }
 
 #[test]
-fn what_was_flushed_is_loaded_again() {
+fn what_was_committed_is_loaded_again() {
     let dir = tempfile::tempdir().unwrap();
-    let (directory, mut log, image) = Life::begin(&dir).load();
+    let stage = begin(&dir);
+    let (log, image) = stage.load().unwrap();
     assert_eq!(image, MetadataImage::default());
     let decisions =
         [vec![cluster()], vec![feature("a", 1), feature("b", 2)], vec![feature("a", 3)]];
-    decisions.iter().for_each(|records| log.append(records).unwrap());
-    log.flush_now().unwrap();
-    assert_eq!(log.end_offset(), 4);
-    log.close().unwrap();
-    directory.close().unwrap();
+    let batches = decisions.iter().map(|records| decision(records).unwrap()).collect();
+    stage.append(&log, batches).unwrap();
+    drop(log);
+    stage.end();
 
-    let (_, log, image) = Life::begin(&dir).load();
+    let stage = begin(&dir);
+    let (log, image) = stage.load().unwrap();
     assert_eq!(image, MetadataImage::load(decisions.concat()).unwrap());
-    assert_eq!(log.end_offset(), 4);
+    assert_eq!(log.offset(), 4);
+    drop(log);
+    stage.end();
 }
 
 #[test]
-fn a_decision_is_one_batch() {
+fn what_follows_is_read_once_and_said_to_have_changed() {
     let dir = tempfile::tempdir().unwrap();
-    let (_directory, mut log, _) = Life::begin(&dir).load();
-    log.append(&[cluster(), feature("a", 1), feature("b", 2)]).unwrap();
-    log.append(&[feature("c", 1)]).unwrap();
-    log.flush_now().unwrap();
-    let bytes = read(log.log.view(), 0).unwrap();
-    let batches: Vec<_> = RawBatches::new(&bytes).map(Result::unwrap).collect();
-    let counts: Vec<_> = batches
-        .iter()
-        .map(|batch| CheckedBatch::check(bytes.slice_ref(batch.bytes())).unwrap())
-        .map(|batch| batch.header().last_offset_delta + 1)
-        .collect();
-    assert_eq!(counts, [3, 1]);
+    let stage = begin(&dir);
+    let (mut log, mut image) = stage.load().unwrap();
+    for records in [vec![cluster(), feature("a", 1)], vec![feature("c", 1)]] {
+        stage.append(&log, vec![decision(&records).unwrap()]).unwrap();
+        let read = log.read(&mut image).unwrap();
+        assert_eq!((read.records, read.is_whole), (records, false));
+        let again = log.read(&mut image).unwrap();
+        assert_eq!((again.records, again.is_whole), (Vec::new(), false));
+    }
+    drop(log);
+    stage.end();
 }
 
 #[test]
 fn a_checkpoint_takes_the_place_of_what_stood_before() {
     let dir = tempfile::tempdir().unwrap();
-    let (directory, mut log, mut image) = Life::begin(&dir).load();
-    let mut put = |log: &mut MetadataLog, records: Vec<MetadataRecord>| {
-        log.append(&records).unwrap();
-        image = image.with(&records).unwrap();
-        image.clone()
-    };
-    let small = put(&mut log, vec![cluster()]);
-    log.flush_now().unwrap();
-    log.checkpoint(&small).unwrap();
-    assert_eq!(log.log.view().log_start_offset(), 0, "not worth it");
-
+    let stage = begin(&dir);
+    let (mut log, mut image) = stage.load().unwrap();
+    let mut late = stage.log();
+    stage.append(&log, vec![decision(&[cluster()]).unwrap()]).unwrap();
+    log.read(&mut image).unwrap();
+    assert!(!log.wants_checkpoint(), "not worth it");
     let name: CompactString = "f".repeat(1_000).into();
     let many: Vec<_> = (0..1_100).map(|level| feature(&name, level)).collect();
-    let whole = put(&mut log, many);
-    log.flush_now().unwrap();
-    log.checkpoint(&whole).unwrap();
-    assert_eq!(log.log.view().log_start_offset(), 1_101);
-    log.checkpoint(&whole).unwrap();
-    assert_eq!(log.log.view().log_start_offset(), 1_101, "just done");
-    let last = put(&mut log, vec![feature("later", 1)]);
-    log.flush_now().unwrap();
-    log.close().unwrap();
-    directory.close().unwrap();
+    stage.append(&log, vec![decision(&many).unwrap()]).unwrap();
+    log.read(&mut image).unwrap();
+    assert!(log.wants_checkpoint());
+    let before = image.clone();
+    stage.append(&log, vec![checkpoint(&image).unwrap()]).unwrap();
+    stage.runtime.block_on(log.drop_before(1_101));
+    let read = log.read(&mut image).unwrap();
+    assert_eq!((read.records, read.is_whole), (Vec::new(), false), "all of it was known");
+    assert_eq!(image, before);
+    assert_eq!(log.partition().view.log_start_offset(), 1_101);
+    assert!(!log.wants_checkpoint(), "just done");
+    stage.append(&log, vec![decision(&[feature("later", 1)]).unwrap()]).unwrap();
+    log.read(&mut image).unwrap();
+    // Whoever hasn't read what is gone has the same from the checkpoint.
+    let mut lates = MetadataImage::default();
+    assert!(late.read(&mut lates).unwrap().is_whole);
+    assert_eq!(lates, image);
+    drop((log, late));
+    stage.end();
 
-    let (_directory, mut log, loaded) = Life::begin(&dir).load();
-    assert_eq!(loaded, last);
-    log.checkpoint(&loaded).unwrap();
-    assert_eq!(log.log.view().log_start_offset(), 1_101, "nor is a start a reason");
+    let stage = begin(&dir);
+    let (log, loaded) = stage.load().unwrap();
+    assert_eq!(loaded, image);
+    assert!(!log.wants_checkpoint(), "nor is a start a reason");
+    drop(log);
+    stage.end();
 }
 
 #[test]
 fn a_record_that_is_none_is_refused_with_its_offset() {
     let dir = tempfile::tempdir().unwrap();
-    let mut life = Life::begin(&dir);
-    append_value(&mut life.log, &cluster().encode().unwrap());
-    append_value(&mut life.log, b"\xff not a record");
-    let error = MetadataLog::load(life.log, life.group).err().unwrap();
+    let stage = begin(&dir);
+    let values = [value(&cluster().encode().unwrap()), value(b"\xff not a record")];
+    stage.append(&stage.log(), values.into()).unwrap();
+    let error = stage.load().err().unwrap();
     assert!(matches!(error, MetadataLogError::Record { offset: 1, .. }), "{error}");
     assert!(error.to_string().starts_with("metadata log: offset 1: "), "{error}");
+    stage.end();
 }
 
 #[test]
 fn a_record_that_fits_nothing_before_it_is_refused_with_its_offset() {
     let dir = tempfile::tempdir().unwrap();
-    let mut life = Life::begin(&dir);
+    let stage = begin(&dir);
     let deleted = MetadataRecord::TopicDeleted { id: Uuid([9; 16]) };
-    append_value(&mut life.log, &deleted.encode().unwrap());
-    let error = MetadataLog::load(life.log, life.group).err().unwrap();
+    stage.append(&stage.log(), vec![value(&deleted.encode().unwrap())]).unwrap();
+    let error = stage.load().err().unwrap();
     assert!(matches!(error, MetadataLogError::Apply { offset: 0, .. }), "{error}");
+    stage.end();
 }

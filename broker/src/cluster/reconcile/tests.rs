@@ -14,7 +14,8 @@ fn directory(root: &std::path::Path, replicas: i32, creation_offset: i64) -> Arc
     directory.create(METADATA, 0).unwrap();
     let key = |partition| GroupKey { topic_id: Uuid([7; 16]), partition };
     let keys: Vec<GroupKey> = (0..replicas).map(key).collect();
-    directory.create_all(&keys, creation_offset, &[]).unwrap();
+    let keys: Vec<_> = keys.into_iter().map(|key| (key, &[][..])).collect();
+    directory.create_all(&keys, creation_offset).unwrap();
     Arc::new(directory)
 }
 
@@ -25,6 +26,8 @@ fn reconciler(directory: &Arc<Directory>) -> Reconciler {
         seat: Seat::new(1, directory.id()),
         shards: Arc::from([]),
         registry: Arc::default(),
+        is_alone: true,
+        coordination: Arc::default(),
         published: Arc::new(ArcSwap::from_pointee(MetadataImage::default())),
     }
 }

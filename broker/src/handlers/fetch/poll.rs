@@ -140,7 +140,8 @@ impl<'a> Poll<'a> {
 
     fn has_changed(&self, at: usize) -> bool {
         let Some(partition) = &self.partitions[at] else { return false };
-        partition.is_deleted() || partition.view.high_watermark() != self.answers[at].high_watermark
+        let has_moved = partition.is_deleted() || !partition.leads();
+        has_moved || partition.view.high_watermark() != self.answers[at].high_watermark
     }
 
     /// Reads a partition, and takes what is found instead of what was.

@@ -95,6 +95,9 @@ pub(super) fn read(
     if partition.is_deleted() {
         return (Answer::refused(partition_gone(wanted)), None);
     }
+    if !partition.leads() {
+        return (Answer::refused(ErrorCode::NOT_LEADER_OR_FOLLOWER), None);
+    }
     if let Err(code) = leader::check_epoch(partition, wanted.current_leader_epoch) {
         return (Answer::refused(code), None);
     }

@@ -32,7 +32,8 @@ impl Start {
         let open = |key| directory.open_log(key, LogOptions::default()).unwrap().0;
         let mut flushes = 0;
         let led = if directory.groups().is_empty() {
-            directory.create_all(&[KEY, OTHER], 0, &seat.first_records()).unwrap();
+            let first = seat.first_records();
+            directory.create_all(&[(KEY, &first), (OTHER, &first)], 0).unwrap();
             [KEY, OTHER].map(|key| (open(key), seat.lead_first(&directory, &key))).into()
         } else {
             let mut logs = vec![open(KEY), open(OTHER)];

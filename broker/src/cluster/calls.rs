@@ -1,0 +1,191 @@
+//! What brokers ask each other: to be let in, to have a client's request decided, to be heard.
+//!
+//! | byte | request | what follows |
+//! | ---: | --- | --- |
+//! | 0 | register | cluster id 16 (zero: none), a broker's metadata record |
+//! | 1 | forward | length 2 and name of the listener, a client's frame without its length |
+//! | 2 | report | a metadata record of leaders |
+//! | 3 | producer ids | |
+//!
+//! | byte | answer | what follows |
+//! | ---: | --- | --- |
+//! | 0 | done | cluster id 16; the answer's frame; nothing; first id 8, and behind the last 8 |
+//! | 1 | not the controller | |
+//! | 2 | refused | why, in words |
+//!
+//! Must always hold: whatever arrives is a request, an answer, or an error; nothing is allocated
+//! beyond its length.
+
+use std::ops::Range;
+
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+
+use logboom_controller::MetadataRecord;
+use logboom_controller::record::{BrokerRegistration, LeaderReport};
+use logboom_protocol::units::Uuid;
+
+/// Something that a broker asks of the controller's.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Request {
+    /// To be a broker of the cluster.
+    Register { cluster_id: Option<Uuid>, registration: BrokerRegistration },
+    /// To answer a client's request.
+    Forward { listener: String, frame: Bytes },
+    /// To note who leads partitions.
+    Report(Vec<LeaderReport>),
+    /// For a block of producer ids.
+    ProducerIds,
+}
+
+/// What it answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Response {
+    Done(Bytes),
+    NotController,
+    Refused(String),
+}
+
+/// Bytes that are none of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Strange;
+
+const REGISTER: u8 = 0;
+const FORWARD: u8 = 1;
+const REPORT: u8 = 2;
+const PRODUCER_IDS: u8 = 3;
+
+const DONE: u8 = 0;
+const NOT_CONTROLLER: u8 = 1;
+const REFUSED: u8 = 2;
+
+impl Request {
+    /// Its bytes; `None` where a record can't be written.
+    pub(crate) fn encode(&self) -> Option<Bytes> {
+        let mut out = BytesMut::new();
+        match self {
+            Self::Register { cluster_id, registration } => {
+                out.put_u8(REGISTER);
+                out.put_slice(&cluster_id.unwrap_or(Uuid::ZERO).0);
+                let record = MetadataRecord::Broker(registration.clone());
+                out.put_slice(&record.encode().ok()?);
+            }
+            Self::Forward { listener, frame } => {
+                out.put_u8(FORWARD);
+                out.put_u16(u16::try_from(listener.len()).ok()?);
+                out.put_slice(listener.as_bytes());
+                out.put_slice(frame);
+            }
+            Self::Report(reports) => {
+                out.put_u8(REPORT);
+                out.put_slice(&MetadataRecord::Leaders(reports.clone()).encode().ok()?);
+            }
+            Self::ProducerIds => out.put_u8(PRODUCER_IDS),
+        }
+        Some(out.freeze())
+    }
+
+    pub(crate) fn decode(mut bytes: Bytes) -> Result<Self, Strange> {
+        match bytes.try_get_u8().map_err(|_| Strange)? {
+            REGISTER => {
+                let mut id = [0; 16];
+                bytes.try_copy_to_slice(&mut id).map_err(|_| Strange)?;
+                let cluster_id = Some(Uuid(id)).filter(|id| !id.is_zero());
+                match MetadataRecord::decode(&bytes) {
+                    Ok(MetadataRecord::Broker(registration)) => {
+                        Ok(Self::Register { cluster_id, registration })
+                    }
+                    _ => Err(Strange),
+                }
+            }
+            FORWARD => {
+                let length = bytes.try_get_u16().map_err(|_| Strange)?;
+                if bytes.len() < usize::from(length) {
+                    return Err(Strange);
+                }
+                let listener = bytes.split_to(usize::from(length));
+                let listener = str::from_utf8(&listener).map_err(|_| Strange)?.to_owned();
+                Ok(Self::Forward { listener, frame: bytes })
+            }
+            REPORT => match MetadataRecord::decode(&bytes) {
+                Ok(MetadataRecord::Leaders(reports)) => Ok(Self::Report(reports)),
+                _ => Err(Strange),
+            },
+            PRODUCER_IDS if bytes.is_empty() => Ok(Self::ProducerIds),
+            _ => Err(Strange),
+        }
+    }
+}
+
+/// A block of producer ids as an answer.
+pub(crate) fn encode_block(block: &Range<i64>) -> Bytes {
+    [block.start.to_be_bytes(), block.end.to_be_bytes()].concat().into()
+}
+
+/// The block that an answer has.
+pub(crate) fn decode_block(mut bytes: Bytes) -> Result<Range<i64>, Strange> {
+    let mut number = || bytes.try_get_i64().map_err(|_| Strange);
+    Ok(number()?..number()?)
+}
+
+impl Response {
+    pub(crate) fn encode(&self) -> Bytes {
+        let (code, rest) = match self {
+            Self::Done(bytes) => (DONE, &bytes[..]),
+            Self::NotController => (NOT_CONTROLLER, &b""[..]),
+            Self::Refused(why) => (REFUSED, why.as_bytes()),
+        };
+        [&[code], rest].concat().into()
+    }
+
+    pub(crate) fn decode(mut bytes: Bytes) -> Result<Self, Strange> {
+        match bytes.try_get_u8().map_err(|_| Strange)? {
+            DONE => Ok(Self::Done(bytes)),
+            NOT_CONTROLLER if bytes.is_empty() => Ok(Self::NotController),
+            REFUSED => Ok(Self::Refused(String::from_utf8_lossy(&bytes).into_owned())),
+            _ => Err(Strange),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_and_answered_is_read_as_the_same() {
+        let registration = BrokerRegistration {
+            id: 3,
+            directory_id: Uuid([1; 16]),
+            incarnation: Uuid([2; 16]),
+            rack: Some("r".into()),
+            endpoints: Vec::new(),
+            peer: None,
+        };
+        let frame = Bytes::from_static(b"frame");
+        for request in [
+            Request::Register { cluster_id: None, registration: registration.clone() },
+            Request::Register { cluster_id: Some(Uuid([7; 16])), registration },
+            Request::Forward { listener: "PLAINTEXT".to_owned(), frame: frame.clone() },
+            Request::Report(Vec::new()),
+            Request::ProducerIds,
+        ] {
+            assert_eq!(Request::decode(request.encode().unwrap()), Ok(request));
+        }
+        for response in
+            [Response::Done(frame), Response::NotController, Response::Refused("no".to_owned())]
+        {
+            assert_eq!(Response::decode(response.encode()), Ok(response));
+        }
+        assert_eq!(decode_block(encode_block(&(3..9))), Ok(3..9));
+    }
+
+    #[test]
+    fn bytes_that_are_none_are_refused() {
+        for bytes in [&b""[..], b"\x09", b"\x00", b"\x00short", b"\x01\x00", b"\x01\x00\x05abc"] {
+            assert_eq!(Request::decode(Bytes::from_static(bytes)), Err(Strange), "{bytes:?}");
+        }
+        for bytes in [&b""[..], b"\x01x", b"\x03"] {
+            assert_eq!(Response::decode(Bytes::from_static(bytes)), Err(Strange), "{bytes:?}");
+        }
+    }
+}

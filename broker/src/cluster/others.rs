@@ -1,0 +1,89 @@
+//! Asking the broker that decides.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{Instant, sleep};
+
+use super::calls::{Request, Response};
+use super::controller::ControllerError;
+use crate::partition::Partition;
+use crate::peer::Caller;
+
+/// How long is waited for an answer at the most.
+pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(15);
+/// Between two attempts.
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// The way to the broker that decides.
+pub(crate) struct Others {
+    own: i32,
+    caller: Caller,
+    /// The metadata log: who leads it decides.
+    metadata: Arc<Partition>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum AskError {
+    /// Nobody decided until the deadline, or this broker does.
+    Nobody,
+    /// It was asked, and may have been done.
+    Unknown,
+    /// It is refused, for the reason that is given.
+    Refused(String),
+}
+
+impl From<AskError> for ControllerError {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Nobody | AskError::Refused(_) => Self::NotController,
+            AskError::Unknown => Self::TimedOut,
+        }
+    }
+}
+
+impl Others {
+    pub(crate) fn new(own: i32, caller: Caller, metadata: Arc<Partition>) -> Self {
+        Self { own, caller, metadata }
+    }
+
+    /// The broker that decides, as far as is known.
+    pub(crate) fn controller(&self) -> Option<i32> {
+        self.metadata.leader()
+    }
+
+    /// Asks until somebody has decided.
+    ///
+    /// # Errors
+    /// [`AskError`].
+    pub(crate) async fn ask(
+        &self,
+        request: &Request,
+        deadline: Instant,
+    ) -> Result<Bytes, AskError> {
+        let too_large = || AskError::Refused("the request is too large".to_owned());
+        let bytes = request.encode().ok_or_else(too_large)?;
+        while Instant::now() < deadline {
+            let Some(node) = self.controller() else {
+                sleep(PAUSE).await;
+                continue;
+            };
+            if node == self.own {
+                // It decides itself, or is about to.
+                return Err(AskError::Nobody);
+            }
+            match self.caller.call(node, bytes.clone(), deadline).await.map(Response::decode) {
+                Ok(Ok(Response::Done(answer))) => return Ok(answer),
+                Ok(Ok(Response::Refused(why))) => return Err(AskError::Refused(why)),
+                Ok(Ok(Response::NotController)) => {}
+                Ok(Err(_)) => return Err(AskError::Refused("the answer isn't one".to_owned())),
+                Err(error) if error.is_undone() => {}
+                Err(_) => return Err(AskError::Unknown),
+            }
+            sleep(PAUSE).await;
+        }
+        Err(AskError::Nobody)
+    }
+}

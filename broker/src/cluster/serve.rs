@@ -1,0 +1,130 @@
+//! What this broker answers to the calls of others.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+
+use logboom_controller::brokers::{RegisterBroker, register_broker};
+use logboom_controller::leaders::report_leaders;
+use logboom_controller::producer_ids::{ProducerIdsExhausted, allocate_producer_ids};
+use logboom_controller::{Decision, MetadataImage};
+use logboom_protocol::header::RequestHeader;
+use logboom_protocol::units::Uuid;
+
+use super::calls::{Request, Response};
+use super::controller::{ControllerError, ControllerHandle};
+use crate::handlers::{self, Reply, RequestContext};
+use crate::node::{Node, random_id};
+use crate::peer::{Answer, PeerId};
+use crate::server::Client;
+
+/// Where calls are answered.
+pub(crate) struct Desk {
+    pub(crate) controller: ControllerHandle,
+    /// The broker, once it serves clients.
+    pub(crate) node: Arc<OnceLock<Arc<Node>>>,
+}
+
+/// An address in place of that of a client of another broker.
+const ELSEWHERE: ([u8; 4], u16) = ([0, 0, 0, 0], 0);
+
+impl Desk {
+    pub(super) fn answer(&self, from: PeerId, request: Bytes) -> Answer {
+        let (controller, node) = (self.controller.clone(), self.node.get().cloned());
+        Box::pin(async move {
+            let response = match Request::decode(request) {
+                Ok(Request::Register { cluster_id, registration }) => {
+                    let request = RegisterBroker { registration, cluster_id };
+                    answered(register(&controller, request).await)
+                }
+                Ok(Request::Report(reports)) => {
+                    let decide = move |image: &MetadataImage| report_leaders(image, reports);
+                    match controller.decide(decide).await {
+                        Ok(_) => Response::Done(Bytes::new()),
+                        Err(error) => refused(error),
+                    }
+                }
+                Ok(Request::ProducerIds) => match producer_ids(&controller).await {
+                    Ok(block) => Response::Done(super::calls::encode_block(&block)),
+                    Err(error) => refused(error),
+                },
+                Ok(Request::Forward { listener, frame }) if controller.decides() => match node {
+                    Some(node) => forwarded(node, &listener, frame).await,
+                    None => Response::NotController,
+                },
+                Ok(Request::Forward { .. }) => Response::NotController,
+                Err(strange) => {
+                    tracing::warn!(%from, ?strange, "a call that isn't one");
+                    Response::Refused("the call isn't known".to_owned())
+                }
+            };
+            response.encode()
+        })
+    }
+}
+
+fn refused(error: ControllerError) -> Response {
+    match error {
+        ControllerError::TooLarge => Response::Refused(error.to_string()),
+        // Somebody decides again in a moment.
+        _ => Response::NotController,
+    }
+}
+
+fn answered(registered: Result<Result<Uuid, String>, ControllerError>) -> Response {
+    match registered {
+        Ok(Ok(Uuid(id))) => Response::Done(Bytes::copy_from_slice(&id)),
+        Ok(Err(why)) => Response::Refused(why),
+        Err(error) => refused(error),
+    }
+}
+
+/// Producer ids that nobody has yet.
+pub(crate) async fn producer_ids(
+    controller: &ControllerHandle,
+) -> Result<Range<i64>, ControllerError> {
+    let decide = |image: &MetadataImage| match allocate_producer_ids(image) {
+        Ok(Decision { records, response }) => Decision { records, response: Ok(response) },
+        Err(error) => Decision { records: Vec::new(), response: Err(error) },
+    };
+    let allocated = controller.decide(decide).await?;
+    allocated.map_err(|ProducerIdsExhausted| ControllerError::TooLarge)
+}
+
+/// Lets a broker into the cluster, which is born with the first.
+pub(crate) async fn register(
+    controller: &ControllerHandle,
+    request: RegisterBroker,
+) -> Result<Result<Uuid, String>, ControllerError> {
+    let decide = move |image: &MetadataImage| match register_broker(image, &request, random_id()) {
+        Ok(Decision { records, response }) => Decision { records, response: Ok(response) },
+        Err(error) => Decision { records: Vec::new(), response: Err(error.to_string()) },
+    };
+    controller.decide(decide).await
+}
+
+/// Answers a request of another broker's client.
+async fn forwarded(node: Arc<Node>, listener: &str, frame: Bytes) -> Response {
+    let Ok((header, body)) = RequestHeader::decode(&frame, handlers::forwarded) else {
+        return Response::Refused("the request isn't one that is forwarded".to_owned());
+    };
+    let client = Client { address: SocketAddr::from(ELSEWHERE), listener: listener.into() };
+    let context = RequestContext {
+        node,
+        client: Rc::new(client),
+        api: header.api,
+        version: header.version,
+        correlation_id: header.correlation_id,
+        client_id: header.client_id.map(Into::into),
+        permit: None,
+    };
+    match handlers::dispatch(context, body).await {
+        Reply::Frame(bytes) => Response::Done(bytes),
+        Reply::Rope(..) | Reply::Nothing | Reply::Close => {
+            Response::Refused("there is no answer".to_owned())
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The core's words in the state store: positions, control entries, voters.
+//!
+//! | bytes | of a payload that names voters |
+//! | ---: | --- |
+//! | 1 | version, 0 |
+//! | 8 | generation of the wish that it serves |
+//! | 2 | how many voters there are |
+//! | 2 | how many voted before, while the set changes; otherwise 0 |
+//! | 24 each | broker id, replica life, data directory's id |
+//!
+//! Integers are big-endian. The entry with sequence 0 names the voters with which a group began;
+//! where there is none, the broker that has the log is the only one.
+//!
+//! Must always hold: what was written is read as the same.
+
+use std::sync::Arc;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+use logboom_raft::{Control, Position, ReplicaId, Voters};
+use logboom_storage::state::{ControlEntry, LogStart};
+
+const VERSION: u8 = 0;
+const VOTER_BYTES: usize = 24;
+
+/// An entry of the state store that isn't one of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct BadEntry;
+
+pub(super) fn position(start: LogStart) -> Position {
+    let LogStart { offset, epoch, control_sequence } = start;
+    let control = i64::try_from(control_sequence).expect("a core counts in 63 bits");
+    Position { epoch, offset, control }
+}
+
+pub(super) fn log_start(position: Position) -> LogStart {
+    let Position { epoch, offset, control } = position;
+    LogStart { offset, epoch, control_sequence: sequence(control) }
+}
+
+/// The number of a control entry, as the state store counts.
+pub(super) fn sequence(control: i64) -> u64 {
+    u64::try_from(control).expect("sequences are never negative")
+}
+
+pub(super) fn control(entry: &ControlEntry) -> Result<Control, BadEntry> {
+    let sequence = i64::try_from(entry.sequence).map_err(|_| BadEntry)?;
+    let is_marker = entry.payload.is_empty();
+    let voters = if is_marker { None } else { Some(Arc::new(voters(&entry.payload)?)) };
+    Ok(Control { sequence, epoch: entry.epoch, offset: entry.offset, voters })
+}
+
+pub(super) fn entry(control: &Control) -> ControlEntry {
+    ControlEntry {
+        sequence: sequence(control.sequence),
+        epoch: control.epoch,
+        offset: control.offset,
+        payload: control.voters.as_deref().map_or_else(Bytes::new, payload),
+    }
+}
+
+/// The entry that names the voters in force at a position.
+pub(super) fn voters_entry(at: Position, voters: &Voters) -> ControlEntry {
+    let Position { epoch, offset, control } = at;
+    ControlEntry { sequence: sequence(control), epoch, offset, payload: payload(voters) }
+}
+
+/// The voters that an entry names.
+pub(super) fn voters(payload: &[u8]) -> Result<Voters, BadEntry> {
+    let mut bytes = payload;
+    if bytes.len() < 13 || bytes.get_u8() != VERSION {
+        return Err(BadEntry);
+    }
+    let generation = bytes.get_i64();
+    let [incoming, outgoing] = [bytes.get_u16(), bytes.get_u16()].map(usize::from);
+    if bytes.len() != (incoming + outgoing) * VOTER_BYTES {
+        return Err(BadEntry);
+    }
+    let mut take = |count: usize| (0..count).map(|_| voter(&mut bytes)).collect();
+    Ok(Voters { incoming: take(incoming), outgoing: take(outgoing), generation })
+}
+
+fn voter(bytes: &mut &[u8]) -> ReplicaId {
+    let (broker, life) = (bytes.get_i32(), bytes.get_u32());
+    let mut directory = [0; 16];
+    bytes.copy_to_slice(&mut directory);
+    ReplicaId { broker, life, directory }
+}
+
+fn payload(voters: &Voters) -> Bytes {
+    let Voters { incoming, outgoing, generation } = voters;
+    let count = |set: &[ReplicaId]| u16::try_from(set.len()).expect("a set of voters is small");
+    let length = 13 + (incoming.len() + outgoing.len()) * VOTER_BYTES;
+    let mut bytes = BytesMut::with_capacity(length);
+    bytes.put_u8(VERSION);
+    bytes.put_i64(*generation);
+    bytes.put_u16(count(incoming));
+    bytes.put_u16(count(outgoing));
+    for ReplicaId { broker, life, directory } in incoming.iter().chain(outgoing.iter()) {
+        bytes.put_i32(*broker);
+        bytes.put_u32(*life);
+        bytes.put_slice(directory);
+    }
+    bytes.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_that_was_written_is_read_as_the_same() {
+        let of = |ids: &[i32]| -> Arc<[ReplicaId]> { ids.iter().map(|id| id_of(*id)).collect() };
+        let id = |broker| ReplicaId { life: 7, ..id_of(broker) };
+        let joint = Voters { incoming: Arc::new([id(4)]), outgoing: of(&[1, 2, 3]), generation: 9 };
+        for voters in [None, Some(Voters::of(of(&[]))), Some(Voters::of(of(&[1]))), Some(joint)] {
+            let voters = voters.map(Arc::new);
+            let written = Control { sequence: 5, epoch: 2, offset: 17, voters };
+            assert_eq!(control(&entry(&written)), Ok(written));
+        }
+    }
+
+    fn id_of(broker: i32) -> ReplicaId {
+        ReplicaId { directory: [u8::try_from(broker).unwrap(); 16], ..ReplicaId::of(broker) }
+    }
+
+    #[test]
+    fn a_payload_of_another_length_or_version_is_refused() {
+        let whole = payload(&Voters::of([id_of(1), id_of(2)]));
+        for end in 0..whole.len() {
+            assert_eq!(voters(&whole[..end]), Err(BadEntry), "the first {end} bytes");
+        }
+        let longer = [&whole[..], &[0]].concat();
+        let later = [&[1], &whole[1..]].concat();
+        assert_eq!((voters(&longer), voters(&later)), (Err(BadEntry), Err(BadEntry)));
+    }
+}

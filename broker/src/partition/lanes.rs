@@ -1,0 +1,546 @@
+//! Groups of several replicas, and the brokers that they are shared with: who is heard, who
+//! campaigns, which groups sleep.
+//!
+//! Every group belongs to a lane, the same on all brokers, and a shard has some of the lanes: what
+//! happens to a group, and what is heard of the brokers that share it, happens on one thread. So
+//! a shard that hangs doesn't beat, and nobody takes its groups for led.
+//!
+//! Nothing is done here for a group that sleeps; a [`Pair`] says when it doesn't any more.
+//!
+//! Must always hold: no vote is given, and nobody campaigns, while a promise to a leader may hold,
+//! one from before a start included; a group that is named in a beat has heard it before the answer
+//! leaves.
+
+mod pairs;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use logboom_raft::{Beat, Body, Group, Message, Named, Pair, ReplicaId, Role, Timing};
+use logboom_storage::state::GroupKey;
+
+use super::hands::Hands;
+
+use super::member::{Asleep, Rest, Wish};
+use super::replica::Replica;
+use crate::cluster::METADATA;
+use crate::peer::{GroupMessage, lane_of};
+
+/// The shortest time without a leader after which a replica campaigns, and the longest.
+const SILENCE_MS: (u64, u64) = (250, 400);
+/// Between the campaigns of those who lost a leader.
+const RANK_MS: u64 = 100;
+/// How long a promise from before a start may hold.
+const PROMISE_MS: u64 = SILENCE_MS.0;
+/// How long a leader waits for another one to take its office.
+const TRANSFER_MS: u64 = SILENCE_MS.1;
+/// Between two attempts to hand one group over.
+const TRANSFER_PAUSE_MS: u64 = 1_000;
+/// How long a broker that stops waits until others lead what it led.
+const RETIRE_MAX_MS: u64 = 2_000;
+/// Between two looks at what time has done; every second one beats.
+pub(super) const TICK_MS: u64 = 25;
+
+const TIMING: Timing = Timing { beat_ms: 2 * TICK_MS, silence_ms: SILENCE_MS.0, lease_ms: 160 };
+
+/// What is to be sent at the end of a turn.
+#[derive(Default)]
+pub(super) struct Outgoing {
+    pub(super) messages: BTreeMap<i32, Vec<GroupMessage>>,
+    pub(super) beats: BTreeMap<i32, Vec<(u8, Beat<GroupKey>)>>,
+}
+
+/// What is known of another broker in one lane.
+struct Other {
+    directory: [u8; 16],
+    pair: Pair<GroupKey>,
+    /// Whether it was there at the last tick.
+    is_there: bool,
+    /// Groups that are awake, for the next beat.
+    named: Vec<Named<GroupKey>>,
+}
+
+#[derive(Default)]
+struct Lane {
+    others: BTreeMap<i32, Other>,
+    /// Groups that are led here, and those of them that are awake at some follower.
+    led: BTreeSet<GroupKey>,
+    awake: BTreeSet<GroupKey>,
+    /// Groups that are not led here and don't sleep.
+    waiting: BTreeSet<GroupKey>,
+}
+
+/// Numbers that nobody has to foresee; they keep candidates apart.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end.max(1)
+    }
+
+    fn patience(&mut self) -> u64 {
+        SILENCE_MS.0 + self.below(SILENCE_MS.1 - SILENCE_MS.0)
+    }
+}
+
+/// The lanes of a shard.
+pub(super) struct Lanes {
+    lanes: BTreeMap<u8, Lane>,
+    run: u64,
+    /// When the broker started.
+    began: u64,
+    ticks: u64,
+    chance: Chance,
+    /// Groups to which something has happened in this turn.
+    touched: BTreeSet<GroupKey>,
+    /// Those that have said what they have to say of it.
+    changed: Vec<GroupKey>,
+    pub(super) outgoing: Outgoing,
+    /// Who is told when nothing is led here any more, and until when at the latest.
+    retiring: Option<(oneshot::Sender<()>, u64)>,
+}
+
+type Table = HashMap<GroupKey, Replica>;
+
+impl Lanes {
+    /// - `run`: of this start of the broker; greater than those of all before.
+    /// - `seed`: any number.
+    pub(super) fn new(run: u64, now: u64, seed: u64) -> Self {
+        Self {
+            lanes: BTreeMap::new(),
+            run,
+            began: now,
+            ticks: 0,
+            chance: Chance(seed | 1),
+            touched: BTreeSet::new(),
+            changed: Vec::new(),
+            outgoing: Outgoing::default(),
+            retiring: None,
+        }
+    }
+
+    /// Hands over what is led here, from now on, and campaigns for nothing; `done` is told when
+    /// nothing is led here.
+    pub(super) fn retire(&mut self, table: &mut Table, done: oneshot::Sender<()>, now: u64) {
+        if self.lanes.is_empty() {
+            return done.send(()).unwrap_or(());
+        }
+        for replica in table.values_mut() {
+            replica.group.hold_back(true);
+        }
+        self.retiring = Some((done, now + RETIRE_MAX_MS));
+    }
+
+    /// Whether there is anything that time does something to.
+    pub(super) fn is_idle(&self) -> bool {
+        self.lanes.is_empty()
+    }
+
+    /// Another broker shares groups of a lane.
+    pub(super) fn meet(&mut self, lane: u8, broker: i32, directory: [u8; 16], now: u64) {
+        let others = &mut self.lanes.entry(lane).or_default().others;
+        let is_known = |other: &Other| other.directory == directory || other.pair.is_heard(now);
+        if !others.get(&broker).is_some_and(is_known) {
+            let pair = Pair::new(self.run, TIMING);
+            let other = Other { directory, pair, is_there: false, named: Vec::new() };
+            others.insert(broker, other);
+        }
+    }
+
+    /// A replica is served from now on.
+    ///
+    /// - `is_first`: whether it campaigns at once, because its group was just created and prefers
+    ///   it.
+    pub(super) fn add(&mut self, replica: &mut Replica, now: u64, is_first: bool) {
+        let key = replica.partition.key;
+        let lane = lane_of(&key);
+        let own = replica.group.id().broker;
+        let wished = replica.member.as_ref().and_then(|member| member.wish.as_ref());
+        let wished = wished.into_iter().flat_map(|wish| wish.voters.iter().copied());
+        let voters: Vec<ReplicaId> = replica.group.voters().all().chain(wished).collect();
+        for id in voters.into_iter().filter(|id| id.broker != own) {
+            self.meet(lane, id.broker, id.directory, now);
+        }
+        let Some(member) = &mut replica.member else { return };
+        member.deadline = if is_first { now } else { now + self.chance.patience() };
+        self.lanes.entry(lane).or_default().waiting.insert(key);
+    }
+
+    /// A replica is no more.
+    pub(super) fn remove(&mut self, key: &GroupKey) {
+        let Some(lane) = self.lanes.get_mut(&lane_of(key)) else { return };
+        for other in lane.others.values_mut() {
+            other.pair.wake(*key);
+            other.pair.stir(*key);
+        }
+        lane.led.remove(key);
+        lane.awake.remove(key);
+        lane.waiting.remove(key);
+        self.touched.remove(key);
+    }
+
+    /// The brokers in a group's lane that answer.
+    pub(super) fn there(&self, key: &GroupKey) -> Vec<i32> {
+        let others = self.lanes.get(&lane_of(key)).map(|lane| &lane.others);
+        let there = others.into_iter().flatten().filter(|(_, other)| other.is_there);
+        there.map(|(broker, _)| *broker).collect()
+    }
+
+    /// Whether promises from before the start may still hold.
+    fn is_new(&self, now: u64) -> bool {
+        now < self.began + PROMISE_MS
+    }
+
+    /// Something has happened to a replica.
+    pub(super) fn touch(&mut self, replica: &mut Replica, now: u64) {
+        if replica.member.is_some() {
+            self.touched.insert(replica.partition.key);
+            self.attend(replica, now);
+        }
+    }
+
+    /// A message has arrived.
+    pub(super) fn hear_message(
+        &mut self,
+        table: &mut Table,
+        message: &GroupMessage,
+        now: u64,
+        hands: &Hands,
+    ) {
+        let GroupMessage { key, message, records } = message;
+        let Some(replica) = table.get_mut(key).filter(|it| it.member.is_some()) else { return };
+        let heard = self.is_new(now) || self.is_heard(replica, now);
+        let records = records.first().cloned().unwrap_or_default();
+        replica.hear(message, &records, heard, hands);
+        self.touch(replica, now);
+        self.note(replica, message, now);
+    }
+
+    /// Whether the leader of a group was heard so lately that nobody else may be elected.
+    fn is_heard(&self, replica: &Replica, now: u64) -> bool {
+        let Some(member) = &replica.member else { return false };
+        let lane = self.lanes.get(&lane_of(&replica.partition.key));
+        let other = |asleep: Asleep| lane.and_then(|lane| lane.others.get(&asleep.under));
+        let sleeps = member.asleep.and_then(other).is_some_and(|other| other.pair.is_heard(now));
+        sleeps || member.heard.is_some_and(|heard| now < heard + SILENCE_MS.0)
+    }
+
+    /// Notes what a message that has arrived says about the time.
+    fn note(&mut self, replica: &mut Replica, message: &Message, now: u64) {
+        let (group, patience) = (&replica.group, self.chance.patience());
+        let is_current = message.to == group.id() && message.epoch == group.epoch();
+        let role = group.role();
+        let Some(member) = replica.member.as_mut().filter(|_| is_current) else { return };
+        match &message.body {
+            Body::Append(_) | Body::Beat { .. } | Body::Reset(_)
+                if role == Role::Follower(Some(message.from)) =>
+            {
+                (member.heard, member.deadline) = (Some(now), now + patience);
+            }
+            // Whoever asks is given the time to be elected.
+            Body::Vote(vote) if !vote.pre && role == Role::Follower(None) => {
+                member.deadline = now + patience;
+            }
+            Body::Resigned if role == Role::Follower(None) => {
+                member.heard = None;
+                member.deadline = now + self.chance.below(SILENCE_MS.0 / 4);
+            }
+            _ => {}
+        }
+    }
+
+    /// Something has happened to a replica: does it still lead, rest, sleep as it did?
+    fn attend(&mut self, replica: &mut Replica, now: u64) {
+        let key = replica.partition.key;
+        let Some(lane) = self.lanes.get_mut(&lane_of(&key)) else { return };
+        let Replica { group, member: Some(member), .. } = replica else { return };
+        let (history, epoch) = (group.history(), group.epoch());
+        let leads = group.role() == Role::Leader;
+        if leads && member.led.is_none_or(|(in_epoch, _)| in_epoch != epoch) {
+            member.led = Some((epoch, now));
+            (member.shelf, member.reading) = (None, None);
+            (member.told, member.refuses_since) = (None, None);
+            member.since.clear();
+        }
+        let rest = Rest { epoch, end: history.end(), log_start: history.start().offset };
+        if member.rest.is_some_and(|at_rest| !leads || at_rest != rest) {
+            member.rest = None;
+            lane.others.values_mut().for_each(|other| other.pair.wake(key));
+        }
+        if leads {
+            lane.led.insert(key);
+            lane.awake.insert(key);
+            lane.waiting.remove(&key);
+        } else {
+            lane.led.remove(&key);
+            lane.awake.remove(&key);
+        }
+        if let Some(Asleep { under, epoch, end }) = member.asleep {
+            let rests =
+                |leader: ReplicaId| leader.broker == under && group.rests_under(leader, epoch, end);
+            if matches!(group.role(), Role::Follower(Some(leader)) if rests(leader)) {
+                return;
+            }
+            member.asleep = None;
+            if let Some(other) = lane.others.get_mut(&under) {
+                other.pair.stir(key);
+                // What was promised to its leader still holds.
+                member.heard = member.heard.max(other.pair.last_heard());
+            }
+            member.deadline = now + self.chance.patience();
+        }
+        if !leads && member.asleep.is_none() {
+            lane.waiting.insert(key);
+        }
+    }
+
+    /// Looks at what time has done.
+    pub(super) fn tick(&mut self, table: &mut Table, now: u64, hands: &Hands) {
+        self.ticks += 1;
+        let beats = self.ticks.is_multiple_of(2);
+        for lane in self.lanes.keys().copied().collect::<Vec<u8>>() {
+            let has_changed = self.look(table, lane, now, hands);
+            let Some(state) = self.lanes.get(&lane) else { continue };
+            let looks_at_all = has_changed || self.retiring.is_some();
+            let led = if looks_at_all { &state.led } else { &state.awake };
+            let (led, waiting): (Vec<_>, Vec<_>) =
+                (led.iter().copied().collect(), state.waiting.iter().copied().collect());
+            for key in led {
+                self.lead(table, &key, now, beats, hands);
+            }
+            for key in waiting {
+                self.wait(table, &key, now, hands);
+            }
+        }
+        self.end_turn(table, now, hands);
+        if beats {
+            self.beat(table, now);
+        }
+        self.look_whether_retired(now);
+    }
+
+    fn look_whether_retired(&mut self, now: u64) {
+        let leads = self.lanes.values().any(|lane| !lane.led.is_empty());
+        let is_over = |(_, until): &mut (oneshot::Sender<()>, u64)| !leads || now >= *until;
+        if let Some((done, _)) = self.retiring.take_if(is_over) {
+            done.send(()).unwrap_or(());
+        }
+    }
+
+    /// To whom the leader of a group is to hand over, if to anybody: the one that is wished for, or
+    /// anybody in sync where this broker stops.
+    fn successor(&self, replica: &Replica) -> Option<ReplicaId> {
+        let (group, member) = (&replica.group, replica.member.as_ref()?);
+        let is_fit = |id: &ReplicaId| *id != group.id() && member.in_sync.contains(&id.broker);
+        let voters = &group.voters().incoming;
+        if self.retiring.is_some() {
+            return voters.iter().copied().find(is_fit);
+        }
+        let wished = member.wish.as_ref().filter(|wish| wish.is_wished)?.leader;
+        voters.iter().copied().filter(is_fit).find(|id| id.broker == wished)
+    }
+
+    /// Whom does this broker not hear any more? Returns whether somebody came or went.
+    fn look(&mut self, table: &mut Table, lane: u8, now: u64, hands: &Hands) -> bool {
+        let Some(state) = self.lanes.get_mut(&lane) else { return false };
+        let mut has_changed = false;
+        let mut all = Vec::new();
+        for (broker, other) in &mut state.others {
+            let mut news = Vec::new();
+            other.pair.look(now, &mut news);
+            let is_there = other.pair.is_there(now);
+            has_changed |= std::mem::replace(&mut other.is_there, is_there) != is_there;
+            all.push((*broker, news));
+        }
+        for (broker, news) in all {
+            self.take_news(table, lane, broker, news, now, hands);
+        }
+        has_changed
+    }
+
+    /// Nobody leads from here: campaigns if no leader was heard for long.
+    fn wait(&mut self, table: &mut Table, key: &GroupKey, now: u64, hands: &Hands) {
+        let is_new = self.is_new(now);
+        let Some(replica) = table.get_mut(key) else { return };
+        let patience = self.chance.patience();
+        let Some(member) = replica.member.as_mut() else { return };
+        // It can't have promised anything before this start.
+        let is_unborn = member.is_new && replica.group.epoch() <= 0;
+        if now < member.deadline || (is_new && !is_unborn) {
+            return;
+        }
+        // A group that begins has nobody to wait for but those who don't know of it yet.
+        member.deadline = now + if is_unborn { 2 * TICK_MS } else { patience };
+        replica.step(hands, |group, effects| group.campaign(effects));
+        self.touch(replica, now);
+    }
+
+    /// This replica leads: beats, and looks whether it still may.
+    fn lead(&mut self, table: &mut Table, key: &GroupKey, now: u64, beats: bool, hands: &Hands) {
+        let Some(replica) = table.get_mut(key) else { return };
+        let there = self.there(key);
+        let Some(member) = replica.member.as_mut() else { return };
+        let refuses = !replica.group.takes_records() && replica.group.transferring().is_some();
+        member.refuses_since = refuses.then(|| member.refuses_since.unwrap_or(now));
+        let gives_up = member.refuses_since.is_some_and(|since| now > since + TRANSFER_MS);
+        let is_fresh = member.led.is_some_and(|(_, since)| now < since + SILENCE_MS.1);
+        let wish = member.wish.clone().filter(|wish| member.told != Some(wish.generation));
+        member.told = wish.as_ref().map(|wish| wish.generation).or(member.told);
+        let wish = wish.map(|wish| (resolved(&wish.voters, &replica.group), wish.generation));
+        let rests = member.next_transfer.is_some_and(|next| now < next);
+        let successor = self.successor(replica).filter(|_| !rests);
+        let successor = successor.filter(|_| replica.group.transferring().is_none());
+        if let (Some(_), Some(member)) = (successor, replica.member.as_mut()) {
+            member.next_transfer = Some(now + TRANSFER_PAUSE_MS);
+        }
+        if let (Some(_), Some(member)) = (&wish, replica.member.as_mut()) {
+            // Whoever is to answer has to be awake.
+            member.rest = None;
+            let lane = self.lanes.get_mut(&lane_of(key));
+            let others = lane.into_iter().flat_map(|lane| lane.others.values_mut());
+            others.for_each(|other| other.pair.wake(*key));
+        }
+        replica.step(hands, |group, effects| {
+            group.check_quorum(|id| is_fresh || there.contains(&id.broker), effects);
+            if gives_up {
+                group.cancel_transfer();
+            }
+            if let Some((voters, generation)) = wish {
+                group.wish(voters, generation, effects);
+            }
+            if let Some(successor) = successor {
+                group.transfer(successor, effects);
+            }
+            if beats {
+                group.beat(effects);
+            }
+        });
+        if beats {
+            self.note_in_sync(table, key, now);
+            self.put_to_sleep(table, key);
+        }
+        if let Some(replica) = table.get_mut(key) {
+            self.touch(replica, now);
+            self.forget_if_asleep(replica);
+        }
+    }
+
+    /// Which replicas are in sync: there, and with all that is committed.
+    fn note_in_sync(&mut self, table: &mut Table, key: &GroupKey, now: u64) {
+        let Some(lane) = self.lanes.get(&lane_of(key)) else { return };
+        let Some(Replica { group, member: Some(member), .. }) = table.get_mut(key) else { return };
+        let is_there = |broker: i32| lane.others.get(&broker).is_some_and(|other| other.is_there);
+        let commit = group.commit().offset;
+        let mut in_sync = vec![group.id().broker];
+        for it in group.standings().filter(|it| group.voters().contains(it.id)) {
+            let broker = it.id.broker;
+            let has_caught_up = member.has_caught_up(broker, it.matched.offset >= commit, now);
+            in_sync.extend((has_caught_up && is_there(broker)).then_some(broker));
+        }
+        member.in_sync = in_sync;
+    }
+
+    /// A group that is led here is put to sleep wherever it rests.
+    fn put_to_sleep(&mut self, table: &mut Table, key: &GroupKey) {
+        let Some(lane) = self.lanes.get_mut(&lane_of(key)) else { return };
+        let Some(Replica { group, member: Some(member), .. }) = table.get_mut(key) else { return };
+        if group.role() != Role::Leader {
+            return;
+        }
+        let followers: Vec<ReplicaId> = group.standings().map(|standing| standing.id).collect();
+        let (epoch, log_start) = (group.epoch(), group.history().start().offset);
+        for (broker, other) in &mut lane.others {
+            let Some(follower) = followers.iter().find(|id| id.broker == *broker) else {
+                other.pair.wake(*key);
+                continue;
+            };
+            let rests = group.rests_with(*follower);
+            if let Some(end) = rests.filter(|_| !other.pair.is_asleep_there(*key)) {
+                other.pair.put_to_sleep(*key, epoch, end);
+                member.count_from(*broker, other.pair.next_beat());
+                member.rest = Some(Rest { epoch, end, log_start });
+            }
+        }
+    }
+
+    /// A group that sleeps at all of its followers needs nothing.
+    fn forget_if_asleep(&mut self, replica: &Replica) {
+        let key = replica.partition.key;
+        let Some(lane) = self.lanes.get_mut(&lane_of(&key)) else { return };
+        let sleeps = |id: ReplicaId| {
+            lane.others.get(&id.broker).is_some_and(|other| other.pair.is_asleep_there(key))
+        };
+        let is_asleep = replica.group.standings().all(|standing| sleeps(standing.id));
+        let has_news = replica.member.as_ref().is_some_and(|member| {
+            let wished = member.wish.as_ref().map(|wish| wish.generation);
+            wished.is_some() && wished != member.told
+        });
+        if is_asleep && !has_news && replica.group.role() == Role::Leader {
+            lane.awake.remove(&key);
+        }
+    }
+
+    /// Takes what the touched groups want to say, at the end of a turn.
+    pub(super) fn end_turn(&mut self, table: &mut Table, now: u64, hands: &Hands) {
+        for key in std::mem::take(&mut self.touched) {
+            let Some(replica) = table.get_mut(&key) else { continue };
+            for (message, records) in replica.take_outgoing(hands) {
+                self.say(key, message, records, now);
+            }
+            self.attend(replica, now);
+            self.forget_if_asleep(replica);
+            if key != METADATA
+                && let Some(report) = replica.report()
+            {
+                drop(hands.reports.send(report));
+            }
+            self.changed.push(key);
+        }
+    }
+
+    /// Groups to which something has happened since this was asked.
+    pub(super) fn take_changed(&mut self) -> Vec<GroupKey> {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Says what the voters of a group are to be.
+    pub(super) fn wish(&mut self, replica: &mut Replica, wish: Wish, now: u64) {
+        let (lane, own) = (lane_of(&replica.partition.key), replica.group.id().broker);
+        for id in wish.voters.iter().filter(|id| id.broker != own) {
+            self.meet(lane, id.broker, id.directory, now);
+        }
+        if let Some(member) = &mut replica.member {
+            member.wish = Some(wish);
+            self.touch(replica, now);
+        }
+    }
+
+    /// Whether a replica may answer as the leader now, without asking anybody.
+    pub(super) fn has_lease(&self, replica: &Replica, now: u64) -> bool {
+        let Some(member) = &replica.member else {
+            return replica.group.role() == Role::Leader;
+        };
+        let lane = self.lanes.get(&lane_of(&replica.partition.key));
+        let has_promised = |id: ReplicaId| {
+            let other = || lane.and_then(|lane| lane.others.get(&id.broker));
+            let promised = |since| other().is_some_and(|other| other.pair.has_promised(since, now));
+            id == replica.group.id() || member.since(id.broker).is_some_and(promised)
+        };
+        replica.group.may_hold_lease() && replica.group.voters().have_majority(has_promised)
+    }
+}
+
+/// The replicas that a wish means: those that the group knows already, in the lives that they have.
+fn resolved(wished: &[ReplicaId], group: &Group) -> Arc<[ReplicaId]> {
+    let known = |id: &ReplicaId| {
+        let is_it =
+            |known: &ReplicaId| (known.broker, known.directory) == (id.broker, id.directory);
+        group.voters().all().find(is_it).unwrap_or(*id)
+    };
+    wished.iter().map(known).collect()
+}

@@ -1,0 +1,371 @@
+//! A replica of a group of several, as a host sees it: what the others say to it, what it says to
+//! them, and the records that go along.
+//!
+//! Must always hold: records are sent as they stand in the log, and appended as they were sent.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use logboom_controller::record::LeaderReport;
+use logboom_protocol::records::{BatchError, CheckedBatch, RawBatches, StampedBatch, gap_batch};
+use logboom_protocol::units::{LeaderEpoch, Offset, Uuid};
+use logboom_raft::{
+    Append, Batches, Body, Content, Effects, Message, Position, ReplicaId, Role, Write,
+};
+use logboom_storage::producers::{Producers, ProducersOptions};
+use logboom_storage::state::GroupKey;
+use logboom_storage::{ColdRead, Found, ReadUntil, StorageError};
+
+use super::hands::Hands;
+use super::replica::{Replica, is_final};
+
+/// How long a replica that answers may lack what is committed, and still count as in sync: it is
+/// always a little behind the others.
+const LAG_MAX_MS: u64 = 1_000;
+
+/// Where a group sleeps that is led elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Asleep {
+    /// The leader's broker.
+    pub(super) under: i32,
+    pub(super) epoch: i32,
+    pub(super) end: Position,
+}
+
+/// Where a group that is led here rests, at the brokers at which it sleeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rest {
+    pub(super) epoch: i32,
+    pub(super) end: Position,
+    pub(super) log_start: i64,
+}
+
+/// What the voters are to be, and which of them is to lead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wish {
+    pub(crate) voters: Arc<[ReplicaId]>,
+    /// Grows with each wish.
+    pub(crate) generation: i64,
+    /// The broker that is preferred as the leader.
+    pub(crate) leader: i32,
+    /// Whether it is to lead as soon as it can, whoever leads now.
+    pub(crate) is_wished: bool,
+}
+
+/// What the host of a replica knows of the others. Times are milliseconds of
+/// [`boot_ms`](crate::clock::boot_ms).
+#[derive(Debug, Default)]
+pub(super) struct Member {
+    /// What the group wants to say.
+    pub(super) outgoing: Vec<Message>,
+    /// While it leads: the brokers whose replicas are in sync, this one's included.
+    pub(super) in_sync: Vec<i32>,
+    /// When each of the others last had all that was committed.
+    pub(super) caught_up: Vec<(i32, u64)>,
+    /// Whether the replica was created in this start of the broker.
+    pub(super) is_new: bool,
+    /// When its leader was last heard.
+    pub(super) heard: Option<u64>,
+    /// When its patience with a silent leader ends.
+    pub(super) deadline: u64,
+    /// Where it sleeps, and then it has no patience that could end.
+    pub(super) asleep: Option<Asleep>,
+    /// Where it rests, if it leads and sleeps at some broker.
+    pub(super) rest: Option<Rest>,
+    /// The first beat to each broker that counts for its lease.
+    pub(super) since: Vec<(i32, u64)>,
+    /// In which epoch it was last seen to lead, and since when.
+    pub(super) led: Option<(i32, u64)>,
+    pub(super) wish: Option<Wish>,
+    /// The generation of the wish that its group was told.
+    pub(super) told: Option<i64>,
+    /// Before which time the group isn't handed over.
+    pub(super) next_transfer: Option<u64>,
+    /// What was last reported: epoch, control sequence of the voters, and who is in sync.
+    pub(super) reported: Option<(i32, i64, Vec<i32>)>,
+    /// Since when it leads and takes no records.
+    pub(super) refuses_since: Option<u64>,
+    /// What was read from the device for a follower, and from which offset on.
+    pub(super) shelf: Option<(i64, Bytes)>,
+    /// From which offset on something is being read.
+    pub(super) reading: Option<i64>,
+}
+
+impl Member {
+    /// The first beat to a broker that counts.
+    pub(super) fn since(&self, broker: i32) -> Option<u64> {
+        self.since.iter().find(|(id, _)| *id == broker).map(|(_, beat)| *beat)
+    }
+
+    /// The beat with this number is the first that counts, if none was before.
+    pub(super) fn count_from(&mut self, broker: i32, beat: u64) {
+        if self.since(broker).is_none() {
+            self.since.push((broker, beat));
+        }
+    }
+
+    /// Whether a broker's replica has, or had a moment ago, all that is committed.
+    pub(super) fn has_caught_up(&mut self, broker: i32, has_all: bool, now: u64) -> bool {
+        if has_all {
+            self.caught_up.retain(|(id, _)| *id != broker);
+            self.caught_up.push((broker, now));
+        }
+        self.caught_up.iter().any(|(id, at)| *id == broker && now <= *at + LAG_MAX_MS)
+    }
+
+    /// No beat to a broker counts any more.
+    pub(super) fn discount(&mut self, broker: i32) {
+        self.since.retain(|(id, _)| *id != broker);
+    }
+}
+
+/// Why records that came aren't appended.
+#[derive(Debug)]
+enum Unfit {
+    Batch(BatchError),
+    /// They aren't where the message says.
+    Place {
+        expected: i64,
+        found: i64,
+    },
+    Epoch {
+        expected: i32,
+        found: i32,
+    },
+    Storage(StorageError),
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Batch(error) => error.fmt(f),
+            Self::Place { expected, found } => write!(f, "offset {found} in place of {expected}"),
+            Self::Epoch { expected, found } => write!(f, "epoch {found} in place of {expected}"),
+            Self::Storage(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Replica {
+    /// A message has arrived, with its records.
+    ///
+    /// - `heard`: as for [`Group::step`](logboom_raft::Group::step).
+    pub(super) fn hear(&mut self, message: &Message, records: &Bytes, heard: bool, hands: &Hands) {
+        if let Body::Reset(_) = message.body {
+            let options = ProducersOptions::default();
+            match Producers::load(records, &self.partition.key, options) {
+                Ok(producers) => self.tasks.set_producers(producers),
+                Err(error) => return self.refuse(message, &error),
+            }
+        }
+        let mut effects = self.effects();
+        self.group.step(message, heard, &mut effects);
+        if let Some(write) = effects.write.take() {
+            // What the step asks for comes first, and is no barrier where there is a write.
+            match self.append_as_sent(write, records) {
+                Ok(()) => self.group.written(write.until, &mut effects),
+                Err(Unfit::Storage(StorageError::NoSpace { .. })) => {}
+                Err(Unfit::Storage(error)) if is_final(&error) => {
+                    self.follow(&mut effects, hands);
+                    return self.on_failed(&error, hands);
+                }
+                Err(error) => self.refuse(message, &error),
+            }
+        }
+        self.follow(&mut effects, hands);
+    }
+
+    fn refuse(&self, message: &Message, why: &dyn fmt::Display) {
+        let (partition, from) = (self.partition.key, message.from);
+        tracing::warn!(%partition, %from, %why, "records of the leader are not taken");
+    }
+
+    /// Appends the records that follow the end of the log.
+    fn append_as_sent(&mut self, write: Write, records: &Bytes) -> Result<(), Unfit> {
+        let Write { from, until, .. } = write;
+        let (mut next, mut batches) = (from, Vec::new());
+        for batch in RawBatches::new(records) {
+            let batch = batch.map_err(Unfit::Batch)?;
+            let header = batch.header();
+            let end = header.base_offset + i64::from(header.last_offset_delta) + 1;
+            if end <= from {
+                // It is here already.
+                continue;
+            }
+            if header.base_offset < from && header.record_count == 0 {
+                let part = gap(from, end, header.leader_epoch);
+                batches.push(self.stamped(part, from)?);
+                next = end;
+                continue;
+            }
+            if header.base_offset != next {
+                return Err(Unfit::Place { expected: next, found: header.base_offset });
+            }
+            if header.leader_epoch != self.log.epoch() {
+                let (expected, found) = (self.log.epoch(), header.leader_epoch);
+                return Err(Unfit::Epoch { expected, found });
+            }
+            let batch = self.stamped(records.slice_ref(batch.bytes()), next)?;
+            next = batch.end_offset();
+            batches.push(batch);
+            if next >= until {
+                break;
+            }
+        }
+        if next != until {
+            return Err(Unfit::Place { expected: until, found: next });
+        }
+        self.log.append(&batches).map_err(Unfit::Storage)
+    }
+
+    /// A batch that is to stand at an offset, where it says that it stands.
+    fn stamped(&self, batch: Bytes, offset: i64) -> Result<StampedBatch, Unfit> {
+        let offset = Offset::from_wire(offset).expect("an end is an offset");
+        let epoch = LeaderEpoch::from_wire(self.log.epoch()).expect("a log has an epoch");
+        let batch = CheckedBatch::check(batch).map_err(Unfit::Batch)?;
+        Ok(StampedBatch::by_broker(&batch, offset, epoch))
+    }
+
+    /// Sends what there is to send to followers, as far as windows allow, and takes what the group
+    /// wants to say, each with its records.
+    pub(super) fn take_outgoing(&mut self, hands: &Hands) -> Vec<(Message, Bytes)> {
+        let mut read: Vec<(i64, Batches, Bytes)> = Vec::new();
+        if self.group.role() == Role::Leader && !self.has_failed {
+            read = self.ship(hands);
+        }
+        let Some(member) = &mut self.member else { return Vec::new() };
+        let messages = std::mem::take(&mut member.outgoing);
+        let with_records = |message: Message| {
+            let records = match &message.body {
+                Body::Append(Append { prev, content: Content::Data { until, .. }, .. }) => {
+                    let is_it = |(from, batches, _): &&(i64, Batches, Bytes)| {
+                        *from == prev.offset && batches.until == *until
+                    };
+                    let found = read.iter().find(is_it);
+                    found.map(|(_, _, bytes)| bytes.clone()).expect("what is shipped was read")
+                }
+                Body::Reset(_) => self.log.producers().snapshot(&self.partition.key).into(),
+                _ => Bytes::new(),
+            };
+            (message, records)
+        };
+        messages.into_iter().map(with_records).collect()
+    }
+
+    fn ship(&mut self, hands: &Hands) -> Vec<(i64, Batches, Bytes)> {
+        let mut effects = Effects::default();
+        let mut read: Vec<(i64, Batches, Bytes)> = Vec::new();
+        let mut cold: Option<(i64, ColdRead)> = None;
+        let view = Arc::clone(self.log.view());
+        let Some(member) = &mut self.member else { return read };
+        let shelf = &mut member.shelf;
+        self.group.ship(
+            |from, until, bytes_max| {
+                if let Some((_, batches, _)) =
+                    read.iter().find(|it| it.0 == from && it.1.until <= until)
+                {
+                    return Some(*batches);
+                }
+                let bytes = match shelf.take_if(|(offset, _)| *offset == from) {
+                    Some((_, bytes)) => bytes,
+                    None => match view.read(from, bytes_max, ReadUntil::End) {
+                        Ok(Found::Batches(bytes)) => bytes,
+                        Ok(Found::Cold(read)) => {
+                            cold.get_or_insert((from, read));
+                            return None;
+                        }
+                        Ok(Found::Nothing) | Err(_) => return None,
+                    },
+                };
+                let (batches, bytes) = whole_batches(&bytes, from, until)?;
+                read.push((from, batches, bytes));
+                Some(batches)
+            },
+            &mut effects,
+        );
+        member.outgoing.append(&mut effects.messages);
+        if let Some((from, cold)) = cold.filter(|_| member.reading.is_none()) {
+            member.reading = Some(from);
+            hands.read_cold(self.name, from, cold);
+        }
+        read
+    }
+
+    /// What is to be reported of the group, if it is led here and something is new.
+    pub(super) fn report(&mut self) -> Option<LeaderReport> {
+        let Self { group, member: Some(member), .. } = self else { return None };
+        let (voters, named_at) = group.history().voters();
+        let is_established = group.role() == Role::Leader && group.commit().epoch == group.epoch();
+        if !is_established || voters.is_joint() || group.commit() < named_at {
+            return None;
+        }
+        let mut isr = member.in_sync.clone();
+        if isr.is_empty() {
+            // Nobody has been asked yet.
+            isr = voters.all().map(|id| id.broker).collect();
+        }
+        isr.sort_unstable();
+        let now = (group.epoch(), named_at.control, isr);
+        if member.reported.as_ref() == Some(&now) {
+            return None;
+        }
+        let (leader_epoch, control_sequence, isr) = now.clone();
+        member.reported = Some(now);
+        let GroupKey { topic_id, partition: index } = self.partition.key;
+        Some(LeaderReport {
+            topic_id,
+            index,
+            leader: group.id().broker,
+            leader_epoch,
+            control_sequence,
+            voters: voters.all().map(|id| id.broker).collect(),
+            voter_directories: voters.all().map(|id| Uuid(id.directory)).collect(),
+            isr,
+        })
+    }
+
+    /// Something was read from the device for a follower.
+    pub(super) fn on_read(&mut self, from: i64, result: Result<Bytes, StorageError>) {
+        let Some(member) = &mut self.member else { return };
+        match result {
+            Ok(bytes) => (member.reading, member.shelf) = (None, Some((from, bytes))),
+            // It isn't read again before the next epoch.
+            Err(error) => {
+                let partition = self.partition.key;
+                tracing::warn!(%partition, from, %error, "a follower can't be sent what it lacks");
+            }
+        }
+    }
+}
+
+/// A batch that says that nothing is there, from an offset on (inclusive) up to another
+/// (exclusive).
+fn gap(from: i64, until: i64, leader_epoch: i32) -> Bytes {
+    let last_offset_delta = i32::try_from(until - from - 1).unwrap_or(i32::MAX);
+    Bytes::copy_from_slice(&gap_batch(from, last_offset_delta, leader_epoch))
+}
+
+/// The batches from `from` on that end at `until` or before it; none where the first doesn't.
+fn whole_batches(bytes: &Bytes, from: i64, until: i64) -> Option<(Batches, Bytes)> {
+    let (mut end, mut length) = (from, 0);
+    for batch in RawBatches::new(bytes) {
+        let batch = batch.ok()?;
+        let batch_end =
+            batch.header().base_offset + i64::from(batch.header().last_offset_delta) + 1;
+        if batch_end > until {
+            let is_gap = batch.header().record_count == 0 && end == from;
+            if is_gap && batch.header().base_offset < until {
+                // Nothing is there, on both sides of `until`.
+                let part = gap(from, until, batch.header().leader_epoch);
+                let bytes = u32::try_from(part.len()).ok()?;
+                return Some((Batches { until, bytes, gaps: false }, part));
+            }
+            break;
+        }
+        (end, length) = (batch_end, length + batch.bytes().len());
+    }
+    let batches = Batches { until: end, bytes: u32::try_from(length).ok()?, gaps: false };
+    (end > from).then(|| (batches, bytes.slice(..length)))
+}

@@ -1,0 +1,77 @@
+//! A shard's connections to other brokers.
+//!
+//! Must always hold: what is said in a turn is offered in the order in which it was said.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::lanes::Outgoing;
+use crate::peer::{CallLink, LANES, Landing, Link, Peers};
+
+/// What a shard needs to speak to other brokers.
+pub(crate) struct Joining {
+    pub(crate) peers: Arc<Peers>,
+    /// Where it finds the connections that others make.
+    pub(crate) landing: Landing,
+    /// Of the first shard: where others are awaited, and the brokers that are called.
+    pub(crate) first: Option<(TcpListener, Vec<i32>)>,
+    /// The other brokers.
+    pub(crate) nodes: Vec<i32>,
+    pub(crate) stopping: watch::Receiver<bool>,
+}
+
+/// The connections of a shard.
+pub(super) struct Peering {
+    peers: Arc<Peers>,
+    shard: usize,
+    links: BTreeMap<i32, Link>,
+    /// Of the first shard.
+    calls: BTreeMap<i32, CallLink>,
+}
+
+impl Peering {
+    /// Begins to dial, and to serve who dials; within the shard's `LocalSet`.
+    pub(super) fn begin(shard: usize, joining: Joining) -> Self {
+        let Joining { peers, landing, first, nodes, stopping } = joining;
+        tokio::task::spawn_local(Arc::clone(&peers).serve(landing, stopping.clone()));
+        let mut calls = BTreeMap::new();
+        if let Some((listener, called)) = first {
+            calls.extend(called.into_iter().map(|node| (node, peers.call_link(node))));
+            let accepting = Arc::clone(&peers).accept(listener, stopping);
+            tokio::task::spawn_local(async move {
+                if let Err(error) = accepting.await {
+                    tracing::error!(%error, "other brokers are not awaited");
+                }
+            });
+        }
+        let nodes = nodes.into_iter().filter(|_| shard < LANES);
+        let links = nodes.map(|node| (node, peers.link(shard, node))).collect();
+        Self { peers, shard, links, calls }
+    }
+
+    /// Sends what is to be sent. What finds no connection is dropped.
+    pub(super) fn send(&mut self, outgoing: &mut Outgoing) {
+        for (node, messages) in std::mem::take(&mut outgoing.messages) {
+            let link = self.link(node);
+            for message in messages {
+                link.offer(&message.key, &message.message, &message.records);
+            }
+        }
+        for (node, beats) in std::mem::take(&mut outgoing.beats) {
+            let link = self.link(node);
+            for (lane, beat) in beats {
+                link.beat(lane, beat);
+            }
+        }
+    }
+
+    fn link(&mut self, node: i32) -> &Link {
+        if self.shard == 0 && !self.calls.contains_key(&node) {
+            self.calls.insert(node, self.peers.call_link(node));
+        }
+        self.links.entry(node).or_insert_with(|| self.peers.link(self.shard, node))
+    }
+}

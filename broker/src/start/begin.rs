@@ -1,0 +1,178 @@
+//! The controller's thread: from the beginning of the metadata log to a broker of the cluster.
+
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::runtime;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep};
+
+use logboom_controller::brokers::RegisterBroker;
+use logboom_controller::record::{BrokerRegistration, LeaderReport};
+use logboom_protocol::units::Uuid;
+use logboom_storage::Directory;
+
+use super::StartError;
+use crate::cluster::{
+    AskError, Controller, ControllerError, ControllerHandle, Desk, METADATA, METADATA_TOPIC,
+    MetadataLog, Neighbours, Others, Reconciler, Reports, Request, found_alone, found_together,
+    load, metadata_settings, register,
+};
+use crate::metrics::Metrics;
+use crate::node::Node;
+use crate::partition::{Command, Opening};
+use crate::peer::{PeerId, Peers, lane_of, shard_of};
+
+/// What a controller begins with.
+pub(super) struct Beginning {
+    pub(super) this: PeerId,
+    pub(super) directory: Arc<Directory>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) reconciler: Reconciler,
+    pub(super) registration: BrokerRegistration,
+    /// The other brokers, unless it is alone.
+    pub(super) peers: Option<(Arc<Neighbours>, Arc<Peers>)>,
+    pub(super) from_shards: mpsc::UnboundedReceiver<LeaderReport>,
+}
+
+/// What it says when its broker is one of the cluster.
+pub(super) struct Began {
+    pub(super) handle: ControllerHandle,
+    pub(super) cluster_id: Uuid,
+    /// The way to the broker that decides, unless it is alone.
+    pub(super) others: Option<Arc<Others>>,
+    /// Where the broker is to be found once it serves clients.
+    pub(super) own_node: Arc<OnceLock<Arc<Node>>>,
+}
+
+type Ready = Sender<Result<Began, StartError>>;
+
+/// How long one attempt to be let in may take.
+const ATTEMPT: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// The thread of the controller.
+pub(super) fn run(beginning: Beginning, ready: &Ready) {
+    let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return drop(ready.send(Err(StartError::System(error)))),
+    };
+    if let Err(error) = runtime.block_on(begin(beginning, ready)) {
+        drop(ready.send(Err(error)));
+    }
+}
+
+/// Reads the metadata, opens the partitions of this broker, follows and decides until it is closed.
+async fn begin(beginning: Beginning, ready: &Ready) -> Result<(), StartError> {
+    let Beginning { this, directory, metrics, reconciler, registration, peers, from_shards } =
+        beginning;
+    let mut log = open(&directory, &reconciler, this, peers.as_ref().map(|(it, _)| &**it)).await?;
+    let image = load(&mut log)?;
+    let started = reconciler.start(&image, log.offset()).await;
+    started.map_err(StartError::Failed)?;
+    let published = Arc::clone(&reconciler.published);
+    let others = peers.as_ref().map(|(_, peers)| {
+        let metadata = Arc::clone(log.partition());
+        Arc::new(Others::new(this.node, peers.caller(), metadata))
+    });
+    let cluster_id = image.cluster_id();
+    let (controller, handle) = Controller::new(log, image, reconciler, metrics);
+    let own_node = Arc::new(OnceLock::new());
+    if let Some((neighbours, _)) = &peers {
+        neighbours.open(Desk { controller: handle.clone(), node: Arc::clone(&own_node) });
+    }
+    let reports = others.clone().map(|others| {
+        let controller = handle.clone();
+        Reports { from_shards, controller, others }.run()
+    });
+    let incarnation = registration.incarnation;
+    let joining = async {
+        let request = RegisterBroker { registration, cluster_id };
+        let cluster_id = join(&handle, others.as_deref(), &request).await?;
+        // What this broker serves from now on is what the cluster knows of it.
+        let is_in = || {
+            let image = published.load();
+            image.broker(this.node).is_some_and(|broker| broker.incarnation == incarnation)
+        };
+        while !is_in() {
+            sleep(PAUSE).await;
+        }
+        Ok(Began { handle: handle.clone(), cluster_id, others: others.clone(), own_node })
+    };
+    let goes_on = async {
+        match joining.await {
+            Ok(began) => drop(ready.send(Ok(began))),
+            Err(error) => return Err(error),
+        }
+        if let Some(reports) = reports {
+            reports.await;
+        }
+        std::future::pending().await
+    };
+    tokio::select! {
+        () = controller.run() => Ok(()),
+        result = goes_on => result,
+    }
+}
+
+/// Opens the metadata log, which is begun where there is none.
+async fn open(
+    directory: &Directory,
+    reconciler: &Reconciler,
+    this: PeerId,
+    neighbours: Option<&Neighbours>,
+) -> Result<MetadataLog, StartError> {
+    let is_new = match neighbours {
+        None => found_alone(directory, &reconciler.seat)?,
+        Some(neighbours) => {
+            let founded = found_together(directory, neighbours, this).await;
+            founded.map_err(StartError::Failed)?
+        }
+    };
+    let shards = &reconciler.shards;
+    let shard = &shards[shard_of(lane_of(&METADATA), shards.len())];
+    let (done, opened) = oneshot::channel();
+    let topic = METADATA_TOPIC.into();
+    let settings = Arc::new(metadata_settings());
+    let opening = Opening { key: METADATA, topic, settings, is_new, wish: None };
+    shard.send(Command::Open(vec![opening], done));
+    opened.await.map_err(|_| StartError::Failed("the shard has ended".to_owned()))??;
+    let partition = reconciler.registry.get(METADATA.topic_id, METADATA.partition);
+    let failed = || StartError::Failed("the metadata log can't be opened".to_owned());
+    Ok(MetadataLog::new(partition.ok_or_else(failed)?, shard.clone()))
+}
+
+/// Becomes a broker of the cluster; returns which.
+async fn join(
+    handle: &ControllerHandle,
+    others: Option<&Others>,
+    request: &RegisterBroker,
+) -> Result<Uuid, StartError> {
+    let refused = |why: String| StartError::Failed(why);
+    let Some(others) = others else {
+        let failed = |error: ControllerError| refused(error.to_string());
+        return register(handle, request.clone()).await.map_err(failed)?.map_err(refused);
+    };
+    let RegisterBroker { cluster_id, registration } = request.clone();
+    let asked = Request::Register { cluster_id, registration };
+    loop {
+        if handle.decides() {
+            match register(handle, request.clone()).await {
+                Ok(registered) => return registered.map_err(refused),
+                Err(error) => tracing::debug!(%error, "not registered yet"),
+            }
+        } else {
+            match others.ask(&asked, Instant::now() + ATTEMPT).await {
+                Ok(answer) => {
+                    if let Some(id) = answer.first_chunk() {
+                        return Ok(Uuid(*id));
+                    }
+                }
+                Err(AskError::Refused(why)) => return Err(refused(why)),
+                Err(error) => tracing::debug!(?error, "not registered yet"),
+            }
+        }
+        sleep(PAUSE).await;
+    }
+}

@@ -46,6 +46,9 @@ pub(crate) struct BrokerArguments {
     /// Sets any key of the configuration; may be given more than once.
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
     set: Vec<(String, String)>,
+    /// Stops when stdin is closed, as with a signal; for whoever runs it as a part of something.
+    #[arg(long, hide = true)]
+    until_stdin_closes: bool,
     /// How the log is written to stderr.
     #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "LOGBOOM_LOG_FORMAT")]
     log_format: LogFormat,
@@ -69,7 +72,7 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
 pub(crate) fn run(arguments: &BrokerArguments) -> ExitCode {
     let ran = begin_log(arguments.log_format)
         .and_then(|()| configure(arguments, environment()).map_err(|problem| problem.to_string()))
-        .and_then(|config| run_with(&config));
+        .and_then(|config| run_with(config, arguments.until_stdin_closes));
     match ran {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
@@ -125,14 +128,26 @@ fn begin_log(format: LogFormat) -> Result<(), String> {
     Ok(())
 }
 
-fn run_with(config: &Config) -> Result<(), String> {
+fn run_with(config: Config, until_stdin_closes: bool) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
-    // From here on a signal waits until the broker has started.
     let signals = { runtime.block_on(async { Signals::new() }) };
     let mut signals = signals.map_err(|error| format!("signals: {error}"))?;
-    let broker = Broker::start(config).map_err(|error| error.to_string())?;
-    runtime.block_on(signals.next());
+    let mut closed = until_stdin_closes.then(stdin_closed);
+    let starting = spawn(move || Broker::start(&config));
+    let started = runtime.block_on(async {
+        tokio::select! {
+            started = starting => started,
+            () = ended(&mut signals, &mut closed) => {
+                // It waits for other brokers, or for the device: as if it had been killed.
+                tracing::warn!("ended before it was ready");
+                std::process::exit(1)
+            }
+        }
+    });
+    let broker = started.map_err(|_| "the start has failed".to_owned())?;
+    let broker = broker.map_err(|error| error.to_string())?;
+    runtime.block_on(ended(&mut signals, &mut closed));
     tracing::info!("stopping; a second signal ends at once");
     let stopping = std::thread::spawn(move || broker.stop());
     runtime.block_on(async {
@@ -146,6 +161,34 @@ fn run_with(config: &Config) -> Result<(), String> {
             }
         }
     })
+}
+
+/// Does something on a thread that may wait; what is received is its result.
+fn spawn<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> tokio::sync::oneshot::Receiver<T> {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || drop(sender.send(work())));
+    receiver
+}
+
+/// Is told when stdin is closed.
+fn stdin_closed() -> tokio::sync::oneshot::Receiver<()> {
+    spawn(|| {
+        let copied = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        drop(copied);
+    })
+}
+
+/// Waits for a signal, or for the end of stdin where that counts.
+async fn ended(signals: &mut Signals, closed: &mut Option<tokio::sync::oneshot::Receiver<()>>) {
+    match closed {
+        None => signals.next().await,
+        Some(closing) => tokio::select! {
+            () = signals.next() => {}
+            _ = closing => *closed = None,
+        },
+    }
 }
 
 #[cfg(test)]

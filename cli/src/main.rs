@@ -5,6 +5,7 @@ mod client;
 mod cluster;
 mod config;
 mod consume;
+mod dev;
 mod group;
 mod log;
 mod offset;
@@ -31,6 +32,9 @@ enum Command {
     /// Runs a broker.
     #[command(after_help = broker::EXAMPLES)]
     Broker(broker::BrokerArguments),
+    /// Runs a whole cluster on this machine.
+    #[command(after_help = dev::EXAMPLES)]
+    Dev(dev::DevArguments),
     /// Looks into a data directory offline.
     #[command(subcommand)]
     Log(log::LogCommand),
@@ -53,6 +57,7 @@ enum Command {
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Broker(arguments) => broker::run(&arguments),
+        Command::Dev(arguments) => dev::run(&arguments),
         Command::Log(command) => log::run(&command, &mut std::io::stdout().lock()),
         Command::Topic(arguments) => topic::run(&arguments),
         Command::Produce(arguments) => produce::run(&arguments),
@@ -106,6 +111,7 @@ mod tests {
             "config describe broker all",
             "config set topic t a=b c=d --dry-run",
             "cluster status",
+            "dev --brokers 5 --data-dir d --base-port 29092 --set num.partitions=3",
         ] {
             let words = std::iter::once("logboom").chain(arguments.split(' '));
             let parsed = Arguments::try_parse_from(words);

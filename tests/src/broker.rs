@@ -267,7 +267,8 @@ fn wait(child: &mut Child) -> Option<ExitStatus> {
     None
 }
 
-fn free_port() -> u16 {
+/// A port that nobody has at this moment.
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     listener.local_addr().expect("it is bound").port()
 }

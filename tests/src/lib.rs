@@ -2,6 +2,7 @@
 
 pub mod body;
 pub mod broker;
+pub mod cluster;
 pub mod foreign;
 pub mod fuzz;
 pub mod load;

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use logboom_protocol::header::decode_response_header;
 use logboom_protocol::messages::fetch::{FetchPartition, FetchRequest, FetchTopic};
 use logboom_protocol::messages::list_offsets::{
-    ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
+    ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic,
 };
 use logboom_protocol::records::{CheckedBatch, Inflater, RawBatches};
 use logboom_protocol::{ErrorCode, Message, Request, frame};
@@ -101,6 +101,22 @@ impl Raw {
     /// If that can't be learned.
     pub fn end_offset(&mut self, topic: &str, partition: i32) -> i64 {
         offset(self, topic, partition, -1)
+    }
+
+    /// Where a partition ends, if the broker can say so now.
+    pub fn try_end_offset(&mut self, topic: &str, partition_index: i32) -> Option<i64> {
+        let partition = ListOffsetsPartition {
+            partition_index,
+            timestamp: -1,
+            ..ListOffsetsPartition::default()
+        };
+        let topic = ListOffsetsTopic { name: topic.into(), partitions: vec![partition] };
+        let request =
+            ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..Default::default() };
+        let id = self.try_ask(2, &request).ok()?;
+        let answer: ListOffsetsResponse = self.answer(2, id)?;
+        let told = &answer.topics[0].partitions[0];
+        (told.error_code == ErrorCode::NONE).then_some(told.offset)
     }
 
     /// The answer to the request of `version` with that correlation id, which is the next frame;

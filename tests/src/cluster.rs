@@ -1,0 +1,174 @@
+//! Brokers that are one cluster, each a process of its own on the loopback interface.
+//!
+//! Must always hold: what a test asks of "the cluster" is asked of brokers that it hasn't ended.
+
+use std::time::{Duration, Instant};
+
+use logboom_protocol::ErrorCode;
+use logboom_protocol::messages::create_topics::{CreatableTopic, CreateTopicsRequest};
+use logboom_protocol::messages::metadata::{
+    MetadataRequest, MetadataRequestTopic, MetadataResponsePartition,
+};
+
+use crate::broker::{Broker, free_port, pause};
+use crate::foreign::scratch;
+use crate::raw::{Raw, topic_name};
+
+const METADATA: i16 = 12;
+const CREATE_TOPICS: i16 = 7;
+/// Longer than a cluster takes to be well again on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A cluster; all of it ends with the value.
+#[derive(Debug)]
+pub struct Cluster {
+    brokers: Vec<Broker>,
+    is_up: Vec<bool>,
+}
+
+impl Cluster {
+    /// So many brokers, numbered from 1, that found a cluster.
+    ///
+    /// - `name`: of their directories among the scratch directories.
+    ///
+    /// # Panics
+    /// If they don't start.
+    pub fn start(name: &str, count: usize) -> Self {
+        let peers: Vec<u16> = (0..count).map(|_| free_port()).collect();
+        let voter = |(port, id): (&u16, usize)| format!("{id}@127.0.0.1:{port}");
+        let voters: Vec<String> = peers.iter().zip(1..).map(voter).collect();
+        let voters = format!("controller.quorum.voters={}", voters.join(","));
+        let start = |id: usize| {
+            let node_id = format!("node.id={id}");
+            let options = ["--set", &node_id, "--set", &voters];
+            Broker::start_in(scratch(&format!("{name}-{id}")), &options)
+        };
+        let brokers = (1..=count).map(start).collect();
+        let cluster = Self { brokers, is_up: vec![true; count] };
+        let deadline = Instant::now() + PATIENCE;
+        while cluster.any().call(METADATA, &MetadataRequest::default()).brokers.len() < count {
+            assert!(Instant::now() < deadline, "not all have come in");
+            pause();
+        }
+        cluster
+    }
+
+    /// The addresses of all brokers, as clients take them.
+    pub fn bootstrap(&self) -> String {
+        self.brokers.iter().map(Broker::bootstrap).collect::<Vec<_>>().join(",")
+    }
+
+    /// The broker with an id.
+    pub fn broker(&mut self, id: i32) -> &mut Broker {
+        &mut self.brokers[index(id)]
+    }
+
+    /// Kills a broker.
+    ///
+    /// # Panics
+    /// If it doesn't run.
+    pub fn kill(&mut self, id: i32) {
+        self.brokers[index(id)].kill();
+        self.is_up[index(id)] = false;
+    }
+
+    /// Stops a broker, as an operator does.
+    ///
+    /// # Panics
+    /// If it doesn't run, or doesn't end well.
+    pub fn stop(&mut self, id: i32) {
+        self.brokers[index(id)].stop();
+        self.is_up[index(id)] = false;
+    }
+
+    /// Starts a broker again.
+    ///
+    /// # Panics
+    /// If it doesn't start.
+    pub fn restart(&mut self, id: i32) {
+        self.brokers[index(id)].restart();
+        self.is_up[index(id)] = true;
+    }
+
+    /// A connection to some broker that runs.
+    ///
+    /// # Panics
+    /// If none does.
+    pub fn any(&self) -> Raw {
+        let up = self.is_up.iter().position(|is_up| *is_up).expect("a broker runs");
+        Raw::connect(&self.brokers[up].bootstrap())
+    }
+
+    /// A new topic, each of whose partitions is on so many brokers.
+    ///
+    /// # Panics
+    /// If it isn't created.
+    pub fn new_topic(&self, test: &str, partitions: i32, replicas: i16) -> String {
+        let name = topic_name(test);
+        let topic = CreatableTopic {
+            name: name.as_str().into(),
+            num_partitions: partitions,
+            replication_factor: replicas,
+            ..CreatableTopic::default()
+        };
+        let request =
+            CreateTopicsRequest { topics: vec![topic], timeout_ms: 30_000, ..Default::default() };
+        let created = &self.any().call(CREATE_TOPICS, &request).topics[0];
+        assert_eq!(created.error_code, ErrorCode::NONE, "{created:?}");
+        name
+    }
+
+    /// What some broker says of the partitions of a topic, by their numbers.
+    pub fn partitions(&self, topic: &str) -> Vec<MetadataResponsePartition> {
+        let asked = MetadataRequestTopic { name: Some(topic.into()), ..Default::default() };
+        let request = MetadataRequest { topics: Some(vec![asked]), ..MetadataRequest::default() };
+        let mut response = self.any().call(METADATA, &request);
+        let mut partitions = response.topics.remove(0).partitions;
+        partitions.sort_by_key(|partition| partition.partition_index);
+        partitions
+    }
+
+    /// Waits until all partitions of a topic are as they should be.
+    ///
+    /// # Panics
+    /// If they never are.
+    pub fn wait_until(
+        &self,
+        topic: &str,
+        what: &str,
+        is_so: impl Fn(&MetadataResponsePartition) -> bool,
+    ) -> Vec<MetadataResponsePartition> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let partitions = self.partitions(topic);
+            if !partitions.is_empty() && partitions.iter().all(&is_so) {
+                return partitions;
+            }
+            assert!(Instant::now() < deadline, "{topic}: {what}: {partitions:#?}");
+            pause();
+        }
+    }
+
+    /// A connection to the broker that leads a partition, once somebody does.
+    ///
+    /// # Panics
+    /// If nobody does.
+    pub fn leader(&self, topic: &str, partition: i32) -> Raw {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let found = self.partitions(topic).into_iter();
+            let mut found = found.filter(|it| it.error_code == ErrorCode::NONE);
+            let leader = found.find(|it| it.partition_index == partition);
+            let leader = leader.map(|it| index(it.leader_id)).filter(|it| self.is_up[*it]);
+            if let Some(leader) = leader {
+                return Raw::connect(&self.brokers[leader].bootstrap());
+            }
+            assert!(Instant::now() < deadline, "nobody leads {topic}-{partition}");
+            pause();
+        }
+    }
+}
+
+fn index(id: i32) -> usize {
+    usize::try_from(id - 1).expect("brokers are numbered from 1")
+}

@@ -2,8 +2,10 @@
 
 mod bounds;
 mod check;
+mod known;
 mod mutants;
 mod node;
+mod past;
 mod rest;
 mod returns;
 mod scripts;

@@ -6,33 +6,79 @@ use alloc::vec::Vec;
 use crate::group::Options;
 use crate::mutant::Mutant;
 
-/// Something that can happen.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Action {
-    /// A packet arrives, with a leader heard of or not.
-    Deliver(usize, bool),
-    /// A node's patience with its leader ends.
-    Campaign(usize),
-    /// A leader appends a record.
-    Propose(usize),
-    /// What a node appended becomes durable.
-    Flush(usize),
-    /// The next frame of a node's state store becomes durable.
-    Store(usize),
-    /// A node goes down; records that were not flushed are kept or lost.
-    Crash(usize, bool),
+/// What can happen to a replica.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Deed {
+    /// A packet arrives, which has this number, with a leader heard of or not.
+    Deliver(u32, bool),
+    /// Its patience with its leader ends.
+    Campaign,
+    /// It leads, and appends the record with this number.
+    Propose(u8),
+    /// What it appended becomes durable.
+    Flush,
+    /// The next frame of its state store becomes durable.
+    Store,
+    /// Its process ends; what was written stays.
+    Kill,
+    /// Its machine loses power; of the records that were not flushed so many stay.
+    PowerCut(u8),
     /// It comes back.
-    Start(usize),
-    /// A leader says how far it has committed.
-    Beat(usize),
-    /// A leader is to hand over to another node.
-    Transfer(usize, usize),
-    /// The voters are to be these.
-    Wish(usize, usize),
-    /// A leader's log begins at its high watermark.
-    Trim(usize),
-    /// A leader finds that the others don't answer.
-    Resign(usize),
+    Start,
+    /// It leads, and says how far it has committed.
+    Beat,
+    /// It leads, and is to hand over to the replica with this index.
+    Transfer(u8),
+    /// It leads, and the voters are to be those of the wish with this index.
+    Wish(u8),
+    /// It leads, and its log is to begin at its high watermark.
+    Trim,
+    /// It leads, and finds that the others don't answer.
+    Resign,
+}
+
+/// Something that can happen: to the replica with this index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Action {
+    pub(crate) at: usize,
+    pub(crate) deed: Deed,
+}
+
+/// What was used up of the bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Used {
+    pub(crate) values: u8,
+    pub(crate) crashes: u8,
+    pub(crate) transfers: u8,
+    pub(crate) trims: u8,
+    pub(crate) resignations: u8,
+    pub(crate) wishes: u8,
+}
+
+impl Used {
+    /// Something happens.
+    pub(crate) fn note(&mut self, deed: Deed) {
+        match deed {
+            Deed::Propose(_) => self.values += 1,
+            Deed::Kill | Deed::PowerCut(_) => self.crashes += 1,
+            Deed::Transfer(_) => self.transfers += 1,
+            Deed::Trim => self.trims += 1,
+            Deed::Resign => self.resignations += 1,
+            Deed::Wish(i) => self.wishes = self.wishes.max(i + 1),
+            Deed::Deliver(..)
+            | Deed::Campaign
+            | Deed::Flush
+            | Deed::Store
+            | Deed::Start
+            | Deed::Beat => {}
+        }
+    }
+
+    /// All of it in one number.
+    pub(crate) fn packed(self) -> u64 {
+        let Self { values, crashes, transfers, trims, resignations, wishes } = self;
+        u64::from_le_bytes([values, crashes, transfers, trims, resignations, wishes, 0, 0])
+    }
 }
 
 /// What a world is made of and what may happen in it.
@@ -44,11 +90,11 @@ pub(crate) struct Bounds {
     /// The sets that a leader may be told to wish for, in this order.
     pub(crate) wishes: Vec<Vec<i32>>,
     pub(crate) epochs: i32,
-    pub(crate) records: u32,
-    pub(crate) crashes: u32,
-    pub(crate) transfers: u32,
-    pub(crate) trims: u32,
-    pub(crate) resignations: u32,
+    pub(crate) records: u8,
+    pub(crate) crashes: u8,
+    pub(crate) transfers: u8,
+    pub(crate) trims: u8,
+    pub(crate) resignations: u8,
     pub(crate) caching: bool,
     /// Whether a crash takes what a kill of the process would leave.
     pub(crate) powerless: bool,

@@ -6,16 +6,23 @@
 //! names of those contain that are to run, for one at a time.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
-use std::time::Instant;
+use std::hash::BuildHasherDefault;
+use std::time::{Duration, Instant};
 use std::{format, vec};
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::bounds::{Action, Bounds};
-use super::symmetry::{classes, fingerprint};
+use super::bounds::{Action, Bounds, Deed};
+use super::known::Known;
+use super::symmetry::AsIs;
 use super::world::{Violation, World};
+use crate::Effects;
+
+/// How often a search says how far it is.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// After so many states it looks at the clock.
+const STATES: usize = 1 << 16;
 
 /// What was found.
 #[derive(Debug)]
@@ -28,27 +35,6 @@ pub(crate) struct Found {
     pub(crate) violation: Option<(Vec<Action>, Violation)>,
 }
 
-/// A fingerprint is mixed already.
-#[derive(Default)]
-struct AsIs(u64);
-
-impl Hasher for AsIs {
-    fn write(&mut self, bytes: &[u8]) {
-        let mut word = [0; 8];
-        word.copy_from_slice(&bytes[..8]);
-        self.0 = u64::from_le_bytes(word);
-    }
-
-    fn write_u128(&mut self, i: u128) {
-        let bytes = i.to_le_bytes();
-        self.0 = u64::from_le_bytes(core::array::from_fn(|at| bytes[at]));
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
 struct Step {
     world: World,
     actions: Vec<Action>,
@@ -56,28 +42,29 @@ struct Step {
 }
 
 /// Tries everything that can happen within bounds, up to so many states.
-pub(crate) fn explore(bounds: &Bounds, states_max: usize) -> Found {
-    let classes = classes(bounds);
-    let first = World::new(bounds);
+pub(crate) fn explore(known: &mut Known, states_max: usize) -> Found {
+    let mut world = known.first();
     let mut seen: HashSet<u128, BuildHasherDefault<AsIs>> = HashSet::default();
-    seen.insert(fingerprint(&first, &classes));
-    let actions = first.actions(bounds);
-    let mut path = vec![Step { world: first, actions, next: 0 }];
+    seen.insert(known.fingerprint(&world));
+    let actions = known.actions(&world);
+    let mut path = vec![Step { world: world.clone(), actions, next: 0 }];
     let mut found = Found { states: 1, steps: 0, depth: 0, exhausted: false, violation: None };
+    let mut said = Instant::now();
     while let Some(step) = path.last_mut() {
-        let Some(action) = step.actions.get(step.next).cloned() else {
+        let Some(action) = step.actions.get(step.next).copied() else {
             path.pop();
             continue;
         };
         step.next += 1;
-        let mut world = step.world.clone();
         found.steps += 1;
-        if let Err(violation) = attempt(&mut world, &action, bounds) {
-            let taken = path.iter().map(|step| step.actions[step.next - 1].clone());
+        world.clone_from(&step.world);
+        if let Err(violation) = known.act(&mut world, action) {
+            let taken = path.iter().map(|step| step.actions[step.next - 1]);
             found.violation = Some((taken.collect(), violation));
             return found;
         }
-        if !seen.insert(fingerprint(&world, &classes)) {
+        // Much of what arrives has arrived before.
+        if world == step.world || !seen.insert(known.fingerprint(&world)) {
             continue;
         }
         found.states = seen.len();
@@ -85,28 +72,26 @@ pub(crate) fn explore(bounds: &Bounds, states_max: usize) -> Found {
         if found.states >= states_max {
             return found;
         }
-        let actions = world.actions(bounds);
-        path.push(Step { world, actions, next: 0 });
+        let actions = known.actions(&world);
+        path.push(Step { world: world.clone(), actions, next: 0 });
+        if found.states.is_multiple_of(STATES) && said.elapsed() > PATIENCE {
+            said = Instant::now();
+            let left: usize = path.iter().map(|step| step.actions.len() - step.next).sum();
+            let (states, sizes) = (found.states, known.sizes());
+            say(&format!("… {states} states, {left} to try on a path of {}; {sizes}", path.len()));
+        }
     }
     found.exhausted = true;
     found
 }
 
-/// Lets something happen; where a fault is built in, a panic is a violation as well.
-fn attempt(world: &mut World, action: &Action, bounds: &Bounds) -> Result<(), Violation> {
-    if bounds.mutant.is_none() {
-        return world.apply(action, bounds);
-    }
-    let attempt = std::panic::AssertUnwindSafe(|| world.apply(action, bounds));
-    std::panic::catch_unwind(attempt).unwrap_or_else(|_| Err(String::from("a panic")))
-}
-
 /// Exhausts a configuration, and says what it took.
 fn exhaust(name: &str, bounds: &Bounds) {
     let since = Instant::now();
-    let found = explore(bounds, usize::MAX);
+    let mut known = Known::new(bounds);
+    let found = explore(&mut known, usize::MAX);
     if let Some((path, violation)) = &found.violation {
-        panic!("{name}: {violation}\n{}", told(bounds, path));
+        panic!("{name}: {violation}\n{}", told(&mut known, path));
     }
     assert!(found.exhausted, "{name} was not exhausted");
     let Found { states, steps, depth, .. } = found;
@@ -121,23 +106,24 @@ pub(crate) fn say(line: &str) {
 }
 
 /// What happened on a path, in words.
-pub(crate) fn told(bounds: &Bounds, path: &[Action]) -> String {
-    let mut world = World::new(bounds);
+fn told(known: &mut Known, path: &[Action]) -> String {
+    let mut world = known.first();
     let mut lines = vec![];
     for action in path {
-        if let Action::Deliver(i, heard) = action {
-            let message = &world.network[*i].message;
+        let Action { at, deed } = *action;
+        if let Deed::Deliver(packet, heard) = deed {
+            let message = &known.packet(packet).message;
             lines.push(format!(
                 "{} → {} in {}: {:?} {heard}",
                 message.from, message.to, message.epoch, message.body
             ));
         } else {
-            lines.push(format!("{action:?}"));
+            lines.push(format!("{}: {deed:?}", at + 1));
         }
-        let mut effects = crate::Effects { trace: Some(vec![]), ..Default::default() };
-        let done = world.apply_traced(action, bounds, &mut effects);
+        let mut effects = Effects { trace: Some(vec![]), ..Default::default() };
+        let played = known.play(world.nodes[at], deed, &mut effects);
         lines.extend(effects.trace.iter().flatten().map(|event| format!("    {event}")));
-        if done.is_err() {
+        if played.is_err() || known.act(&mut world, *action).is_err() {
             break;
         }
     }

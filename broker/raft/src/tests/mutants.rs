@@ -10,6 +10,7 @@ use std::{format, vec};
 
 use super::bounds::Bounds;
 use super::check::{explore, say};
+use super::known::Known;
 use super::rest;
 use super::scripts::{difference, is_updating};
 use super::sim::SHOWN;
@@ -92,7 +93,7 @@ fn shown(mutant: Mutant) -> Shown {
 /// What a search within bounds finds.
 fn found(mutant: Mutant, bounds: Bounds) -> Option<String> {
     let bounds = Bounds { mutant: Some(mutant), ..bounds };
-    let found = explore(&bounds, 400_000);
+    let found = explore(&mut Known::new(&bounds), 400_000);
     let (path, violation) = found.violation?;
     Some(format!("{} states, {} steps: {violation}", found.states, path.len()))
 }

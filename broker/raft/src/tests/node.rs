@@ -40,18 +40,31 @@ pub(crate) struct Packet {
 }
 
 impl Packet {
-    /// Whether the other one takes its place where only the last of a kind is kept.
-    pub(crate) fn is_of_kind(&self, other: &Self) -> bool {
-        let (a, b) = (&self.message, &other.message);
-        let kind = |message: &Message| match &message.body {
-            Body::Append(append) => {
-                (core::mem::discriminant(&message.body), append.content == Content::Nothing)
-            }
-            Body::Vote(vote) => (core::mem::discriminant(&message.body), vote.pre),
-            Body::VoteReply(reply) => (core::mem::discriminant(&message.body), reply.pre),
-            body => (core::mem::discriminant(body), false),
+    /// From whom, to whom, and what about: of those that are the same only the last is kept, where
+    /// only the last of a kind is.
+    pub(crate) fn kind(&self) -> (i32, i32, u8) {
+        let kind = match &self.message.body {
+            Body::Append(append) => 1 - u8::from(append.content == Content::Nothing),
+            Body::Vote(vote) => 2 + u8::from(vote.pre),
+            Body::VoteReply(reply) => 4 + u8::from(reply.pre),
+            Body::AppendReply(_) => 6,
+            Body::Beat { .. } => 7,
+            Body::Reset(_) => 8,
+            Body::TimeoutNow => 9,
+            Body::Hello { .. } => 10,
+            Body::HelloReply { .. } => 11,
+            Body::Resigned => 12,
         };
-        a.from == b.from && a.to == b.to && kind(a) == kind(b)
+        (self.message.from.broker, self.message.to.broker, kind)
+    }
+
+    /// The last epoch of the addressee, on its device, in which it may still matter.
+    pub(crate) fn last_epoch(&self) -> i32 {
+        let Message { epoch, body, .. } = &self.message;
+        let is_question = matches!(body, Body::Vote(vote) if vote.pre)
+            || matches!(body, Body::VoteReply(reply) if reply.pre);
+        let is_refusal = matches!(body, Body::VoteReply(reply) if !reply.granted);
+        epoch - i32::from(is_question || is_refusal)
     }
 }
 
@@ -148,15 +161,26 @@ impl Node {
         History::new(*start, Arc::clone(voters), controls.clone(), self.end())
     }
 
-    pub(crate) fn crash(&mut self, keeps: bool, bounds: &Bounds) {
+    /// The process ends; what it wrote stays.
+    pub(crate) fn kill(&mut self) {
         self.group = None;
         self.frames.clear();
-        if !keeps {
-            let kept = self.at(self.flushed);
-            self.records.truncate(kept);
-            // What was acknowledged out of the page cache may be gone.
-            self.state.lossy |= bounds.caching;
-        }
+    }
+
+    /// The machine loses power.
+    ///
+    /// - `kept`: how many of the records that were not flushed stay all the same.
+    pub(crate) fn lose_power(&mut self, kept: usize, caching: bool) {
+        self.kill();
+        let kept = self.at(self.flushed) + kept;
+        self.records.truncate(kept);
+        // What was acknowledged out of the page cache may be gone.
+        self.state.lossy |= caching;
+    }
+
+    /// How many records are not flushed.
+    pub(crate) fn unflushed(&self) -> usize {
+        usize::try_from(self.end() - self.flushed).unwrap()
     }
 
     /// The device has records below an offset, and no others.
@@ -195,6 +219,25 @@ impl Node {
     /// The record with an offset.
     pub(crate) fn record(&self, offset: i64) -> Record {
         self.records[self.at(offset)]
+    }
+
+    /// Does what a step asked for, but for the network; gives what is to be sent.
+    pub(crate) fn spread(&mut self, effects: &mut Effects) -> Vec<Packet> {
+        if self.group.is_some() {
+            self.ship(effects);
+            let number = self.alive().issued();
+            if !effects.stores.is_empty() {
+                self.frames.push_back((number, core::mem::take(&mut effects.stores)));
+            }
+        }
+        core::mem::take(&mut effects.messages).into_iter().map(|it| self.pack(it)).collect()
+    }
+
+    /// All that was appended is on the device.
+    pub(crate) fn flush(&mut self, effects: &mut Effects) {
+        self.flushed = self.end();
+        let flushed = self.flushed;
+        self.alive().flushed(flushed, effects);
     }
 
     pub(crate) fn ship(&mut self, effects: &mut Effects) {

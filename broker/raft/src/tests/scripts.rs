@@ -24,6 +24,7 @@
 
 mod commands;
 mod print;
+mod stage;
 
 use std::borrow::ToOwned as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,6 +1,6 @@
 //! Worlds that differ only in the names of their replicas are one.
 //!
-//! Hashing a world under a renaming needs no renamed copy: an id is hashed as its new name, and
+//! Hashing something under a renaming needs no renamed copy: an id is hashed as its new name, and
 //! what is a set is hashed without an order.
 
 use alloc::vec;
@@ -11,7 +11,6 @@ use std::thread_local;
 
 use super::bounds::Bounds;
 use super::node::Node;
-use super::world::World;
 use crate::candidate::Candidate;
 use crate::frames::{Frames, Open};
 use crate::leader::Leader;
@@ -19,17 +18,17 @@ use crate::membership::Wish;
 use crate::{ReplicaId, Voters};
 
 /// The most replicas of a world that is checked.
-const NODES: usize = 8;
+pub(crate) const NODES: usize = 4;
 
 thread_local! {
-    /// The new name of each broker.
+    /// The new name of each replica, by its index.
     static NAMES: Cell<[u8; NODES]> = const { Cell::new([0; NODES]) };
 }
 
 impl Hash for ReplicaId {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let Self { broker, life, directory } = *self;
-        let name = NAMES.get()[usize::try_from(broker).unwrap()];
+        let name = NAMES.get()[usize::try_from(broker - 1).unwrap()];
         (name, life, directory[0]).hash(state);
     }
 }
@@ -103,7 +102,7 @@ impl Hash for Node {
 
 /// A hash of 128 bits, so that among billions of worlds no two have the same by chance.
 #[derive(Debug, Clone, Copy)]
-struct Mixer(u64, u64);
+pub(crate) struct Mixer(u64, u64);
 
 impl Default for Mixer {
     fn default() -> Self {
@@ -162,42 +161,102 @@ impl Hasher for Mixer {
     }
 }
 
-/// Which replicas the bounds treat alike: those of one class may be renamed to each other.
-pub(crate) fn classes(bounds: &Bounds) -> Vec<u64> {
-    let is_in = |set: &Vec<i32>, id: i32| u64::from(set.contains(&id));
-    let class = |id: i32| {
-        let first = is_in(&bounds.voters, id);
-        bounds.wishes.iter().fold(first, |class, wish| class << 1 | is_in(wish, id))
-    };
-    (1..=bounds.nodes).map(class).collect()
+/// Something that is mixed already, and a little more.
+pub(crate) fn mixed(value: u128, more: u64) -> u128 {
+    let mut mixer = Mixer(low(value), low(value >> 64));
+    mixer.write_u64(more);
+    mixer.value()
 }
 
-/// What is the same for two worlds just if they are the same but for names.
-///
-/// - `classes`: of the replicas.
-pub(crate) fn fingerprint(world: &World, classes: &[u64]) -> u128 {
-    // Nodes in an order that doesn't depend on names; where it leaves a choice, each is tried.
-    NAMES.set([0; NODES]);
-    let looks = world.nodes.iter().map(|node| {
+/// Hashes what is mixed already.
+#[derive(Default)]
+pub(crate) struct AsIs(u64);
+
+impl Hasher for AsIs {
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("only numbers of 128 bits are mixed already");
+    }
+
+    fn write_u128(&mut self, i: u128) {
+        self.0 = low(i);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// The renamings of replicas that the bounds allow, each with a number from 0.
+pub(crate) struct Renamings {
+    /// Of each replica: those of one class may be renamed to each other.
+    classes: Vec<u128>,
+    /// The new names of each renaming, and behind them the same one for all.
+    names: Vec<[u8; NODES]>,
+    /// Of each order of the replicas the number of the renaming that makes it the order of names.
+    of_orders: Vec<u8>,
+}
+
+impl Renamings {
+    pub(crate) fn of(bounds: &Bounds) -> Self {
+        let is_in = |set: &Vec<i32>, id: i32| u128::from(set.contains(&id));
+        let class = |id: i32| {
+            let first = is_in(&bounds.voters, id);
+            bounds.wishes.iter().fold(first, |class, wish| class << 1 | is_in(wish, id))
+        };
+        let classes: Vec<u128> = (1..=bounds.nodes).map(class).collect();
+        let mut names = vec![];
+        let mut of_orders = vec![0; NODES.pow(u32::try_from(NODES).unwrap())];
+        let mut order: Vec<usize> = (0..classes.len()).collect();
+        order.sort_by_key(|i| classes[*i]);
+        each_order(&mut order, 0, &classes, &mut |order| {
+            of_orders[packed(order)] = u8::try_from(names.len()).unwrap();
+            let mut new = [0; NODES];
+            for (name, i) in (1..).zip(order) {
+                new[*i] = name;
+            }
+            names.push(new);
+        });
+        names.push([0; NODES]);
+        Self { classes, names, of_orders }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.names.len() - 1
+    }
+
+    /// Something's hash under a renaming; where there are no more of them, without names.
+    pub(crate) fn hash(&self, item: &impl Hash, renaming: usize) -> u128 {
+        NAMES.set(self.names[renaming]);
         let mut mixer = Mixer::default();
-        node.hash(&mut mixer);
+        item.hash(&mut mixer);
         mixer.value()
-    });
-    let keys: Vec<(u64, u128)> = classes.iter().copied().zip(looks).collect();
-    let mut order: Vec<usize> = (0..keys.len()).collect();
-    order.sort_by_key(|i| keys[*i]);
-    let mut least = u128::MAX;
-    each_order(&mut order, 0, &keys, &mut |order| least = least.min(hash_as(world, order)));
-    least
+    }
+
+    /// Calls `with` for a renaming that depends on how replicas look and not on their names; where
+    /// that leaves a choice, for each.
+    ///
+    /// - `looks`: of each replica the hash without names.
+    pub(crate) fn each(&self, looks: impl Iterator<Item = u128>, mut with: impl FnMut(usize)) {
+        let (mut keys, mut order) = ([0; NODES], [0; NODES]);
+        let mut size = 0;
+        for (class, look) in self.classes.iter().zip(looks) {
+            keys[size] = class << 120 | look >> 8;
+            order[size] = size;
+            size += 1;
+        }
+        let order = &mut order[..size];
+        order.sort_unstable_by_key(|i| keys[*i]);
+        each_order(order, 0, &keys, &mut |order| with(self.of_orders[packed(order)].into()));
+    }
+}
+
+/// An order of replicas as one number.
+fn packed(order: &[usize]) -> usize {
+    order.iter().fold(0, |packed, i| packed * NODES + i)
 }
 
 /// Calls `with` for each order in which keys don't fall, by exchanging equal ones from `at` on.
-fn each_order(
-    order: &mut Vec<usize>,
-    at: usize,
-    keys: &[(u64, u128)],
-    with: &mut impl FnMut(&[usize]),
-) {
+fn each_order(order: &mut [usize], at: usize, keys: &[u128], with: &mut impl FnMut(&[usize])) {
     if at == order.len() {
         return with(order);
     }
@@ -211,48 +270,35 @@ fn each_order(
     }
 }
 
-fn hash_as(world: &World, order: &[usize]) -> u128 {
-    let World { nodes, network, used, committed, leaders, repeats: _ } = world;
-    let mut names = [0; NODES];
-    for (name, node) in order.iter().enumerate() {
-        let broker = usize::try_from(nodes[*node].id.broker).unwrap();
-        names[broker] = u8::try_from(name).unwrap() + 1;
-    }
-    NAMES.set(names);
-    let mut mixer = Mixer::default();
-    for node in order {
-        nodes[*node].hash(&mut mixer);
-    }
-    hash_set(network, &mut mixer);
-    (used, committed, leaders).hash(&mut mixer);
-    mixer.value()
-}
-
 #[test]
 fn worlds_that_differ_in_names_only_are_one_and_others_are_not() {
-    use super::bounds::Action;
+    use super::bounds::{Action, Deed};
+    use super::known::Known;
 
-    let bounds = Bounds { epochs: 3, pre_votes: true, ..Bounds::of(3) };
-    let classes = classes(&bounds);
-    let after = |actions: &[Action]| {
-        let mut world = World::new(&bounds);
+    let bounds = Bounds { epochs: 3, pre_votes: true, crashes: 1, ..Bounds::of(3) };
+    let mut known = Known::new(&bounds);
+    let mut after = |actions: &[Action]| {
+        let mut world = known.first();
         for action in actions {
-            world.apply(action, &bounds).unwrap();
+            known.act(&mut world, *action).unwrap();
         }
-        fingerprint(&world, &classes)
+        known.fingerprint(&world)
     };
-    let (one, three) = (after(&[Action::Campaign(0)]), after(&[Action::Campaign(2)]));
+    let campaign = |at: usize| Action { at, deed: Deed::Campaign };
+    let none = after(&[]);
+    let (one, three) = (after(&[campaign(0)]), after(&[campaign(2)]));
     assert_eq!(one, three);
-    assert_ne!(one, after(&[]));
-    let answered = |by: usize| {
-        let mut world = World::new(&bounds);
-        world.apply(&Action::Campaign(0), &bounds).unwrap();
-        let to = world.network.iter().position(|it| it.message.to == world.nodes[by].id);
-        world.apply(&Action::Deliver(to.unwrap(), false), &bounds).unwrap();
-        fingerprint(&world, &classes)
+    let killed = after(&[Action { at: 0, deed: Deed::Kill }]);
+    let mut answered = |by: usize| {
+        let mut world = known.first();
+        known.act(&mut world, campaign(0)).unwrap();
+        let is_to = |packet: &&u32| known.mail(**packet).to == by;
+        let packet = *world.network.iter().find(is_to).unwrap();
+        known.act(&mut world, Action { at: by, deed: Deed::Deliver(packet, false) }).unwrap();
+        known.fingerprint(&world)
     };
     assert_eq!(answered(1), answered(2));
-    let different: Vec<u128> = vec![one, answered(1), after(&[]), after(&[Action::Crash(0, true)])];
+    let different = [one, answered(1), none, killed];
     for (i, a) in different.iter().enumerate() {
         assert!(different[i + 1..].iter().all(|b| a != b));
     }

@@ -37,7 +37,8 @@ use std::vec::Vec;
 
 use super::super::bounds::Bounds;
 use super::super::node::{Node, Packet, Record};
-use super::super::world::{Violation, World};
+use super::super::world::Violation;
+use super::stage::Stage;
 use super::{VIOLATION, print};
 use crate::group::Role;
 use crate::mutant::Mutant;
@@ -50,13 +51,15 @@ const REST: usize = 5_000;
 pub(super) struct Script {
     bounds: Bounds,
     /// Made by the first command that isn't about what it is made of.
-    world: Option<World>,
+    stage: Option<Stage>,
     /// Whose disks are done only when the script says so.
     slow: Vec<ReplicaId>,
     /// Whom nothing reaches, and who reaches nobody.
     isolated: Vec<ReplicaId>,
     /// Messages that are held back.
     held: Vec<Rc<Packet>>,
+    /// Records that were appended.
+    values: u32,
     generation: i64,
     /// Whether what must hold is looked at.
     is_checked: bool,
@@ -114,10 +117,11 @@ impl Script {
     pub(super) fn new(mutant: Option<Mutant>) -> Self {
         Self {
             bounds: Bounds { pre_votes: true, mutant, ..Bounds::of(3) },
-            world: None,
+            stage: None,
             slow: vec![],
             isolated: vec![],
             held: vec![],
+            values: 0,
             generation: 0,
             is_checked: true,
             output: vec![],
@@ -152,10 +156,8 @@ impl Script {
     }
 
     fn act(&mut self, words: &[&str]) -> Result<(), Violation> {
-        if self.world.is_none() {
-            let mut world = World::new(&self.bounds);
-            world.repeats = false;
-            self.world = Some(world);
+        if self.stage.is_none() {
+            self.stage = Some(Stage::new(&self.bounds));
         }
         match words {
             ["slow", ids @ ..] => self.slow.extend(ids.iter().map(|id| replica(id))),
@@ -179,17 +181,16 @@ impl Script {
             }
             ["release"] => {
                 let held = core::mem::take(&mut self.held);
-                self.world().network.extend(held);
+                self.stage().network.extend(held);
             }
             ["settle"] => return self.settle(),
             ["network"] => {
                 let lines: Vec<String> =
-                    self.world().network.iter().map(|it| print::message(&it.message)).collect();
+                    self.stage().network.iter().map(|it| print::message(&it.message)).collect();
                 self.output.extend(lines);
             }
             ["status"] => {
-                let lines: Vec<String> =
-                    self.world().nodes.iter().map(|node| print::node(node)).collect();
+                let lines: Vec<String> = self.stage().nodes.iter().map(print::node).collect();
                 self.output.extend(lines);
             }
             ["status", ids @ ..] => {
@@ -250,8 +251,8 @@ impl Script {
                 let other = replica(other).broker;
                 self.alive(id, |node, _| node.alive().disconnected(other))
             }
-            ("crash", []) => self.crash(id, true),
-            ("powercut", []) => self.crash(id, false),
+            ("crash", []) => self.alive(id, |node, _| node.kill()),
+            ("powercut", []) => self.power_cut(id),
             ("start", []) => {
                 let bounds = self.bounds.clone();
                 self.step(id, |node, _| node.start(&bounds))
@@ -274,13 +275,13 @@ impl Script {
         }
     }
 
-    fn world(&mut self) -> &mut World {
-        self.world.as_mut().unwrap()
+    fn stage(&mut self) -> &mut Stage {
+        self.stage.as_mut().unwrap()
     }
 
     fn node(&self, id: ReplicaId) -> &Node {
-        let world = self.world.as_ref().unwrap();
-        &world.nodes[world.node(id)]
+        let stage = self.stage.as_ref().unwrap();
+        &stage.nodes[stage.node(id)]
     }
 
     fn group(&self, id: ReplicaId) -> &crate::Group {
@@ -314,24 +315,24 @@ impl Script {
         id: ReplicaId,
         what: impl FnOnce(&mut Node, &mut Effects) -> Result<(), Violation>,
     ) -> Result<(), Violation> {
-        let world = self.world.as_mut().unwrap();
-        let at = world.node(id);
-        let before = world.network.len();
+        let stage = self.stage.as_mut().unwrap();
+        let at = stage.node(id);
+        let before = stage.network.len();
         let mut effects = Effects { trace: Some(vec![]), ..Effects::default() };
-        let done = world.step(at, &self.bounds, &mut effects, what);
+        let done = stage.step(at, &mut effects, what);
         let events = effects.trace.into_iter().flatten();
         self.output.extend(events.map(|event| event.to_string()));
-        let sent = world.network.iter().skip(before);
+        let sent = stage.network.iter().skip(before);
         self.output.extend(sent.map(|packet| print::message(&packet.message)));
         done?;
-        let holds = world.look(at, &self.bounds);
+        let holds = stage.look(at);
         if self.is_checked { holds } else { Ok(()) }
     }
 
     /// Lets the disks that aren't slow finish what they have.
     fn let_disks_work(&mut self) -> Result<(), Violation> {
         for _ in 0..REST {
-            let nodes = &self.world.as_ref().unwrap().nodes;
+            let nodes = &self.stage.as_ref().unwrap().nodes;
             let mut fast =
                 nodes.iter().filter(|it| it.group.is_some() && !self.slow.contains(&it.id));
             let Some(id) = fast.find(|it| !it.frames.is_empty() || it.may_flush()).map(|it| it.id)
@@ -352,7 +353,7 @@ impl Script {
 
     /// Takes the messages that are meant out of the network.
     fn take(&mut self, which: &Which<'_>) -> Vec<Rc<Packet>> {
-        let network = &mut self.world().network;
+        let network = &mut self.stage().network;
         let mut meant: Vec<usize> =
             (0..network.len()).filter(|at| which.means(&network[*at])).collect();
         if which.first {
@@ -383,14 +384,14 @@ impl Script {
         for packet in &packets {
             self.arrive(packet, words.contains(&"heard"))?;
         }
-        self.world().network.extend(packets);
+        self.stage().network.extend(packets);
         Ok(())
     }
 
     /// A message reaches its broker, whichever life of the replica is there now.
     fn arrive(&mut self, packet: &Packet, heard: bool) -> Result<(), Violation> {
         let to = packet.message.to.broker;
-        let nodes = &self.world().nodes;
+        let nodes = &self.stage().nodes;
         let id = nodes.iter().rev().map(|node| node.id).find(|id| id.broker == to).unwrap();
         self.try_step(id, |node, effects| node.deliver(packet, heard, effects))?;
         self.let_disks_work()
@@ -401,7 +402,7 @@ impl Script {
     fn settle(&mut self) -> Result<(), Violation> {
         self.let_disks_work()?;
         for _ in 0..REST {
-            let network = &mut self.world().network;
+            let network = &mut self.stage().network;
             if network.is_empty() {
                 return Ok(());
             }
@@ -441,8 +442,8 @@ impl Script {
             let is_about_votes = |packet: &Rc<Packet>| {
                 matches!(packet.message.body, crate::Body::Vote(_) | crate::Body::VoteReply(_))
             };
-            let Some(at) = self.world().network.iter().position(is_about_votes) else { break };
-            let packet = self.world().network.remove(at);
+            let Some(at) = self.stage().network.iter().position(is_about_votes) else { break };
+            let packet = self.stage().network.remove(at);
             let ends = [packet.message.from, packet.message.to];
             if !ends.iter().any(|id| self.isolated.contains(id)) {
                 self.arrive(&packet, false)?;
@@ -489,9 +490,8 @@ impl Script {
             self.output.push(format!("{id} takes no records"));
             return Ok(());
         }
-        let used = &mut self.world().used;
-        let first = used.values;
-        used.values += count;
+        let first = self.values;
+        self.values += count;
         self.alive(id, |node, effects| {
             let epoch = node.alive().epoch();
             let values = first..first + count;
@@ -515,9 +515,9 @@ impl Script {
         self.alive(id, |node, effects| node.alive().wish(voters, generation, effects))
     }
 
-    fn crash(&mut self, id: ReplicaId, keeps: bool) -> Result<(), Violation> {
-        let bounds = self.bounds.clone();
-        self.alive(id, |node, _| node.crash(keeps, &bounds))
+    fn power_cut(&mut self, id: ReplicaId) -> Result<(), Violation> {
+        let caching = self.bounds.caching;
+        self.alive(id, |node, _| node.lose_power(0, caching))
     }
 
     /// The disk of a replica that is down loses what it had from an offset on.
@@ -535,11 +535,11 @@ impl Script {
     /// A replica is gone with all that it had; its broker has a new one, a learner.
     fn wipe(&mut self, id: ReplicaId) -> Result<(), Violation> {
         let bounds = self.bounds.clone();
-        self.step(id, |node, _| node.crash(true, &bounds))?;
+        self.step(id, |node, _| node.kill())?;
         let next = ReplicaId { life: id.life + 1, ..id };
         let mut node = Node::new(next, Arc::new(Voters::of([])));
         node.start(&bounds);
-        self.world().nodes.push(Rc::new(node));
+        self.stage().nodes.push(node);
         Ok(())
     }
 }

@@ -146,7 +146,10 @@ fn raft(root: &Path) -> Result<(), String> {
     let front = ["test", "--release", "--locked", "-p", "logboom-raft", "--lib", "--"];
     for filter in ["tests::check::", "tests::sim::"] {
         let arguments = [&front[..], &[filter, "--nocapture"]].concat();
-        execute(command(root, "cargo", &arguments).envs(unset(RAFT_SIZES)))?;
+        let mut cargo = command(root, "cargo", &arguments);
+        // A search waits for memory, and less for that of large pages.
+        cargo.env("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
+        execute(cargo.envs(unset(RAFT_SIZES)))?;
     }
     Ok(())
 }

@@ -71,12 +71,13 @@ impl Past {
     }
 }
 
-/// The office goes only to somebody who has all of the log.
+/// The office goes only to somebody who has all of the log. Who is in a later epoch may have had it
+/// before, and doesn't listen.
 pub(crate) fn look_at_handover(from: &Node, to: &Node) -> Result<(), Violation> {
-    let end = |node: &Node| node.group.as_ref().map(|group| group.history().end());
-    let (end, reached) = (end(from), end(to));
-    if reached.is_some() && reached < end {
-        return Err(format!("{} hands over to {}, at {reached:?}", from.id, to.id));
+    let (Some(leader), Some(next)) = (&from.group, &to.group) else { return Ok(()) };
+    let (end, reached) = (leader.history().end(), next.history().end());
+    if next.epoch() <= leader.epoch() && reached < end {
+        return Err(format!("{} hands over to {}, at {reached}", from.id, to.id));
     }
     Ok(())
 }

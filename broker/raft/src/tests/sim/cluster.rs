@@ -18,6 +18,7 @@ use super::queue::{Event, Queue};
 use crate::group::Role;
 use crate::mutant::Mutant;
 use crate::tests::node::{Node, Packet};
+use crate::tests::past::look_at_handover;
 use crate::tests::world::Violation;
 use crate::{Body, Control, Effects, Message, ReplicaId, Store, Voters};
 
@@ -409,11 +410,9 @@ impl Cluster {
         message: &Message,
     ) -> Result<(), Violation> {
         let replica = &self.brokers[at].replicas[group];
-        let end = replica.node.group.as_ref().map(|core| core.history().end());
         let other = &self.brokers[place(message.to)].replicas[group].node;
-        let reached = other.group.as_ref().map(|core| core.history().end());
-        if other.id == message.to && reached.is_some() && reached < end {
-            return Err(format!("{} hands over to {}, at {reached:?}", message.from, message.to));
+        if other.id == message.to {
+            look_at_handover(&replica.node, other)?;
         }
         Ok(())
     }

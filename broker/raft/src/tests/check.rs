@@ -174,34 +174,38 @@ fn large() -> Vec<(&'static str, Bounds)> {
     let three = Bounds::of(3);
     let longer = Bounds { epochs: 3, ..fast(3) };
     let torn = Bounds { slow_flushes: true, records: 2, crashes: 1, ..fast(3) };
+    let replaces = wish(4, &[1, 2, 3], &[&[1, 2, 4]]);
     let leaves = wish(3, &[1, 2, 3], &[&[2, 3]]);
     let comes = wish(3, &[1], &[&[1, 2, 3]]);
     vec![
         ("3 voters, 3 epochs", longer.clone()),
         ("3 voters, 2 epochs, slow disks", three.clone()),
         ("3 voters, 2 epochs, slow disks, a crash", Bounds { crashes: 1, ..three }),
-        ("3 voters, 2 epochs, 2 records, a torn flush", torn),
+        ("3 voters, 2 epochs, 2 records, slow and torn flushes", torn),
         ("3 voters, 3 epochs, beats", Bounds { beats: true, ..longer.clone() }),
         (
-            "3 voters, 3 epochs, 2 records, a crash, every message may come again",
-            Bounds { records: 2, crashes: 1, reorders: true, ..longer.clone() },
+            "3 voters, 3 epochs, every message may come again",
+            Bounds { reorders: true, ..longer.clone() },
+        ),
+        (
+            "3 voters, 2 epochs, a crash, every message may come again",
+            Bounds { crashes: 1, reorders: true, ..fast(3) },
         ),
         (
             "3 voters, 3 epochs, pre-votes, a transfer",
             Bounds { pre_votes: true, transfers: 1, ..longer.clone() },
         ),
         (
-            "3 voters, 2 epochs, 2 records, beats, a crash, the log start moves",
-            Bounds { trims: 1, records: 2, crashes: 1, beats: true, ..fast(3) },
+            "3 voters, 2 epochs, 2 records, a crash, the log start moves",
+            Bounds { trims: 1, records: 2, crashes: 1, ..fast(3) },
         ),
-        ("write.caching, 2 epochs, beats, a power cut", Bounds { beats: true, ..caching() }),
+        ("write.caching, 2 epochs, slow flushes, a power cut", caching()),
         ("1 → 1,2,3, taken back", wish(3, &[1], &[&[1, 2, 3], &[1]])),
         ("1 → 1,2,3, a crash", Bounds { crashes: 1, ..comes.clone() }),
         ("1 → 1,2,3, slow disks", Bounds { slow_stores: true, slow_flushes: true, ..comes }),
         ("1,2,3 → 1", wish(3, &[1, 2, 3], &[&[1]])),
-        ("1,2,3 → 1,2,4, no record", Bounds { records: 0, ..wish(4, &[1, 2, 3], &[&[1, 2, 4]]) }),
-        ("1,2,3 → 1,2,4", wish(4, &[1, 2, 3], &[&[1, 2, 4]])),
-        ("1,2,3 → 2,3, beats", Bounds { beats: true, ..leaves.clone() }),
+        ("1,2,3 → 1,2,4, no record", Bounds { records: 0, ..replaces.clone() }),
+        ("1,2,3 → 1,2,4, 1 epoch", Bounds { epochs: 1, ..replaces }),
         ("1,2,3 → 2,3, slow frames", Bounds { slow_stores: true, ..leaves }),
     ]
 }

@@ -425,21 +425,23 @@ impl Lanes {
             self.put_to_sleep(table, key);
         }
         if let Some(replica) = table.get_mut(key) {
+            replica.answer_starts();
             self.touch(replica, now);
             self.forget_if_asleep(replica);
         }
     }
 
-    /// Which replicas are in sync: there, and with all that is committed.
+    /// Which replicas are in sync: there, with all that is committed, and nothing that was deleted.
     fn note_in_sync(&mut self, table: &mut Table, key: &GroupKey, now: u64) {
         let Some(lane) = self.lanes.get(&lane_of(key)) else { return };
         let Some(Replica { group, member: Some(member), .. }) = table.get_mut(key) else { return };
         let is_there = |broker: i32| lane.others.get(&broker).is_some_and(|other| other.is_there);
-        let commit = group.commit().offset;
+        let (start, commit) = (group.history().start().offset, group.commit().offset);
         let mut in_sync = vec![group.id().broker];
         for it in group.standings().filter(|it| group.voters().contains(it.id)) {
             let broker = it.id.broker;
-            let has_caught_up = member.has_caught_up(broker, it.matched.offset >= commit, now);
+            let has_all = it.matched.offset >= commit && it.log_start >= start;
+            let has_caught_up = member.has_caught_up(broker, has_all, now);
             in_sync.extend((has_caught_up && is_there(broker)).then_some(broker));
         }
         member.in_sync = in_sync;

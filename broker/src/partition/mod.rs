@@ -31,6 +31,7 @@ mod replica;
 mod seat;
 mod settings;
 mod shard;
+mod starts;
 mod tasks;
 mod waiters;
 

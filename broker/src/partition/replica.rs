@@ -29,6 +29,7 @@ use super::handle::Standing;
 use super::hands::{Hands, Named};
 use super::member::Member;
 use super::settings::{TimestampType, TopicSettings};
+use super::starts::AwaitedStart;
 use super::tasks::Tasks;
 use crate::metrics::Metrics;
 
@@ -117,6 +118,8 @@ pub(super) struct Replica {
     /// What the next write is made of, in order.
     queued: Vec<Append>,
     answers: Answers,
+    /// Who waits for a log start.
+    pub(super) awaited_starts: Vec<AwaitedStart>,
     /// Up to where the flush that is under way reaches.
     pub(super) flushing: Option<i64>,
     /// Whether a flush has failed: nothing more becomes durable, and nothing is promised.
@@ -157,6 +160,7 @@ impl Replica {
             tasks: Tasks::default(),
             queued: Vec::new(),
             answers: Answers::default(),
+            awaited_starts: Vec::new(),
             flushing: None,
             has_failed: false,
             caching,
@@ -356,6 +360,7 @@ impl Replica {
         // A log that was reset begins there.
         self.publish_commit();
         self.answers.advance(self.reached());
+        self.answer_starts();
     }
 
     /// Tells readers what is committed.
@@ -425,10 +430,8 @@ impl Replica {
             }
         }
         self.run_tasks(hands);
-        while self.flushing.is_none()
-            && let Some(deferred) = self.deferred.pop_front()
-        {
-            deferred(self);
+        for deferred in std::mem::take(&mut self.deferred) {
+            self.defer(deferred);
         }
     }
 
@@ -472,6 +475,11 @@ impl Replica {
         } else {
             step(self);
         }
+    }
+
+    /// Does `step` when the next flush is over; there has to be something to flush.
+    pub(super) fn after_flush(&mut self, step: impl FnOnce(&mut Self) + 'static) {
+        self.deferred.push_back(Box::new(step));
     }
 
     /// Whether a flush is under way.
@@ -525,7 +533,7 @@ impl Replica {
 
     /// Whether a flush of what was appended may wait.
     pub(super) fn may_flush_later(&self) -> bool {
-        self.counts_cached() && self.answers.is_empty()
+        self.counts_cached() && self.answers.is_empty() && self.deferred.is_empty()
     }
 
     /// Gives up the log. Who waits learns by the dropped reply that the partition is gone.

@@ -411,12 +411,9 @@ impl Shard {
     ) {
         // Without the replica the reply is dropped, and the caller knows.
         let Some(replica) = self.replicas.get_mut(key) else { return };
-        replica.move_log_start(
-            move |_| Ok(Some(offset)),
-            move |log, moved| drop(reply.send(moved.map(|_| log.view().log_start_offset()))),
-            &self.hands,
-        );
+        replica.delete_records(offset, reply, &self.hands);
         self.lanes.touch(replica, boot_ms());
+        self.note_dirty(*key);
     }
 
     fn delete(&mut self, keys: &[GroupKey], forget: bool, done: oneshot::Sender<()>) {

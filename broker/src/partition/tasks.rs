@@ -16,7 +16,7 @@ use std::sync::Arc;
 use logboom_raft::{Control, Effects, Position, ReplicaId, Store, Voters};
 use logboom_storage::producers::{Producers, ProducersOptions};
 use logboom_storage::state::{EpochStart, StateRecord};
-use logboom_storage::{Log, MovingStart, StorageError};
+use logboom_storage::{MovingStart, StorageError};
 
 use super::entries;
 use super::hands::Hands;
@@ -24,7 +24,7 @@ use super::replica::Replica;
 use super::seat::vote_record;
 
 /// Is told where a log start was to be moved, once it is there.
-type Moved = Box<dyn FnOnce(&Log, Result<Option<i64>, StorageError>)>;
+type Moved = Box<dyn FnOnce(&mut Replica, Result<Option<i64>, StorageError>)>;
 
 /// One thing that a group asks of its disk.
 enum Task {
@@ -260,40 +260,8 @@ impl Replica {
         self.group.stored(number, &mut effects);
         self.follow(&mut effects, hands);
         while let Some((_, offset, moved)) = self.tasks.moved.pop_front_if(|it| it.0 <= number) {
-            moved(&self.log, Ok(Some(offset)));
+            moved(self, Ok(Some(offset)));
         }
-    }
-
-    /// Moves the log start as soon as no flush is under way.
-    ///
-    /// - `wanted`: where it is to go, if anywhere, at that moment.
-    /// - `moved`: told when the log start is where it is wanted, or stays.
-    pub(super) fn move_log_start(
-        &mut self,
-        wanted: impl FnOnce(&mut Log) -> Result<Option<i64>, StorageError> + 'static,
-        moved: impl FnOnce(&Log, Result<Option<i64>, StorageError>) + 'static,
-        hands: &Hands,
-    ) {
-        let again = hands.clone();
-        if self.has_failed {
-            let path = hands.directory.root().to_owned();
-            return moved(&self.log, Err(StorageError::OutOfService { path }));
-        }
-        self.defer(move |replica| {
-            let log = &mut replica.log;
-            let offset = match wanted(log).and_then(|offset| check_start(log, offset)) {
-                Ok(Some(offset)) => offset,
-                other => return moved(log, other),
-            };
-            let before = replica.group.history().start().offset;
-            let mut effects = replica.effects();
-            let offset = replica.group.move_start(offset, &mut effects);
-            if offset <= before {
-                return moved(&replica.log, Ok(None));
-            }
-            replica.tasks.tell_moved(replica.group.issued(), offset, Box::new(moved));
-            replica.follow(&mut effects, &again);
-        });
     }
 
     /// Whatever waits for the disk waits in vain.
@@ -302,7 +270,7 @@ impl Replica {
     pub(super) fn fail_tasks(&mut self, error: impl Fn() -> StorageError) {
         self.tasks.under_way = None;
         for (_, _, moved) in std::mem::take(&mut self.tasks.moved) {
-            moved(&self.log, Err(error()));
+            moved(self, Err(error()));
         }
     }
 
@@ -310,17 +278,5 @@ impl Replica {
     pub(super) fn effects(&self) -> Effects {
         let trace = tracing::enabled!(tracing::Level::DEBUG).then(Vec::new);
         Effects { trace, ..Effects::default() }
-    }
-}
-
-/// Where a log start may go: not beyond what is committed.
-fn check_start(log: &Log, offset: Option<i64>) -> Result<Option<i64>, StorageError> {
-    let (log_start_offset, end_offset) =
-        (log.view().log_start_offset(), log.view().high_watermark());
-    match offset {
-        Some(offset) if offset > end_offset => {
-            Err(StorageError::OutOfRange { offset, log_start_offset, end_offset })
-        }
-        offset => Ok(offset.filter(|offset| *offset > log_start_offset)),
     }
 }

@@ -17,6 +17,8 @@ use super::hands::Hands;
 use super::replica::{Replica, RequestPermit};
 use super::*;
 
+mod follower;
+
 const KEY: GroupKey = GroupKey { topic_id: Uuid([7; 16]), partition: 0 };
 /// The number of EIO.
 const EIO: i32 = 5;
@@ -269,8 +271,8 @@ fn move_start(setting: &mut Setting, offset: i64) -> std::sync::mpsc::Receiver<O
     let (told, moved) = std::sync::mpsc::channel();
     setting.replica.move_log_start(
         move |_| Ok(Some(offset)),
-        move |log, result| {
-            let start = log.view().log_start_offset();
+        move |replica, result| {
+            let start = replica.log.view().log_start_offset();
             told.send(result.ok().map(|_| start)).unwrap();
         },
         &setting.hands,
@@ -343,6 +345,25 @@ fn with_caching_a_record_counts_once_the_state_store_knows_that_some_may_be_lost
     assert_eq!(offset(&mut setting.append(anonymous())), 2, "at once");
     assert!(setting.replica.may_flush_later() && setting.replica.wants_flush());
     assert_eq!(setting.high_watermark(), 3);
+}
+
+#[test]
+fn records_that_are_cached_are_deleted_when_they_are_flushed() {
+    let mut setting = Setting::new(true);
+    drop(setting.append(anonymous()));
+    assert_eq!(setting.replica.caching_to_record(), Some(true));
+    setting.replica.on_caching_recorded(&setting.hands);
+    setting.flush();
+    assert_eq!(offset(&mut setting.append(anonymous())), 1, "counts and is not flushed");
+    let (reply, mut deleted) = oneshot::channel();
+    setting.replica.delete_records(2, reply, &setting.hands);
+    assert!(matches!(deleted.try_recv(), Err(TryRecvError::Empty)));
+    assert!(!setting.replica.may_flush_later(), "somebody waits for it");
+    setting.flush();
+    setting.directory.run_flushes();
+    setting.replica.on_flushed(Ok(()), &setting.hands);
+    assert_eq!(deleted.try_recv().unwrap().unwrap(), 2);
+    assert_eq!(setting.partition.view.log_start_offset(), 2);
 }
 
 #[test]

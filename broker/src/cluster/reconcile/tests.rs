@@ -64,3 +64,28 @@ async fn many_replicas_are_not_removed_for_metadata_that_knows_none() {
 async fn a_replica_is_not_removed_for_metadata_that_is_older() {
     assert_eq!(left(1, 6, 5).await, Err(1));
 }
+
+/// How many voters a new replica here knows that its group began with.
+fn voters(reconciler: &Reconciler, key: GroupKey, partition: &Partition) -> usize {
+    let records = reconciler.creation(&key, partition);
+    let [StateRecord::Control(entry)] = &*records else { panic!("{records:?}") };
+    Seat::founders(entry).len()
+}
+
+#[test]
+fn only_a_founder_that_never_was_here_begins_as_a_voter() {
+    let dir = tempfile::tempdir().unwrap();
+    let directory = directory(dir.path(), 3, 0);
+    let reconciler = Reconciler { is_alone: false, ..reconciler(&directory) };
+    let key = |partition| GroupKey { topic_id: Uuid([7; 16]), partition };
+    let on = |own| Partition::new(vec![1, 2, 3], vec![own, Uuid([2; 16]), Uuid([3; 16])]);
+    let founding = on(directory.id());
+    assert_eq!(voters(&reconciler, key(9), &founding), 3);
+    let later = Partition { is_founding: false, ..founding.clone() };
+    assert_eq!(voters(&reconciler, key(9), &later), 0, "others may have voted since");
+    assert_eq!(voters(&reconciler, key(9), &on(Uuid([1; 16]))), 0, "it was another directory");
+    directory.remove(&[key(0)], false).unwrap();
+    assert_eq!(voters(&reconciler, key(0), &founding), 0, "it was here, and has forgotten all");
+    directory.remove(&[key(1)], true).unwrap();
+    assert_eq!(voters(&reconciler, key(1), &founding), 3, "of a topic that is no more");
+}

@@ -59,7 +59,7 @@ impl Cores {
     fn follow(&mut self, at: usize) {
         let (group, effects) = (&mut self.groups[at], &mut self.effects);
         let batches = |from: i64, until: i64, _: u32| {
-            Some(Batches { until: until.min(from + RECORDS), bytes: BYTES, gaps: false })
+            Some(Batches { from, until: until.min(from + RECORDS), bytes: BYTES, gaps: false })
         };
         loop {
             if let Some(write) = effects.write.take() {

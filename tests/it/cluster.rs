@@ -106,6 +106,42 @@ fn one_record(value: &[u8]) -> bytes::Bytes {
     builder.build().unwrap()
 }
 
+/// Deletes the records of a topic's first partition that are before an offset.
+fn delete_before(cluster: &Cluster, topic: &str, offset: i64) {
+    let partitions = vec![DeleteRecordsPartition { partition_index: 0, offset }];
+    let topics = vec![DeleteRecordsTopic { name: topic.into(), partitions }];
+    let request = DeleteRecordsRequest { topics, timeout_ms: 30_000 };
+    let answer = cluster.leader(topic, 0).call(1, &request);
+    assert_eq!(answer.topics[0].partitions[0].low_watermark, offset, "{answer:?}");
+}
+
+/// Has a topic's first partition move to other brokers, and waits until it has.
+fn reassign(cluster: &Cluster, topic: &str, replicas: &[i32]) {
+    let moved = ReassignablePartition { partition_index: 0, replicas: Some(replicas.to_vec()) };
+    let topics = vec![ReassignableTopic { name: topic.into(), partitions: vec![moved] }];
+    let request = AlterPartitionReassignmentsRequest { topics, ..Default::default() };
+    let answer = cluster.any().call(0, &request);
+    assert_eq!(answer.error_code, ErrorCode::NONE, "{answer:?}");
+    assert_eq!(answer.responses[0].partitions[0].error_code, ErrorCode::NONE, "{answer:?}");
+    let is_there = |it: &MetadataResponsePartition| {
+        let is_led = replicas.contains(&it.leader_id);
+        it.replica_nodes == replicas && it.isr_nodes.len() == replicas.len() && is_led
+    };
+    cluster.wait_until(topic, "it has moved", is_there);
+    let listed = cluster.any().call(0, &ListPartitionReassignmentsRequest::default());
+    assert!(listed.topics.is_empty(), "{listed:?}");
+}
+
+/// Has the first of a partition's replicas lead, and waits until it does.
+fn lead_from(cluster: &Cluster, topic: &str, first: i32) {
+    let home = TopicPartitions { topic: topic.into(), partitions: vec![0] };
+    let request = ElectLeadersRequest { topic_partitions: Some(vec![home]), ..Default::default() };
+    let answer = cluster.any().call(1, &request);
+    let code = answer.replica_election_results[0].partition_result[0].error_code;
+    assert!([ErrorCode::NONE, ErrorCode::ELECTION_NOT_NEEDED].contains(&code), "{answer:?}");
+    cluster.wait_until(topic, "the first leads", |it| it.leader_id == first);
+}
+
 #[test]
 fn brokers_found_a_cluster_and_each_knows_what_was_asked_of_any() {
     let mut cluster = Cluster::start("founding", 3);
@@ -208,26 +244,8 @@ fn a_partition_moves_to_other_brokers_with_all_that_it_has_and_leaders_go_home()
     }
     let before = cluster.partitions(&topic)[0].replica_nodes.clone();
     let other = (1..=BROKERS).find(|id| !before.contains(id)).unwrap();
-    let after = vec![other, before[1]];
-    let moved = ReassignablePartition { partition_index: 0, replicas: Some(after.clone()) };
-    let topics = vec![ReassignableTopic { name: topic.as_str().into(), partitions: vec![moved] }];
-    let request = AlterPartitionReassignmentsRequest { topics, ..Default::default() };
-    let answer = cluster.any().call(0, &request);
-    assert_eq!(answer.error_code, ErrorCode::NONE, "{answer:?}");
-    assert_eq!(answer.responses[0].partitions[0].error_code, ErrorCode::NONE, "{answer:?}");
-    let is_there = |it: &MetadataResponsePartition| {
-        it.replica_nodes == after && it.isr_nodes.len() == 2 && after.contains(&it.leader_id)
-    };
-    cluster.wait_until(&topic, "it has moved", is_there);
-    let listed = cluster.any().call(0, &ListPartitionReassignmentsRequest::default());
-    assert!(listed.topics.is_empty(), "{listed:?}");
-    let partitions = vec![0];
-    let home = TopicPartitions { topic: topic.as_str().into(), partitions };
-    let request = ElectLeadersRequest { topic_partitions: Some(vec![home]), ..Default::default() };
-    let answer = cluster.any().call(1, &request);
-    let code = answer.replica_election_results[0].partition_result[0].error_code;
-    assert!([ErrorCode::NONE, ErrorCode::ELECTION_NOT_NEEDED].contains(&code), "{answer:?}");
-    cluster.wait_until(&topic, "the first leads", |it| it.leader_id == other);
+    reassign(&cluster, &topic, &[other, before[1]]);
+    lead_from(&cluster, &topic, other);
     assert_eq!(produce(&cluster, &topic, 0, b"100"), 100);
     let read = read_all(&mut cluster.leader(&topic, 0), &topic, 0);
     assert_eq!(read.len(), 101);
@@ -330,12 +348,7 @@ fn records_that_are_deleted_are_gone_on_all_replicas() {
     for number in 0..10_i64 {
         assert_eq!(produce(&cluster, &topic, 0, number.to_string().as_bytes()), number);
     }
-    let partition = DeleteRecordsPartition { partition_index: 0, offset: 7 };
-    let topics =
-        vec![DeleteRecordsTopic { name: topic.as_str().into(), partitions: vec![partition] }];
-    let request = DeleteRecordsRequest { topics, timeout_ms: 30_000 };
-    let answer = cluster.leader(&topic, 0).call(1, &request);
-    assert_eq!(answer.topics[0].partitions[0].low_watermark, 7, "{answer:?}");
+    delete_before(&cluster, &topic, 7);
     // Whoever leads next, begins there.
     for _ in 0..3 {
         let leader = cluster.partitions(&topic)[0].leader_id;
@@ -347,4 +360,27 @@ fn records_that_are_deleted_are_gone_on_all_replicas() {
         cluster.restart(leader);
         cluster.wait_until(&topic, "all are in sync", |it| it.isr_nodes.len() == 3);
     }
+}
+
+#[test]
+fn a_replica_that_begins_where_records_were_deleted_within_a_batch_has_the_others() {
+    let cluster = Cluster::start("within", 3);
+    let topic = cluster.new_topic("within", 1, 2);
+    assert_eq!(produce(&cluster, &topic, 0, b"before"), 0);
+    let mut builder = BatchBuilder::new(Codec::None);
+    for number in 1..=9_i64 {
+        builder.append(now_ms(), None, Some(number.to_string().as_bytes()), &[]).unwrap();
+    }
+    let batch = builder.build().unwrap();
+    let answer = cluster.leader(&topic, 0).call(PRODUCE, &produce_to(&topic, 0, batch));
+    assert_eq!(answer.responses[0].partition_responses[0].error_code, ErrorCode::NONE);
+    delete_before(&cluster, &topic, 7);
+    let before = cluster.partitions(&topic)[0].replica_nodes.clone();
+    let other = (1..=BROKERS).find(|id| !before.contains(id)).unwrap();
+    reassign(&cluster, &topic, &[other, before[1]]);
+    lead_from(&cluster, &topic, other);
+    assert_eq!(produce(&cluster, &topic, 0, b"10"), 10);
+    let read = read_all(&mut cluster.leader(&topic, 0), &topic, 0);
+    let read: Vec<_> = read.iter().map(|it| (it.offset, &it.value[..])).collect();
+    assert_eq!(read, [(7, &b"7"[..]), (8, b"8"), (9, b"9"), (10, b"10")]);
 }

@@ -163,7 +163,8 @@ impl Broker {
         command.args(["--set", "log.initial.task.delay.ms=3600000"]).args(&self.options);
         command.stdin(Stdio::null()).stdout(stdout).stderr(log);
         // What steers the tests would be unknown settings to the broker.
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LOGBOOM_")) {
+        let steers = |name: &str| name.starts_with("LOGBOOM_") && name != "LOGBOOM_LOG";
+        for (name, _) in std::env::vars().filter(|(name, _)| steers(name)) {
             command.env_remove(name);
         }
         let mut child = command.spawn().expect("the binary was just built");

@@ -57,7 +57,7 @@ impl Cluster {
             let batches = |from: i64, until: i64, bytes: u32| {
                 let until = until.min(from + i64::from(bytes / 8).max(1));
                 let bytes = u32::try_from((until - from) * 8).unwrap_or(u32::MAX);
-                Some(Batches { until, bytes, gaps: false })
+                Some(Batches { from, until, bytes, gaps: false })
             };
             node.core.ship(batches, &mut effects);
             for event in effects.trace.iter().flatten() {

@@ -49,6 +49,9 @@ pub(crate) struct Transfer {
 /// Batches of the log that fit into one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Batches {
+    /// Where the first of them begins, inclusive: before what was asked for where that lies within a
+    /// batch.
+    pub from: i64,
     /// The end of their offsets, exclusive.
     pub until: i64,
     /// Their bytes.
@@ -176,7 +179,8 @@ impl Group {
     /// that a turn had for this group.
     ///
     /// - `batches`: which batches from an offset on (inclusive) up to another (exclusive) take at
-    ///   most so many bytes, at least one; `None` where they can't be read now.
+    ///   most so many bytes, at least one; `None` where they can't be read now. An offset before the
+    ///   log start, but within the batch that this lies in, stands for that batch.
     pub fn ship(
         &mut self,
         mut batches: impl FnMut(i64, i64, u32) -> Option<Batches>,
@@ -210,8 +214,11 @@ impl Group {
             return false;
         }
         if !self.history.contains(to.next) {
-            self.send_start(to, effects);
-            return false;
+            let Some(first) = self.first(batches) else { return false };
+            if to.next != first {
+                self.send_start(to, first, effects);
+                return false;
+            }
         }
         let prev = to.next;
         match self.history.next(prev) {
@@ -227,7 +234,7 @@ impl Group {
             Next::Data(until) => {
                 let limit = self.options.message_bytes.min(u32::try_from(room).unwrap_or(u32::MAX));
                 let found = batches(prev.offset, until, limit);
-                let Some(Batches { until, bytes, gaps }) = found else { return false };
+                let Some(Batches { until, bytes, gaps, .. }) = found else { return false };
                 self.send_append(to, Content::Data { until, gaps }, effects);
                 if let Pace::Stream(under_way) = &mut to.pace {
                     to.next = Position { offset: until, ..prev };
@@ -246,10 +253,25 @@ impl Group {
         self.send(to.id, Body::Append(append), effects);
     }
 
-    /// What the follower needs next is gone: it begins anew where this log does.
-    fn send_start(&self, to: &mut Progress, effects: &mut Effects) {
+    /// Where the first batch begins that is still there; the log start may lie within it.
+    fn first(
+        &self,
+        batches: &mut impl FnMut(i64, i64, u32) -> Option<Batches>,
+    ) -> Option<Position> {
+        let start = self.history.start();
+        match self.history.next(start) {
+            Next::Data(until) => {
+                let Batches { from, .. } = batches(start.offset, until, 1)?;
+                Some(Position { offset: from.min(start.offset), ..start })
+            }
+            Next::Control(_) | Next::End => Some(start),
+        }
+    }
+
+    /// What the follower needs next is gone: it begins anew with the first batch of this log.
+    fn send_start(&self, to: &mut Progress, start: Position, effects: &mut Effects) {
         let voters = self.history.first_voters();
-        let reset = Reset { start: self.history.start(), voters, commit: self.commit };
+        let reset = Reset { start, voters, commit: self.commit };
         self.send(to.id, Body::Reset(Box::new(reset)), effects);
         to.pace = Pace::Probe { waiting: true };
     }
@@ -338,13 +360,13 @@ impl Group {
     fn beat_transfer(&mut self, effects: &mut Effects) {
         let patience = self.options.patience_beats;
         let is_voter = self.voters().contains(self.id);
-        let end = self.history.end();
         let Part::Leader(leader) = &mut self.part else { return };
         let Some(Transfer { to, told, beats }) = &mut leader.transfer else { return };
         *beats = beats.saturating_add(1);
         let (to, told, is_late) = (*to, *told, *beats > patience);
         // The voters may have changed since.
-        let is_complete = leader.of(to).is_some_and(|progress| progress.flushed == end);
+        let is_complete = self.is_complete(to);
+        let Part::Leader(leader) = &mut self.part else { return };
         if told && !is_late && is_complete {
             self.send(to, Body::TimeoutNow, effects);
         } else if is_late {
@@ -477,16 +499,24 @@ impl Group {
 
     /// Tells the one to whom the office goes to campaign, once it has everything.
     fn hand_over(&mut self, effects: &mut Effects) {
-        let end = self.history.end();
         let hurries = self.is(Mutant::TransferToIncomplete);
-        let may_speak = self.may_speak();
-        let Part::Leader(leader) = &mut self.part else { return };
+        let Part::Leader(leader) = &self.part else { return };
         let Some(Transfer { to, told: false, beats }) = leader.transfer else { return };
-        let is_complete = leader.of(to).is_some_and(|progress| progress.flushed == end);
-        if may_speak && (is_complete || hurries) {
+        if !self.may_speak() || !(self.is_complete(to) || hurries) {
+            return;
+        }
+        if let Part::Leader(leader) = &mut self.part {
             leader.transfer = Some(Transfer { to, told: true, beats });
             leader.gave_up_lease = true;
             self.send(to, Body::TimeoutNow, effects);
         }
+    }
+
+    /// Whether a follower has all of the log on stable storage, and nothing that was deleted.
+    fn is_complete(&self, follower: ReplicaId) -> bool {
+        let Part::Leader(leader) = &self.part else { return false };
+        let (start, end) = (self.history.start().offset, self.history.end());
+        let has_all = |it: &Progress| it.flushed == end && it.log_start >= start;
+        leader.of(follower).is_some_and(has_all)
     }
 }

@@ -478,9 +478,12 @@ impl Lanes {
             lane.others.get(&id.broker).is_some_and(|other| other.pair.is_asleep_there(key))
         };
         let is_asleep = replica.group.standings().all(|standing| sleeps(standing.id));
+        let own = replica.group.id().broker;
         let has_news = replica.member.as_ref().is_some_and(|member| {
-            let wished = member.wish.as_ref().map(|wish| wish.generation);
-            wished.is_some() && wished != member.told
+            let is_news = |wish: &Wish| {
+                member.told != Some(wish.generation) || (wish.is_wished && wish.leader != own)
+            };
+            member.wish.as_ref().is_some_and(is_news)
         });
         if is_asleep && !has_news && replica.group.role() == Role::Leader {
             lane.awake.remove(&key);

@@ -268,12 +268,14 @@ impl Replica {
                 {
                     return Some(*batches);
                 }
-                let bytes = match shelf.take_if(|(offset, _)| *offset == from) {
+                // The log may start within a batch.
+                let at = from.max(view.log_start_offset());
+                let bytes = match shelf.take_if(|(offset, _)| *offset == at) {
                     Some((_, bytes)) => bytes,
-                    None => match view.read(from, bytes_max, ReadUntil::End) {
+                    None => match view.read(at, bytes_max, ReadUntil::End) {
                         Ok(Found::Batches(bytes)) => bytes,
                         Ok(Found::Cold(read)) => {
-                            cold.get_or_insert((from, read));
+                            cold.get_or_insert((at, read));
                             return None;
                         }
                         Ok(Found::Nothing) | Err(_) => return None,
@@ -298,7 +300,10 @@ impl Replica {
         let Self { group, member: Some(member), .. } = self else { return None };
         let (voters, named_at) = group.history().voters();
         let is_established = group.role() == Role::Leader && group.commit().epoch == group.epoch();
-        if !is_established || voters.is_joint() || group.commit() < named_at {
+        // Who isn't among the voters any more leads until one of them does, and stays as long as
+        // nobody hears that it may go.
+        let is_final = !voters.is_joint() && group.commit() >= named_at;
+        if !is_established || !is_final || !voters.contains(group.id()) {
             return None;
         }
         let mut isr = member.in_sync.clone();
@@ -349,9 +354,12 @@ fn gap(from: i64, until: i64, leader_epoch: i32) -> Bytes {
 
 /// The batches from `from` on that end at `until` or before it; none where the first doesn't.
 fn whole_batches(bytes: &Bytes, from: i64, until: i64) -> Option<(Batches, Bytes)> {
-    let (mut end, mut length) = (from, 0);
+    let (mut first, mut end, mut length) = (from, from, 0);
     for batch in RawBatches::new(bytes) {
         let batch = batch.ok()?;
+        if batch.header().record_count > 0 {
+            first = first.min(batch.header().base_offset);
+        }
         let batch_end =
             batch.header().base_offset + i64::from(batch.header().last_offset_delta) + 1;
         if batch_end > until {
@@ -360,12 +368,13 @@ fn whole_batches(bytes: &Bytes, from: i64, until: i64) -> Option<(Batches, Bytes
                 // Nothing is there, on both sides of `until`.
                 let part = gap(from, until, batch.header().leader_epoch);
                 let bytes = u32::try_from(part.len()).ok()?;
-                return Some((Batches { until, bytes, gaps: false }, part));
+                return Some((Batches { from, until, bytes, gaps: false }, part));
             }
             break;
         }
         (end, length) = (batch_end, length + batch.bytes().len());
     }
-    let batches = Batches { until: end, bytes: u32::try_from(length).ok()?, gaps: false };
-    (end > from).then(|| (batches, bytes.slice(..length)))
+    let bytes = bytes.slice(..length);
+    let size = u32::try_from(length).ok()?;
+    (end > from).then_some((Batches { from: first, until: end, bytes: size, gaps: false }, bytes))
 }

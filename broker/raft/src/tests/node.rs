@@ -357,5 +357,6 @@ fn batches(records: &[Record], from: i64, bytes: u32) -> Batches {
     let taken = &records[..next.unwrap_or(records.len())];
     let gaps = taken.iter().filter(|record| **record == Record::GAP).count();
     let until = from + i64::try_from(taken.len()).unwrap();
-    Batches { until, bytes: u32::try_from(taken.len() - gaps).unwrap(), gaps: gaps > 0 }
+    let bytes = u32::try_from(taken.len() - gaps).unwrap();
+    Batches { from, until, bytes, gaps: gaps > 0 }
 }

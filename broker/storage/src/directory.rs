@@ -154,6 +154,17 @@ impl Shared {
         }
     }
 
+    /// Removes a directory if it is there and nothing is in it.
+    pub(crate) fn remove_dir_if_empty(&self, path: &Path) -> Result<(), StorageError> {
+        use io::ErrorKind::{DirectoryNotEmpty, NotFound};
+        match self.disk.remove_dir(path) {
+            Err(e) if !matches!(e.kind(), NotFound | DirectoryNotEmpty) => {
+                Err(e).doing("remove", path)
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn commit(&self, records: &[(GroupKey, StateRecord)]) -> Result<(), StorageError> {
         self.health.check(&self.root)?;
         self.health.latch(&self.root, self.state.commit(records))
@@ -265,16 +276,21 @@ impl Directory {
     /// Does the flushes that are asked for on this thread, the state store's included, until none
     /// is left. For tests, and for a start before the threads run.
     pub fn run_flushes(&self) {
-        let shared = &self.shared;
+        let state = &self.shared.state;
         loop {
-            while let Some(job) = shared.flushes.try_pop() {
-                self.context().run(job);
-            }
+            while self.run_flush() {}
             // A failure reaches the completions; here it only ends the loop.
-            if !shared.state.is_waited_for() || shared.state.commit_round().is_err() {
+            if !state.is_waited_for() || state.commit_round().is_err() {
                 return;
             }
         }
+    }
+
+    /// Does the flush of a log that was asked for first, on this thread; returns whether there was
+    /// one. For tests.
+    pub fn run_flush(&self) -> bool {
+        let job = self.shared.flushes.try_pop();
+        job.map(|job| self.context().run(job)).is_some()
     }
 
     /// Does flushes until [`Self::stop_flushes`]; for a thread of its own, of which there may be

@@ -514,6 +514,10 @@ impl Opening {
                 self.shared.disk.remove(&path).doing("remove", &path)?;
             }
         }
+        if state.segments.is_empty() {
+            // Where its name failed to be flushed it may be seen, and no later flush keep it.
+            self.shared.remove_dir_if_empty(&dir)?;
+        }
         Ok(())
     }
 }

@@ -216,6 +216,26 @@ fn a_failed_flush_takes_the_directory_out_of_service() {
 }
 
 #[test]
+fn a_directory_whose_name_was_not_flushed_is_made_anew() {
+    use crate::sim::{Fault, Operation, Unflushed};
+    let disk = SimDisk::new();
+    let directory = open_directory(&disk, BOOT);
+    directory.create(KEY, 0).unwrap();
+    let (mut log, _) = open_log(&directory);
+    log.append(&[batch(0, 0, 1, 10)]).unwrap();
+    disk.set_fault(Fault::new(Operation::SyncDir, 5).at(|path| path.ends_with("partitions")));
+    assert!(!flush(&directory, &mut log), "EIO");
+    let killed = disk.kill_image(disk.trace_len());
+    let directory = open_directory(&killed, BOOT);
+    let (mut log, _) = open_log(&directory);
+    log.append(&[batch(0, 0, 1, 10)]).unwrap();
+    assert!(flush(&directory, &mut log));
+    let cut = killed.crash_image(killed.trace_len(), &Unflushed::None);
+    let (log, findings) = open_log(&open_directory(&cut, OTHER_BOOT));
+    assert_eq!((log.end_offset(), findings.len()), (1, 0));
+}
+
+#[test]
 fn a_second_process_is_refused_by_name() {
     let disk = SimDisk::new();
     let _first = open_directory(&disk, BOOT);

@@ -32,7 +32,7 @@ use crate::machine::Machine;
 use crate::metrics::Metrics;
 use crate::node::{Node, random_id};
 use crate::partition::{
-    Command, Hands, Joining, Registry, Seat, Shard, ShardHandle, TopicSettings,
+    Command, Hands, Joining, Process, Registry, Seat, Shard, ShardHandle, TopicSettings,
 };
 use crate::peer::{Limits as PeerLimits, PeerId, Peers};
 use crate::server::{Accepted, AnswerDoor, Doors, Listener, listen, serve_shard};
@@ -231,7 +231,7 @@ fn start_threads(
     let (reports, from_shards) = mpsc::unbounded_channel();
     let make = move |index, handle, commands| {
         let ((directory, seat, registry, metrics), reports) = (held.clone(), reports.clone());
-        let hands = Hands { directory, metrics, handle, reports };
+        let hands = Hands { directory, metrics, handle, reports, around: Arc::new(Process) };
         Shard::new(index, hands, seat, registry, commands)
     };
     let starters = start_shards(threads, shard_count(config), make)?;

@@ -14,7 +14,9 @@ use logboom_storage::{Directory, DirectoryOptions, Disk};
 
 use super::metadata_log::{METADATA, METADATA_TOPIC, MetadataLog, settings};
 use super::{MetadataLogError, found_alone, load};
-use crate::partition::{AppendError, Command, Hands, Opening, Registry, Seat, Shard, ShardHandle};
+use crate::partition::{
+    AppendError, Command, Hands, Opening, Process, Registry, Seat, Shard, ShardHandle,
+};
 use logboom_controller::MetadataImage;
 
 const MARK: OpenMark = OpenMark { boot_id: [1; 16], mount_id: 1 };
@@ -47,7 +49,8 @@ impl Stage {
             let (directory, seat, registry, own) = held;
             let reports = mpsc::unbounded_channel().0;
             let metrics = Arc::default();
-            let hands = Hands { directory, metrics, handle: own, reports };
+            let around = Arc::new(Process);
+            let hands = Hands { directory, metrics, handle: own, reports, around };
             let shard = Shard::new(0, hands, seat, registry, commands);
             LocalSet::new().block_on(&runtime(), shard.run());
         };

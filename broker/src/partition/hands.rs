@@ -12,6 +12,7 @@ use logboom_storage::state::{GroupKey, StateRecord};
 use logboom_storage::{ColdRead, Directory, FlushDone};
 
 use super::command::{Command, ShardHandle};
+use super::surroundings::Surroundings;
 use crate::metrics::Metrics;
 
 /// A replica, apart from those that were here before it under the same key.
@@ -37,6 +38,8 @@ pub(crate) struct Hands {
     pub(crate) handle: ShardHandle,
     /// Where it is told who leads; nobody listens on a broker that is alone.
     pub(crate) reports: mpsc::UnboundedSender<LeaderReport>,
+    /// Time, chance, and threads that may wait.
+    pub(crate) around: Arc<dyn Surroundings>,
 }
 
 impl Hands {
@@ -71,8 +74,8 @@ impl Hands {
     /// - `from`: the offset that was looked for.
     pub(super) fn read_cold(&self, key: Named, from: i64, read: ColdRead) {
         let handle = self.handle.clone();
-        tokio::task::spawn_blocking(move || {
+        self.around.spawn(Box::new(move || {
             handle.send(Command::Read(key, from, read.run()));
-        });
+        }));
     }
 }

@@ -420,6 +420,7 @@ impl Lanes {
                 group.beat(effects);
             }
         });
+        Self::look_whether_lease_is_gone(replica, hands);
         if beats {
             self.note_in_sync(table, key, now);
             self.put_to_sleep(table, key);
@@ -428,6 +429,17 @@ impl Lanes {
             replica.answer_starts();
             self.touch(replica, now);
             self.forget_if_asleep(replica);
+        }
+    }
+
+    /// A handover that came to nothing leaves a leader that can't have a lease any more: another
+    /// epoch begins, whoever leads in it.
+    fn look_whether_lease_is_gone(replica: &mut Replica, hands: &Hands) {
+        let group = &replica.group;
+        let is_established = group.commit().epoch == group.epoch();
+        let leads = group.role() == Role::Leader && group.transferring().is_none();
+        if leads && is_established && !group.may_hold_lease() {
+            replica.step(hands, |group, effects| group.resign("it has no lease", effects));
         }
     }
 
@@ -479,11 +491,11 @@ impl Lanes {
         };
         let is_asleep = replica.group.standings().all(|standing| sleeps(standing.id));
         let own = replica.group.id().broker;
-        let has_news = replica.member.as_ref().is_some_and(|member| {
-            let is_news = |wish: &Wish| {
-                member.told != Some(wish.generation) || (wish.is_wished && wish.leader != own)
-            };
-            member.wish.as_ref().is_some_and(is_news)
+        let is_there = |broker: i32| lane.others.get(&broker).is_some_and(|other| other.is_there);
+        let wish = replica.member.as_ref().and_then(|it| Some((it.wish.as_ref()?, it.told)));
+        let has_news = wish.is_some_and(|(wish, told)| {
+            let is_to_hand_over = wish.is_wished && wish.leader != own && is_there(wish.leader);
+            told != Some(wish.generation) || is_to_hand_over
         });
         if is_asleep && !has_news && replica.group.role() == Role::Leader {
             lane.awake.remove(&key);

@@ -32,6 +32,7 @@ mod seat;
 mod settings;
 mod shard;
 mod starts;
+mod surroundings;
 mod tasks;
 mod waiters;
 
@@ -47,7 +48,10 @@ pub(crate) use replica::{
 pub(crate) use seat::Seat;
 pub(crate) use settings::{TimestampType, TopicSettings};
 pub(crate) use shard::Shard;
+pub(crate) use surroundings::Process;
 pub(crate) use waiters::Watch;
 
+#[cfg(test)]
+mod sim;
 #[cfg(test)]
 mod tests;

@@ -420,8 +420,9 @@ impl Replica {
         match (result, self.flushing.take()) {
             (Ok(()), Some(offset)) => {
                 self.log.on_flushed(offset);
-                self.note_flushed(hands);
+                // First of all: what is begun behind it waits for a flush of its own.
                 self.on_task_flushed(hands);
+                self.note_flushed(hands);
             }
             (Ok(()), None) => {}
             (Err(error), _) => {

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
 use logboom_raft::Group;
 use logboom_storage::state::GroupKey;
@@ -23,17 +23,17 @@ use super::member::Member;
 use super::peering::Peering;
 use super::replica::{Append, AppendError, Replica};
 use super::{Partition, Registry, Seat};
-use crate::clock::{boot_ms, now_ms};
-use crate::node::random_bytes;
 
-/// The partitions of a shard.
+/// The partitions of a shard. Times are milliseconds of [`Surroundings::boot_ms`].
+///
+/// [`Surroundings::boot_ms`]: super::surroundings::Surroundings::boot_ms
 pub(crate) struct Shard {
     index: usize,
     hands: Hands,
     seat: Seat,
     registry: Arc<Registry>,
     commands: mpsc::UnboundedReceiver<Command>,
-    replicas: HashMap<GroupKey, Replica>,
+    pub(super) replicas: HashMap<GroupKey, Replica>,
     /// Those with something new to flush.
     dirty: Vec<GroupKey>,
     /// Those of the round of flushes that is under way.
@@ -43,10 +43,10 @@ pub(crate) struct Shard {
     /// Those whose flush may wait (`write.caching`).
     caching: Vec<GroupKey>,
     /// Until when, at the most.
-    caching_until: Option<Instant>,
-    lanes: Lanes,
+    caching_until: Option<u64>,
+    pub(super) lanes: Lanes,
     /// When the lanes are looked at next.
-    next_tick: Instant,
+    next_tick: u64,
     /// The connections to other brokers, if there are any.
     peering: Option<Peering>,
 }
@@ -54,7 +54,7 @@ pub(crate) struct Shard {
 /// The most commands of one turn.
 const COMMANDS_PER_TURN: usize = 256;
 /// How long what is cached waits for its flush at the most.
-const CACHED_MAX: Duration = Duration::from_secs(1);
+const CACHED_MAX_MS: u64 = 1_000;
 
 impl Shard {
     /// A shard without partitions.
@@ -67,8 +67,9 @@ impl Shard {
         registry: Arc<Registry>,
         commands: mpsc::UnboundedReceiver<Command>,
     ) -> Self {
-        let (run, seed) = (hands.directory.run(), u64::from_be_bytes(random_bytes()));
-        let lanes = Lanes::new(run, boot_ms(), seed);
+        let (run, now, chance) =
+            (hands.directory.run(), hands.around.boot_ms(), hands.around.chance());
+        let lanes = Lanes::new(run, now, chance);
         Self {
             index,
             hands,
@@ -82,7 +83,7 @@ impl Shard {
             caching: Vec::new(),
             caching_until: None,
             lanes,
-            next_tick: Instant::now(),
+            next_tick: now,
             peering: None,
         }
     }
@@ -93,29 +94,59 @@ impl Shard {
         loop {
             let wakes_at = self.wakes_at();
             let taken = self.commands.recv_many(&mut turn, COMMANDS_PER_TURN);
-            if let Some(until) = wakes_at {
+            if let Some(at) = wakes_at {
+                let left = Duration::from_millis(at.saturating_sub(self.hands.around.boot_ms()));
                 // A timeout leaves what has come in the queue.
-                drop(timeout_at(until, taken).await);
+                drop(timeout(left, taken).await);
             } else {
                 taken.await;
             }
-            for command in turn.drain(..) {
-                if let Command::Close(done) = command {
-                    self.write_queued();
-                    self.close().await;
-                    done.send(()).unwrap_or(());
-                    return;
-                }
-                self.step(command);
+            if let Some(done) = self.turn(&mut turn) {
+                self.close().await;
+                done.send(()).unwrap_or(());
+                return;
             }
-            self.write_queued();
-            self.end_turn();
-            self.flush_dirty();
+            match &mut self.peering {
+                Some(peering) => peering.send(&mut self.lanes.outgoing),
+                None => self.lanes.outgoing = Outgoing::default(),
+            }
         }
     }
 
+    /// Takes what has come in, as far as a turn does it; where nobody else takes it.
+    #[cfg(test)]
+    pub(super) fn take_commands(&mut self) -> Vec<Command> {
+        let commands = std::iter::from_fn(|| self.commands.try_recv().ok());
+        commands.take(COMMANDS_PER_TURN).collect()
+    }
+
+    /// Does what has come in, and what is due; what is to be said to other brokers is left in the
+    /// lanes. Returns who waits for the shard to be closed, if it is to be.
+    pub(super) fn turn(&mut self, commands: &mut Vec<Command>) -> Option<oneshot::Sender<()>> {
+        for command in commands.drain(..) {
+            if let Command::Close(done) = command {
+                self.write_queued();
+                return Some(done);
+            }
+            self.step(command);
+        }
+        self.write_queued();
+        self.end_turn();
+        self.flush_dirty();
+        None
+    }
+
+    /// Whether a replica may answer as the leader now.
+    pub(super) fn leads_surely(&self, replica: &Replica) -> bool {
+        self.lanes.has_lease(replica, self.now())
+    }
+
+    fn now(&self) -> u64 {
+        self.hands.around.boot_ms()
+    }
+
     /// When something is to be done though nobody asks for it.
-    fn wakes_at(&self) -> Option<Instant> {
+    pub(super) fn wakes_at(&self) -> Option<u64> {
         let tick = (!self.lanes.is_idle()).then_some(self.next_tick);
         self.caching_until.into_iter().chain(tick).min()
     }
@@ -125,16 +156,12 @@ impl Shard {
         if self.lanes.is_idle() {
             return;
         }
-        let (now, instant) = (boot_ms(), Instant::now());
+        let now = self.now();
         self.lanes.end_turn(&mut self.replicas, now, &self.hands);
-        if instant >= self.next_tick {
+        if now >= self.next_tick {
             // One that comes late isn't made up for.
-            self.next_tick = instant + Duration::from_millis(TICK_MS);
+            self.next_tick = now + TICK_MS;
             self.lanes.tick(&mut self.replicas, now, &self.hands);
-        }
-        match &mut self.peering {
-            Some(peering) => peering.send(&mut self.lanes.outgoing),
-            None => self.lanes.outgoing = Outgoing::default(),
         }
         self.note_changed();
     }
@@ -191,7 +218,7 @@ impl Shard {
 
     /// What other brokers say, and what is said of them.
     fn step_of_peers(&mut self, command: Command) {
-        let (now, hands) = (boot_ms(), &self.hands);
+        let (now, hands) = (self.now(), &self.hands);
         match command {
             Command::Beats(from, beats, _held) => {
                 for (lane, beat) in &beats {
@@ -217,9 +244,7 @@ impl Shard {
             Command::Resign(key) => self.with(&key, Replica::resign),
             Command::There(key, reply) => drop(reply.send(self.lanes.there(&key))),
             Command::Lease(key, reply) => {
-                let replica = self.replicas.get(&key);
-                let leads = replica.map(|replica| self.lanes.has_lease(replica, now));
-                _ = reply.send(leads);
+                _ = reply.send(self.replicas.get(&key).map(|replica| self.leads_surely(replica)));
             }
             _ => {}
         }
@@ -234,7 +259,7 @@ impl Shard {
     fn with(&mut self, key: &GroupKey, step: impl FnOnce(&mut Replica, &Hands)) {
         if let Some(replica) = self.replicas.get_mut(key) {
             step(replica, &self.hands);
-            self.lanes.touch(replica, boot_ms());
+            self.lanes.touch(replica, self.hands.around.boot_ms());
         }
     }
 
@@ -265,11 +290,11 @@ impl Shard {
         if self.queued.is_empty() {
             return;
         }
-        let now_ms = now_ms();
+        let now_ms = self.hands.around.now_ms();
         for key in std::mem::take(&mut self.queued) {
             if let Some(replica) = self.replicas.get_mut(&key) {
                 replica.write_queued(now_ms, &self.hands);
-                self.lanes.touch(replica, boot_ms());
+                self.lanes.touch(replica, self.hands.around.boot_ms());
             }
             self.record_caching(key);
             self.note_dirty(key);
@@ -298,7 +323,8 @@ impl Shard {
             list.push(key);
         }
         if may_wait {
-            self.caching_until.get_or_insert_with(|| Instant::now() + CACHED_MAX);
+            let now = self.hands.around.boot_ms();
+            self.caching_until.get_or_insert(now + CACHED_MAX_MS);
         }
     }
 
@@ -306,7 +332,7 @@ impl Shard {
     /// way is in the next: with a flush of each partition as soon as its last is over, flushes
     /// would be smaller and more, and much of what one costs does not depend on its size.
     fn flush_dirty(&mut self) {
-        if self.caching_until.is_some_and(|until| until <= Instant::now()) {
+        if self.caching_until.is_some_and(|until| until <= self.now()) {
             self.caching_until = None;
             self.dirty.append(&mut self.caching);
         }
@@ -330,7 +356,7 @@ impl Shard {
         }
         if let Some(replica) = self.replicas.get_mut(&key) {
             replica.on_flushed(result, &self.hands);
-            self.lanes.touch(replica, boot_ms());
+            self.lanes.touch(replica, self.hands.around.boot_ms());
             if replica.has_queued() {
                 self.queued.push(key);
             }
@@ -397,7 +423,7 @@ impl Shard {
             let own = replica.group.id().broker;
             let others = || replica.group.voters().all().map(|id| id.broker).min();
             let first = member.wish.as_ref().map(|wish| wish.leader).or_else(others);
-            self.lanes.add(&mut replica, boot_ms(), is_new && first == Some(own));
+            self.lanes.add(&mut replica, self.hands.around.boot_ms(), is_new && first == Some(own));
         }
         self.replicas.insert(key, replica);
         self.registry.insert(partition);
@@ -412,7 +438,7 @@ impl Shard {
         // Without the replica the reply is dropped, and the caller knows.
         let Some(replica) = self.replicas.get_mut(key) else { return };
         replica.delete_records(offset, reply, &self.hands);
-        self.lanes.touch(replica, boot_ms());
+        self.lanes.touch(replica, self.hands.around.boot_ms());
         self.note_dirty(*key);
     }
 
@@ -453,7 +479,7 @@ impl Shard {
                 },
                 &self.hands,
             );
-            self.lanes.touch(replica, boot_ms());
+            self.lanes.touch(replica, self.hands.around.boot_ms());
         }
     }
 
@@ -465,7 +491,7 @@ impl Shard {
     }
 
     /// Waits for the flushes that are under way, then closes every log.
-    async fn close(&mut self) {
+    pub(super) async fn close(&mut self) {
         while self.replicas.values().any(Replica::is_flushing) {
             match self.commands.recv().await {
                 Some(Command::Flushed(key, result)) => self.on_flushed(key, result),

@@ -8,6 +8,7 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use logboom_protocol::records::{BatchBuilder, Codec, Inflater, ProducedBatch, ProducerState};
 use logboom_protocol::units::Uuid;
+use logboom_raft::{Effects, Group};
 use logboom_storage::sim::{Fault, Operation, SimDisk};
 use logboom_storage::state::{GroupKey, OpenMark};
 use logboom_storage::{CompactionOptions, Directory, DirectoryOptions, LogOptions, StorageError};
@@ -75,6 +76,7 @@ impl Setting {
             metrics: Arc::default(),
             handle: ShardHandle::channel().0,
             reports: mpsc::unbounded_channel().0,
+            around: Arc::new(Process),
         };
         Self { disk, directory, partition, replica, hands }
     }
@@ -301,6 +303,24 @@ fn a_log_start_moves_when_a_flush_is_over_and_the_next_behind_it() {
     assert!(!setting.replica.is_flushing());
     assert_eq!(move_start(&mut setting, 1).try_recv(), Ok(Some(2)), "it is there already");
     assert_eq!(move_start(&mut setting, 9).try_recv(), Ok(None), "there is nothing");
+}
+
+#[test]
+fn what_is_asked_for_during_a_flush_waits_for_one_of_its_own() {
+    let mut setting = Setting::new(false);
+    drop(setting.append(anonymous()));
+    setting.flush();
+    drop(setting.append(anonymous()));
+    setting.replica.flush(Box::new(|_| {}));
+    let step = |group: &mut Group, effects: &mut Effects| _ = group.move_start(1, effects);
+    setting.replica.step(&setting.hands, step);
+    setting.directory.run_flushes();
+    setting.replica.on_flushed(Ok(()), &setting.hands);
+    assert_eq!(setting.high_watermark(), 2, "which had the group take a step");
+    assert!(setting.replica.is_flushing() && setting.partition.view.log_start_offset() == 0);
+    setting.directory.run_flushes();
+    setting.replica.on_flushed(Ok(()), &setting.hands);
+    assert_eq!(setting.partition.view.log_start_offset(), 1);
 }
 
 #[test]

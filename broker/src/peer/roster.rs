@@ -113,6 +113,13 @@ pub(crate) struct Held {
 }
 
 impl Held {
+    /// Of what no connection brought.
+    #[cfg(test)]
+    pub(crate) fn nothing() -> Self {
+        let semaphore = Arc::new(tokio::sync::Semaphore::new(1));
+        Self::new(semaphore.try_acquire_owned().expect("nobody has it"))
+    }
+
     pub(super) fn new(permit: OwnedSemaphorePermit) -> Self {
         Self { _permit: Arc::new(permit) }
     }

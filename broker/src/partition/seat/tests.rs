@@ -4,7 +4,7 @@ use std::path::Path;
 
 use logboom_protocol::records::{BatchBuilder, CheckedBatch, Codec, StampedBatch};
 use logboom_protocol::units::{LeaderEpoch, Offset};
-use logboom_storage::sim::{Fault, Operation, SimDisk};
+use logboom_storage::sim::{Fault, Operation, SimDisk, Unflushed};
 use logboom_storage::state::OpenMark;
 use logboom_storage::{DirectoryOptions, LogOptions};
 
@@ -47,6 +47,11 @@ impl Start {
 
     /// Appends a record to the first log, and flushes it.
     fn append(&mut self) {
+        self.append_unflushed();
+        self.led[0].0.flush_now().unwrap();
+    }
+
+    fn append_unflushed(&mut self) {
         let (log, group) = &mut self.led[0];
         let mut builder = BatchBuilder::new(Codec::None);
         builder.append(1, None, Some(b"v"), &[]).unwrap();
@@ -54,7 +59,6 @@ impl Start {
         let base = Offset::from_wire(log.end_offset()).unwrap();
         let epoch = LeaderEpoch::from_wire(group.epoch()).unwrap();
         log.append(&[StampedBatch::by_broker(&batch, base, epoch)]).unwrap();
-        log.flush_now().unwrap();
     }
 
     fn epochs(&self) -> Vec<i32> {
@@ -141,6 +145,31 @@ fn a_replica_that_lost_records_leads_and_is_not_lossy_any_more() {
     assert!(start.led.iter().all(|(_, group)| !group.is_lossy()));
     assert!(!start.directory.state().group(&KEY, |group| group.unwrap().lossy));
     start.stop();
+}
+
+#[test]
+fn a_replica_of_several_ends_before_what_a_power_cut_has_taken() {
+    let disk = SimDisk::new();
+    let mut start = Start::on(&disk);
+    start.append();
+    let before = disk.trace_len();
+    for _ in 0..2 {
+        start.append_unflushed();
+    }
+    let writes = disk.unsynced(disk.trace_len());
+    assert_eq!(writes.len(), 2, "{:?}", &disk.trace()[before..]);
+    let last = Unflushed::Only(vec![writes[1]]);
+    for (boot, lossy) in [(2, false), (1, true)] {
+        let image = disk.crash_image(disk.trace_len(), &last);
+        let mark = OpenMark { boot_id: [boot; 16], mount_id: 1 };
+        let options = DirectoryOptions::default();
+        let directory = Directory::open(image, Path::new("/data"), options, mark, 1).unwrap();
+        let mut log = directory.open_log(KEY, LogOptions::default()).unwrap().0;
+        assert_eq!(log.end_offset(), 3, "a sole voter goes on behind what is damaged");
+        let group = Seat::new(BROKER, directory.id()).follow(&directory, &mut log).unwrap();
+        assert_eq!((log.end_offset(), group.durable().offset), (1, 1));
+        assert_eq!(group.is_lossy(), lossy, "only a power cut takes what wasn't flushed");
+    }
 }
 
 #[test]

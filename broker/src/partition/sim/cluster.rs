@@ -1,0 +1,458 @@
+//! A cluster: what happens to whom, in the order of virtual time.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::broker::Broker;
+use super::chance::Chance;
+use super::clients::Client;
+use super::groups::Subject;
+use super::network::{Network, Way};
+use super::oracle::Violation;
+use super::plan::{MILLISECOND, Plan, SECOND};
+use super::queue::{Event, Parcel, Queue};
+use crate::partition::Command;
+use crate::peer::{Held, PeerId};
+
+/// What a run has seen.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Totals {
+    pub(super) events: u64,
+    pub(super) batches: u64,
+    pub(super) leaders: u64,
+    pub(super) kills: u64,
+    pub(super) cuts: u64,
+    pub(super) ambushes: u64,
+    pub(super) failures: u64,
+    pub(super) moves: u64,
+    pub(super) resets: u64,
+    /// Milliseconds until all was well.
+    pub(super) calm: u64,
+}
+
+impl Totals {
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            events: self.events + other.events,
+            batches: self.batches + other.batches,
+            leaders: self.leaders + other.leaders,
+            kills: self.kills + other.kills,
+            cuts: self.cuts + other.cuts,
+            ambushes: self.ambushes + other.ambushes,
+            failures: self.failures + other.failures,
+            moves: self.moves + other.moves,
+            resets: self.resets + other.resets,
+            calm: self.calm.max(other.calm),
+        }
+    }
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { events, batches, leaders, kills, cuts, ambushes, .. } = self;
+        let Self { failures, moves, resets, calm, .. } = self;
+        write!(
+            f,
+            "{events} events, {batches} batches committed, {leaders} leaders, {kills} kills and \
+             {cuts} power cuts, {ambushes} of them in the midst of something, {failures} disks \
+             that failed, {moves} moves, {resets} logs begun anew, well after at most {calm} ms"
+        )
+    }
+}
+
+/// Events that are told at the most.
+const TOLD_MAX: usize = 1_000_000;
+
+/// All of a run.
+pub(super) struct Cluster {
+    pub(super) plan: Plan,
+    pub(super) chance: Chance,
+    pub(super) now: u64,
+    clock: Arc<AtomicU64>,
+    pub(super) queue: Queue,
+    pub(super) network: Network,
+    pub(super) brokers: Vec<Broker>,
+    pub(super) subjects: Vec<Subject>,
+    pub(super) clients: Vec<Client>,
+    /// Whether nothing goes wrong any more.
+    pub(super) is_calm: bool,
+    pub(super) totals: Totals,
+    /// The last events in words, where somebody listens, and what replicas were last told to be.
+    told: Option<VecDeque<String>>,
+    pub(super) looked: BTreeMap<(usize, usize), String>,
+}
+
+impl Cluster {
+    pub(super) fn new(seed: u64, plan: Plan, is_told: bool) -> Result<Self, Violation> {
+        let mut chance = Chance::new(seed);
+        let clock = Arc::new(AtomicU64::new(0));
+        let brokers: Vec<Broker> =
+            (1..).take(plan.brokers).map(|id| Broker::new(id, &clock, &mut chance)).collect();
+        let network = Network::new(plan.brokers, plan.delay);
+        let clients = (0..plan.clients).map(|index| Client::new(index, plan.groups)).collect();
+        let told = is_told.then(VecDeque::new);
+        let mut cluster = Self {
+            chance,
+            now: 0,
+            clock,
+            queue: Queue::default(),
+            network,
+            brokers,
+            subjects: Vec::new(),
+            clients,
+            is_calm: false,
+            totals: Totals::default(),
+            told,
+            looked: BTreeMap::new(),
+            plan,
+        };
+        cluster.found()?;
+        for event in [Event::Request, Event::Wish, Event::Fault] {
+            cluster.queue.push(0, event);
+        }
+        Ok(cluster)
+    }
+
+    /// Remembers what has happened.
+    pub(super) fn tell(&mut self, what: impl FnOnce() -> String) {
+        let now = self.now;
+        if let Some(told) = &mut self.told {
+            told.push_back(format!("{:>12.3} {}", now as f64 / 1_000.0, what()));
+            if told.len() > TOLD_MAX {
+                told.pop_front();
+            }
+        }
+    }
+
+    pub(super) fn is_told(&self) -> bool {
+        self.told.is_some()
+    }
+
+    pub(super) fn told(&self) -> impl Iterator<Item = &String> {
+        self.told.iter().flatten()
+    }
+
+    /// The next event happens.
+    pub(super) fn step(&mut self) -> Result<(), Violation> {
+        let (now, event) = self.queue.pop().ok_or("nothing is to happen")?;
+        self.now = self.now.max(now);
+        self.clock.store(self.now, Ordering::Relaxed);
+        self.totals.events += 1;
+        match event {
+            Event::Turn { at, start } if self.is(at, start) => self.turn(at),
+            Event::Flush { at, start } if self.is(at, start) => self.flush(at),
+            Event::Round { at, start } if self.is(at, start) => self.round(at),
+            Event::Errands { at, start } if self.is(at, start) => {
+                if let Some(process) = &self.brokers[at].process {
+                    process.run_errands();
+                }
+                self.wake(at);
+                Ok(())
+            }
+            Event::Arrives { way, connection, parcel } => {
+                if let Some(parcel) = self.network.carry(way, connection, parcel) {
+                    self.deliver(way, parcel);
+                }
+                Ok(())
+            }
+            Event::Connects { way, start } => self.connect(way, start),
+            Event::Breaks { way, connection } => {
+                if self.network.at(way).number == connection {
+                    self.break_off(way);
+                }
+                Ok(())
+            }
+            Event::Learns { at, start, group } if self.is(at, start) => self.learn(at, group),
+            Event::Starts { at } => self.start(at),
+            Event::Stops { at, start } if self.is(at, start) => self.stop(at),
+            Event::Resumes { at } => {
+                self.brokers[at].is_paused = false;
+                Ok(())
+            }
+            Event::Request => self.request(),
+            Event::Wish => self.wish(),
+            Event::Fault => self.fault(),
+            Event::Mends => {
+                self.mend();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a process is still there.
+    pub(super) fn is(&self, at: usize, start: u32) -> bool {
+        self.brokers[at].is_up() && self.brokers[at].starts == start
+    }
+
+    /// Has a shard have its turn soon.
+    pub(super) fn wake(&mut self, at: usize) {
+        let soon = self.now + self.chance.between(1, 50);
+        self.wake_at(at, soon);
+    }
+
+    fn wake_at(&mut self, at: usize, time: u64) {
+        let broker = &mut self.brokers[at];
+        if broker.is_up() && broker.turn.is_none_or(|turn| time < turn) {
+            broker.turn = Some(time);
+            self.queue.push(time, Event::Turn { at, start: broker.starts });
+        }
+    }
+
+    /// Puts an event off while a broker stands still; whether it does.
+    pub(super) fn put_off(&mut self, at: usize, event: Event) -> bool {
+        let is_paused = self.brokers[at].is_paused;
+        if is_paused {
+            self.queue.push(self.now + 5 * MILLISECOND, event);
+        }
+        is_paused
+    }
+
+    fn turn(&mut self, at: usize) -> Result<(), Violation> {
+        let start = self.brokers[at].starts;
+        if self.put_off(at, Event::Turn { at, start }) {
+            self.brokers[at].turn = Some(self.now + 5 * MILLISECOND);
+            return Ok(());
+        }
+        let broker = &mut self.brokers[at];
+        if broker.turn.is_some_and(|turn| turn > self.now) {
+            return Ok(());
+        }
+        broker.turn = None;
+        let Some(process) = &mut broker.process else { return Ok(()) };
+        let before = broker.disk.trace_len();
+        let mut commands = process.shard.take_commands();
+        if process.shard.turn(&mut commands).is_some() {
+            return Err("nobody asked a shard to close".into());
+        }
+        if self.is_ambushed(at, before) {
+            return Ok(());
+        }
+        self.send_all(at);
+        self.observe(at)?;
+        self.take_replies(at)?;
+        self.take_reports(at);
+        self.go_on(at);
+        Ok(())
+    }
+
+    /// Has happen what a turn has asked for.
+    fn go_on(&mut self, at: usize) {
+        self.look_after_flushes(at);
+        let broker = &self.brokers[at];
+        let Some(process) = &broker.process else { return };
+        let start = broker.starts;
+        if process.has_errands() {
+            let time = self.now + self.chance.latency(200);
+            self.queue.push(time, Event::Errands { at, start });
+        }
+        if let Some(wakes_at) = process.shard.wakes_at() {
+            let time = process.around.when(wakes_at).max(self.now + 1);
+            self.wake_at(at, time);
+        }
+    }
+
+    /// Flushes that were asked for are done in a while.
+    fn look_after_flushes(&mut self, at: usize) {
+        let (now, usual) = (self.now, self.plan.flush);
+        let broker = &mut self.brokers[at];
+        let Some(process) = &broker.process else { return };
+        let (start, chance) = (broker.starts, &mut self.chance);
+        if !std::mem::replace(&mut broker.flush_is_due, true) {
+            self.queue.push(now + chance.latency(usual), Event::Flush { at, start });
+        }
+        if process.directory.state().is_waited_for()
+            && !std::mem::replace(&mut broker.round_is_due, true)
+        {
+            self.queue.push(now + chance.latency(usual), Event::Round { at, start });
+        }
+    }
+
+    fn flush(&mut self, at: usize) -> Result<(), Violation> {
+        let start = self.brokers[at].starts;
+        if self.put_off(at, Event::Flush { at, start }) {
+            return Ok(());
+        }
+        let broker = &mut self.brokers[at];
+        let Some(process) = &broker.process else { return Ok(()) };
+        broker.flush_is_due = false;
+        let before = broker.disk.trace_len();
+        if process.directory.run_flush() && !self.is_ambushed(at, before) {
+            self.look_after_flushes(at);
+            self.wake(at);
+        }
+        Ok(())
+    }
+
+    fn round(&mut self, at: usize) -> Result<(), Violation> {
+        let start = self.brokers[at].starts;
+        if self.put_off(at, Event::Round { at, start }) {
+            return Ok(());
+        }
+        let broker = &mut self.brokers[at];
+        let Some(process) = &broker.process else { return Ok(()) };
+        broker.round_is_due = false;
+        let before = broker.disk.trace_len();
+        if process.directory.state().commit_round().is_err() {
+            // The broker ends then.
+            self.tell(|| format!("{at}: the state store has failed"));
+            self.end(at, None);
+            return Ok(());
+        }
+        if !self.is_ambushed(at, before) {
+            self.look_after_flushes(at);
+            self.wake(at);
+        }
+        Ok(())
+    }
+
+    /// Whether a broker ends in the midst of what it has just done to its disk, and nobody hears
+    /// of that.
+    ///
+    /// - `before`: calls that its disk had seen before.
+    pub(super) fn is_ambushed(&mut self, at: usize, before: usize) -> bool {
+        let calls = self.brokers[at].disk.trace_len() - before;
+        if self.is_calm || calls == 0 || !self.chance.permille(self.plan.ambush) {
+            return false;
+        }
+        self.totals.ambushes += 1;
+        let after = before + self.chance.index(calls + 1);
+        self.end(at, Some(after));
+        true
+    }
+
+    /// Sends what a broker has to say.
+    fn send_all(&mut self, at: usize) {
+        let Some(process) = &mut self.brokers[at].process else { return };
+        let outgoing = std::mem::take(&mut process.shard.lanes.outgoing);
+        let place = |node: i32| usize::try_from(node - 1).unwrap();
+        for (node, mut messages) in outgoing.messages {
+            let way = Way { from: at, to: place(node), beats: false };
+            messages.retain(|_| !self.chance.permille(self.plan.loss));
+            self.send(way, Parcel::Messages(messages));
+        }
+        for (node, beats) in outgoing.beats {
+            if !self.chance.permille(self.plan.loss) {
+                self.send(Way { from: at, to: place(node), beats: true }, Parcel::Beats(beats));
+            }
+        }
+    }
+
+    fn send(&mut self, way: Way, parcel: Parcel) {
+        if let Some((connection, time)) = self.network.send(way, self.now, &mut self.chance) {
+            self.queue.push(time, Event::Arrives { way, connection, parcel });
+        }
+    }
+
+    fn deliver(&mut self, way: Way, parcel: Parcel) {
+        let from = &self.brokers[way.from];
+        let run = from.process.as_ref().map_or(0, |process| process.directory.run());
+        let peer = PeerId { node: from.id, directory: from.directory, run };
+        let Some(process) = &self.brokers[way.to].process else { return };
+        process.tell(match parcel {
+            Parcel::Beats(beats) => Command::Beats(peer, beats, Held::nothing()),
+            Parcel::Messages(messages) => Command::Messages(messages, Held::nothing()),
+        });
+        self.wake(way.to);
+    }
+
+    /// A broker dials, and tries again where that fails.
+    fn connect(&mut self, way: Way, start: u32) -> Result<(), Violation> {
+        if !self.is(way.from, start) || self.network.at(way).is_open {
+            return Ok(());
+        }
+        let back = Way { from: way.to, to: way.from, ..way };
+        let works = !self.network.is_cut(way) && !self.network.is_cut(back);
+        if !works || !self.brokers[way.from].runs() || !self.brokers[way.to].runs() {
+            let time = self.now + self.chance.between(20, 250) * MILLISECOND;
+            self.queue.push(time, Event::Connects { way, start });
+            return Ok(());
+        }
+        self.network.at(way).is_open = true;
+        if !way.beats {
+            self.say(way.from, Command::Connected(self.brokers[way.to].id));
+        }
+        Ok(())
+    }
+
+    /// A connection ends, and its sender knows.
+    pub(super) fn break_off(&mut self, way: Way) {
+        if !self.network.end(way) {
+            return;
+        }
+        let start = self.brokers[way.from].starts;
+        if way.beats {
+            self.say(way.from, Command::Lost(self.brokers[way.to].id));
+        }
+        let time = self.now + self.chance.between(1, 100) * MILLISECOND;
+        self.queue.push(time, Event::Connects { way, start });
+    }
+
+    pub(super) fn say(&mut self, at: usize, command: Command) {
+        if let Some(process) = &self.brokers[at].process {
+            process.tell(command);
+            self.wake(at);
+        }
+    }
+
+    /// Links that are cut work again; what waited for them arrives.
+    pub(super) fn mend(&mut self) {
+        self.network.mend();
+        for way in self.network.ways() {
+            for parcel in self.network.released(way) {
+                self.deliver(way, parcel);
+            }
+        }
+    }
+
+    /// A process ends, by a kill or with its machine's power.
+    ///
+    /// - `after`: so many calls of its disk, or all.
+    pub(super) fn end(&mut self, at: usize, after: Option<usize>) {
+        let is_cut = self.chance.permille(self.plan.cuts);
+        self.end_so(at, after, is_cut);
+    }
+
+    pub(super) fn end_so(&mut self, at: usize, after: Option<usize>, is_cut: bool) {
+        let seed = is_cut.then(|| self.chance.next());
+        let after = after.unwrap_or_else(|| self.brokers[at].disk.trace_len());
+        self.tell(|| format!("{at}: ends after call {after}, the power goes: {is_cut}"));
+        self.tell_calls(at, after);
+        self.brokers[at].end(after, seed);
+        self.clients.iter_mut().for_each(|client| client.forget(at));
+        self.totals.kills += u64::from(!is_cut);
+        self.totals.cuts += u64::from(is_cut);
+        self.disconnect(at, is_cut);
+        let time = self.chance.pick(&[20, 200, 1_000, 4_000]);
+        let time = self.now + self.chance.between(1, time) * MILLISECOND;
+        self.queue.push(time, Event::Starts { at });
+    }
+
+    /// The last calls of a disk.
+    fn tell_calls(&mut self, at: usize, until: usize) {
+        if !self.is_told() {
+            return;
+        }
+        let calls = self.brokers[at].disk.trace();
+        for call in &calls[until.saturating_sub(20)..] {
+            self.tell(|| format!("{at}: disk {call}"));
+        }
+    }
+
+    /// What a broker's connections see of its end: nothing for long where its machine is gone too.
+    pub(super) fn disconnect(&mut self, at: usize, is_silent: bool) {
+        for way in self.network.ways() {
+            if way.from == at {
+                self.network.end(way);
+            } else if way.to == at && is_silent {
+                self.network.lose(way);
+                let connection = self.network.at(way).number;
+                self.queue.push(self.now + 5 * SECOND, Event::Breaks { way, connection });
+            } else if way.to == at {
+                self.break_off(way);
+            }
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! What must always hold, looked at after each turn by who sees everything.
+//!
+//! - What is committed is the same on every replica, byte for byte, without gaps; every producer's
+//!   batches stand there once and in order; epochs grow.
+//! - An epoch has one leader, which has all that anybody has shown as committed when it has
+//!   committed something itself.
+//! - What was acknowledged stands where it was said.
+//! - While a replica has a lease nobody has committed anything in a later epoch.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use logboom_protocol::records::{BatchHeader, RawBatches};
+use logboom_raft::Role;
+use logboom_storage::producers::{BatchFacts, Producers, ProducersOptions};
+use logboom_storage::{Found, ReadUntil};
+
+use super::chance::Chance;
+use super::cluster::Cluster;
+use super::groups::Subject;
+use crate::partition::replica::Replica;
+
+/// What went wrong.
+pub(super) type Violation = String;
+
+/// The batches that somebody has shown as committed.
+#[derive(Default)]
+pub(super) struct Committed {
+    /// By base offset.
+    batches: BTreeMap<i64, Batch>,
+    pub(super) end: i64,
+    epoch: i32,
+    /// Of each producer, the sequence number that comes next.
+    next_sequences: BTreeMap<i64, i32>,
+}
+
+struct Batch {
+    header: BatchHeader,
+    bytes: Bytes,
+}
+
+impl Committed {
+    pub(super) fn count(&self) -> u64 {
+        self.batches.len() as u64
+    }
+
+    /// A replica has this batch below its high watermark.
+    fn see(&mut self, bytes: &[u8], header: &BatchHeader) -> Result<i64, Violation> {
+        let base = header.base_offset;
+        let end = base + i64::from(header.last_offset_delta) + 1;
+        if let Some(known) = self.batches.get(&base) {
+            let is_same = known.bytes == bytes;
+            return if is_same { Ok(end) } else { Err(format!("another batch is at {base}")) };
+        }
+        if base != self.end {
+            return Err(format!("a batch at {base}, and the log ends at {}", self.end));
+        }
+        let next = self.next_sequences.entry(header.producer_id).or_default();
+        if header.base_sequence != *next {
+            let (id, found) = (header.producer_id, header.base_sequence);
+            return Err(format!("{found} of producer {id} at {base}, in place of {next}"));
+        }
+        if header.leader_epoch < self.epoch {
+            return Err(format!("epoch {} at {base}, behind {}", header.leader_epoch, self.epoch));
+        }
+        *next += header.last_offset_delta + 1;
+        (self.epoch, self.end) = (header.leader_epoch, end);
+        let bytes = Bytes::copy_from_slice(bytes);
+        self.batches.insert(base, Batch { header: *header, bytes });
+        Ok(end)
+    }
+
+    /// What all that is committed makes of the producers.
+    pub(super) fn producers(&self) -> Producers {
+        let mut producers = Producers::new(0, ProducersOptions::default());
+        for batch in self.batches.values() {
+            producers.record(&BatchFacts::new(&batch.header, None));
+        }
+        producers.commit(self.end);
+        producers
+    }
+}
+
+impl Subject {
+    /// A client was told that a batch is committed.
+    pub(super) fn check_acknowledged(
+        &self,
+        producer: i64,
+        sequence: i32,
+        base_offset: i64,
+    ) -> Result<(), Violation> {
+        let found = self.log.batches.get(&base_offset).map(|batch| &batch.header);
+        let is_it = |it: &&BatchHeader| (it.producer_id, it.base_sequence) == (producer, sequence);
+        match found.filter(is_it) {
+            Some(_) => Ok(()),
+            None => Err(format!(
+                "{}: {sequence} of producer {producer} isn't at {base_offset}: {found:?}",
+                self.key
+            )),
+        }
+    }
+
+    /// Where some batch begins.
+    pub(super) fn some_offset(&self, chance: &mut Chance) -> Option<i64> {
+        let count = self.log.batches.len();
+        (count > 0)
+            .then(|| chance.index(count))
+            .and_then(|i| self.log.batches.keys().nth(i).copied())
+    }
+
+    /// Looks at a replica that may have changed.
+    fn observe(&mut self, at: usize, replica: &Replica) -> Result<(), Violation> {
+        let (group, epoch) = (&replica.group, replica.group.epoch());
+        if let Some(why) = group.halted() {
+            return Err(format!("it has stopped: {why}"));
+        }
+        let leads = group.role() == Role::Leader;
+        if leads && *self.leaders.entry(epoch).or_insert(at) != at {
+            return Err(format!("{} leads in epoch {epoch} too", self.leaders[&epoch]));
+        }
+        let view = replica.log.view();
+        let (start, high_watermark) = (view.log_start_offset(), view.high_watermark());
+        let is_established = leads && group.commit().epoch == epoch;
+        if is_established && epoch >= self.established {
+            if high_watermark < self.log.end {
+                let end = self.log.end;
+                return Err(format!("{end} was committed, and it leads with {high_watermark}"));
+            }
+            self.established = epoch;
+        }
+        let seen = self.seen.get(&at).copied().unwrap_or(start);
+        if high_watermark < seen {
+            return Err(format!("its high watermark was {seen}, and is {high_watermark}"));
+        }
+        let mut next = seen.max(start);
+        while next < high_watermark {
+            next = self.read(replica, next)?;
+        }
+        self.seen.insert(at, next);
+        Ok(())
+    }
+
+    /// Reads what is committed from an offset on; returns up to where.
+    fn read(&mut self, replica: &Replica, from: i64) -> Result<i64, Violation> {
+        let view = replica.log.view();
+        let found = view.read(from, 1 << 20, ReadUntil::HighWatermark);
+        let bytes = match found {
+            Ok(Found::Batches(bytes)) => bytes,
+            Ok(Found::Cold(read)) => {
+                read.run().map_err(|error| format!("{from} can't be read: {error}"))?
+            }
+            Ok(Found::Nothing) => return Err(format!("nothing is at {from}")),
+            Err(error) => return Err(format!("{from} can't be read: {error}")),
+        };
+        let mut next = from;
+        for batch in RawBatches::new(&bytes) {
+            let batch = batch.map_err(|error| error.to_string())?;
+            if batch.header().base_offset != next {
+                return Err(format!("offset {} in place of {next}", batch.header().base_offset));
+            }
+            next = self.log.see(batch.bytes(), batch.header())?;
+        }
+        if next == from { Err(format!("nothing is at {from}")) } else { Ok(next) }
+    }
+}
+
+impl Cluster {
+    /// Looks at the replicas of a broker.
+    pub(super) fn observe(&mut self, at: usize) -> Result<(), Violation> {
+        let Some(process) = &self.brokers[at].process else { return Ok(()) };
+        let mut told = Vec::new();
+        for (index, subject) in self.subjects.iter_mut().enumerate() {
+            let Some(replica) = process.shard.replicas.get(&subject.key) else {
+                subject.seen.remove(&at);
+                continue;
+            };
+            let before = (subject.established, subject.log.count());
+            let looked = subject.observe(at, replica);
+            looked.map_err(|what| format!("group {index} at {at}: {what}"))?;
+            self.totals.batches += subject.log.count() - before.1;
+            if subject.established > before.0 {
+                self.totals.leaders += 1;
+                told.push(format!("group {index}: {at} leads in epoch {}", subject.established));
+            }
+        }
+        let has_new_leader = !told.is_empty();
+        self.tell_replicas(at);
+        told.into_iter().for_each(|what| self.tell(|| what));
+        if has_new_leader {
+            return (0..self.brokers.len()).try_for_each(|at| self.check_leases(at));
+        }
+        self.check_leases(at)
+    }
+
+    /// What the replicas of a broker are, where that has changed.
+    fn tell_replicas(&mut self, at: usize) {
+        let groups = if self.is_told() { self.subjects.len() } else { 0 };
+        for group in 0..groups {
+            let Some(replica) = self.replica(at, group) else { continue };
+            let (core, log) = (&replica.group, &replica.log);
+            let (role, epoch, commit) = (core.role(), core.epoch(), core.commit());
+            let (end, durable, hw) =
+                (core.history().end(), core.durable(), log.view().high_watermark());
+            let (start, log_end) = (log.view().log_start_offset(), log.end_offset());
+            let (voters, lossy) = (core.voters(), core.is_lossy());
+            let is = format!(
+                "group {group} at {at}: {role:?} in {epoch}, end {end}, durable {durable}, commit \
+                 {commit}; log {start}..{log_end}, flushed {}, hw {hw}, lossy {lossy}, {voters}",
+                log.flushed_offset()
+            );
+            if self.looked.get(&(at, group)) != Some(&is) {
+                self.looked.insert((at, group), is.clone());
+                self.tell(|| is);
+            }
+        }
+    }
+
+    /// Nobody has a lease while another one leads later.
+    fn check_leases(&self, at: usize) -> Result<(), Violation> {
+        if !self.brokers[at].runs() {
+            return Ok(());
+        }
+        let Some(process) = &self.brokers[at].process else { return Ok(()) };
+        for (index, subject) in self.subjects.iter().enumerate() {
+            let Some(replica) = process.shard.replicas.get(&subject.key) else { continue };
+            let epoch = replica.group.epoch();
+            if epoch < subject.established && process.shard.leads_surely(replica) {
+                let later = subject.established;
+                return Err(format!(
+                    "group {index}: {at} has a lease in epoch {epoch}, and {later} has begun"
+                ));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,43 @@
+//! What the simulation has shown, told again by hand.
+
+use std::collections::BTreeSet;
+
+use tokio::sync::oneshot;
+
+use logboom_raft::Role;
+
+use super::cluster::Cluster;
+use super::plan::{Plan, SECOND};
+use crate::partition::Command;
+
+/// A cluster of three brokers with a group that all of them share, which is well.
+fn well() -> Cluster {
+    let plan = || Plan { brokers: 3, groups: 1, loss: 0, ..Plan::of(0, 0) };
+    let all = BTreeSet::from([0, 1, 2]);
+    let mut clusters = (0..).map(|seed| Cluster::new(seed, plan(), false).unwrap());
+    let mut cluster = clusters.find(|cluster| cluster.subjects[0].wished() == all).unwrap();
+    cluster.run_until_well().unwrap();
+    cluster
+}
+
+fn leader(cluster: &Cluster) -> usize {
+    let leads = |at: &usize| {
+        cluster.replica(*at, 0).is_some_and(|replica| replica.group.role() == Role::Leader)
+    };
+    (0..3).find(leads).expect("one leads")
+}
+
+#[test]
+fn a_handover_that_comes_to_nothing_leaves_a_leader_that_can_have_a_lease() {
+    let mut cluster = well();
+    let (first, epoch) = (leader(&cluster), cluster.subjects[0].established);
+    // It takes no office any more.
+    let other = (first + 1) % 3;
+    cluster.say(other, Command::HandOver(oneshot::channel().0));
+    cluster.wish_leader(0, other);
+    cluster.run_for(3 * SECOND).unwrap();
+    assert!(cluster.subjects[0].established > epoch, "it was tried");
+    let at = leader(&cluster);
+    let process = cluster.brokers[at].process.as_ref().unwrap();
+    assert!(at != other && process.shard.leads_surely(cluster.replica(at, 0).unwrap()));
+}

@@ -35,16 +35,16 @@ use logboom_tests::raw::{Raw, read_all};
 
 use crate::wire::{PRODUCE, now_ms, produce_to};
 
-const PARTITIONS: i32 = 4;
+pub(crate) const PARTITIONS: i32 = 4;
 const BROKERS: i32 = 3;
 /// A version of Produce whose answers say who leads.
 const LEADERS_TOLD: i16 = 10;
 
 /// A producer of librdkafka's that sends numbers until it is told to end.
-struct Endless(Child);
+pub(crate) struct Endless(Child);
 
 impl Endless {
-    fn start(cluster: &Cluster, topic: &str) -> Option<Self> {
+    pub(crate) fn start(cluster: &Cluster, topic: &str) -> Option<Self> {
         let python = or_skip("librdkafka and a cluster", python())?;
         let mut command = python.command("librdkafka_endless.py");
         command.args([&cluster.bootstrap(), topic, &PARTITIONS.to_string()]);
@@ -52,7 +52,7 @@ impl Endless {
     }
 
     /// How many numbers it sent, all of which were acknowledged.
-    fn end(mut self) -> i64 {
+    pub(crate) fn end(mut self) -> i64 {
         drop(self.0.stdin.take());
         let mut count = String::new();
         self.0.stdout.take().unwrap().read_to_string(&mut count).unwrap();
@@ -62,7 +62,7 @@ impl Endless {
 }
 
 /// Waits until so many records more are there.
-fn wait_for_progress(cluster: &Cluster, topic: &str, seen: &mut i64, round: u64) {
+pub(crate) fn wait_for_progress(cluster: &Cluster, topic: &str, seen: &mut i64, round: u64) {
     let goal = *seen + 1 + i64::try_from(random(round) % 5_000).unwrap();
     while *seen < goal {
         let end = |one| cluster.leader(topic, one).try_end_offset(topic, one);
@@ -72,7 +72,7 @@ fn wait_for_progress(cluster: &Cluster, topic: &str, seen: &mut i64, round: u64)
 }
 
 /// Each number is there once, in order, in the partition that it was sent to.
-fn all_are_there(cluster: &Cluster, topic: &str, count: i64) {
+pub(crate) fn all_are_there(cluster: &Cluster, topic: &str, count: i64) {
     cluster.wait_until(topic, "all are in sync", |it| it.isr_nodes.len() == 3);
     for partition in 0..PARTITIONS {
         let records = read_all(&mut cluster.leader(topic, partition), topic, partition);

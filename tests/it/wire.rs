@@ -3,9 +3,10 @@
 //! All of them were run against Apache Kafka 4.1.0 as well (`LOGBOOM_REFERENCE=HOST:PORT`); where
 //! a test says "reference", it is what was seen there. What a single broker that speaks plain text
 //! can't show is not here: ApiVersions in front of SASL and behind a TLS handshake (most of 10),
-//! NOT_LEADER_OR_FOLLOWER with its new leader (36), and what `fetch` names of 58 and 59.
+//! and what `fetch` names of 58 and 59. `cluster` has what needs several brokers, which are ours.
 
 mod admin;
+mod cluster;
 mod compacted;
 mod fetch;
 mod framing;
@@ -24,6 +25,7 @@ use logboom_protocol::ErrorCode;
 use logboom_protocol::messages::create_topics::{
     CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
 };
+use logboom_protocol::messages::elect_leaders::{ElectLeadersRequest, TopicPartitions};
 use logboom_protocol::messages::fetch::{FetchPartition, FetchRequest, FetchTopic};
 use logboom_protocol::messages::list_offsets::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
@@ -36,6 +38,7 @@ use logboom_protocol::messages::produce::{
 };
 use logboom_protocol::records::{BatchBuilder, Codec};
 use logboom_tests::broker::pause;
+use logboom_tests::cluster::Cluster;
 use logboom_tests::raw::{Raw, topic_name};
 
 /// How often a topic is looked for that is being made.
@@ -187,4 +190,14 @@ fn fetched(raw: &mut Raw, topic: &str, offset: i64) -> Bytes {
     let answer = response.responses.remove(0).partitions.remove(0);
     assert_eq!(answer.error_code, ErrorCode::NONE, "{answer:?}");
     answer.records.expect("records")
+}
+
+/// Has the first replicas of a topic's partitions lead; what is said of each partition.
+pub(crate) fn send_home(cluster: &Cluster, topic: &str, partitions: i32) -> Vec<ErrorCode> {
+    let topic = TopicPartitions { topic: topic.into(), partitions: (0..partitions).collect() };
+    let request = ElectLeadersRequest { topic_partitions: Some(vec![topic]), ..Default::default() };
+    let answer = cluster.any().call(1, &request);
+    assert_eq!(answer.error_code, ErrorCode::NONE, "{answer:?}");
+    let results = answer.replica_election_results.iter().flat_map(|it| &it.partition_result);
+    results.map(|it| it.error_code).collect()
 }

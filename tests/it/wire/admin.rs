@@ -1,7 +1,11 @@
-//! Statements 86 to 89: configurations, deleted records, and what is new enough to be missing.
+//! Statements 86 to 90: configurations, deleted records, moves, and what is new enough to be
+//! missing.
 
 use logboom_protocol::messages::alter_configs::{
     AlterConfigsRequest, AlterConfigsResource, AlterableConfig,
+};
+use logboom_protocol::messages::alter_partition_reassignments::{
+    AlterPartitionReassignmentsRequest, ReassignablePartition, ReassignableTopic,
 };
 use logboom_protocol::messages::api_versions::ApiVersionsRequest;
 use logboom_protocol::messages::describe_cluster::DescribeClusterRequest;
@@ -12,18 +16,24 @@ use logboom_protocol::messages::describe_configs::{
 use logboom_protocol::messages::describe_topic_partitions::{
     DescribeTopicPartitionsRequest, TopicRequest,
 };
+use logboom_protocol::messages::elect_leaders::{ElectLeadersRequest, TopicPartitions};
 use logboom_protocol::messages::incremental_alter_configs::{
     self as incremental, IncrementalAlterConfigsRequest,
 };
 use logboom_protocol::messages::list_offsets::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
 };
+use logboom_protocol::messages::list_partition_reassignments::{
+    ListPartitionReassignmentsRequest, ListPartitionReassignmentsTopics,
+};
 use logboom_protocol::{ApiKey, ErrorCode};
 use logboom_tests::broker::{pause, shared};
 use logboom_tests::raw::{Raw, topic_name};
 
 use super::fetch::{answers, batch, delete_before, fetch_now, wanted};
-use super::{LOOKS_MAX, PRODUCE, by_name, new_topic, new_topic_with, now_ms, offset_of, produce};
+use super::{
+    LOOKS_MAX, PRODUCE, by_name, made, new_topic, new_topic_with, now_ms, offset_of, produce,
+};
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
@@ -307,4 +317,42 @@ fn wire_89_what_is_advertised_of_the_new_apis_is_answered() {
     let found = raw.call(0, &request).topics.remove(0);
     let (id, partitions) = (metadata.topics[0].topic_id, found.partitions.len());
     assert_eq!((found.error_code, found.topic_id, partitions), (ErrorCode::NONE, id, 1));
+}
+
+#[test]
+fn wire_90_a_partition_that_stands_still_is_not_moved_and_needs_no_election() {
+    let subject = shared();
+    let mut raw = Raw::connect(&subject.bootstrap());
+    let topic = new_topic(&mut raw, "stable");
+    let own = made(&mut raw, &topic).partitions[0].leader_id;
+    let mut alter = |replicas: Option<Vec<i32>>| {
+        let partitions = vec![ReassignablePartition { partition_index: 0, replicas }];
+        let topics = vec![ReassignableTopic { name: topic.as_str().into(), partitions }];
+        let request = AlterPartitionReassignmentsRequest { topics, ..Default::default() };
+        let answer = raw.call(0, &request);
+        assert_eq!(answer.error_code, ErrorCode::NONE, "{answer:?}");
+        answer.responses[0].partitions[0].error_code
+    };
+    assert_eq!(alter(Some(vec![own])), ErrorCode::NONE);
+    assert_eq!(alter(None), ErrorCode::NO_REASSIGNMENT_IN_PROGRESS);
+    let asked = ListPartitionReassignmentsTopics {
+        name: topic.as_str().into(),
+        partition_indexes: vec![0],
+    };
+    let request =
+        ListPartitionReassignmentsRequest { topics: Some(vec![asked]), ..Default::default() };
+    let listed = raw.call(0, &request);
+    assert_eq!((listed.error_code, listed.topics.len()), (ErrorCode::NONE, 0), "{listed:?}");
+    for (version, election_type) in [(0, 0), (1, 0), (2, 0), (2, 1)] {
+        let partitions = vec![0];
+        let topics = vec![TopicPartitions { topic: topic.as_str().into(), partitions }];
+        let request = ElectLeadersRequest {
+            election_type,
+            topic_partitions: Some(topics),
+            ..ElectLeadersRequest::default()
+        };
+        let answer = raw.call(version, &request);
+        let code = answer.replica_election_results[0].partition_result[0].error_code;
+        assert_eq!(code, ErrorCode::ELECTION_NOT_NEEDED, "{version} {election_type}");
+    }
 }

@@ -16,13 +16,13 @@ use logboom_tests::raw::Raw;
 use super::{LOOKS_MAX, PRODUCE, batch, made, new_topic, now_ms, offset_of, produce};
 
 /// A producer id that no other test uses.
-fn producer_id() -> i64 {
+pub(super) fn producer_id() -> i64 {
     let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     i64::try_from(time.as_nanos()).unwrap()
 }
 
 /// Two records of a producer.
-fn sequenced(id: i64, epoch: i16, base_sequence: i32) -> Bytes {
+pub(super) fn sequenced(id: i64, epoch: i16, base_sequence: i32) -> Bytes {
     let producer = ProducerState { id, epoch, base_sequence, transactional: false };
     let mut builder = BatchBuilder::new(Codec::None).producer(producer);
     for _ in 0..2 {
@@ -32,7 +32,7 @@ fn sequenced(id: i64, epoch: i16, base_sequence: i32) -> Bytes {
 }
 
 /// Sends it; the error and the base offset.
-fn sent(raw: &mut Raw, topic: &str, records: &Bytes) -> (ErrorCode, i64) {
+pub(super) fn sent(raw: &mut Raw, topic: &str, records: &Bytes) -> (ErrorCode, i64) {
     let answer = produce(raw, PRODUCE, topic, records.clone());
     (answer.error_code, answer.base_offset)
 }

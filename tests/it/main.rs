@@ -12,6 +12,7 @@ mod hostile;
 mod jar;
 mod kills;
 mod offline;
+mod operations;
 mod oracle;
 mod storage;
 mod tour;

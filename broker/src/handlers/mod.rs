@@ -17,6 +17,7 @@ mod describe_configs;
 mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
+mod describe_quorum;
 mod describe_topic_partitions;
 mod elect_leaders;
 mod errors;
@@ -49,6 +50,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::time::Instant;
@@ -237,6 +239,7 @@ const SERVED: &[ApiKey] = &[
     ApiKey::AlterPartitionReassignments,
     ApiKey::ListPartitionReassignments,
     ApiKey::OffsetDelete,
+    ApiKey::DescribeQuorum,
     ApiKey::DescribeCluster,
     ApiKey::DescribeProducers,
     ApiKey::UnregisterBroker,
@@ -249,7 +252,7 @@ pub(crate) fn served(api: ApiKey) -> Option<VersionRange> {
     SERVED.contains(&api).then(|| api.versions())
 }
 
-/// The APIs whose answers are decided, and asked of the broker that decides.
+/// The APIs whose answers are decided, or known, by the broker that decides, and asked of it.
 const DECIDED: &[ApiKey] = &[
     ApiKey::CreateTopics,
     ApiKey::DeleteTopics,
@@ -258,6 +261,7 @@ const DECIDED: &[ApiKey] = &[
     ApiKey::ElectLeaders,
     ApiKey::IncrementalAlterConfigs,
     ApiKey::AlterPartitionReassignments,
+    ApiKey::DescribeQuorum,
     ApiKey::UnregisterBroker,
 ];
 
@@ -308,6 +312,9 @@ pub(crate) fn dispatch(context: RequestContext, body: Bytes) -> Pending {
             answer(context, body, list_partition_reassignments::handle)
         }
         ApiKey::UnregisterBroker => decided(context, body, unregister_broker::handle),
+        ApiKey::DescribeQuorum => {
+            decided_within(context, body, QUORUM_WAIT, describe_quorum::handle)
+        }
         ApiKey::DescribeCluster => answer(context, body, describe_cluster::handle),
         ApiKey::DescribeProducers => answer(context, body, describe_producers::handle),
         ApiKey::ListConfigResources => answer(context, body, list_config_resources::handle),
@@ -317,10 +324,28 @@ pub(crate) fn dispatch(context: RequestContext, body: Bytes) -> Pending {
     }
 }
 
+/// How long is waited for a broker that decides, where it is asked whether there is one. Requests
+/// that come after it on the same connection wait, too.
+const QUORUM_WAIT: Duration = Duration::from_secs(2);
+
 /// The same as [`answer`], on the broker that decides. Where nobody does, this one says so.
 fn decided<R, F>(
     context: RequestContext,
     body: Bytes,
+    handle: impl FnOnce(RequestContext, R) -> F + 'static,
+) -> Pending
+where
+    R: Request + 'static,
+    F: Future<Output = R::Response> + 'static,
+{
+    decided_within(context, body, ANSWER_MAX, handle)
+}
+
+/// The same, waiting so long for a broker that decides.
+fn decided_within<R, F>(
+    context: RequestContext,
+    body: Bytes,
+    wait: Duration,
     handle: impl FnOnce(RequestContext, R) -> F + 'static,
 ) -> Pending
 where
@@ -341,7 +366,7 @@ where
         frame.extend_from_slice(&body);
         let listener = client.listener.to_string();
         let request = ForwardRequest::Forward { listener, frame: frame.freeze() };
-        match others.ask(&request, Instant::now() + ANSWER_MAX).await {
+        match others.ask(&request, Instant::now() + wait).await {
             Ok(frame) => Reply::Frame(frame),
             Err(error) => {
                 tracing::debug!(?error, %api, "not decided");

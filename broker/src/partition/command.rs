@@ -11,6 +11,7 @@ use logboom_storage::state::GroupKey;
 use logboom_storage::{Cleaned, LastBatches, StorageError};
 
 use super::hands::Named;
+use super::lanes::Quorum;
 use super::member::Wish;
 use super::peering::Joining;
 use super::replica::{Append, ProducerDescription};
@@ -49,6 +50,8 @@ pub(crate) enum Command {
     There(GroupKey, oneshot::Sender<Vec<i32>>),
     /// Whether a replica may answer as the leader now; `None` if it isn't here.
     Lease(GroupKey, oneshot::Sender<Option<bool>>),
+    /// What the leader of a group knows of its replicas; `None` where that isn't here.
+    Quorum(GroupKey, oneshot::Sender<Option<Quorum>>),
     /// Opens the logs of partitions that were created here; answers when they are served.
     Open(Vec<Opening>, oneshot::Sender<Result<(), StorageError>>),
     /// A topic's configuration has changed.

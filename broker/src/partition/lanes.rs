@@ -12,6 +12,7 @@
 //! leaves.
 
 mod pairs;
+mod quorum;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -22,11 +23,11 @@ use logboom_raft::{Beat, Body, Group, Message, Named, Pair, ReplicaId, Role, Tim
 use logboom_storage::state::GroupKey;
 
 use super::hands::Hands;
-
 use super::member::{Asleep, Rest, Wish};
 use super::replica::Replica;
 use crate::cluster::METADATA;
 use crate::peer::{GroupMessage, lane_of};
+pub(crate) use quorum::{Quorum, QuorumReplica};
 
 /// The shortest time without a leader after which a replica campaigns, and the longest.
 const SILENCE_MS: (u64, u64) = (250, 400);

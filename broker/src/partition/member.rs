@@ -115,6 +115,11 @@ impl Member {
         self.caught_up.iter().any(|(id, at)| *id == broker && now <= *at + LAG_MAX_MS)
     }
 
+    /// When a broker's replica was last known to have all that was committed.
+    pub(super) fn last_caught_up(&self, broker: i32) -> Option<u64> {
+        self.caught_up.iter().find(|(id, _)| *id == broker).map(|(_, at)| *at)
+    }
+
     /// No beat to a broker counts any more.
     pub(super) fn discount(&mut self, broker: i32) {
         self.since.retain(|(id, _)| *id != broker);

@@ -39,6 +39,7 @@ mod waiters;
 pub(crate) use command::{Command, Opening, ShardHandle};
 pub(crate) use handle::{Partition, Standing};
 pub(crate) use hands::Hands;
+pub(crate) use lanes::{Quorum, QuorumReplica};
 pub(crate) use member::Wish;
 pub(crate) use peering::Joining;
 pub(crate) use registry::Registry;

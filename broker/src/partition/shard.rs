@@ -246,6 +246,10 @@ impl Shard {
             Command::Lease(key, reply) => {
                 _ = reply.send(self.replicas.get(&key).map(|replica| self.leads_surely(replica)));
             }
+            Command::Quorum(key, reply) => {
+                let replica = self.replicas.get(&key);
+                drop(reply.send(replica.and_then(|replica| self.lanes.quorum(replica, now))));
+            }
             _ => {}
         }
     }

@@ -1,5 +1,6 @@
 //! What an operator is told of a cluster of three brokers, and what he sets there.
 
+mod features;
 mod quorum;
 
 use std::process::Command;

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all};
@@ -84,6 +84,7 @@ const QUEUE_MAX: usize = 200;
 pub(crate) struct ControllerHandle {
     messages: mpsc::Sender<Message>,
     decides: Arc<AtomicBool>,
+    followed: Arc<AtomicI64>,
 }
 
 impl ControllerHandle {
@@ -128,6 +129,12 @@ impl ControllerHandle {
         self.decides.load(Ordering::Acquire)
     }
 
+    /// Up to where the image that is published follows the metadata log, at least; exclusive. What
+    /// is read of the image afterwards is no older.
+    pub(crate) fn followed(&self) -> i64 {
+        self.followed.load(Ordering::Acquire)
+    }
+
     /// Ends the controller; no decision is taken any more. Waits, on a thread without tasks.
     pub(crate) fn close(&self) {
         let (sender, receiver) = oneshot::channel();
@@ -160,6 +167,8 @@ pub(crate) struct Controller {
     office: Option<Office>,
     /// Whether there is an office, for others.
     decides: Arc<AtomicBool>,
+    /// Up to where the published image follows, for others.
+    followed: Arc<AtomicI64>,
     flight: Option<Flight>,
     /// The log, or the partitions that follow it, have failed: only a start makes both good.
     has_failed: bool,
@@ -179,8 +188,10 @@ impl Controller {
     ) -> (Self, ControllerHandle) {
         let (sender, messages) = mpsc::channel(QUEUE_MAX);
         let decides = Arc::new(AtomicBool::new(false));
+        let followed = Arc::new(AtomicI64::new(log.offset()));
         let controller = Self {
             decides: Arc::clone(&decides),
+            followed: Arc::clone(&followed),
             log,
             image,
             office: None,
@@ -191,7 +202,7 @@ impl Controller {
             metrics,
             messages,
         };
-        (controller, ControllerHandle { messages: sender, decides })
+        (controller, ControllerHandle { messages: sender, decides, followed })
     }
 
     /// Follows and decides until it is closed.
@@ -258,6 +269,7 @@ impl Controller {
             }
             Err(error) => Err(error.to_string()),
         };
+        self.followed.store(self.log.offset(), Ordering::Release);
         if let Err(error) = followed {
             tracing::error!(%error, "partitions don't follow the metadata; restart the broker");
             self.has_failed = true;

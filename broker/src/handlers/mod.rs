@@ -43,6 +43,7 @@ mod sasl_authenticate;
 mod sasl_handshake;
 mod sync_group;
 mod unregister_broker;
+mod update_features;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -240,6 +241,7 @@ const SERVED: &[ApiKey] = &[
     ApiKey::ListPartitionReassignments,
     ApiKey::OffsetDelete,
     ApiKey::DescribeQuorum,
+    ApiKey::UpdateFeatures,
     ApiKey::DescribeCluster,
     ApiKey::DescribeProducers,
     ApiKey::UnregisterBroker,
@@ -262,6 +264,7 @@ const DECIDED: &[ApiKey] = &[
     ApiKey::IncrementalAlterConfigs,
     ApiKey::AlterPartitionReassignments,
     ApiKey::DescribeQuorum,
+    ApiKey::UpdateFeatures,
     ApiKey::UnregisterBroker,
 ];
 
@@ -315,6 +318,7 @@ pub(crate) fn dispatch(context: RequestContext, body: Bytes) -> Pending {
         ApiKey::DescribeQuorum => {
             decided_within(context, body, QUORUM_WAIT, describe_quorum::handle)
         }
+        ApiKey::UpdateFeatures => decided(context, body, update_features::handle),
         ApiKey::DescribeCluster => answer(context, body, describe_cluster::handle),
         ApiKey::DescribeProducers => answer(context, body, describe_producers::handle),
         ApiKey::ListConfigResources => answer(context, body, list_config_resources::handle),

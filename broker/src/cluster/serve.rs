@@ -52,7 +52,7 @@ impl Desk {
                     Err(error) => refused(error),
                 },
                 Ok(Request::Forward { listener, frame }) if controller.decides() => match node {
-                    Some(node) => forwarded(node, &listener, frame).await,
+                    Some(node) => forwarded(node, from, &listener, frame).await,
                     None => Response::NotController,
                 },
                 Ok(Request::Forward { .. }) => Response::NotController,
@@ -107,7 +107,7 @@ pub(crate) async fn register(
 }
 
 /// Answers a request of another broker's client.
-async fn forwarded(node: Arc<Node>, listener: &str, frame: Bytes) -> Response {
+async fn forwarded(node: Arc<Node>, from: PeerId, listener: &str, frame: Bytes) -> Response {
     let Ok((header, body)) = RequestHeader::decode(&frame, handlers::forwarded) else {
         return Response::Refused("the request isn't one that is forwarded".to_owned());
     };
@@ -115,6 +115,7 @@ async fn forwarded(node: Arc<Node>, listener: &str, frame: Bytes) -> Response {
     let context = RequestContext {
         node,
         client: Rc::new(client),
+        asked: from.node,
         api: header.api,
         version: header.version,
         correlation_id: header.correlation_id,

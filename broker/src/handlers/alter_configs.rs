@@ -14,10 +14,10 @@ pub(super) async fn handle(
     context: RequestContext,
     request: AlterConfigsRequest,
 ) -> AlterConfigsResponse {
-    let broker = Arc::clone(&context.node.config);
+    let (broker, asked) = (Arc::clone(&context.node.config), context.asked);
     let request = Arc::new(request);
     let decided = Arc::clone(&request);
-    let decide = move |image: &_| configs::alter_configs(image, &decided, &broker);
+    let decide = move |image: &_| configs::alter_configs(image, &decided, &broker, asked);
     let answer = context.node.controller.decide(decide).await;
     answer.unwrap_or_else(|error| refused(&request, error))
 }

@@ -94,6 +94,8 @@ pub(crate) enum Reply {
 pub(crate) struct RequestContext {
     pub(crate) node: Arc<Node>,
     pub(crate) client: Rc<Client>,
+    /// The broker that the client asked; another one where that had the request forwarded.
+    pub(crate) asked: i32,
     pub(crate) api: ApiKey,
     pub(crate) version: i16,
     pub(crate) correlation_id: i32,

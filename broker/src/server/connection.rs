@@ -178,6 +178,7 @@ impl Connection {
                 let context = RequestContext {
                     node: Arc::clone(&self.node),
                     client: Rc::clone(&self.client),
+                    asked: self.node.config.broker_id(),
                     api: header.api,
                     version: header.version,
                     correlation_id: header.correlation_id,

@@ -16,14 +16,19 @@ use super::error::ConfigChangeError;
 use super::resource;
 
 /// Sets what the request names and removes everything else, each resource as if it came alone.
+///
+/// - `broker`: what the broker that decides was started with.
+/// - `asked`: the broker that the client asked; the configuration of another one is not changed
+///   there, as in the reference.
 #[must_use]
 pub fn alter_configs(
     image: &MetadataImage,
     request: &AlterConfigsRequest,
     broker: &StaticConfig,
+    asked: i32,
 ) -> Decision<AlterConfigsResponse> {
     let id = |one: &AlterConfigsResource| (one.resource_type, one.resource_name.clone());
-    let alter = |one: &_| alter(image, one, broker);
+    let alter = |one: &_| alter(image, one, broker, asked);
     let (mut records, outcomes) = change::each(&request.resources, id, alter);
     let answer = |(one, (error_code, error_message)): (&AlterConfigsResource, _)| {
         AlterConfigsResourceResponse {
@@ -44,6 +49,7 @@ fn alter(
     image: &MetadataImage,
     request: &AlterConfigsResource,
     broker: &StaticConfig,
+    asked: i32,
 ) -> Result<Vec<MetadataRecord>, ConfigChangeError> {
     let mut wanted = Settings::new();
     for config in &request.configs {
@@ -53,6 +59,7 @@ fn alter(
             return Err(ConfigChangeError::DuplicateKey(name()));
         }
     }
-    let resource = resource::resolve(image, request.resource_type, &request.resource_name)?;
+    let (number, name) = (request.resource_type, &request.resource_name);
+    let resource = resource::resolve_at(image, number, name, asked)?;
     change::change(image, broker, &resource, &wanted)
 }

@@ -44,14 +44,19 @@ impl Operation {
 }
 
 /// Changes what the request names and leaves everything else, each resource as if it came alone.
+///
+/// - `broker`: what the broker that decides was started with.
+/// - `asked`: the broker that the client asked; the configuration of another one is not changed
+///   there, as in the reference.
 #[must_use]
 pub fn incremental_alter_configs(
     image: &MetadataImage,
     request: &IncrementalAlterConfigsRequest,
     broker: &StaticConfig,
+    asked: i32,
 ) -> Decision<IncrementalAlterConfigsResponse> {
     let id = |one: &AlterConfigsResource| (one.resource_type, one.resource_name.clone());
-    let alter = |one: &_| alter(image, one, broker);
+    let alter = |one: &_| alter(image, one, broker, asked);
     let (mut records, outcomes) = change::each(&request.resources, id, alter);
     let answer = |(one, (error_code, error_message)): (&AlterConfigsResource, _)| {
         AlterConfigsResourceResponse {
@@ -73,12 +78,14 @@ fn alter(
     image: &MetadataImage,
     request: &AlterConfigsResource,
     broker: &StaticConfig,
+    asked: i32,
 ) -> Result<Vec<MetadataRecord>, ConfigChangeError> {
     let mut names = BTreeSet::new();
     if let Some(twice) = request.configs.iter().find(|config| !names.insert(&config.name)) {
         return Err(ConfigChangeError::DuplicateKey(twice.name.clone()));
     }
-    let resource = resource::resolve(image, request.resource_type, &request.resource_name)?;
+    let (number, name) = (request.resource_type, &request.resource_name);
+    let resource = resource::resolve_at(image, number, name, asked)?;
     let mut settings = change::current(image, &resource);
     for config in &request.configs {
         apply(&mut settings, resource.kind, config)?;

@@ -37,6 +37,20 @@ pub(super) fn resolve(
     Ok(ConfigResource { kind, name: name.into() })
 }
 
+/// The same, of a request to change it that broker `asked` was sent.
+pub(super) fn resolve_at(
+    image: &MetadataImage,
+    number: i8,
+    name: &str,
+    asked: i32,
+) -> Result<ConfigResource, ConfigChangeError> {
+    let is_broker = ResourceKind::from_wire(number) == Some(ResourceKind::Broker);
+    if is_broker && !name.is_empty() && broker_id(name)? != asked {
+        return Err(ConfigChangeError::OtherBroker { this: asked });
+    }
+    resolve(image, number, name)
+}
+
 /// The id in a broker's name.
 pub(super) fn broker_id(name: &str) -> Result<i32, ConfigChangeError> {
     let id = name.parse().ok().filter(|&id| id >= 0);

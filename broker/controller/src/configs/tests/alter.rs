@@ -13,6 +13,8 @@ const SET: i8 = 0;
 const DELETE: i8 = 1;
 const APPEND: i8 = 2;
 const SUBTRACT: i8 = 3;
+/// The broker that is asked.
+const ASKED: i32 = 1;
 
 type Settings = Vec<(String, String)>;
 
@@ -42,7 +44,7 @@ fn incremental(
     resources: Vec<single::AlterConfigsResource>,
 ) -> (MetadataImage, Vec<ErrorCode>) {
     let request = single::IncrementalAlterConfigsRequest { resources, validate_only: false };
-    let decision = incremental_alter_configs(image, &request, &StaticConfig::default());
+    let decision = incremental_alter_configs(image, &request, &StaticConfig::default(), ASKED);
     let codes = decision.response.responses.iter().map(|one| one.error_code).collect();
     (image.with(&decision.records).unwrap(), codes)
 }
@@ -94,7 +96,8 @@ fn refused() -> Vec<(single::AlterConfigsResource, ErrorCode)> {
         (one(BROKER, "", "node.id", Some("2")), ErrorCode::INVALID_REQUEST),
         (one(BROKER, "x", "message.max.bytes", Some("2")), ErrorCode::INVALID_REQUEST),
         (one(BROKER, "-1", "message.max.bytes", Some("2")), ErrorCode::INVALID_REQUEST),
-        (one(BROKER, "3", "message.max.bytes", Some("2")), ErrorCode::BROKER_ID_NOT_REGISTERED),
+        (one(BROKER, "2", "message.max.bytes", Some("2")), ErrorCode::INVALID_REQUEST),
+        (one(BROKER, "3", "message.max.bytes", Some("2")), ErrorCode::INVALID_REQUEST),
         (one(GROUP, "g", "no.such.key", Some("1")), ErrorCode::INVALID_CONFIG),
         (one(GROUP, "g", "consumer.session.timeout.ms", Some("1")), ErrorCode::INVALID_CONFIG),
         (one(GROUP, "", "consumer.session.timeout.ms", Some("50000")), ErrorCode::INVALID_REQUEST),
@@ -107,16 +110,17 @@ fn refused() -> Vec<(single::AlterConfigsResource, ErrorCode)> {
 
 #[test]
 fn wire_87_what_is_refused_has_its_code_and_leaves_the_resource_alone() {
-    let good = resource(BROKER, "2", &[("message.max.bytes", SET, Some("5"))]);
+    let timeout = ("consumer.session.timeout.ms", "50000");
+    let good = resource(GROUP, "h", &[(timeout.0, SET, Some(timeout.1))]);
     for (bad, code) in refused() {
         let (after, codes) = incremental(&image(), vec![bad.clone(), good.clone()]);
         assert_eq!(codes, [code, ErrorCode::NONE], "{bad:?}");
         assert_eq!(set(&after, TOPIC, "t"), set(&image(), TOPIC, "t"), "{bad:?}");
-        assert_eq!(set(&after, BROKER, "2"), settings(&[("message.max.bytes", "5")]));
+        assert_eq!(set(&after, GROUP, "h"), settings(&[timeout]));
 
         let resources = vec![whole(&bad), whole(&good)];
         let request = whole::AlterConfigsRequest { resources, validate_only: false };
-        let decision = alter_configs(&image(), &request, &StaticConfig::default());
+        let decision = alter_configs(&image(), &request, &StaticConfig::default(), ASKED);
         let codes: Vec<_> = decision.response.responses.iter().map(|one| one.error_code).collect();
         assert_eq!(codes, [code, ErrorCode::NONE], "{bad:?}");
         assert!(decision.response.responses[0].error_message.is_some());
@@ -183,7 +187,7 @@ fn wire_87_an_operation_needs_a_list_and_a_known_number() {
 fn wire_87_the_older_request_replaces_the_whole_set() {
     let new = whole(&resource(TOPIC, "t", &[("segment.bytes", SET, Some("2000000"))]));
     let request = whole::AlterConfigsRequest { resources: vec![new], validate_only: false };
-    let decision = alter_configs(&image(), &request, &StaticConfig::default());
+    let decision = alter_configs(&image(), &request, &StaticConfig::default(), ASKED);
     let after = image().with(&decision.records).unwrap();
     assert_eq!(set(&after, TOPIC, "t"), settings(&[("segment.bytes", "2000000")]));
 }
@@ -201,9 +205,9 @@ fn validate_only_changes_nothing() {
     let config = StaticConfig::default();
     let (resources, validate_only) = (vec![whole(&change)], true);
     let request = whole::AlterConfigsRequest { resources, validate_only };
-    assert!(alter_configs(&image(), &request, &config).records.is_empty());
+    assert!(alter_configs(&image(), &request, &config, ASKED).records.is_empty());
     let request = single::IncrementalAlterConfigsRequest { resources: vec![change], validate_only };
-    let decision = incremental_alter_configs(&image(), &request, &config);
+    let decision = incremental_alter_configs(&image(), &request, &config, ASKED);
     assert!(decision.records.is_empty());
     assert_eq!(decision.response.responses[0].error_code, ErrorCode::NONE);
 }

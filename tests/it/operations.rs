@@ -2,6 +2,7 @@
 
 mod configs;
 mod features;
+mod homecoming;
 mod quorum;
 
 use std::process::Command;

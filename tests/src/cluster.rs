@@ -34,13 +34,25 @@ impl Cluster {
     /// # Panics
     /// If they don't start.
     pub fn start(name: &str, count: usize) -> Self {
+        Self::start_with(name, count, |_| Vec::new())
+    }
+
+    /// The same, each broker with settings of its own.
+    ///
+    /// - `settings`: as `KEY=VALUE`, by the broker's number.
+    ///
+    /// # Panics
+    /// If they don't start.
+    pub fn start_with(name: &str, count: usize, settings: impl Fn(usize) -> Vec<String>) -> Self {
         let peers: Vec<u16> = (0..count).map(|_| free_port()).collect();
         let voter = |(port, id): (&u16, usize)| format!("{id}@127.0.0.1:{port}");
         let voters: Vec<String> = peers.iter().zip(1..).map(voter).collect();
         let voters = format!("controller.quorum.voters={}", voters.join(","));
         let start = |id: usize| {
             let node_id = format!("node.id={id}");
-            let options = ["--set", &node_id, "--set", &voters];
+            let own = settings(id);
+            let set = [&node_id, &voters].into_iter().chain(&own);
+            let options: Vec<&str> = set.flat_map(|it| ["--set", it.as_str()]).collect();
             Broker::start_in(scratch(&format!("{name}-{id}")), &options)
         };
         let brokers = (1..=count).map(start).collect();

@@ -5,8 +5,10 @@
 //!
 //! Must always hold: what is known of a group never goes back.
 
+mod balance;
 mod elect;
 mod report;
 
+pub use balance::{WISHES_MAX, balance_leaders};
 pub use elect::elect_leaders;
 pub use report::{REPORTS_PER_RECORD_MAX, report_leaders};

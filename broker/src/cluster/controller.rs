@@ -12,11 +12,14 @@ use futures_util::future::{BoxFuture, join_all};
 use tokio::sync::{mpsc, oneshot};
 
 use logboom_controller::brokers::{fence_brokers, unfence_brokers};
+use logboom_controller::config::Effective;
+use logboom_controller::leaders::balance_leaders;
 use logboom_controller::{Decision, MetadataImage, MetadataRecord};
 use logboom_protocol::ErrorCode;
 use logboom_protocol::records::ProducedBatch;
 
 use super::contacts::Contacts;
+use super::homecoming::Homecoming;
 use super::metadata_log::{self, Appends, DECISION_BYTES_MAX, MetadataLog, MetadataLogError};
 use super::reconcile::Reconciler;
 use crate::metrics::Metrics;
@@ -173,6 +176,7 @@ pub(crate) struct Controller {
     /// The log, or the partitions that follow it, have failed: only a start makes both good.
     has_failed: bool,
     contacts: Contacts,
+    homecoming: Homecoming,
     reconciler: Reconciler,
     metrics: Arc<Metrics>,
     messages: mpsc::Receiver<Message>,
@@ -193,11 +197,12 @@ impl Controller {
             decides: Arc::clone(&decides),
             followed: Arc::clone(&followed),
             log,
-            image,
             office: None,
             flight: None,
             has_failed: false,
             contacts: Contacts::default(),
+            homecoming: Homecoming::new(&Effective::new(&image, &reconciler.config)),
+            image,
             reconciler,
             metrics,
             messages,
@@ -235,7 +240,7 @@ impl Controller {
         }
     }
 
-    /// Notes which brokers are out of contact, or are back.
+    /// Notes which brokers are out of contact, or are back, and has leaders go home.
     async fn look_at_brokers(&mut self) {
         let there = self.log.there().await;
         self.take_office();
@@ -246,14 +251,25 @@ impl Controller {
         back.push(own);
         let is_news = gone.iter().any(|id| image.is_in_contact(*id))
             || back.iter().any(|id| image.is_fenced(*id));
+        let mut jobs: Vec<Job> = Vec::new();
         if is_news {
-            let job: Job = Box::new(move |image| {
+            jobs.push(Box::new(move |image| {
                 let mut records = fence_brokers(image, gone).records;
                 records.extend(unfence_brokers(image, back).records);
                 Decided { records, answer: Box::new(|_| ()) }
-            });
-            self.take_off(std::iter::once(Message::Decide(job)));
+            }));
         }
+        let config = Effective::new(&self.image, &self.reconciler.config);
+        if let Some(percentage) = self.homecoming.due(&config) {
+            jobs.push(Box::new(move |image| {
+                let Decision { records, response } = balance_leaders(image, percentage);
+                if response > 0 {
+                    tracing::info!(partitions = response, "leaders are to go home");
+                }
+                Decided { records, answer: Box::new(|_| ()) }
+            }));
+        }
+        self.take_off(jobs.into_iter().map(Message::Decide));
     }
 
     /// Takes over what is committed, and has the partitions of this broker follow.
@@ -291,6 +307,8 @@ impl Controller {
             tracing::info!(epoch, "this broker is the controller");
             self.office = Some(Office { epoch, image: self.image.clone() });
             self.contacts = Contacts::default();
+            let config = Effective::new(&self.image, &self.reconciler.config);
+            self.homecoming = Homecoming::new(&config);
         }
         self.decides.store(self.office.is_some(), Ordering::Release);
     }

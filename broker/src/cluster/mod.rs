@@ -18,6 +18,7 @@ mod calls;
 mod contacts;
 mod controller;
 mod founding;
+mod homecoming;
 mod metadata_log;
 mod neighbours;
 mod others;

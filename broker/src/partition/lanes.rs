@@ -422,8 +422,9 @@ impl Lanes {
             }
         });
         Self::look_whether_lease_is_gone(replica, hands);
+        // Who came or went is noted at once: a group that sleeps isn't looked at again.
+        self.note_in_sync(table, key, now);
         if beats {
-            self.note_in_sync(table, key, now);
             self.put_to_sleep(table, key);
         }
         if let Some(replica) = table.get_mut(key) {

@@ -73,7 +73,7 @@ const fn cluster_wide(
 }
 
 /// A broker's own.
-static TABLE: [BrokerDefinition; 67] = [
+static TABLE: [BrokerDefinition; 70] = [
     // Who and where it is.
     read_only(
         "node.id",
@@ -168,6 +168,28 @@ static TABLE: [BrokerDefinition; 67] = [
         Some("1"),
         Between(1, 32_767),
         "Replicas of a topic that is created without their number.",
+    ),
+    // Leaders.
+    read_only(
+        "auto.leader.rebalance.enable",
+        Boolean,
+        Some("true"),
+        Any,
+        "Whether leaders go back by themselves to the brokers that are preferred for them.",
+    ),
+    read_only(
+        "leader.imbalance.check.interval.seconds",
+        Long,
+        Some("300"),
+        AtLeast(1),
+        "How often, in seconds, it is looked for leaders to go back.",
+    ),
+    read_only(
+        "leader.imbalance.per.broker.percentage",
+        Int,
+        Some("10"),
+        AtLeast(0),
+        "How much of what a broker is preferred for others may lead, in a hundred.",
     ),
     // Logs.
     read_only(

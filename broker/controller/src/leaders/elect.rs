@@ -6,6 +6,7 @@ use logboom_protocol::messages::elect_leaders::{
     ElectLeadersRequest, ElectLeadersResponse, PartitionResult, ReplicaElectionResult,
     TopicPartitions,
 };
+use logboom_protocol::units::Uuid;
 use logboom_protocol::{CompactString, ErrorCode};
 
 use crate::MetadataImage;
@@ -44,7 +45,7 @@ pub fn elect_leaders(
 
 fn elect(draft: &mut Draft, topic: &TopicPartitions, kind: i8) -> ReplicaElectionResult {
     let results = topic.partitions.iter();
-    let results = results.map(|&index| result(index, elect_one(draft, &topic.topic, index, kind)));
+    let results = results.map(|&index| result(index, hold(draft, &topic.topic, index, kind)));
     ReplicaElectionResult { topic: topic.topic.clone(), partition_result: results.collect() }
 }
 
@@ -52,7 +53,7 @@ fn elect(draft: &mut Draft, topic: &TopicPartitions, kind: i8) -> ReplicaElectio
 fn elect_all(draft: &mut Draft, name: &str, kind: i8) -> ReplicaElectionResult {
     let count = draft.image().topic_named(name).map_or(0, |topic| topic.partition_count());
     let results = (0..i32::try_from(count).unwrap_or(i32::MAX))
-        .map(|index| (index, elect_one(draft, name, index, kind)))
+        .map(|index| (index, hold(draft, name, index, kind)))
         .filter(|(_, code)| *code != Err(ElectionError::NotNeeded))
         .map(|(index, code)| result(index, code));
     ReplicaElectionResult { topic: name.into(), partition_result: results.collect() }
@@ -60,7 +61,7 @@ fn elect_all(draft: &mut Draft, name: &str, kind: i8) -> ReplicaElectionResult {
 
 /// Why nobody is wished to lead.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum ElectionError {
+pub(super) enum ElectionError {
     UnknownTopic(CompactString),
     UnknownPartition(CompactString, i32),
     NotNeeded,
@@ -108,19 +109,34 @@ fn result(partition_id: i32, outcome: Result<(), ElectionError>) -> PartitionRes
     }
 }
 
-fn elect_one(draft: &mut Draft, name: &str, index: i32, kind: i8) -> Result<(), ElectionError> {
-    let image = draft.image();
-    let topic = image.topic_named(name).ok_or_else(|| ElectionError::UnknownTopic(name.into()))?;
-    let partition = topic.partition(index);
-    let unknown = || ElectionError::UnknownPartition(name.into(), index);
-    let partition = partition.ok_or_else(unknown)?;
-    let (topic_id, leader) = (topic.id(), image.leader_of(partition));
-    let preferred = partition.preferred_leader();
-    if leader.is_some_and(|leader| kind == UNCLEAN || leader == preferred) {
-        return Err(ElectionError::NotNeeded);
+fn hold(draft: &mut Draft, name: &str, index: i32, kind: i8) -> Result<(), ElectionError> {
+    if kind == PREFERRED {
+        return elect_one(draft, name, index);
     }
-    if kind == UNCLEAN {
-        return Err(ElectionError::NobodyEligible);
+    let partition = find(draft.image(), name, index)?.1;
+    match draft.image().leader_of(partition) {
+        Some(_) => Err(ElectionError::NotNeeded),
+        None => Err(ElectionError::NobodyEligible),
+    }
+}
+
+fn find<'a>(
+    image: &'a MetadataImage,
+    name: &str,
+    index: i32,
+) -> Result<(Uuid, &'a Partition), ElectionError> {
+    let topic = image.topic_named(name).ok_or_else(|| ElectionError::UnknownTopic(name.into()))?;
+    let unknown = || ElectionError::UnknownPartition(name.into(), index);
+    Ok((topic.id(), topic.partition(index).ok_or_else(unknown)?))
+}
+
+/// Wishes the preferred replica of a partition to lead.
+pub(super) fn elect_one(draft: &mut Draft, name: &str, index: i32) -> Result<(), ElectionError> {
+    let image = draft.image();
+    let (topic_id, partition) = find(image, name, index)?;
+    let preferred = partition.preferred_leader();
+    if image.leader_of(partition) == Some(preferred) {
+        return Err(ElectionError::NotNeeded);
     }
     if !image.is_in_contact(preferred) || !partition.isr.contains(&preferred) {
         return Err(ElectionError::PreferredNotAvailable);

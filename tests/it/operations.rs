@@ -3,6 +3,7 @@
 mod configs;
 mod features;
 mod homecoming;
+mod nearest;
 mod quorum;
 
 use std::process::Command;

@@ -35,6 +35,20 @@ pub(super) fn find(
     topic: TopicRef<'_>,
     partition: i32,
 ) -> Result<Arc<Partition>, ErrorCode> {
+    let replica = find_replica(node, image, topic, partition)?;
+    if replica.leads() { Ok(replica) } else { Err(ErrorCode::NOT_LEADER_OR_FOLLOWER) }
+}
+
+/// The replica of a partition that is here, whether or not it leads.
+///
+/// # Errors
+/// As [`find`].
+pub(super) fn find_replica(
+    node: &Node,
+    image: &MetadataImage,
+    topic: TopicRef<'_>,
+    partition: i32,
+) -> Result<Arc<Partition>, ErrorCode> {
     let topic = match topic {
         TopicRef::Name(name) => {
             image.topic_named(name).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?
@@ -44,8 +58,7 @@ pub(super) fn find(
     if topic.partition(partition).is_none() {
         return Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
     }
-    let replica = node.registry.get(topic.id(), partition);
-    replica.filter(|replica| replica.leads()).ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)
+    node.registry.get(topic.id(), partition).ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)
 }
 
 /// What clients are told of a partition: who leads it, and where its copies are.

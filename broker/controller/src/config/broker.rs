@@ -4,7 +4,7 @@
 //! defined with them, in [`topic`] and [`group`].
 
 use super::ConfigType::{self, Boolean, Double, Int, List, Long, Short, String};
-use super::Rule::{self, Any, AtLeast, Between, ListOf};
+use super::Rule::{self, Any, AtLeast, Between, ListOf, OneOf};
 use super::{Definition, Layered, group, topic};
 
 /// When a broker takes a new value.
@@ -47,6 +47,11 @@ fn layer(layered: &Layered, update: Update) -> Option<BrokerDefinition> {
     Some(BrokerDefinition { definition, update })
 }
 
+/// The values of `replica.selector.class`: the reference's names of its own classes.
+const LEADER_SELECTOR: &str = "org.apache.kafka.common.replica.LeaderSelector";
+/// Consumers are sent to a replica in their rack.
+pub const RACK_AWARE_SELECTOR: &str = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
+
 const INT_MAX: &str = "2147483647";
 const LONG_MAX: &str = "9223372036854775807";
 
@@ -73,7 +78,7 @@ const fn cluster_wide(
 }
 
 /// A broker's own.
-static TABLE: [BrokerDefinition; 70] = [
+static TABLE: [BrokerDefinition; 71] = [
     // Who and where it is.
     read_only(
         "node.id",
@@ -190,6 +195,14 @@ static TABLE: [BrokerDefinition; 70] = [
         Some("10"),
         AtLeast(0),
         "How much of what a broker is preferred for others may lead, in a hundred.",
+    ),
+    read_only(
+        "replica.selector.class",
+        String,
+        None,
+        OneOf(&[LEADER_SELECTOR, RACK_AWARE_SELECTOR]),
+        "Where consumers read: at the leader, as where it is unset, or at a replica in the rack \
+         that they name.",
     ),
     // Logs.
     read_only(

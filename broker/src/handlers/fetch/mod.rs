@@ -4,6 +4,7 @@
 //!   request ─▶ sessions ─▶ wanted ─▶ poll: read, wait, read what has changed ─▶ response
 //! ```
 
+mod nearest;
 mod poll;
 mod read;
 mod response;
@@ -19,6 +20,7 @@ use bytes::Bytes;
 use logboom_protocol::messages::fetch::{FetchRequest, ForgottenTopic};
 use logboom_protocol::{ErrorCode, Message as _};
 
+use self::nearest::Reader;
 use self::poll::{Limits, Poll};
 use self::response::Head;
 pub(crate) use self::sessions::Sessions;
@@ -44,6 +46,7 @@ async fn handle(context: &RequestContext, body: Bytes) -> Result<Reply, Unanswer
     let isolation_level = request.isolation_level;
     let failed = |error_code| Head { error_code, session_id: NO_SESSION, isolation_level };
     let limits = limits(context, &request);
+    let reader = Reader::new(context, request.replica_id, &request.rack_id);
     let fetch = match sessions.begin(asked(&mut request, context.version), now_ms()) {
         Ok(fetch) => fetch,
         Err(code) => return Ok(Reply::Rope(response::write(context, failed(code), &[])?, 0)),
@@ -54,7 +57,7 @@ async fn handle(context: &RequestContext, body: Bytes) -> Result<Reply, Unanswer
         Fetch::Incremental { wanted, within } => (wanted, Next::End(within)),
     };
     let image = context.node.image();
-    let answers = Poll::new(&context.node, &image, &wanted, limits).run().await;
+    let answers = Poll::new(&context.node, &image, &wanted, limits, reader).run().await;
     let mut answers: Vec<_> = wanted.into_iter().zip(answers).collect();
     let ended = match next {
         Next::Nothing => Ok(NO_SESSION),

@@ -16,7 +16,8 @@ use logboom_protocol::ErrorCode;
 use logboom_storage::ColdRead;
 
 use super::super::{errors, leader};
-use super::read::{Answer, ReadBudget, read};
+use super::nearest::Reader;
+use super::read::{Answer, ReadBudget, read, serves};
 use super::wanted::Wanted;
 use crate::node::Node;
 use crate::partition::{Partition, Watch};
@@ -42,8 +43,10 @@ const READS_PER_TURN: usize = 128;
 /// A fetch that is being read.
 pub(super) struct Poll<'a> {
     node: &'a Node,
+    image: &'a MetadataImage,
     wanted: &'a [Wanted],
     limits: Limits,
+    reader: Reader,
     /// The replicas of what is wanted; none where there is none here.
     partitions: Vec<Option<Arc<Partition>>>,
     answers: Vec<Answer>,
@@ -59,14 +62,16 @@ pub(super) struct Poll<'a> {
 impl<'a> Poll<'a> {
     pub(super) fn new(
         node: &'a Node,
-        image: &MetadataImage,
+        image: &'a MetadataImage,
         wanted: &'a [Wanted],
         limits: Limits,
+        reader: Reader,
     ) -> Self {
         let (mut partitions, mut answers) = (Vec::new(), Vec::new());
         let mut is_urgent = wanted.is_empty();
         for Wanted { topic, partition, .. } in wanted {
-            let found = leader::find(node, image, topic.to_ref(), *partition);
+            let find = if reader.takes_followers { leader::find_replica } else { leader::find };
+            let found = find(node, image, topic.to_ref(), *partition);
             // Unknown topics don't end the wait, as in the reference: clients would spin.
             is_urgent |= matches!(found, Err(ErrorCode::NOT_LEADER_OR_FOLLOWER));
             let code = found.as_ref().err().copied().unwrap_or(ErrorCode::NONE);
@@ -76,7 +81,19 @@ impl<'a> Poll<'a> {
         is_urgent |= partitions.iter().all(Option::is_none);
         let starved = BTreeSet::new();
         let (bytes, cold_count) = (0, 0);
-        Self { node, wanted, limits, partitions, answers, bytes, cold_count, is_urgent, starved }
+        Self {
+            node,
+            image,
+            wanted,
+            limits,
+            reader,
+            partitions,
+            answers,
+            bytes,
+            cold_count,
+            is_urgent,
+            starved,
+        }
     }
 
     /// Reads until there is enough, the time is over, or the broker stops.
@@ -140,7 +157,7 @@ impl<'a> Poll<'a> {
 
     fn has_changed(&self, at: usize) -> bool {
         let Some(partition) = &self.partitions[at] else { return false };
-        let has_moved = partition.is_deleted() || !partition.leads();
+        let has_moved = partition.is_deleted() || !serves(partition, self.reader.takes_followers);
         has_moved || partition.view.high_watermark() != self.answers[at].high_watermark
     }
 
@@ -152,7 +169,11 @@ impl<'a> Poll<'a> {
         let wanted = &self.wanted[at];
         let bytes = wanted.bytes_max.min(u32::try_from(left).unwrap_or(u32::MAX));
         let budget = ReadBudget { bytes, is_first: others == 0 };
-        let (mut answer, cold) = read(partition, wanted, budget);
+        let (mut answer, mut cold) = read(partition, wanted, self.reader.takes_followers, budget);
+        let nearest = self.nearest(partition, wanted, &answer).await;
+        if nearest.is_some() {
+            (answer, cold) = (Answer { nearest, ..Answer::empty(partition) }, None);
+        }
         if let Some(cold) = cold {
             let Some(memory) = self.memory(partition, budget) else {
                 self.starved.insert(at);
@@ -170,6 +191,19 @@ impl<'a> Poll<'a> {
         self.cold_count += usize::from(answer.is_cold);
         let before = std::mem::replace(&mut self.answers[at], answer);
         self.cold_count -= usize::from(before.is_cold);
+    }
+
+    /// Where the client had better read instead of here, if what was found here is no error.
+    async fn nearest(
+        &self,
+        partition: &Partition,
+        wanted: &Wanted,
+        answer: &Answer,
+    ) -> Option<i32> {
+        if answer.is_urgent() || !partition.leads() {
+            return None;
+        }
+        self.reader.nearest(self.node, self.image, partition, wanted.offset).await
     }
 
     /// Memory for what is to come from the device.

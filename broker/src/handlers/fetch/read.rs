@@ -30,6 +30,8 @@ pub(super) struct Answer {
     pub(super) diverging: Option<EpochEndOffset>,
     /// Whole batches.
     pub(super) records: Bytes,
+    /// The broker at which the client had better read, if there is one (KIP-392).
+    pub(super) nearest: Option<i32>,
     /// Whether they came from the device, and have room at the door for answers.
     pub(super) is_cold: bool,
 }
@@ -43,12 +45,13 @@ impl Answer {
             log_start_offset: UNKNOWN,
             diverging: None,
             records: Bytes::new(),
+            nearest: None,
             is_cold: false,
         }
     }
 
     /// No records, and where the log begins and ends at this moment.
-    fn empty(partition: &Partition) -> Self {
+    pub(super) fn empty(partition: &Partition) -> Self {
         Self {
             high_watermark: partition.view.high_watermark(),
             log_start_offset: partition.view.log_start_offset(),
@@ -73,7 +76,8 @@ impl Answer {
 
     /// Whether the client has to act on it at once.
     pub(super) fn is_urgent(&self) -> bool {
-        self.error_code != ErrorCode::NONE || self.diverging.is_some()
+        let is_elsewhere = self.diverging.is_some() || self.nearest.is_some();
+        self.error_code != ErrorCode::NONE || is_elsewhere
     }
 }
 
@@ -86,16 +90,23 @@ pub(super) struct ReadBudget {
     pub(super) is_first: bool,
 }
 
+/// Whether the replica here serves a client, one that takes followers or not. A follower has to
+/// know whom it follows: one that is cut off falls behind without noticing.
+pub(super) fn serves(partition: &Partition, takes_followers: bool) -> bool {
+    partition.leads() || (takes_followers && partition.leader().is_some())
+}
+
 /// Reads a partition; what comes back second is still to be read from the device.
 pub(super) fn read(
     partition: &Arc<Partition>,
     wanted: &Wanted,
+    takes_followers: bool,
     budget: ReadBudget,
 ) -> (Answer, Option<ColdRead>) {
     if partition.is_deleted() {
         return (Answer::refused(partition_gone(wanted)), None);
     }
-    if !partition.leads() {
+    if !serves(partition, takes_followers) {
         return (Answer::refused(ErrorCode::NOT_LEADER_OR_FOLLOWER), None);
     }
     if let Err(code) = leader::check_epoch(partition, wanted.current_leader_epoch) {
@@ -109,6 +120,10 @@ pub(super) fn read(
             Ok(diverging) => return (Answer { diverging, ..answer }, None),
             Err(error_code) => return (Answer::refused(error_code), None),
         }
+    }
+    if offset > answer.high_watermark && !partition.leads() {
+        // The leader may have it.
+        return (Answer::refused(ErrorCode::OFFSET_NOT_AVAILABLE), None);
     }
     let is_behind_end = offset > answer.high_watermark && offset <= partition.view.end_offset();
     if is_behind_end || (budget.bytes == 0 && !budget.is_first && is_within(&answer, offset)) {

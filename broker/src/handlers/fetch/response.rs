@@ -19,6 +19,9 @@ const DIVERGING_FROM: i16 = 12;
 /// `isolation_level` of consumers that want what transactions have committed.
 const READ_COMMITTED: i8 = 1;
 
+/// Stands for no other replica at which the client had better read.
+const NO_REPLICA: i32 = -1;
+
 /// What the whole response says.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Head {
@@ -83,6 +86,6 @@ fn partition_head(
         diverging_epoch: answer.diverging.clone().filter(|_| version >= DIVERGING_FROM),
         current_leader: None,
         aborted_transactions: lists_aborted.then_some(&[]),
-        preferred_read_replica: -1,
+        preferred_read_replica: answer.nearest.unwrap_or(NO_REPLICA),
     }
 }

@@ -68,11 +68,11 @@ fn a_fetch_of_old_records_waits_for_memory() {
     runtime.block_on(async {
         let shut = node.answers.take_for(1 << 40);
         let limits = Limits { bytes_min: 1, bytes_max: 1 << 20, wait_max: Duration::ZERO };
-        let hasty = Poll::new(node, &image, &wanted, limits).run().await;
+        let hasty = Poll::new(node, &image, &wanted, limits, Reader::default()).run().await;
         assert!(hasty[0].records.is_empty());
         assert_eq!((hasty[0].error_code, hasty[0].high_watermark), (ErrorCode::NONE, 1));
         let limits = Limits { wait_max: LONG, ..limits };
-        let mut patient = pin!(Poll::new(node, &image, &wanted, limits).run());
+        let mut patient = pin!(Poll::new(node, &image, &wanted, limits, Reader::default()).run());
         assert!(patient.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         assert!(node.answers.is_to_hurry());
         drop(shut);
@@ -92,7 +92,7 @@ fn a_fetch_that_holds_memory_waits_no_more_when_others_want_it() {
     runtime.block_on(async {
         // More than there is.
         let limits = Limits { bytes_min: 1 << 20, bytes_max: 1 << 20, wait_max: LONG };
-        let mut holder = pin!(Poll::new(node, &image, &wanted, limits).run());
+        let mut holder = pin!(Poll::new(node, &image, &wanted, limits, Reader::default()).run());
         let held = async {
             while node.metrics.queued_response_bytes.get() == 0 {
                 yield_now().await;
@@ -118,7 +118,7 @@ fn wire_49_a_fetch_without_records_waits_until_its_time_is_over_or_some_are_ther
     let wanted = [wanted()];
     let fetch = |wait_max| {
         let limits = Limits { bytes_min: 1, bytes_max: 1 << 20, wait_max };
-        Poll::new(node, &image, &wanted, limits).run()
+        Poll::new(node, &image, &wanted, limits, Reader::default()).run()
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {

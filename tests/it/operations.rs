@@ -5,6 +5,7 @@ mod features;
 mod homecoming;
 mod nearest;
 mod quorum;
+mod slow;
 
 use std::process::Command;
 

@@ -58,6 +58,8 @@ pub struct Broker {
     root: PathBuf,
     /// What it is started with besides directory and address.
     options: Vec<String>,
+    /// What its environment has besides ours.
+    environment: Vec<(String, PathBuf)>,
 }
 
 impl Broker {
@@ -85,7 +87,8 @@ impl Broker {
     /// If it does not start, with what it said.
     pub fn start_in(root: PathBuf, options: &[&str]) -> Self {
         let options = options.iter().map(|&option| option.to_owned()).collect();
-        let mut broker = Self { child: None, port: 0, root, options };
+        let environment = Vec::new();
+        let mut broker = Self { child: None, port: 0, root, options, environment };
         for _ in 0..PORTS_TRIED_MAX {
             broker.port = free_port();
             if broker.try_start() {
@@ -102,6 +105,11 @@ impl Broker {
     pub fn restart(&mut self) {
         assert!(self.child.is_none(), "it runs");
         assert!(self.try_start(), "the broker did not start again:\n{}", self.stderr());
+    }
+
+    /// Sets a variable of its environment, for its next starts.
+    pub fn set_variable(&mut self, name: &str, value: &Path) {
+        self.environment.push((name.to_owned(), value.to_owned()));
     }
 
     /// What clients take as `bootstrap.servers`.
@@ -162,6 +170,7 @@ impl Broker {
         // Records of tests are as old as they like.
         command.args(["--set", "log.initial.task.delay.ms=3600000"]).args(&self.options);
         command.stdin(Stdio::null()).stdout(stdout).stderr(log);
+        command.envs(self.environment.iter().cloned());
         // What steers the tests would be unknown settings to the broker.
         let steers = |name: &str| name.starts_with("LOGBOOM_") && name != "LOGBOOM_LOG";
         for (name, _) in std::env::vars().filter(|(name, _)| steers(name)) {

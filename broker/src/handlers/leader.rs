@@ -103,6 +103,8 @@ pub(super) fn of(
     match replica.leader() {
         Some(leader) if epoch >= told.1 => (leader, epoch),
         None if epoch > told.1 => (NO_BROKER, epoch),
+        // It has given its office up, and nobody is known to have taken it.
+        None if (node.config.broker_id(), epoch) == told => (NO_BROKER, epoch),
         _ => told,
     }
 }

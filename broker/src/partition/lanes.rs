@@ -13,6 +13,7 @@
 
 mod pairs;
 mod quorum;
+mod slow;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use super::replica::Replica;
 use crate::cluster::METADATA;
 use crate::peer::{GroupMessage, lane_of};
 pub(crate) use quorum::{Quorum, QuorumReplica};
+use slow::Slow;
 
 /// The shortest time without a leader after which a replica campaigns, and the longest.
 const SILENCE_MS: (u64, u64) = (250, 400);
@@ -104,6 +106,8 @@ pub(super) struct Lanes {
     pub(super) outgoing: Outgoing,
     /// Who is told when nothing is led here any more, and until when at the latest.
     retiring: Option<(oneshot::Sender<()>, u64)>,
+    /// Flushes hang, or did a moment ago.
+    slow: Option<Slow>,
 }
 
 type Table = HashMap<GroupKey, Replica>;
@@ -122,6 +126,7 @@ impl Lanes {
             changed: Vec::new(),
             outgoing: Outgoing::default(),
             retiring: None,
+            slow: None,
         }
     }
 
@@ -168,7 +173,7 @@ impl Lanes {
             self.meet(lane, id.broker, id.directory, now);
         }
         let Some(member) = &mut replica.member else { return };
-        member.deadline = if is_first { now } else { now + self.chance.patience() };
+        member.deadline = if is_first { now } else { now + self.patience() };
         self.lanes.entry(lane).or_default().waiting.insert(key);
     }
 
@@ -233,7 +238,7 @@ impl Lanes {
 
     /// Notes what a message that has arrived says about the time.
     fn note(&mut self, replica: &mut Replica, message: &Message, now: u64) {
-        let (group, patience) = (&replica.group, self.chance.patience());
+        let (group, patience) = (&replica.group, self.patience());
         let is_current = message.to == group.id() && message.epoch == group.epoch();
         let role = group.role();
         let Some(member) = replica.member.as_mut().filter(|_| is_current) else { return };
@@ -257,7 +262,7 @@ impl Lanes {
 
     /// Something has happened to a replica: does it still lead, rest, sleep as it did?
     fn attend(&mut self, replica: &mut Replica, now: u64) {
-        let key = replica.partition.key;
+        let (key, delay) = (replica.partition.key, self.delay());
         let Some(lane) = self.lanes.get_mut(&lane_of(&key)) else { return };
         let Replica { group, member: Some(member), .. } = replica else { return };
         let (history, epoch) = (group.history(), group.epoch());
@@ -293,7 +298,7 @@ impl Lanes {
                 // What was promised to its leader still holds.
                 member.heard = member.heard.max(other.pair.last_heard());
             }
-            member.deadline = now + self.chance.patience();
+            member.deadline = now + self.chance.patience() + delay;
         }
         if !leads && member.asleep.is_none() {
             lane.waiting.insert(key);
@@ -307,7 +312,8 @@ impl Lanes {
         for lane in self.lanes.keys().copied().collect::<Vec<u8>>() {
             let has_changed = self.look(table, lane, now, hands);
             let Some(state) = self.lanes.get(&lane) else { continue };
-            let looks_at_all = has_changed || self.retiring.is_some();
+            let hands_over = self.retiring.is_some() || self.slow.is_some();
+            let looks_at_all = has_changed || hands_over;
             let led = if looks_at_all { &state.led } else { &state.awake };
             let (led, waiting): (Vec<_>, Vec<_>) =
                 (led.iter().copied().collect(), state.waiting.iter().copied().collect());
@@ -334,12 +340,12 @@ impl Lanes {
     }
 
     /// To whom the leader of a group is to hand over, if to anybody: the one that is wished for, or
-    /// anybody in sync where this broker stops.
+    /// anybody in sync where this broker stops, or its flushes hang.
     fn successor(&self, replica: &Replica) -> Option<ReplicaId> {
         let (group, member) = (&replica.group, replica.member.as_ref()?);
         let is_fit = |id: &ReplicaId| *id != group.id() && member.in_sync.contains(&id.broker);
         let voters = &group.voters().incoming;
-        if self.retiring.is_some() {
+        if self.retiring.is_some() || self.slow.is_some_and(|slow| slow.relieves(member)) {
             return voters.iter().copied().find(is_fit);
         }
         let wished = member.wish.as_ref().filter(|wish| wish.is_wished)?.leader;
@@ -368,7 +374,7 @@ impl Lanes {
     fn wait(&mut self, table: &mut Table, key: &GroupKey, now: u64, hands: &Hands) {
         let is_new = self.is_new(now);
         let Some(replica) = table.get_mut(key) else { return };
-        let patience = self.chance.patience();
+        let patience = self.patience();
         let Some(member) = replica.member.as_mut() else { return };
         // It can't have promised anything before this start.
         let is_unborn = member.is_new && replica.group.epoch() <= 0;
@@ -377,6 +383,10 @@ impl Lanes {
         }
         // A group that begins has nobody to wait for but those who don't know of it yet.
         member.deadline = now + if is_unborn { 2 * TICK_MS } else { patience };
+        if self.retiring.is_none() {
+            // Nobody else has taken the office of a leader that is gone.
+            replica.group.hold_back(false);
+        }
         replica.step(hands, |group, effects| group.campaign(effects));
         self.touch(replica, now);
     }

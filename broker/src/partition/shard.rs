@@ -38,6 +38,8 @@ pub(crate) struct Shard {
     dirty: Vec<GroupKey>,
     /// Those of the round of flushes that is under way.
     round: HashSet<GroupKey>,
+    /// When the last of them was over, or the round began.
+    round_moved: Option<u64>,
     /// Those with batches that are not written yet.
     queued: Vec<GroupKey>,
     /// Those whose flush may wait (`write.caching`).
@@ -79,6 +81,7 @@ impl Shard {
             replicas: HashMap::new(),
             dirty: Vec::new(),
             round: HashSet::new(),
+            round_moved: None,
             queued: Vec::new(),
             caching: Vec::new(),
             caching_until: None,
@@ -157,6 +160,7 @@ impl Shard {
             return;
         }
         let now = self.now();
+        self.lanes.look_at_flushes(&mut self.replicas, self.round_moved, now);
         self.lanes.end_turn(&mut self.replicas, now, &self.hands);
         if now >= self.next_tick {
             // One that comes late isn't made up for.
@@ -350,11 +354,17 @@ impl Shard {
                 self.round.insert(key);
             }
         }
+        self.note_round();
+    }
+
+    fn note_round(&mut self) {
+        self.round_moved = (!self.round.is_empty()).then(|| self.now());
     }
 
     fn on_flushed(&mut self, name: Named, result: Result<(), StorageError>) {
         let key = name.key;
         self.round.remove(&key);
+        self.note_round();
         if !self.has(name) {
             return;
         }

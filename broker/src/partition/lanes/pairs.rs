@@ -155,7 +155,7 @@ impl Lanes {
             return;
         }
         if is_led {
-            (member.heard, member.deadline) = (Some(now), now + self.chance.patience());
+            (member.heard, member.deadline) = (Some(now), now + self.patience());
         } else if member.heard != Some(now) {
             // It isn't led by a later start of the broker, which names it in the same beat.
             self.lose_leader(replica, now);
@@ -175,7 +175,7 @@ impl Lanes {
             .and_then(|wish| wish.voters.iter().find(|id| id.broker == wish.leader).copied());
         let rank = group.voters().rank(group.id(), wished, turn).unwrap_or(0) as u64;
         member.heard = None;
-        member.deadline = now + rank * RANK_MS + self.chance.below(2);
+        member.deadline = now + rank * RANK_MS + self.chance.below(2) + self.delay();
     }
 
     /// What a follower has is to be asked for.

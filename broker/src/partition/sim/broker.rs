@@ -87,6 +87,8 @@ pub(super) struct Broker {
     /// When its next turn is.
     pub(super) turn: Option<u64>,
     pub(super) flush_is_due: bool,
+    /// Until when its flushes of logs hang.
+    pub(super) hangs_until: u64,
     pub(super) round_is_due: bool,
 }
 
@@ -118,6 +120,7 @@ impl Broker {
             is_paused: false,
             turn: None,
             flush_is_due: false,
+            hangs_until: 0,
             round_is_due: false,
         }
     }

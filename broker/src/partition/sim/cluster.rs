@@ -276,6 +276,10 @@ impl Cluster {
             return Ok(());
         }
         let broker = &mut self.brokers[at];
+        if self.now < broker.hangs_until {
+            self.queue.push(broker.hangs_until, Event::Flush { at, start });
+            return Ok(());
+        }
         let Some(process) = &broker.process else { return Ok(()) };
         broker.flush_is_due = false;
         let before = broker.disk.trace_len();

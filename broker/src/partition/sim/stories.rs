@@ -1,4 +1,4 @@
-//! What the simulation has shown, told again by hand.
+//! What the simulation has shown or can't show, told by hand.
 
 use std::collections::BTreeSet;
 
@@ -40,4 +40,29 @@ fn a_handover_that_comes_to_nothing_leaves_a_leader_that_can_have_a_lease() {
     let at = leader(&cluster);
     let process = cluster.brokers[at].process.as_ref().unwrap();
     assert!(at != other && process.shard.leads_surely(cluster.replica(at, 0).unwrap()));
+}
+
+#[test]
+fn a_leader_whose_flushes_hang_hands_over_and_is_back_in_sync_afterwards() {
+    let mut cluster = well();
+    let (first, epoch) = (leader(&cluster), cluster.subjects[0].established);
+    cluster.brokers[first].hangs_until = cluster.now + 6 * SECOND;
+    cluster.send_records(0, 0, true);
+    cluster.run_for(SECOND).unwrap();
+    assert_eq!(leader(&cluster), first, "a second is no reason");
+    cluster.run_for(4 * SECOND).unwrap();
+    assert_ne!(leader(&cluster), first, "others have all, and no wait for the device");
+    assert_eq!(cluster.subjects[0].established, epoch + 1, "it was given, not lost and fought for");
+    cluster.run_until_well().unwrap();
+}
+
+#[test]
+fn where_all_flushes_hang_somebody_leads_on() {
+    let mut cluster = well();
+    let until = cluster.now + 10 * SECOND;
+    cluster.brokers.iter_mut().for_each(|broker| broker.hangs_until = until);
+    cluster.send_records(0, 0, true);
+    cluster.run_for(12 * SECOND).unwrap();
+    leader(&cluster);
+    cluster.run_until_well().unwrap();
 }

@@ -22,6 +22,7 @@ pub(super) async fn metrics(node: &Node) -> String {
     let mut text = Exposition::default();
     requests(&mut text, node);
     traffic(&mut text, node);
+    cluster(&mut text, node);
     partitions(&mut text, node);
     groups(&mut text, node).await;
     process(&mut text, node);
@@ -74,6 +75,22 @@ fn traffic(text: &mut Exposition, node: &Node) {
     };
     errors("produce_errors_total", &metrics.produce_errors);
     errors("fetch_errors_total", &metrics.fetch_errors);
+}
+
+fn cluster(text: &mut Exposition, node: &Node) {
+    let (image, decides) = (node.image(), node.controller.decides());
+    text.begin("controller_active").value(&[], u8::from(decides));
+    text.begin("brokers_in_contact").value(&[], image.brokers_in_contact().count());
+    let all = image.topics().flat_map(|topic| topic.partitions());
+    let offline = all.filter(|partition| decides && image.leader_of(partition).is_none());
+    text.begin("partitions_offline").value(&[], offline.count());
+    let led = node.registry.all().into_iter().filter(|one| one.leads());
+    let lacks = |one: &Partition| {
+        let known = image.partition(one.key.topic_id, one.key.partition);
+        known.is_some_and(|it| image.in_sync_replicas(it).len() < it.all_replicas().len())
+    };
+    let lacking = led.filter(|one| lacks(one)).count();
+    text.begin("partitions_under_replicated").value(&[], lacking);
 }
 
 fn partitions(text: &mut Exposition, node: &Node) {

@@ -41,7 +41,15 @@ fn health_and_metrics_are_served() {
         let head = format!("# TYPE logboom_{} ", metric.name);
         assert!(metrics.contains(&head), "{} is not told:\n{metrics}", metric.name);
     }
-    assert!(metrics.contains("\nlogboom_directory_healthy 1\n"), "{metrics}");
+    for line in [
+        "directory_healthy 1",
+        "controller_active 1",
+        "brokers_in_contact 1",
+        "partitions_offline 0",
+        "partitions_under_replicated 0",
+    ] {
+        assert!(metrics.contains(&format!("\nlogboom_{line}\n")), "{line}: {metrics}");
+    }
     broker.stop();
     assert!(TcpStream::connect(admin).is_err());
 }

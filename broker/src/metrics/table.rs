@@ -47,7 +47,7 @@ const fn metric(
 }
 
 /// All of them, in the order in which they are told.
-pub(crate) static TABLE: [Metric; 42] = [
+pub(crate) static TABLE: [Metric; 46] = [
     metric(
         "requests_seconds",
         Kind::Histogram,
@@ -149,6 +149,34 @@ pub(crate) static TABLE: [Metric; 42] = [
         "decisions",
         &[],
         "Decisions of the controller that changed the metadata.",
+    ),
+    metric(
+        "controller_active",
+        Kind::Gauge,
+        "truth",
+        &[],
+        "1 while this broker is the controller, else 0.",
+    ),
+    metric(
+        "brokers_in_contact",
+        Kind::Gauge,
+        "brokers",
+        &[],
+        "Brokers of the cluster that are in contact with the controller, this one included.",
+    ),
+    metric(
+        "partitions_offline",
+        Kind::Gauge,
+        "partitions",
+        &[],
+        "Partitions of the cluster that nobody leads, as the controller knows; 0 elsewhere.",
+    ),
+    metric(
+        "partitions_under_replicated",
+        Kind::Gauge,
+        "partitions",
+        &[],
+        "Partitions led here of which a replica isn't in sync.",
     ),
     metric(
         "cleaner_seconds",

@@ -42,7 +42,8 @@ mod testing;
 pub use address::{AddressError, BrokerAddress};
 pub use admin::{
     ClusterDescription, ConfigChange, ConfigEntry, ConfigOperation, ConfigResource, ConfigSource,
-    CreatedTopic, FoundOffset, LogDir, LogDirReplica, NewTopic, OffsetSpec,
+    CreatedTopic, FoundOffset, LogDir, LogDirReplica, NewTopic, OffsetSpec, PartitionCursor,
+    PartitionPage, QuorumDescription, QuorumReplica, Reassignment,
 };
 pub use cluster::{Broker, Cluster, ClusterImage, Partition, Topic};
 pub use config::ClientConfig;

@@ -2,6 +2,7 @@
 
 mod configs;
 mod features;
+mod health;
 mod homecoming;
 mod nearest;
 mod quorum;

@@ -52,6 +52,24 @@ impl Cluster {
     }
 }
 
+impl Cluster {
+    /// The log directories of one broker that are out of service, as paths on its machine.
+    ///
+    /// # Errors
+    /// The broker's code, or why it can't be asked.
+    pub async fn failed_log_dirs(&self, broker_id: i32) -> Result<Vec<String>, ClientError> {
+        let request = DescribeLogDirsRequest { topics: Some(Vec::new()) };
+        let what = || format!("log directories of broker {broker_id}");
+        let doing = format!("look at the {}", what());
+        self.call(Target::Broker(broker_id), doing, &request, |_, response| {
+            ClientError::check(response.error_code, None, what)?;
+            let failed = response.results.into_iter().filter(|dir| !dir.error_code.is_none());
+            Ok(failed.map(|dir| dir.log_dir.into()).collect())
+        })
+        .await
+    }
+}
+
 impl LogDir {
     fn new(result: DescribeLogDirsResult) -> Result<Self, ClientError> {
         let path = String::from(result.log_dir);

@@ -8,6 +8,9 @@ mod cluster;
 mod configs;
 mod log_dirs;
 mod offsets;
+mod partitions;
+mod quorum;
+mod reassignments;
 mod records;
 mod topics;
 
@@ -15,6 +18,9 @@ pub use cluster::ClusterDescription;
 pub use configs::{ConfigChange, ConfigEntry, ConfigOperation, ConfigResource, ConfigSource};
 pub use log_dirs::{LogDir, LogDirReplica};
 pub use offsets::{FoundOffset, OffsetSpec};
+pub use partitions::{PartitionCursor, PartitionPage};
+pub use quorum::{QuorumDescription, QuorumReplica};
+pub use reassignments::Reassignment;
 pub use topics::{CreatedTopic, NewTopic};
 
 use crate::{BrokerAddress, ClientError};

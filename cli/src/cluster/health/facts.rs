@@ -1,0 +1,123 @@
+//! What is known of brokers and moves, which explains what partitions lack.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use logboom_client::{Broker, ClientError, Cluster, QuorumDescription, Reassignment};
+
+use crate::client::Failure;
+
+/// How long is waited for a leader of the controllers.
+const QUORUM_WAIT: Duration = Duration::from_secs(5);
+/// How long for a broker to say whether its directories are in service.
+const DIRECTORIES_WAIT: Duration = Duration::from_secs(2);
+
+/// What is known.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    pub(super) cluster_id: Option<String>,
+    pub(super) controller_id: Option<i32>,
+    /// All that are known, and whether each may serve.
+    pub(super) brokers: Vec<(Broker, bool)>,
+    /// The brokers that are not in contact, and since when, where that is told.
+    pub(super) silent: BTreeMap<i32, Option<i64>>,
+    /// Those that are said to be in contact, and don't answer.
+    pub(super) mute: BTreeSet<i32>,
+    /// The directories of brokers that are out of service.
+    pub(super) failed: BTreeMap<i32, Vec<String>>,
+    /// The partitions that get other replicas, and which brokers are to have a copy and don't yet.
+    pub(super) moves: BTreeMap<(String, i32), Vec<i32>>,
+    /// The quorum of the controllers, or why nothing is known of it; `None` where brokers don't
+    /// tell of one.
+    pub(super) quorum: Option<Result<QuorumDescription, String>>,
+}
+
+impl Facts {
+    /// Asks for all of it. Of what can't be asked for nothing is known.
+    pub(super) async fn gather(cluster: &Cluster) -> Result<Self, Failure> {
+        let description = cluster.describe_cluster().await?;
+        let mut facts = Self {
+            cluster_id: description.cluster_id,
+            controller_id: description.controller_id,
+            brokers: description.brokers,
+            ..Self::default()
+        };
+        // Before the quorum: where that has no leader, a broker takes its time to say so, and what
+        // it is asked over the same connection waits.
+        facts.ask_brokers(cluster).await;
+        facts.quorum = ask_quorum(cluster).await;
+        let silent = facts.brokers.iter().filter(|(_, is_alive)| !is_alive);
+        facts.silent = silent.map(|(it, _)| (it.id, facts.last_contact_ms(it.id))).collect();
+        let moves = timeout(QUORUM_WAIT, cluster.reassignments()).await;
+        let moves = moves.ok().and_then(Result::ok).unwrap_or_default();
+        let of_partition =
+            |Reassignment { topic, partition, adding, .. }| ((topic, partition), adding);
+        facts.moves = moves.into_iter().map(of_partition).collect();
+        Ok(facts)
+    }
+
+    /// Asks each broker whether its directories are in service: whoever leads the controllers may
+    /// not know yet that it is gone, or nobody leads them.
+    async fn ask_brokers(&mut self, cluster: &Cluster) {
+        let mut asked = JoinSet::new();
+        for (broker, _) in self.brokers.iter().filter(|(_, is_alive)| *is_alive) {
+            let (cluster, id) = (cluster.clone(), broker.id);
+            asked.spawn(async move {
+                (id, timeout(DIRECTORIES_WAIT, cluster.failed_log_dirs(id)).await)
+            });
+        }
+        while let Some(answer) = asked.join_next().await {
+            match answer.expect("nothing in it panics") {
+                (id, Ok(Ok(failed))) if !failed.is_empty() => _ = self.failed.insert(id, failed),
+                // It answers.
+                (_, Ok(Ok(_) | Err(ClientError::Refused { .. }))) => {}
+                (_, Ok(Err(ClientError::UnsupportedVersion { .. }))) => {}
+                (id, Ok(Err(_)) | Err(_)) => _ = self.mute.insert(id),
+            }
+        }
+    }
+
+    /// When a broker was last in contact with the leader of the controllers, as that tells.
+    fn last_contact_ms(&self, id: i32) -> Option<i64> {
+        let quorum = self.quorum.as_ref()?.as_ref().ok()?;
+        let all = quorum.voters.iter().chain(&quorum.observers);
+        all.filter(|replica| replica.id == id).find_map(|replica| replica.last_contact_ms)
+    }
+
+    /// Whether a broker is one of the cluster and in contact.
+    pub(super) fn is_in_contact(&self, id: i32) -> bool {
+        self.brokers.iter().any(|(broker, is_alive)| broker.id == id && *is_alive)
+    }
+
+    /// Why no replica on a broker can be used, if so.
+    pub(super) fn why_unusable(&self, id: i32) -> Option<String> {
+        if !self.is_in_contact(id) {
+            let since = self.silent.get(&id).copied().flatten().and_then(time);
+            let since = since.map(|since| format!(" since {since}")).unwrap_or_default();
+            return Some(format!("not in contact{since}"));
+        }
+        if self.mute.contains(&id) {
+            return Some("does not answer".to_owned());
+        }
+        let failed = self.failed.get(&id)?;
+        Some(format!("its directory {} is out of service", failed.join(" and ")))
+    }
+}
+
+/// A time in milliseconds since 1970, as RFC 3339 has it.
+pub(super) fn time(ms: i64) -> Option<String> {
+    Timestamp::from_millisecond(ms).ok().map(|time| time.to_string())
+}
+
+async fn ask_quorum(cluster: &Cluster) -> Option<Result<QuorumDescription, String>> {
+    match timeout(QUORUM_WAIT, cluster.describe_quorum()).await {
+        Ok(Ok(quorum)) => Some(Ok(quorum)),
+        Ok(Err(ClientError::UnsupportedVersion { .. })) => None,
+        Ok(Err(error)) => Some(Err(error.to_string())),
+        Err(_) => Some(Err("no controller leads".to_owned())),
+    }
+}

@@ -196,7 +196,9 @@ fn fetched(raw: &mut Raw, topic: &str, offset: i64) -> Bytes {
 pub(crate) fn send_home(cluster: &Cluster, topic: &str, partitions: i32) -> Vec<ErrorCode> {
     let topic = TopicPartitions { topic: topic.into(), partitions: (0..partitions).collect() };
     let request = ElectLeadersRequest { topic_partitions: Some(vec![topic]), ..Default::default() };
-    let answer = cluster.any().call(1, &request);
+    let answers = (0..LOOKS_MAX).map(|_| cluster.any().call(1, &request));
+    let mut answers = answers.skip_while(|it| it.error_code == ErrorCode::NOT_CONTROLLER);
+    let answer = answers.next().expect("somebody decides");
     assert_eq!(answer.error_code, ErrorCode::NONE, "{answer:?}");
     let results = answer.replica_election_results.iter().flat_map(|it| &it.partition_result);
     results.map(|it| it.error_code).collect()

@@ -125,9 +125,18 @@ impl Cluster {
         };
         let request =
             CreateTopicsRequest { topics: vec![topic], timeout_ms: 30_000, ..Default::default() };
-        let created = &self.any().call(CREATE_TOPICS, &request).topics[0];
-        assert_eq!(created.error_code, ErrorCode::NONE, "{created:?}");
-        name
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let created = self.any().call(CREATE_TOPICS, &request).topics.remove(0);
+            match created.error_code {
+                // What a broker decided that isn't the controller any more may hold.
+                ErrorCode::NONE | ErrorCode::TOPIC_ALREADY_EXISTS => return name,
+                ErrorCode::NOT_CONTROLLER => {}
+                _ => panic!("{created:?}"),
+            }
+            assert!(Instant::now() < deadline, "{created:?}");
+            pause();
+        }
     }
 
     /// What some broker says of the partitions of a topic, by their numbers.

@@ -15,6 +15,11 @@ fn cluster(name: &str, settings: &[&str]) -> Cluster {
     Cluster::start_with(name, 3, |_| settings.iter().map(|&it| it.to_owned()).collect())
 }
 
+/// Whether a controller has said that leaders are to go home.
+fn has_sent_some_home(cluster: &mut Cluster) -> bool {
+    (1..=3).any(|id| cluster.broker(id).stderr().contains("leaders are to go home"))
+}
+
 fn is_home(it: &MetadataResponsePartition) -> bool {
     it.leader_id == it.replica_nodes[0]
 }
@@ -28,6 +33,7 @@ fn after_a_stop_and_a_start_every_broker_leads_again_what_it_is_preferred_for() 
     cluster.wait_until(&topic, "others lead", |it| it.leader_id > 0 && it.leader_id != 2);
     cluster.restart(2);
     cluster.wait_until(&topic, "all are home again", is_home);
+    assert!(has_sent_some_home(&mut cluster));
 }
 
 #[test]
@@ -44,7 +50,7 @@ fn where_it_is_switched_off_leaders_stay_until_somebody_asks() {
     while since.elapsed() < SEVERAL_LOOKS {
         let other = cluster.new_topic("passing", 1, 3);
         cluster.wait_until(&other, "it is led", |it| it.leader_id > 0);
-        let away = cluster.partitions(&topic).iter().filter(|it| !is_home(it)).count();
-        assert_eq!(away, 1, "{:?}", cluster.partitions(&topic));
     }
+    // Leaders may change for other reasons, on a busy machine.
+    assert!(!has_sent_some_home(&mut cluster));
 }

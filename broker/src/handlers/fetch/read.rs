@@ -129,7 +129,10 @@ pub(super) fn read(
     if is_behind_end || (budget.bytes == 0 && !budget.is_first && is_within(&answer, offset)) {
         return (answer, None);
     }
-    match partition.view.read(offset, budget.bytes, ReadUntil::HighWatermark) {
+    let found = partition.view.read(offset, budget.bytes, ReadUntil::HighWatermark);
+    // It may have moved since: no record stands behind what is said to be committed.
+    answer.high_watermark = partition.view.high_watermark();
+    match found {
         Ok(Found::Nothing) => {}
         Ok(Found::Batches(records)) => answer.take(Ok(records), budget),
         Ok(Found::Cold(cold)) => return (answer, Some(cold)),

@@ -2,8 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,7 +11,8 @@ use bytes::Bytes;
 use logboom_protocol::ErrorCode;
 use logboom_protocol::records::{BatchBuilder, Codec};
 use logboom_tests::broker::{Broker, pause};
-use logboom_tests::foreign::{java, or_skip, python, scratch};
+use logboom_tests::disk::Disk;
+use logboom_tests::foreign::{java, or_skip, python};
 use logboom_tests::raw::{Raw, read_all};
 
 use crate::wire::{PRODUCE, new_topic_with, now_ms, produce_to};
@@ -23,30 +23,6 @@ const BATCHES_MAX: usize = 5_000;
 const ATTEMPTS_MAX: usize = 1_000;
 /// Longer than a producer waits before it tries again.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A tmpfs of 256 MiB, of which the broker reserves a part for itself; unmounted when dropped.
-struct Disk(PathBuf);
-
-impl Disk {
-    fn mount(name: &str) -> Result<Self, String> {
-        if Path::new("/proc/self").metadata().is_ok_and(|process| process.uid() != 0) {
-            return Err("only root may mount a file system".to_owned());
-        }
-        let path = scratch(name);
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=256m", "tmpfs"]).arg(&path);
-        let output = mount.output().map_err(|error| format!("there is no mount: {error}"))?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        if output.status.success() { Ok(Self(path)) } else { Err(said.trim().to_owned()) }
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        drop(Command::new("umount").arg(&self.0).status());
-        drop(fs::remove_dir(&self.0));
-    }
-}
 
 /// 60 kB that don't compress away.
 fn batch(number: usize) -> Bytes {
@@ -73,9 +49,9 @@ fn check(raw: &mut Raw, topic: &str, count: usize) {
 
 /// A broker on the disk, and a file that somebody else has there.
 fn start(disk: &Disk) -> (Broker, PathBuf) {
-    let other = disk.0.join("other");
+    let other = disk.path().join("other");
     fs::write(&other, vec![1; 64 << 20]).unwrap();
-    let root = disk.0.join("broker");
+    let root = disk.path().join("broker");
     fs::create_dir(&root).unwrap();
     (Broker::start_in(root, &[]), other)
 }

@@ -6,6 +6,7 @@
 //! Must always hold: a process that was started here is gone when its [`Broker`] is dropped, and
 //! no process is ended by anything but its id.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -50,10 +51,28 @@ pub fn logboom() -> &'static Path {
     })
 }
 
-/// A broker on the loopback interface, and its data.
+/// Where and how a broker runs; by default on the loopback interface, as any other process.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// Its address.
+    pub host: Ipv4Addr,
+    /// A command in front of its own, which becomes it: `nsenter`, for one.
+    pub front: Vec<String>,
+    /// What is set in its environment.
+    pub environment: Vec<(String, String)>,
+}
+
+impl Default for Site {
+    fn default() -> Self {
+        Self { host: Ipv4Addr::LOCALHOST, front: Vec::new(), environment: Vec::new() }
+    }
+}
+
+/// A broker, and its data.
 #[derive(Debug)]
 pub struct Broker {
     child: Option<Child>,
+    site: Site,
     port: u16,
     root: PathBuf,
     /// What it is started with besides directory and address.
@@ -86,9 +105,17 @@ impl Broker {
     /// # Panics
     /// If it does not start, with what it said.
     pub fn start_in(root: PathBuf, options: &[&str]) -> Self {
+        Self::start_at(Site::default(), root, options)
+    }
+
+    /// The same, at a place of its own.
+    ///
+    /// # Panics
+    /// If it does not start, with what it said.
+    pub fn start_at(site: Site, root: PathBuf, options: &[&str]) -> Self {
         let options = options.iter().map(|&option| option.to_owned()).collect();
         let environment = Vec::new();
-        let mut broker = Self { child: None, port: 0, root, options, environment };
+        let mut broker = Self { child: None, site, port: 0, root, options, environment };
         for _ in 0..PORTS_TRIED_MAX {
             broker.port = free_port();
             if broker.try_start() {
@@ -114,7 +141,7 @@ impl Broker {
 
     /// What clients take as `bootstrap.servers`.
     pub fn bootstrap(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        format!("{}:{}", self.site.host, self.port)
     }
 
     /// Where its data lies.
@@ -130,6 +157,25 @@ impl Broker {
         self.child.as_ref().expect("it runs").id()
     }
 
+    /// Whether it was started and has ended by itself.
+    ///
+    /// # Panics
+    /// If the system doesn't say.
+    pub fn has_ended(&mut self) -> bool {
+        let child = self.child.as_mut();
+        child.is_some_and(|child| child.try_wait().expect("it is our child").is_some())
+    }
+
+    /// Sends it a signal, `STOP` for one.
+    ///
+    /// # Panics
+    /// If it doesn't run.
+    pub fn signal(&self, name: &str) {
+        let sent =
+            Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status();
+        assert!(sent.expect("kill runs").success(), "no such process");
+    }
+
     /// What it wrote to standard error, over all its lives.
     pub fn stderr(&self) -> String {
         let bytes = fs::read(self.root.join("stderr")).unwrap_or_default();
@@ -141,9 +187,8 @@ impl Broker {
     /// # Panics
     /// If it doesn't end, or not well.
     pub fn stop(&mut self) {
+        self.signal("TERM");
         let child = self.child.as_mut().expect("it runs");
-        let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
-        assert!(sent.expect("kill runs").success(), "no such process");
         let status = wait(child).unwrap_or_else(|| panic!("it goes on:\n{}", self.stderr()));
         assert!(status.success(), "{status}:\n{}", self.stderr());
         self.child = None;
@@ -164,8 +209,16 @@ impl Broker {
         let log = self.root.join("stderr");
         let log = OpenOptions::new().create(true).append(true).open(log).expect("ours to write");
         let stdout = File::create(self.root.join("stdout")).expect("ours to write");
-        let mut command = Command::new(logboom());
-        command.args(["broker", "--listen", &self.bootstrap(), "--admin-listen", "", "--data-dir"]);
+        let mut words = self.site.front.iter().map(OsStr::new).chain([logboom().as_os_str()]);
+        let mut command = Command::new(words.next().expect("the binary, if nothing else"));
+        command.args(words).args([
+            "broker",
+            "--listen",
+            &self.bootstrap(),
+            "--admin-listen",
+            "",
+            "--data-dir",
+        ]);
         command.arg(self.data_dir());
         // Records of tests are as old as they like.
         command.args(["--set", "log.initial.task.delay.ms=3600000"]).args(&self.options);
@@ -176,6 +229,7 @@ impl Broker {
         for (name, _) in std::env::vars().filter(|(name, _)| steers(name)) {
             command.env_remove(name);
         }
+        command.envs(self.site.environment.iter().map(|(name, value)| (name, value)));
         let mut child = command.spawn().expect("the binary was just built");
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
@@ -183,7 +237,7 @@ impl Broker {
                 return false;
             }
             // Somebody else's port would answer as well, but then the broker ends.
-            if TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok() {
+            if TcpStream::connect((self.site.host, self.port)).is_ok() {
                 self.child = Some(child);
                 return true;
             }

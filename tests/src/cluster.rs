@@ -2,6 +2,7 @@
 //!
 //! Must always hold: what a test asks of "the cluster" is asked of brokers that it hasn't ended.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use logboom_protocol::ErrorCode;
@@ -10,7 +11,7 @@ use logboom_protocol::messages::metadata::{
     MetadataRequest, MetadataRequestTopic, MetadataResponsePartition,
 };
 
-use crate::broker::{Broker, free_port, pause};
+use crate::broker::{Broker, Site, free_port, pause};
 use crate::foreign::scratch;
 use crate::raw::{Raw, topic_name};
 
@@ -44,18 +45,33 @@ impl Cluster {
     /// # Panics
     /// If they don't start.
     pub fn start_with(name: &str, count: usize, settings: impl Fn(usize) -> Vec<String>) -> Self {
-        let peers: Vec<u16> = (0..count).map(|_| free_port()).collect();
-        let voter = |(port, id): (&u16, usize)| format!("{id}@127.0.0.1:{port}");
-        let voters: Vec<String> = peers.iter().zip(1..).map(voter).collect();
+        let root = |id| (Site::default(), scratch(&format!("{name}-{id}")));
+        Self::start_at((1..=count).map(root).collect(), settings)
+    }
+
+    /// A broker at each place, in a directory that exists.
+    ///
+    /// - `settings`: as `KEY=VALUE`, by the broker's number.
+    ///
+    /// # Panics
+    /// If they don't start.
+    pub fn start_at(
+        sites: Vec<(Site, PathBuf)>,
+        settings: impl Fn(usize) -> Vec<String>,
+    ) -> Self {
+        let count = sites.len();
+        let voter =
+            |((site, _), id): (&(Site, _), usize)| format!("{id}@{}:{}", site.host, free_port());
+        let voters: Vec<String> = sites.iter().zip(1..).map(voter).collect();
         let voters = format!("controller.quorum.voters={}", voters.join(","));
-        let start = |id: usize| {
+        let start = |((site, root), id): ((Site, PathBuf), usize)| {
             let node_id = format!("node.id={id}");
             let own = settings(id);
             let set = [&node_id, &voters].into_iter().chain(&own);
             let options: Vec<&str> = set.flat_map(|it| ["--set", it.as_str()]).collect();
-            Broker::start_in(scratch(&format!("{name}-{id}")), &options)
+            Broker::start_at(site, root, &options)
         };
-        let brokers = (1..=count).map(start).collect();
+        let brokers = sites.into_iter().zip(1..).map(start).collect();
         let cluster = Self { brokers, is_up: vec![true; count] };
         let deadline = Instant::now() + PATIENCE;
         while cluster.any().call(METADATA, &MetadataRequest::default()).brokers.len() < count {
@@ -67,7 +83,12 @@ impl Cluster {
 
     /// The addresses of all brokers, as clients take them.
     pub fn bootstrap(&self) -> String {
-        self.brokers.iter().map(Broker::bootstrap).collect::<Vec<_>>().join(",")
+        self.addresses().join(",")
+    }
+
+    /// The address of each broker, by their numbers.
+    pub fn addresses(&self) -> Vec<String> {
+        self.brokers.iter().map(Broker::bootstrap).collect()
     }
 
     /// The broker with an id.

@@ -2,10 +2,13 @@
 
 pub mod body;
 pub mod broker;
+pub mod clock;
 pub mod cluster;
+pub mod disk;
 pub mod foreign;
 pub mod fuzz;
 pub mod load;
+pub mod network;
 pub mod random;
 pub mod raw;
 pub mod shapes;

@@ -45,9 +45,15 @@ pub(crate) struct Endless(Child);
 
 impl Endless {
     pub(crate) fn start(cluster: &Cluster, topic: &str) -> Option<Self> {
+        Self::at_rate(cluster, topic, 0)
+    }
+
+    /// - `rate`: numbers a second; 0 for as many as it can.
+    pub(crate) fn at_rate(cluster: &Cluster, topic: &str, rate: u32) -> Option<Self> {
         let python = or_skip("librdkafka and a cluster", python())?;
         let mut command = python.command("librdkafka_endless.py");
-        command.args([&cluster.bootstrap(), topic, &PARTITIONS.to_string()]);
+        let numbers = [PARTITIONS.to_string(), rate.to_string()];
+        command.args([&cluster.bootstrap(), topic]).args(numbers);
         Some(Self(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()))
     }
 
@@ -58,6 +64,14 @@ impl Endless {
         self.0.stdout.take().unwrap().read_to_string(&mut count).unwrap();
         assert!(self.0.wait().unwrap().success(), "{count}");
         count.trim().parse().unwrap()
+    }
+}
+
+impl Drop for Endless {
+    fn drop(&mut self) {
+        // It has ended, unless a test has failed.
+        drop(self.0.kill());
+        drop(self.0.wait());
     }
 }
 

@@ -4,6 +4,7 @@ mod clients;
 mod cluster;
 mod compaction;
 mod corpora;
+mod faults;
 mod flights;
 mod full_disk;
 mod golden;

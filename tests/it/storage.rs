@@ -15,6 +15,8 @@ mod opening;
 mod process;
 mod promises;
 
+pub(crate) use injected::strace;
+
 /// A size that `cargo xtask soak storage` makes large.
 pub(crate) fn size(name: &str, small: u64) -> u64 {
     let set = std::env::var(name).ok();

@@ -1,8 +1,10 @@
-"""BOOTSTRAP TOPIC PARTITIONS: numbered records from an idempotent producer, until standard input
-ends; then their count. Every record is delivered in the end, or it fails."""
+"""BOOTSTRAP TOPIC PARTITIONS [RATE]: numbered records from an idempotent producer, RATE a second if it
+is given, until standard input ends; then their count. Every record is delivered in the end, or it
+fails."""
 
 import sys
 import threading
+import time
 
 import confluent_kafka
 
@@ -12,7 +14,7 @@ FLUSH_SECONDS = 100
 QUEUED_MAX = 5000
 
 
-def main(bootstrap, topic, partitions):
+def main(bootstrap, topic, partitions, rate="0"):
     producer = confluent_kafka.Producer({
         "bootstrap.servers": bootstrap,
         "enable.idempotence": True,
@@ -30,8 +32,10 @@ def main(bootstrap, topic, partitions):
             failures.append(str(error))
 
     count = 0
+    begun = time.monotonic()
     while not ended.is_set() and not failures:
-        if len(producer) >= QUEUED_MAX:
+        is_early = rate != "0" and count > (time.monotonic() - begun) * int(rate)
+        if is_early or len(producer) >= QUEUED_MAX:
             producer.poll(0.01)
             continue
         number = str(count).encode()

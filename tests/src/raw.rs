@@ -65,6 +65,14 @@ impl Raw {
         Ok(Self { stream, correlation_id: 0, gives_up: true })
     }
 
+    /// The same connection, for another thread: one asks, one takes the answers.
+    ///
+    /// # Errors
+    /// The process has too many.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self { stream: self.stream.try_clone()?, ..*self })
+    }
+
     /// Sends bytes.
     ///
     /// # Errors

@@ -9,6 +9,10 @@ use crate::process::{command, run as execute};
 const FUZZ_RUNS: u64 = 10_000_000;
 /// Kills of a broker under load.
 const BROKER_KILLS: u64 = 100;
+/// For how long everything goes wrong around a cluster, how often clients tour one, and between which
+/// kills.
+const FAULTS_SIZES: &[(&str, u64)] =
+    &[("LOGBOOM_FAULTS_SECONDS", 7_200), ("LOGBOOM_TOURS", 10), ("LOGBOOM_TOUR_KILLS_MS", 20_000)];
 /// Seeds of the simulation of consumer groups.
 const GROUP_SEEDS: u64 = 2_000;
 /// The sizes of the consensus: that large worlds are exhausted too; seeds of the simulation, the
@@ -50,6 +54,7 @@ const SUITES: &[Suite] = &[
     ("storage", storage),
     ("broker", broker),
     ("groups", groups),
+    ("faults", faults),
     ("flights", flights),
     ("raft", raft),
 ];
@@ -127,6 +132,15 @@ fn broker(root: &Path) -> Result<(), String> {
         cargo.env("LOGBOOM_BROKER_KILLS", BROKER_KILLS.to_string());
     }
     execute(&mut cargo)
+}
+
+/// A cluster around which everything goes wrong, and one that clients tour meanwhile. How long and
+/// from which seed on (`LOGBOOM_FAULTS_SECONDS`, `LOGBOOM_FAULTS_SEED`) stays where it is set already.
+fn faults(root: &Path) -> Result<(), String> {
+    for filter in ["faults::", "tour::cluster::"] {
+        execute(command(root, "cargo", &integration(filter)).envs(unset(FAULTS_SIZES)))?;
+    }
+    Ok(())
 }
 
 /// Members of groups that come, go, hang and lose messages; a number that is set already stays.

@@ -11,7 +11,7 @@ use super::process::{Output, PROGRAM, Running, command, finish, succeed};
 use super::promises::Promises;
 
 /// Whether calls can be failed here.
-fn strace() -> Result<(), String> {
+pub(crate) fn strace() -> Result<(), String> {
     let output = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).output();
     let output = output.map_err(|error| format!("there is no strace: {error}"))?;
     let said = || String::from_utf8_lossy(&output.stderr).trim().to_owned();

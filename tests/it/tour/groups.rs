@@ -217,7 +217,15 @@ impl Reader {
         }
         assert!(self.child.wait().unwrap().success());
         self.seen.extend(self.lines.iter());
-        self.seen
+        std::mem::take(&mut self.seen)
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        // It has ended, unless a test has failed.
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 

@@ -1,0 +1,167 @@
+//! Everything that goes wrong around three brokers, in an order that a seed gives, while producers
+//! write and readers read, and check what they are told.
+//!
+//! | fault | what happens |
+//! | --- | --- |
+//! | `Kill`, `KillAll`, `Restart` | kill -9 of a broker, or of all at once; a stop as an operator does it |
+//! | `Pause` | SIGSTOP, and SIGCONT later |
+//! | `CutOff`, `Deaf`, `Mute` | nothing comes or goes, comes, goes: from one peer, from all, from everybody |
+//! | `Loss`, `Rate`, `Delay` | packets vanish, wait in a queue, come late |
+//! | `FullDisk` | a data directory's file system has no free byte |
+//! | `SlowDisk`, `FailingDisk` | each flush takes longer; one fails, and the broker is started anew |
+//! | `Clock` | the time of day jumps, forth and back |
+//! | `Move` | a partition gets other replicas |
+//!
+//! A round has each of them once, every third beside another of another broker, and then it is calm:
+//! CI has one round. `LOGBOOM_FAULTS_SECONDS` is for how long round follows round, `LOGBOOM_FAULTS_SEED`
+//! the first one's number; `cargo xtask soak faults` makes the time long. What can't be done on a
+//! machine (no root, no strace, a kernel without netem) prints `SKIPPED` and why.
+//!
+//! Must always hold: what is checked is checked all the while, not only in the end.
+
+mod group;
+mod history;
+mod inflict;
+mod probes;
+mod readers;
+mod replicas;
+mod schedule;
+mod seek;
+mod writers;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use logboom_tests::broker::pause;
+use logboom_tests::cluster::Cluster;
+
+use self::group::Members;
+use self::history::{History, Partition, say};
+use self::inflict::Stage;
+use self::schedule::Step;
+use crate::cluster::{Endless, all_are_there};
+use crate::storage::size;
+
+const BROKERS: usize = 3;
+const PARTITIONS: i32 = 4;
+/// Longer than it takes until everything goes on, once all is well.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two pipelines of a producer, and of one whose records are committed one by one.
+const PACE: Duration = Duration::from_millis(20);
+const SLOW_PACE: Duration = Duration::from_millis(400);
+/// Records a second of librdkafka's producer.
+const RATE: u32 = 2_000;
+
+/// What producers write into and readers read.
+struct Topics {
+    history: History,
+    /// Copied to two brokers, and moved.
+    moved: String,
+    /// Read by a group.
+    grouped: String,
+    /// librdkafka's.
+    numbers: String,
+}
+
+impl Topics {
+    fn new(cluster: &Cluster) -> Self {
+        let held = cluster.new_topic("held", PARTITIONS, 3);
+        let moved = cluster.new_topic("moved", PARTITIONS, 2);
+        let grouped = cluster.new_topic("grouped", PARTITIONS, 3);
+        let numbers = cluster.new_topic("numbers", PARTITIONS, 3);
+        let all = [(&held, PACE), (&moved, PACE), (&grouped, SLOW_PACE)];
+        let of = |(topic, pace): (&String, Duration)| {
+            let partition = move |index| Partition::new(topic, index, pace);
+            (0..PARTITIONS).map(partition).collect::<Vec<_>>()
+        };
+        let history = History::new(all.into_iter().flat_map(of).collect());
+        Self { history, moved, grouped, numbers }
+    }
+
+    fn names(&self) -> [&str; 4] {
+        let held = &self.history.partitions[0].topic;
+        [held, &self.moved, &self.grouped, &self.numbers].map(String::as_str)
+    }
+}
+
+#[test]
+fn whatever_goes_wrong_nothing_is_lost_and_nobody_sees_what_is_not_so() {
+    let seconds = Duration::from_secs(size("LOGBOOM_FAULTS_SECONDS", 0));
+    let first = size("LOGBOOM_FAULTS_SEED", 1);
+    let begun = Instant::now();
+    for seed in first.. {
+        round(seed);
+        if begun.elapsed() >= seconds {
+            break;
+        }
+    }
+}
+
+fn round(seed: u64) {
+    let mut stage = Stage::build(seed);
+    let steps = schedule::steps(seed, |fault| stage.can(fault));
+    let topics = Topics::new(&stage.cluster);
+    let producer = Endless::at_rate(&stage.cluster, &topics.numbers, RATE);
+    let members = Members::join(&stage.cluster, &topics.grouped);
+    let addresses = stage.cluster.addresses();
+    let stop = AtomicBool::new(false);
+    let history = &topics.history;
+    thread::scope(|scope| {
+        for partition in &history.partitions {
+            let (addresses, stop) = (&addresses, &stop);
+            scope.spawn(move || writers::write(history, partition, addresses, stop));
+            scope.spawn(move || readers::read(history, partition, addresses, stop));
+        }
+        for address in &addresses {
+            let stop = &stop;
+            scope.spawn(move || probes::probe(scope, history, address, stop));
+        }
+        history.wait_for_progress("the beginning");
+        for step in &steps {
+            if history.is_broken() {
+                break;
+            }
+            inflict(&mut stage, &topics, step);
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert!(!history.is_broken(), "seed {seed}: {:#?}", history.broken());
+    calm(&stage.cluster, &topics);
+    if let Some(producer) = producer {
+        all_are_there(&stage.cluster, &topics.numbers, producer.end());
+    }
+    let (read, passed_over) = members.leave(history, &topics.grouped);
+    assert_eq!(passed_over, [], "seed {seed}: a group has passed over them");
+    readers::check_all(&stage.cluster, history);
+    let compared = replicas::compare(&mut stage.cluster, &topics.names());
+    let told = history.summary();
+    say(&format!("seed {seed}: {told}; a group read {read}, {compared} compared"));
+}
+
+/// Lets a step happen, and waits until everything goes on.
+fn inflict(stage: &mut Stage, topics: &Topics, step: &Step) {
+    let what = step.to_string();
+    say(&what);
+    step.hits.iter().for_each(|hit| stage.begin(hit, &topics.moved));
+    let end = Instant::now() + step.lasts;
+    while Instant::now() < end {
+        stage.look(&topics.history);
+        pause();
+    }
+    step.hits.iter().for_each(|hit| stage.end(hit, &topics.history));
+    topics.history.wait_for_progress(&what);
+}
+
+/// Everybody is in sync, and nothing moves.
+fn calm(cluster: &Cluster, topics: &Topics) {
+    for topic in [&topics.history.partitions[0].topic, &topics.grouped, &topics.numbers] {
+        cluster.wait_until(topic, "all are in sync", |it| it.isr_nodes.len() == BROKERS);
+    }
+    cluster.wait_until(&topics.moved, "it has moved", |it| {
+        let (mut replicas, mut isr) = (it.replica_nodes.clone(), it.isr_nodes.clone());
+        replicas.sort_unstable();
+        isr.sort_unstable();
+        replicas.len() == 2 && replicas == isr
+    });
+}

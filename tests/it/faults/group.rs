@@ -1,0 +1,49 @@
+//! Members of two kinds that share a group: whatever happens, none of them passes over a record.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use logboom_tests::broker::pause;
+use logboom_tests::cluster::Cluster;
+use logboom_tests::foreign::{or_skip, python};
+
+use super::PATIENCE;
+use super::history::History;
+use crate::tour::groups::{Place, Reader, ours};
+
+const GROUP: &str = "over-faults";
+
+/// Those who are in it.
+pub(super) struct Members(Vec<Reader>);
+
+impl Members {
+    /// Ours, and librdkafka where it can be had.
+    pub(super) fn join(cluster: &Cluster, topic: &str) -> Self {
+        let bootstrap = cluster.bootstrap();
+        let mut members = vec![Reader::start(ours(&bootstrap, topic, GROUP))];
+        if let Some(python) = or_skip("librdkafka in a group over faults", python()) {
+            let mut command = python.command("librdkafka_group.py");
+            command.args([&bootstrap, topic, GROUP, "0", "range"]);
+            members.push(Reader::start(command));
+        }
+        Self(members)
+    }
+
+    /// Waits until everything that was acknowledged was read, and ends them; how much they have
+    /// read, and what they never have.
+    pub(super) fn leave(mut self, history: &History, topic: &str) -> (usize, Vec<Place>) {
+        let partitions = history.partitions.iter().filter(|it| it.topic == topic);
+        let all = partitions.flat_map(|it| (0..it.acknowledged()).map(|offset| (it.index, offset)));
+        let mut left: BTreeSet<Place> = all.collect();
+        let deadline = Instant::now() + PATIENCE;
+        while !left.is_empty() && Instant::now() < deadline {
+            self.0.iter_mut().for_each(|member| _ = member.look());
+            for place in self.0.iter().flat_map(|member| &member.seen) {
+                left.remove(place);
+            }
+            pause();
+        }
+        let read = self.0.into_iter().map(|member| member.stop().len()).sum();
+        (read, left.into_iter().collect())
+    }
+}

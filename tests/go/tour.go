@@ -47,7 +47,7 @@ func value(number int) string {
 }
 
 func client(options ...kgo.Opt) *kgo.Client {
-	return must(kgo.NewClient(append(options, kgo.SeedBrokers(bootstrap))...))
+	return must(kgo.NewClient(append(options, kgo.SeedBrokers(strings.Split(bootstrap, ",")...))...))
 }
 
 func produce(ctx context.Context, first int, options ...kgo.Opt) {
@@ -115,6 +115,16 @@ func retention(ctx context.Context, admin *kadm.Client) string {
 	return "nothing"
 }
 
+// What is asked for: what is expected, once the broker that is asked has heard of it.
+func settled[T comparable](ask func() T, expected T) T {
+	found := ask()
+	for i := 0; i < 200 && found != expected; i++ {
+		time.Sleep(50 * time.Millisecond)
+		found = ask()
+	}
+	return found
+}
+
 func change(ctx context.Context, admin *kadm.Client) {
 	fmt.Println("config", retention(ctx, admin))
 	shorter := "3600000"
@@ -122,20 +132,22 @@ func change(ctx context.Context, admin *kadm.Client) {
 		{Op: kadm.SetConfig, Name: "retention.ms", Value: &shorter},
 	}, topic))
 	check(altered[0].Err)
-	fmt.Println("changed", retention(ctx, admin))
+	changed := func() string { return retention(ctx, admin) }
+	fmt.Println("changed", settled(changed, shorter))
 }
 
 func shrink(ctx context.Context, admin *kadm.Client) {
 	check(must(admin.UpdatePartitions(ctx, 4, topic))[topic].Err)
-	fmt.Println("partitions", len(must(admin.ListTopics(ctx, topic))[topic].Partitions))
+	partitions := func() int { return len(must(admin.ListTopics(ctx, topic))[topic].Partitions) }
+	fmt.Println("partitions", settled(partitions, 4))
 	before := make(kadm.Offsets)
 	before.AddOffset(topic, 0, 30, -1)
 	check(must(admin.DeleteRecords(ctx, before)).Error())
 	fmt.Println("trim", offset(admin.ListStartOffsets(ctx, topic)))
 	gone := topic + "-gone"
-	check(must(admin.CreateTopic(ctx, 1, 1, nil, gone)).Err)
+	check(must(admin.CreateTopic(ctx, 1, -1, nil, gone)).Err)
 	check(must(admin.DeleteTopics(ctx, gone))[gone].Err)
-	if must(admin.ListTopics(ctx)).Has(gone) {
+	if settled(func() bool { return must(admin.ListTopics(ctx)).Has(gone) }, false) {
 		fail("it is still there")
 	}
 	fmt.Println("delete")
@@ -152,7 +164,7 @@ func main() {
 	defer admin.Close()
 	longer := "7200000"
 	configs := map[string]*string{"retention.ms": &longer}
-	check(must(admin.CreateTopic(ctx, 2, 1, configs, topic)).Err)
+	check(must(admin.CreateTopic(ctx, 2, -1, configs, topic)).Err)
 	fmt.Println("create")
 	codecs := []struct {
 		name  string

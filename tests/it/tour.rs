@@ -17,6 +17,7 @@
 //!
 //! Must always hold: a step that a client does not do is named here, with the reason.
 
+mod cluster;
 pub(crate) mod groups;
 mod stored;
 mod tools;
@@ -58,27 +59,74 @@ fn now_ms() -> i64 {
     i64::try_from(time.unwrap().as_millis()).unwrap()
 }
 
-/// Runs a client's program; it prints all lines but `missing`, and `codecs` are stored, 20 records
-/// each. `changed` lines have other numbers, because something is missing in front of them.
-fn tour(
-    name: &str,
-    program: Result<Command, String>,
-    missing: &[&str],
-    changed: &[(&str, &str)],
-    codecs: &[i64],
-) {
-    let Some(mut program) = or_skip(&format!("the tour with {name}"), program) else { return };
-    let subject = shared();
-    let topic = topic_name(name);
-    program.args([&subject.bootstrap(), &topic, &now_ms().to_string()]);
-    let lines = printed(&mut program);
-    let expected = ALL.iter().filter(|line| !missing.contains(line)).map(|line| {
-        let other = changed.iter().find(|(of, _)| of == line);
-        other.map_or(*line, |(_, other)| other)
-    });
-    assert_eq!(lines.lines().collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "{name}");
-    let Some(broker) = subject.ours() else { return };
-    check_stored(name, &stored(broker, &topic), codecs);
+/// A client, and what it does otherwise than all.
+struct Client {
+    name: &'static str,
+    program: fn() -> Result<Command, String>,
+    /// Lines that it doesn't print.
+    missing: &'static [&'static str],
+    /// Lines with other numbers, because something is missing in front of them.
+    changed: &'static [(&'static str, &'static str)],
+    /// Of what is stored, 20 records each.
+    codecs: &'static [i64],
+}
+
+const LIBRDKAFKA: Client = Client {
+    name: "librdkafka",
+    program: || Ok(python()?.command("librdkafka_tour.py")),
+    missing: &[],
+    changed: &[],
+    codecs: &CODECS,
+};
+const KAFKA_PYTHON: Client = Client {
+    name: "kafka-python",
+    program: || Ok(python()?.command("kafka_python_tour.py")),
+    ..LIBRDKAFKA
+};
+const KAFKA_CLIENTS: Client =
+    Client { name: "kafka-clients", program: || Ok(java()?.command("Tour")), ..LIBRDKAFKA };
+const FRANZ_GO: Client = Client { name: "franz-go", program: go, ..LIBRDKAFKA };
+const KAFKAJS: Client = Client {
+    name: "kafkajs",
+    program: || node("tour.js"),
+    missing: &[
+        // Codecs of other packages.
+        "produce snappy",
+        "produce lz4",
+        "produce zstd",
+        // Its consumer needs a group.
+        "beginning",
+        "offset",
+        "time",
+        "end",
+    ],
+    changed: &[("list latest 120", "list latest 60")],
+    codecs: &[0, 1, 0],
+};
+
+impl Client {
+    /// Tours a broker that nothing happens to; what it stored is looked at.
+    fn tour(&self) {
+        let subject = shared();
+        let Some(topic) = self.tour_at(&subject.bootstrap()) else { return };
+        let Some(broker) = subject.ours() else { return };
+        check_stored(self.name, &stored(broker, &topic), self.codecs);
+    }
+
+    /// Runs the program, which prints all lines that it should; its topic.
+    fn tour_at(&self, bootstrap: &str) -> Option<String> {
+        let name = self.name;
+        let mut program = or_skip(&format!("the tour with {name}"), (self.program)())?;
+        let topic = topic_name(name);
+        program.args([bootstrap, &topic, &now_ms().to_string()]);
+        let lines = printed(&mut program);
+        let expected = ALL.iter().filter(|line| !self.missing.contains(line)).map(|line| {
+            let other = self.changed.iter().find(|(of, _)| of == line);
+            other.map_or(*line, |(_, other)| other)
+        });
+        assert_eq!(lines.lines().collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "{name}");
+        Some(topic)
+    }
 }
 
 /// Each run of 20 records has its codec, and only the last run an idempotent producer.
@@ -102,60 +150,44 @@ const CODECS: [i64; 6] = [0, 1, 2, 3, 4, 0];
 
 #[test]
 fn librdkafka_tours() {
-    let program = python().map(|python| python.command("librdkafka_tour.py"));
-    tour("librdkafka", program, &[], &[], &CODECS);
+    LIBRDKAFKA.tour();
 }
 
 #[test]
 fn kafka_python_tours() {
-    let program = python().map(|python| python.command("kafka_python_tour.py"));
-    tour("kafka-python", program, &[], &[], &CODECS);
+    KAFKA_PYTHON.tour();
 }
 
 #[test]
 fn kafka_clients_tour() {
-    tour("kafka-clients", java().map(|java| java.command("Tour")), &[], &[], &CODECS);
+    KAFKA_CLIENTS.tour();
 }
 
 #[test]
 fn franz_go_tours() {
-    tour("franz-go", go(), &[], &[], &CODECS);
+    FRANZ_GO.tour();
 }
 
 #[test]
 fn kafkajs_tours() {
-    let missing = [
-        // Codecs of other packages.
-        "produce snappy",
-        "produce lz4",
-        "produce zstd",
-        // Its consumer needs a group.
-        "beginning",
-        "offset",
-        "time",
-        "end",
-    ];
-    let changed = [("list latest 120", "list latest 60")];
-    tour("kafkajs", node("tour.js"), &missing, &changed, &[0, 1, 0]);
+    KAFKAJS.tour();
 }
 
 /// kcat has no calls for configurations, partitions and deletions, and makes topics by producing to
 /// them; it sets no timestamps.
-#[test]
-fn kcat_tours() {
-    let Some(_) = or_skip("the tour with kcat", kcat()) else { return };
-    let subject = shared();
+fn kcat_tour(bootstrap: &str) -> Option<String> {
+    or_skip("the tour with kcat", kcat())?;
     let topic = topic_name("kcat");
     let run = |arguments: &[&str], input: &str| {
         let mut command = kcat().unwrap();
-        command.args(["-q", "-b", &subject.bootstrap(), "-t", &topic, "-p", "0"]).args(arguments);
+        command.args(["-q", "-b", bootstrap, "-t", &topic, "-p", "0"]).args(arguments);
         stored::fed(&mut command, input)
     };
     let lines = |run: usize| -> String {
         (run * 20..run * 20 + 20).map(|n| format!("key {n}:{}\n", value(n))).collect()
     };
     let all: String = (0..6).map(lines).collect();
-    let time = |run: usize| format!("s@{}", stored::timestamp(&subject.bootstrap(), &topic, run));
+    let time = |run: usize| format!("s@{}", stored::timestamp(bootstrap, &topic, run));
     for (codec, run_number) in ["none", "gzip", "snappy", "lz4", "zstd"].iter().zip(0..) {
         let arguments =
             ["-P", "-K:", "-z", codec, "-X", "linger.ms=500", "-X", "message.timeout.ms=60000"];
@@ -174,11 +206,18 @@ fn kcat_tours() {
     let query = |which: &str| {
         let asked = format!("{topic}:0:{which}");
         let mut command = kcat().unwrap();
-        command.args(["-q", "-b", &subject.bootstrap(), "-Q", "-t", &asked]);
+        command.args(["-q", "-b", bootstrap, "-Q", "-t", &asked]);
         stored::fed(&mut command, "")
     };
     let (start, end) = (query("-2"), query("-1"));
     assert!(start.contains("offset 0") && end.contains("offset 120"), "{start}{end}");
+    Some(topic)
+}
+
+#[test]
+fn kcat_tours() {
+    let subject = shared();
+    let Some(topic) = kcat_tour(&subject.bootstrap()) else { return };
     if let Some(broker) = subject.ours() {
         check_stored("kcat", &stored(broker, &topic), &CODECS);
     }

@@ -28,25 +28,39 @@ async function retention(admin) {
   return found.resources[0].configEntries[0].configValue;
 }
 
+// What is asked for: what is expected, once the broker that is asked has heard of it.
+async function settled(ask, expected) {
+  let found = await ask();
+  for (let i = 0; i < 200 && found !== expected; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    found = await ask();
+  }
+  return found;
+}
+
 async function change(admin) {
   console.log(`config ${await retention(admin)}`);
   const configEntries = [{ name: "retention.ms", value: "3600000" }];
   await admin.alterConfigs({
     resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configEntries }],
   });
-  console.log(`changed ${await retention(admin)}`);
+  console.log(`changed ${await settled(() => retention(admin), "3600000")}`);
 }
 
 async function shrink(admin) {
   await admin.createPartitions({ topicPartitions: [{ topic, count: 4 }] });
-  const metadata = await admin.fetchTopicMetadata({ topics: [topic] });
-  console.log(`partitions ${metadata.topics[0].partitions.length}`);
+  const count = async () => {
+    const metadata = await admin.fetchTopicMetadata({ topics: [topic] });
+    return metadata.topics[0].partitions.length;
+  };
+  console.log(`partitions ${await settled(count, 4)}`);
   await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: "30" }] });
   console.log(`trim ${(await offsets(admin)).low}`);
   const gone = `${topic}-gone`;
   await admin.createTopics({ topics: [{ topic: gone, numPartitions: 1 }] });
   await admin.deleteTopics({ topics: [gone] });
-  if ((await admin.listTopics()).includes(gone)) throw new Error("it is still there");
+  const isThere = async () => (await admin.listTopics()).includes(gone);
+  if (await settled(isThere, false)) throw new Error("it is still there");
   console.log("delete");
 }
 
@@ -56,7 +70,7 @@ async function offsets(admin) {
 }
 
 async function main() {
-  const kafka = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING });
+  const kafka = new Kafka({ brokers: bootstrap.split(","), logLevel: logLevel.NOTHING });
   const admin = kafka.admin();
   await admin.connect();
   const configEntries = [{ name: "retention.ms", value: "7200000" }];

@@ -74,7 +74,7 @@ def retention(client, topic):
 def tour_of(bootstrap, topic, start):
     client = kafka.KafkaAdminClient(bootstrap_servers=bootstrap)
     config = {"retention.ms": "7200000"}
-    client.create_topics([NewTopic(topic, 2, 1, topic_configs=config)])
+    client.create_topics([NewTopic(topic, 2, -1, topic_configs=config)])
     tour.step("create")
     for round_, codec in enumerate(tour.CODECS):
         options = {"compression_type": None if codec == "none" else codec}
@@ -87,17 +87,18 @@ def tour_of(bootstrap, topic, start):
     tour.step("config", retention(client, topic))
     changed = {"retention.ms": "3600000"}
     client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=changed)])
-    tour.step("changed", retention(client, topic))
+    tour.step("changed", tour.settled(lambda: retention(client, topic), "3600000"))
     client.create_partitions({topic: NewPartitions(4)})
-    tour.step("partitions", len(client.describe_topics([topic])[0]["partitions"]))
+    count = lambda: len(client.describe_topics([topic])[0]["partitions"])
+    tour.step("partitions", tour.settled(count, 4))
     partition = kafka.TopicPartition(topic, 0)
     client.delete_records({partition: 30})
     reader = kafka.KafkaConsumer(bootstrap_servers=bootstrap, group_id=None)
     tour.step("trim", reader.beginning_offsets([partition])[partition])
     reader.close()
-    client.create_topics([NewTopic(topic + "-gone", 1, 1)])
+    client.create_topics([NewTopic(topic + "-gone", 1, -1)])
     client.delete_topics([topic + "-gone"])
-    if topic + "-gone" in client.list_topics():
+    if tour.settled(lambda: topic + "-gone" in client.list_topics(), False):
         text.fail("it is still there")
     tour.step("delete")
 

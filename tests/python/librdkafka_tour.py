@@ -96,13 +96,14 @@ def change(client, topic):
     changed = admin.ConfigResource(
         admin.ResourceType.TOPIC, topic, incremental_configs=[entry])
     done(client.incremental_alter_configs([changed]))
-    tour.step("changed", done(client.describe_configs([resource]))["retention.ms"].value)
+    retention = lambda: done(client.describe_configs([resource]))["retention.ms"].value
+    tour.step("changed", tour.settled(retention, "3600000"))
 
 
 def tour_of(bootstrap, topic, start):
     client = admin.AdminClient({"bootstrap.servers": bootstrap})
     config = {"retention.ms": "7200000"}
-    done(client.create_topics([admin.NewTopic(topic, 2, 1, config=config)]))
+    done(client.create_topics([admin.NewTopic(topic, 2, -1, config=config)]))
     tour.step("create")
     for round_, codec in enumerate(tour.CODECS):
         options = {"compression.type": codec}
@@ -121,13 +122,15 @@ def tour_of(bootstrap, topic, start):
     consume(bootstrap, topic, start)
     change(client, topic)
     done(client.create_partitions([admin.NewPartitions(topic, 4)]))
-    tour.step("partitions", len(client.list_topics(topic, tour.PATIENCE).topics[topic].partitions))
+    count = lambda: len(client.list_topics(topic, tour.PATIENCE).topics[topic].partitions)
+    tour.step("partitions", tour.settled(count, 4))
     done(client.delete_records([TopicPartition(topic, 0, 30)]))
     earliest = {partition: admin.OffsetSpec.earliest()}
     tour.step("trim", done(client.list_offsets(earliest)).offset)
-    done(client.create_topics([admin.NewTopic(topic + "-gone", 1, 1)]))
+    done(client.create_topics([admin.NewTopic(topic + "-gone", 1, -1)]))
     done(client.delete_topics([topic + "-gone"]))
-    if topic + "-gone" in client.list_topics(timeout=tour.PATIENCE).topics:
+    is_there = lambda: topic + "-gone" in client.list_topics(timeout=tour.PATIENCE).topics
+    if tour.settled(is_there, False):
         text.fail("it is still there")
     tour.step("delete")
 

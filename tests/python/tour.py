@@ -1,6 +1,7 @@
 """What a tour through a broker does, as tests/it/tour.rs describes it, for both Python clients."""
 
 import sys
+import time
 
 import text
 
@@ -21,6 +22,14 @@ def value(number):
 
 def step(*words):
     print(*words, flush=True)
+
+
+def settled(ask, expected):
+    """What `ask` says: what is expected, once the broker that is asked has heard of it."""
+    deadline = time.monotonic() + PATIENCE / 6
+    while (found := ask()) != expected and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
 
 
 def check(records, first, start):

@@ -3,12 +3,16 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use logboom_protocol::ErrorCode;
 use logboom_protocol::messages::fetch::{FetchPartition, FetchRequest, FetchTopic};
 use logboom_protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic};
 use logboom_protocol::records::{CheckedBatch, Inflater};
-use logboom_tests::broker::{Broker, logboom};
+use logboom_tests::broker::{Broker, logboom, pause};
 use logboom_tests::foreign::printed;
 use logboom_tests::raw::Raw;
+
+/// How often brokers are asked who may not lead.
+const ASKED_MAX: usize = 2_000;
 
 /// A batch of partition 0.
 #[derive(Debug)]
@@ -74,8 +78,16 @@ pub(super) fn timestamp(bootstrap: &str, topic: &str, offset: usize) -> i64 {
         topics: vec![topic],
         ..Default::default()
     };
-    let response = Raw::connect(bootstrap).call(11, &request);
-    let records = response.responses[0].partitions[0].records.clone().unwrap();
+    // One of a cluster leads, though perhaps not at once.
+    let asked = |address: &str| {
+        pause();
+        let response = Raw::try_connect(address).ok()?.try_call(11, &request)?;
+        let answer = &response.responses[0].partitions[0];
+        answer.records.clone().filter(|_| answer.error_code == ErrorCode::NONE)
+    };
+    let addresses = bootstrap.split(',').collect::<Vec<_>>();
+    let mut tried = addresses.iter().cycle().take(ASKED_MAX);
+    let records = tried.find_map(|address| asked(address)).expect("somebody leads");
     let batch = CheckedBatch::check(records).unwrap();
     let base_offset = batch.header().base_offset;
     let records = batch.records(&mut Inflater::default()).unwrap();

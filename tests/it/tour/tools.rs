@@ -70,14 +70,20 @@ fn records(run: usize) -> String {
 
 #[test]
 fn kafkas_tools_tour() {
-    let Some(_) = or_skip("the tour with Kafka's tools", kafka_tool(CONFIG_COMMAND)) else {
-        return;
-    };
     let subject = shared();
-    let tools = Tools { bootstrap: subject.bootstrap(), topic: topic_name("tools") };
+    let Some(topic) = tour_at(&subject.bootstrap()) else { return };
+    if let Some(broker) = subject.ours() {
+        check_stored("tools", &stored(broker, &topic), &CODECS);
+    }
+}
+
+/// All that the tools do; their topic.
+pub(super) fn tour_at(bootstrap: &str) -> Option<String> {
+    or_skip("the tour with Kafka's tools", kafka_tool(CONFIG_COMMAND))?;
+    let tools = Tools { bootstrap: bootstrap.to_owned(), topic: topic_name("tools") };
     let topic = &tools.topic;
     let retention = ["--config", "retention.ms=7200000"];
-    let create = ["--create", "--topic", topic, "--partitions", "1", "--replication-factor", "1"];
+    let create = ["--create", "--topic", topic, "--partitions", "1"];
     tools.topics(&[&create[..], &retention].concat());
     for (codec, run) in ["none", "gzip", "snappy", "lz4", "zstd"].iter().zip(0..) {
         let plain = ["--producer-property", "enable.idempotence=false"];
@@ -91,9 +97,7 @@ fn kafkas_tools_tour() {
     let described = tools.configs(&["--describe"]);
     assert!(described.contains("retention.ms=3600000"), "{described}");
     shrink(&tools);
-    if let Some(broker) = subject.ours() {
-        check_stored("tools", &stored(broker, topic), &CODECS);
-    }
+    Some(tools.topic)
 }
 
 /// Looks offsets up and reads from there.

@@ -3,6 +3,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import org.apache.kafka.clients.admin.Admin;
@@ -48,7 +49,7 @@ public final class Tour {
     public static void main(String[] arguments) throws Exception {
         Tour tour = new Tour(arguments);
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", tour.bootstrap))) {
-            NewTopic made = new NewTopic(tour.topic, 2, (short) 1);
+            NewTopic made = new NewTopic(tour.topic, 2, (short) -1);
             made.configs(Map.of("retention.ms", "7200000"));
             admin.createTopics(List.of(made)).all().get();
             step("create");
@@ -150,30 +151,44 @@ public final class Tour {
             .get("retention.ms").value();
     }
 
+    /** What is asked for: what is expected, once the broker that is asked has heard of it. */
+    private static <T> T settled(Callable<T> ask, T expected) throws Exception {
+        T found = ask.call();
+        for (int i = 0; i < 200 && !found.equals(expected); i++) {
+            Thread.sleep(50);
+            found = ask.call();
+        }
+        return found;
+    }
+
     private void change(Admin admin) throws Exception {
         ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
         step("config " + retention(admin, resource));
         ConfigEntry entry = new ConfigEntry("retention.ms", "3600000");
         AlterConfigOp set = new AlterConfigOp(entry, AlterConfigOp.OpType.SET);
         admin.incrementalAlterConfigs(Map.of(resource, List.of(set))).all().get();
-        step("changed " + retention(admin, resource));
+        step("changed " + settled(() -> retention(admin, resource), "3600000"));
     }
 
     private void shrink(Admin admin) throws Exception {
         admin.createPartitions(Map.of(topic, NewPartitions.increaseTo(4))).all().get();
-        int count = admin.describeTopics(List.of(topic)).allTopicNames().get()
-            .get(topic).partitions().size();
-        step("partitions " + count);
+        step("partitions " + settled(() -> admin.describeTopics(List.of(topic)).allTopicNames()
+            .get().get(topic).partitions().size(), 4));
         admin.deleteRecords(Map.of(partition, RecordsToDelete.beforeOffset(30))).all().get();
         step("trim " + offset(admin, OffsetSpec.earliest()));
         String gone = topic + "-gone";
-        admin.createTopics(List.of(new NewTopic(gone, 1, (short) 1))).all().get();
+        admin.createTopics(List.of(new NewTopic(gone, 1, (short) -1))).all().get();
         admin.deleteTopics(List.of(gone)).all().get();
+        check(!settled(() -> isThere(admin, gone), false), "it is still there");
+        step("delete");
+    }
+
+    private static boolean isThere(Admin admin, String topic) throws Exception {
         try {
-            admin.describeTopics(List.of(gone)).allTopicNames().get();
-            check(false, "it is still there");
+            admin.describeTopics(List.of(topic)).allTopicNames().get();
+            return true;
         } catch (ExecutionException unknown) {
-            step("delete");
+            return false;
         }
     }
 }

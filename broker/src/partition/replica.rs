@@ -365,6 +365,9 @@ impl Replica {
 
     /// Tells readers what is committed.
     fn publish_commit(&mut self) {
+        if self.tasks.is_reset_due() {
+            return;
+        }
         let offset = self.group.commit().offset.min(self.log.end_offset());
         if offset > self.log.view().high_watermark() {
             self.log.set_high_watermark(offset);

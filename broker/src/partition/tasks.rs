@@ -106,6 +106,11 @@ impl Tasks {
         self.reshaping == 0
     }
 
+    /// Whether the log is to begin anew, and holds what may have been committed by nobody.
+    pub(super) fn is_reset_due(&self) -> bool {
+        self.queue.iter().any(|(task, _)| matches!(task, Task::Reset { .. }))
+    }
+
     /// Has somebody told of a log start once it is there.
     ///
     /// - `number`: of the frame that has it.

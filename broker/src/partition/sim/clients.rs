@@ -122,7 +122,7 @@ impl Cluster {
         if outbox.unacknowledged.iter().any(is_late) {
             let sent = outbox.unacknowledged.iter_mut();
             sendable.extend(sent.filter(|sent| !sent.is_acknowledged));
-        } else if is_new_wanted && outbox.unacknowledged.len() < IN_FLIGHT_MAX {
+        } else if is_new_wanted && outbox.unacknowledged.len() < outbox.in_flight_max() {
             let sequence = outbox.next_sequence;
             outbox.next_sequence += count;
             outbox.unacknowledged.push_back(Sent {
@@ -190,6 +190,11 @@ impl Cluster {
 }
 
 impl Outbox {
+    /// Of a producer that isn't known yet any batch is taken for the first, as in the reference.
+    fn in_flight_max(&self) -> usize {
+        if self.again.is_some() { IN_FLIGHT_MAX } else { 1 }
+    }
+
     fn take_replies(&mut self, at: usize, mut acknowledge: impl FnMut(i32, Appended)) {
         for sent in self.unacknowledged.iter_mut().chain(&mut self.again) {
             let Some((from, _, reply)) = &mut sent.way else { continue };

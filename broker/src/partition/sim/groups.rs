@@ -199,11 +199,12 @@ impl Cluster {
                 let opening = Opening { key, topic, settings, is_new, wish: Some(wish) };
                 drop(process.open(vec![opening]));
             }
-            (false, true) => {
+            // It may not have been opened yet.
+            (false, _) if !is_new => {
                 let done = oneshot::channel().0;
                 process.tell(Command::Delete { keys: vec![key], forget: false, done });
             }
-            (false, false) => {}
+            (false, _) => {}
         }
         self.wake(at);
         Ok(())

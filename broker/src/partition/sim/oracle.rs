@@ -175,6 +175,9 @@ impl Cluster {
                 subject.seen.remove(&at);
                 continue;
             };
+            let start = replica.log.view().log_start_offset();
+            let begins_anew = subject.seen.get(&at).is_some_and(|seen| start > *seen);
+            self.totals.resets += u64::from(begins_anew);
             let before = (subject.established, subject.log.count());
             let looked = subject.observe(at, replica);
             looked.map_err(|what| format!("group {index} at {at}: {what}"))?;

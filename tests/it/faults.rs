@@ -3,19 +3,22 @@
 //!
 //! | fault | what happens |
 //! | --- | --- |
-//! | `Kill`, `KillAll`, `Restart` | kill -9 of a broker, or of all at once; a stop as an operator does it |
+//! | `Kill`, `KillAll` | kill -9 of a broker, or of all at once |
+//! | `Restart` | a stop as an operator does it |
 //! | `Pause` | SIGSTOP, and SIGCONT later |
-//! | `CutOff`, `Deaf`, `Mute` | nothing comes or goes, comes, goes: from one peer, from all, from everybody |
+//! | `CutOff`, `Deaf`, `Mute` | nothing comes or goes, comes, goes: from one peer or more |
 //! | `Loss`, `Rate`, `Delay` | packets vanish, wait in a queue, come late |
 //! | `FullDisk` | a data directory's file system has no free byte |
-//! | `SlowDisk`, `FailingDisk` | each flush takes longer; one fails, and the broker is started anew |
+//! | `SlowDisk` | each flush takes longer |
+//! | `FailingDisk` | a flush fails, and the broker is started anew |
 //! | `Clock` | the time of day jumps, forth and back |
 //! | `Move` | a partition gets other replicas |
 //!
-//! A round has each of them once, every third beside another of another broker, and then it is calm:
-//! CI has one round. `LOGBOOM_FAULTS_SECONDS` is for how long round follows round, `LOGBOOM_FAULTS_SEED`
-//! the first one's number; `cargo xtask soak faults` makes the time long. What can't be done on a
-//! machine (no root, no strace, a kernel without netem) prints `SKIPPED` and why.
+//! A round has each of them once, every third beside another of another broker, and then it is
+//! calm: CI has one round. `LOGBOOM_FAULTS_SECONDS` is for how long round follows round,
+//! `LOGBOOM_FAULTS_SEED` the first one's number; `cargo xtask soak faults` makes the time long.
+//! What can't be done on a machine (no root, no strace, a kernel without netem) prints `SKIPPED`
+//! and why.
 //!
 //! Must always hold: what is checked is checked all the while, not only in the end.
 

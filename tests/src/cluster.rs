@@ -55,10 +55,7 @@ impl Cluster {
     ///
     /// # Panics
     /// If they don't start.
-    pub fn start_at(
-        sites: Vec<(Site, PathBuf)>,
-        settings: impl Fn(usize) -> Vec<String>,
-    ) -> Self {
+    pub fn start_at(sites: Vec<(Site, PathBuf)>, settings: impl Fn(usize) -> Vec<String>) -> Self {
         let count = sites.len();
         let voter =
             |((site, _), id): (&(Site, _), usize)| format!("{id}@{}:{}", site.host, free_port());

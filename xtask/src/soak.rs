@@ -9,8 +9,8 @@ use crate::process::{command, run as execute};
 const FUZZ_RUNS: u64 = 10_000_000;
 /// Kills of a broker under load.
 const BROKER_KILLS: u64 = 100;
-/// For how long everything goes wrong around a cluster, how often clients tour one, and between which
-/// kills.
+/// For how long everything goes wrong around a cluster, how often clients tour one, and between
+/// which kills.
 const FAULTS_SIZES: &[(&str, u64)] =
     &[("LOGBOOM_FAULTS_SECONDS", 7_200), ("LOGBOOM_TOURS", 10), ("LOGBOOM_TOUR_KILLS_MS", 20_000)];
 /// Seeds of the simulation of consumer groups.
@@ -135,7 +135,8 @@ fn broker(root: &Path) -> Result<(), String> {
 }
 
 /// A cluster around which everything goes wrong, and one that clients tour meanwhile. How long and
-/// from which seed on (`LOGBOOM_FAULTS_SECONDS`, `LOGBOOM_FAULTS_SEED`) stays where it is set already.
+/// from which seed on (`LOGBOOM_FAULTS_SECONDS`, `LOGBOOM_FAULTS_SEED`) stays where it is set
+/// already.
 fn faults(root: &Path) -> Result<(), String> {
     for filter in ["faults::", "tour::cluster::"] {
         execute(command(root, "cargo", &integration(filter)).envs(unset(FAULTS_SIZES)))?;

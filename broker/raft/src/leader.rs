@@ -49,8 +49,8 @@ pub(crate) struct Transfer {
 /// Batches of the log that fit into one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Batches {
-    /// Where the first of them begins, inclusive: before what was asked for where that lies within a
-    /// batch.
+    /// Where the first of them begins, inclusive: before what was asked for where that lies within
+    /// a batch.
     pub from: i64,
     /// The end of their offsets, exclusive.
     pub until: i64,
@@ -179,8 +179,8 @@ impl Group {
     /// that a turn had for this group.
     ///
     /// - `batches`: which batches from an offset on (inclusive) up to another (exclusive) take at
-    ///   most so many bytes, at least one; `None` where they can't be read now. An offset before the
-    ///   log start, but within the batch that this lies in, stands for that batch.
+    ///   most so many bytes, at least one; `None` where they can't be read now. An offset before
+    ///   the log start, but within the batch that this lies in, stands for that batch.
     pub fn ship(
         &mut self,
         mut batches: impl FnMut(i64, i64, u32) -> Option<Batches>,

@@ -1,8 +1,8 @@
 //! What was told to whom.
 //!
-//! A partition has one producer, whose records are numbered: the record at an offset has that number,
-//! always. Each is sent as often as it takes, and says which attempt it was: a record that changes
-//! its attempt was never committed, and somebody has seen it.
+//! A partition has one producer, whose records are numbered: the record at an offset has that
+//! number, always. Each is sent as often as it takes, and says which attempt it was: a record that
+//! changes its attempt was never committed, and somebody has seen it.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;

@@ -245,8 +245,8 @@ fn number(id: usize) -> i32 {
     i32::try_from(id).expect("a few brokers")
 }
 
-/// How wrong a clock is: less than an hour behind, because records that are more than that ahead of a
-/// broker are refused (`message.timestamp.after.max.ms`), or up to ten hours ahead.
+/// How wrong a clock is: less than an hour behind, because records that are more than that ahead
+/// of a broker are refused (`message.timestamp.after.max.ms`), or up to ten hours ahead.
 fn seconds(strength: usize) -> i64 {
     let strength = i64::try_from(strength).expect("a small number");
     if strength < 500 { -strength * 6 } else { (strength - 500) * 72 }

@@ -1,5 +1,5 @@
-//! Questions to every broker, whether it answers or not: one that stood still has some to answer when
-//! it goes on, and may not know yet what has happened meanwhile.
+//! Questions to every broker, whether it answers or not: one that stood still has some to answer
+//! when it goes on, and may not know yet what has happened meanwhile.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};

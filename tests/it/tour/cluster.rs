@@ -35,8 +35,8 @@ const TOURS: [Tour; 7] = [
 
 #[test]
 fn all_clients_tour_three_brokers_of_which_one_after_the_other_is_killed() {
-    let options = ["--set", "default.replication.factor=3"];
-    let mut cluster = Cluster::start_with("tour-kills", 3, &options);
+    let settings = |_| vec!["default.replication.factor=3".to_owned()];
+    let mut cluster = Cluster::start_with("tour-kills", 3, settings);
     for number in 0..size("LOGBOOM_TOURS", 1) {
         assert_eq!(failed(&mut cluster), [""; 0], "tour {number}");
     }

@@ -60,7 +60,8 @@ impl Client {
 
 /// What a client sends under a sequence number; the same whenever it does.
 fn batch(producer: i64, group: usize, sequence: i32, count: i32) -> ProducedBatch {
-    let seed = producer.cast_unsigned() << 40 | (group as u64) << 32 | sequence as u64;
+    let seed =
+        producer.cast_unsigned() << 40 | (group as u64) << 32 | u64::from(sequence.cast_unsigned());
     let mut chance = Chance::new(seed);
     let state =
         ProducerState { id: producer, epoch: 0, base_sequence: sequence, transactional: false };

@@ -1,7 +1,8 @@
 //! What goes wrong.
 
-use logboom_storage::sim::{Fault, Operation};
 use tokio::sync::oneshot;
+
+use logboom_storage::sim::{Fault, Operation};
 
 use super::cluster::Cluster;
 use super::oracle::Violation;

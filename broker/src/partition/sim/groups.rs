@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+
 use logboom_controller::record::LeaderReport;
 use logboom_protocol::units::Uuid;
 use logboom_raft::{ReplicaId, Voters};
 use logboom_storage::state::GroupKey;
 use logboom_storage::{CompactionOptions, LogOptions};
-use tokio::sync::oneshot;
 
 use super::cluster::Cluster;
 use super::network::Way;

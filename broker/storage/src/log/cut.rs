@@ -101,6 +101,9 @@ impl Log {
     ///
     /// # Errors
     /// As [`Self::truncate_to`].
+    ///
+    /// # Panics
+    /// If the group was removed.
     pub fn end_before_damage(&mut self) -> Result<(), StorageError> {
         let facts = |group: Option<&GroupState>| {
             let group = group.expect("a log that is open has a group");

@@ -10,11 +10,12 @@
 //! Must always hold: one process, and after a failed write or flush no acknowledgement any more. A
 //! directory with an id has a state file; without one it is not opened as if it were new.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use logboom_protocol::units::Uuid;
 
@@ -114,6 +115,9 @@ pub enum LeftBy {
     PowerCut,
 }
 
+/// How many places are remembered at which something is wrong; what is read again is found again.
+const SUSPECTS_MAX: usize = 1024;
+
 /// What all partitions of a directory share.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -128,6 +132,8 @@ pub(crate) struct Shared {
     /// Held while replicas begin or end, so that no directory is taken for another life's.
     pub(crate) lives: Mutex<()>,
     salt: AtomicU64,
+    /// Where something was found to be wrong, and nobody has looked closely yet.
+    suspects: Mutex<BTreeSet<(GroupKey, i64)>>,
     /// Given up when nobody holds the directory or one of its logs any more.
     _lock: Lock,
 }
@@ -162,6 +168,14 @@ impl Shared {
                 Err(e).doing("remove", path)
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Something at or behind an offset of a log isn't what it was.
+    pub(crate) fn suspect(&self, key: GroupKey, offset: i64) {
+        let mut suspects = self.suspects.lock().unwrap_or_else(PoisonError::into_inner);
+        if suspects.len() < SUSPECTS_MAX {
+            suspects.insert((key, offset));
         }
     }
 
@@ -232,6 +246,7 @@ impl Directory {
             left_by,
             lives: Mutex::new(()),
             salt: AtomicU64::new(numbers.segment_salt()),
+            suspects: Mutex::default(),
             _lock: Lock(lock),
         };
         Ok(Self { shared: Arc::new(shared), id })
@@ -265,6 +280,14 @@ impl Directory {
     #[must_use]
     pub fn failure(&self) -> Option<&str> {
         self.shared.health.failure()
+    }
+
+    /// Where readers, or a start, have met damage since this was last asked: the log, and an offset
+    /// at or before it.
+    #[must_use]
+    pub fn take_suspects(&self) -> Vec<(GroupKey, i64)> {
+        let mut suspects = self.shared.suspects.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *suspects).into_iter().collect()
     }
 
     /// The state store.

@@ -80,6 +80,8 @@ pub enum Damage {
     /// The header of a file is not what it should be: a wrong checksum, version, or another
     /// partition's file.
     Header(&'static str),
+    /// The device can't read it; what the system said.
+    Unreadable(String),
     /// Zeros where a batch should begin, and something that was written behind them.
     NotWritten,
     /// A batch is broken in itself.
@@ -103,6 +105,7 @@ impl fmt::Display for Damage {
                 write!(f, "{expected} bytes expected, {present} present")
             }
             Self::Header(what) => write!(f, "header: {what}"),
+            Self::Unreadable(what) => f.write_str(what),
             Self::NotWritten => f.write_str("zeros before something that was written"),
             Self::Batch(error) => error.fmt(f),
             Self::Relation { field, expected, found } => {

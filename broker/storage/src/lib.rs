@@ -23,7 +23,7 @@
 //! | roll | the new file is used at once; the next flush names it before anything in it counts |
 //! | cut | files → new file and name → one frame: cut, sealed, new segment → old files removed |
 //! | log start | files → one frame: what was pending, the new start → old files removed |
-//! | compaction | new file → its name → one frame: it stands for the old ones → those are removed |
+//! | compaction, repair | new file → its name → one frame: it stands for the old ones → those go |
 //! | clean stop | files → checkpoint and the mark, in one frame |
 //!
 //! # What must always hold
@@ -63,8 +63,8 @@ pub use error::{Corruption, Damage, StorageError};
 pub use flush::FlushDone;
 pub use log::{
     Beginning, CleanError, CleanStats, Cleanable, Cleaned, Cleaning, CleaningRequest, ColdRead,
-    CompactionOptions, Finding, Found, LastBatches, Log, LogView, MovingStart, Pace, ReadUntil,
-    TimedOffset,
+    CompactionOptions, Finding, Found, LastBatches, Log, LogView, MovingStart, OtherReplicas, Pace,
+    ReadUntil, RepairError, Scrubbed, TimedOffset,
 };
 pub use options::{LogOptions, OptionError, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
 pub use system::SystemDisk;

@@ -236,6 +236,53 @@ fn behind_refused(
     Ok(behind.map_or(end.position + 1, |behind| behind.min(limit)))
 }
 
+/// Whether the batch that was refused at `at` had been written to its end, so that something has
+/// changed it since: a write that was cut short leaves sectors as they were reserved, zeros.
+///
+/// # Errors
+/// What the device says.
+pub(crate) fn was_whole(
+    file: &dyn ReadAt,
+    path: &Path,
+    at: Place,
+    limit: u32,
+    expected: &Expected<'_>,
+) -> Result<bool, StorageError> {
+    let header_bytes = u32::try_from(layout::HEADER_BYTES).unwrap_or(u32::MAX);
+    let header = u64::from(at.position) + u64::from(header_bytes);
+    if header > limit.into() || has_empty_sector(file, path, at.position, header_bytes)? {
+        return Ok(false);
+    }
+    // Where the header isn't the one that was written, its length says nothing.
+    let behind = behind_refused(file, path, at, limit, expected)?;
+    let bytes = behind - at.position;
+    Ok(bytes == 1 || (behind < limit && !has_empty_sector(file, path, at.position, bytes)?))
+}
+
+/// What a device writes as a whole, at least.
+const SECTOR_BYTES: u32 = 512;
+
+/// Whether a part of a file has nothing but zeros in one of its sectors.
+fn has_empty_sector(
+    file: &dyn ReadAt,
+    path: &Path,
+    position: u32,
+    bytes: u32,
+) -> Result<bool, StorageError> {
+    let end = position.saturating_add(bytes);
+    let (mut at, mut buffer) = (position, [0; SECTOR_BYTES as usize]);
+    while at < end {
+        let next = (at / SECTOR_BYTES + 1).saturating_mul(SECTOR_BYTES).min(end);
+        let part = &mut buffer[..(next - at) as usize];
+        let read = file.read_at(at.into(), part).doing("read", path)?;
+        if part[..read].iter().all(|&byte| byte == 0) {
+            return Ok(true);
+        }
+        at = next;
+    }
+    Ok(false)
+}
+
 /// Bytes of a batch that its length doesn't count.
 pub(crate) const LENGTH_OVERHEAD: u32 = 12;
 

@@ -163,13 +163,14 @@ impl Log {
     fn fence_active(&mut self, damage: Damage) {
         let Some(active) = self.active.take() else { return };
         let Segment { base_offset, generation, .. } = *active.segment;
-        let mut fenced = Segment::new(base_offset, generation, active.segment.end());
+        let fenced = Segment::new(base_offset, generation, active.segment.end());
         if !matches!(damage, Damage::Header(_)) {
             let state = &self.view.shared.state;
             let caching = state.group(self.key(), |group| group.is_some_and(|it| it.caching));
             self.note(StateRecord::Flags { caching, lossy: true });
         }
         fenced.fence_all(damage);
+        self.view.shared.suspect(self.view.key, base_offset);
         let (length, max_timestamp) = (fenced.log_bytes(), i64::MIN);
         self.found_seal = Some(Box::new(Sealed { length, max_timestamp }));
         self.generation = self.view.next_generation(self.generation);
@@ -259,6 +260,23 @@ impl Log {
         self.seal();
         self.begin(new);
         Ok(())
+    }
+
+    /// Begins another segment where the last one holds an offset, for whoever wants to look into
+    /// that one; durable when it returns. Waits for the device.
+    ///
+    /// # Errors
+    /// As [`Log::append`], and [`StorageError::FlushUnderWay`].
+    pub fn seal_at(&mut self, offset: i64) -> Result<(), StorageError> {
+        self.check_at_rest()?;
+        let holds = |active: &Active| {
+            active.segment.base_offset <= offset && active.segment.log_bytes() > HEADER_BYTES
+        };
+        if !self.active.as_deref().is_some_and(holds) {
+            return Ok(());
+        }
+        self.roll()?;
+        self.flush_now()
     }
 
     /// Makes the file of a segment, reserved and headed, but not flushed.

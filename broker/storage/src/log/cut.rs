@@ -113,7 +113,7 @@ impl Log {
         };
         let (proven, sequence, caching) = self.view.shared.state.group(&self.view.key, facts);
         let segments = self.view.segments();
-        let mut damaged = segments.iter().flat_map(|segment| &segment.holes).map(|it| it.offset);
+        let mut damaged = segments.iter().flat_map(|segment| segment.holes()).map(|it| it.offset);
         let Some(offset) = damaged.find(|offset| *offset >= proven) else { return Ok(()) };
         let is_lossy = self.view.shared.left_by != LeftBy::PowerCut;
         let flags = StateRecord::Flags { caching, lossy: true };
@@ -151,7 +151,7 @@ impl Log {
         if segment.end_offset() <= offset {
             return Ok((segment.log_bytes(), latest));
         }
-        if let Some(hole) = segment.holes.iter().find(|hole| hole.offset == offset) {
+        if let Some(hole) = segment.holes().iter().find(|hole| hole.offset == offset) {
             return Ok((hole.position, latest));
         }
         let found = self.view.batch_at(segment, offset)?;

@@ -7,6 +7,9 @@
 //! | a good batch that continues the offsets | damage | fenced, the log goes on behind it |
 //! | less than the checkpoint proves | loss | fenced, no offset is used twice |
 //!
+//! A tail whose last batch was written to its end, and is broken, is cut like a torn one, but the
+//! replica is marked as lossy: the batch may have been acknowledged.
+//!
 //! Must always hold: an offset that was acknowledged is never given to another record.
 
 use std::fmt;
@@ -28,7 +31,7 @@ use crate::error::{Corruption, Damage, Doing as _, StorageError};
 use crate::files::OpenFile;
 use crate::index::Index;
 use crate::options::LogOptions;
-use crate::scan::{Behind, End, Expected, Place, look_behind, scan};
+use crate::scan::{Behind, End, Expected, Place, look_behind, scan, was_whole};
 use crate::segment::{FileName, HEADER_BYTES, partition_dir};
 use crate::state::{
     Checkpoint, EpochStart, GroupKey, GroupState, Sealed, SegmentEntry, StateRecord,
@@ -277,6 +280,9 @@ impl Opening {
             unchecked_bytes: read_bytes.into(),
             remembered,
         };
+        if let Some(offset) = log.view.damage().map(|damage| damage.start) {
+            self.shared.suspect(self.key, offset);
+        }
         if let Some(seal) = found_seal {
             log.go_on_in_new_file(seal)?;
         } else if self.findings.is_empty() {
@@ -364,14 +370,13 @@ impl Opening {
         let tail = TailFile { file: &*ahead, cached, path: &path, written, epochs, proven };
         let mut index = Index::new(self.shared.options.index_interval_bytes);
         file.file.set_read_ahead(false);
-        let (end, mut goes_on) = self.scan_tail(&tail, start, &mut segment, &mut index)?;
+        let (end, goes_on) = self.scan_tail(&tail, start, &segment, &mut index)?;
         file.file.set_read_ahead(true);
         if let Some(Corruption { what: what @ Damage::Header(_), .. }) = corruption {
             // Whose batches these are is not certain without the header.
-            segment.holes.clear();
+            segment.fence(Vec::new());
             let from = Place { position: HEADER_BYTES, offset: entry.base_offset };
-            self.fence(&mut segment, &path, from, end, what);
-            goes_on = false;
+            self.fence(&segment, &path, from, end, what);
         }
         // Where it was read from a checkpoint on, or past damage, the index doesn't know it.
         let latest = index.max_timestamp(end.position);
@@ -379,7 +384,8 @@ impl Opening {
         segment.learn_latest(&index);
         *file.index_mut() = index;
         let max_timestamp = latest.unwrap_or(i64::MIN);
-        let goes_on = goes_on && entry.sealed.is_none();
+        // What is damaged is to be sealed: then it can be repaired.
+        let goes_on = goes_on && entry.sealed.is_none() && !segment.is_damaged();
         let known = checkpoint.map_or(HEADER_BYTES, |checkpoint| checkpoint.position);
         let read_bytes = end.position.saturating_sub(known);
         Ok(Tail { segment, max_timestamp, reserved, goes_on, is_reopened: false, read_bytes })
@@ -391,7 +397,7 @@ impl Opening {
         &mut self,
         tail: &TailFile<'_>,
         start: Place,
-        segment: &mut Segment,
+        segment: &Segment,
         index: &mut Index,
     ) -> Result<(Place, bool), StorageError> {
         let TailFile { file, cached, path, written, epochs, proven } = *tail;
@@ -419,6 +425,8 @@ impl Opening {
                 self.is_lossy = true;
                 return Ok((behind, false));
             } else if behind == Behind::Garbage {
+                // Nobody knows whether what was written to its end was acknowledged.
+                self.is_lossy |= was_whole(file, path, place, written, &expected)?;
                 self.findings.push(Finding::TornTail {
                     path: path.to_owned(),
                     position: place.position.into(),
@@ -439,7 +447,7 @@ impl Opening {
     /// Takes what lies between two places out of service.
     fn fence(
         &mut self,
-        segment: &mut Segment,
+        segment: &Segment,
         path: &Path,
         from: Place,
         behind: Place,
@@ -451,13 +459,9 @@ impl Opening {
             offset: from.offset,
             end_offset: behind.offset,
         });
-        segment.holes.push(Hole {
-            position: from.position,
-            end_position: behind.position,
-            offset: from.offset,
-            end_offset: behind.offset,
-            damage,
-        });
+        let mut holes = segment.holes();
+        holes.push(Hole::between(from, behind, damage));
+        segment.fence(holes);
     }
 
     /// The last segment's file is not there. It was, with its name, before it was named, so this is

@@ -184,9 +184,9 @@ impl Lookup<'_> {
             };
             first = next;
         }
-        let mut behind = self.segment.holes.iter().filter(|h| h.position > first.at.position);
+        let behind = self.segment.holes().into_iter().find(|h| h.position > first.at.position);
         let limit = self.end.position;
-        let stop = match behind.next() {
+        let stop = match behind {
             // A read doesn't reach into a damaged part.
             Some(hole) if hole.offset <= wanted.end_offset => hole.position,
             _ if self.end.offset > wanted.end_offset => {
@@ -297,12 +297,21 @@ impl ColdRead {
                 break;
             }
             if segment.end_offset() > offset
-                && let Some(bytes) = self.read_segment(segment, wanted)?
+                && let Some(bytes) = self
+                    .read_segment(segment, wanted)
+                    .inspect_err(|error| self.suspect(segment, error))?
             {
                 return Ok(Some(bytes));
             }
         }
         Ok(None)
+    }
+
+    /// Has somebody look closely where a read has failed.
+    fn suspect(&self, segment: &Segment, error: &StorageError) {
+        if matches!(error, StorageError::Corrupt(_) | StorageError::Io { .. }) {
+            self.view.shared.suspect(self.view.key, segment.base_offset);
+        }
     }
 
     fn read_segment(

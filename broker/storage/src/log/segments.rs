@@ -15,7 +15,7 @@ use crate::scan::Place;
 use crate::segment::{FileName, HEADER_BYTES, SegmentHeader, partition_dir};
 use crate::state::GroupKey;
 
-/// A part of a segment that was damaged when it was opened, and is not served.
+/// A part of a segment that is damaged, and is not served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Hole {
     /// Where it begins in the file.
@@ -28,6 +28,19 @@ pub(crate) struct Hole {
     pub(crate) end_offset: i64,
     /// What is wrong there.
     pub(crate) damage: Damage,
+}
+
+impl Hole {
+    /// The part between two places.
+    pub(super) fn between(from: Place, behind: Place, damage: Damage) -> Self {
+        Self {
+            position: from.position,
+            end_position: behind.position,
+            offset: from.offset,
+            end_offset: behind.offset,
+            damage,
+        }
+    }
 }
 
 /// One segment.
@@ -43,7 +56,7 @@ pub(crate) struct Segment {
     end: RwLock<Place>,
     latest: Mutex<Latest>,
     /// Damaged parts, in order; nearly always none.
-    pub(crate) holes: Vec<Hole>,
+    holes: RwLock<Vec<Hole>>,
     /// The parts `start..end` of the file whose checksums this process has seen to be right.
     verified: Mutex<Vec<(u32, u32)>>,
     /// Whether its files were removed, so that nobody makes one anew.
@@ -69,7 +82,7 @@ impl Segment {
             generation,
             end: RwLock::new(end),
             latest: Mutex::new(Latest { below: HEADER_BYTES, timestamp: i64::MIN }),
-            holes: Vec::new(),
+            holes: RwLock::default(),
             verified: Mutex::default(),
             removed: AtomicBool::new(false),
         }
@@ -79,7 +92,9 @@ impl Segment {
     pub(crate) fn shortened(&self, position: u32, offset: i64) -> Self {
         let end = Place { position, offset };
         let mut shorter = Self::new(self.base_offset, self.generation, end);
-        shorter.holes = self.holes.iter().filter(|h| h.position < position).cloned().collect();
+        let mut holes = self.holes();
+        holes.retain(|hole| hole.position < position);
+        shorter.holes = RwLock::new(holes);
         let parts = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
         let below = parts.iter().filter(|part| part.0 < position);
         shorter.verified =
@@ -88,16 +103,33 @@ impl Segment {
     }
 
     /// Takes all of it out of service, as far as it holds any offsets.
-    pub(super) fn fence_all(&mut self, damage: Damage) {
-        let end = self.end();
-        let hole = Hole {
-            position: HEADER_BYTES,
-            end_position: end.position,
-            offset: self.base_offset,
-            end_offset: end.offset,
-            damage,
-        };
-        self.holes = Vec::from_iter((hole.offset < hole.end_offset).then_some(hole));
+    pub(super) fn fence_all(&self, damage: Damage) {
+        let start = Place { position: HEADER_BYTES, offset: self.base_offset };
+        let hole = Hole::between(start, self.end(), damage);
+        self.fence(Vec::from_iter((hole.offset < hole.end_offset).then_some(hole)));
+    }
+
+    /// Takes these parts out of service, and serves all others.
+    ///
+    /// - `holes`: in order.
+    pub(super) fn fence(&self, holes: Vec<Hole>) {
+        // What was seen to be right before isn't any more.
+        let mut parts = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        let touches =
+            |part: &(u32, u32), hole: &Hole| part.0 < hole.end_position && hole.position < part.1;
+        parts.retain(|part| !holes.iter().any(|hole| touches(part, hole)));
+        drop(parts);
+        *self.holes.write().unwrap_or_else(PoisonError::into_inner) = holes;
+    }
+
+    /// The damaged parts, in order.
+    pub(crate) fn holes(&self) -> Vec<Hole> {
+        self.holes.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether a part of it is damaged.
+    pub(super) fn is_damaged(&self) -> bool {
+        !self.holes.read().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// Says where the segment ends after its file was read.
@@ -245,20 +277,22 @@ impl Segment {
     }
 
     /// The damaged part that begins at `position`.
-    pub(super) fn hole_at(&self, position: u32) -> Option<&Hole> {
-        self.holes.iter().find(|h| h.position == position && h.end_position > position)
+    pub(super) fn hole_at(&self, position: u32) -> Option<Hole> {
+        let holes = self.holes.read().unwrap_or_else(PoisonError::into_inner);
+        holes.iter().find(|h| h.position == position && h.end_position > position).cloned()
     }
 
     /// Where the next damaged part behind `position` begins.
     pub(super) fn hole_behind(&self, position: u32) -> Option<u32> {
-        self.holes.iter().map(|hole| hole.position).find(|start| *start > position)
+        let holes = self.holes.read().unwrap_or_else(PoisonError::into_inner);
+        holes.iter().map(|hole| hole.position).find(|start| *start > position)
     }
 
     /// Whether nothing of it is served, so that nobody needs its file.
     pub(super) fn is_lost(&self) -> bool {
         let log_bytes = self.log_bytes();
         let all = |hole: &Hole| hole.position == HEADER_BYTES && hole.end_position >= log_bytes;
-        log_bytes == HEADER_BYTES || self.holes.first().is_some_and(all)
+        log_bytes == HEADER_BYTES || self.holes().first().is_some_and(all)
     }
 
     /// Remembers that the checksums of `start..end` are right.
@@ -283,7 +317,8 @@ impl Segment {
     #[cfg(test)]
     pub(super) fn heap_bytes(&self) -> usize {
         let parts = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
-        parts.capacity() * size_of::<(u32, u32)>() + self.holes.capacity() * size_of::<Hole>()
+        let holes = self.holes.read().unwrap_or_else(PoisonError::into_inner);
+        parts.capacity() * size_of::<(u32, u32)>() + holes.capacity() * size_of::<Hole>()
     }
 
     /// Whether the checksums of `start..end` were seen to be right.

@@ -49,6 +49,8 @@ pub(super) struct Remembered {
     unsaved_bytes: u64,
     /// The offsets of the snapshots that lie in files, oldest first.
     files: Vec<i64>,
+    /// Whether something is missing that stands in a damaged part of the log.
+    pub(super) is_partial: bool,
 }
 
 /// A snapshot on its way into the state store.
@@ -62,7 +64,8 @@ impl Remembered {
     /// Nothing, from `start_offset` on.
     pub(super) fn nothing(shared: &Shared, start_offset: i64) -> Self {
         let producers = Producers::new(start_offset, shared.options.producers);
-        Self { producers, saved_offset: None, unsaved_bytes: 0, files: Vec::new() }
+        let (saved_offset, files) = (None, Vec::new());
+        Self { producers, saved_offset, unsaved_bytes: 0, files, is_partial: false }
     }
 
     pub(super) fn record(&mut self, batches: &[StampedBatch]) {
@@ -87,6 +90,9 @@ impl Remembered {
 
     /// Whether a snapshot is worth its place, now that the log is flushed anyway.
     fn is_due(&self, checkpoint_bytes: u64) -> bool {
+        if self.is_partial {
+            return false;
+        }
         let every = if self.fits_record() {
             checkpoint_bytes
         } else {
@@ -149,6 +155,9 @@ impl Log {
 
     /// The snapshot that goes with a clean stop, so that the next start needn't read the log.
     pub(super) fn last_snapshot(&mut self) -> Option<Saving> {
+        if self.remembered.is_partial {
+            return None;
+        }
         // On a full disk one in a file was let go.
         let offset = self.remembered.producers.committed_offset();
         let is_named = |group: Option<&GroupState>| {
@@ -225,6 +234,20 @@ impl Log {
     pub(super) fn make(&self, file: &NewFile) -> Result<bool, StorageError> {
         let made = file.make(&*self.view.shared.disk);
         made.inspect_err(|error| self.view.shared.health.fail(error))
+    }
+
+    /// Remembers the producers anew, from the last snapshot and the log, where a part of it
+    /// couldn't be read before. Waits for the device.
+    pub(super) fn remember_anew(&mut self) {
+        if !self.remembered.is_partial {
+            return;
+        }
+        let view = Arc::clone(&self.view);
+        let named = |group: Option<&GroupState>| group.and_then(|group| group.producers.clone());
+        let snapshot = view.shared.state.group(&view.key, named);
+        let (shared, snapshot, findings) = (&*view.shared, snapshot.as_deref(), &mut Vec::new());
+        let tail = None;
+        self.remembered = Restoring { view: &view, shared, snapshot, tail, findings }.run();
     }
 
     /// Where a batch begins at or before `offset`, and in which segment, as far as that is at hand.
@@ -383,6 +406,7 @@ impl Restoring<'_> {
         let (mut place, end) = (start, segment.end());
         while place.position < end.position {
             if let Some(hole) = segment.hole_at(place.position) {
+                remembered.is_partial |= hole.end_offset > remembered.producers.end_offset();
                 place = Place { position: hole.end_position, offset: hole.end_offset };
                 continue;
             }
@@ -402,6 +426,8 @@ impl Restoring<'_> {
                 Corruption { path: path.clone(), position: place.position.into(), what };
             let end_offset = next.map_or(end.offset, |next| next.offset);
             let offset = place.offset;
+            remembered.is_partial |= end_offset > remembered.producers.end_offset();
+            self.shared.suspect(self.view.key, segment.base_offset);
             self.findings.push(Finding::Damaged { corruption, offset, end_offset });
             place = next.unwrap_or(end);
         }

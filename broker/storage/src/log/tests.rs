@@ -11,6 +11,7 @@ mod power;
 mod producers;
 mod reads;
 mod real;
+mod repair;
 mod replicas;
 mod times;
 mod together;

@@ -30,8 +30,8 @@
 mod map;
 mod pass;
 mod plan;
-mod rewrite;
-mod swap;
+pub(super) mod rewrite;
+pub(super) mod swap;
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt;

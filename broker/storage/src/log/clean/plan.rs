@@ -145,7 +145,7 @@ impl LogView {
                 bytes: segment.log_bytes().into(),
                 max_timestamp: if ages { self.latest_timestamp(segment)? } else { i64::MIN },
                 first_timestamp: if expires { self.first_timestamp(segment)? } else { i64::MIN },
-                has_holes: !segment.holes.is_empty(),
+                has_holes: segment.is_damaged(),
             });
         }
         Ok(plan(&facts, bounds, now_ms, options))

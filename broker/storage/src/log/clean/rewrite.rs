@@ -106,7 +106,7 @@ struct Gap {
 }
 
 /// A new file, as far as it is made.
-pub(super) struct Output {
+pub(in crate::log) struct Output {
     file: NewFile,
     open: Arc<OpenFile>,
     base_offset: i64,
@@ -129,7 +129,7 @@ impl Output {
     /// Makes the file, headed and not flushed.
     ///
     /// - `first`: the first segment in whose place it is to stand.
-    pub(super) fn create(view: &Arc<LogView>, first: &Segment) -> Result<Self, CleanError> {
+    pub(in crate::log) fn create(view: &Arc<LogView>, first: &Segment) -> Result<Self, CleanError> {
         let base_offset = first.base_offset;
         let generation = view.next_generation(first.generation);
         let start = Place { position: HEADER_BYTES, offset: base_offset };
@@ -171,7 +171,7 @@ impl Output {
     }
 
     /// Writes a batch that stays.
-    fn take(&mut self, bytes: &[u8], header: &BatchHeader) {
+    pub(in crate::log) fn take(&mut self, bytes: &[u8], header: &BatchHeader) {
         self.close_gap();
         let begun = self.buffer.len();
         self.buffer.extend(bytes);
@@ -218,7 +218,7 @@ impl Output {
     }
 
     /// Writes what was collected, if that is enough.
-    pub(super) fn spill(&mut self, pace: &mut dyn Pace) -> Result<(), CleanError> {
+    pub(in crate::log) fn spill(&mut self, pace: &mut dyn Pace) -> Result<(), CleanError> {
         if self.buffer.len() < SPILL_BYTES { Ok(()) } else { self.write(pace) }
     }
 
@@ -240,7 +240,7 @@ impl Output {
     }
 
     /// Makes the file durable with its name.
-    pub(super) fn finish(
+    pub(in crate::log) fn finish(
         mut self,
         replaced: Vec<Arc<Segment>>,
         pace: &mut dyn Pace,

@@ -45,20 +45,21 @@ impl Drop for NewFile {
 
 /// A new segment that isn't part of the log yet.
 #[derive(Debug)]
-pub(super) struct NewSegment {
+pub(in crate::log) struct NewSegment {
     pub(super) file: NewFile,
     pub(super) segment: Arc<Segment>,
     /// In whose place it is to stand, oldest first.
     pub(super) replaced: Vec<Arc<Segment>>,
 }
 
-/// What a cleaning has made and the log's owner is to take over. Dropped, it leaves nothing.
+/// What a cleaning, or a repair, has made and the log's owner is to take over. Dropped, it leaves
+/// nothing.
 #[derive(Debug)]
 pub struct Cleaned {
     /// `None` where nothing was to be changed.
-    pub(super) new: Option<NewSegment>,
+    pub(in crate::log) new: Option<NewSegment>,
     /// Up to where the log is clean from then on, exclusive, with the last one.
-    pub(super) clean_offset: Option<i64>,
+    pub(in crate::log) clean_offset: Option<i64>,
 }
 
 impl Cleaned {
@@ -111,6 +112,7 @@ impl Log {
         list.splice(first..behind, [segment]);
         self.view.set_segments(list);
         replaced.iter().for_each(|old| self.drop_files(old));
+        self.remember_anew();
         Ok(true)
     }
 

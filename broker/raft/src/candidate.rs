@@ -288,11 +288,7 @@ mod tests {
     #[test]
     fn a_majority_of_clean_votes_or_all_votes_elect() {
         let three = Voters::of(ids(&[1, 2, 3]));
-        let joint = Voters {
-            incoming: ids(&[1, 4, 5]).into(),
-            outgoing: ids(&[1, 2, 3]).into(),
-            generation: 0,
-        };
+        let joint = Voters { outgoing: ids(&[1, 2, 3]).into(), ..Voters::of(ids(&[1, 4, 5])) };
         let won = |voters: &Voters, votes: &[(i32, bool)]| {
             let votes: Vec<_> = votes.iter().map(|(id, l)| (ReplicaId::of(*id), *l)).collect();
             is_won(voters, &votes)

@@ -51,6 +51,7 @@ mod mutant;
 mod pair;
 mod position;
 mod progress;
+mod recovery;
 mod trace;
 mod voters;
 

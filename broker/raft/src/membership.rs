@@ -95,7 +95,7 @@ impl Group {
                 return;
             }
             let incoming = Arc::clone(&wish.voters);
-            Voters { incoming, outgoing: Arc::clone(&voters.incoming), generation }
+            Voters { outgoing: Arc::clone(&voters.incoming), ..Voters::of(incoming) }
         } else {
             if is_committed && !voters.incoming.contains(&self.id) {
                 self.make_way(effects);
@@ -105,7 +105,7 @@ impl Group {
         self.enact(Voters { generation, ..next }, effects);
     }
 
-    fn enact(&mut self, voters: Voters, effects: &mut Effects) {
+    pub(crate) fn enact(&mut self, voters: Voters, effects: &mut Effects) {
         let end = self.history.end();
         let control = Control {
             sequence: end.control + 1,

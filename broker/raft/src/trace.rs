@@ -45,6 +45,8 @@ pub enum What {
     },
     /// It leads.
     Leads,
+    /// An operator has given the other voters up.
+    Recovers,
     /// It leads no more.
     Resigns(&'static str),
     /// It dropped the end of its log.
@@ -80,6 +82,7 @@ impl fmt::Display for Event {
             What::Grants { to, pre: false } => write!(f, "votes for {to}"),
             What::Refuses { to, why } => write!(f, "no vote for {to}: {why}"),
             What::Leads => write!(f, "leads"),
+            What::Recovers => write!(f, "recovers with the voters that are left"),
             What::Resigns(why) => write!(f, "resigns: {why}"),
             What::Cuts { from, to } => write!(f, "cuts {from} to {to}"),
             What::Resets(start) => write!(f, "begins anew at {start}"),

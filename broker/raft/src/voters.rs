@@ -15,13 +15,16 @@ pub struct Voters {
     pub outgoing: Arc<[ReplicaId]>,
     /// The version of the wish that it serves.
     pub generation: i64,
+    /// Whether an operator named them because the others were lost, with what only they had.
+    pub by_operator: bool,
 }
 
 impl Voters {
     /// A set that isn't changing.
     #[must_use]
     pub fn of(voters: impl Into<Arc<[ReplicaId]>>) -> Self {
-        Self { incoming: voters.into(), outgoing: Arc::default(), generation: 0 }
+        let (incoming, outgoing) = (voters.into(), Arc::default());
+        Self { incoming, outgoing, generation: 0, by_operator: false }
     }
 
     /// Whether the set is changing: majorities of both are needed.
@@ -112,7 +115,8 @@ impl fmt::Display for Voters {
             list(f, &self.outgoing)?;
             write!(f, "→")?;
         }
-        list(f, &self.incoming)
+        list(f, &self.incoming)?;
+        if self.by_operator { f.write_str(", named by an operator") } else { Ok(()) }
     }
 }
 
@@ -127,7 +131,7 @@ mod tests {
     }
 
     fn joint(old: &[i32], new: &[i32]) -> Voters {
-        Voters { incoming: ids(new), outgoing: ids(old), generation: 1 }
+        Voters { outgoing: ids(old), generation: 1, ..Voters::of(ids(new)) }
     }
 
     /// A position with this offset.

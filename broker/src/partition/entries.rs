@@ -2,7 +2,7 @@
 //!
 //! | bytes | of a payload that names voters |
 //! | ---: | --- |
-//! | 1 | version, 0 |
+//! | 1 | version: 0, or 1 where an operator named the voters because others were lost |
 //! | 8 | generation of the wish that it serves |
 //! | 2 | how many voters there are |
 //! | 2 | how many voted before, while the set changes; otherwise 0 |
@@ -21,6 +21,7 @@ use logboom_raft::{Control, Position, ReplicaId, Voters};
 use logboom_storage::state::{ControlEntry, LogStart};
 
 const VERSION: u8 = 0;
+const BY_OPERATOR: u8 = 1;
 const VOTER_BYTES: usize = 24;
 
 /// An entry of the state store that isn't one of ours.
@@ -68,16 +69,19 @@ pub(super) fn voters_entry(at: Position, voters: &Voters) -> ControlEntry {
 /// The voters that an entry names.
 pub(super) fn voters(payload: &[u8]) -> Result<Voters, BadEntry> {
     let mut bytes = payload;
-    if bytes.len() < 13 || bytes.get_u8() != VERSION {
+    let version = bytes.try_get_u8().map_err(|_| BadEntry)?;
+    if bytes.len() < 12 || !matches!(version, VERSION | BY_OPERATOR) {
         return Err(BadEntry);
     }
+    let by_operator = version == BY_OPERATOR;
     let generation = bytes.get_i64();
     let [incoming, outgoing] = [bytes.get_u16(), bytes.get_u16()].map(usize::from);
     if bytes.len() != (incoming + outgoing) * VOTER_BYTES {
         return Err(BadEntry);
     }
     let mut take = |count: usize| (0..count).map(|_| voter(&mut bytes)).collect();
-    Ok(Voters { incoming: take(incoming), outgoing: take(outgoing), generation })
+    let (incoming, outgoing) = (take(incoming), take(outgoing));
+    Ok(Voters { incoming, outgoing, generation, by_operator })
 }
 
 fn voter(bytes: &mut &[u8]) -> ReplicaId {
@@ -87,12 +91,12 @@ fn voter(bytes: &mut &[u8]) -> ReplicaId {
     ReplicaId { broker, life, directory }
 }
 
-fn payload(voters: &Voters) -> Bytes {
-    let Voters { incoming, outgoing, generation } = voters;
+pub(super) fn payload(voters: &Voters) -> Bytes {
+    let Voters { incoming, outgoing, generation, by_operator } = voters;
     let count = |set: &[ReplicaId]| u16::try_from(set.len()).expect("a set of voters is small");
     let length = 13 + (incoming.len() + outgoing.len()) * VOTER_BYTES;
     let mut bytes = BytesMut::with_capacity(length);
-    bytes.put_u8(VERSION);
+    bytes.put_u8(if *by_operator { BY_OPERATOR } else { VERSION });
     bytes.put_i64(*generation);
     bytes.put_u16(count(incoming));
     bytes.put_u16(count(outgoing));
@@ -112,8 +116,11 @@ mod tests {
     fn an_entry_that_was_written_is_read_as_the_same() {
         let of = |ids: &[i32]| -> Arc<[ReplicaId]> { ids.iter().map(|id| id_of(*id)).collect() };
         let id = |broker| ReplicaId { life: 7, ..id_of(broker) };
-        let joint = Voters { incoming: Arc::new([id(4)]), outgoing: of(&[1, 2, 3]), generation: 9 };
-        for voters in [None, Some(Voters::of(of(&[]))), Some(Voters::of(of(&[1]))), Some(joint)] {
+        let by_operator = Voters { by_operator: true, ..Voters::of([id(4)]) };
+        let outgoing = of(&[1, 2, 3]);
+        let joint = Voters { outgoing, generation: 9, ..Voters::of([id(4)]) };
+        let [none, one] = [Voters::of(of(&[])), Voters::of(of(&[1]))];
+        for voters in [None, Some(none), Some(one), Some(joint), Some(by_operator)] {
             let voters = voters.map(Arc::new);
             let written = Control { sequence: 5, epoch: 2, offset: 17, voters };
             assert_eq!(control(&entry(&written)), Ok(written));
@@ -131,7 +138,7 @@ mod tests {
             assert_eq!(voters(&whole[..end]), Err(BadEntry), "the first {end} bytes");
         }
         let longer = [&whole[..], &[0]].concat();
-        let later = [&[1], &whole[1..]].concat();
+        let later = [&[2], &whole[1..]].concat();
         assert_eq!((voters(&longer), voters(&later)), (Err(BadEntry), Err(BadEntry)));
     }
 }

@@ -285,7 +285,7 @@ fn read_control(reader: &mut Reader<'_>) -> Result<Control, Strange> {
 }
 
 fn write_voters(out: &mut Writer, voters: &Voters) {
-    let Voters { incoming, outgoing, generation } = voters;
+    let Voters { incoming, outgoing, generation, by_operator } = voters;
     for set in [incoming, outgoing] {
         write_count(out, set.len());
         for ReplicaId { broker, life, directory } in set.iter() {
@@ -295,12 +295,14 @@ fn write_voters(out: &mut Writer, voters: &Voters) {
         }
     }
     out.i64(*generation);
+    write_bytes(out, [u8::from(*by_operator)]);
 }
 
 fn read_voters(reader: &mut Reader<'_>) -> Result<Arc<Voters>, Strange> {
     let (incoming, outgoing) = (read_set(reader)?, read_set(reader)?);
     let generation = reader.i64().map_err(at("generation"))?;
-    Ok(Arc::new(Voters { incoming, outgoing, generation }))
+    let by_operator = read_bool(reader)?;
+    Ok(Arc::new(Voters { incoming, outgoing, generation, by_operator }))
 }
 
 fn read_set(reader: &mut Reader<'_>) -> Result<Arc<[ReplicaId]>, Strange> {

@@ -40,9 +40,10 @@ fn replica() -> impl Strategy<Value = ReplicaId> {
 }
 
 fn voters() -> impl Strategy<Value = Arc<Voters>> {
-    (vec(replica(), 0..6), vec(replica(), 0..6), any::<i64>()).prop_map(
-        |(incoming, outgoing, generation)| {
-            Arc::new(Voters { incoming: incoming.into(), outgoing: outgoing.into(), generation })
+    (vec(replica(), 0..6), vec(replica(), 0..6), any::<i64>(), any::<bool>()).prop_map(
+        |(incoming, outgoing, generation, by_operator)| {
+            let (incoming, outgoing) = (incoming.into(), outgoing.into());
+            Arc::new(Voters { incoming, outgoing, generation, by_operator })
         },
     )
 }

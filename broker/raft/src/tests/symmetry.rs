@@ -45,10 +45,10 @@ fn hash_set<T: Hash>(set: impl IntoIterator<Item = T>, state: &mut impl Hasher) 
 
 impl Hash for Voters {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { incoming, outgoing, generation } = self;
+        let Self { incoming, outgoing, generation, by_operator } = self;
         hash_set(incoming.iter(), state);
         hash_set(outgoing.iter(), state);
-        generation.hash(state);
+        (generation, by_operator).hash(state);
     }
 }
 

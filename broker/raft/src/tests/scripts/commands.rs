@@ -10,6 +10,7 @@
 //! | `elect 1`, `win 1` | a whole election; the same, without what 1 sends as the leader |
 //! | `propose 1 [COUNT]`, `beat 1` | the leader appends records; says what is committed |
 //! | `transfer 1 2`, `cancel 1`, `resign 1` | the leader hands over; does not; gives up |
+//! | `recover 1 1,2 [EPOCH]` | an operator names who is left, and the greatest epoch of them |
 //! | `hold-back 1`, `let-lead 1` | it is to vote only; it may lead again |
 //! | `hears 1 2 3` | 1 finds that it hears of 2 and 3, and of nobody else |
 //! | `wish 1 1,2,4 [as GENERATION]` | the voters are to be these |
@@ -224,6 +225,8 @@ impl Script {
             ("hold-back", []) => self.alive(id, |node, _| node.alive().hold_back(true)),
             ("let-lead", []) => self.alive(id, |node, _| node.alive().hold_back(false)),
             ("transfer", [to]) => self.transfer(id, replica(to)),
+            ("recover", [left]) => self.recover(id, left, 0),
+            ("recover", [left, epoch]) => self.recover(id, left, epoch.parse().unwrap()),
             ("cancel", []) => self.alive(id, |node, _| node.alive().cancel_transfer()),
             ("wish", [voters]) => {
                 self.generation += 1;
@@ -506,6 +509,17 @@ impl Script {
         self.alive(id, |node, effects| is_taken = node.alive().transfer(to, effects))?;
         if !is_taken {
             self.output.push(format!("{id} can't hand over to {to}"));
+        }
+        Ok(())
+    }
+
+    fn recover(&mut self, id: ReplicaId, left: &str, epoch: i32) -> Result<(), Violation> {
+        let (left, mut has_begun) = (replicas(left), false);
+        self.alive(id, |node, effects| {
+            has_begun = node.alive().recover(left, epoch, effects);
+        })?;
+        if !has_begun {
+            self.output.push("refused".to_owned());
         }
         Ok(())
     }

@@ -86,7 +86,6 @@ impl Seat {
         log: &mut Log,
     ) -> Result<Group, StorageError> {
         log.flush_now()?;
-        log.end_before_damage()?;
         let state = state_of(directory, log.key());
         let run = u32::try_from(directory.run()).unwrap_or(u32::MAX);
         let options = Options { patience_beats: PATIENCE_BEATS, ..Options::default() };

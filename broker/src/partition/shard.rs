@@ -524,7 +524,13 @@ impl Shard {
 
 /// Opens logs on several threads: after a kill each waits for the device.
 fn open_logs(directory: &Directory, partitions: &[Opening]) -> Vec<OpenedLog> {
-    let open = |opening: &Opening| directory.open_log(opening.key, opening.settings.log);
+    let open = |opening: &Opening| {
+        let (key, options) = (opening.key, opening.settings.log);
+        match Seat::is_alone(directory, &key) {
+            true => directory.open_log(key, options),
+            false => directory.open_replica(key, options),
+        }
+    };
     if partitions.len() < OPENERS {
         return partitions.iter().map(open).collect();
     }

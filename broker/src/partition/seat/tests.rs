@@ -160,12 +160,16 @@ fn a_replica_of_several_ends_before_what_a_power_cut_has_taken() {
     assert_eq!(writes.len(), 2, "{:?}", &disk.trace()[before..]);
     let last = Unflushed::Only(vec![writes[1]]);
     for (boot, lossy) in [(2, false), (1, true)] {
-        let image = disk.crash_image(disk.trace_len(), &last);
-        let mark = OpenMark { boot_id: [boot; 16], mount_id: 1 };
-        let options = DirectoryOptions::default();
-        let directory = Directory::open(image, Path::new("/data"), options, mark, 1).unwrap();
-        let mut log = directory.open_log(KEY, LogOptions::default()).unwrap().0;
+        let open = || {
+            let image = disk.crash_image(disk.trace_len(), &last);
+            let mark = OpenMark { boot_id: [boot; 16], mount_id: 1 };
+            let options = DirectoryOptions::default();
+            Directory::open(image, Path::new("/data"), options, mark, 1).unwrap()
+        };
+        let log = open().open_log(KEY, LogOptions::default()).unwrap().0;
         assert_eq!(log.end_offset(), 3, "a sole voter goes on behind what is damaged");
+        let directory = open();
+        let mut log = directory.open_replica(KEY, LogOptions::default()).unwrap().0;
         let group = Seat::new(BROKER, directory.id()).follow(&directory, &mut log).unwrap();
         assert_eq!((log.end_offset(), group.durable().offset), (1, 1));
         assert_eq!(group.is_lossy(), lossy, "only a power cut takes what wasn't flushed");

@@ -26,7 +26,7 @@ impl Follower {
         let leader = ReplicaId { broker: 2, life: 0, directory: [2; 16] };
         let records = Seat::founding_records(&Voters::of([seat.id(0), leader]));
         directory.create_all(&[(key, &records)], 0).unwrap();
-        let (mut log, _) = directory.open_log(key, LogOptions::default()).unwrap();
+        let (mut log, _) = directory.open_replica(key, LogOptions::default()).unwrap();
         let group = seat.follow(&directory, &mut log).unwrap();
         let (view, settings) = (Arc::clone(log.view()), settings(false));
         let partition = Arc::new(Partition::new(key, "topic".into(), 0, view, settings));

@@ -7,8 +7,7 @@ use std::sync::atomic::Ordering;
 
 use super::append::Unflushed;
 use super::snapshots::Saving;
-use super::{Log, Segment, proven};
-use crate::directory::LeftBy;
+use super::{Log, Segment};
 use crate::error::{Damage, Doing as _, StorageError};
 use crate::files::OpenFile;
 use crate::flush::{FlushDone, NewFile};
@@ -91,34 +90,6 @@ impl Log {
         let gone = segments.iter().skip(1).filter(|segment| segment.base_offset >= offset);
         gone.for_each(|gone| self.drop_files(gone));
         Ok(())
-    }
-
-    /// Ends the log where it is damaged, behind all that is proven to have been flushed; durable
-    /// when it returns. For a replica among others, to whom it says that it has all up to its end:
-    /// a power cut may leave a batch that was never acknowledged, and not the one before it.
-    ///
-    /// Where no power cut explains the damage, the replica is marked as lossy.
-    ///
-    /// # Errors
-    /// As [`Self::truncate_to`].
-    ///
-    /// # Panics
-    /// If the group was removed.
-    pub fn end_before_damage(&mut self) -> Result<(), StorageError> {
-        let facts = |group: Option<&GroupState>| {
-            let group = group.expect("a log that is open has a group");
-            let last = group.controls.last().map(|entry| entry.sequence);
-            let sequence = last.unwrap_or(0).max(group.log_start.control_sequence);
-            (proven(group), sequence, group.caching)
-        };
-        let (proven, sequence, caching) = self.view.shared.state.group(&self.view.key, facts);
-        let segments = self.view.segments();
-        let mut damaged = segments.iter().flat_map(|segment| segment.holes()).map(|it| it.offset);
-        let Some(offset) = damaged.find(|offset| *offset >= proven) else { return Ok(()) };
-        let is_lossy = self.view.shared.left_by != LeftBy::PowerCut;
-        let flags = StateRecord::Flags { caching, lossy: true };
-        let behind: Vec<_> = is_lossy.then_some(flags).into_iter().collect();
-        self.truncate_to(offset, self.epoch(), sequence, &behind)
     }
 
     /// The segments that a cut leaves, and how the last of them is sealed.

@@ -21,6 +21,7 @@ mod append;
 mod clean;
 mod cut;
 mod epoch;
+mod finding;
 mod indexing;
 mod locate;
 mod open;
@@ -45,7 +46,7 @@ pub use clean::{
 };
 pub use cut::MovingStart;
 pub use epoch::Beginning;
-pub use open::Finding;
+pub use finding::Finding;
 pub(crate) use open::proven;
 pub use read::{ColdRead, Found, ReadUntil};
 pub use repair::{OtherReplicas, RepairError};

@@ -7,12 +7,15 @@
 //! | a good batch that continues the offsets | damage | fenced, the log goes on behind it |
 //! | less than the checkpoint proves | loss | fenced, no offset is used twice |
 //!
-//! A tail whose last batch was written to its end, and is broken, is cut like a torn one, but the
-//! replica is marked as lossy: the batch may have been acknowledged.
+//! A replica among others says to them that it has all up to its end, so behind what is proven it
+//! ends before the damage; below, the damage is fenced, and another replica has what is missing.
+//!
+//! Where a log ends before something, the replica is lossy, unless what happened explains it: a
+//! write that was cut short, or that a power cut left in parts, has sectors that are still as they
+//! were reserved. Anything else may have been acknowledged.
 //!
 //! Must always hold: an offset that was acknowledged is never given to another record.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU32};
 use std::sync::{Arc, RwLock};
@@ -24,7 +27,7 @@ use super::append::Active;
 use super::indexing::write_index;
 use super::replicas::{ASIDE, Deletion};
 use super::snapshots::{Restoring, Saving};
-use super::{Hole, Log, LogView, Segment, listed};
+use super::{Finding, Hole, Log, LogView, Segment, listed};
 use crate::directory::{Directory, LeftBy, Shared};
 use crate::disk::{DiskFile, ReadAt};
 use crate::error::{Corruption, Damage, Doing as _, StorageError};
@@ -36,73 +39,6 @@ use crate::segment::{FileName, HEADER_BYTES, partition_dir};
 use crate::state::{
     Checkpoint, EpochStart, GroupKey, GroupState, Sealed, SegmentEntry, StateRecord,
 };
-
-/// Something that an operator should know of a log that was opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Finding {
-    /// The end of the file was not whole and was cut. Nothing in it was proven to be flushed.
-    TornTail {
-        /// The file.
-        path: PathBuf,
-        /// Where it was cut, bytes from its start.
-        position: u64,
-        /// The end of the log, exclusive.
-        end_offset: i64,
-        /// What was found there.
-        what: Damage,
-    },
-    /// Bytes that were flushed are damaged; the offsets are not served.
-    Damaged {
-        /// Where, and what.
-        corruption: Corruption,
-        /// The first offset that is not served, inclusive.
-        offset: i64,
-        /// The first one behind that is, exclusive.
-        end_offset: i64,
-    },
-    /// A named file is gone, and with it what was behind the last checkpoint: acknowledged or not,
-    /// those offsets can't be known, and are given again. The replica is marked as lossy.
-    Gone {
-        /// The file.
-        path: PathBuf,
-        /// The first offset that it held, inclusive.
-        offset: i64,
-        /// The end of what is known to have been in it, exclusive.
-        end_offset: i64,
-    },
-    /// A snapshot of the producers can't be used; they are read from an older one and the log.
-    Producers {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        what: String,
-    },
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TornTail { path, position, end_offset, what } => write!(
-                f,
-                "{} was cut at byte {position}, offset {end_offset}: {what}",
-                path.display()
-            ),
-            Self::Damaged { corruption, offset, end_offset } => {
-                write!(f, "offsets {offset}..{end_offset} are not served: {corruption}")
-            }
-            Self::Gone { path, offset, end_offset } => write!(
-                f,
-                "{} is missing: offsets {offset}..{end_offset} are not served; \
-                 what was behind them, acknowledged or not, is lost",
-                path.display()
-            ),
-            Self::Producers { path, what } => {
-                write!(f, "{}: {what}; the producers are read from the log", path.display())
-            }
-        }
-    }
-}
 
 impl Directory {
     /// Opens the log of a group that was created here, with what was found wrong. Logs may be
@@ -120,12 +56,38 @@ impl Directory {
         key: GroupKey,
         options: impl Into<Arc<LogOptions>>,
     ) -> Result<(Log, Vec<Finding>), StorageError> {
+        self.open_as(key, options.into(), false)
+    }
+
+    /// The same for a replica among others: behind what is proven to have been flushed, the log
+    /// ends where it is damaged.
+    ///
+    /// # Errors
+    /// As [`Self::open_log`].
+    ///
+    /// # Panics
+    /// If the group wasn't created here.
+    pub fn open_replica(
+        &self,
+        key: GroupKey,
+        options: impl Into<Arc<LogOptions>>,
+    ) -> Result<(Log, Vec<Finding>), StorageError> {
+        self.open_as(key, options.into(), true)
+    }
+
+    fn open_as(
+        &self,
+        key: GroupKey,
+        options: Arc<LogOptions>,
+        is_among_others: bool,
+    ) -> Result<(Log, Vec<Finding>), StorageError> {
         let state = self.shared.state.group(&key, |group| group.cloned());
         let state = state.expect("a log is opened where its group was created");
         let (shared, findings) = (Arc::clone(&self.shared), Vec::new());
-        let mut opening = Opening { key, shared, findings, is_lossy: false, tail: None };
+        let (is_lossy, tail) = (false, None);
+        let mut opening = Opening { key, shared, is_among_others, findings, is_lossy, tail };
         opening.remove_garbage(&state)?;
-        let log = opening.open(&state, options.into())?;
+        let log = opening.open(&state, options)?;
         Ok((log, opening.findings))
     }
 }
@@ -133,8 +95,9 @@ impl Directory {
 struct Opening {
     key: GroupKey,
     shared: Arc<Shared>,
+    is_among_others: bool,
     findings: Vec<Finding>,
-    /// Less was found than is proven to have been there.
+    /// Something is missing that may have been acknowledged.
     is_lossy: bool,
     /// The last segment's file, where it was read.
     tail: Option<Arc<Ahead>>,
@@ -370,13 +333,18 @@ impl Opening {
         let tail = TailFile { file: &*ahead, cached, path: &path, written, epochs, proven };
         let mut index = Index::new(self.shared.options.index_interval_bytes);
         file.file.set_read_ahead(false);
-        let (end, goes_on) = self.scan_tail(&tail, start, &segment, &mut index)?;
+        let (mut end, mut goes_on) = self.scan_tail(&tail, start, &segment, &mut index)?;
         file.file.set_read_ahead(true);
         if let Some(Corruption { what: what @ Damage::Header(_), .. }) = corruption {
             // Whose batches these are is not certain without the header.
             segment.fence(Vec::new());
             let from = Place { position: HEADER_BYTES, offset: entry.base_offset };
-            self.fence(&segment, &path, from, end, what);
+            if self.keeps(from.offset, proven) {
+                self.fence(&segment, &path, from, end, what);
+            } else {
+                (end, goes_on, self.is_lossy) = (from, false, true);
+                self.note_end(&path, from, what);
+            }
         }
         // Where it was read from a checkpoint on, or past damage, the index doesn't know it.
         let latest = index.max_timestamp(end.position);
@@ -416,32 +384,50 @@ impl Opening {
                 End::Zeros | End::Limit => Damage::NotWritten,
             };
             let behind = look_behind(file, path, place, written, &expected)?;
-            if let Behind::Batch(behind) = behind {
-                self.fence(segment, path, place, behind, damage);
-                place = behind;
-            } else if place.offset < proven {
-                let behind = Place { position: place.position, offset: proven };
-                self.fence(segment, path, place, behind, damage);
-                self.is_lossy = true;
-                return Ok((behind, false));
-            } else if behind == Behind::Garbage {
-                // Nobody knows whether what was written to its end was acknowledged.
-                self.is_lossy |= was_whole(file, path, place, written, &expected)?;
-                self.findings.push(Finding::TornTail {
-                    path: path.to_owned(),
-                    position: place.position.into(),
-                    end_offset: place.offset,
-                    what: damage,
-                });
-                return Ok((place, false));
-            } else {
-                // Zeros are free to be written to, unless the page cache still holds what a failed
-                // flush has lost.
-                let goes_on = !is_in_page_cache(cached, place.position, written)
-                    || look_behind(cached, path, place, written, &expected)? == Behind::Zeros;
-                return Ok((place, goes_on));
+            match behind {
+                Behind::Batch(behind) if self.keeps(place.offset, proven) => {
+                    self.fence(segment, path, place, behind, damage);
+                    place = behind;
+                }
+                _ if place.offset < proven => {
+                    let behind = Place { position: place.position, offset: proven };
+                    self.fence(segment, path, place, behind, damage);
+                    self.is_lossy = true;
+                    return Ok((behind, false));
+                }
+                Behind::Zeros => {
+                    // They are free to be written to, unless the page cache still holds what a
+                    // failed flush has lost.
+                    let goes_on = !is_in_page_cache(cached, place.position, written)
+                        || look_behind(cached, path, place, written, &expected)? == Behind::Zeros;
+                    return Ok((place, goes_on));
+                }
+                Behind::Garbage | Behind::Batch(_) => {
+                    // A kill cuts the last write short, and leaves nothing behind it.
+                    let is_explained =
+                        behind == Behind::Garbage || self.shared.left_by == LeftBy::PowerCut;
+                    self.is_lossy |=
+                        !is_explained || was_whole(file, path, place, written, &expected)?;
+                    self.note_end(path, place, damage);
+                    return Ok((place, false));
+                }
             }
         }
+    }
+
+    /// Whether the log goes on behind damage at an offset.
+    fn keeps(&self, offset: i64, proven: i64) -> bool {
+        offset < proven || !self.is_among_others
+    }
+
+    /// The log ends before something.
+    fn note_end(&mut self, path: &Path, end: Place, what: Damage) {
+        self.findings.push(Finding::TornTail {
+            path: path.to_owned(),
+            position: end.position.into(),
+            end_offset: end.offset,
+            what,
+        });
     }
 
     /// Takes what lies between two places out of service.

@@ -17,9 +17,9 @@ use logboom_protocol::records::{
     BatchHeader, CheckedBatch, ControlRecord, Inflater, RawBatch, StampedBatch,
 };
 
+use super::Finding;
 use super::ahead::Ahead;
 use super::indexing::behind_damage;
-use super::open::Finding;
 use super::{Log, LogView, Segment};
 use crate::directory::Shared;
 use crate::disk::{Disk, ReadAt};

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::state::{Checkpoint, StateRecord};
-use crate::{Damage, OpenError};
+use crate::{Beginning, Damage, OpenError};
 
 /// A closed or a killed log of a few segments, its batches, and its disk.
 fn written(clean: bool) -> (Arc<SimDisk>, Vec<Bytes>) {
@@ -392,4 +392,103 @@ fn a_log_can_be_cut_where_a_hole_begins_and_not_within_it() {
     assert!(flush(&directory, &mut log));
     let read = read_all(log.view(), 0, ReadUntil::End).unwrap();
     assert_eq!(read.last().map(end_of), Some(6));
+}
+
+/// What became of six batches of a replica among others, of which three are proven to have been
+/// flushed, after one of them was damaged.
+#[derive(Debug, PartialEq, Eq)]
+struct Outcome {
+    end_offset: i64,
+    damage: Option<std::ops::Range<i64>>,
+    is_lossy: bool,
+}
+
+fn replica_options() -> DirectoryOptions {
+    DirectoryOptions { checkpoint_bytes: u32::MAX, ..options() }
+}
+
+fn replica_on(disk: &Arc<SimDisk>, mark: OpenMark) -> (Outcome, Vec<Finding>) {
+    let own: Arc<SimDisk> = Arc::clone(disk);
+    let directory = Directory::open(own, Path::new("/data"), replica_options(), mark, 5).unwrap();
+    let (log, findings) = directory.open_replica(KEY, LogOptions::default()).unwrap();
+    let is_lossy = directory.state().group(&KEY, |group| group.unwrap().lossy);
+    let (end_offset, damage) = (log.end_offset(), log.view().damage());
+    (Outcome { end_offset, damage, is_lossy }, findings)
+}
+
+/// A kill's disk, and where each batch begins in the only file.
+fn replica_written() -> (Arc<SimDisk>, Vec<u64>) {
+    let disk = SimDisk::new();
+    let own: Arc<SimDisk> = Arc::clone(&disk);
+    let directory = Directory::open(own, Path::new("/data"), replica_options(), BOOT, 4).unwrap();
+    directory.create(KEY, 0).unwrap();
+    let (mut log, _) = directory.open_replica(KEY, LogOptions::default()).unwrap();
+    let (mut starts, mut position) = (Vec::new(), 64);
+    for offset in 0..6 {
+        if offset == 3 {
+            let begins = Beginning { log: &mut log, epoch: 1, records: Vec::new() };
+            directory.begin_epochs(&mut [begins]).unwrap();
+        }
+        let new = batch(offset, i32::from(offset >= 3), 1, 1500);
+        starts.push(position);
+        position += new.parts().concat().len() as u64;
+        log.append(&[new]).unwrap();
+        assert!(flush(&directory, &mut log));
+    }
+    (disk.kill_image(disk.trace_len()), starts)
+}
+
+#[test]
+fn a_replica_among_others_ends_before_damage_behind_what_is_proven() {
+    let (whole, starts) = replica_written();
+    let path = segment_files(&whole)[0].clone();
+    let all = Outcome { end_offset: 6, damage: None, is_lossy: false };
+    assert_eq!(replica_on(&whole.kill_image(whole.trace_len()), BOOT), (all, Vec::new()));
+    let spoil = |disk: &SimDisk, at: u64, is_unwritten: bool| match is_unwritten {
+        true => disk.overwrite(&path, (at / 512 + 2) * 512, &[0; 512]),
+        false => disk.flip(&path, at + 700, 1),
+    };
+    for is_unwritten in [false, true] {
+        for mark in [BOOT, OTHER_BOOT] {
+            for (spoiled, start) in starts.iter().enumerate() {
+                let place = format!("{is_unwritten} {mark:?} {spoiled}");
+                let disk = whole.kill_image(whole.trace_len());
+                spoil(&disk, *start, is_unwritten);
+                let offset = i64::try_from(spoiled).unwrap();
+                let is_cut_short = spoiled == 5 || mark == OTHER_BOOT;
+                let expected = match offset {
+                    0..3 => {
+                        Outcome { end_offset: 6, damage: Some(offset..offset + 1), is_lossy: false }
+                    }
+                    _ => Outcome {
+                        end_offset: offset,
+                        damage: None,
+                        is_lossy: !(is_unwritten && is_cut_short),
+                    },
+                };
+                let (found, findings) = replica_on(&disk, mark);
+                assert_eq!((&found, findings.len()), (&expected, 1), "{place}");
+                // It stays so.
+                let disk = disk.kill_image(disk.trace_len());
+                let (again, findings) = replica_on(&disk, mark);
+                let kept = Outcome { damage: None, ..expected };
+                assert_eq!((again, findings.len()), (kept, usize::from(offset < 3)), "{place}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_replica_among_others_without_the_header_of_its_file_has_nothing_that_is_not_proven() {
+    let disk = SimDisk::new();
+    let directory = open_directory(&disk, BOOT);
+    directory.create(KEY, 0).unwrap();
+    let (mut log, _) = directory.open_replica(KEY, LogOptions::default()).unwrap();
+    log.append(&[batch(0, 0, 1, 10)]).unwrap();
+    assert!(flush(&directory, &mut log));
+    let disk = disk.kill_image(disk.trace_len());
+    disk.flip(&segment_files(&disk)[0], 20, 1);
+    let (found, findings) = replica_on(&disk, OTHER_BOOT);
+    assert!(matches!(findings[..], [Finding::TornTail { end_offset: 0, .. }]), "{findings:?}");
+    assert_eq!(found, Outcome { end_offset: 0, damage: None, is_lossy: true });
 }

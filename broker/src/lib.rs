@@ -21,6 +21,7 @@
 //! | `cluster` | the metadata log, and what follows from it |
 //! | `coordination` | consumer groups on their partitions |
 //! | `peer` | connections to other brokers |
+//! | `cleaner`, `repair` | logs in the background: compaction, damage |
 //! | `config` | what it is started with |
 //! | `metrics`, `admin` | what is counted, and who is told |
 
@@ -39,6 +40,7 @@ mod partition;
 mod peer;
 #[cfg(test)]
 mod power;
+mod repair;
 mod server;
 mod start;
 #[cfg(test)]

@@ -43,6 +43,10 @@ impl Gauge {
         self.0.fetch_add(change, Ordering::Relaxed);
     }
 
+    pub(crate) fn set(&self, count: usize) {
+        self.0.store(i64::try_from(count).unwrap_or(i64::MAX), Ordering::Relaxed);
+    }
+
     pub(crate) fn get(&self) -> i64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -162,6 +166,13 @@ pub(crate) struct Metrics {
     pub(crate) cleaner_read_bytes: Counter,
     pub(crate) cleaner_written_bytes: Counter,
     pub(crate) cleaner_removed_records: Counter,
+    pub(crate) scrub_read_bytes: Counter,
+    pub(crate) scrub_rounds: Counter,
+    pub(crate) damaged_segments: Counter,
+    pub(crate) damaged_partitions: Gauge,
+    pub(crate) repaired_segments: Counter,
+    pub(crate) repair_fetched_bytes: Counter,
+    pub(crate) repair_failures: Counter,
 }
 
 impl Default for Metrics {
@@ -191,6 +202,13 @@ impl Default for Metrics {
             cleaner_read_bytes: Counter::default(),
             cleaner_written_bytes: Counter::default(),
             cleaner_removed_records: Counter::default(),
+            scrub_read_bytes: Counter::default(),
+            scrub_rounds: Counter::default(),
+            damaged_segments: Counter::default(),
+            damaged_partitions: Gauge::default(),
+            repaired_segments: Counter::default(),
+            repair_fetched_bytes: Counter::default(),
+            repair_failures: Counter::default(),
         }
     }
 }

@@ -35,6 +35,7 @@ use crate::partition::{
     Command, Hands, Joining, Process, Registry, Seat, Shard, ShardHandle, TopicSettings,
 };
 use crate::peer::{Limits as PeerLimits, PeerId, Peers};
+use crate::repair::Repairs;
 use crate::server::{Accepted, AnswerDoor, Doors, Listener, listen, serve_shard};
 use crate::threads::{ShardThread, Threads, spawn};
 use crate::{admin, limits, ticks};
@@ -236,9 +237,8 @@ fn start_threads(
     };
     let starters = start_shards(threads, shard_count(config), make)?;
     let shards = threads.shard_handles();
-    let settings = Arc::new(config.settings.clone());
+    let (settings, told) = (Arc::new(config.settings.clone()), Arc::new(OnceLock::new()));
     let published = Arc::new(ArcSwap::from_pointee(MetadataImage::default()));
-    let told = Arc::new(OnceLock::new());
     let reconciler = Reconciler {
         config: Arc::clone(&settings),
         directory: Arc::clone(&directory),
@@ -290,6 +290,7 @@ fn start_threads(
         threads.add_admin(admin::start(Arc::clone(&node), socket)?);
     }
     threads.add_cleaners(Cleaners::start(&node)?);
+    threads.add_repairs(Repairs::start(&node)?);
     say_ready(&node, config, &addresses);
     Ok(Serves { node, addresses, admin: admin_address })
 }

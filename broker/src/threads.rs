@@ -16,6 +16,7 @@ use logboom_storage::Directory;
 use crate::cleaner::Cleaners;
 use crate::cluster::ControllerHandle;
 use crate::partition::{Command, ShardHandle};
+use crate::repair::Repairs;
 
 /// Threads that flush.
 const FLUSHERS: usize = 4;
@@ -34,6 +35,7 @@ pub(crate) struct Threads {
     controller_handle: Option<ControllerHandle>,
     admin: Option<JoinHandle<()>>,
     cleaners: Option<Cleaners>,
+    repairs: Option<Repairs>,
 }
 
 /// The thread of a shard.
@@ -56,6 +58,7 @@ impl Threads {
             controller_handle: None,
             admin: None,
             cleaners: None,
+            repairs: None,
         }
     }
 
@@ -109,6 +112,10 @@ impl Threads {
         self.cleaners = Some(cleaners);
     }
 
+    pub(crate) fn add_repairs(&mut self, repairs: Repairs) {
+        self.repairs = Some(repairs);
+    }
+
     /// Ends them: no more requests are taken, those that are there are answered, logs are closed.
     pub(crate) fn end(self) -> Arc<Directory> {
         // Others lead what this broker led before it answers nobody any more.
@@ -122,6 +129,7 @@ impl Threads {
         }
         self.stopping.send_replace(true);
         self.cleaners.into_iter().for_each(Cleaners::stop);
+        self.repairs.into_iter().for_each(Repairs::stop);
         for shard in &self.shards {
             if shard.ended.recv_timeout(STOP_MAX) == Err(RecvTimeoutError::Timeout) {
                 tracing::warn!("some requests are not answered");

@@ -99,7 +99,7 @@ pub(crate) fn all_are_there(cluster: &Cluster, topic: &str, count: i64) {
 }
 
 /// Produces a record, as often as it takes until it is acknowledged.
-fn produce(cluster: &Cluster, topic: &str, partition: i32, value: &[u8]) -> i64 {
+pub(crate) fn produce(cluster: &Cluster, topic: &str, partition: i32, value: &[u8]) -> i64 {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let request = produce_to(topic, partition, one_record(value));

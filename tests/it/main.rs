@@ -15,6 +15,7 @@ mod kills;
 mod offline;
 mod operations;
 mod oracle;
+mod repair;
 mod storage;
 mod tour;
 mod wire;

@@ -209,16 +209,13 @@ impl Broker {
         let log = self.root.join("stderr");
         let log = OpenOptions::new().create(true).append(true).open(log).expect("ours to write");
         let stdout = File::create(self.root.join("stdout")).expect("ours to write");
+        // Where a test gives an admin listener, it is the last.
+        let admin = self.options.iter().any(|it| it.starts_with("--admin-listen"));
         let mut words = self.site.front.iter().map(OsStr::new).chain([logboom().as_os_str()]);
         let mut command = Command::new(words.next().expect("the binary, if nothing else"));
-        command.args(words).args([
-            "broker",
-            "--listen",
-            &self.bootstrap(),
-            "--admin-listen",
-            "",
-            "--data-dir",
-        ]);
+        command.args(words).args(["broker", "--listen", &self.bootstrap()]);
+        command.args((!admin).then_some("--admin-listen="));
+        command.arg("--data-dir");
         command.arg(self.data_dir());
         // Records of tests are as old as they like.
         command.args(["--set", "log.initial.task.delay.ms=3600000"]).args(&self.options);

@@ -25,6 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Cluster {
     brokers: Vec<Broker>,
     is_up: Vec<bool>,
+    admins: Vec<String>,
 }
 
 impl Cluster {
@@ -61,15 +62,19 @@ impl Cluster {
             |((site, _), id): (&(Site, _), usize)| format!("{id}@{}:{}", site.host, free_port());
         let voters: Vec<String> = sites.iter().zip(1..).map(voter).collect();
         let voters = format!("controller.quorum.voters={}", voters.join(","));
+        let address = |(site, _): &(Site, _)| format!("{}:{}", site.host, free_port());
+        let admins: Vec<String> = sites.iter().map(address).collect();
         let start = |((site, root), id): ((Site, PathBuf), usize)| {
             let node_id = format!("node.id={id}");
             let own = settings(id);
             let set = [&node_id, &voters].into_iter().chain(&own);
-            let options: Vec<&str> = set.flat_map(|it| ["--set", it.as_str()]).collect();
+            let admin = format!("--admin-listen={}", admins[id - 1]);
+            let set = set.flat_map(|it| ["--set", it.as_str()]);
+            let options: Vec<&str> = set.chain([admin.as_str()]).collect();
             Broker::start_at(site, root, &options)
         };
         let brokers = sites.into_iter().zip(1..).map(start).collect();
-        let cluster = Self { brokers, is_up: vec![true; count] };
+        let cluster = Self { brokers, is_up: vec![true; count], admins };
         let deadline = Instant::now() + PATIENCE;
         while cluster.any().call(METADATA, &MetadataRequest::default()).brokers.len() < count {
             assert!(Instant::now() < deadline, "not all have come in");
@@ -86,6 +91,11 @@ impl Cluster {
     /// The address of each broker, by their numbers.
     pub fn addresses(&self) -> Vec<String> {
         self.brokers.iter().map(Broker::bootstrap).collect()
+    }
+
+    /// Where a broker serves operators.
+    pub fn admin(&self, id: i32) -> &str {
+        &self.admins[index(id)]
     }
 
     /// The broker with an id.

@@ -127,7 +127,7 @@ impl Raw {
     /// # Panics
     /// If that can't be learned.
     pub fn end_offset(&mut self, topic: &str, partition: i32) -> i64 {
-        offset(self, topic, partition, -1)
+        offset(self, topic, partition, -1).unwrap_or_else(|code| panic!("{topic}: {code:?}"))
     }
 
     /// Where a partition ends, if the broker can say so now.
@@ -215,10 +215,22 @@ pub struct Read {
 /// # Panics
 /// If it can't be read.
 pub fn read_all(raw: &mut Raw, topic: &str, partition: i32) -> Vec<Read> {
-    let (mut next, end) = (offset(raw, topic, partition, -2), offset(raw, topic, partition, -1));
+    try_read_all(raw, topic, partition).unwrap_or_else(|code| panic!("{topic}: {code:?}"))
+}
+
+/// The same, or the error that is answered.
+///
+/// # Errors
+/// The first error code.
+///
+/// # Panics
+/// If what is read isn't what a broker may send.
+pub fn try_read_all(raw: &mut Raw, topic: &str, partition: i32) -> Result<Vec<Read>, ErrorCode> {
+    let mut next = offset(raw, topic, partition, -2)?;
+    let end = offset(raw, topic, partition, -1)?;
     let mut records = Vec::new();
     while next < end {
-        let bytes = fetch(raw, topic, partition, next);
+        let bytes = fetch(raw, topic, partition, next)?;
         assert!(!bytes.is_empty(), "{topic}-{partition}: nothing at {next} before {end}");
         for batch in RawBatches::new(&bytes) {
             let bytes = bytes.slice_ref(batch.expect("whole batches").bytes());
@@ -236,22 +248,31 @@ pub fn read_all(raw: &mut Raw, topic: &str, partition: i32) -> Vec<Read> {
             }
         }
     }
-    records
+    Ok(records)
 }
 
 /// The offset for a timestamp, or for −1 (end) and −2 (start).
-fn offset(raw: &mut Raw, topic: &str, partition_index: i32, timestamp: i64) -> i64 {
+fn offset(
+    raw: &mut Raw,
+    topic: &str,
+    partition_index: i32,
+    timestamp: i64,
+) -> Result<i64, ErrorCode> {
     let partition =
         ListOffsetsPartition { partition_index, timestamp, ..ListOffsetsPartition::default() };
     let topic = ListOffsetsTopic { name: topic.into(), partitions: vec![partition] };
     let request = ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..Default::default() };
     let answer = &raw.call(2, &request).topics[0].partitions[0];
-    assert_eq!(answer.error_code, ErrorCode::NONE, "{answer:?}");
-    answer.offset
+    if answer.error_code == ErrorCode::NONE { Ok(answer.offset) } else { Err(answer.error_code) }
 }
 
 /// What one fetch from an offset brings.
-fn fetch(raw: &mut Raw, topic: &str, partition: i32, fetch_offset: i64) -> Bytes {
+fn fetch(
+    raw: &mut Raw,
+    topic: &str,
+    partition: i32,
+    fetch_offset: i64,
+) -> Result<Bytes, ErrorCode> {
     let partition = FetchPartition {
         partition,
         fetch_offset,
@@ -270,6 +291,8 @@ fn fetch(raw: &mut Raw, topic: &str, partition: i32, fetch_offset: i64) -> Bytes
         ..Default::default()
     };
     let answer = raw.call(11, &request).responses.remove(0).partitions.remove(0);
-    assert_eq!(answer.error_code, ErrorCode::NONE, "{answer:?}");
-    answer.records.unwrap_or_default()
+    match answer.error_code {
+        ErrorCode::NONE => Ok(answer.records.unwrap_or_default()),
+        code => Err(code),
+    }
 }

@@ -60,9 +60,16 @@ fn traffic(text: &mut Exposition, node: &Node) {
     counter("cleaner_read_bytes_total", &metrics.cleaner_read_bytes);
     counter("cleaner_written_bytes_total", &metrics.cleaner_written_bytes);
     counter("cleaner_removed_records_total", &metrics.cleaner_removed_records);
+    counter("scrub_read_bytes_total", &metrics.scrub_read_bytes);
+    counter("scrub_rounds_total", &metrics.scrub_rounds);
+    counter("damaged_segments_total", &metrics.damaged_segments);
+    counter("repaired_segments_total", &metrics.repaired_segments);
+    counter("repair_fetched_bytes_total", &metrics.repair_fetched_bytes);
+    counter("repair_failures_total", &metrics.repair_failures);
     text.begin("cleaner_threads_busy").value(&[], metrics.cleaner_threads_busy.get());
     text.begin("cleaner_dirty_ratio_max").value(&[], metrics.cleaner_dirty_ratio_max.get());
     text.begin("cleaner_seconds").histogram(&[], &metrics.cleaner_seconds);
+    text.begin("damaged_partitions").value(&[], metrics.damaged_partitions.get());
     text.begin("connections_open").value(&[], metrics.connections_open.get());
     text.begin("queued_bytes").value(&[], metrics.queued_bytes.get());
     text.begin("queued_response_bytes").value(&[], metrics.queued_response_bytes.get());

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use logboom_storage::Cleanable;
 use logboom_storage::state::GroupKey;
 
-use self::pace::Throttle;
+pub(crate) use self::pace::Throttle;
 use crate::node::Node;
 
 /// The threads that compact.

@@ -1,4 +1,5 @@
-//! How fast compaction may read and write (`log.cleaner.io.max.bytes.per.second`).
+//! How fast something in the background may read and write; of compaction,
+//! `log.cleaner.io.max.bytes.per.second`.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use super::Shared;
 
 /// What all threads together have moved.
 #[derive(Debug, Default)]
-pub(super) struct Throttle {
+pub(crate) struct Throttle {
     /// When what was moved so far has had its time.
     paid_until: Option<Instant>,
 }
@@ -20,7 +21,7 @@ impl Throttle {
     /// So many bytes were moved; returns for how long to wait.
     ///
     /// - `rate`: bytes a second.
-    pub(super) fn moved(&mut self, bytes: usize, rate: f64, now: Instant) -> Duration {
+    pub(crate) fn moved(&mut self, bytes: usize, rate: f64, now: Instant) -> Duration {
         let seconds = bytes as f64 / rate.max(1.0);
         let cost = Duration::try_from_secs_f64(seconds).unwrap_or(WAIT_MAX).min(WAIT_MAX);
         let from = self.paid_until.map_or(now, |until| until.max(now));

@@ -6,12 +6,16 @@
 //! | 1 | forward | length 2 and name of the listener, a client's frame without its length |
 //! | 2 | report | a metadata record of leaders |
 //! | 3 | producer ids | |
+//! | 4 | batches of a replica | topic id 16, partition 4, offset 8, end 8, compacted up to 8 |
 //!
 //! | byte | answer | what follows |
 //! | ---: | --- | --- |
-//! | 0 | done | cluster id 16; the answer's frame; nothing; first id 8, and behind the last 8 |
-//! | 1 | not the controller | |
+//! | 0 | done | what was asked for |
+//! | 1 | not the controller, or not yet | |
 //! | 2 | refused | why, in words |
+//!
+//! Asked for are, in the order of the requests: the cluster id, 16; the answer's frame; nothing;
+//! the first id, 8, and the one behind the last, 8; whole batches.
 //!
 //! Must always hold: whatever arrives is a request, an answer, or an error; nothing is allocated
 //! beyond its length.
@@ -23,6 +27,7 @@ use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use logboom_controller::MetadataRecord;
 use logboom_controller::record::{BrokerRegistration, LeaderReport};
 use logboom_protocol::units::Uuid;
+use logboom_storage::state::GroupKey;
 
 /// Something that a broker asks of the controller's.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +40,20 @@ pub(crate) enum Request {
     Report(Vec<LeaderReport>),
     /// For a block of producer ids.
     ProducerIds,
+    /// For batches that are damaged in the log of the one who asks.
+    Batches(AskedBatches),
+}
+
+/// Batches that are committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AskedBatches {
+    pub(crate) key: GroupKey,
+    /// What the first of them holds, inclusive.
+    pub(crate) offset: i64,
+    /// Where they end, exclusive.
+    pub(crate) until: i64,
+    /// How far who has them is compacted, at least; exclusive.
+    pub(crate) compacted_to: i64,
 }
 
 /// What it answers.
@@ -53,6 +72,9 @@ const REGISTER: u8 = 0;
 const FORWARD: u8 = 1;
 const REPORT: u8 = 2;
 const PRODUCER_IDS: u8 = 3;
+const BATCHES: u8 = 4;
+
+const KEY_BYTES: usize = 16 + 4;
 
 const DONE: u8 = 0;
 const NOT_CONTROLLER: u8 = 1;
@@ -80,6 +102,11 @@ impl Request {
                 out.put_slice(&MetadataRecord::Leaders(reports.clone()).encode().ok()?);
             }
             Self::ProducerIds => out.put_u8(PRODUCER_IDS),
+            Self::Batches(AskedBatches { key, offset, until, compacted_to }) => {
+                out.put_u8(BATCHES);
+                put_key(&mut out, key);
+                [offset, until, compacted_to].into_iter().for_each(|it| out.put_i64(*it));
+            }
         }
         Some(out.freeze())
     }
@@ -111,9 +138,26 @@ impl Request {
                 _ => Err(Strange),
             },
             PRODUCER_IDS if bytes.is_empty() => Ok(Self::ProducerIds),
+            BATCHES if bytes.len() == KEY_BYTES + 3 * 8 => {
+                let key = get_key(&mut bytes);
+                let [offset, until, compacted_to] = std::array::from_fn(|_| bytes.get_i64());
+                Ok(Self::Batches(AskedBatches { key, offset, until, compacted_to }))
+            }
             _ => Err(Strange),
         }
     }
+}
+
+fn put_key(out: &mut BytesMut, key: &GroupKey) {
+    out.put_slice(&key.topic_id.0);
+    out.put_i32(key.partition);
+}
+
+/// - `bytes`: at least [`KEY_BYTES`].
+fn get_key(bytes: &mut Bytes) -> GroupKey {
+    let mut topic_id = [0; 16];
+    bytes.copy_to_slice(&mut topic_id);
+    GroupKey { topic_id: Uuid(topic_id), partition: bytes.get_i32() }
 }
 
 /// A block of producer ids as an answer.
@@ -151,6 +195,8 @@ impl Response {
 mod tests {
     use super::*;
 
+    const KEY: GroupKey = GroupKey { topic_id: Uuid([5; 16]), partition: 7 };
+
     #[test]
     fn what_is_asked_and_answered_is_read_as_the_same() {
         let registration = BrokerRegistration {
@@ -168,6 +214,12 @@ mod tests {
             Request::Forward { listener: "PLAINTEXT".to_owned(), frame: frame.clone() },
             Request::Report(Vec::new()),
             Request::ProducerIds,
+            Request::Batches(AskedBatches {
+                key: KEY,
+                offset: 1,
+                until: i64::MAX,
+                compacted_to: -1,
+            }),
         ] {
             assert_eq!(Request::decode(request.encode().unwrap()), Ok(request));
         }
@@ -181,7 +233,9 @@ mod tests {
 
     #[test]
     fn bytes_that_are_none_are_refused() {
-        for bytes in [&b""[..], b"\x09", b"\x00", b"\x00short", b"\x01\x00", b"\x01\x00\x05abc"] {
+        for bytes in
+            [&b""[..], b"\x09", b"\x00", b"\x00short", b"\x01\x00", b"\x01\x00\x05abc", &[4; 44]]
+        {
             assert_eq!(Request::decode(Bytes::from_static(bytes)), Err(Strange), "{bytes:?}");
         }
         for bytes in [&b""[..], b"\x01x", b"\x03"] {

@@ -28,7 +28,7 @@ mod serve;
 #[cfg(test)]
 mod testing;
 
-pub(crate) use calls::{Request, decode_block};
+pub(crate) use calls::{AskedBatches, Request, decode_block};
 pub(crate) use controller::{Controller, ControllerError, ControllerHandle, load};
 pub(crate) use founding::{found_alone, found_together};
 pub(crate) use metadata_log::{

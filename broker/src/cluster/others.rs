@@ -54,6 +54,26 @@ impl Others {
         self.metadata.leader()
     }
 
+    /// Asks one broker, once.
+    ///
+    /// # Errors
+    /// Why it gives nothing, in words.
+    pub(crate) async fn ask_once(
+        &self,
+        node: i32,
+        request: &Request,
+        deadline: Instant,
+    ) -> Result<Bytes, String> {
+        let request = request.encode().ok_or("the request can't be written")?;
+        match self.caller.call(node, request, deadline).await.map(Response::decode) {
+            Ok(Ok(Response::Done(bytes))) => Ok(bytes),
+            Ok(Ok(Response::Refused(why))) => Err(why),
+            Ok(Ok(Response::NotController)) => Err("the broker isn't ready".to_owned()),
+            Ok(Err(_)) => Err("the answer isn't one".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
     /// Asks until somebody has decided.
     ///
     /// # Errors

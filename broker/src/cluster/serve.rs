@@ -12,9 +12,11 @@ use logboom_controller::leaders::report_leaders;
 use logboom_controller::producer_ids::{ProducerIdsExhausted, allocate_producer_ids};
 use logboom_controller::{Decision, MetadataImage};
 use logboom_protocol::header::RequestHeader;
+use logboom_protocol::records::RawBatches;
 use logboom_protocol::units::Uuid;
+use logboom_storage::{Found, ReadUntil};
 
-use super::calls::{Request, Response};
+use super::calls::{AskedBatches, Request, Response};
 use super::controller::{ControllerError, ControllerHandle};
 use crate::handlers::{self, Reply, RequestContext};
 use crate::node::{Node, random_id};
@@ -56,6 +58,11 @@ impl Desk {
                     None => Response::NotController,
                 },
                 Ok(Request::Forward { .. }) => Response::NotController,
+                Ok(request) => match &node {
+                    Some(node) if is_known(node, from) => of_replica(node, request).await,
+                    Some(_) => Response::Refused("the broker isn't known".to_owned()),
+                    None => Response::NotController,
+                },
                 Err(strange) => {
                     tracing::warn!(%from, ?strange, "a call that isn't one");
                     Response::Refused("the call isn't known".to_owned())
@@ -104,6 +111,59 @@ pub(crate) async fn register(
         Err(error) => Decision { records: Vec::new(), response: Err(error.to_string()) },
     };
     controller.decide(decide).await
+}
+
+/// Whether a broker is one of the cluster.
+fn is_known(node: &Node, from: PeerId) -> bool {
+    node.image().broker(from.node).is_some_and(|it| it.directory_id == from.directory)
+}
+
+/// What is asked of a replica here.
+async fn of_replica(node: &Node, request: Request) -> Response {
+    match request {
+        Request::Batches(asked) => batches(node, asked).await,
+        _ => Response::Refused("nobody asks that of a replica".to_owned()),
+    }
+}
+
+/// The most bytes of batches in one answer; the first batch is whole whatever it takes.
+const BATCHES_BYTES: u32 = 4 << 20;
+
+/// Batches of a replica here, for one that is damaged.
+async fn batches(node: &Node, asked: AskedBatches) -> Response {
+    let refused = |why: &str| Response::Refused(why.to_owned());
+    let AskedBatches { key, offset, until, compacted_to } = asked;
+    let Some(partition) = node.registry.get(key.topic_id, key.partition) else {
+        return refused("there is no replica");
+    };
+    let view = &partition.view;
+    if until > view.high_watermark() {
+        return refused("it isn't known to be committed");
+    }
+    if view.compacted_to() < compacted_to {
+        return refused("the replica is compacted less far");
+    }
+    let bytes = match view.read(offset, BATCHES_BYTES, ReadUntil::End) {
+        Ok(Found::Nothing) => return refused("there is nothing"),
+        Ok(Found::Batches(bytes)) => Ok(bytes),
+        Ok(Found::Cold(cold)) => {
+            let read = tokio::task::spawn_blocking(move || cold.run()).await;
+            read.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
+        }
+        Err(error) => Err(error),
+    };
+    match bytes {
+        Ok(bytes) => Response::Done(below(&bytes, until)),
+        Err(error) => Response::Refused(error.to_string()),
+    }
+}
+
+/// The batches that begin below an offset.
+fn below(bytes: &Bytes, until: i64) -> Bytes {
+    let batches = RawBatches::new(bytes).map_while(Result::ok);
+    let below = batches.take_while(|batch| batch.header().base_offset < until);
+    let length: usize = below.map(|batch| batch.bytes().len()).sum();
+    bytes.slice(..length)
 }
 
 /// Answers a request of another broker's client.

@@ -47,7 +47,7 @@ const fn metric(
 }
 
 /// All of them, in the order in which they are told.
-pub(crate) static TABLE: [Metric; 46] = [
+pub(crate) static TABLE: [Metric; 53] = [
     metric(
         "requests_seconds",
         Kind::Histogram,
@@ -226,6 +226,55 @@ pub(crate) static TABLE: [Metric; 46] = [
         "ratio",
         &[],
         "The greatest part of a log that waits to be compacted, 0 to 1, when last looked for.",
+    ),
+    metric(
+        "scrub_read_bytes_total",
+        Kind::Counter,
+        "bytes",
+        &[],
+        "Bytes of logs that the scrub has read.",
+    ),
+    metric(
+        "scrub_rounds_total",
+        Kind::Counter,
+        "rounds",
+        &[],
+        "How often the scrub has read all logs.",
+    ),
+    metric(
+        "damaged_segments_total",
+        Kind::Counter,
+        "segments",
+        &[],
+        "Segments that were found to be damaged.",
+    ),
+    metric(
+        "damaged_partitions",
+        Kind::Gauge,
+        "partitions",
+        &[],
+        "Partitions here of which a part is damaged, and is not served here.",
+    ),
+    metric(
+        "repaired_segments_total",
+        Kind::Counter,
+        "segments",
+        &[],
+        "Segments that were made anew of what other replicas have.",
+    ),
+    metric(
+        "repair_fetched_bytes_total",
+        Kind::Counter,
+        "bytes",
+        &[],
+        "Bytes that other replicas gave for it.",
+    ),
+    metric(
+        "repair_failures_total",
+        Kind::Counter,
+        "attempts",
+        &[],
+        "Attempts to repair that have failed; they are repeated.",
     ),
     metric("topics", Kind::Gauge, "topics", &[], "Topics of the cluster."),
     metric("partitions", Kind::Gauge, "partitions", &[], "Partitions with a replica here."),

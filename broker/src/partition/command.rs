@@ -69,8 +69,13 @@ pub(crate) enum Command {
     Producers(GroupKey, oneshot::Sender<Option<Vec<ProducerDescription>>>),
     /// What compaction has to keep of a partition's producers.
     LastBatches(GroupKey, oneshot::Sender<LastBatches>),
-    /// Puts a file that compaction has made in its place; answers whether that was possible.
+    /// Puts a file that compaction, or a repair, has made in its place; answers whether that was
+    /// possible.
     Swap(GroupKey, Cleaned, oneshot::Sender<Result<bool, StorageError>>),
+    /// A part of a log was found to be damaged, or to be good again.
+    Damage(GroupKey),
+    /// Begins another segment where the last one holds an offset, so that it can be looked into.
+    Seal(GroupKey, i64),
     /// Drops what retention lets go at this time, in milliseconds since the Unix epoch.
     Retain { now_ms: i64 },
     /// Forgets producers that by this time wrote nothing for so many milliseconds.

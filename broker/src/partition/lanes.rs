@@ -41,6 +41,10 @@ const PROMISE_MS: u64 = SILENCE_MS.0;
 const TRANSFER_MS: u64 = SILENCE_MS.1;
 /// Between two attempts to hand one group over.
 const TRANSFER_PAUSE_MS: u64 = 1_000;
+/// The same, where this replica is damaged: it may be that the other is too, and takes no office.
+const DAMAGED_PAUSE_MS: u64 = 30_000;
+/// How long a damaged replica waits for another to lead before it campaigns.
+const DAMAGED_PATIENCE_MS: u64 = 30_000;
 /// How long a broker that stops waits until others lead what it led.
 const RETIRE_MAX_MS: u64 = 2_000;
 /// Between two looks at what time has done; every second one beats.
@@ -137,7 +141,7 @@ impl Lanes {
             return done.send(()).unwrap_or(());
         }
         for replica in table.values_mut() {
-            replica.group.hold_back(true);
+            replica.retire();
         }
         self.retiring = Some((done, now + RETIRE_MAX_MS));
     }
@@ -247,6 +251,9 @@ impl Lanes {
                 if role == Role::Follower(Some(message.from)) =>
             {
                 (member.heard, member.deadline) = (Some(now), now + patience);
+                if member.leaderless.take().is_some() && replica.is_damaged {
+                    replica.hold_back(true);
+                }
             }
             // Whoever asks is given the time to be elected.
             Body::Vote(vote) if !vote.pre && role == Role::Follower(None) => {
@@ -340,13 +347,18 @@ impl Lanes {
     }
 
     /// To whom the leader of a group is to hand over, if to anybody: the one that is wished for, or
-    /// anybody in sync where this broker stops, or its flushes hang.
-    fn successor(&self, replica: &Replica) -> Option<ReplicaId> {
+    /// anybody in sync where this broker stops, its flushes hang, or its log is damaged.
+    fn successor(&self, replica: &Replica, now: u64) -> Option<ReplicaId> {
         let (group, member) = (&replica.group, replica.member.as_ref()?);
         let is_fit = |id: &ReplicaId| *id != group.id() && member.in_sync.contains(&id.broker);
         let voters = &group.voters().incoming;
         if self.retiring.is_some() || self.slow.is_some_and(|slow| slow.relieves(member)) {
             return voters.iter().copied().find(is_fit);
+        }
+        if replica.is_damaged {
+            let fit: Vec<ReplicaId> = voters.iter().copied().filter(is_fit).collect();
+            let turn = usize::try_from(now / DAMAGED_PAUSE_MS).unwrap_or(0);
+            return fit.get(turn % fit.len().max(1)).copied();
         }
         let wished = member.wish.as_ref().filter(|wish| wish.is_wished)?.leader;
         voters.iter().copied().filter(is_fit).find(|id| id.broker == wished)
@@ -383,9 +395,11 @@ impl Lanes {
         }
         // A group that begins has nobody to wait for but those who don't know of it yet.
         member.deadline = now + if is_unborn { 2 * TICK_MS } else { patience };
+        let since = *member.leaderless.get_or_insert(now);
         if self.retiring.is_none() {
-            // Nobody else has taken the office of a leader that is gone.
-            replica.group.hold_back(false);
+            // Nobody else has taken the office of a leader that is gone; one that is damaged gives
+            // others more time.
+            replica.hold_back(replica.is_damaged && now < since + DAMAGED_PATIENCE_MS);
         }
         replica.step(hands, |group, effects| group.campaign(effects));
         self.touch(replica, now);
@@ -404,10 +418,12 @@ impl Lanes {
         member.told = wish.as_ref().map(|wish| wish.generation).or(member.told);
         let wish = wish.map(|wish| (resolved(&wish.voters, &replica.group), wish.generation));
         let rests = member.next_transfer.is_some_and(|next| now < next);
-        let successor = self.successor(replica).filter(|_| !rests);
+        let successor = self.successor(replica, now).filter(|_| !rests);
         let successor = successor.filter(|_| replica.group.transferring().is_none());
         if let (Some(_), Some(member)) = (successor, replica.member.as_mut()) {
-            member.next_transfer = Some(now + TRANSFER_PAUSE_MS);
+            let pauses = replica.is_damaged && self.retiring.is_none();
+            let pause_ms = if pauses { DAMAGED_PAUSE_MS } else { TRANSFER_PAUSE_MS };
+            member.next_transfer = Some(now + pause_ms);
         }
         if let (Some(_), Some(member)) = (&wish, replica.member.as_mut()) {
             // Whoever is to answer has to be awake.
@@ -509,7 +525,9 @@ impl Lanes {
             let is_to_hand_over = wish.is_wished && wish.leader != own && is_there(wish.leader);
             told != Some(wish.generation) || is_to_hand_over
         });
-        if is_asleep && !has_news && replica.group.role() == Role::Leader {
+        // Who is damaged looks for somebody else to lead.
+        let rests = is_asleep && !has_news && !replica.is_damaged;
+        if rests && replica.group.role() == Role::Leader {
             lane.awake.remove(&key);
         }
     }

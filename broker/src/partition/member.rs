@@ -76,6 +76,8 @@ pub(super) struct Member {
     pub(super) rest: Option<Rest>,
     /// The first beat to each broker that counts for its lease.
     pub(super) since: Vec<(i32, u64)>,
+    /// Since when it waits, damaged, for anybody to lead.
+    pub(super) leaderless: Option<u64>,
     /// In which epoch it was last seen to lead, and since when.
     pub(super) led: Option<(i32, u64)>,
     pub(super) wish: Option<Wish>,

@@ -25,6 +25,7 @@ mod handle;
 mod hands;
 mod lanes;
 mod member;
+mod office;
 mod peering;
 mod registry;
 mod replica;

@@ -117,13 +117,17 @@ pub(super) struct Replica {
     pub(super) tasks: Tasks,
     /// What the next write is made of, in order.
     queued: Vec<Append>,
-    answers: Answers,
+    pub(super) answers: Answers,
     /// Who waits for a log start.
     pub(super) awaited_starts: Vec<AwaitedStart>,
     /// Up to where the flush that is under way reaches.
     pub(super) flushing: Option<i64>,
     /// Whether a flush has failed: nothing more becomes durable, and nothing is promised.
     pub(super) has_failed: bool,
+    /// Whether a part of its log is damaged: it votes, and leads only where nobody else does.
+    pub(super) is_damaged: bool,
+    /// Whether it only votes until the broker starts again.
+    pub(super) is_retired: bool,
     caching: Caching,
     deferred: VecDeque<Deferred>,
 }
@@ -151,7 +155,7 @@ impl Replica {
         member: Option<Member>,
         caching: Caching,
     ) -> Self {
-        let replica = Self {
+        let mut replica = Self {
             name: Named::new(partition.key),
             partition,
             log,
@@ -163,9 +167,12 @@ impl Replica {
             awaited_starts: Vec::new(),
             flushing: None,
             has_failed: false,
+            is_damaged: false,
+            is_retired: false,
             caching,
             deferred: VecDeque::new(),
         };
+        replica.note_damage();
         replica.publish();
         replica
     }
@@ -361,6 +368,10 @@ impl Replica {
         self.publish_commit();
         self.answers.advance(self.reached());
         self.answer_starts();
+        if self.is_damaged {
+            // A cut, or a log start that moves, may have taken it along.
+            self.note_damage();
+        }
     }
 
     /// Tells readers what is committed.
@@ -436,24 +447,6 @@ impl Replica {
         self.run_tasks(hands);
         for deferred in std::mem::take(&mut self.deferred) {
             self.defer(deferred);
-        }
-    }
-
-    /// Nothing more becomes durable here: whoever waits is told, and the office is given up.
-    pub(super) fn on_failed(&mut self, error: &StorageError, hands: &Hands) {
-        tracing::error!(partition = %self.partition.key, %error, "flush failed");
-        self.has_failed = true;
-        self.answers.fail(|| AppendError::FlushFailed);
-        let root = hands.directory.root();
-        self.fail_tasks(|| StorageError::OutOfService { path: root.to_owned() });
-        self.resign(hands);
-    }
-
-    /// Lets others lead, if there are any.
-    pub(super) fn resign(&mut self, hands: &Hands) {
-        if self.member.is_some() {
-            self.group.hold_back(true);
-            self.step(hands, |group, effects| group.resign("it has failed", effects));
         }
     }
 

@@ -210,8 +210,18 @@ impl Shard {
                 if let Some(replica) = self.replicas.get_mut(&key) {
                     let step = move |log: &mut Log| drop(reply.send(log.swap(cleaned)));
                     replica.at_rest(step, &self.hands);
+                    replica.defer(Replica::note_damage);
                 }
             }
+            Command::Damage(key) => self.with(&key, |replica, _| replica.note_damage()),
+            Command::Seal(key, offset) => self.with(&key, move |replica, hands| {
+                let seal = move |log: &mut Log| {
+                    if let Err(error) = log.seal_at(offset) {
+                        tracing::warn!(partition = %key, %error, "not sealed");
+                    }
+                };
+                replica.at_rest(seal, hands);
+            }),
             Command::Retain { now_ms } => self.retain(now_ms),
             Command::ExpireProducers { now_ms, expiration_ms } => {
                 self.expire_producers(now_ms, expiration_ms);
@@ -395,6 +405,10 @@ impl Shard {
                 }
             };
             report(topic, *key, &findings);
+            let is_damage =
+                |it: &&Finding| matches!(it, Finding::Damaged { .. } | Finding::Gone { .. });
+            let count = findings.iter().filter(is_damage).count();
+            self.hands.metrics.damaged_segments.add(count);
             let list = match Seat::is_alone(&self.hands.directory, key) {
                 false => &mut shared,
                 true if opening.is_new => &mut new,

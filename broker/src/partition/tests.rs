@@ -1,5 +1,7 @@
 //! One replica on a simulated disk, whose flushes run when the test says so.
 
+mod damage;
+
 use std::path::Path;
 use std::sync::Arc;
 

@@ -78,7 +78,7 @@ const fn cluster_wide(
 }
 
 /// A broker's own.
-static TABLE: [BrokerDefinition; 71] = [
+static TABLE: [BrokerDefinition; 73] = [
     // Who and where it is.
     read_only(
         "node.id",
@@ -284,6 +284,20 @@ static TABLE: [BrokerDefinition; 71] = [
         Some("15000"),
         AtLeast(0),
         "Milliseconds to rest when there is nothing to compact.",
+    ),
+    cluster_wide(
+        "log.scrub.bytes.per.second",
+        Long,
+        Some("10485760"),
+        AtLeast(0),
+        "Bytes of logs that are read in a second to find damage, at most; 0 reads none.",
+    ),
+    cluster_wide(
+        "log.repair.bytes.per.second",
+        Long,
+        Some("104857600"),
+        AtLeast(1),
+        "Bytes that a repair of damaged logs reads and writes in a second, at most.",
     ),
     // Connections and requests.
     read_only(

@@ -1,0 +1,52 @@
+//! Whether a replica may lead its group: not where its disk has failed, its broker stops, or a part
+//! of its log is damaged.
+
+use logboom_storage::StorageError;
+
+use super::hands::Hands;
+use super::replica::{AppendError, Replica};
+
+impl Replica {
+    /// Looks whether a part of the log is damaged.
+    pub(super) fn note_damage(&mut self) {
+        let damage = self.log.view().damage();
+        let was_damaged = std::mem::replace(&mut self.is_damaged, damage.is_some());
+        let Some(member) = &mut self.member else { return };
+        if was_damaged && damage.is_none() {
+            // What couldn't be read for a follower can be read now.
+            (member.reading, member.leaderless) = (None, None);
+        }
+        if was_damaged != self.is_damaged {
+            self.hold_back(self.is_damaged);
+        }
+    }
+
+    /// Has it vote only, or take part as the others do.
+    pub(super) fn hold_back(&mut self, is_held_back: bool) {
+        self.group.hold_back(is_held_back || self.is_retired);
+    }
+
+    /// Has it vote only until the broker starts again.
+    pub(super) fn retire(&mut self) {
+        self.is_retired = true;
+        self.hold_back(true);
+    }
+
+    /// Nothing more becomes durable here: whoever waits is told, and the office is given up.
+    pub(super) fn on_failed(&mut self, error: &StorageError, hands: &Hands) {
+        tracing::error!(partition = %self.partition.key, %error, "flush failed");
+        self.has_failed = true;
+        self.answers.fail(|| AppendError::FlushFailed);
+        let root = hands.directory.root();
+        self.fail_tasks(|| StorageError::OutOfService { path: root.to_owned() });
+        self.resign(hands);
+    }
+
+    /// Lets others lead, if there are any.
+    pub(super) fn resign(&mut self, hands: &Hands) {
+        if self.member.is_some() {
+            self.retire();
+            self.step(hands, |group, effects| group.resign("it has failed", effects));
+        }
+    }
+}

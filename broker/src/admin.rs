@@ -5,6 +5,10 @@
 //! | `/metrics` | every metric, as Prometheus reads it |
 //! | `/healthz` | 200 while the process runs |
 //! | `/readyz` | 200 while requests are served, 503 with the reason otherwise |
+//! | `/recovery/TOPIC/PARTITION` | who is left of a partition, and what may be lost |
+//!
+//! POST to the last has those who are left go on without the others; 409 where nothing is to be
+//! recovered.
 //!
 //! It has a thread of its own: whoever asks learns of shards that don't answer.
 //!
@@ -35,6 +39,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::cluster::Survey;
 use crate::node::Node;
 
 /// Connections at a time; more of them wait in the socket.
@@ -109,6 +114,9 @@ async fn answer(node: Arc<Node>, stream: TcpStream) -> hyper::Result<()> {
 }
 
 async fn respond(node: &Node, method: &Method, path: &str) -> Response<Full<Bytes>> {
+    if let Some(partition) = path.strip_prefix("/recovery/") {
+        return recovery(node, method, partition).await;
+    }
     if !matches!(*method, Method::GET | Method::HEAD) {
         let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "GET or HEAD\n");
         response.headers_mut().insert(ALLOW, "GET, HEAD".parse().expect("is a header"));
@@ -121,7 +129,31 @@ async fn respond(node: &Node, method: &Method, path: &str) -> Response<Full<Byte
             None => plain(StatusCode::OK, "ready\n"),
             Some(why) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
         },
-        _ => plain(StatusCode::NOT_FOUND, "there is /metrics, /healthz, /readyz\n"),
+        _ => plain(StatusCode::NOT_FOUND, "there is /metrics, /healthz, /readyz, /recovery\n"),
+    }
+}
+
+/// What an operator sees, and does, of a partition that has lost a majority.
+async fn recovery(node: &Node, method: &Method, partition: &str) -> Response<Full<Bytes>> {
+    let named = partition.rsplit_once('/').and_then(|(topic, it)| Some((topic, it.parse().ok()?)));
+    let Some((topic, partition)) = named else {
+        return plain(StatusCode::NOT_FOUND, "/recovery/TOPIC/PARTITION\n");
+    };
+    let survey = match Survey::new(node, topic, partition).await {
+        Ok(survey) => survey,
+        Err(why) => return plain(StatusCode::NOT_FOUND, format!("{topic}-{partition}: {why}\n")),
+    };
+    let report = survey.report();
+    if let Some(why) = survey.objection() {
+        return plain(StatusCode::CONFLICT, format!("{report}nothing to recover: {why}\n"));
+    }
+    match *method {
+        Method::GET | Method::HEAD => plain(StatusCode::OK, report),
+        Method::POST => match survey.recover(node).await {
+            Ok(()) => plain(StatusCode::OK, "recovered\n"),
+            Err(why) => plain(StatusCode::CONFLICT, format!("not recovered: {why}\n")),
+        },
+        _ => plain(StatusCode::METHOD_NOT_ALLOWED, "GET or POST\n"),
     }
 }
 

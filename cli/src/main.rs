@@ -10,6 +10,7 @@ mod group;
 mod log;
 mod offset;
 mod output;
+mod partition;
 mod produce;
 mod progress;
 mod signals;
@@ -52,6 +53,8 @@ enum Command {
     Config(config::ConfigArguments),
     /// Shows who is there and who leads what.
     Cluster(cluster::ClusterArguments),
+    /// Recovers a partition that has lost most of its replicas.
+    Partition(partition::PartitionArguments),
 }
 
 fn main() -> ExitCode {
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Command::Group(arguments) => group::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
         Command::Cluster(arguments) => cluster::run(&arguments),
+        Command::Partition(arguments) => partition::run(&arguments),
     }
 }
 
@@ -99,6 +103,7 @@ mod tests {
             "consume t --from @17 --count 3 --format %p:%o -e",
             "consume t --output json",
             "consume t --group g --from end --count 3",
+            "partition recover t 0 --admin h:9644 --yes",
             "group list --state empty --state preparing-rebalance --type classic",
             "group describe a b --members",
             "group describe --all --output json",

@@ -179,3 +179,53 @@ fn a_leader_that_meets_damage_hands_over_and_makes_it_good() {
     lead(&cluster, &topic, victim);
     assert!(is_read(&cluster, &topic));
 }
+
+/// What `logboom partition recover` says, and whether it is done.
+fn recover(cluster: &Cluster, admin: i32, topic: &str, more: &[&str]) -> (bool, String) {
+    let mut command = Command::new(logboom());
+    command.args(["partition", "recover", topic, "0", "--admin", cluster.admin(admin)]);
+    let output = command.args(more).output().unwrap();
+    (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn the_one_that_is_left_of_three_goes_on_when_an_operator_says_so() {
+    let mut cluster = Cluster::start("recover", 3);
+    let topic = cluster.new_topic("recover", 1, 3);
+    for number in 0..20 {
+        assert_eq!(produce(&cluster, &topic, 0, &value(number)), number);
+    }
+    cluster.wait_until(&topic, "all are in sync", |it| it.isr_nodes.len() == 3);
+    let (is_done, said) = recover(&cluster, 3, &topic, &["--yes"]);
+    assert!(!is_done && said.contains("nothing to recover: broker"), "{said}");
+    for id in [1, 2] {
+        cluster.kill(id);
+        fs::remove_dir_all(cluster.broker(id).data_dir()).unwrap();
+    }
+    for name in ["__cluster_metadata", &topic] {
+        eventually("the third knows that the others are gone", || {
+            let (is_done, said) = recover(&cluster, 3, name, &[]);
+            assert!(!is_done, "{said}");
+            said.contains("nothing was done; --yes does it")
+        });
+        let (_, said) = recover(&cluster, 3, name, &[]);
+        for line in ["broker 1: missing\n", "broker 2: missing\n", "broker 3 would lead"] {
+            assert!(said.contains(line), "{line}: {said}");
+        }
+        assert!(said.contains("possibly lost: every record at offset "), "{said}");
+        let (is_done, said) = recover(&cluster, 3, name, &["--yes"]);
+        assert!(is_done && said.ends_with("recovered\n"), "{said}");
+    }
+    let led = cluster.wait_until(&topic, "the third leads", |it| it.leader_id == 3);
+    assert_eq!(led[0].isr_nodes, [3]);
+    assert_eq!(produce(&cluster, &topic, 0, &value(20)), 20);
+    let read = try_read_all(&mut cluster.leader(&topic, 0), &topic, 0).unwrap();
+    assert_eq!(read.len(), 21);
+    for (record, number) in read.iter().zip(0..) {
+        assert_eq!((record.offset, &record.value), (number, &value(number)));
+    }
+    // It is no majority that is remembered, but a decision: a restart asks nobody.
+    cluster.kill(3);
+    cluster.restart(3);
+    assert_eq!(produce(&cluster, &topic, 0, &value(21)), 21);
+}

@@ -7,6 +7,8 @@
 //! | 2 | report | a metadata record of leaders |
 //! | 3 | producer ids | |
 //! | 4 | batches of a replica | topic id 16, partition 4, offset 8, end 8, compacted up to 8 |
+//! | 5 | how a replica stands | topic id 16, partition 4 |
+//! | 6 | lead with those who are left | topic id 16, partition 4, epoch 4, replicas 24 each |
 //!
 //! | byte | answer | what follows |
 //! | ---: | --- | --- |
@@ -15,7 +17,8 @@
 //! | 2 | refused | why, in words |
 //!
 //! Asked for are, in the order of the requests: the cluster id, 16; the answer's frame; nothing;
-//! the first id, 8, and the one behind the last, 8; whole batches.
+//! the first id, 8, and the one behind the last, 8; whole batches; `partition/condition.rs`;
+//! nothing.
 //!
 //! Must always hold: whatever arrives is a request, an answer, or an error; nothing is allocated
 //! beyond its length.
@@ -27,7 +30,10 @@ use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use logboom_controller::MetadataRecord;
 use logboom_controller::record::{BrokerRegistration, LeaderReport};
 use logboom_protocol::units::Uuid;
+use logboom_raft::ReplicaId;
 use logboom_storage::state::GroupKey;
+
+use crate::partition::{REPLICA_BYTES, get_replica, put_replica};
 
 /// Something that a broker asks of the controller's.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +48,10 @@ pub(crate) enum Request {
     ProducerIds,
     /// For batches that are damaged in the log of the one who asks.
     Batches(AskedBatches),
+    /// How a replica stands.
+    Condition(GroupKey),
+    /// To lead a group with the voters that are left, for an operator.
+    Recover { key: GroupKey, left: Vec<ReplicaId>, epoch: i32 },
 }
 
 /// Batches that are committed.
@@ -73,6 +83,8 @@ const FORWARD: u8 = 1;
 const REPORT: u8 = 2;
 const PRODUCER_IDS: u8 = 3;
 const BATCHES: u8 = 4;
+const CONDITION: u8 = 5;
+const RECOVER: u8 = 6;
 
 const KEY_BYTES: usize = 16 + 4;
 
@@ -102,6 +114,16 @@ impl Request {
                 out.put_slice(&MetadataRecord::Leaders(reports.clone()).encode().ok()?);
             }
             Self::ProducerIds => out.put_u8(PRODUCER_IDS),
+            Self::Condition(key) => {
+                out.put_u8(CONDITION);
+                put_key(&mut out, key);
+            }
+            Self::Recover { key, left, epoch } => {
+                out.put_u8(RECOVER);
+                put_key(&mut out, key);
+                out.put_i32(*epoch);
+                left.iter().for_each(|id| put_replica(&mut out, id));
+            }
             Self::Batches(AskedBatches { key, offset, until, compacted_to }) => {
                 out.put_u8(BATCHES);
                 put_key(&mut out, key);
@@ -113,6 +135,16 @@ impl Request {
 
     pub(crate) fn decode(mut bytes: Bytes) -> Result<Self, Strange> {
         match bytes.try_get_u8().map_err(|_| Strange)? {
+            CONDITION if bytes.len() == KEY_BYTES => Ok(Self::Condition(get_key(&mut bytes))),
+            RECOVER
+                if bytes.len() >= KEY_BYTES + 4
+                    && (bytes.len() - KEY_BYTES - 4).is_multiple_of(REPLICA_BYTES) =>
+            {
+                let (key, epoch) = (get_key(&mut bytes), bytes.get_i32());
+                let count = bytes.len() / REPLICA_BYTES;
+                let left = (0..count).map(|_| get_replica(&mut bytes)).collect();
+                Ok(Self::Recover { key, left, epoch })
+            }
             REGISTER => {
                 let mut id = [0; 16];
                 bytes.try_copy_to_slice(&mut id).map_err(|_| Strange)?;
@@ -220,6 +252,8 @@ mod tests {
                 until: i64::MAX,
                 compacted_to: -1,
             }),
+            Request::Condition(KEY),
+            Request::Recover { key: KEY, left: vec![ReplicaId::of(3)], epoch: 9 },
         ] {
             assert_eq!(Request::decode(request.encode().unwrap()), Ok(request));
         }
@@ -233,9 +267,17 @@ mod tests {
 
     #[test]
     fn bytes_that_are_none_are_refused() {
-        for bytes in
-            [&b""[..], b"\x09", b"\x00", b"\x00short", b"\x01\x00", b"\x01\x00\x05abc", &[4; 44]]
-        {
+        for bytes in [
+            &b""[..],
+            b"\x09",
+            b"\x00",
+            b"\x00short",
+            b"\x01\x00",
+            b"\x01\x00\x05abc",
+            &[4; 44],
+            &[5; 22],
+            &[6; 26],
+        ] {
             assert_eq!(Request::decode(Bytes::from_static(bytes)), Err(Strange), "{bytes:?}");
         }
         for bytes in [&b""[..], b"\x01x", b"\x03"] {

@@ -23,6 +23,7 @@ mod metadata_log;
 mod neighbours;
 mod others;
 mod reconcile;
+mod recovery;
 mod reports;
 mod serve;
 #[cfg(test)]
@@ -37,5 +38,6 @@ pub(crate) use metadata_log::{
 pub(crate) use neighbours::Neighbours;
 pub(crate) use others::{ANSWER_MAX, AskError, Others};
 pub(crate) use reconcile::Reconciler;
+pub(crate) use recovery::Survey;
 pub(crate) use reports::Reports;
 pub(crate) use serve::{Desk, producer_ids, register};

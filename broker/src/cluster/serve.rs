@@ -18,6 +18,7 @@ use logboom_storage::{Found, ReadUntil};
 
 use super::calls::{AskedBatches, Request, Response};
 use super::controller::{ControllerError, ControllerHandle};
+use super::recovery;
 use crate::handlers::{self, Reply, RequestContext};
 use crate::node::{Node, random_id};
 use crate::peer::{Answer, PeerId};
@@ -122,6 +123,16 @@ fn is_known(node: &Node, from: PeerId) -> bool {
 async fn of_replica(node: &Node, request: Request) -> Response {
     match request {
         Request::Batches(asked) => batches(node, asked).await,
+        Request::Condition(key) => match recovery::condition_here(node, key).await {
+            Some(condition) => Response::Done(condition.encode()),
+            None => Response::Refused("there is no replica".to_owned()),
+        },
+        Request::Recover { key, left, epoch } => {
+            match recovery::recover_here(node, key, left, epoch).await {
+                Ok(()) => Response::Done(Bytes::new()),
+                Err(why) => Response::Refused(why),
+            }
+        }
         _ => Response::Refused("nobody asks that of a replica".to_owned()),
     }
 }

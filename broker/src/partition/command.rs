@@ -6,10 +6,11 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use logboom_protocol::CompactString;
-use logboom_raft::Beat;
+use logboom_raft::{Beat, ReplicaId};
 use logboom_storage::state::GroupKey;
 use logboom_storage::{Cleaned, LastBatches, StorageError};
 
+use super::condition::Condition;
 use super::hands::Named;
 use super::lanes::Quorum;
 use super::member::Wish;
@@ -74,6 +75,16 @@ pub(crate) enum Command {
     Swap(GroupKey, Cleaned, oneshot::Sender<Result<bool, StorageError>>),
     /// A part of a log was found to be damaged, or to be good again.
     Damage(GroupKey),
+    /// How a replica stands.
+    Condition(GroupKey, oneshot::Sender<Condition>),
+    /// An operator has given up all other voters than these; answers whether the replica leads.
+    Recover {
+        key: GroupKey,
+        left: Vec<ReplicaId>,
+        /// The greatest that any of them knows.
+        epoch: i32,
+        reply: oneshot::Sender<bool>,
+    },
     /// Begins another segment where the last one holds an offset, so that it can be looked into.
     Seal(GroupKey, i64),
     /// Drops what retention lets go at this time, in milliseconds since the Unix epoch.

@@ -20,6 +20,7 @@
 mod answers;
 mod caching;
 mod command;
+mod condition;
 mod entries;
 mod handle;
 mod hands;
@@ -38,6 +39,7 @@ mod tasks;
 mod waiters;
 
 pub(crate) use command::{Command, Opening, ShardHandle};
+pub(crate) use condition::{Condition, REPLICA_BYTES, get_replica, put_replica};
 pub(crate) use handle::{Partition, Standing};
 pub(crate) use hands::Hands;
 pub(crate) use lanes::{Quorum, QuorumReplica};

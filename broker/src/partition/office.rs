@@ -1,6 +1,9 @@
 //! Whether a replica may lead its group: not where its disk has failed, its broker stops, or a part
-//! of its log is damaged.
+//! of its log is damaged; and in any case where an operator says so.
 
+use std::sync::Arc;
+
+use logboom_raft::ReplicaId;
 use logboom_storage::StorageError;
 
 use super::hands::Hands;
@@ -48,5 +51,16 @@ impl Replica {
             self.retire();
             self.step(hands, |group, effects| group.resign("it has failed", effects));
         }
+    }
+
+    /// An operator has given up all other voters than these; returns whether it leads with them.
+    ///
+    /// - `epoch`: the greatest that any of them knows.
+    pub(super) fn recover(&mut self, left: Arc<[ReplicaId]>, epoch: i32, hands: &Hands) -> bool {
+        let mut has_begun = false;
+        if !self.has_failed {
+            self.step(hands, |group, effects| has_begun = group.recover(left, epoch, effects));
+        }
+        has_begun
     }
 }

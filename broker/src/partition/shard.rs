@@ -17,6 +17,7 @@ use logboom_storage::{Directory, Finding, Log, StorageError};
 
 use super::caching::{self, Caching};
 use super::command::{Command, Opening};
+use super::condition::Condition;
 use super::hands::{Hands, Named};
 use super::lanes::{Lanes, Outgoing, TICK_MS};
 use super::member::Member;
@@ -256,6 +257,17 @@ impl Shard {
             }
             Command::HandOver(done) => self.lanes.retire(&mut self.replicas, done, now),
             Command::Resign(key) => self.with(&key, Replica::resign),
+            Command::Condition(key, reply) => {
+                // One whose disk has failed promises nothing any more.
+                if let Some(replica) = self.replicas.get(&key).filter(|it| !it.has_failed) {
+                    drop(reply.send(Condition::of(replica)));
+                }
+            }
+            Command::Recover { key, left, epoch, reply } => {
+                self.with(&key, |replica, hands| {
+                    _ = reply.send(replica.recover(left.into(), epoch, hands));
+                });
+            }
             Command::There(key, reply) => drop(reply.send(self.lanes.there(&key))),
             Command::Lease(key, reply) => {
                 _ = reply.send(self.replicas.get(&key).map(|replica| self.leads_surely(replica)));

@@ -47,8 +47,26 @@ impl Group {
         self.change_voters(effects);
     }
 
-    /// Follows everybody whom the voters in force or the wish name, and nobody else; but who was a
-    /// voter before still hears that it is none, until that is committed.
+    /// Says who is to have the log without a vote, besides the voters and those who are to become
+    /// some: nothing of what they have counts. Nothing happens where this replica doesn't lead.
+    pub fn observe(&mut self, observers: &[ReplicaId]) {
+        let (own, end) = (self.id, self.history.end());
+        let Part::Leader(leader) = &mut self.part else { return };
+        for progress in &mut leader.progress {
+            progress.observes = observers.contains(&progress.id);
+        }
+        for id in observers.iter().filter(|id| **id != own) {
+            if leader.of(*id).is_none() {
+                let progress = Progress { observes: true, ..Progress::new(*id, end) };
+                leader.progress.push(progress);
+            }
+        }
+        self.follow_voters(end);
+    }
+
+    /// Follows everybody whom the voters in force or the wish name, and those who observe, and
+    /// nobody else; but who was a voter before still hears that it is none, until that is
+    /// committed.
     ///
     /// - `next`: behind what a new one is first asked for.
     pub(crate) fn follow_voters(&mut self, next: Position) {
@@ -59,7 +77,8 @@ impl Group {
         let wished = leader.wish.as_ref().map(|wish| Arc::clone(&wish.voters));
         let wished = wished.as_deref().unwrap_or_default();
         let is_wanted = |id: ReplicaId| voters.contains(id) || wished.contains(&id);
-        leader.progress.retain(|progress| !is_committed || is_wanted(progress.id));
+        let is_wanted = |progress: &Progress| progress.observes || is_wanted(progress.id);
+        leader.progress.retain(|progress| !is_committed || is_wanted(progress));
         for id in voters.all().chain(wished.iter().copied()) {
             if id != own && leader.of(id).is_none() {
                 leader.progress.reserve_exact(1);

@@ -4,7 +4,7 @@ use alloc::collections::VecDeque;
 
 use crate::position::{Position, ReplicaId};
 
-/// A follower or learner, as its leader sees it.
+/// A follower, learner or observer, as its leader sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Progress {
     pub(crate) id: ReplicaId,
@@ -25,6 +25,8 @@ pub(crate) struct Progress {
     pub(crate) silent_beats: u8,
     /// Whether it has answered since the last beat, and whether it had before that.
     pub(crate) answered: [bool; 2],
+    /// Whether it is to have the log though it has no vote and is to get none.
+    pub(crate) observes: bool,
 }
 
 /// How records are sent to a follower.
@@ -40,7 +42,7 @@ pub(crate) enum Pace {
     Stream(VecDeque<(Position, u32)>),
 }
 
-/// What is known of a follower or learner, for whoever wants to know.
+/// What is known of a follower, learner or observer, for whoever wants to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
     /// Who.
@@ -69,6 +71,7 @@ impl Progress {
             run: None,
             silent_beats: 0,
             answered: [false; 2],
+            observes: false,
         }
     }
 

@@ -14,6 +14,7 @@
 //! | `hold-back 1`, `let-lead 1` | it is to vote only; it may lead again |
 //! | `hears 1 2 3` | 1 finds that it hears of 2 and 3, and of nobody else |
 //! | `wish 1 1,2,4 [as GENERATION]` | the voters are to be these |
+//! | `observe 1 4,5`, `observe 1 nobody` | these are to have the log without a vote; none is |
 //! | `trim 1 OFFSET` | the log is to begin there |
 //! | `disconnect 1 2` | 1 learns that its connection to 2 is gone |
 //! | `crash 1`, `powercut 1`, `start 1` | it ends; with all that wasn't flushed; is back |
@@ -232,8 +233,11 @@ impl Script {
                 self.generation += 1;
                 self.wish(id, voters, self.generation)
             }
-            ("wish", [voters, "as", generation]) => {
-                self.wish(id, voters, generation.parse().unwrap())
+            ("wish", [voters, "as", it]) => self.wish(id, voters, it.parse().unwrap()),
+            ("observe", [observers]) => {
+                let is_any = *observers != "nobody";
+                let observers = if is_any { replicas(observers) } else { [].into() };
+                self.alive(id, |node, _| node.alive().observe(&observers))
             }
             ("trim", [offset]) => {
                 let offset = offset.parse().unwrap();

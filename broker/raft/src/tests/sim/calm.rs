@@ -79,7 +79,7 @@ impl Cluster {
             return Some(format!("{proposed:?} isn't committed: {commit} of {end}"));
         }
         let (end, commit) = (leader.history().end(), leader.commit());
-        for id in voters.all() {
+        for id in voters.all().chain(subject.observers.iter().copied()) {
             let Some(core) = &self.brokers[place(id)].replicas[group].node.group else {
                 return Some(format!("{id} is down"));
             };

@@ -82,6 +82,8 @@ pub(crate) struct Subject {
     /// Who is to vote, and the version of that wish.
     pub(crate) wish: Vec<ReplicaId>,
     pub(crate) generation: i64,
+    /// Who is to have the log all the same; a part of the same version.
+    pub(crate) observers: Vec<ReplicaId>,
     pub(crate) values: u32,
     /// What was sent in an epoch before names records that are lost for good, and is lost as well.
     pub(crate) forgotten: i32,
@@ -156,6 +158,7 @@ impl Cluster {
             oracle,
             wish,
             generation: 0,
+            observers: vec![],
             values: 0,
             forgotten: -1,
         });

@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 
 use super::broker::{Replica, name, place};
-use super::cluster::Cluster;
+use super::cluster::{Cluster, Subject};
 use super::pairs::key;
 use super::plan::{TIMEOUT, TURN};
 use super::queue::Event;
@@ -61,8 +61,9 @@ impl Cluster {
         *replica = Replica { cuts: cuts + 1, ..replica.reborn() };
         let new = replica.node.id;
         let subject = &mut self.subjects[group];
-        if let Some(wished) = subject.wish.iter_mut().find(|id| **id == old) {
-            *wished = new;
+        let named = subject.wish.iter_mut().chain(&mut subject.observers);
+        for named in named.filter(|id| **id == old) {
+            *named = new;
             subject.generation += 1;
         }
         if self.brokers[at].is_up { self.start_replica(at, group) } else { Ok(()) }
@@ -175,8 +176,10 @@ impl Cluster {
     /// The leader hears of a wish, perhaps. It needs answers to follow it.
     fn tell_wish(&mut self, at: usize, group: usize) -> Result<(), Violation> {
         let Some((voters, generation)) = self.news(at, group) else { return Ok(()) };
+        let observers = self.subjects[group].observers.clone();
         self.wake(at, group);
         self.with(at, group, |node, effects| {
+            node.alive().observe(&observers);
             node.alive().wish(voters, generation, effects);
             Ok(())
         })
@@ -193,7 +196,7 @@ impl Cluster {
         Some((subject.wish.clone().into(), subject.generation))
     }
 
-    /// Replicas that are neither voters nor wished for are deleted some time later.
+    /// Replicas that are neither voters nor wished for nor observe are deleted some time later.
     fn delete_who_went(&mut self, at: usize, group: usize) -> Result<(), Violation> {
         if !self.chance.permille(5) {
             return Ok(());
@@ -206,7 +209,8 @@ impl Cluster {
         if other == at || !was_here || voters.contains(id) {
             return Ok(());
         }
-        if self.subjects[group].wish.contains(&id) {
+        let Subject { wish, observers, .. } = &self.subjects[group];
+        if wish.contains(&id) || observers.contains(&id) {
             return Ok(());
         }
         self.tell(|| alloc::format!("{id} of group {group} is deleted"));

@@ -52,6 +52,8 @@ pub(crate) struct Plan {
     pub(crate) ambush: u64,
     /// Of 1000 groups, how many have `write.caching`.
     pub(crate) caching: u64,
+    /// Whether some replicas observe.
+    pub(crate) observes: bool,
 }
 
 impl Plan {
@@ -83,6 +85,7 @@ impl Plan {
             rash: [0, 0, 300][chance.index(3)],
             ambush: [0, 50][chance.index(2)],
             caching: [0, 300, 1000][chance.index(3)],
+            observes: chance.permille(300),
         }
     }
 }

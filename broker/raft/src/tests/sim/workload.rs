@@ -151,7 +151,8 @@ impl Cluster {
         self.tell(|| line);
     }
 
-    /// Others are to vote: more, fewer, one instead of another, all but the leader, or as before.
+    /// Others are to vote: more, fewer, one instead of another, all but the leader, or as before;
+    /// and others observe.
     fn wish_for(&mut self, at: usize, group: usize) {
         let ids: Vec<ReplicaId> =
             self.brokers.iter().map(|broker| broker.replicas[group].node.id).collect();
@@ -182,11 +183,15 @@ impl Cluster {
         if wish.is_empty() {
             return;
         }
+        let count = if self.plan.observes { self.chance.index(3) } else { 0 };
+        let observers = if count > 0 { self.some_brokers(count) } else { Vec::new() };
+        let observers = observers.into_iter().map(|at| ids[at]).collect();
         let subject = &mut self.subjects[group];
         subject.generation += 1;
-        subject.wish = wish;
-        let line = Voters::of(subject.wish.clone());
-        let line = format!("the voters of group {group} are to be {line}");
+        (subject.wish, subject.observers) = (wish, observers);
+        let [voters, observers] =
+            [&subject.wish, &subject.observers].map(|ids| Voters::of(ids.clone()));
+        let line = format!("of group {group} {voters} are to vote, {observers} to observe");
         self.tell(|| line);
     }
 }

@@ -36,6 +36,10 @@ pub struct MetadataImage {
     cluster_id: Option<Uuid>,
     features: RedBlackTreeMapSync<CompactString, i16>,
     brokers: RedBlackTreeMapSync<i32, BrokerRegistration>,
+    /// Nodes that are only controllers.
+    ///
+    /// Invariant: none of them is a broker.
+    controllers: RedBlackTreeMapSync<i32, BrokerRegistration>,
     /// The brokers that are out of contact.
     ///
     /// Invariant: all of them are registered.

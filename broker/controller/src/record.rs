@@ -35,7 +35,8 @@ pub use self::partition::{LeaderReport, NO_BROKER, Partition};
 pub enum MetadataRecord {
     /// The cluster's id; the first record of every metadata log.
     ClusterId(Uuid),
-    /// A broker registered, or did so again; it is in contact from now on.
+    /// A broker registered, or did so again; it is in contact from now on. Or a node that is only a
+    /// controller did.
     Broker(BrokerRegistration),
     /// A broker is out of contact, or is again in contact.
     BrokerFenced {
@@ -107,10 +108,18 @@ pub struct BrokerRegistration {
     pub incarnation: Uuid,
     /// Where it stands (`broker.rack`).
     pub rack: Option<CompactString>,
-    /// Where clients reach it.
+    /// Where clients reach it; nowhere for one that is only a controller.
     pub endpoints: Vec<Endpoint>,
     /// Where other brokers reach it; `None` for one that has none beside it.
     pub peer: Option<PeerAddress>,
+}
+
+impl BrokerRegistration {
+    /// Whether it serves clients, and has copies of partitions; otherwise it is only a controller.
+    #[must_use]
+    pub fn is_broker(&self) -> bool {
+        !self.endpoints.is_empty()
+    }
 }
 
 /// Where a broker listens to other brokers.

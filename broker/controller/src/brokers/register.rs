@@ -100,6 +100,8 @@ impl core::error::Error for RegisterBrokerError {}
 /// One that was removed, and comes with another data directory, is wished to have there what it
 /// had in the old one: it takes the place of itself, as a new voter that is brought up to date.
 ///
+/// A node that is only a controller has no copies, and no client is told of it.
+///
 /// - `new_cluster_id`: the id of the cluster if it is born now.
 ///
 /// # Errors
@@ -132,7 +134,7 @@ fn moved_copies<'a>(
     registration: &'a BrokerRegistration,
 ) -> impl Iterator<Item = MetadataRecord> + 'a {
     // A broker keeps its directory as long as it is registered.
-    let is_back = image.broker(registration.id).is_none();
+    let is_back = registration.is_broker() && image.broker(registration.id).is_none();
     let own = is_back.then(|| image.partitions_of(registration.id)).into_iter().flatten();
     own.filter_map(|(topic, index, partition)| {
         let (replicas, directories) = partition.wish();
@@ -152,12 +154,12 @@ fn check_directory(
     if id < 0 {
         return Err(RegisterBrokerError::BrokerId(id));
     }
-    if let Some(known) = image.broker(id).map(|broker| broker.directory_id)
+    if let Some(known) = image.node(id).map(|node| node.directory_id)
         && known != directory_id
     {
         return Err(RegisterBrokerError::OtherDirectory { id, known, found: directory_id });
     }
-    let other = image.brokers().find(|one| one.id != id && one.directory_id == directory_id);
+    let other = image.nodes().find(|one| one.id != id && one.directory_id == directory_id);
     match other.map(|broker| broker.id) {
         Some(owner) => Err(RegisterBrokerError::DirectoryTaken { directory_id, owner }),
         None => Ok(()),
@@ -259,6 +261,24 @@ mod tests {
         let after = after.with([&MetadataRecord::Leaders(vec![new])]).unwrap();
         let reached = after.partition(id(1), 0).unwrap();
         assert_eq!((&*reached.directories, reached.is_founding), (&directories[..], false));
+    }
+
+    #[test]
+    fn a_node_that_is_only_a_controller_is_known_and_no_broker() {
+        let controller = BrokerRegistration { endpoints: Vec::new(), ..broker(1, None) };
+        let born =
+            register_broker(&MetadataImage::default(), &start(controller.clone(), None), id(7));
+        let image = MetadataImage::load(born.unwrap().records).unwrap();
+        assert_eq!((image.brokers().len(), image.node(1)), (0, Some(&controller)));
+        assert_eq!(MetadataImage::load(image.records()).unwrap(), image);
+        let copied = BrokerRegistration { id: 2, ..controller.clone() };
+        let wiped = BrokerRegistration { directory_id: id(9), ..controller };
+        for request in [copied, wiped] {
+            assert!(register_broker(&image, &start(request, Some(id(7))), id(8)).is_err());
+        }
+        let serves = register_broker(&image, &start(broker(1, None), Some(id(7))), id(8)).unwrap();
+        let image = image.with(&serves.records).unwrap();
+        assert_eq!((image.brokers().len(), image.nodes().count()), (1, 1));
     }
 
     #[test]

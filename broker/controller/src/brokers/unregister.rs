@@ -23,7 +23,7 @@ pub fn unregister_broker(
     request: &UnregisterBrokerRequest,
 ) -> Decision<UnregisterBrokerResponse> {
     let id = request.broker_id;
-    if image.broker(id).is_some() {
+    if image.node(id).is_some() {
         let records = Vec::from([MetadataRecord::BrokerRemoved { id }]);
         return Decision { records, response: UnregisterBrokerResponse::default() };
     }

@@ -78,7 +78,7 @@ const fn cluster_wide(
 }
 
 /// A broker's own.
-static TABLE: [BrokerDefinition; 73] = [
+static TABLE: [BrokerDefinition; 74] = [
     // Who and where it is.
     read_only(
         "node.id",
@@ -129,6 +129,13 @@ static TABLE: [BrokerDefinition; 73] = [
         Some("127.0.0.1:9644"),
         Any,
         "Where metrics and health are served by HTTP, as HOST:PORT; empty is nowhere.",
+    ),
+    read_only(
+        "process.roles",
+        List,
+        Some("broker,controller"),
+        ListOf(&["broker", "controller"]),
+        "Whether it serves clients (broker), may decide for the cluster (controller), or both.",
     ),
     read_only(
         "controller.quorum.voters",

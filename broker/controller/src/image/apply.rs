@@ -169,7 +169,12 @@ impl MetadataImage {
         if broker.id < 0 {
             return Err(ApplyError::BrokerId(broker.id));
         }
-        self.brokers.insert_mut(broker.id, broker.clone());
+        let (own, other) = match broker.is_broker() {
+            true => (&mut self.brokers, &mut self.controllers),
+            false => (&mut self.controllers, &mut self.brokers),
+        };
+        own.insert_mut(broker.id, broker.clone());
+        other.remove_mut(&broker.id);
         self.fenced.remove_mut(&broker.id);
         Ok(())
     }
@@ -187,7 +192,7 @@ impl MetadataImage {
     }
 
     fn remove_broker(&mut self, id: i32) -> Result<(), ApplyError> {
-        if !self.brokers.remove_mut(&id) {
+        if !self.brokers.remove_mut(&id) && !self.controllers.remove_mut(&id) {
             return Err(ApplyError::UnknownBroker(id));
         }
         self.fenced.remove_mut(&id);

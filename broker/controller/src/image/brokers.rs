@@ -20,6 +20,17 @@ impl MetadataImage {
         self.brokers.get(&id)
     }
 
+    /// All that are registered: the brokers, and nodes that are only controllers.
+    pub fn nodes(&self) -> impl Iterator<Item = &BrokerRegistration> {
+        self.brokers.values().chain(self.controllers.values())
+    }
+
+    /// The registration of a broker, or of a node that is only a controller.
+    #[must_use]
+    pub fn node(&self, id: i32) -> Option<&BrokerRegistration> {
+        self.brokers.get(&id).or_else(|| self.controllers.get(&id))
+    }
+
     /// Whether a broker is registered and out of contact.
     #[must_use]
     pub fn is_fenced(&self, id: i32) -> bool {

@@ -14,14 +14,15 @@ impl MetadataImage {
             name: name.clone(),
             level: *level,
         });
-        let brokers = self.brokers.values().cloned().map(MetadataRecord::Broker);
+        let nodes = self.brokers.values().chain(self.controllers.values());
+        let nodes = nodes.cloned().map(MetadataRecord::Broker);
         let fenced =
             self.fenced.iter().map(|&id| MetadataRecord::BrokerFenced { id, fenced: true });
         let topics = self.topics.values().flat_map(topic_records);
         let configs = self.configs.keys().flat_map(|resource| self.config_records(resource));
         let producers = (self.next_producer_id > 0)
             .then_some(MetadataRecord::ProducerIdBlock { next_producer_id: self.next_producer_id });
-        let cluster = cluster.chain(features).chain(brokers).chain(fenced);
+        let cluster = cluster.chain(features).chain(nodes).chain(fenced);
         cluster.chain(topics).chain(configs).chain(producers)
     }
 

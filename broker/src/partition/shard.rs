@@ -127,13 +127,16 @@ impl Shard {
     /// Does what has come in, and what is due; what is to be said to other brokers is left in the
     /// lanes. Returns who waits for the shard to be closed, if it is to be.
     pub(super) fn turn(&mut self, commands: &mut Vec<Command>) -> Option<oneshot::Sender<()>> {
-        for command in commands.drain(..) {
+        let mut commands = commands.drain(..);
+        while let Some(command) = commands.next() {
             if let Command::Close(done) = command {
                 self.write_queued();
+                commands.for_each(|command| self.step_in_closing(command));
                 return Some(done);
             }
             self.step(command);
         }
+        drop(commands);
         self.write_queued();
         self.end_turn();
         self.flush_dirty();
@@ -534,9 +537,7 @@ impl Shard {
     pub(super) async fn close(&mut self) {
         while self.replicas.values().any(Replica::is_flushing) {
             match self.commands.recv().await {
-                Some(Command::Flushed(key, result)) => self.on_flushed(key, result),
-                // Nothing is taken any more; what is to answer says so by being dropped.
-                Some(_) => {}
+                Some(command) => self.step_in_closing(command),
                 None => break,
             }
         }
@@ -544,6 +545,14 @@ impl Shard {
             if let Err(error) = replica.into_log().close() {
                 tracing::error!(partition = %key, %error, "log not closed");
             }
+        }
+    }
+
+    /// Nothing is taken any more, and what is to answer says so by being dropped; but a flush that
+    /// is over says it once.
+    fn step_in_closing(&mut self, command: Command) {
+        if let Command::Flushed(key, result) = command {
+            self.on_flushed(key, result);
         }
     }
 }

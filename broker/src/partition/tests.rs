@@ -20,6 +20,7 @@ use super::hands::Hands;
 use super::replica::{Replica, RequestPermit};
 use super::*;
 
+mod closing;
 mod follower;
 
 const KEY: GroupKey = GroupKey { topic_id: Uuid([7; 16]), partition: 0 };

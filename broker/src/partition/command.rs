@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use logboom_protocol::CompactString;
-use logboom_raft::{Beat, ReplicaId};
+use logboom_raft::{Beat, ReplicaId, Voters};
 use logboom_storage::state::GroupKey;
 use logboom_storage::{Cleaned, LastBatches, StorageError};
 
@@ -41,12 +41,18 @@ pub(crate) enum Command {
     Lost(i32),
     /// There are other brokers from now on.
     Join(Joining),
+    /// These brokers may be called; for the first shard.
+    Call(Vec<i32>),
     /// Says what the voters of a group are to be.
     Wish(GroupKey, Wish),
+    /// Says who is to have a group's log without a vote.
+    Observe(GroupKey, Arc<[ReplicaId]>),
     /// Hands leaderships over to others; answers when there are none left, or it takes too long.
     HandOver(oneshot::Sender<()>),
     /// A group is to be led by others, until the broker starts again.
     Resign(GroupKey),
+    /// Who votes in a group, as its replica here knows it.
+    Electorate(GroupKey, oneshot::Sender<Electorate>),
     /// The other brokers that answer this one, of those that share a group.
     There(GroupKey, oneshot::Sender<Vec<i32>>),
     /// Whether a replica may answer as the leader now; `None` if it isn't here.
@@ -93,6 +99,17 @@ pub(crate) enum Command {
     ExpireProducers { now_ms: i64, expiration_ms: i64 },
     /// Flushes and closes every log; the shard ends.
     Close(oneshot::Sender<()>),
+}
+
+/// Who votes in a group.
+#[derive(Debug, Clone)]
+pub(crate) struct Electorate {
+    /// The voters in force.
+    pub(crate) voters: Arc<Voters>,
+    /// Whether they are known to be committed, and don't change.
+    pub(crate) is_settled: bool,
+    /// Whether the replica here leads, and has committed in its epoch.
+    pub(crate) leads: bool,
 }
 
 /// A partition to open.

@@ -11,6 +11,7 @@
 //! one from before a start included; a group that is named in a beat has heard it before the answer
 //! leaves.
 
+mod lives;
 mod pairs;
 mod quorum;
 mod slow;
@@ -20,9 +21,10 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use logboom_raft::{Beat, Body, Group, Message, Named, Pair, ReplicaId, Role, Timing};
+use logboom_raft::{Beat, Body, Message, Named, Pair, ReplicaId, Role, Timing};
 use logboom_storage::state::GroupKey;
 
+use self::lives::resolved;
 use super::hands::Hands;
 use super::member::{Asleep, Rest, Wish};
 use super::replica::Replica;
@@ -224,6 +226,9 @@ impl Lanes {
     ) {
         let GroupMessage { key, message, records } = message;
         let Some(replica) = table.get_mut(key).filter(|it| it.member.is_some()) else { return };
+        if self.settle_lives(replica, message, now) {
+            return;
+        }
         let heard = self.is_new(now) || self.is_heard(replica, now);
         let records = records.first().cloned().unwrap_or_default();
         replica.hear(message, &records, heard, hands);
@@ -277,8 +282,13 @@ impl Lanes {
         if leads && member.led.is_none_or(|(in_epoch, _)| in_epoch != epoch) {
             member.led = Some((epoch, now));
             (member.shelf, member.reading) = (None, None);
-            (member.told, member.refuses_since) = (None, None);
+            (member.told, member.is_told_observers, member.refuses_since) = (None, false, None);
             member.since.clear();
+            if key == METADATA {
+                // What was wished of an earlier leader is over; a change that it began is undone.
+                let voters = group.voters();
+                member.wish = voters.is_joint().then(|| Wish::back_to(voters));
+            }
         }
         let rest = Rest { epoch, end: history.end(), log_start: history.start().offset };
         if member.rest.is_some_and(|at_rest| !leads || at_rest != rest) {
@@ -416,7 +426,10 @@ impl Lanes {
         let is_fresh = member.led.is_some_and(|(_, since)| now < since + SILENCE_MS.1);
         let wish = member.wish.clone().filter(|wish| member.told != Some(wish.generation));
         member.told = wish.as_ref().map(|wish| wish.generation).or(member.told);
-        let wish = wish.map(|wish| (resolved(&wish.voters, &replica.group), wish.generation));
+        let told = std::mem::replace(&mut member.is_told_observers, true);
+        let resolve = |ids: &[ReplicaId]| resolved(ids, replica.group.voters(), &member.lives);
+        let wish = wish.map(|wish| (resolve(&wish.voters), wish.generation));
+        let observers = (!told).then(|| resolve(&member.observers));
         let rests = member.next_transfer.is_some_and(|next| now < next);
         let successor = self.successor(replica, now).filter(|_| !rests);
         let successor = successor.filter(|_| replica.group.transferring().is_none());
@@ -436,6 +449,9 @@ impl Lanes {
             group.check_quorum(|id| is_fresh || there.contains(&id.broker), effects);
             if gives_up {
                 group.cancel_transfer();
+            }
+            if let Some(observers) = observers {
+                group.observe(&observers);
             }
             if let Some((voters, generation)) = wish {
                 group.wish(voters, generation, effects);
@@ -520,10 +536,12 @@ impl Lanes {
         let is_asleep = replica.group.standings().all(|standing| sleeps(standing.id));
         let own = replica.group.id().broker;
         let is_there = |broker: i32| lane.others.get(&broker).is_some_and(|other| other.is_there);
-        let wish = replica.member.as_ref().and_then(|it| Some((it.wish.as_ref()?, it.told)));
-        let has_news = wish.is_some_and(|(wish, told)| {
-            let is_to_hand_over = wish.is_wished && wish.leader != own && is_there(wish.leader);
-            told != Some(wish.generation) || is_to_hand_over
+        let has_news = replica.member.as_ref().is_some_and(|member| {
+            let is_wish_new = member.wish.as_ref().is_some_and(|wish| {
+                let is_to_hand_over = wish.is_wished && wish.leader != own && is_there(wish.leader);
+                member.told != Some(wish.generation) || is_to_hand_over
+            });
+            is_wish_new || !member.is_told_observers
         });
         // Who is damaged looks for somebody else to lead.
         let rests = is_asleep && !has_news && !replica.is_damaged;
@@ -567,6 +585,16 @@ impl Lanes {
         }
     }
 
+    /// Says who is to have the log of a group without a vote.
+    pub(super) fn observe(&mut self, replica: &mut Replica, observers: Arc<[ReplicaId]>, now: u64) {
+        if let Some(member) = &mut replica.member
+            && member.observers != observers
+        {
+            (member.observers, member.is_told_observers) = (observers, false);
+            self.touch(replica, now);
+        }
+    }
+
     /// Whether a replica may answer as the leader now, without asking anybody.
     pub(super) fn has_lease(&self, replica: &Replica, now: u64) -> bool {
         let Some(member) = &replica.member else {
@@ -580,14 +608,4 @@ impl Lanes {
         };
         replica.group.may_hold_lease() && replica.group.voters().have_majority(has_promised)
     }
-}
-
-/// The replicas that a wish means: those that the group knows already, in the lives that they have.
-fn resolved(wished: &[ReplicaId], group: &Group) -> Arc<[ReplicaId]> {
-    let known = |id: &ReplicaId| {
-        let is_it =
-            |known: &ReplicaId| (known.broker, known.directory) == (id.broker, id.directory);
-        group.voters().all().find(is_it).unwrap_or(*id)
-    };
-    wished.iter().map(known).collect()
 }

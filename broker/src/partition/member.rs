@@ -8,16 +8,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use logboom_controller::record::LeaderReport;
+use logboom_controller::record::{LeaderReport, NO_BROKER};
 use logboom_protocol::records::{BatchError, CheckedBatch, RawBatches, StampedBatch, gap_batch};
 use logboom_protocol::units::{LeaderEpoch, Offset, Uuid};
 use logboom_raft::{
-    Append, Batches, Body, Content, Effects, Message, Position, ReplicaId, Role, Write,
+    Append, Batches, Body, Content, Effects, Message, Position, ReplicaId, Role, Voters, Write,
 };
 use logboom_storage::producers::{Producers, ProducersOptions};
 use logboom_storage::state::GroupKey;
 use logboom_storage::{ColdRead, Found, ReadUntil, StorageError};
 
+use super::command::Electorate;
 use super::hands::Hands;
 use super::replica::{Replica, is_final};
 
@@ -54,6 +55,14 @@ pub(crate) struct Wish {
     pub(crate) is_wished: bool,
 }
 
+impl Wish {
+    /// The voters from before a change that is under way.
+    pub(super) fn back_to(voters: &Voters) -> Self {
+        let (before, generation) = (Arc::clone(&voters.outgoing), voters.generation);
+        Self { voters: before, generation, leader: NO_BROKER, is_wished: false }
+    }
+}
+
 /// What the host of a replica knows of the others. Times are milliseconds of
 /// [`boot_ms`](crate::clock::boot_ms).
 #[derive(Debug, Default)]
@@ -81,6 +90,12 @@ pub(super) struct Member {
     /// In which epoch it was last seen to lead, and since when.
     pub(super) led: Option<(i32, u64)>,
     pub(super) wish: Option<Wish>,
+    /// Who is to have the log without a vote, and whether the group was told.
+    pub(super) observers: Arc<[ReplicaId]>,
+    pub(super) is_told_observers: bool,
+    /// Replicas that have said in which life they are, which nobody else knows of those that come
+    /// back.
+    pub(super) lives: Vec<ReplicaId>,
     /// The generation of the wish that its group was told.
     pub(super) told: Option<i64>,
     /// Before which time the group isn't handed over.
@@ -108,6 +123,25 @@ impl Member {
         }
     }
 
+    /// A replica has said in which life it is; returns whether that is news.
+    pub(super) fn learn_life(&mut self, id: ReplicaId) -> bool {
+        let known = self.lives.iter().position(|known| is_same_place(known, &id));
+        match known {
+            Some(at) if self.lives[at].life >= id.life => return false,
+            Some(at) => self.lives[at] = id,
+            None => self.lives.push(id),
+        }
+        // What is wanted is told anew.
+        (self.told, self.is_told_observers) = (None, false);
+        true
+    }
+
+    /// Whether it is wanted that a replica has the log.
+    pub(super) fn wants(&self, id: &ReplicaId) -> bool {
+        let wished = self.wish.iter().flat_map(|wish| wish.voters.iter());
+        wished.chain(self.observers.iter()).any(|wanted| is_same_place(wanted, id))
+    }
+
     /// Whether a broker's replica has, or had a moment ago, all that is committed.
     pub(super) fn has_caught_up(&mut self, broker: i32, has_all: bool, now: u64) -> bool {
         if has_all {
@@ -126,6 +160,11 @@ impl Member {
     pub(super) fn discount(&mut self, broker: i32) {
         self.since.retain(|(id, _)| *id != broker);
     }
+}
+
+/// Whether two are replicas of one group on the same broker, in the same directory.
+pub(super) fn is_same_place(a: &ReplicaId, b: &ReplicaId) -> bool {
+    (a.broker, a.directory) == (b.broker, b.directory)
 }
 
 /// Why records that came aren't appended.
@@ -300,6 +339,17 @@ impl Replica {
             hands.read_cold(self.name, from, cold);
         }
         read
+    }
+
+    /// Who votes in the group.
+    pub(super) fn electorate(&self) -> Electorate {
+        let (voters, named_at) = self.group.history().voters();
+        let (epoch, commit) = (self.group.epoch(), self.group.commit());
+        Electorate {
+            voters: Arc::clone(voters),
+            is_settled: !voters.is_joint() && commit >= named_at,
+            leads: self.group.role() == Role::Leader && commit.epoch == epoch,
+        }
     }
 
     /// What is to be reported of the group, if it is led here and something is new.

@@ -38,7 +38,7 @@ mod surroundings;
 mod tasks;
 mod waiters;
 
-pub(crate) use command::{Command, Opening, ShardHandle};
+pub(crate) use command::{Command, Electorate, Opening, ShardHandle};
 pub(crate) use condition::{Condition, REPLICA_BYTES, get_replica, put_replica};
 pub(crate) use handle::{Partition, Standing};
 pub(crate) use hands::Hands;

@@ -68,10 +68,14 @@ impl Peering {
         }
     }
 
-    fn link(&mut self, node: i32) -> &Link {
-        if self.shard == 0 && !self.calls.contains_key(&node) {
-            self.calls.insert(node, self.peers.call_link(node));
+    /// Has connections for calls to these, and keeps those that there are.
+    pub(super) fn call(&mut self, nodes: &[i32]) {
+        for &node in nodes {
+            self.calls.entry(node).or_insert_with(|| self.peers.call_link(node));
         }
+    }
+
+    fn link(&mut self, node: i32) -> &Link {
         self.links.entry(node).or_insert_with(|| self.peers.link(self.shard, node))
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct Seat {
     directory: [u8; 16],
     /// The voters of groups that it is alone in, in their first life, which nearly all are.
     alone: Arc<Voters>,
+    /// Whether there are other brokers, or may be.
+    has_others: bool,
 }
 
 impl Seat {
@@ -43,7 +45,12 @@ impl Seat {
     pub(crate) fn new(broker: i32, directory: Uuid) -> Self {
         let Uuid(directory) = directory;
         let first = ReplicaId { broker, life: 0, directory };
-        Self { broker, directory, alone: Arc::new(Voters::of([first])) }
+        Self { broker, directory, alone: Arc::new(Voters::of([first])), has_others: false }
+    }
+
+    /// The same, for a broker among others: whatever groups it was alone in, others may come.
+    pub(crate) fn among_others(self) -> Self {
+        Self { has_others: true, ..self }
     }
 
     /// What a group that this broker is alone in learns in the step that creates it.
@@ -72,8 +79,13 @@ impl Seat {
     }
 
     /// Whether a group never had another replica than this broker's.
-    pub(crate) fn is_alone(directory: &Directory, key: &GroupKey) -> bool {
+    pub(crate) fn was_alone(directory: &Directory, key: &GroupKey) -> bool {
         directory.state().group(key, |group| group.is_some_and(is_alone))
+    }
+
+    /// Whether a group is led here, with nobody to be asked.
+    pub(crate) fn elects_itself(&self, directory: &Directory, key: &GroupKey) -> bool {
+        !self.has_others && Self::was_alone(directory, key)
     }
 
     /// A group of several, as it was left; it follows, or waits for a leader.
@@ -89,7 +101,7 @@ impl Seat {
         let state = state_of(directory, log.key());
         let run = u32::try_from(directory.run()).unwrap_or(u32::MAX);
         let options = Options { patience_beats: PATIENCE_BEATS, ..Options::default() };
-        let group = self.restored(&state, log, run, options);
+        let group = self.restored(&state, None, log, run, options);
         log.set_high_watermark(group.commit().offset);
         Ok(group)
     }
@@ -122,7 +134,9 @@ impl Seat {
             let followers = logs.into_iter().map(|log| {
                 // All that was found is flushed, and nobody else has a vote.
                 log.set_high_watermark(log.flushed_offset());
-                self.restored(&state_of(directory, log.key()), log, 0, Options::default())
+                let state = state_of(directory, log.key());
+                let idle = first_idle(&state, log.end_offset());
+                self.restored(&state, idle, log, 0, Options::default())
             });
             followers.collect()
         })
@@ -140,14 +154,14 @@ impl Seat {
             log.flush_now()?;
             let (key, end_offset) = (*log.key(), log.end_offset());
             let state = state_of(directory, &key);
-            let mut group = self.restored(&state, log, 0, Options::default());
+            let dropped = first_idle(&state, end_offset);
+            let mut group = self.restored(&state, dropped, log, 0, Options::default());
             let trace = tracing::enabled!(tracing::Level::DEBUG).then(Vec::new);
             let mut effects = Effects { trace, ..Effects::default() };
             group.campaign(&mut effects);
             for event in effects.trace.iter().flatten() {
                 tracing::debug!(partition = %key, "{event}");
             }
-            let dropped = first_idle(&state, end_offset);
             let dropped = dropped.map(|from| StateRecord::ControlsDropped { from });
             let records = dropped.into_iter().chain(records(&effects)).collect();
             beginnings.push(Beginning { log, epoch: group.epoch(), records });
@@ -166,11 +180,19 @@ impl Seat {
 
     /// A group as the state store and the log have it.
     ///
+    /// - `idle`: the first of the markers that it begins without.
     /// - `run`: of this start; nobody asks for that of a sole voter.
-    fn restored(&self, state: &GroupState, log: &Log, run: u32, options: Options) -> Group {
+    fn restored(
+        &self,
+        state: &GroupState,
+        idle: Option<u64>,
+        log: &Log,
+        run: u32,
+        options: Options,
+    ) -> Group {
         let end_offset = log.end_offset();
         let start = state.log_start.control_sequence;
-        let idle = first_idle(state, end_offset).unwrap_or(u64::MAX);
+        let idle = idle.unwrap_or(u64::MAX);
         let (before, behind): (Vec<_>, Vec<_>) =
             state.controls.iter().partition(|entry| entry.sequence <= start);
         let first = before.iter().rfind(|entry| !entry.payload.is_empty());

@@ -253,9 +253,17 @@ impl Shard {
             }
             Command::Lost(node) => self.lanes.lost(&mut self.replicas, node, now),
             Command::Join(joining) => self.peering = Some(Peering::begin(self.index, joining)),
+            Command::Call(nodes) => {
+                self.peering.iter_mut().for_each(|peering| peering.call(&nodes));
+            }
             Command::Wish(key, wish) => {
                 if let Some(replica) = self.replicas.get_mut(&key) {
                     self.lanes.wish(replica, wish, now);
+                }
+            }
+            Command::Observe(key, observers) => {
+                if let Some(replica) = self.replicas.get_mut(&key) {
+                    self.lanes.observe(replica, observers, now);
                 }
             }
             Command::HandOver(done) => self.lanes.retire(&mut self.replicas, done, now),
@@ -270,6 +278,11 @@ impl Shard {
                 self.with(&key, |replica, hands| {
                     _ = reply.send(replica.recover(left.into(), epoch, hands));
                 });
+            }
+            Command::Electorate(key, reply) => {
+                if let Some(replica) = self.replicas.get(&key) {
+                    drop(reply.send(replica.electorate()));
+                }
             }
             Command::There(key, reply) => drop(reply.send(self.lanes.there(&key))),
             Command::Lease(key, reply) => {
@@ -424,7 +437,7 @@ impl Shard {
                 |it: &&Finding| matches!(it, Finding::Damaged { .. } | Finding::Gone { .. });
             let count = findings.iter().filter(is_damage).count();
             self.hands.metrics.damaged_segments.add(count);
-            let list = match Seat::is_alone(&self.hands.directory, key) {
+            let list = match self.seat.elects_itself(&self.hands.directory, key) {
                 false => &mut shared,
                 true if opening.is_new => &mut new,
                 true => &mut found,

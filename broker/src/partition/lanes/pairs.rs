@@ -74,11 +74,11 @@ impl Lanes {
         hands: &Hands,
     ) {
         self.meet(lane, from.node, from.directory.0, now);
-        let pair = |lanes: &Self| {
-            let other = lanes.lanes.get(&lane).and_then(|lane| lane.others.get(&from.node));
-            other.is_some_and(|other| other.pair.is_new(beat))
-        };
-        if pair(self) {
+        let other = self.lanes.get(&lane).and_then(|lane| lane.others.get(&from.node));
+        // One that takes the place of a broker that was heard a moment ago is heard when that one
+        // is known to be silent: else it would keep alive who is gone.
+        let Some(other) = other.filter(|other| other.directory == from.directory.0) else { return };
+        if other.pair.is_new(beat) {
             for named in &beat.named {
                 self.hear_leader(table, from, named, now, hands);
             }
@@ -172,7 +172,7 @@ impl Lanes {
         let wished = member
             .wish
             .as_ref()
-            .and_then(|wish| wish.voters.iter().find(|id| id.broker == wish.leader).copied());
+            .and_then(|wish| group.voters().all().find(|id| id.broker == wish.leader));
         let rank = group.voters().rank(group.id(), wished, turn).unwrap_or(0) as u64;
         member.heard = None;
         member.deadline = now + rank * RANK_MS + self.chance.below(2) + self.delay();
@@ -282,5 +282,45 @@ impl Replicas<GroupKey> for Here<'_> {
         let Some(leader) = self.leader(&key) else { return false };
         let rests = |replica: &Replica| replica.group.rests_under(leader, epoch, end);
         self.table.get(&key).is_some_and(rests)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use logboom_protocol::units::Uuid;
+    use logboom_raft::Pair;
+    use logboom_storage::sim::SimDisk;
+    use logboom_storage::state::OpenMark;
+    use logboom_storage::{Directory, DirectoryOptions};
+    use tokio::sync::mpsc;
+
+    use super::super::TIMING;
+    use super::*;
+    use crate::partition::{Process, ShardHandle};
+
+    #[test]
+    fn who_takes_the_place_of_a_broker_is_heard_when_that_one_is_silent() {
+        let mark = OpenMark { boot_id: [1; 16], mount_id: 1 };
+        let (disk, options) = (SimDisk::new(), DirectoryOptions::default());
+        let directory = Directory::open(disk, Path::new("/data"), options, mark, 1).unwrap();
+        let hands = Hands {
+            directory: Arc::new(directory),
+            metrics: Arc::default(),
+            handle: ShardHandle::channel().0,
+            reports: mpsc::unbounded_channel().0,
+            around: Arc::new(Process),
+        };
+        let (mut lanes, mut table) = (Lanes::new(1, 0, 7), Table::new());
+        let mut brokers = [1, 2].map(|byte| (Uuid([byte; 16]), Pair::new(1, TIMING)));
+        for (at, now, known) in [(0, 1_000, 1), (1, 1_010, 1), (1, 1_200, 1), (1, 1_260, 2)] {
+            let (directory, pair) = &mut brokers[at];
+            let from = PeerId { node: 2, directory: *directory, run: 1 };
+            let beat = pair.beat(now, Vec::new());
+            lanes.hear_beat(&mut table, from, 3, &beat, now, &hands);
+            assert_eq!(lanes.lanes[&3].others[&2].directory, [known; 16], "at {now}");
+        }
     }
 }

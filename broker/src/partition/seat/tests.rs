@@ -177,6 +177,25 @@ fn a_replica_of_several_ends_before_what_a_power_cut_has_taken() {
 }
 
 #[test]
+fn a_group_that_others_may_join_keeps_its_log_and_its_one_voter() {
+    let disk = SimDisk::new();
+    for _ in 0..3 {
+        Start::on(&disk).stop();
+    }
+    let mark = OpenMark { boot_id: [1; 16], mount_id: 1 };
+    let options = DirectoryOptions::default();
+    let directory = Directory::open(disk.clone(), Path::new("/data"), options, mark, 1).unwrap();
+    let seat = Seat::new(BROKER, directory.id()).among_others();
+    assert!(Seat::was_alone(&directory, &KEY) && !seat.elects_itself(&directory, &KEY));
+    let last = directory.state().group(&KEY, |group| group.unwrap().controls.last().cloned());
+    let mut log = directory.open_log(KEY, LogOptions::default()).unwrap().0;
+    let group = seat.follow(&directory, &mut log).unwrap();
+    let end = group.history().end();
+    assert_eq!((end.control, end.epoch), (1, last.unwrap().epoch), "the marker of the last start");
+    assert_eq!(*group.voters().incoming, [seat.id(0)]);
+}
+
+#[test]
 fn without_an_election_what_is_there_can_be_read_and_nothing_is_taken() {
     let disk = SimDisk::new();
     let mut start = Start::on(&disk);

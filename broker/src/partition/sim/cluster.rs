@@ -27,6 +27,8 @@ pub(super) struct Totals {
     pub(super) ambushes: u64,
     pub(super) failures: u64,
     pub(super) moves: u64,
+    /// Replicas that came back to a broker that had one before.
+    pub(super) returns: u64,
     pub(super) resets: u64,
     /// Milliseconds until all was well.
     pub(super) calm: u64,
@@ -43,6 +45,7 @@ impl Totals {
             ambushes: self.ambushes + other.ambushes,
             failures: self.failures + other.failures,
             moves: self.moves + other.moves,
+            returns: self.returns + other.returns,
             resets: self.resets + other.resets,
             calm: self.calm.max(other.calm),
         }
@@ -52,12 +55,13 @@ impl Totals {
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { events, batches, leaders, kills, cuts, ambushes, .. } = self;
-        let Self { failures, moves, resets, calm, .. } = self;
+        let Self { failures, moves, returns, resets, calm, .. } = self;
         write!(
             f,
             "{events} events, {batches} batches committed, {leaders} leaders, {kills} kills and \
              {cuts} power cuts, {ambushes} of them in the midst of something, {failures} disks \
-             that failed, {moves} moves, {resets} logs begun anew, well after at most {calm} ms"
+             that failed, {moves} moves, {returns} replicas that came back, {resets} logs begun \
+             anew, well after at most {calm} ms"
         )
     }
 }

@@ -29,8 +29,6 @@ pub(super) struct Subject {
     is_founding: bool,
     /// Brokers that are to have a replica, by their places.
     pub(super) hosts: BTreeSet<usize>,
-    /// Those that had one, and can't have another.
-    left: BTreeSet<usize>,
     /// The last report: epoch and control sequence.
     reported: (i32, i64),
     pub(super) log: Committed,
@@ -52,7 +50,6 @@ impl Subject {
             hosts: founders.clone(),
             founders,
             is_founding: true,
-            left: BTreeSet::new(),
             reported: (-1, -1),
             log: Committed::default(),
             leaders: BTreeMap::new(),
@@ -155,12 +152,11 @@ impl Cluster {
         let group = self.chance.index(self.plan.groups);
         let subject = &self.subjects[group];
         let generation = subject.wish.generation + 1;
-        let all = 0..self.brokers.len();
-        let possible: Vec<usize> = all.filter(|at| !subject.left.contains(at)).collect();
         let moves = self.chance.permille(300);
         let voters = if moves {
+            let all: Vec<usize> = (0..self.brokers.len()).collect();
             let count = self.chance.pick(&[1, 2, 3, 3, 3, 3, 4, 5]);
-            self.chance.some(&possible, count)
+            self.chance.some(&all, count)
         } else {
             subject.wished().into_iter().collect()
         };
@@ -181,7 +177,9 @@ impl Cluster {
         let (key, wish) = (subject.key, subject.wish.clone());
         let is_here = process.registry.get(key.topic_id, key.partition).is_some();
         let state = process.directory.state();
-        let is_new = state.group(&key, |state| state.is_none_or(|state| state.removed));
+        let (is_new, was_here) = state.group(&key, |state| {
+            (state.is_none_or(|state| state.removed), state.is_some_and(|state| state.removed))
+        });
         match (subject.hosts.contains(&at), is_here) {
             (true, true) => process.tell(Command::Wish(key, wish)),
             (true, false) => {
@@ -194,6 +192,7 @@ impl Cluster {
                         // Its disk has failed.
                         return Ok(());
                     }
+                    self.totals.returns += u64::from(was_here);
                 }
                 let settings = Arc::clone(&subject.settings);
                 let topic = "topic".into();
@@ -240,7 +239,6 @@ impl Cluster {
         let voters: BTreeSet<usize> = report.voters.iter().map(|id| place(*id)).collect();
         subject.is_founding &= voters == subject.founders;
         if voters == subject.wished() && voters != subject.hosts {
-            subject.left.extend(subject.hosts.difference(&voters));
             subject.hosts = voters;
             self.spread(group);
         }

@@ -26,7 +26,7 @@ use logboom_controller::config::{ConfigError, StaticConfig, broker};
 use logboom_controller::record::Endpoint;
 
 pub use error::{ConfigProblem, Origin};
-pub use quorum::{Quorum, QuorumVoter};
+pub use quorum::{Quorum, QuorumVoter, Roles};
 pub use settings::{IGNORED, Settings};
 
 /// The configuration of a broker, checked.

@@ -49,7 +49,7 @@ mod threads;
 mod ticks;
 
 pub use config::{
-    Config, ConfigProblem, IGNORED, ListenerConfig, Origin, Quorum, QuorumVoter, Settings,
+    Config, ConfigProblem, IGNORED, ListenerConfig, Origin, Quorum, QuorumVoter, Roles, Settings,
     SocketOptions,
 };
 pub use start::{Broker, StartError};

@@ -8,11 +8,12 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use logboom_protocol::units::Uuid;
 use logboom_storage::state::OpenMark;
 use logboom_storage::{Directory, DirectoryOptions, Disk, OpenError, SystemDisk};
 
 use crate::limits;
-use crate::node::random_bytes;
+use crate::node::{random_bytes, random_id};
 
 /// Where a broker keeps its data.
 #[derive(Debug, Clone)]
@@ -46,7 +47,9 @@ impl Machine {
     /// # Errors
     /// As [`Directory::open`].
     pub(crate) fn open(self, root: &Path) -> Result<Directory, OpenError> {
-        let random = u128::from_be_bytes(random_bytes());
+        // The id of a new directory, which people paste as others.
+        let Uuid(random) = random_id();
+        let random = u128::from_be_bytes(random);
         Directory::open(self.disk, root, self.options, self.mark, random)
     }
 }

@@ -14,7 +14,8 @@ use logboom_protocol::units::Uuid;
 use logboom_storage::Directory;
 
 use crate::cluster::{
-    ANSWER_MAX, ControllerError, ControllerHandle, Others, Request, decode_block, producer_ids,
+    ANSWER_MAX, ControllerError, ControllerHandle, Others, Request, VoterChanges, decode_block,
+    producer_ids,
 };
 use crate::coordination::Coordination;
 use crate::handlers::FetchSessions;
@@ -40,6 +41,8 @@ pub(crate) struct Node {
     pub(crate) controller: ControllerHandle,
     /// The way to the broker that decides, unless this one is alone.
     pub(crate) others: Option<Arc<Others>>,
+    /// Where it is changed who decides.
+    pub(crate) voter_changes: VoterChanges,
     /// Where groups are asked.
     pub(crate) coordination: Coordination,
     /// At which broker the next topic's placement begins.

@@ -25,8 +25,8 @@ use logboom_protocol::units::Uuid;
 use logboom_storage::{Directory, LeftBy, OpenError, StorageError};
 
 use crate::cleaner::Cleaners;
-use crate::cluster::{MetadataLogError, Neighbours, Reconciler};
-use crate::config::{Config, SocketOptions};
+use crate::cluster::{MetadataLogError, Neighbours, Reconciler, VoterChanges};
+use crate::config::{Config, Quorum, SocketOptions};
 use crate::coordination::{Coordination, Host, Inbox};
 use crate::machine::Machine;
 use crate::metrics::Metrics;
@@ -227,7 +227,7 @@ fn start_threads(
     threads.start_flushers()?;
     let metrics = Arc::new(Metrics::default());
     let registry = Arc::new(Registry::default());
-    let seat = Seat::new(config.settings.broker_id(), directory.id());
+    let seat = seat(config, &directory);
     let held = (Arc::clone(&directory), seat.clone(), Arc::clone(&registry), Arc::clone(&metrics));
     let (reports, from_shards) = mpsc::unbounded_channel();
     let make = move |index, handle, commands| {
@@ -270,6 +270,7 @@ fn start_threads(
         directory,
         metrics: Arc::clone(&metrics),
         registry,
+        voter_changes: VoterChanges::new(&shards),
         shards,
         controller: handle,
         others,
@@ -293,6 +294,12 @@ fn start_threads(
     threads.add_repairs(Repairs::start(&node)?);
     say_ready(&node, config, &addresses);
     Ok(Serves { node, addresses, admin: admin_address })
+}
+
+/// This broker's seat in its groups.
+fn seat(config: &Config, directory: &Directory) -> Seat {
+    let seat = Seat::new(config.settings.broker_id(), directory.id());
+    if config.quorum.is_some() { seat.among_others() } else { seat }
 }
 
 /// Starts the controller's thread; returns when the broker is one of the cluster.
@@ -430,12 +437,14 @@ fn join(
     let (roster, inbox) = (Arc::clone(&neighbours), Arc::clone(&neighbours));
     let (peers, landings) = Peers::new(roster, inbox, shards.len(), PeerLimits::default());
     let mut first = Some((socket, neighbours.nodes()));
+    // Who isn't known to the others yet may only call them.
+    let nodes = if neighbours.names_this() { neighbours.nodes() } else { Vec::new() };
     for (shard, landing) in shards.iter().zip(landings) {
         shard.send(Command::Join(Joining {
             peers: Arc::clone(&peers),
             landing,
             first: first.take(),
-            nodes: neighbours.nodes(),
+            nodes: nodes.clone(),
             stopping: threads.stopping(),
         }));
     }
@@ -485,6 +494,7 @@ fn say_starting(config: &Config, directory: &Directory, open_files_max: Option<u
         version = env!("CARGO_PKG_VERSION"),
         data_dir = %config.data_dir.display(),
         node_id = config.settings.broker_id(),
+        directory_id = %directory.id(),
         left_by = left_by(directory),
         open_files_max,
         "starting"
@@ -520,7 +530,9 @@ fn registration(
     sockets: &[(String, std::net::TcpListener)],
     directory_id: Uuid,
 ) -> BrokerRegistration {
-    let endpoints = config.listeners.iter().zip(sockets).map(|(listener, (_, socket))| {
+    let is_broker = config.quorum.as_ref().is_none_or(|quorum| quorum.roles.is_broker());
+    let listeners = config.listeners.iter().zip(sockets).filter(|_| is_broker);
+    let endpoints = listeners.map(|(listener, (_, socket))| {
         let mut endpoint = listener.advertised.clone();
         if endpoint.port == 0 {
             endpoint.port = socket.local_addr().map_or(0, |address| address.port());
@@ -533,9 +545,9 @@ fn registration(
         incarnation: random_id(),
         rack: config.settings.get("broker.rack").map(Into::into),
         endpoints: endpoints.collect(),
-        peer: config.quorum.as_ref().and_then(|quorum| {
-            let own = quorum.voters.iter().find(|it| it.node == config.settings.broker_id())?;
-            Some(PeerAddress { host: own.host.as_str().into(), port: own.port })
+        peer: config.quorum.as_ref().map(|Quorum { own, .. }| PeerAddress {
+            host: own.host.as_str().into(),
+            port: own.port,
         }),
     }
 }

@@ -13,7 +13,7 @@
 //! | byte | answer | what follows |
 //! | ---: | --- | --- |
 //! | 0 | done | what was asked for |
-//! | 1 | not the controller, or not yet | |
+//! | 1 | not the controller, or not yet | nothing, or who is: node id 4, port 2, host |
 //! | 2 | refused | why, in words |
 //!
 //! Asked for are, in the order of the requests: the cluster id, 16; the answer's frame; nothing;
@@ -34,6 +34,8 @@ use logboom_raft::ReplicaId;
 use logboom_storage::state::GroupKey;
 
 use crate::partition::{REPLICA_BYTES, get_replica, put_replica};
+
+use crate::config::QuorumVoter;
 
 /// Something that a broker asks of the controller's.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,7 +72,8 @@ pub(crate) struct AskedBatches {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Response {
     Done(Bytes),
-    NotController,
+    /// Somebody else decides, who may be known.
+    NotController(Option<QuorumVoter>),
     Refused(String),
 }
 
@@ -87,6 +90,9 @@ const CONDITION: u8 = 5;
 const RECOVER: u8 = 6;
 
 const KEY_BYTES: usize = 16 + 4;
+
+/// The most bytes of a host's name.
+const HOST_BYTES_MAX: usize = 255;
 
 const DONE: u8 = 0;
 const NOT_CONTROLLER: u8 = 1;
@@ -203,20 +209,43 @@ pub(crate) fn decode_block(mut bytes: Bytes) -> Result<Range<i64>, Strange> {
     Ok(number()?..number()?)
 }
 
+fn decode_node(mut bytes: Bytes) -> Result<QuorumVoter, Strange> {
+    let node = bytes.try_get_i32().map_err(|_| Strange)?;
+    let port = bytes.try_get_u16().map_err(|_| Strange)?;
+    let host = str::from_utf8(&bytes).map_err(|_| Strange)?.to_owned();
+    let is_sound = node >= 0 && port > 0 && (1..=HOST_BYTES_MAX).contains(&host.len());
+    if is_sound { Ok(QuorumVoter { node, host, port }) } else { Err(Strange) }
+}
+
 impl Response {
     pub(crate) fn encode(&self) -> Bytes {
-        let (code, rest) = match self {
-            Self::Done(bytes) => (DONE, &bytes[..]),
-            Self::NotController => (NOT_CONTROLLER, &b""[..]),
-            Self::Refused(why) => (REFUSED, why.as_bytes()),
-        };
-        [&[code], rest].concat().into()
+        let mut out = BytesMut::new();
+        match self {
+            Self::Done(bytes) => {
+                out.put_u8(DONE);
+                out.put_slice(bytes);
+            }
+            Self::NotController(known) => {
+                out.put_u8(NOT_CONTROLLER);
+                if let Some(QuorumVoter { node, host, port }) = known {
+                    out.put_i32(*node);
+                    out.put_u16(*port);
+                    out.put_slice(host.as_bytes());
+                }
+            }
+            Self::Refused(why) => {
+                out.put_u8(REFUSED);
+                out.put_slice(why.as_bytes());
+            }
+        }
+        out.freeze()
     }
 
     pub(crate) fn decode(mut bytes: Bytes) -> Result<Self, Strange> {
         match bytes.try_get_u8().map_err(|_| Strange)? {
             DONE => Ok(Self::Done(bytes)),
-            NOT_CONTROLLER if bytes.is_empty() => Ok(Self::NotController),
+            NOT_CONTROLLER if bytes.is_empty() => Ok(Self::NotController(None)),
+            NOT_CONTROLLER => Ok(Self::NotController(Some(decode_node(bytes)?))),
             REFUSED => Ok(Self::Refused(String::from_utf8_lossy(&bytes).into_owned())),
             _ => Err(Strange),
         }
@@ -257,9 +286,13 @@ mod tests {
         ] {
             assert_eq!(Request::decode(request.encode().unwrap()), Ok(request));
         }
-        for response in
-            [Response::Done(frame), Response::NotController, Response::Refused("no".to_owned())]
-        {
+        let known = QuorumVoter { node: 3, host: "b-3".to_owned(), port: 7 };
+        for response in [
+            Response::Done(frame),
+            Response::NotController(None),
+            Response::NotController(Some(known)),
+            Response::Refused("no".to_owned()),
+        ] {
             assert_eq!(Response::decode(response.encode()), Ok(response));
         }
         assert_eq!(decode_block(encode_block(&(3..9))), Ok(3..9));
@@ -280,7 +313,7 @@ mod tests {
         ] {
             assert_eq!(Request::decode(Bytes::from_static(bytes)), Err(Strange), "{bytes:?}");
         }
-        for bytes in [&b""[..], b"\x01x", b"\x03"] {
+        for bytes in [&b""[..], b"\x01x", b"\x01\0\0\0\x03\0\x07", b"\x03"] {
             assert_eq!(Response::decode(Bytes::from_static(bytes)), Err(Strange), "{bytes:?}");
         }
     }

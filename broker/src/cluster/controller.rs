@@ -14,16 +14,19 @@ use tokio::sync::{mpsc, oneshot};
 use logboom_controller::brokers::{fence_brokers, unfence_brokers};
 use logboom_controller::config::Effective;
 use logboom_controller::leaders::balance_leaders;
+use logboom_controller::record::BrokerRegistration;
 use logboom_controller::{Decision, MetadataImage, MetadataRecord};
 use logboom_protocol::ErrorCode;
 use logboom_protocol::records::ProducedBatch;
+use logboom_protocol::units::Uuid;
+use logboom_raft::ReplicaId;
 
 use super::contacts::Contacts;
 use super::homecoming::Homecoming;
 use super::metadata_log::{self, Appends, DECISION_BYTES_MAX, MetadataLog, MetadataLogError};
 use super::reconcile::Reconciler;
 use crate::metrics::Metrics;
-use crate::partition::{AppendError, Standing, Watch};
+use crate::partition::{AppendError, Command, Standing, Watch};
 
 /// Why a decision isn't in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -213,6 +216,7 @@ impl Controller {
     /// Follows and decides until it is closed.
     pub(crate) async fn run(mut self) {
         let partition = Arc::clone(self.log.partition());
+        self.tell_of_nodes();
         let mut watch = Watch::new(std::iter::once(&partition));
         let mut turn = Vec::new();
         loop {
@@ -272,6 +276,17 @@ impl Controller {
         self.take_off(jobs.into_iter().map(Message::Decide));
     }
 
+    /// All that are registered are to have the metadata log, whether they have a vote or not, and
+    /// whoever may come to decide can be called.
+    fn tell_of_nodes(&self) {
+        self.log.observe(followers(&self.image));
+        let own = self.reconciler.config.broker_id();
+        let others = self.image.nodes().map(|node| node.id).filter(|id| *id != own).collect();
+        if let Some(first) = self.reconciler.shards.first() {
+            first.send(Command::Call(others));
+        }
+    }
+
     /// Takes over what is committed, and has the partitions of this broker follow.
     async fn follow(&mut self) {
         if self.has_failed {
@@ -281,7 +296,11 @@ impl Controller {
             Ok(read) if read.records.is_empty() && !read.is_whole => return,
             Ok(read) => {
                 let offset = self.log.offset();
-                self.reconciler.follow(&self.image, &read, offset).await.map_err(|e| e.to_string())
+                let followed = self.reconciler.follow(&self.image, &read, offset).await;
+                if read.is_whole || read.records.iter().any(is_about_nodes) {
+                    self.tell_of_nodes();
+                }
+                followed.map_err(|error| error.to_string())
             }
             Err(error) => Err(error.to_string()),
         };
@@ -424,6 +443,20 @@ async fn all_committed(appends: Appends) -> Result<(), AppendError> {
     let results = join_all(appends).await;
     // Without a reply the partition is gone.
     results.into_iter().try_for_each(|result| result.unwrap_or(Err(AppendError::Gone)).map(drop))
+}
+
+/// Whether others are registered after a record.
+fn is_about_nodes(record: &MetadataRecord) -> bool {
+    matches!(record, MetadataRecord::Broker(_) | MetadataRecord::BrokerRemoved { .. })
+}
+
+/// All that are registered, as replicas of the metadata log.
+fn followers(image: &MetadataImage) -> Arc<[ReplicaId]> {
+    let id = |node: &BrokerRegistration| {
+        let Uuid(directory) = node.directory_id;
+        ReplicaId { broker: node.id, life: 0, directory }
+    };
+    image.nodes().map(id).collect()
 }
 
 /// Reads all of the log that is committed.

@@ -4,7 +4,8 @@
 //! configuration names waits until it has met all of them, with their data directories; then they
 //! begin it, each with the same voters. Who comes later, and finds that another one has begun,
 //! begins with that one's voters, if it is one of them with its directory: one whose directory was
-//! lost is not, and must not vote as if it had forgotten nothing.
+//! lost is not, and must not vote as if it had forgotten nothing. It begins as all do that the
+//! configuration doesn't name: without voters, as somebody who is sent the log once it is known.
 //!
 //! Must always hold: whoever begins the log as a voter begins it with the same voters as all
 //! others.
@@ -31,46 +32,73 @@ pub(crate) fn found_alone(directory: &Directory, seat: &Seat) -> Result<bool, St
     Ok(is_new)
 }
 
-/// Begins the metadata log together with the other voters, if there is none; returns whether it is
-/// new. Waits for them.
+/// Begins the metadata log of a broker among others, if there is none; returns whether it is new.
+/// One that the configuration names waits for the other voters.
 ///
 /// # Errors
-/// What the storage says, or that others began it without this broker's directory.
-pub(crate) async fn found_together(
+/// What the storage says, or that the directory has the metadata of a broker that was alone.
+pub(crate) async fn begin_among_others(
     directory: &Directory,
     neighbours: &Neighbours,
     this: PeerId,
 ) -> Result<bool, String> {
     if let Some(known) = known(directory) {
-        neighbours.set_founding(known);
+        if !known.is_empty() {
+            neighbours.set_founding(known);
+        }
         return Ok(false);
     }
+    let own = FoundingVoter { node: this.node, directory: this.directory };
     if directory.state().group(&METADATA, |group| group.is_some()) {
-        return Err(
-            "the data directory is that of a broker that was alone, and has its own metadata; \
-                    a broker begins in a cluster with an empty one"
-                .to_owned(),
-        );
+        if !neighbours.names_this() {
+            return Err("the data directory is that of a broker that was alone, and has its own \
+                        metadata; a broker begins in a cluster with an empty one, or \
+                        controller.quorum.voters names it, and others join it"
+                .to_owned());
+        }
+        // It was alone, and goes on as the one voter that there is.
+        neighbours.set_founding([own].into());
+        return Ok(false);
     }
-    let founders = loop {
+    let founders = if neighbours.names_this() { agree(neighbours, this).await } else { None };
+    let voters = founders.as_deref().map_or_else(|| Voters::of([]), voters);
+    let records = Seat::founding_records(&voters);
+    directory.create_all(&[(METADATA, &records)], 0).map_err(|error| error.to_string())?;
+    match founders {
+        Some(founders) => neighbours.set_founding(founders),
+        None => tracing::info!("this broker follows the metadata log, and has no vote in it"),
+    }
+    Ok(true)
+}
+
+/// Waits for the other voters; gives the founders, or nobody where others are the founders.
+async fn agree(neighbours: &Neighbours, this: PeerId) -> Option<Arc<[FoundingVoter]>> {
+    loop {
         let meets = neighbours.meets();
-        if let Some(founders) = agreed(neighbours, this)? {
-            break founders;
+        match look_around(neighbours, this) {
+            Around::Founders(founders) => return Some(founders),
+            Around::Begun => return None,
+            Around::Incomplete => {}
         }
         tokio::select! {
             () = meets => {}
             // A notification may come before it is waited for.
             () = tokio::time::sleep(std::time::Duration::from_millis(50)) => {}
         }
-    };
-    let records = Seat::founding_records(&voters(&founders));
-    directory.create_all(&[(METADATA, &records)], 0).map_err(|error| error.to_string())?;
-    neighbours.set_founding(founders);
-    Ok(true)
+    }
 }
 
-/// The founders, once they are known.
-fn agreed(neighbours: &Neighbours, this: PeerId) -> Result<Option<Arc<[FoundingVoter]>>, String> {
+/// What is known of the other voters.
+enum Around {
+    /// Some haven't been met.
+    Incomplete,
+    /// These found the metadata log, or have done so, this broker among them.
+    Founders(Arc<[FoundingVoter]>),
+    /// Others have begun it, without this data directory.
+    Begun,
+}
+
+fn look_around(neighbours: &Neighbours, this: PeerId) -> Around {
     let own = FoundingVoter { node: this.node, directory: this.directory };
     let mut all = vec![own];
     let mut is_complete = true;
@@ -80,19 +108,16 @@ fn agreed(neighbours: &Neighbours, this: PeerId) -> Result<Option<Arc<[FoundingV
             continue;
         };
         if let Some(founding) = met.founding {
-            if founding.contains(&own) {
-                return Ok(Some(founding));
-            }
-            return Err(format!(
-                "broker {node} belongs to a cluster that began without this data directory ({}); \
-                 a broker that has lost its data comes back when it was removed from the cluster",
-                this.directory
-            ));
+            let is_own = founding.contains(&own);
+            return if is_own { Around::Founders(founding) } else { Around::Begun };
+        }
+        if met.cluster.is_some() {
+            return Around::Begun;
         }
         all.push(FoundingVoter { node, directory: met.id.directory });
     }
     all.sort_unstable_by_key(|voter| voter.node);
-    Ok(is_complete.then(|| all.into()))
+    if is_complete { Around::Founders(all.into()) } else { Around::Incomplete }
 }
 
 fn voters(founders: &[FoundingVoter]) -> Voters {

@@ -13,16 +13,18 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use logboom_controller::image::ApplyError;
-use logboom_controller::record::BadRecord;
+use logboom_controller::record::{BadRecord, BrokerRegistration};
 use logboom_controller::{MetadataImage, MetadataRecord};
 use logboom_protocol::records::{
     BatchBuilder, BatchError, CheckedBatch, Codec, Inflater, ProducedBatch, RawBatches,
 };
 use logboom_protocol::units::Uuid;
+use logboom_raft::ReplicaId;
 use logboom_storage::state::GroupKey;
 use logboom_storage::{CompactionOptions, Found, LogOptions, LogView, ReadUntil, StorageError};
 
 use crate::clock::now_ms;
+use crate::config::QuorumVoter;
 use crate::partition::{
     Append, AppendError, Appended, Command, Partition, ShardHandle, TimestampType, TopicSettings,
     Until,
@@ -162,13 +164,43 @@ impl MetadataLog {
     /// # Errors
     /// [`MetadataLogError`]: the broker can't know what it should do.
     pub(super) fn read(&mut self, image: &mut MetadataImage) -> Result<Read, MetadataLogError> {
+        self.read_until(image, ReadUntil::HighWatermark)
+    }
+
+    /// The nodes that are registered once all of the log is committed. Waits for the device where
+    /// it must.
+    ///
+    /// - `image`: what was read so far.
+    ///
+    /// # Errors
+    /// [`MetadataLogError`].
+    pub(crate) fn foreseen_nodes(
+        &self,
+        image: &MetadataImage,
+    ) -> Result<Vec<QuorumVoter>, MetadataLogError> {
+        let (partition, shard) = (Arc::clone(&self.partition), self.shard.clone());
+        let mut ahead = Self { offset: self.offset, ..Self::new(partition, shard) };
+        let mut image = image.clone();
+        ahead.read_until(&mut image, ReadUntil::End)?;
+        let reached = |node: &BrokerRegistration| {
+            let peer = node.peer.as_ref()?;
+            Some(QuorumVoter { node: node.id, host: peer.host.to_string(), port: peer.port })
+        };
+        Ok(image.nodes().filter_map(reached).collect())
+    }
+
+    fn read_until(
+        &mut self,
+        image: &mut MetadataImage,
+        until: ReadUntil,
+    ) -> Result<Read, MetadataLogError> {
         let mut read = Read::default();
         loop {
             let start = self.partition.view.log_start_offset();
             // What is missing is in the checkpoint with which the log begins, once that is known to
             // be committed.
             let is_jump = self.offset < start;
-            let bytes = match committed(&self.partition.view, self.offset.max(start)) {
+            let bytes = match batches(&self.partition.view, self.offset.max(start), until) {
                 Ok(bytes) => bytes,
                 // The log start moved meanwhile.
                 Err(StorageError::OutOfRange { log_start_offset, .. })
@@ -263,6 +295,11 @@ impl MetadataLog {
         self.shard.send(Command::Resign(METADATA));
     }
 
+    /// Has these follow the log without a vote, where this broker leads it.
+    pub(super) fn observe(&self, observers: Arc<[ReplicaId]>) {
+        self.shard.send(Command::Observe(METADATA, observers));
+    }
+
     /// The other brokers that answer this one.
     pub(super) async fn there(&self) -> Vec<i32> {
         let (reply, there) = oneshot::channel();
@@ -311,8 +348,8 @@ fn batch(key: Option<&[u8]>, records: &[MetadataRecord]) -> Result<ProducedBatch
     ProducedBatch::check(builder.build()?, &mut Inflater::default())
 }
 
-fn committed(view: &Arc<LogView>, offset: i64) -> Result<Bytes, StorageError> {
-    match view.read(offset, READ_BYTES, ReadUntil::HighWatermark)? {
+fn batches(view: &Arc<LogView>, from: i64, until: ReadUntil) -> Result<Bytes, StorageError> {
+    match view.read(from, READ_BYTES, until)? {
         Found::Nothing => Ok(Bytes::new()),
         Found::Batches(bytes) => Ok(bytes),
         Found::Cold(cold) => cold.run(),

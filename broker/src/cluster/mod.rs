@@ -28,10 +28,11 @@ mod reports;
 mod serve;
 #[cfg(test)]
 mod testing;
+mod voters;
 
 pub(crate) use calls::{AskedBatches, Request, decode_block};
 pub(crate) use controller::{Controller, ControllerError, ControllerHandle, load};
-pub(crate) use founding::{found_alone, found_together};
+pub(crate) use founding::{begin_among_others, found_alone};
 pub(crate) use metadata_log::{
     METADATA, METADATA_TOPIC, MetadataLog, MetadataLogError, settings as metadata_settings,
 };
@@ -41,3 +42,4 @@ pub(crate) use reconcile::Reconciler;
 pub(crate) use recovery::Survey;
 pub(crate) use reports::Reports;
 pub(crate) use serve::{Desk, producer_ids, register};
+pub(crate) use voters::{Change as VoterChange, Unfit, VoterChanges, VotersError};

@@ -4,7 +4,7 @@
 //! Must always hold: a broker of the metadata is known with its data directory; before there is
 //! any metadata, those that the configuration names are expected.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -20,12 +20,15 @@ use crate::config::QuorumVoter;
 use crate::partition::{Command, ShardHandle};
 use crate::peer::{
     Answer, FoundingVoter, GroupMessage, Held, Identity, Inbox, Kind, Membership, PeerId, Roster,
+    listed,
 };
 
 /// What a broker knows of the others.
 pub(crate) struct Neighbours {
     this: PeerId,
     voters: Vec<QuorumVoter>,
+    /// Their ids, in order.
+    named: Arc<[i32]>,
     shards: Arc<[ShardHandle]>,
     published: Arc<ArcSwap<MetadataImage>>,
     /// With whom the metadata log began, once this broker has it.
@@ -33,6 +36,11 @@ pub(crate) struct Neighbours {
     /// Who has answered, as of last.
     met: Mutex<BTreeMap<i32, Identity>>,
     has_met: Notify,
+    /// Nodes that this broker's log names, whether that is known to be committed or not. A broker
+    /// that starts knows less to be committed than it did, and hears more only from those nodes.
+    foreseen: OnceLock<Vec<QuorumVoter>>,
+    /// The one that decides, as others told who know more than the configuration.
+    told: ArcSwapOption<QuorumVoter>,
     /// Where calls are answered, once somebody can.
     desk: OnceLock<Desk>,
 }
@@ -44,16 +52,25 @@ impl Neighbours {
         shards: Arc<[ShardHandle]>,
         published: Arc<ArcSwap<MetadataImage>>,
     ) -> Self {
+        let named: BTreeSet<i32> = voters.iter().map(|voter| voter.node).collect();
         Self {
             this,
             voters,
+            named: named.into_iter().collect(),
             shards,
             published,
             founding: ArcSwapOption::empty(),
             met: Mutex::default(),
             has_met: Notify::new(),
+            foreseen: OnceLock::new(),
+            told: ArcSwapOption::empty(),
             desk: OnceLock::new(),
         }
+    }
+
+    /// Whether the configuration names this broker as one of those that decide.
+    pub(crate) fn names_this(&self) -> bool {
+        self.voters.iter().any(|voter| voter.node == self.this.node)
     }
 
     /// The brokers that the configuration names, without this one.
@@ -61,10 +78,25 @@ impl Neighbours {
         self.voters.iter().map(|voter| voter.node).filter(|node| *node != self.this.node)
     }
 
+    /// Somebody whom the configuration names says who decides, which it may not name.
+    pub(super) fn tell(&self, controller: QuorumVoter) {
+        let node = controller.node;
+        if node == self.this.node || self.told().is_some_and(|known| *known == controller) {
+            return;
+        }
+        self.told.store(Some(Arc::new(controller)));
+        self.shards[0].send(Command::Call(vec![node]));
+    }
+
+    /// Who was told to decide.
+    pub(super) fn told(&self) -> Option<Arc<QuorumVoter>> {
+        self.told.load_full()
+    }
+
     /// All other brokers that are known.
     pub(crate) fn nodes(&self) -> Vec<i32> {
         let image = self.published.load();
-        let mut nodes: Vec<i32> = image.brokers().map(|broker| broker.id).collect();
+        let mut nodes: Vec<i32> = image.nodes().map(|node| node.id).collect();
         nodes.extend(self.voters());
         nodes.sort_unstable();
         nodes.dedup();
@@ -75,6 +107,19 @@ impl Neighbours {
     /// Says with whom the metadata log began.
     pub(crate) fn set_founding(&self, founding: Arc<[FoundingVoter]>) {
         self.founding.store(Some(Arc::new(founding)));
+    }
+
+    /// Says which nodes the log of this broker names at its start.
+    pub(crate) fn foresee(&self, nodes: Vec<QuorumVoter>) {
+        drop(self.foreseen.set(nodes));
+    }
+
+    /// Where a node is to be found besides what is registered: as was told, as the log foresees,
+    /// and as the configuration says, which may be newer than all of it.
+    fn hearsay(&self, node: i32) -> impl Iterator<Item = QuorumVoter> {
+        let told = self.told().map(Arc::unwrap_or_clone);
+        let others = self.foreseen.get().into_iter().flatten().chain(&self.voters);
+        told.into_iter().chain(others.cloned()).filter(move |other| other.node == node)
     }
 
     /// Calls are answered from now on.
@@ -100,26 +145,43 @@ impl Neighbours {
 impl Roster for Neighbours {
     fn this(&self) -> Identity {
         let founding = self.founding.load_full().map(|founding| Arc::clone(&*founding));
-        Identity { id: self.this, cluster: self.published.load().cluster_id(), founding }
+        let cluster = self.published.load().cluster_id();
+        Identity { id: self.this, cluster, founding, named: Arc::clone(&self.named) }
     }
 
     fn membership(&self, node: i32) -> Membership {
-        if let Some(broker) = self.published.load().broker(node) {
-            return Membership::Member(broker.directory_id);
+        if let Some(known) = self.published.load().node(node) {
+            return Membership::Member(known.directory_id);
         }
-        let is_expected = self.voters.iter().any(|voter| voter.node == node);
-        if is_expected { Membership::Expected } else { Membership::Stranger }
+        if self.hearsay(node).next().is_some() {
+            Membership::Expected
+        } else {
+            Membership::Stranger
+        }
     }
 
-    fn address(&self, node: i32) -> Option<(String, u16)> {
+    fn addresses(&self, node: i32) -> Vec<(String, u16)> {
         let image = self.published.load();
-        let told = image.broker(node).and_then(|broker| broker.peer.as_ref());
-        let named = || self.voters.iter().find(|voter| voter.node == node);
-        match told {
-            Some(peer) => Some((peer.host.to_string(), peer.port)),
-            None => named().map(|voter| (voter.host.clone(), voter.port)),
-        }
+        let registered = image.node(node).and_then(|known| known.peer.as_ref());
+        let registered = registered.map(|peer| (peer.host.to_string(), peer.port));
+        let others = self.hearsay(node).map(|other| (other.host, other.port));
+        let mut all: Vec<_> = registered.into_iter().chain(others).collect();
+        // Two words of one place may stand apart.
+        let mut seen = BTreeSet::new();
+        all.retain(|address| seen.insert(address.clone()));
+        all
     }
+}
+
+/// Says that another broker has another list of those that decide. Who decides stands in the
+/// metadata log; but one of the lists is out of date.
+fn say_different(peer: &Identity, own: &[i32]) {
+    tracing::warn!(
+        broker = peer.id.node,
+        theirs = listed(&peer.named),
+        own = listed(own),
+        "another broker's controller.quorum.voters names others than this one's"
+    );
 }
 
 impl Inbox for Neighbours {
@@ -132,7 +194,11 @@ impl Inbox for Neighbours {
     }
 
     fn connected(&self, shard: usize, kind: Kind, peer: &Identity) {
-        self.lock().insert(peer.id.node, peer.clone());
+        let before = self.lock().insert(peer.id.node, peer.clone());
+        let is_said = before.is_some_and(|before| before.named == peer.named);
+        if peer.named != self.named && !is_said {
+            say_different(peer, &self.named);
+        }
         self.has_met.notify_waiters();
         if kind == Kind::Groups {
             self.shards[shard].send(Command::Connected(peer.id.node));
@@ -148,7 +214,35 @@ impl Inbox for Neighbours {
     fn call(&self, from: PeerId, request: Bytes) -> Answer {
         match self.desk.get() {
             Some(desk) => desk.answer(from, request),
-            None => Box::pin(async { super::calls::Response::NotController.encode() }),
+            None => Box::pin(async { super::calls::Response::NotController(None).encode() }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use logboom_protocol::units::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn who_is_named_anywhere_is_expected_and_looked_for_wherever_it_may_be() {
+        let at = |node, host: &str| QuorumVoter { node, host: host.to_owned(), port: 7 };
+        let this = PeerId { node: 1, directory: Uuid([1; 16]), run: 1 };
+        let (named, shards) = (vec![at(1, "b-1"), at(2, "b-2")], Arc::from([]));
+        let neighbours = Neighbours::new(this, named, shards, Arc::default());
+        let hosts = |node| -> Vec<String> {
+            neighbours.addresses(node).into_iter().map(|(host, _)| host).collect()
+        };
+        assert_eq!((neighbours.membership(3), hosts(3)), (Membership::Stranger, Vec::new()));
+        assert_eq!(hosts(2), ["b-2"]);
+        neighbours.foresee(vec![at(2, "other"), at(3, "b-3"), at(1, "b-1")]);
+        assert_eq!(neighbours.membership(3), Membership::Expected);
+        assert_eq!(
+            (hosts(3), hosts(2)),
+            (vec!["b-3".to_owned()], vec!["other".into(), "b-2".into()])
+        );
+        assert_eq!(hosts(1), ["b-1"], "once");
+        assert_eq!(neighbours.membership(4), Membership::Stranger);
     }
 }

@@ -1,6 +1,7 @@
 //! Asking the broker that decides.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use super::calls::{Request, Response};
 use super::controller::ControllerError;
+use super::neighbours::Neighbours;
 use crate::partition::Partition;
 use crate::peer::Caller;
 
@@ -15,6 +17,8 @@ use crate::peer::Caller;
 pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(15);
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_millis(25);
+/// How long a broker has to answer that may not be the one that decides.
+const GUESS_MAX: Duration = Duration::from_millis(500);
 
 /// The way to the broker that decides.
 pub(crate) struct Others {
@@ -22,6 +26,9 @@ pub(crate) struct Others {
     caller: Caller,
     /// The metadata log: who leads it decides.
     metadata: Arc<Partition>,
+    /// Who knows more of the others; what they are asked leads here, so they aren't held.
+    neighbours: Weak<Neighbours>,
+    turn: AtomicUsize,
 }
 
 /// Why there is no answer.
@@ -45,8 +52,14 @@ impl From<AskError> for ControllerError {
 }
 
 impl Others {
-    pub(crate) fn new(own: i32, caller: Caller, metadata: Arc<Partition>) -> Self {
-        Self { own, caller, metadata }
+    pub(crate) fn new(
+        own: i32,
+        caller: Caller,
+        metadata: Arc<Partition>,
+        neighbours: &Arc<Neighbours>,
+    ) -> Self {
+        let neighbours = Arc::downgrade(neighbours);
+        Self { own, caller, metadata, neighbours, turn: AtomicUsize::new(0) }
     }
 
     /// The broker that decides, as far as is known.
@@ -68,10 +81,20 @@ impl Others {
         match self.caller.call(node, request, deadline).await.map(Response::decode) {
             Ok(Ok(Response::Done(bytes))) => Ok(bytes),
             Ok(Ok(Response::Refused(why))) => Err(why),
-            Ok(Ok(Response::NotController)) => Err("the broker isn't ready".to_owned()),
+            Ok(Ok(Response::NotController(_))) => Err("the broker isn't ready".to_owned()),
             Ok(Err(_)) => Err("the answer isn't one".to_owned()),
             Err(error) => Err(error.to_string()),
         }
+    }
+
+    /// Somebody who may decide, or knows who does: whoever isn't known to the others yet hears of
+    /// no leader.
+    fn guess(&self) -> Option<i32> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let neighbours = self.neighbours.upgrade()?;
+        let told = neighbours.told().map(|told| told.node);
+        let some: Vec<i32> = neighbours.voters().chain(told).collect();
+        some.get(turn.checked_rem(some.len())?).copied()
     }
 
     /// Asks until somebody has decided.
@@ -86,7 +109,8 @@ impl Others {
         let too_large = || AskError::Refused("the request is too large".to_owned());
         let bytes = request.encode().ok_or_else(too_large)?;
         while Instant::now() < deadline {
-            let Some(node) = self.controller() else {
+            let known = self.controller();
+            let Some(node) = known.or_else(|| self.guess()) else {
                 sleep(PAUSE).await;
                 continue;
             };
@@ -94,10 +118,16 @@ impl Others {
                 // It decides itself, or is about to.
                 return Err(AskError::Nobody);
             }
-            match self.caller.call(node, bytes.clone(), deadline).await.map(Response::decode) {
+            let until = if known.is_some() { deadline } else { Instant::now() + GUESS_MAX };
+            let answer = self.caller.call(node, bytes.clone(), until.min(deadline)).await;
+            match answer.map(Response::decode) {
                 Ok(Ok(Response::Done(answer))) => return Ok(answer),
                 Ok(Ok(Response::Refused(why))) => return Err(AskError::Refused(why)),
-                Ok(Ok(Response::NotController)) => {}
+                Ok(Ok(Response::NotController(told))) => {
+                    if let (Some(told), Some(neighbours)) = (told, self.neighbours.upgrade()) {
+                        neighbours.tell(told);
+                    }
+                }
                 Ok(Err(_)) => return Err(AskError::Refused("the answer isn't one".to_owned())),
                 Err(error) if error.is_undone() => {}
                 Err(_) => return Err(AskError::Unknown),

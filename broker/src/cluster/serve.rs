@@ -19,6 +19,7 @@ use logboom_storage::{Found, ReadUntil};
 use super::calls::{AskedBatches, Request, Response};
 use super::controller::{ControllerError, ControllerHandle};
 use super::recovery;
+use crate::config::QuorumVoter;
 use crate::handlers::{self, Reply, RequestContext};
 use crate::node::{Node, random_id};
 use crate::peer::{Answer, PeerId};
@@ -37,6 +38,7 @@ const ELSEWHERE: ([u8; 4], u16) = ([0, 0, 0, 0], 0);
 impl Desk {
     pub(super) fn answer(&self, from: PeerId, request: Bytes) -> Answer {
         let (controller, node) = (self.controller.clone(), self.node.get().cloned());
+        let known = node.as_deref().and_then(controller_of);
         Box::pin(async move {
             let response = match Request::decode(request) {
                 Ok(Request::Register { cluster_id, registration }) => {
@@ -56,29 +58,40 @@ impl Desk {
                 },
                 Ok(Request::Forward { listener, frame }) if controller.decides() => match node {
                     Some(node) => forwarded(node, from, &listener, frame).await,
-                    None => Response::NotController,
+                    None => Response::NotController(None),
                 },
-                Ok(Request::Forward { .. }) => Response::NotController,
+                Ok(Request::Forward { .. }) => Response::NotController(None),
                 Ok(request) => match &node {
                     Some(node) if is_known(node, from) => of_replica(node, request).await,
                     Some(_) => Response::Refused("the broker isn't known".to_owned()),
-                    None => Response::NotController,
+                    None => Response::NotController(None),
                 },
                 Err(strange) => {
                     tracing::warn!(%from, ?strange, "a call that isn't one");
                     Response::Refused("the call isn't known".to_owned())
                 }
             };
-            response.encode()
+            match response {
+                Response::NotController(_) => Response::NotController(known).encode(),
+                response => response.encode(),
+            }
         })
     }
+}
+
+/// The broker that decides, as far as is known here, and where others reach it.
+fn controller_of(node: &Node) -> Option<QuorumVoter> {
+    let id = node.others.as_ref()?.controller()?;
+    let image = node.image();
+    let peer = image.node(id)?.peer.as_ref()?;
+    Some(QuorumVoter { node: id, host: peer.host.to_string(), port: peer.port })
 }
 
 fn refused(error: ControllerError) -> Response {
     match error {
         ControllerError::TooLarge => Response::Refused(error.to_string()),
         // Somebody decides again in a moment.
-        _ => Response::NotController,
+        _ => Response::NotController(None),
     }
 }
 

@@ -12,6 +12,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
@@ -40,6 +41,9 @@ const UNDER_WAY_MAX: usize = 64;
 /// The most bytes of requests that a connection has handed over and that are not answered.
 const UNDER_WAY_BYTES_MAX: usize = 2 * CALL_BYTES_MAX;
 
+/// How long a call waits to be sent: who is asked may be gone, and somebody else there.
+const UNSENT_MAX: Duration = Duration::from_millis(500);
+
 const NUMBER_BYTES: usize = 8;
 
 // What an answer is.
@@ -49,7 +53,7 @@ const TOO_LARGE: u8 = 1;
 /// Why a call has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CallError {
-    /// Nothing was sent: there was no connection until the deadline, or nobody made one.
+    /// Nothing was sent: there was no connection in time, or nobody made one.
     NotSent,
     /// Nothing was sent: too many calls to this broker wait.
     Busy,
@@ -124,7 +128,7 @@ impl Caller {
             return Err(CallError::TooLarge);
         }
         let route = self.routes.lock().get(&node).cloned().ok_or(CallError::NotSent)?;
-        let (reply, answer) = oneshot::channel();
+        let (reply, mut answer) = oneshot::channel();
         let sent = Arc::new(AtomicBool::new(false));
         let call = Call { request, reply, sent: Arc::clone(&sent) };
         route.try_send(call).map_err(|error| match error {
@@ -133,7 +137,17 @@ impl Caller {
         })?;
         // The connection's task would keep it alive.
         drop(route);
-        let otherwise = match timeout_at(deadline, answer).await {
+        let sent_by = deadline.min(Instant::now() + UNSENT_MAX);
+        let early = timeout_at(sent_by, &mut answer).await;
+        if early.is_err() && !sent.load(Ordering::Acquire) {
+            // Whoever has it still may not send it any more.
+            answer.close();
+        }
+        let answered = match early {
+            Ok(answered) => Ok(answered),
+            Err(_) => timeout_at(deadline, answer).await,
+        };
+        let otherwise = match answered {
             Ok(Ok(answer)) => return answer,
             Ok(Err(_)) => CallError::Lost,
             Err(_) => CallError::Unanswered,

@@ -181,14 +181,25 @@ impl Dialler {
         Err(failure)
     }
 
+    /// All that the names stand for; why there is none, where no name stands for any.
     async fn addresses(&self) -> Result<Vec<SocketAddr>, Ended> {
-        let (host, port) = self.peers.roster.address(self.node).ok_or(Ended::NoAddress)?;
+        let (mut found, mut failure) = (Vec::new(), Ended::NoAddress);
+        for (host, port) in self.peers.roster.addresses(self.node) {
+            match self.resolve(&host, port).await {
+                Ok(addresses) => found.extend(addresses),
+                Err(reason) => failure = reason,
+            }
+        }
+        if found.is_empty() { Err(failure) } else { Ok(found) }
+    }
+
+    async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Ended> {
         if let Ok(address) = host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(address, port)]);
         }
         let _permit = self.peers.dialling.lookups.acquire().await;
         // Not given up before it ends: the thread that waits for it wouldn't be free.
-        Ok(lookup_host((host.as_str(), port)).await?.take(ADDRESSES_MAX).collect())
+        Ok(lookup_host((host, port)).await?.take(ADDRESSES_MAX).collect())
     }
 
     async fn greet(&self, mut stream: TcpStream) -> Result<Connection, Ended> {

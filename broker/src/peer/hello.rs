@@ -80,6 +80,8 @@ pub(super) enum Reason {
     Stranger,
     /// There are too many connections.
     Full,
+    /// They would found a cluster with different voters.
+    Voters,
     /// One that a later version knows.
     Other(u8),
 }
@@ -93,6 +95,7 @@ impl Reason {
             Self::Directory => 4,
             Self::Stranger => 5,
             Self::Full => 6,
+            Self::Voters => 7,
             Self::Other(code) => code,
         }
     }
@@ -105,6 +108,7 @@ impl Reason {
             4 => Self::Directory,
             5 => Self::Stranger,
             6 => Self::Full,
+            7 => Self::Voters,
             code => Self::Other(code),
         }
     }
@@ -282,19 +286,24 @@ fn checked(first: &[u8], mut body: Bytes) -> Result<Bytes, Strange> {
 }
 
 fn write_identity(out: &mut Writer, identity: &Identity) {
-    let Identity { id: PeerId { node, directory, run }, cluster, founding } = identity;
+    let Identity { id: PeerId { node, directory, run }, cluster, founding, named } = identity;
     out.i32(*node);
     out.uuid(*directory);
     out.i64(run.cast_signed());
-    write_bytes(out, [flags([cluster.is_some(), founding.is_some(), false])]);
+    write_bytes(out, [flags([cluster.is_some(), founding.is_some(), !named.is_empty()])]);
     cluster.iter().for_each(|cluster| out.uuid(*cluster));
-    let Some(founding) = founding else { return };
-    debug_assert!(founding.len() <= FOUNDING_MAX, "{}", founding.len());
-    let founding = &founding[..founding.len().min(FOUNDING_MAX)];
-    write_count(out, founding.len());
-    for FoundingVoter { node, directory } in founding {
-        out.i32(*node);
-        out.uuid(*directory);
+    if let Some(founding) = founding {
+        let founding = &founding[..founding.len().min(FOUNDING_MAX)];
+        write_count(out, founding.len());
+        for FoundingVoter { node, directory } in founding {
+            out.i32(*node);
+            out.uuid(*directory);
+        }
+    }
+    if !named.is_empty() {
+        let named = &named[..named.len().min(FOUNDING_MAX)];
+        write_count(out, named.len());
+        named.iter().for_each(|node| out.i32(*node));
     }
 }
 
@@ -304,10 +313,11 @@ fn read_identity(reader: &mut Reader<'_>) -> Result<Identity, Strange> {
         directory: reader.uuid().map_err(at("directory"))?,
         run: reader.i64().map_err(at("run"))?.cast_unsigned(),
     };
-    let [has_cluster, has_founding, _] = read_flags(reader, 2)?;
+    let [has_cluster, has_founding, has_named] = read_flags(reader, 3)?;
     let cluster = has_cluster.then(|| reader.uuid()).transpose().map_err(at("cluster"))?;
     let founding = if has_founding { Some(read_founding(reader)?) } else { None };
-    Ok(Identity { id, cluster, founding })
+    let named = if has_named { read_named(reader)? } else { Arc::default() };
+    Ok(Identity { id, cluster, founding, named })
 }
 
 fn read_founding(reader: &mut Reader<'_>) -> Result<Arc<[FoundingVoter]>, Strange> {
@@ -319,6 +329,14 @@ fn read_founding(reader: &mut Reader<'_>) -> Result<Arc<[FoundingVoter]>, Strang
         return Err(Strange::Range { what: "the number of founding voters" });
     }
     Ok(voters.into())
+}
+
+fn read_named(reader: &mut Reader<'_>) -> Result<Arc<[i32]>, Strange> {
+    let named = reader.array(false, size_of::<i32>(), |reader| reader.i32())?;
+    if named.is_empty() || named.len() > FOUNDING_MAX {
+        return Err(Strange::Range { what: "the number of nodes that are named" });
+    }
+    Ok(named.into())
 }
 
 /// Whether this broker speaks to another one, and in which version.
@@ -355,6 +373,16 @@ pub(super) fn check(
             this.id.node, this.id.directory
         )));
     }
+    let founds = |it: &Identity| it.cluster.is_none() && it.founding.is_none();
+    if founds(this) && founds(other) && this.named != other.named {
+        return Err(Reason::Voters.because(format!(
+            "controller.quorum.voters names {} at broker {node}, and {} at broker {}: they can't \
+             found a cluster with different voters",
+            listed(&other.named),
+            listed(&this.named),
+            this.id.node
+        )));
+    }
     match membership {
         Membership::Member(known) if known != directory => Err(Reason::Directory.because(format!(
             "broker {node} is known with directory {known}, and has {directory}; remove it \
@@ -365,6 +393,11 @@ pub(super) fn check(
         }
         _ => Ok(version),
     }
+}
+
+/// Node ids with commas between them.
+pub(crate) fn listed(ids: &[i32]) -> String {
+    ids.iter().map(i32::to_string).collect::<Vec<_>>().join(",")
 }
 
 #[cfg(test)]

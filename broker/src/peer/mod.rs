@@ -59,6 +59,7 @@ use dial::Dialling;
 
 pub(crate) use accept::Landing;
 pub(crate) use calls::{CallLink, Caller};
+pub(crate) use hello::listed;
 pub(crate) use lanes::{LANES, lane_of, shard_of};
 pub(crate) use link::Link;
 pub(crate) use roster::{

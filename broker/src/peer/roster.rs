@@ -38,6 +38,8 @@ pub(crate) struct Identity {
     pub(crate) cluster: Option<Uuid>,
     /// The voters with which its metadata log began, if it has one.
     pub(crate) founding: Option<Arc<[FoundingVoter]>>,
+    /// The nodes that its configuration names as those that decide, in order.
+    pub(crate) named: Arc<[i32]>,
 }
 
 /// One of those with whom a metadata log began.
@@ -89,9 +91,9 @@ pub(crate) trait Roster: Send + Sync + 'static {
     /// What is known of a broker's id.
     fn membership(&self, node: i32) -> Membership;
 
-    /// Where a broker listens for others: a host's name or address, and a port. Asked anew before
-    /// each attempt.
-    fn address(&self, node: i32) -> Option<(String, u16)>;
+    /// Where a broker may listen for others, in the order in which it is tried: hosts' names or
+    /// addresses, and ports. Asked anew before each attempt.
+    fn addresses(&self, node: i32) -> Vec<(String, u16)>;
 }
 
 /// A message of a group on its way between brokers.

@@ -68,7 +68,12 @@ impl World {
 
 pub(super) fn identity(node: i32, run: u64) -> Identity {
     let directory = Uuid([u8::try_from(node).unwrap(); 16]);
-    Identity { id: PeerId { node, directory, run }, cluster: None, founding: None }
+    Identity {
+        id: PeerId { node, directory, run },
+        cluster: None,
+        founding: None,
+        named: Arc::default(),
+    }
 }
 
 struct TestRoster {
@@ -86,8 +91,8 @@ impl Roster for TestRoster {
         members.get(&node).copied().unwrap_or(Membership::Stranger)
     }
 
-    fn address(&self, node: i32) -> Option<(String, u16)> {
-        self.world.addresses.lock().unwrap().get(&node).cloned()
+    fn addresses(&self, node: i32) -> Vec<(String, u16)> {
+        self.world.addresses.lock().unwrap().get(&node).cloned().into_iter().collect()
     }
 }
 

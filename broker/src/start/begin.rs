@@ -16,7 +16,7 @@ use logboom_storage::Directory;
 use super::StartError;
 use crate::cluster::{
     AskError, Controller, ControllerError, ControllerHandle, Desk, METADATA, METADATA_TOPIC,
-    MetadataLog, Neighbours, Others, Reconciler, Reports, Request, found_alone, found_together,
+    MetadataLog, Neighbours, Others, Reconciler, Reports, Request, begin_among_others, found_alone,
     load, metadata_settings, register,
 };
 use crate::metrics::Metrics;
@@ -69,12 +69,15 @@ async fn begin(beginning: Beginning, ready: &Ready) -> Result<(), StartError> {
         beginning;
     let mut log = open(&directory, &reconciler, this, peers.as_ref().map(|(it, _)| &**it)).await?;
     let image = load(&mut log)?;
+    if let Some((neighbours, _)) = &peers {
+        neighbours.foresee(log.foreseen_nodes(&image)?);
+    }
     let started = reconciler.start(&image, log.offset()).await;
     started.map_err(StartError::Failed)?;
     let published = Arc::clone(&reconciler.published);
-    let others = peers.as_ref().map(|(_, peers)| {
+    let others = peers.as_ref().map(|(neighbours, peers)| {
         let metadata = Arc::clone(log.partition());
-        Arc::new(Others::new(this.node, peers.caller(), metadata))
+        Arc::new(Others::new(this.node, peers.caller(), metadata, neighbours))
     });
     let cluster_id = image.cluster_id();
     let (controller, handle) = Controller::new(log, image, reconciler, metrics);
@@ -93,7 +96,7 @@ async fn begin(beginning: Beginning, ready: &Ready) -> Result<(), StartError> {
         // What this broker serves from now on is what the cluster knows of it.
         let is_in = || {
             let image = published.load();
-            image.broker(this.node).is_some_and(|broker| broker.incarnation == incarnation)
+            image.node(this.node).is_some_and(|node| node.incarnation == incarnation)
         };
         while !is_in() {
             sleep(PAUSE).await;
@@ -126,8 +129,8 @@ async fn open(
     let is_new = match neighbours {
         None => found_alone(directory, &reconciler.seat)?,
         Some(neighbours) => {
-            let founded = found_together(directory, neighbours, this).await;
-            founded.map_err(StartError::Failed)?
+            let begun = begin_among_others(directory, neighbours, this).await;
+            begun.map_err(StartError::Failed)?
         }
     };
     let shards = &reconciler.shards;

@@ -14,11 +14,13 @@ fn identity() -> impl Strategy<Value = Identity> {
         voters.into_iter().map(voter).collect::<Arc<[_]>>()
     });
     let id = (any::<i32>(), any::<[u8; 16]>(), any::<u64>());
-    (id, option::of(any::<[u8; 16]>()), option::of(founding)).prop_map(
-        |((node, id, run), cluster, founding)| Identity {
+    let named = vec(any::<i32>(), 0..5);
+    (id, option::of(any::<[u8; 16]>()), option::of(founding), named).prop_map(
+        |((node, id, run), cluster, founding, named)| Identity {
             id: PeerId { node, directory: Uuid(id), run },
             cluster: cluster.map(Uuid),
             founding,
+            named: named.into(),
         },
     )
 }
@@ -29,7 +31,12 @@ fn halves(bytes: &Bytes) -> ([u8; FIRST_BYTES], Bytes) {
 
 fn plain(node: i32) -> Identity {
     let directory = Uuid([u8::try_from(node).unwrap(); 16]);
-    Identity { id: PeerId { node, directory, run: 1 }, cluster: None, founding: None }
+    Identity {
+        id: PeerId { node, directory, run: 1 },
+        cluster: None,
+        founding: None,
+        named: Arc::default(),
+    }
 }
 
 fn hello() -> Hello {
@@ -100,7 +107,8 @@ fn a_body_has_a_limit_that_the_largest_hello_keeps() {
     let voter = FoundingVoter { node: 1, directory: Uuid([1; 16]) };
     let founding = Some(vec![voter; FOUNDING_MAX].into());
     let cluster = Some(Uuid([3; 16]));
-    let identity = Identity { founding, cluster, ..plain(1) };
+    let named = vec![1; FOUNDING_MAX].into();
+    let identity = Identity { founding, cluster, named, ..plain(1) };
     let (first, body) = halves(&Hello { identity, ..hello() }.encode());
     assert!(Hello::decode(&first, body).is_ok());
 
@@ -165,6 +173,16 @@ fn who_does_not_belong_here_is_refused() {
     let copy = Identity { id: PeerId { directory: this.id.directory, ..other.id }, ..plain(2) };
     assert_eq!(met(&this, &namesake), Err(Reason::Node));
     assert_eq!(met(&this, &copy), Err(Reason::Node));
+
+    // Before there is a cluster they have to agree on who founds it.
+    let naming = |it: &Identity, ids: &[i32]| Identity { named: ids.into(), ..it.clone() };
+    let (ones, twos) = (naming(&this, &[1, 2]), naming(&other, &[1, 2, 3]));
+    assert_eq!(met(&ones, &twos), Err(Reason::Voters));
+    assert_eq!(met(&ones, &naming(&other, &[1, 2])), Ok(VERSIONS.max));
+    assert_eq!(met(&ones, &of(ours, &twos)), Ok(VERSIONS.max));
+    let founding: Option<Arc<[_]>> =
+        Some([FoundingVoter { node: 1, directory: ones.id.directory }].into());
+    assert_eq!(met(&Identity { founding, ..ones }, &twos), Ok(VERSIONS.max));
 
     for (membership, kind, expected) in [
         (Membership::Member(Uuid([9; 16])), Kind::Calls, Err(Reason::Directory)),

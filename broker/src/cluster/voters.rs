@@ -1,0 +1,158 @@
+//! Changes of those that decide: the voters of the metadata log.
+//!
+//! Which voters there are stands in the log alone. A change is a wish that its leader is told, and
+//! is over when the log has committed it, or when it takes too long: then it is taken back, which
+//! needs only the voters from before. A leader that is elected while one is under way takes it back
+//! as well, since nobody else knows of it.
+//!
+//! Must always hold: one change is under way at a time, and it is of one voter.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, oneshot};
+use tokio::time::{Instant, sleep};
+
+use logboom_controller::record::NO_BROKER;
+use logboom_raft::ReplicaId;
+
+use super::metadata_log::METADATA;
+use crate::partition::{Command, Electorate, ShardHandle, Wish};
+use crate::peer::{lane_of, shard_of};
+
+/// Between two looks.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// Why a change isn't made, or not known to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum VotersError {
+    /// This broker doesn't lead the metadata log, or not any more.
+    NotLeader,
+    /// Another change is under way.
+    Busy,
+    /// It was taken back: the new voters didn't come so far in time.
+    TimedOut,
+    /// It can't be, for what is given.
+    Unfit(Unfit),
+}
+
+/// What can't be of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unfit {
+    /// The one that is to be added is a voter.
+    HasVote,
+    /// The one that is to be removed is none.
+    HasNone,
+    /// It is the only one.
+    Last,
+}
+
+/// One change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Somebody who has the log is to vote.
+    Add(ReplicaId),
+    /// A voter is to be none, in whatever life; in whatever directory, where that is zero.
+    Remove(ReplicaId),
+}
+
+/// Where the voters of the metadata log are changed.
+pub(crate) struct VoterChanges {
+    /// The one that has the metadata log.
+    shard: ShardHandle,
+    under_way: Mutex<()>,
+}
+
+impl VoterChanges {
+    /// - `shards`: all, one of which has the metadata log.
+    pub(crate) fn new(shards: &[ShardHandle]) -> Self {
+        let shard = shards[shard_of(lane_of(&METADATA), shards.len())].clone();
+        Self { shard, under_way: Mutex::default() }
+    }
+
+    /// Makes a change; it is in force when this returns.
+    ///
+    /// # Errors
+    /// [`VotersError`].
+    pub(crate) async fn make(&self, change: Change, deadline: Instant) -> Result<(), VotersError> {
+        let Ok(_turn) = self.under_way.try_lock() else { return Err(VotersError::Busy) };
+        let before = self.electorate().await?;
+        if !before.leads {
+            return Err(VotersError::NotLeader);
+        }
+        if !before.is_settled {
+            return Err(VotersError::Busy);
+        }
+        let voters = changed(&before.voters.incoming, change).map_err(VotersError::Unfit)?;
+        let generation = before.voters.generation + 1;
+        self.wish(&voters, generation);
+        loop {
+            sleep(LOOK_EVERY).await;
+            let now = self.electorate().await?;
+            if now.is_settled && *now.voters.incoming == *voters {
+                return Ok(());
+            }
+            if !now.leads {
+                return Err(VotersError::NotLeader);
+            }
+            if Instant::now() >= deadline {
+                self.wish(&before.voters.incoming, generation + 1);
+                return Err(VotersError::TimedOut);
+            }
+        }
+    }
+
+    /// Whether a broker has a vote, as far as is known here.
+    pub(crate) async fn has_vote(&self, broker: i32) -> bool {
+        let known = self.electorate().await;
+        known.is_ok_and(|known| known.voters.all().any(|id| id.broker == broker))
+    }
+
+    fn wish(&self, voters: &[ReplicaId], generation: i64) {
+        let (voters, leader) = (voters.into(), NO_BROKER);
+        let wish = Wish { voters, generation, leader, is_wished: false };
+        self.shard.send(Command::Wish(METADATA, wish));
+    }
+
+    async fn electorate(&self) -> Result<Electorate, VotersError> {
+        let (reply, answer) = oneshot::channel();
+        self.shard.send(Command::Electorate(METADATA, reply));
+        answer.await.map_err(|_| VotersError::NotLeader)
+    }
+}
+
+/// The voters after a change.
+fn changed(voters: &[ReplicaId], change: Change) -> Result<Arc<[ReplicaId]>, Unfit> {
+    let is_it = |old: &ReplicaId, id: &ReplicaId| {
+        id.broker == old.broker && [id.directory, [0; 16]].contains(&old.directory)
+    };
+    match change {
+        Change::Add(new) if voters.iter().any(|id| id.broker == new.broker) => Err(Unfit::HasVote),
+        Change::Add(new) => Ok(voters.iter().copied().chain([new]).collect()),
+        Change::Remove(old) if !voters.iter().any(|id| is_it(&old, id)) => Err(Unfit::HasNone),
+        Change::Remove(_) if voters.len() == 1 => Err(Unfit::Last),
+        Change::Remove(old) => Ok(voters.iter().copied().filter(|id| !is_it(&old, id)).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_voter_comes_or_goes() {
+        let id = |broker, life| ReplicaId { life, ..ReplicaId::of(broker) };
+        let elsewhere = ReplicaId { directory: [9; 16], ..id(2, 0) };
+        let voters = [id(1, 0), ReplicaId { directory: [8; 16], ..id(2, 3) }];
+        let brokers = |change| {
+            let after = changed(&voters, change);
+            after.map(|ids| ids.iter().map(|id| id.broker).collect::<Vec<_>>())
+        };
+        assert_eq!(brokers(Change::Add(id(4, 0))), Ok(vec![1, 2, 4]));
+        assert_eq!(brokers(Change::Remove(id(2, 0))), Ok(vec![1]));
+        assert_eq!(brokers(Change::Add(elsewhere)), Err(Unfit::HasVote));
+        assert_eq!(brokers(Change::Remove(elsewhere)), Err(Unfit::HasNone));
+        assert_eq!(brokers(Change::Remove(id(7, 0))), Err(Unfit::HasNone));
+        assert_eq!(changed(&voters[..1], Change::Remove(id(1, 0))), Err(Unfit::Last));
+    }
+}

@@ -1,4 +1,4 @@
-//! `logboom cluster`: who is there, who leads what, and what is wrong.
+//! `logboom cluster`: who is there, who leads what, what is wrong, and who decides.
 
 mod health;
 mod status;
@@ -24,6 +24,18 @@ enum ClusterCommand {
     /// Shows brokers, counts, and the partitions that lack a leader or a replica.
     #[command(after_help = "Example:\n  logboom cluster status --bootstrap broker-1:9092")]
     Status,
+    /// Gives a node a vote in what is decided for the cluster. It has to run.
+    #[command(after_help = "Example:\n  logboom cluster add-voter 4 --bootstrap broker-1:9092")]
+    AddVoter {
+        /// The node's number.
+        id: i32,
+    },
+    /// Takes a node's vote away, before it leaves for good or when it is gone.
+    #[command(after_help = "Example:\n  logboom cluster remove-voter 4 --bootstrap broker-1:9092")]
+    RemoveVoter {
+        /// The node's number.
+        id: i32,
+    },
     /// Says whether everything is fully replicated, and names what isn't, with the reason.
     #[command(after_help = health::HELP)]
     Health,
@@ -33,8 +45,10 @@ enum ClusterCommand {
 pub(crate) fn run(arguments: &ClusterArguments) -> ExitCode {
     let ClusterArguments { client, command } = arguments;
     let (output, out) = (client.output, &mut io::stdout().lock());
-    client.run("cluster", async move |cluster| match command {
+    client.run("cluster", async move |cluster| match *command {
         ClusterCommand::Status => status::run(&cluster, output, out).await,
         ClusterCommand::Health => health::run(&cluster, output, out).await,
+        ClusterCommand::AddVoter { id } => Ok(cluster.add_voter(id).await?),
+        ClusterCommand::RemoveVoter { id } => Ok(cluster.remove_voter(id).await?),
     })
 }

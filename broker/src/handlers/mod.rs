@@ -39,6 +39,7 @@ mod offset_delete;
 mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
+mod raft_voters;
 mod sasl_authenticate;
 mod sasl_handshake;
 mod sync_group;
@@ -249,6 +250,8 @@ const SERVED: &[ApiKey] = &[
     ApiKey::UnregisterBroker,
     ApiKey::ListConfigResources,
     ApiKey::DescribeTopicPartitions,
+    ApiKey::AddRaftVoter,
+    ApiKey::RemoveRaftVoter,
 ];
 
 /// The versions of an API that are served.
@@ -268,6 +271,8 @@ const DECIDED: &[ApiKey] = &[
     ApiKey::DescribeQuorum,
     ApiKey::UpdateFeatures,
     ApiKey::UnregisterBroker,
+    ApiKey::AddRaftVoter,
+    ApiKey::RemoveRaftVoter,
 ];
 
 /// The versions of an API that brokers ask of each other for a client.
@@ -317,6 +322,8 @@ pub(crate) fn dispatch(context: RequestContext, body: Bytes) -> Pending {
             answer(context, body, list_partition_reassignments::handle)
         }
         ApiKey::UnregisterBroker => decided(context, body, unregister_broker::handle),
+        ApiKey::AddRaftVoter => decided(context, body, raft_voters::add),
+        ApiKey::RemoveRaftVoter => decided(context, body, raft_voters::remove),
         ApiKey::DescribeQuorum => {
             decided_within(context, body, QUORUM_WAIT, describe_quorum::handle)
         }

@@ -13,6 +13,7 @@ mod quorum;
 mod reassignments;
 mod records;
 mod topics;
+mod voters;
 
 pub use cluster::ClusterDescription;
 pub use configs::{ConfigChange, ConfigEntry, ConfigOperation, ConfigResource, ConfigSource};

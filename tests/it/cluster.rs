@@ -27,13 +27,16 @@ use logboom_protocol::messages::offset_for_leader_epoch::{
     OffsetForLeaderEpochRequest, OffsetForLeaderPartition, OffsetForLeaderTopic,
 };
 use logboom_protocol::records::{BatchBuilder, Codec};
-use logboom_tests::broker::pause;
+use logboom_tests::broker::{Broker, pause};
 use logboom_tests::cluster::Cluster;
 use logboom_tests::foreign::{or_skip, python};
 use logboom_tests::load::random;
 use logboom_tests::raw::{Raw, read_all};
 
 use crate::wire::{PRODUCE, now_ms, produce_to};
+
+mod growing;
+mod joining;
 
 pub(crate) const PARTITIONS: i32 = 4;
 const BROKERS: i32 = 3;
@@ -108,7 +111,9 @@ pub(crate) fn produce(cluster: &Cluster, topic: &str, partition: i32, value: &[u
         if answer.error_code == ErrorCode::NONE {
             return answer.base_offset;
         }
-        assert_eq!(answer.error_code, ErrorCode::NOT_LEADER_OR_FOLLOWER, "{answer:?}");
+        // The one that is to lead may not have heard of it yet.
+        let retriable = [ErrorCode::NOT_LEADER_OR_FOLLOWER, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION];
+        assert!(retriable.contains(&answer.error_code), "{answer:?}");
         assert!(Instant::now() < deadline, "{answer:?}");
         pause();
     }
@@ -129,21 +134,13 @@ fn delete_before(cluster: &Cluster, topic: &str, offset: i64) {
     assert_eq!(answer.topics[0].partitions[0].low_watermark, offset, "{answer:?}");
 }
 
-/// Has a topic's first partition move to other brokers, and waits until it has.
-fn reassign(cluster: &Cluster, topic: &str, replicas: &[i32]) {
-    let moved = ReassignablePartition { partition_index: 0, replicas: Some(replicas.to_vec()) };
-    let topics = vec![ReassignableTopic { name: topic.into(), partitions: vec![moved] }];
-    let request = AlterPartitionReassignmentsRequest { topics, ..Default::default() };
-    let answer = cluster.any().call(0, &request);
-    assert_eq!(answer.error_code, ErrorCode::NONE, "{answer:?}");
-    assert_eq!(answer.responses[0].partitions[0].error_code, ErrorCode::NONE, "{answer:?}");
-    let is_there = |it: &MetadataResponsePartition| {
-        let is_led = replicas.contains(&it.leader_id);
-        it.replica_nodes == replicas && it.isr_nodes.len() == replicas.len() && is_led
-    };
-    cluster.wait_until(topic, "it has moved", is_there);
-    let listed = cluster.any().call(0, &ListPartitionReassignmentsRequest::default());
-    assert!(listed.topics.is_empty(), "{listed:?}");
+/// Waits until a broker has said something.
+fn wait_until_said(broker: &Broker, what: &str) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !broker.stderr().contains(what) {
+        assert!(Instant::now() < deadline, "{what}: never said:\n{}", broker.stderr());
+        pause();
+    }
 }
 
 /// Has the first of a partition's replicas lead, and waits until it does.
@@ -249,6 +246,30 @@ fn without_a_majority_nothing_is_acknowledged_and_with_it_again_everything_goes_
     assert_eq!(read.last().unwrap().value, b"together");
 }
 
+/// Moves all partitions of a topic, so many, to these brokers; waits until they are there.
+fn move_to(cluster: &Cluster, topic: &str, partitions: i32, brokers: &[i32]) {
+    let moved = |partition_index| ReassignablePartition {
+        partition_index,
+        replicas: Some(brokers.to_vec()),
+    };
+    let partitions = (0..partitions).map(moved).collect();
+    let topics = vec![ReassignableTopic { name: topic.into(), partitions }];
+    let request = AlterPartitionReassignmentsRequest { topics, ..Default::default() };
+    let answer = cluster.any().call(0, &request);
+    assert_eq!(answer.error_code, ErrorCode::NONE, "{answer:?}");
+    for moved in &answer.responses[0].partitions {
+        assert_eq!(moved.error_code, ErrorCode::NONE, "{answer:?}");
+    }
+    let is_there = |it: &MetadataResponsePartition| {
+        it.replica_nodes == brokers
+            && it.isr_nodes.len() == brokers.len()
+            && brokers.contains(&it.leader_id)
+    };
+    cluster.wait_until(topic, "it has moved", is_there);
+    let listed = cluster.any().call(0, &ListPartitionReassignmentsRequest::default());
+    assert!(listed.topics.is_empty(), "{listed:?}");
+}
+
 #[test]
 fn a_partition_moves_to_other_brokers_with_all_that_it_has_and_leaders_go_home() {
     let cluster = Cluster::start("moves", 3);
@@ -258,7 +279,7 @@ fn a_partition_moves_to_other_brokers_with_all_that_it_has_and_leaders_go_home()
     }
     let before = cluster.partitions(&topic)[0].replica_nodes.clone();
     let other = (1..=BROKERS).find(|id| !before.contains(id)).unwrap();
-    reassign(&cluster, &topic, &[other, before[1]]);
+    move_to(&cluster, &topic, 1, &[other, before[1]]);
     lead_from(&cluster, &topic, other);
     assert_eq!(produce(&cluster, &topic, 0, b"100"), 100);
     let read = read_all(&mut cluster.leader(&topic, 0), &topic, 0);
@@ -391,7 +412,7 @@ fn a_replica_that_begins_where_records_were_deleted_within_a_batch_has_the_other
     delete_before(&cluster, &topic, 7);
     let before = cluster.partitions(&topic)[0].replica_nodes.clone();
     let other = (1..=BROKERS).find(|id| !before.contains(id)).unwrap();
-    reassign(&cluster, &topic, &[other, before[1]]);
+    move_to(&cluster, &topic, 1, &[other, before[1]]);
     lead_from(&cluster, &topic, other);
     assert_eq!(produce(&cluster, &topic, 0, b"10"), 10);
     let read = read_all(&mut cluster.leader(&topic, 0), &topic, 0);

@@ -134,6 +134,11 @@ impl Broker {
         assert!(self.try_start(), "the broker did not start again:\n{}", self.stderr());
     }
 
+    /// Starts it the next time with these options in place of those that it was made with.
+    pub fn set_options(&mut self, options: &[&str]) {
+        self.options = options.iter().map(|&option| option.to_owned()).collect();
+    }
+
     /// Sets a variable of its environment, for its next starts.
     pub fn set_variable(&mut self, name: &str, value: &Path) {
         self.environment.push((name.to_owned(), value.to_owned()));
@@ -191,6 +196,7 @@ impl Broker {
         let child = self.child.as_mut().expect("it runs");
         let status = wait(child).unwrap_or_else(|| panic!("it goes on:\n{}", self.stderr()));
         assert!(status.success(), "{status}:\n{}", self.stderr());
+        assert!(!self.stderr().contains("is not closed"), "no clean stop:\n{}", self.stderr());
         self.child = None;
     }
 
@@ -329,7 +335,7 @@ fn wait(child: &mut Child) -> Option<ExitStatus> {
 }
 
 /// A port that nobody has at this moment.
-pub(crate) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     listener.local_addr().expect("it is bound").port()
 }

@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A cluster; all of it ends with the value.
 #[derive(Debug)]
 pub struct Cluster {
+    name: String,
+    /// The setting that names those that decide.
+    voters: String,
     brokers: Vec<Broker>,
     is_up: Vec<bool>,
     admins: Vec<String>,
@@ -47,7 +50,8 @@ impl Cluster {
     /// If they don't start.
     pub fn start_with(name: &str, count: usize, settings: impl Fn(usize) -> Vec<String>) -> Self {
         let root = |id| (Site::default(), scratch(&format!("{name}-{id}")));
-        Self::start_at((1..=count).map(root).collect(), settings)
+        let started = Self::start_at((1..=count).map(root).collect(), settings);
+        Self { name: name.to_owned(), ..started }
     }
 
     /// A broker at each place, in a directory that exists.
@@ -74,13 +78,88 @@ impl Cluster {
             Broker::start_at(site, root, &options)
         };
         let brokers = sites.into_iter().zip(1..).map(start).collect();
-        let cluster = Self { brokers, is_up: vec![true; count], admins };
+        let name = "joined".to_owned();
+        let cluster = Self { name, voters, brokers, is_up: vec![true; count], admins };
+        cluster.wait_for_brokers(count);
+        cluster
+    }
+
+    /// The same, of nodes with these roles; those that are controllers decide.
+    ///
+    /// # Panics
+    /// If they don't start.
+    pub fn start_as(name: &str, roles: &[&str]) -> Self {
+        let voter = |id: usize| format!("{id}@127.0.0.1:{}", free_port());
+        let voters = (1..).zip(roles).filter(|(_, role)| role.contains("controller"));
+        let voters: Vec<String> = voters.map(|(id, _)| voter(id)).collect();
+        let voters = format!("controller.quorum.voters={}", voters.join(","));
+        let name = name.to_owned();
+        let (brokers, is_up, admins) = (Vec::new(), Vec::new(), Vec::new());
+        let mut cluster = Self { name, voters, brokers, is_up, admins };
+        for role in roles {
+            cluster.join(role);
+        }
+        cluster.wait_for_brokers(roles.iter().filter(|role| role.contains("broker")).count());
+        cluster
+    }
+
+    /// A broker that is alone, to which others may come later.
+    ///
+    /// # Panics
+    /// If it doesn't start.
+    pub fn alone(name: &str) -> Self {
+        let broker = Broker::start_in(scratch(&format!("{name}-1")), &[]);
+        let (name, voters) = (name.to_owned(), String::new());
+        Self { name, voters, brokers: vec![broker], is_up: vec![true], admins: Vec::new() }
+    }
+
+    /// Starts the broker that was alone again, so that others may come.
+    ///
+    /// # Panics
+    /// If it doesn't end well, or doesn't start.
+    pub fn open_to_others(&mut self) {
+        self.stop(1);
+        self.voters = format!("controller.quorum.voters=1@127.0.0.1:{}", free_port());
+        self.brokers[0].set_options(&["--set", &self.voters]);
+        self.restart(1);
+    }
+
+    /// Starts another node, in these roles; returns its id.
+    ///
+    /// # Panics
+    /// If it doesn't start.
+    pub fn join(&mut self, roles: &str) -> i32 {
+        let id = self.brokers.len() + 1;
+        let settings = [
+            self.voters.clone(),
+            format!("node.id={id}"),
+            format!("process.roles={roles}"),
+            format!("peer.listener=127.0.0.1:{}", free_port()),
+        ];
+        let is_voter =
+            self.voters.contains(&format!("={id}@")) || self.voters.contains(&format!(",{id}@"));
+        let settings = settings.iter().filter(|it| !is_voter || !it.starts_with("peer"));
+        let options: Vec<&str> = settings.flat_map(|setting| ["--set", setting]).collect();
+        self.brokers.push(Broker::start_in(scratch(&format!("{}-{id}", self.name)), &options));
+        self.is_up.push(true);
+        i32::try_from(id).expect("there are few")
+    }
+
+    /// Waits until clients are told of so many brokers.
+    ///
+    /// # Panics
+    /// If they never are.
+    pub fn wait_for_brokers(&self, count: usize) {
         let deadline = Instant::now() + PATIENCE;
-        while cluster.any().call(METADATA, &MetadataRequest::default()).brokers.len() < count {
-            assert!(Instant::now() < deadline, "not all have come in");
+        while self.any().call(METADATA, &MetadataRequest::default()).brokers.len() != count {
+            assert!(Instant::now() < deadline, "there are never {count} brokers");
             pause();
         }
-        cluster
+    }
+
+    /// The setting that names those that decide, `KEY=VALUE`.
+    pub fn voters(&self) -> &str {
+        &self.voters
     }
 
     /// The addresses of all brokers, as clients take them.
@@ -145,8 +224,17 @@ impl Cluster {
     /// If it isn't created.
     pub fn new_topic(&self, test: &str, partitions: i32, replicas: i16) -> String {
         let name = topic_name(test);
+        self.create_topic(&name, partitions, replicas);
+        name
+    }
+
+    /// The same, with a name of the caller's.
+    ///
+    /// # Panics
+    /// If it isn't created.
+    pub fn create_topic(&self, name: &str, partitions: i32, replicas: i16) {
         let topic = CreatableTopic {
-            name: name.as_str().into(),
+            name: name.into(),
             num_partitions: partitions,
             replication_factor: replicas,
             ..CreatableTopic::default()
@@ -158,7 +246,7 @@ impl Cluster {
             let created = self.any().call(CREATE_TOPICS, &request).topics.remove(0);
             match created.error_code {
                 // What a broker decided that isn't the controller any more may hold.
-                ErrorCode::NONE | ErrorCode::TOPIC_ALREADY_EXISTS => return name,
+                ErrorCode::NONE | ErrorCode::TOPIC_ALREADY_EXISTS => return,
                 ErrorCode::NOT_CONTROLLER => {}
                 _ => panic!("{created:?}"),
             }

@@ -574,7 +574,7 @@ impl Shard {
 fn open_logs(directory: &Directory, partitions: &[Opening]) -> Vec<OpenedLog> {
     let open = |opening: &Opening| {
         let (key, options) = (opening.key, opening.settings.log);
-        match Seat::is_alone(directory, &key) {
+        match Seat::was_alone(directory, &key) {
             true => directory.open_log(key, options),
             false => directory.open_replica(key, options),
         }

@@ -3,6 +3,8 @@
 //!
 //! `LOGBOOM_BROKER_KILLS` is how often; `cargo xtask soak broker` makes it large.
 
+mod upgrade;
+
 use std::io::Read as _;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};

@@ -216,9 +216,7 @@ fn the_one_that_is_left_of_three_goes_on_when_an_operator_says_so() {
         let (is_done, said) = recover(&cluster, 3, name, &["--yes"]);
         assert!(is_done && said.ends_with("recovered\n"), "{said}");
     }
-    cluster.wait_until(&topic, "the third leads", |it| {
-        it.leader_id == 3 && it.isr_nodes == [3]
-    });
+    cluster.wait_until(&topic, "the third leads", |it| it.leader_id == 3 && it.isr_nodes == [3]);
     assert_eq!(produce(&cluster, &topic, 0, &value(20)), 20);
     let read = try_read_all(&mut cluster.leader(&topic, 0), &topic, 0).unwrap();
     assert_eq!(read.len(), 21);

@@ -9,6 +9,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,6 +23,8 @@ use crate::foreign::scratch;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at a process.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// Ports of brokers: below those that systems give to outgoing connections.
+const PORTS: Range<u16> = 20_000..32_000;
 /// A free port may be taken by somebody else before the broker has it.
 const PORTS_TRIED_MAX: usize = 5;
 
@@ -60,11 +63,14 @@ pub struct Site {
     pub front: Vec<String>,
     /// What is set in its environment.
     pub environment: Vec<(String, String)>,
+    /// The binary, where it isn't ours.
+    pub program: Option<PathBuf>,
 }
 
 impl Default for Site {
     fn default() -> Self {
-        Self { host: Ipv4Addr::LOCALHOST, front: Vec::new(), environment: Vec::new() }
+        let (front, environment) = (Vec::new(), Vec::new());
+        Self { host: Ipv4Addr::LOCALHOST, front, environment, program: None }
     }
 }
 
@@ -137,6 +143,11 @@ impl Broker {
     /// Starts it the next time with these options in place of those that it was made with.
     pub fn set_options(&mut self, options: &[&str]) {
         self.options = options.iter().map(|&option| option.to_owned()).collect();
+    }
+
+    /// Is our own binary at its next start, whatever it was before.
+    pub fn upgrade(&mut self) {
+        self.site.program = None;
     }
 
     /// Sets a variable of its environment, for its next starts.
@@ -217,7 +228,8 @@ impl Broker {
         let stdout = File::create(self.root.join("stdout")).expect("ours to write");
         // Where a test gives an admin listener, it is the last.
         let admin = self.options.iter().any(|it| it.starts_with("--admin-listen"));
-        let mut words = self.site.front.iter().map(OsStr::new).chain([logboom().as_os_str()]);
+        let program = self.site.program.as_deref().unwrap_or_else(|| logboom());
+        let mut words = self.site.front.iter().map(OsStr::new).chain([program.as_os_str()]);
         let mut command = Command::new(words.next().expect("the binary, if nothing else"));
         command.args(words).args(["broker", "--listen", &self.bootstrap()]);
         command.args((!admin).then_some("--admin-listen="));
@@ -334,8 +346,17 @@ fn wait(child: &mut Child) -> Option<ExitStatus> {
     None
 }
 
-/// A port that nobody has at this moment.
+/// A port that nobody has at this moment, and that the system gives to no outgoing connection by
+/// itself, nor this process to another caller.
+///
+/// # Panics
+/// If there is none.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("it is bound").port()
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    // Several test processes may run at once.
+    let first = usize::try_from(std::process::id()).expect("a small number") * 509;
+    let ports = (0..PORTS.len()).map(|_| first + NEXT.fetch_add(1, Ordering::Relaxed));
+    let mut ports = ports.filter_map(|number| PORTS.clone().nth(number % PORTS.len()));
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    ports.find(is_free).expect("a free port")
 }

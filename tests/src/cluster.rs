@@ -200,6 +200,15 @@ impl Cluster {
         self.is_up[index(id)] = false;
     }
 
+    /// Starts a broker again, as our own binary.
+    ///
+    /// # Panics
+    /// If it doesn't start.
+    pub fn upgrade(&mut self, id: i32) {
+        self.brokers[index(id)].upgrade();
+        self.restart(id);
+    }
+
     /// Starts a broker again.
     ///
     /// # Panics

@@ -9,6 +9,7 @@ pub mod foreign;
 pub mod fuzz;
 pub mod load;
 pub mod network;
+pub mod previous;
 pub mod random;
 pub mod raw;
 pub mod shapes;

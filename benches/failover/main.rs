@@ -1,73 +1,154 @@
-//! How long nobody acknowledges when the broker that leads a partition is killed: from the kill to
-//! the first acknowledgement of a client that asks again and again.
+//! How long librdkafka's producer, with its defaults, waits for acknowledgements where the broker
+//! that leads its partition is killed, and where leadership is moved on purpose.
 //!
-//! `cargo run --release -p logboom-benches --bin failover -- ROUNDS`
+//! `cargo run --release -p logboom-benches --bin failover -- target/release/logboom ROUNDS OTHERS`:
+//! three brokers; in each round the leader is killed and started again, and when it is in sync it
+//! is made the leader. OTHERS are partitions beside the one that is written to, on all brokers.
+//!
+//! - a kill: from there to the first acknowledgement of a record that was handed over after it.
+//! - a move: the longest that a record waited that was handed over while leadership moved, or
+//!   within a tenth of a second before or after.
 
-use std::time::{Duration, Instant};
-
-use bytes::Bytes;
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
 use logboom_protocol::ErrorCode;
-use logboom_protocol::messages::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
-use logboom_protocol::records::{BatchBuilder, Codec};
-use logboom_tests::broker::pause;
+use logboom_protocol::messages::elect_leaders::{ElectLeadersRequest, TopicPartitions};
+use logboom_tests::broker::{Site, pause};
 use logboom_tests::cluster::Cluster;
+use logboom_tests::foreign::{python, scratch};
 
-const PRODUCE: i16 = 9;
 /// Longer than any failover takes.
 const PATIENCE: Duration = Duration::from_secs(60);
+const AROUND: Duration = Duration::from_millis(100);
+const ELECT_LEADERS: i16 = 1;
 
-fn record() -> Bytes {
-    let mut builder = BatchBuilder::new(Codec::None);
-    builder.append(0, None, Some(&[b'x'; 1_000]), &[]).expect("a small record");
-    builder.build().expect("a small batch")
+/// When a record was handed over, and when it was acknowledged; since 1970.
+type Ack = (Duration, Duration);
+
+/// A producer, and what was acknowledged to it.
+struct Producer {
+    child: Child,
+    acks: Arc<Mutex<Vec<Ack>>>,
 }
 
-fn request(topic: &str) -> ProduceRequest {
-    let data = PartitionProduceData { index: 0, records: Some(record()) };
-    ProduceRequest {
-        acks: -1,
-        timeout_ms: 1_000,
-        topic_data: vec![TopicProduceData {
-            name: topic.into(),
-            partition_data: vec![data],
-            ..TopicProduceData::default()
-        }],
-        ..ProduceRequest::default()
+impl Producer {
+    fn start(cluster: &Cluster, topic: &str) -> Self {
+        let mut command = python().expect("librdkafka").command("librdkafka_acks.py");
+        command.args([&cluster.bootstrap(), topic]);
+        let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut child = spawned.expect("it was set up");
+        let acks: Arc<Mutex<Vec<Ack>>> = Arc::default();
+        let (list, stdout) = (Arc::clone(&acks), child.stdout.take().expect("it is piped"));
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                let nanos = |text: &str| Duration::from_nanos(text.parse().expect("a number"));
+                let (begun, acked) = line.split_once(' ').expect("two numbers");
+                locked(&list).push((nanos(begun), nanos(acked)));
+            }
+        });
+        Self { child, acks }
     }
-}
 
-/// Produces until a record is acknowledged.
-fn produce(cluster: &Cluster, topic: &str) {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let answer = cluster.leader(topic, 0).try_call(PRODUCE, &request(topic));
-        let code = answer.map(|it| it.responses[0].partition_responses[0].error_code);
-        if code == Some(ErrorCode::NONE) {
-            return;
+    /// The acknowledgements of what was handed over from a time on, until `is_enough`.
+    fn acks_since(&mut self, from: Duration, is_enough: impl Fn(&[Ack]) -> bool) -> Vec<Ack> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let acks = locked(&self.acks);
+            let at = acks.partition_point(|(begun, _)| *begun < from);
+            if is_enough(&acks[at..]) {
+                return acks[at..].to_vec();
+            }
+            drop(acks);
+            let ended = self.child.try_wait().expect("it is our child");
+            assert!(ended.is_none() && Instant::now() < deadline, "no acknowledgements: {ended:?}");
+            pause();
         }
-        assert!(Instant::now() < deadline, "nobody acknowledges: {code:?}");
-        pause();
     }
+}
+
+impl Drop for Producer {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn locked(acks: &Mutex<Vec<Ack>>) -> std::sync::MutexGuard<'_, Vec<Ack>> {
+    acks.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn now() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is later than 1970")
+}
+
+/// Kills the leader, and starts it again.
+fn kill(cluster: &mut Cluster, topic: &str, producer: &mut Producer) -> Duration {
+    let leader = cluster.partitions(topic)[0].leader_id;
+    let killed = now();
+    cluster.kill(leader);
+    let acks = producer.acks_since(killed, |acks| !acks.is_empty());
+    let first = acks.iter().map(|(_, acked)| *acked).min().expect("there is one");
+    cluster.restart(leader);
+    cluster.wait_until(topic, "it is in sync again", |it| it.isr_nodes.len() == 3);
+    first - killed
+}
+
+/// Has the first of the replicas lead.
+fn move_home(cluster: &Cluster, topic: &str, producer: &mut Producer) -> Duration {
+    let begun = now();
+    producer.acks_since(begun + AROUND, |acks| !acks.is_empty());
+    let home = TopicPartitions { topic: topic.into(), partitions: vec![0] };
+    let request = ElectLeadersRequest { topic_partitions: Some(vec![home]), ..Default::default() };
+    let answer = cluster.any().call(ELECT_LEADERS, &request);
+    let code = answer.replica_election_results[0].partition_result[0].error_code;
+    assert!([ErrorCode::NONE, ErrorCode::ELECTION_NOT_NEEDED].contains(&code), "{answer:?}");
+    let over = now() + AROUND;
+    let acks = producer.acks_since(begun, |acks| acks.last().is_some_and(|ack| ack.0 > over));
+    acks.iter().map(|(begun, acked)| *acked - *begun).max().expect("there are some")
 }
 
 #[expect(clippy::print_stdout, reason = "it is what the program is for")]
-fn main() {
-    let rounds = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(20_usize);
-    let mut cluster = Cluster::start("failover", 3);
-    let topic = cluster.new_topic("failover", 1, 3);
-    let mut times = Vec::new();
-    for _ in 0..rounds {
-        produce(&cluster, &topic);
-        let leader = cluster.partitions(&topic)[0].leader_id;
-        let killed = Instant::now();
-        cluster.kill(leader);
-        produce(&cluster, &topic);
-        times.push(killed.elapsed());
-        cluster.restart(leader);
-        cluster.wait_until(&topic, "it is in sync again", |it| it.isr_nodes.len() == 3);
-    }
+fn tell(what: &str, mut times: Vec<Duration>) {
     times.sort();
     let at = |share: usize| times[(times.len() * share / 100).min(times.len() - 1)].as_millis();
-    println!("{rounds} kills: median {} ms, 95 % {} ms, all {} ms", at(50), at(95), at(100));
+    let (count, median) = (times.len(), at(50));
+    let within = times.iter().filter(|time| time.as_millis() <= 500).count();
+    println!(
+        "{count} {what}: median {median} ms, 95 % {} ms, longest {} ms; {within} within 500 ms",
+        at(95),
+        at(100)
+    );
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [program, rounds, partitions] = &arguments[..] else {
+        panic!("failover LOGBOOM ROUNDS PARTITIONS");
+    };
+    let [rounds, partitions] = [rounds, partitions].map(|text| text.parse().expect("a number"));
+    let program = Some(PathBuf::from(program));
+    let site = |id| {
+        let site = Site { program: program.clone(), ..Site::default() };
+        (site, scratch(&format!("failover-{id}")))
+    };
+    let mut cluster = Cluster::start_at((1..=3).map(site).collect(), |_| Vec::new());
+    let topic = cluster.new_topic("failover", 1, 3);
+    if partitions > 0 {
+        let others = cluster.new_topic("others", partitions, 3);
+        cluster.wait_until(&others, "all are in sync", |it| it.isr_nodes.len() == 3);
+    }
+    let mut producer = Producer::start(&cluster, &topic);
+    producer.acks_since(Duration::ZERO, |acks| acks.len() > 100);
+    let (mut kills, mut moves) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        kills.push(kill(&mut cluster, &topic, &mut producer));
+        moves.push(move_home(&cluster, &topic, &mut producer));
+    }
+    tell("kills", kills);
+    tell("moves", moves);
 }

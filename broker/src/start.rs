@@ -286,14 +286,24 @@ fn start_threads(
     let doors = Doors::new(limits::of(&node), metrics);
     let addresses = addresses(&sockets)?;
     serve(&node, &doors, sockets, starters.into_iter().zip(inboxes).collect());
-    let admin_address = admin.as_ref().map(std::net::TcpListener::local_addr).transpose()?;
-    if let Some(socket) = admin {
-        threads.add_admin(admin::start(Arc::clone(&node), socket)?);
-    }
-    threads.add_cleaners(Cleaners::start(&node)?);
-    threads.add_repairs(Repairs::start(&node)?);
+    let admin = start_helpers(threads, &node, admin)?;
     say_ready(&node, config, &addresses);
-    Ok(Serves { node, addresses, admin: admin_address })
+    Ok(Serves { node, addresses, admin })
+}
+
+/// Starts what serves no clients; returns where operators reach the broker.
+fn start_helpers(
+    threads: &mut Threads,
+    node: &Arc<Node>,
+    admin: Option<std::net::TcpListener>,
+) -> Result<Option<SocketAddr>, StartError> {
+    let address = admin.as_ref().map(std::net::TcpListener::local_addr).transpose()?;
+    if let Some(socket) = admin {
+        threads.add_admin(admin::start(Arc::clone(node), socket)?);
+    }
+    threads.add_cleaners(Cleaners::start(node)?);
+    threads.add_repairs(Repairs::start(node)?);
+    Ok(address)
 }
 
 /// This broker's seat in its groups.

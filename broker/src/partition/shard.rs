@@ -12,8 +12,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use logboom_storage::{Log, StorageError};
 use logboom_storage::state::GroupKey;
+use logboom_storage::{Log, StorageError};
 
 use super::caching;
 use super::command::Command;

@@ -234,16 +234,14 @@ impl Script {
                 self.wish(id, voters, self.generation)
             }
             ("wish", [voters, "as", it]) => self.wish(id, voters, it.parse().unwrap()),
+            ("observe", ["nobody"]) => self.alive(id, |node, _| node.alive().observe(&[])),
             ("observe", [observers]) => {
-                let is_any = *observers != "nobody";
-                let observers = if is_any { replicas(observers) } else { [].into() };
+                let observers = replicas(observers);
                 self.alive(id, |node, _| node.alive().observe(&observers))
             }
             ("trim", [offset]) => {
                 let offset = offset.parse().unwrap();
-                self.alive(id, |node, effects| {
-                    node.alive().move_start(offset, effects);
-                })
+                self.alive(id, |node, effects| _ = node.alive().move_start(offset, effects))
             }
             ("resign", []) => {
                 self.alive(id, |node, effects| node.alive().resign("it is told to", effects))

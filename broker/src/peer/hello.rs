@@ -187,6 +187,7 @@ impl Hello {
             write_bytes(out, [kind]);
             out.u16(self.index);
             out.u16(self.count);
+            write_named(out, &self.identity.named);
         })
     }
 
@@ -198,7 +199,7 @@ impl Hello {
         let First { versions, .. } = First::read(*first)?;
         let body = checked(first, body)?;
         let mut reader = Reader::new(&body);
-        let identity = read_identity(&mut reader)?;
+        let mut identity = read_identity(&mut reader)?;
         let kind = match read_code(&mut reader)? {
             0 => Kind::Beats,
             1 => Kind::Groups,
@@ -210,6 +211,7 @@ impl Hello {
         if index >= count || usize::from(index) >= LANES {
             return Err(Strange::Range { what: "a shard" }.into());
         }
+        identity.named = read_named(&mut reader)?;
         Ok(Self { versions, identity, kind, index, count })
     }
 }
@@ -221,6 +223,7 @@ impl Reply {
                 write_bytes(out, [0]);
                 write_identity(out, identity);
                 out.u32(*frame_bytes_max);
+                write_named(out, &identity.named);
             }
             Err(Refusal { reason, sentence }) => {
                 write_bytes(out, [reason.to_wire()]);
@@ -241,9 +244,10 @@ impl Reply {
         let mut reader = Reader::new(&body);
         let answer = match read_code(&mut reader)? {
             0 => {
-                let identity = read_identity(&mut reader)?;
+                let mut identity = read_identity(&mut reader)?;
                 let frame_bytes_max =
                     reader.u32().map_err(at("frame limit")).map_err(Strange::from)?;
+                identity.named = read_named(&mut reader)?;
                 Ok(Welcome { identity, frame_bytes_max })
             }
             code => {
@@ -286,11 +290,11 @@ fn checked(first: &[u8], mut body: Bytes) -> Result<Bytes, Strange> {
 }
 
 fn write_identity(out: &mut Writer, identity: &Identity) {
-    let Identity { id: PeerId { node, directory, run }, cluster, founding, named } = identity;
+    let Identity { id: PeerId { node, directory, run }, cluster, founding, .. } = identity;
     out.i32(*node);
     out.uuid(*directory);
     out.i64(run.cast_signed());
-    write_bytes(out, [flags([cluster.is_some(), founding.is_some(), !named.is_empty()])]);
+    write_bytes(out, [flags([cluster.is_some(), founding.is_some(), false])]);
     cluster.iter().for_each(|cluster| out.uuid(*cluster));
     if let Some(founding) = founding {
         let founding = &founding[..founding.len().min(FOUNDING_MAX)];
@@ -300,11 +304,13 @@ fn write_identity(out: &mut Writer, identity: &Identity) {
             out.uuid(*directory);
         }
     }
-    if !named.is_empty() {
-        let named = &named[..named.len().min(FOUNDING_MAX)];
-        write_count(out, named.len());
-        named.iter().for_each(|node| out.i32(*node));
-    }
+}
+
+/// The nodes that are named; behind what the first versions knew.
+fn write_named(out: &mut Writer, named: &[i32]) {
+    let named = &named[..named.len().min(FOUNDING_MAX)];
+    write_count(out, named.len());
+    named.iter().for_each(|node| out.i32(*node));
 }
 
 fn read_identity(reader: &mut Reader<'_>) -> Result<Identity, Strange> {
@@ -313,11 +319,10 @@ fn read_identity(reader: &mut Reader<'_>) -> Result<Identity, Strange> {
         directory: reader.uuid().map_err(at("directory"))?,
         run: reader.i64().map_err(at("run"))?.cast_unsigned(),
     };
-    let [has_cluster, has_founding, has_named] = read_flags(reader, 3)?;
+    let [has_cluster, has_founding, _] = read_flags(reader, 2)?;
     let cluster = has_cluster.then(|| reader.uuid()).transpose().map_err(at("cluster"))?;
     let founding = if has_founding { Some(read_founding(reader)?) } else { None };
-    let named = if has_named { read_named(reader)? } else { Arc::default() };
-    Ok(Identity { id, cluster, founding, named })
+    Ok(Identity { id, cluster, founding, named: Arc::default() })
 }
 
 fn read_founding(reader: &mut Reader<'_>) -> Result<Arc<[FoundingVoter]>, Strange> {
@@ -332,8 +337,11 @@ fn read_founding(reader: &mut Reader<'_>) -> Result<Arc<[FoundingVoter]>, Strang
 }
 
 fn read_named(reader: &mut Reader<'_>) -> Result<Arc<[i32]>, Strange> {
+    if reader.remaining() == 0 {
+        return Ok(Arc::default());
+    }
     let named = reader.array(false, size_of::<i32>(), |reader| reader.i32())?;
-    if named.is_empty() || named.len() > FOUNDING_MAX {
+    if named.len() > FOUNDING_MAX {
         return Err(Strange::Range { what: "the number of nodes that are named" });
     }
     Ok(named.into())

@@ -91,15 +91,17 @@ fn a_flipped_bit_and_a_missing_byte_are_found() {
 }
 
 #[test]
-fn fields_of_a_later_version_are_passed_over() {
-    let later = encode(VersionRange { min: 0, max: 5 }, |out| {
-        write_identity(out, &plain(1));
-        out.raw(&[1, 0, 2, 0, 4]);
-        out.raw(b"something new");
-    });
-    let (first, body) = halves(&later);
+fn fields_of_a_later_version_are_passed_over_and_those_that_an_earlier_one_lacks_are_empty() {
     let versions = VersionRange { min: 0, max: 5 };
-    assert_eq!(Hello::decode(&first, body), Ok(Hello { versions, ..hello() }));
+    for behind in [&b""[..], b"\0\0\0\0something new"] {
+        let other = encode(versions, |out| {
+            write_identity(out, &plain(1));
+            out.raw(&[1, 0, 2, 0, 4]);
+            out.raw(behind);
+        });
+        let (first, body) = halves(&other);
+        assert_eq!(Hello::decode(&first, body), Ok(Hello { versions, ..hello() }));
+    }
 }
 
 #[test]

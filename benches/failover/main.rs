@@ -2,12 +2,12 @@
 //! that leads its partition is killed, and where leadership is moved on purpose.
 //!
 //! `cargo run --release -p logboom-benches --bin failover -- target/release/logboom ROUNDS OTHERS`:
-//! three brokers; in each round the leader is killed and started again, and when it is in sync it
-//! is made the leader. OTHERS are partitions beside the one that is written to, on all brokers.
+//! three brokers. So many times another is made the leader, then so many times it is killed, and
+//! started again. OTHERS are partitions beside the one that is written to, on all brokers.
 //!
-//! - a kill: from there to the first acknowledgement of a record that was handed over after it.
 //! - a move: the longest that a record waited that was handed over while leadership moved, or
 //!   within a tenth of a second before or after.
+//! - a kill: from there to the first acknowledgement of a record that was handed over after it.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
@@ -17,6 +17,9 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use logboom_protocol::ErrorCode;
+use logboom_protocol::messages::alter_partition_reassignments::{
+    AlterPartitionReassignmentsRequest, ReassignablePartition, ReassignableTopic,
+};
 use logboom_protocol::messages::elect_leaders::{ElectLeadersRequest, TopicPartitions};
 use logboom_tests::broker::{Site, pause};
 use logboom_tests::cluster::Cluster;
@@ -25,7 +28,10 @@ use logboom_tests::foreign::{python, scratch};
 /// Longer than any failover takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 const AROUND: Duration = Duration::from_millis(100);
+/// For how long librdkafka may not dial a broker again that it has lost, by its defaults.
+const RECONNECT: Duration = Duration::from_secs(10);
 const ELECT_LEADERS: i16 = 1;
+const ALTER_REASSIGNMENTS: i16 = 0;
 
 /// When a record was handed over, and when it was acknowledged; since 1970.
 type Ack = (Duration, Duration);
@@ -47,7 +53,8 @@ impl Producer {
         thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                 let nanos = |text: &str| Duration::from_nanos(text.parse().expect("a number"));
-                let (begun, acked) = line.split_once(' ').expect("two numbers");
+                // The last may be cut off, where the client is killed.
+                let Some((begun, acked)) = line.split_once(' ') else { break };
                 locked(&list).push((nanos(begun), nanos(acked)));
             }
         });
@@ -95,13 +102,24 @@ fn kill(cluster: &mut Cluster, topic: &str, producer: &mut Producer) -> Duration
     let first = acks.iter().map(|(_, acked)| *acked).min().expect("there is one");
     cluster.restart(leader);
     cluster.wait_until(topic, "it is in sync again", |it| it.isr_nodes.len() == 3);
+    let next = Instant::now() + RECONNECT;
+    while Instant::now() < next {
+        pause();
+    }
     first - killed
 }
 
-/// Has the first of the replicas lead.
-fn move_home(cluster: &Cluster, topic: &str, producer: &mut Producer) -> Duration {
+/// Has another replica lead, the first of a list in another order.
+fn move_on(cluster: &Cluster, topic: &str, producer: &mut Producer) -> Duration {
     let begun = now();
     producer.acks_since(begun + AROUND, |acks| !acks.is_empty());
+    let mut replicas = cluster.partitions(topic)[0].replica_nodes.clone();
+    replicas.rotate_left(1);
+    let partition = ReassignablePartition { partition_index: 0, replicas: Some(replicas) };
+    let topics = vec![ReassignableTopic { name: topic.into(), partitions: vec![partition] }];
+    let request = AlterPartitionReassignmentsRequest { topics, ..Default::default() };
+    let answer = cluster.any().call(ALTER_REASSIGNMENTS, &request);
+    assert_eq!(answer.responses[0].partitions[0].error_code, ErrorCode::NONE, "{answer:?}");
     let home = TopicPartitions { topic: topic.into(), partitions: vec![0] };
     let request = ElectLeadersRequest { topic_partitions: Some(vec![home]), ..Default::default() };
     let answer = cluster.any().call(ELECT_LEADERS, &request);
@@ -127,10 +145,10 @@ fn tell(what: &str, mut times: Vec<Duration>) {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [program, rounds, partitions] = &arguments[..] else {
-        panic!("failover LOGBOOM ROUNDS PARTITIONS");
+    let [program, rounds, others] = &arguments[..] else {
+        panic!("failover LOGBOOM ROUNDS OTHERS");
     };
-    let [rounds, partitions] = [rounds, partitions].map(|text| text.parse().expect("a number"));
+    let [rounds, others] = [rounds, others].map(|text| text.parse().expect("a number"));
     let program = Some(PathBuf::from(program));
     let site = |id| {
         let site = Site { program: program.clone(), ..Site::default() };
@@ -138,17 +156,14 @@ fn main() {
     };
     let mut cluster = Cluster::start_at((1..=3).map(site).collect(), |_| Vec::new());
     let topic = cluster.new_topic("failover", 1, 3);
-    if partitions > 0 {
-        let others = cluster.new_topic("others", partitions, 3);
+    if others > 0 {
+        let others = cluster.new_topic("others", others, 3);
         cluster.wait_until(&others, "all are in sync", |it| it.isr_nodes.len() == 3);
     }
     let mut producer = Producer::start(&cluster, &topic);
     producer.acks_since(Duration::ZERO, |acks| acks.len() > 100);
-    let (mut kills, mut moves) = (Vec::new(), Vec::new());
-    for _ in 0..rounds {
-        kills.push(kill(&mut cluster, &topic, &mut producer));
-        moves.push(move_home(&cluster, &topic, &mut producer));
-    }
-    tell("kills", kills);
+    let moves = (0..rounds).map(|_| move_on(&cluster, &topic, &mut producer)).collect();
     tell("moves", moves);
+    let kills = (0..rounds).map(|_| kill(&mut cluster, &topic, &mut producer)).collect();
+    tell("kills", kills);
 }

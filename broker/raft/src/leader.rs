@@ -356,6 +356,19 @@ impl Group {
         self.beat_transfer(effects);
     }
 
+    /// Says how far the log is committed to those who haven't answered that they know it; the next
+    /// beat would do it too.
+    pub fn tell_commit(&self, effects: &mut Effects) {
+        if !self.may_speak() {
+            return;
+        }
+        let (commit, log_start) = (self.commit, self.history.start().offset);
+        let Part::Leader(leader) = &self.part else { return };
+        for progress in leader.progress.iter().filter(|progress| progress.commit < commit) {
+            self.send(progress.id, Body::Beat { commit, log_start }, effects);
+        }
+    }
+
     /// Says again that the office is handed over, or gives that up.
     fn beat_transfer(&mut self, effects: &mut Effects) {
         let patience = self.options.patience_beats;

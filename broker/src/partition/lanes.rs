@@ -508,6 +508,9 @@ impl Lanes {
     pub(super) fn end_turn(&mut self, table: &mut Table, now: u64, hands: &Hands) {
         for key in std::mem::take(&mut self.touched) {
             let Some(replica) = table.get_mut(&key) else { continue };
+            if key == METADATA {
+                replica.tell_commit(hands);
+            }
             for (message, records) in replica.take_outgoing(hands) {
                 self.say(key, message, records, now);
             }

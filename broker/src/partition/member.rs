@@ -102,6 +102,8 @@ pub(super) struct Member {
     pub(super) next_transfer: Option<u64>,
     /// What was last reported: epoch, control sequence of the voters, and who is in sync.
     pub(super) reported: Option<(i32, i64, Vec<i32>)>,
+    /// What the others were told at once to be committed.
+    pub(super) told_commit: Option<Position>,
     /// Since when it leads and takes no records.
     pub(super) refuses_since: Option<u64>,
     /// What was read from the device for a follower, and from which offset on.
@@ -272,6 +274,16 @@ impl Replica {
         let epoch = LeaderEpoch::from_wire(self.log.epoch()).expect("a log has an epoch");
         let batch = CheckedBatch::check(batch).map_err(Unfit::Batch)?;
         Ok(StampedBatch::by_broker(&batch, offset, epoch))
+    }
+
+    /// Tells the others what has been committed, as soon as it is.
+    pub(super) fn tell_commit(&mut self, hands: &Hands) {
+        let commit = Some(self.group.commit());
+        if let Some(member) = &mut self.member
+            && commit > std::mem::replace(&mut member.told_commit, commit)
+        {
+            self.step(hands, |group, effects| group.tell_commit(effects));
+        }
     }
 
     /// Sends what there is to send to followers, as far as windows allow, and takes what the group

@@ -409,8 +409,11 @@ impl Lanes {
         let since = *member.leaderless.get_or_insert(now);
         if self.retiring.is_none() {
             // Nobody else has taken the office of a leader that is gone; one that is damaged gives
-            // others more time.
-            replica.hold_back(replica.is_damaged && now < since + DAMAGED_PATIENCE_MS);
+            // others more time, if there are any.
+            let own = replica.group.id();
+            let has_others = replica.group.voters().all().any(|id| id != own);
+            let gives_time = replica.is_damaged && has_others;
+            replica.hold_back(gives_time && now < since + DAMAGED_PATIENCE_MS);
         }
         replica.step(hands, |group, effects| group.campaign(effects));
         self.touch(replica, now);

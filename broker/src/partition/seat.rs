@@ -83,6 +83,17 @@ impl Seat {
         directory.state().group(key, |group| group.is_some_and(is_alone))
     }
 
+    /// Whether this broker's replica is the only one that votes, as far as its log knows.
+    pub(crate) fn is_sole(&self, directory: &Directory, key: &GroupKey) -> bool {
+        let is_own = |ids: &[ReplicaId]| matches!(ids, [id] if id.broker == self.broker);
+        let is_sole = |group: &GroupState| {
+            let named = group.controls.iter().rev().find(|entry| !entry.payload.is_empty());
+            let voters = named.map(|entry| entries::voters(&entry.payload).expect(OURS));
+            voters.is_none_or(|voters| !voters.is_joint() && is_own(&voters.incoming))
+        };
+        directory.state().group(key, |group| group.is_some_and(is_sole))
+    }
+
     /// Whether a group is led here, with nobody to be asked.
     pub(crate) fn elects_itself(&self, directory: &Directory, key: &GroupKey) -> bool {
         !self.has_others && Self::was_alone(directory, key)

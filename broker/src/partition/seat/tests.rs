@@ -211,3 +211,22 @@ fn without_an_election_what_is_there_can_be_read_and_nothing_is_taken() {
     assert!(!group.takes_records());
     assert_eq!(log.view().high_watermark(), 1);
 }
+
+#[test]
+fn who_alone_has_a_vote_is_sole_however_the_group_began() {
+    let mark = OpenMark { boot_id: [1; 16], mount_id: 1 };
+    let options = DirectoryOptions::default();
+    let directory = Directory::open(SimDisk::new(), Path::new("/data"), options, mark, 1).unwrap();
+    let seat = Seat::new(BROKER, directory.id());
+    let other = ReplicaId { broker: BROKER + 1, life: 0, directory: [2; 16] };
+    let cases = [(vec![seat.id(0)], true), (vec![seat.id(0), other], false), (vec![other], false)];
+    for ((voters, expected), partition) in cases.into_iter().zip(0..) {
+        let key = GroupKey { partition, ..KEY };
+        let records = Seat::founding_records(&Voters::of(voters));
+        directory.create_all(&[(key, &records)], 0).unwrap();
+        assert_eq!(seat.is_sole(&directory, &key), expected, "{partition}");
+    }
+    let key = GroupKey { partition: 9, ..KEY };
+    directory.create(key, 0).unwrap();
+    assert!(seat.is_sole(&directory, &key), "nobody was named");
+}

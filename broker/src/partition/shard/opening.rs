@@ -17,7 +17,7 @@ use crate::partition::{Partition, Seat};
 impl Shard {
     /// Opens logs. One that can't be opened is reported and not served; the others are.
     pub(super) fn open(&mut self, partitions: Vec<Opening>) -> Result<(), StorageError> {
-        let opened = open_logs(&self.hands.directory, &partitions);
+        let opened = open_logs(&self.seat, &self.hands.directory, &partitions);
         self.replicas.reserve(opened.len());
         let (mut new, mut found, mut shared) = (Vec::new(), Vec::new(), Vec::new());
         for (opening, opened) in partitions.into_iter().zip(opened) {
@@ -85,10 +85,10 @@ impl Shard {
 }
 
 /// Opens logs on several threads: after a kill each waits for the device.
-fn open_logs(directory: &Directory, partitions: &[Opening]) -> Vec<OpenedLog> {
+fn open_logs(seat: &Seat, directory: &Directory, partitions: &[Opening]) -> Vec<OpenedLog> {
     let open = |opening: &Opening| {
         let (key, options) = (opening.key, opening.settings.log);
-        match Seat::was_alone(directory, &key) {
+        match seat.is_sole(directory, &key) {
             true => directory.open_log(key, options),
             false => directory.open_replica(key, options),
         }

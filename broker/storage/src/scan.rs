@@ -262,7 +262,8 @@ pub(crate) fn was_whole(
 /// What a device writes as a whole, at least.
 const SECTOR_BYTES: u32 = 512;
 
-/// Whether a part of a file has nothing but zeros in one of its sectors.
+/// Whether a part of a file has nothing but zeros in one of its sectors, of which more than a few
+/// bytes belong to it.
 fn has_empty_sector(
     file: &dyn ReadAt,
     path: &Path,
@@ -275,7 +276,10 @@ fn has_empty_sector(
         let next = (at / SECTOR_BYTES + 1).saturating_mul(SECTOR_BYTES).min(end);
         let part = &mut buffer[..(next - at) as usize];
         let read = file.read_at(at.into(), part).doing("read", path)?;
-        if part[..read].iter().all(|&byte| byte == 0) {
+        // A few bytes of what was written may be zeros: the first ones of an offset, the last one
+        // of a record.
+        let is_telling = part.len() >= LENGTH_OVERHEAD as usize;
+        if is_telling && part[..read].iter().all(|&byte| byte == 0) {
             return Ok(true);
         }
         at = next;

@@ -55,11 +55,14 @@ impl ReadAt for Paced<'_> {
 }
 
 impl LogView {
-    /// The first damaged part that is known: its offsets.
+    /// The first damaged part that is known: its offsets. What was deleted doesn't count.
     #[must_use]
     pub fn damage(&self) -> Option<Range<i64>> {
-        let segments = self.segments();
-        let hole = segments.iter().find_map(|segment| segment.holes().into_iter().next())?;
+        let (segments, start) = (self.segments(), self.log_start_offset());
+        let kept = |segment: &Arc<Segment>| {
+            segment.holes().into_iter().find(|hole| hole.end_offset > start)
+        };
+        let hole = segments.iter().find_map(kept)?;
         Some(hole.offset..hole.end_offset)
     }
 

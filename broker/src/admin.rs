@@ -27,7 +27,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONTENT_TYPE};
 use hyper::server::conn::http1;
@@ -99,10 +99,7 @@ async fn serve(node: Arc<Node>, socket: TcpListener) -> io::Result<()> {
 async fn answer(node: Arc<Node>, stream: TcpStream) -> hyper::Result<()> {
     let service = service_fn(move |request: Request<Incoming>| {
         let node = Arc::clone(&node);
-        async move {
-            let response = respond(&node, request.method(), request.uri().path()).await;
-            Ok::<_, Infallible>(response)
-        }
+        async move { Ok::<_, Infallible>(respond(&node, request).await) }
     });
     http1::Builder::new()
         .timer(TokioTimer::new())
@@ -113,9 +110,11 @@ async fn answer(node: Arc<Node>, stream: TcpStream) -> hyper::Result<()> {
         .await
 }
 
-async fn respond(node: &Node, method: &Method, path: &str) -> Response<Full<Bytes>> {
+async fn respond(node: &Node, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let (head, body) = request.into_parts();
+    let (method, path) = (&head.method, head.uri.path());
     if let Some(partition) = path.strip_prefix("/recovery/") {
-        return recovery(node, method, partition).await;
+        return recovery(node, method, partition, body).await;
     }
     if !matches!(*method, Method::GET | Method::HEAD) {
         let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "GET or HEAD\n");
@@ -133,8 +132,14 @@ async fn respond(node: &Node, method: &Method, path: &str) -> Response<Full<Byte
     }
 }
 
-/// What an operator sees, and does, of a partition that has lost a majority.
-async fn recovery(node: &Node, method: &Method, partition: &str) -> Response<Full<Bytes>> {
+/// What an operator sees, and does, of a partition that has lost a majority. What is done is what
+/// was seen: whoever has it done sends that along, which nobody else knows.
+async fn recovery(
+    node: &Node,
+    method: &Method,
+    partition: &str,
+    body: Incoming,
+) -> Response<Full<Bytes>> {
     let named = partition.rsplit_once('/').and_then(|(topic, it)| Some((topic, it.parse().ok()?)));
     let Some((topic, partition)) = named else {
         return plain(StatusCode::NOT_FOUND, "/recovery/TOPIC/PARTITION\n");
@@ -149,10 +154,17 @@ async fn recovery(node: &Node, method: &Method, partition: &str) -> Response<Ful
     }
     match *method {
         Method::GET | Method::HEAD => plain(StatusCode::OK, report),
-        Method::POST => match survey.recover(node).await {
-            Ok(()) => plain(StatusCode::OK, "recovered\n"),
-            Err(why) => plain(StatusCode::CONFLICT, format!("not recovered: {why}\n")),
-        },
+        Method::POST => {
+            let seen = Limited::new(body, report.len()).collect().await;
+            if !seen.is_ok_and(|seen| seen.to_bytes() == report.as_bytes()) {
+                let why = "not recovered: send the report of a GET; it is now\n";
+                return plain(StatusCode::PRECONDITION_FAILED, format!("{why}{report}"));
+            }
+            match survey.recover(node).await {
+                Ok(()) => plain(StatusCode::OK, "recovered\n"),
+                Err(why) => plain(StatusCode::CONFLICT, format!("not recovered: {why}\n")),
+            }
+        }
         _ => plain(StatusCode::METHOD_NOT_ALLOWED, "GET or POST\n"),
     }
 }

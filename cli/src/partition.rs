@@ -70,12 +70,13 @@ pub(crate) fn run(arguments: &PartitionArguments) -> ExitCode {
 fn recover(arguments: &RecoverArguments, out: &mut impl Write) -> io::Result<bool> {
     let RecoverArguments { topic, partition, admin, yes } = arguments;
     let path = format!("/recovery/{topic}/{partition}");
-    let (status, report) = ask(admin, "GET", &path)?;
+    let (status, report) = ask(admin, "GET", &path, "")?;
     out.write_all(report.as_bytes())?;
     if status != OK || !(*yes || is_wanted(out)?) {
         return Ok(false);
     }
-    let (status, outcome) = ask(admin, "POST", &path)?;
+    // What is done is what was shown, or nothing.
+    let (status, outcome) = ask(admin, "POST", &path, &report)?;
     out.write_all(outcome.as_bytes())?;
     Ok(status == OK)
 }
@@ -102,12 +103,12 @@ fn is_answered_yes(terminal: &mut impl BufRead, out: &mut impl Write) -> io::Res
 }
 
 /// One request by HTTP/1.1: the status, and the body of the answer.
-fn ask(admin: &str, method: &str, path: &str) -> io::Result<(u16, String)> {
+fn ask(admin: &str, method: &str, path: &str, body: &str) -> io::Result<(u16, String)> {
     let address = admin.to_socket_addrs()?.next();
     let address = address.ok_or_else(|| io::Error::other("the name has no address"))?;
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    let rest = "Connection: close\r\nContent-Length: 0\r\n\r\n";
+    let rest = format!("Connection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     let request = format!("{method} {path} HTTP/1.1\r\nHost: {admin}\r\n{rest}");
     stream.write_all(request.as_bytes())?;
     let mut answer = String::new();

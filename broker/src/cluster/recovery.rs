@@ -29,6 +29,8 @@ pub(crate) struct Survey {
     key: GroupKey,
     /// Replicas that answer and are voters, that with the greatest log first.
     left: Vec<Condition>,
+    /// Replicas without a vote whose logs go further.
+    beyond: Vec<Condition>,
     /// Voters that don't answer, or whose data directory is out of service.
     missing: Vec<ReplicaId>,
     voters: Arc<Voters>,
@@ -49,16 +51,20 @@ impl Survey {
             GroupKey { topic_id: topic.id(), partition }
         };
         let deadline = Instant::now() + ANSWER_MAX;
-        let asked = image.brokers().map(|broker| condition(node, broker.id, key, deadline));
+        let asked = image.nodes().map(|known| condition(node, known.id, key, deadline));
         let mut found: Vec<Condition> = join_all(asked).await.into_iter().flatten().collect();
         found.sort_by_key(|it| (it.end, !it.is_damaged, !it.is_lossy));
         found.reverse();
-        let best = found.first().ok_or("no broker that answers has a replica")?;
-        let voters = Arc::clone(&best.voters);
+        // Those without a vote don't lead, and may not know who has one.
+        let (mut found, others): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|it| it.voters.contains(it.id));
+        let best = found.first().ok_or("no voter answers")?;
+        let (voters, end) = (Arc::clone(&best.voters), best.end);
+        let beyond = others.into_iter().filter(|it| it.end > end).collect();
         found.retain(|it| voters.contains(it.id));
         let answers = |id: &ReplicaId| found.iter().any(|it| it.id == *id);
         let missing = voters.all().filter(|id| !answers(id)).collect();
-        Ok(Self { name, key, left: found, missing, voters })
+        Ok(Self { name, key, left: found, beyond, missing, voters })
     }
 
     /// Why nothing is to be recovered, if so.
@@ -66,9 +72,8 @@ impl Survey {
         if let Some(leader) = self.left.iter().find(|it| it.leads) {
             return Some(format!("broker {} leads it", leader.id.broker));
         }
-        let is_sound = |id: ReplicaId| {
-            self.left.iter().any(|it| it.id == id && !it.is_lossy && !it.is_damaged)
-        };
+        // One that is damaged votes too, and campaigns where nobody else does.
+        let is_sound = |id: ReplicaId| self.left.iter().any(|it| it.id == id && !it.is_lossy);
         if self.missing.is_empty() || self.voters.have_majority(is_sound) {
             return Some("enough of its voters answer to elect a leader themselves".to_owned());
         }
@@ -110,6 +115,13 @@ impl Survey {
         }
         for id in &self.missing {
             _ = writeln!(out, "broker {}: missing", id.broker);
+        }
+        for Condition { id, end, .. } in &self.beyond {
+            _ = writeln!(
+                out,
+                "broker {}: log {end}, without a vote: what it has and no voter does is lost",
+                id.broker
+            );
         }
         if let Some(best) = self.left.first() {
             let (broker, end) = (best.id.broker, best.end.offset);
@@ -190,7 +202,7 @@ mod tests {
         let missing = voters.all().filter(|id| left.iter().all(|it| it.0 != id.broker)).collect();
         let key = GroupKey { topic_id: Uuid([1; 16]), partition: 7 };
         let (name, left) = ("flights-7".to_owned(), left.iter().map(condition).collect());
-        Survey { name, key, left, missing, voters }
+        Survey { name, key, left, beyond: Vec::new(), missing, voters }
     }
 
     #[test]
@@ -198,15 +210,14 @@ mod tests {
         let has_objection = |survey: &Survey| survey.objection().is_some();
         assert!(!has_objection(&survey(&[(3, 9)])));
         assert!(has_objection(&survey(&[(3, 9), (1, 8)])));
-        let spoils: [fn(&mut Condition); 2] = [|it| it.is_lossy = true, |it| it.is_damaged = true];
-        for spoil in spoils {
-            let mut two = survey(&[(3, 9), (1, 8)]);
-            spoil(&mut two.left[1]);
-            assert!(!has_objection(&two), "one clean vote of three");
-            let mut all = survey(&[(3, 9), (1, 8), (2, 8)]);
-            all.left.iter_mut().for_each(spoil);
-            assert!(has_objection(&all), "all votes are enough");
-        }
+        let mut two = survey(&[(3, 9), (1, 8)]);
+        two.left[1].is_damaged = true;
+        assert!(has_objection(&two), "one that is damaged votes");
+        two.left[1].is_lossy = true;
+        assert!(!has_objection(&two), "one clean vote of three");
+        let mut all = survey(&[(3, 9), (1, 8), (2, 8)]);
+        all.left.iter_mut().for_each(|it| it.is_lossy = true);
+        assert!(has_objection(&all), "all votes are enough");
         let mut led = survey(&[(3, 9)]);
         led.left[0].leads = true;
         assert_eq!(led.objection().as_deref(), Some("broker 3 leads it"));

@@ -38,7 +38,9 @@ const ELSEWHERE: ([u8; 4], u16) = ([0, 0, 0, 0], 0);
 impl Desk {
     pub(super) fn answer(&self, from: PeerId, request: Bytes) -> Answer {
         let (controller, node) = (self.controller.clone(), self.node.get().cloned());
-        let known = node.as_deref().and_then(controller_of);
+        // Who is known hears of the leader itself; brokers of earlier versions take no name.
+        let stranger = node.as_deref().filter(|node| !is_known(node, from));
+        let known = stranger.and_then(controller_of);
         Box::pin(async move {
             let response = match Request::decode(request) {
                 Ok(Request::Register { cluster_id, registration }) => {
@@ -129,7 +131,7 @@ pub(crate) async fn register(
 
 /// Whether a broker is one of the cluster.
 fn is_known(node: &Node, from: PeerId) -> bool {
-    node.image().broker(from.node).is_some_and(|it| it.directory_id == from.directory)
+    node.image().node(from.node).is_some_and(|it| it.directory_id == from.directory)
 }
 
 /// What is asked of a replica here.

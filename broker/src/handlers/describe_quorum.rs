@@ -115,7 +115,7 @@ fn state(replica: &QuorumReplica, version: i16, now_ms: i64) -> ReplicaState {
 /// A voter's address; none where it is alone.
 fn node(image: &MetadataImage, voter: &QuorumReplica) -> QuorumNode {
     let node_id = voter.id.broker;
-    let peer = image.broker(node_id).and_then(|broker| broker.peer.clone());
+    let peer = image.node(node_id).and_then(|known| known.peer.clone());
     let listener =
         peer.map(|peer| Listener { name: LISTENER.into(), host: peer.host, port: peer.port });
     QuorumNode { node_id, listeners: listener.into_iter().collect() }

@@ -2,6 +2,7 @@
 //!
 //! A directory id of zero stands for the one that the node has, which Kafka's tools always name.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -17,8 +18,8 @@ use logboom_raft::ReplicaId;
 use super::RequestContext;
 use crate::cluster::{Unfit, VoterChange, VotersError};
 
-/// How long a change may take, less than another broker waits for its answer.
-const CHANGE_MAX: Duration = Duration::from_secs(12);
+/// How long a change may take, less than others wait for the answer.
+const CHANGE_MAX: Duration = Duration::from_secs(8);
 
 type Outcome = Result<(), (ErrorCode, String)>;
 
@@ -93,8 +94,10 @@ fn registered(
 
 async fn make(context: &RequestContext, change: VoterChange, wait: Duration) -> Outcome {
     let deadline = Instant::now() + wait.min(CHANGE_MAX);
-    let made = context.node.voter_changes.make(change, deadline).await;
-    let (code, why) = match made {
+    let node = Arc::clone(&context.node);
+    // Whoever asks may go away; what takes too long is taken back all the same.
+    let made = tokio::spawn(async move { node.voter_changes.make(change, deadline).await });
+    let (code, why) = match made.await.unwrap_or(Err(VotersError::NotLeader)) {
         Ok(()) => {
             tracing::info!(?change, "the voters of the metadata log have changed");
             return Ok(());

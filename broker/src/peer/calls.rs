@@ -246,10 +246,11 @@ impl UnderWay {
     /// The frame of a call, unless its caller has given up.
     fn begin(&mut self, call: Call) -> Option<Bytes> {
         let Call { request, reply, sent } = call;
+        // In this order: who gives up meanwhile takes it for sent.
+        sent.store(true, Ordering::SeqCst);
         if reply.is_closed() {
             return None;
         }
-        sent.store(true, Ordering::Release);
         self.last += 1;
         self.calls.insert(self.last, reply);
         let mut builder = FrameBuilder::new(FrameKind::Call, NUMBER_BYTES + request.len());

@@ -226,7 +226,7 @@ impl Shared {
     fn other_replicas(&self, key: GroupKey) -> Vec<i32> {
         let image = self.node.image();
         let mut brokers: Vec<i32> = if key == METADATA {
-            image.brokers().map(|broker| broker.id).collect()
+            image.nodes().map(|known| known.id).collect()
         } else {
             let index = usize::try_from(key.partition).unwrap_or(usize::MAX);
             let partition = image.topic(key.topic_id).and_then(|it| it.partitions().nth(index));

@@ -228,11 +228,15 @@ mod tests {
     fn the_report_names_who_is_missing_and_what_may_be_lost() {
         let mut survey = survey(&[(3, 9), (1, 8)]);
         survey.left[0].is_lossy = true;
+        let mut observer = survey.left[1].clone();
+        (observer.id, observer.end.offset) = (ReplicaId::of(4), 12);
+        survey.beyond.push(observer);
         let report = survey.report();
         for line in [
             "broker 1: epoch 4, log 4/8/2 (epoch/end offset/control sequence), high watermark 5\n",
             "high watermark 5, may have lost records\n",
             "broker 2: missing\n",
+            "broker 4: log 4/12/2, without a vote: what it has and no voter does is lost\n",
             "broker 3 would lead, with offsets below 9; possibly lost: every record at offset 9",
             "and what broker 3 itself has lost below 9\n",
         ] {

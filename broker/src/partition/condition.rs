@@ -15,7 +15,7 @@ use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 
 use logboom_raft::{Position, ReplicaId, Role, Voters};
 
-use super::entries;
+use super::entries::{self, get_replica, put_replica};
 use super::replica::Replica;
 
 /// How a replica stands.
@@ -82,22 +82,6 @@ impl Condition {
         let (is_lossy, is_damaged, leads) = (has(LOSSY), has(DAMAGED), has(LEADS));
         Some(Self { id, epoch, end, high_watermark, is_lossy, is_damaged, leads, voters })
     }
-}
-
-/// Bytes of a replica's name.
-pub(crate) const REPLICA_BYTES: usize = 24;
-
-pub(crate) fn put_replica(out: &mut BytesMut, id: &ReplicaId) {
-    out.put_i32(id.broker);
-    out.put_u32(id.life);
-    out.put_slice(&id.directory);
-}
-
-/// - `bytes`: at least [`REPLICA_BYTES`].
-pub(crate) fn get_replica(bytes: &mut Bytes) -> ReplicaId {
-    let (broker, life, mut directory) = (bytes.get_i32(), bytes.get_u32(), [0; 16]);
-    bytes.copy_to_slice(&mut directory);
-    ReplicaId { broker, life, directory }
 }
 
 #[cfg(test)]

@@ -22,7 +22,6 @@ use logboom_storage::state::{ControlEntry, LogStart};
 
 const VERSION: u8 = 0;
 const BY_OPERATOR: u8 = 1;
-const VOTER_BYTES: usize = 24;
 
 /// An entry of the state store that isn't one of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,36 +75,41 @@ pub(super) fn voters(payload: &[u8]) -> Result<Voters, BadEntry> {
     let by_operator = version == BY_OPERATOR;
     let generation = bytes.get_i64();
     let [incoming, outgoing] = [bytes.get_u16(), bytes.get_u16()].map(usize::from);
-    if bytes.len() != (incoming + outgoing) * VOTER_BYTES {
+    if bytes.len() != (incoming + outgoing) * REPLICA_BYTES {
         return Err(BadEntry);
     }
-    let mut take = |count: usize| (0..count).map(|_| voter(&mut bytes)).collect();
+    let mut take = |count: usize| (0..count).map(|_| get_replica(&mut bytes)).collect();
     let (incoming, outgoing) = (take(incoming), take(outgoing));
     Ok(Voters { incoming, outgoing, generation, by_operator })
-}
-
-fn voter(bytes: &mut &[u8]) -> ReplicaId {
-    let (broker, life) = (bytes.get_i32(), bytes.get_u32());
-    let mut directory = [0; 16];
-    bytes.copy_to_slice(&mut directory);
-    ReplicaId { broker, life, directory }
 }
 
 pub(super) fn payload(voters: &Voters) -> Bytes {
     let Voters { incoming, outgoing, generation, by_operator } = voters;
     let count = |set: &[ReplicaId]| u16::try_from(set.len()).expect("a set of voters is small");
-    let length = 13 + (incoming.len() + outgoing.len()) * VOTER_BYTES;
+    let length = 13 + (incoming.len() + outgoing.len()) * REPLICA_BYTES;
     let mut bytes = BytesMut::with_capacity(length);
     bytes.put_u8(if *by_operator { BY_OPERATOR } else { VERSION });
     bytes.put_i64(*generation);
     bytes.put_u16(count(incoming));
     bytes.put_u16(count(outgoing));
-    for ReplicaId { broker, life, directory } in incoming.iter().chain(outgoing.iter()) {
-        bytes.put_i32(*broker);
-        bytes.put_u32(*life);
-        bytes.put_slice(directory);
-    }
+    incoming.iter().chain(outgoing.iter()).for_each(|id| put_replica(&mut bytes, id));
     bytes.freeze()
+}
+
+/// Bytes of a replica's name.
+pub(crate) const REPLICA_BYTES: usize = 24;
+
+pub(crate) fn put_replica(out: &mut BytesMut, id: &ReplicaId) {
+    out.put_i32(id.broker);
+    out.put_u32(id.life);
+    out.put_slice(&id.directory);
+}
+
+/// - `bytes`: at least [`REPLICA_BYTES`].
+pub(crate) fn get_replica(bytes: &mut impl Buf) -> ReplicaId {
+    let (broker, life, mut directory) = (bytes.get_i32(), bytes.get_u32(), [0; 16]);
+    bytes.copy_to_slice(&mut directory);
+    ReplicaId { broker, life, directory }
 }
 
 #[cfg(test)]

@@ -39,7 +39,8 @@ mod tasks;
 mod waiters;
 
 pub(crate) use command::{Command, Electorate, Opening, ShardHandle};
-pub(crate) use condition::{Condition, REPLICA_BYTES, get_replica, put_replica};
+pub(crate) use condition::Condition;
+pub(crate) use entries::{REPLICA_BYTES, get_replica, put_replica};
 pub(crate) use handle::{Partition, Standing};
 pub(crate) use hands::Hands;
 pub(crate) use lanes::{Quorum, QuorumReplica};

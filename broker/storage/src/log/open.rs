@@ -9,6 +9,8 @@
 //!
 //! A replica among others says to them that it has all up to its end, so behind what is proven it
 //! ends before the damage; below, the damage is fenced, and another replica has what is missing.
+//! One that is alone ends there too where a power cut left a batch in parts: it was never flushed,
+//! nor what lies behind it, and consumers would wait before it for ever.
 //!
 //! Where a log ends before something, the replica is lossy, unless what happened explains it: a
 //! write that was cut short, or that a power cut left in parts, has sectors that are still as they
@@ -384,8 +386,15 @@ impl Opening {
                 End::Zeros | End::Limit => Damage::NotWritten,
             };
             let behind = look_behind(file, path, place, written, &expected)?;
+            let keeps = matches!(behind, Behind::Batch(_)) && self.keeps(place.offset, proven);
+            // What a power cut left in parts was never flushed, nor anything behind it.
+            let was_flushed = || was_whole(file, path, place, written, &expected);
+            let is_torn = keeps
+                && place.offset >= proven
+                && self.shared.left_by == LeftBy::PowerCut
+                && !was_flushed()?;
             match behind {
-                Behind::Batch(behind) if self.keeps(place.offset, proven) => {
+                Behind::Batch(behind) if keeps && !is_torn => {
                     self.fence(segment, path, place, behind, damage);
                     place = behind;
                 }
@@ -406,8 +415,7 @@ impl Opening {
                     // A kill cuts the last write short, and leaves nothing behind it.
                     let is_explained =
                         behind == Behind::Garbage || self.shared.left_by == LeftBy::PowerCut;
-                    self.is_lossy |=
-                        !is_explained || was_whole(file, path, place, written, &expected)?;
+                    self.is_lossy |= !is_explained || was_flushed()?;
                     self.note_end(path, place, damage);
                     return Ok((place, false));
                 }

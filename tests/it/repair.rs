@@ -2,6 +2,8 @@
 //! meanwhile, and the broker makes its files good from the others.
 
 use std::fs::{self, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -188,6 +190,16 @@ fn recover(cluster: &Cluster, admin: i32, topic: &str, more: &[&str]) -> (bool, 
     (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// What a POST without a body is answered.
+fn post(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let head = format!("POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
 #[test]
 fn the_one_that_is_left_of_three_goes_on_when_an_operator_says_so() {
     let mut cluster = Cluster::start("recover", 3);
@@ -213,6 +225,9 @@ fn the_one_that_is_left_of_three_goes_on_when_an_operator_says_so() {
             assert!(said.contains(line), "{line}: {said}");
         }
         assert!(said.contains("possibly lost: every record at offset "), "{said}");
+        // Who hasn't seen the report can't have it done.
+        let blind = post(cluster.admin(3), &format!("/recovery/{name}/0"));
+        assert!(blind.starts_with("HTTP/1.1 412 "), "{blind}");
         let (is_done, said) = recover(&cluster, 3, name, &["--yes"]);
         assert!(is_done && said.ends_with("recovered\n"), "{said}");
     }

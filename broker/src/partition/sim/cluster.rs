@@ -66,6 +66,8 @@ impl fmt::Display for Totals {
     }
 }
 
+/// Within so many microseconds a shard that was told something has its turn.
+pub(super) const SOON: u64 = 50;
 /// Events that are told at the most.
 const TOLD_MAX: usize = 1_000_000;
 
@@ -193,7 +195,7 @@ impl Cluster {
 
     /// Has a shard have its turn soon.
     pub(super) fn wake(&mut self, at: usize) {
-        let soon = self.now + self.chance.between(1, 50);
+        let soon = self.now + self.chance.between(1, SOON);
         self.wake_at(at, soon);
     }
 

@@ -12,7 +12,7 @@ use logboom_raft::{ReplicaId, Voters};
 use logboom_storage::state::GroupKey;
 use logboom_storage::{CompactionOptions, LogOptions};
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, SOON};
 use super::network::Way;
 use super::oracle::{Committed, Violation};
 use super::plan::{MILLISECOND, Plan};
@@ -172,6 +172,15 @@ impl Cluster {
 
     /// A broker learns what is wished for a group.
     pub(super) fn learn(&mut self, at: usize, group: usize) -> Result<(), Violation> {
+        let start = self.brokers[at].starts;
+        if self.put_off(at, Event::Learns { at, start, group }) {
+            return Ok(());
+        }
+        if self.brokers[at].turn.is_some_and(|turn| turn <= self.now + SOON) {
+            // What it was told before is done first: a controller waits for it.
+            self.queue.push(self.now + SOON + 1, Event::Learns { at, start, group });
+            return Ok(());
+        }
         let subject = &self.subjects[group];
         let Some(process) = &self.brokers[at].process else { return Ok(()) };
         let (key, wish) = (subject.key, subject.wish.clone());
@@ -199,12 +208,11 @@ impl Cluster {
                 let opening = Opening { key, topic, settings, is_new, wish: Some(wish) };
                 drop(process.open(vec![opening]));
             }
-            // It may not have been opened yet.
-            (false, _) if !is_new => {
+            (false, true) => {
                 let done = oneshot::channel().0;
                 process.tell(Command::Delete { keys: vec![key], forget: false, done });
             }
-            (false, _) => {}
+            (false, false) => {}
         }
         self.wake(at);
         Ok(())

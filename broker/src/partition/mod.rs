@@ -28,6 +28,7 @@ mod lanes;
 mod member;
 mod office;
 mod peering;
+mod refused;
 mod registry;
 mod replica;
 mod seat;

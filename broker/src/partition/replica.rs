@@ -28,6 +28,7 @@ use super::caching::Caching;
 use super::handle::Standing;
 use super::hands::{Hands, Named};
 use super::member::Member;
+use super::refused::Refused;
 use super::settings::{TimestampType, TopicSettings};
 use super::starts::AwaitedStart;
 use super::tasks::Tasks;
@@ -74,7 +75,7 @@ pub(crate) struct Appended {
 }
 
 /// Why a batch is not appended, or not known to be.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum AppendError {
     /// Its producer's numbers don't fit.
     Producer(ProducerError),
@@ -117,6 +118,7 @@ pub(super) struct Replica {
     pub(super) tasks: Tasks,
     /// What the next write is made of, in order.
     queued: Vec<Append>,
+    pub(super) refused: Refused,
     pub(super) answers: Answers,
     /// Who waits for a log start.
     pub(super) awaited_starts: Vec<AwaitedStart>,
@@ -163,6 +165,7 @@ impl Replica {
             member: member.map(Box::new),
             tasks: Tasks::default(),
             queued: Vec::new(),
+            refused: Refused::default(),
             answers: Answers::default(),
             awaited_starts: Vec::new(),
             flushing: None,
@@ -210,11 +213,11 @@ impl Replica {
             }
             let is_late = append.epoch.is_some_and(|epoch| epoch != self.group.epoch());
             if is_late || !self.group.takes_records() {
-                drop(append.reply.send(Err(AppendError::NotLeader)));
+                self.put_off(append, AppendError::NotLeader);
                 continue;
             }
             if !is_enough && append.until == Until::Committed {
-                drop(append.reply.send(Err(AppendError::NotEnoughReplicas)));
+                self.put_off(append, AppendError::NotEnoughReplicas);
                 continue;
             }
             if !run.takes(&append.batch) {
@@ -231,15 +234,16 @@ impl Replica {
         let Append { batch, until, reply, permit, .. } = append;
         let log_start_offset = self.log.view().log_start_offset();
         let facts = BatchFacts::new(batch.header(), None);
-        match self.log.producers().check(&facts) {
+        match self.judge(&facts) {
             // Whoever has gone away needs no answer.
-            Err(error) => drop(reply.send(Err(AppendError::Producer(error)))),
+            Err(error) => drop(reply.send(Err(error))),
             Ok(Verdict::Duplicate { base_offset, last_offset, timestamp, .. }) => {
                 let log_append_time = log_append_time.map(|_| timestamp);
                 let appended = Appended { base_offset, log_append_time, log_start_offset };
                 self.answer_at(last_offset + 1, Pending { appended, until, reply });
             }
             Ok(_) => {
+                self.refused.forget(facts.producer_id);
                 let base_offset = run.end_offset;
                 let appended = Appended { base_offset, log_append_time, log_start_offset };
                 let epoch = LeaderEpoch::from_wire(self.group.epoch());
@@ -262,9 +266,10 @@ impl Replica {
                 // Others are to lead: here nothing is taken any more.
                 self.on_failed(&error, hands);
             }
-            let error = Arc::new(error);
-            for (_, pending) in run.replies {
-                pending.answer(Some(AppendError::Storage(Arc::clone(&error))));
+            let error = AppendError::Storage(Arc::new(error));
+            for (batch, (_, pending)) in run.batches.iter().zip(run.replies) {
+                self.refused.note(&BatchFacts::new(batch.header(), None), &error);
+                pending.answer(Some(error.clone()));
             }
             return;
         }

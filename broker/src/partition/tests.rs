@@ -218,6 +218,40 @@ fn the_numbers_of_a_producer_are_checked_one_after_the_other() {
 }
 
 #[test]
+fn what_was_sent_behind_a_refused_batch_is_refused_as_it_was() {
+    for known in [false, true] {
+        let mut setting = Setting::new(false);
+        let first = i32::from(known);
+        if known {
+            drop(setting.append(numbered(0)));
+            setting.flush();
+        }
+        setting.disk.set_capacity(setting.disk.used());
+        let refuse = |setting: &mut Setting, sequence| {
+            let mut reply = setting.append(numbered(sequence));
+            let Ok(Err(AppendError::Storage(error))) = reply.try_recv() else {
+                panic!("{reply:?}")
+            };
+            assert!(matches!(*error, StorageError::NoSpace { .. }));
+        };
+        let large = ProducerState { id: 9, epoch: 0, base_sequence: first, transactional: false };
+        let mut reply = setting.append(batch(Some(large), 100_000));
+        assert!(matches!(reply.try_recv(), Ok(Err(AppendError::Storage(_)))));
+        setting.disk.set_capacity(u64::MAX);
+        (1..5).for_each(|more| refuse(&mut setting, first + more));
+        let replies = [first, first + 1].map(|sequence| setting.append(numbered(sequence)));
+        setting.flush();
+        let offsets = replies.map(|mut reply| offset(&mut reply));
+        assert_eq!(offsets, [first, first + 1].map(i64::from), "in order it is taken");
+        let mut gap = setting.append(numbered(first + 9));
+        assert!(
+            matches!(gap.try_recv(), Ok(Err(AppendError::Producer(_)))),
+            "behind no refused one"
+        );
+    }
+}
+
+#[test]
 fn after_a_failed_flush_nothing_is_acknowledged() {
     let mut setting = Setting::new(false);
     let mut reply = setting.append(numbered(0));

@@ -5,6 +5,8 @@
 //! sure of, also what stands in the logs of other partitions. And of a producer that isn't known
 //! yet any batch is the first: one behind a refused one would be taken in its place.
 
+use std::collections::BTreeMap;
+
 use logboom_storage::producers::{BatchFacts, ProducerError, Verdict};
 
 use super::replica::{Append, AppendError, Replica};
@@ -12,48 +14,45 @@ use super::replica::{Append, AppendError, Replica};
 /// Batches that an idempotent producer may have in flight behind one
 /// (`max.in.flight.requests.per.connection` is 5 at the most).
 const BEHIND_MAX: u8 = 4;
-/// Producers that are remembered.
-const PRODUCERS_MAX: usize = 16;
+/// Producers that are remembered: what they cost is bounded, whoever makes up their ids.
+const PRODUCERS_MAX: usize = 64;
 
+/// The first batch of a producer that is refused.
 struct First {
-    producer: (i64, i16),
+    epoch: i16,
     sequence: i32,
     why: AppendError,
     /// How many more may be behind it.
     left: u8,
 }
 
-/// The first refused batch of some producers, the oldest refusal first.
+/// The first refused batch of each producer, by the producer's id.
 #[derive(Default)]
-pub(super) struct Refused(Vec<First>);
+pub(super) struct Refused(BTreeMap<i64, First>);
 
 impl Refused {
     /// Remembers that a batch is refused which its producer will send again.
     pub(super) fn note(&mut self, batch: &BatchFacts, why: &AppendError) {
-        let sequence = batch.base_sequence;
-        if batch.producer_id < 0 || sequence < 0 {
+        let &BatchFacts { producer_id, producer_epoch: epoch, base_sequence: sequence, .. } = batch;
+        if producer_id < 0 || sequence < 0 {
             return;
         }
-        let producer = (batch.producer_id, batch.producer_epoch);
-        let known = self.0.iter_mut().find(|it| it.producer == producer);
-        if let Some(first) = known {
-            if first.sequence.wrapping_sub(sequence) >= 0 {
-                let why = why.clone();
-                *first = First { producer, sequence, why, left: BEHIND_MAX };
-            }
+        let known = self.0.get(&producer_id);
+        let stays = |it: &First| it.epoch > epoch || it.epoch == epoch && it.sequence < sequence;
+        if known.is_some_and(stays) {
             return;
         }
-        if self.0.len() == PRODUCERS_MAX {
-            self.0.remove(0);
+        if known.is_none() && self.0.len() == PRODUCERS_MAX {
+            self.0.pop_first();
         }
-        self.0.push(First { producer, sequence, why: why.clone(), left: BEHIND_MAX });
+        let first = First { epoch, sequence, why: why.clone(), left: BEHIND_MAX };
+        self.0.insert(producer_id, first);
     }
 
     /// Why a batch that doesn't fit is refused, if one was refused that it was sent behind.
-    pub(super) fn behind(&mut self, batch: &BatchFacts) -> Option<AppendError> {
-        let producer = (batch.producer_id, batch.producer_epoch);
-        let first = self.0.iter_mut().find(|it| it.producer == producer)?;
-        let is_behind = batch.base_sequence.wrapping_sub(first.sequence) > 0;
+    fn behind(&mut self, batch: &BatchFacts) -> Option<AppendError> {
+        let first = self.0.get_mut(&batch.producer_id)?;
+        let is_behind = first.epoch == batch.producer_epoch && first.sequence < batch.base_sequence;
         if !is_behind || first.left == 0 {
             return None;
         }
@@ -63,9 +62,7 @@ impl Refused {
 
     /// A batch of a producer is taken.
     pub(super) fn forget(&mut self, producer_id: i64) {
-        if !self.0.is_empty() {
-            self.0.retain(|it| it.producer.0 != producer_id);
-        }
+        self.0.remove(&producer_id);
     }
 }
 
@@ -80,14 +77,15 @@ impl Replica {
     /// What a batch is to its producer's others.
     pub(super) fn judge(&mut self, batch: &BatchFacts) -> Result<Verdict, AppendError> {
         let producers = self.log.producers();
-        let is_first = producers.entry(batch.producer_id).is_none();
-        match producers.check(batch) {
-            Err(error @ ProducerError::OutOfOrderSequence { .. }) => {
-                Err(self.refused.behind(batch).unwrap_or(AppendError::Producer(error)))
+        let verdict = producers.check(batch);
+        let does_fit = match verdict {
+            Err(ProducerError::OutOfOrderSequence { .. }) => false,
+            Ok(Verdict::New) => {
+                self.refused.0.is_empty() || producers.entry(batch.producer_id).is_some()
             }
-            Err(error) => Err(AppendError::Producer(error)),
-            Ok(verdict) if is_first => self.refused.behind(batch).map_or(Ok(verdict), Err),
-            Ok(verdict) => Ok(verdict),
-        }
+            _ => true,
+        };
+        let why = if does_fit { None } else { self.refused.behind(batch) };
+        why.map_or(verdict.map_err(AppendError::Producer), Err)
     }
 }

@@ -239,6 +239,13 @@ fn what_was_sent_behind_a_refused_batch_is_refused_as_it_was() {
         assert!(matches!(reply.try_recv(), Ok(Err(AppendError::Storage(_)))));
         setting.disk.set_capacity(u64::MAX);
         (1..5).for_each(|more| refuse(&mut setting, first + more));
+        if known {
+            let mut fifth = setting.append(numbered(first + 5));
+            assert!(
+                matches!(fifth.try_recv(), Ok(Err(AppendError::Producer(_)))),
+                "more than five"
+            );
+        }
         let replies = [first, first + 1].map(|sequence| setting.append(numbered(sequence)));
         setting.flush();
         let offsets = replies.map(|mut reply| offset(&mut reply));

@@ -14,6 +14,10 @@ impl Replica {
     pub(super) fn note_damage(&mut self) {
         let damage = self.log.view().damage();
         let was_damaged = std::mem::replace(&mut self.is_damaged, damage.is_some());
+        if was_damaged && damage.is_none() {
+            // Where nothing was repaired: it can be read again, or is the log's no more.
+            self.log.remember_anew();
+        }
         let Some(member) = &mut self.member else { return };
         if was_damaged && damage.is_none() {
             // What couldn't be read for a follower can be read now.

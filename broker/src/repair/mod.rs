@@ -182,7 +182,17 @@ impl Shared {
             let (from, to) = (damage.start, damage.end);
             tracing::warn!(partition = %key, topic = %partition.topic, from, to, "damaged");
         }
-        let outcome = self.make_good(&partition, runtime);
+        // Reading may have failed for a moment.
+        let looked = if waiting.pause == RETRY_MIN {
+            partition.view.look_again(&mut AtOnce(self))
+        } else {
+            Ok(())
+        };
+        let outcome = match looked {
+            Ok(()) if partition.view.damage().is_none() => Outcome::Done,
+            Ok(()) => self.make_good(&partition, runtime),
+            Err(error) => unless_stopped(error.into()),
+        };
         tell();
         outcome
     }
@@ -213,7 +223,13 @@ impl Shared {
                     }
                 }
                 Ok(None) if partition.view.damage().is_none() => return Outcome::Done,
-                Ok(None) => return later("what is damaged isn't known to be committed"),
+                Ok(None) => {
+                    if let Some(damage) = partition.view.damage() {
+                        let seal = Command::Seal(partition.key, damage.start);
+                        self.node.shards[partition.shard].send(seal);
+                    }
+                    return later("what is damaged isn't sealed, or not known to be committed");
+                }
                 Err(error) => {
                     self.node.metrics.repair_failures.add(1);
                     return unless_stopped(error);

@@ -226,9 +226,9 @@ impl Opening {
             generation: AtomicU32::new(newest.unwrap_or(0)),
         };
         assert!(segments_empty || end_offset >= proven, "{}: {end_offset}, {proven}", self.key);
-        let (shared, snapshot) = (&*self.shared, state.producers.as_deref());
-        let (tail, findings) = (self.tail.take(), &mut self.findings);
-        let remembered = Restoring { view: &view, shared, snapshot, tail, findings }.run();
+        let restoring = Restoring::of(&view, state.producers.as_deref());
+        let restoring = Restoring { tail: self.tail.take(), ..restoring };
+        let remembered = restoring.run(&mut self.findings);
         let mut log = Log {
             view: Arc::new(view),
             options,

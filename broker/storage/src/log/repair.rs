@@ -122,6 +122,20 @@ impl LogView {
     }
 }
 
+impl LogView {
+    /// Looks closely at the first damaged segment: what can be read again is served again. Waits
+    /// for the device.
+    ///
+    /// # Errors
+    /// [`CleanError`]; damage is none.
+    pub fn look_again(&self, pace: &mut (dyn Pace + Send)) -> Result<(), CleanError> {
+        if let Some(segment) = self.settled().into_iter().find(|it| it.is_damaged()) {
+            segment.fence(self.look(&segment, pace)?);
+        }
+        Ok(())
+    }
+}
+
 /// A segment that is being made anew.
 struct Mending<'a> {
     view: &'a LogView,

@@ -17,10 +17,9 @@ use logboom_protocol::records::{
     BatchHeader, CheckedBatch, ControlRecord, Inflater, RawBatch, StampedBatch,
 };
 
-use super::Finding;
 use super::ahead::Ahead;
 use super::indexing::behind_damage;
-use super::{Log, LogView, Segment};
+use super::{Finding, Hole, Log, LogView, Segment};
 use crate::directory::Shared;
 use crate::disk::{Disk, ReadAt};
 use crate::error::{Corruption, Damage, Doing as _, StorageError};
@@ -176,7 +175,23 @@ impl Log {
         };
         let is_known = self.remembered.producers.is_empty()
             || self.view.shared.state.group(self.key(), reaches);
-        (!is_known).then(|| self.snapshot())
+        if is_known {
+            return None;
+        }
+        if !self.remembered.is_partial {
+            return Some(self.snapshot());
+        }
+        // What is damaged behind the log start is remembered when it is repaired, from this on.
+        let (view, named) = (Arc::clone(&self.view), self.named_snapshot());
+        let restoring = Restoring { until: offset, ..Restoring::of(&view, named.as_ref()) };
+        let producers = restoring.run(&mut Vec::new()).producers;
+        (producers.committed_offset() == offset)
+            .then(|| self.saving(&producers, self.place_before(offset)))
+    }
+
+    fn named_snapshot(&self) -> Option<ProducerSnapshot> {
+        let named = |group: &GroupState| group.producers.as_deref().cloned();
+        self.view.shared.state.group(self.key(), |group| group.and_then(named))
     }
 
     /// The state that a leader has at `offset`, on its way into a log that begins there.
@@ -237,17 +252,12 @@ impl Log {
     }
 
     /// Remembers the producers anew, from the last snapshot and the log, where a part of it
-    /// couldn't be read before. Waits for the device.
-    pub(super) fn remember_anew(&mut self) {
-        if !self.remembered.is_partial {
-            return;
+    /// couldn't be read before. Waits for the device then.
+    pub fn remember_anew(&mut self) {
+        if self.remembered.is_partial {
+            let (view, named) = (Arc::clone(&self.view), self.named_snapshot());
+            self.remembered = Restoring::of(&view, named.as_ref()).run(&mut Vec::new());
         }
-        let view = Arc::clone(&self.view);
-        let named = |group: Option<&GroupState>| group.and_then(|group| group.producers.clone());
-        let snapshot = view.shared.state.group(&view.key, named);
-        let (shared, snapshot, findings) = (&*view.shared, snapshot.as_deref(), &mut Vec::new());
-        let tail = None;
-        self.remembered = Restoring { view: &view, shared, snapshot, tail, findings }.run();
     }
 
     /// Where a batch begins at or before `offset`, and in which segment, as far as that is at hand.
@@ -295,38 +305,50 @@ impl Log {
 /// Reads back what the producers of a log were.
 pub(super) struct Restoring<'a> {
     pub(super) view: &'a LogView,
-    pub(super) shared: &'a Shared,
     /// The last snapshot.
     pub(super) snapshot: Option<&'a ProducerSnapshot>,
     /// The last segment's file, if it was read just now.
     pub(super) tail: Option<Arc<Ahead>>,
-    /// What went wrong.
-    pub(super) findings: &'a mut Vec<Finding>,
+    /// Batches from here on aren't looked at.
+    pub(super) until: i64,
 }
 
-impl Restoring<'_> {
-    /// The producers as the snapshot and the log behind it say.
-    pub(super) fn run(mut self) -> Remembered {
+impl<'a> Restoring<'a> {
+    pub(super) fn of(view: &'a LogView, snapshot: Option<&'a ProducerSnapshot>) -> Self {
+        Self { view, snapshot, tail: None, until: i64::MAX }
+    }
+
+    /// The producers as the snapshot and the log behind it say. What of the log can't be read is
+    /// fenced.
+    ///
+    /// - `findings`: what went wrong.
+    pub(super) fn run(self, findings: &mut Vec<Finding>) -> Remembered {
+        let shared = &self.view.shared;
         let (log_start_offset, end_offset) = (self.view.log_start_offset(), self.view.end_offset());
         // One that lies beyond the end speaks of batches that are lost.
         let snapshot = self.snapshot.filter(|snapshot| snapshot.offset <= end_offset);
-        let mut remembered = Remembered::nothing(self.shared, log_start_offset);
-        if let Some((producers, is_named)) = snapshot.and_then(|named| self.load(named)) {
+        let mut remembered = Remembered::nothing(shared, log_start_offset);
+        if let Some((producers, is_named)) = snapshot.and_then(|named| self.load(named, findings)) {
             let offset = producers.committed_offset();
             remembered.saved_offset = is_named.then_some(offset);
             remembered.producers = producers;
         }
         let files = snapshot.filter(|snapshot| snapshot.bytes.is_none());
         remembered.files = files.map(|_| self.files()).unwrap_or_default();
-        self.replay(&mut remembered, snapshot);
-        remembered.producers.commit(self.view.high_watermark());
+        self.replay(&mut remembered, snapshot, findings);
+        remembered.producers.commit(self.view.high_watermark().min(self.until));
         remembered
     }
 
     /// The state of the named snapshot, or else of an older one that is still there; and whether it
     /// is the named one.
-    fn load(&mut self, named: &ProducerSnapshot) -> Option<(Producers, bool)> {
-        let options = self.shared.options.producers;
+    fn load(
+        &self,
+        named: &ProducerSnapshot,
+        findings: &mut Vec<Finding>,
+    ) -> Option<(Producers, bool)> {
+        let shared = &self.view.shared;
+        let options = shared.options.producers;
         let load = |bytes: &[u8]| Producers::load(bytes, &self.view.key, options);
         match &named.bytes {
             Some(bytes) if bytes.is_empty() => {
@@ -336,16 +358,16 @@ impl Restoring<'_> {
             Some(bytes) => return load(bytes).ok().map(|producers| (producers, true)),
             None => {}
         }
-        let dir = partition_dir(&self.shared.root, &self.view.key);
+        let dir = partition_dir(&shared.root, &self.view.key);
         let older = self.files().into_iter().rev().filter(|offset| *offset < named.offset);
         for offset in std::iter::once(named.offset).chain(older) {
             let path = FileName::Producers { offset }.path(&dir);
-            let loaded = read_file(&*self.shared.disk, &path)
+            let loaded = read_file(&*shared.disk, &path)
                 .map_err(|error| error.to_string())
                 .and_then(|bytes| load(&bytes).map_err(|error| error.to_string()));
             match loaded {
                 Ok(producers) => return Some((producers, offset == named.offset)),
-                Err(what) => self.findings.push(Finding::Producers { path, what }),
+                Err(what) => findings.push(Finding::Producers { path, what }),
             }
         }
         None
@@ -353,8 +375,8 @@ impl Restoring<'_> {
 
     /// The offsets of the snapshots that lie in files, oldest first.
     fn files(&self) -> Vec<i64> {
-        let dir = partition_dir(&self.shared.root, &self.view.key);
-        let paths = self.shared.disk.list(&dir).unwrap_or_default();
+        let dir = partition_dir(&self.view.shared.root, &self.view.key);
+        let paths = self.view.shared.disk.list(&dir).unwrap_or_default();
         let names = paths.iter().filter_map(|path| FileName::parse(path));
         let mut offsets: Vec<i64> = names
             .filter_map(|name| match name {
@@ -368,9 +390,15 @@ impl Restoring<'_> {
 
     /// Records what stands in the log behind the snapshot. What can't be read isn't remembered, but
     /// what is behind it.
-    fn replay(&mut self, remembered: &mut Remembered, snapshot: Option<&ProducerSnapshot>) {
+    fn replay(
+        &self,
+        remembered: &mut Remembered,
+        snapshot: Option<&ProducerSnapshot>,
+        findings: &mut Vec<Finding>,
+    ) {
         let from = remembered.producers.end_offset();
-        for segment in self.view.segments().iter().filter(|s| s.end_offset() > from) {
+        let is_behind = |it: &&Arc<Segment>| it.end_offset() > from && it.base_offset < self.until;
+        for segment in self.view.segments().iter().filter(is_behind) {
             let hint = snapshot.filter(|snapshot| {
                 snapshot.segment_base_offset == segment.base_offset
                     && snapshot.position_offset <= from
@@ -382,29 +410,59 @@ impl Restoring<'_> {
                 offset: snapshot.position_offset,
             });
             // A start isn't held up by what a reader will be told.
-            self.replay_segment(segment, start, remembered).unwrap_or(());
+            if let Err(error) = self.replay_segment(segment, start, remembered, findings) {
+                let what = match error {
+                    StorageError::Corrupt(corruption) => corruption.what,
+                    error => Damage::Unreadable(error.to_string()),
+                };
+                let start = Place { position: HEADER_BYTES, offset: segment.base_offset };
+                let all = Hole::between(start, segment.end(), what);
+                self.fence(segment, vec![all.clone()], &all, remembered, findings);
+            }
         }
     }
 
+    /// Takes a part of a segment out of service that can't be read: who leads would take a batch
+    /// that stands there for a new one.
+    fn fence(
+        &self,
+        segment: &Segment,
+        holes: Vec<Hole>,
+        new: &Hole,
+        remembered: &mut Remembered,
+        findings: &mut Vec<Finding>,
+    ) {
+        remembered.is_partial |= new.end_offset > remembered.producers.end_offset();
+        segment.fence(holes);
+        let (path, position) = (segment.path(&self.view.shared, &self.view.key), new.position);
+        let what = new.damage.clone();
+        findings.push(Finding::Damaged {
+            corruption: Corruption { path, position: position.into(), what },
+            offset: new.offset,
+            end_offset: new.end_offset,
+        });
+    }
+
     fn replay_segment(
-        &mut self,
+        &self,
         segment: &Arc<Segment>,
         start: Place,
         remembered: &mut Remembered,
+        findings: &mut Vec<Finding>,
     ) -> Result<(), StorageError> {
         let is_last = self.view.segments().last().is_some_and(|last| Arc::ptr_eq(last, segment));
         let opened;
         let file: &dyn ReadAt = match &self.tail {
             Some(tail) if is_last => &**tail,
             _ => {
-                opened = segment.open(self.shared, &self.view.key)?;
+                opened = segment.open(&self.view.shared, &self.view.key)?;
                 &*opened.file
             }
         };
-        let (path, epochs) = (segment.path(self.shared, &self.view.key), self.view.epochs());
+        let (path, epochs) = (segment.path(&self.view.shared, &self.view.key), self.view.epochs());
         let expected = Expected { epochs: &epochs, gaps: false };
         let (mut place, end) = (start, segment.end());
-        while place.position < end.position {
+        while place.position < end.position && place.offset < self.until {
             if let Some(hole) = segment.hole_at(place.position) {
                 remembered.is_partial |= hole.end_offset > remembered.producers.end_offset();
                 place = Place { position: hole.end_position, offset: hole.end_offset };
@@ -412,7 +470,11 @@ impl Restoring<'_> {
             }
             let limit = segment.hole_behind(place.position).unwrap_or(end.position);
             let limit = limit.min(end.position);
-            let mut record = |_, batch: &RawBatch<'_>| remembered.record_read(batch);
+            let mut record = |_, batch: &RawBatch<'_>| {
+                if batch.header().base_offset < self.until {
+                    remembered.record_read(batch);
+                }
+            };
             let (behind, why) = scan::scan(file, &path, place, limit, &expected, &mut record)?;
             let progress = behind != place;
             place = behind;
@@ -422,13 +484,11 @@ impl Restoring<'_> {
                 End::Zeros | End::Limit => Damage::NotWritten,
             };
             let next = behind_damage(file, &path, place, end, &epochs)?;
-            let corruption =
-                Corruption { path: path.clone(), position: place.position.into(), what };
-            let end_offset = next.map_or(end.offset, |next| next.offset);
-            let offset = place.offset;
-            remembered.is_partial |= end_offset > remembered.producers.end_offset();
-            self.shared.suspect(self.view.key, segment.base_offset);
-            self.findings.push(Finding::Damaged { corruption, offset, end_offset });
+            let hole = Hole::between(place, next.unwrap_or(end), what);
+            let mut holes = segment.holes();
+            holes.push(hole.clone());
+            holes.sort_by_key(|hole| hole.position);
+            self.fence(segment, holes, &hole, remembered, findings);
             place = next.unwrap_or(end);
         }
         Ok(())

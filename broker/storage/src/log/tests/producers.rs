@@ -9,7 +9,7 @@ use crate::sim::{Fault, Operation, Unflushed};
 use crate::state::EpochStart;
 
 /// A batch of two records of a producer at `offset`.
-fn produced(offset: i64, producer_id: i64, base_sequence: i32) -> StampedBatch {
+pub(super) fn produced(offset: i64, producer_id: i64, base_sequence: i32) -> StampedBatch {
     let producer = ProducerState { id: producer_id, epoch: 0, base_sequence, transactional: false };
     let mut builder = BatchBuilder::new(Codec::None).producer(producer);
     for i in 0..2 {
@@ -23,7 +23,7 @@ fn produced(offset: i64, producer_id: i64, base_sequence: i32) -> StampedBatch {
     })
 }
 
-fn new_log(disk: &Arc<SimDisk>) -> (Directory, Log) {
+pub(super) fn new_log(disk: &Arc<SimDisk>) -> (Directory, Log) {
     let directory = open_directory(disk, BOOT);
     directory.create(KEY, 0).unwrap();
     let (log, _) = open_log(&directory);
@@ -46,7 +46,7 @@ fn produce(directory: &Directory, log: &mut Log, producers: i64, count: i64) -> 
     batches
 }
 
-fn is_duplicate(log: &Log, batch: &StampedBatch) -> bool {
+pub(super) fn is_duplicate(log: &Log, batch: &StampedBatch) -> bool {
     let verdict = log.producers().check(&BatchFacts::new(batch.header(), None));
     matches!(verdict, Ok(Verdict::Duplicate { .. }))
 }

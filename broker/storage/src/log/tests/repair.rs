@@ -2,6 +2,7 @@
 //! flipped byte and over power cuts.
 
 use super::clean::{self, COMPACTION, Unpaced, pairs};
+use super::producers::{is_duplicate, new_log, produced};
 use super::*;
 use crate::producers::{BatchFacts, Verdict};
 use crate::sim::{Fault, Operation, Unflushed};
@@ -223,6 +224,8 @@ fn what_a_reader_meets_in_the_last_segment_is_sealed_off_and_made_good() {
     let (mut log, _) = open_log(&directory);
     log.append(&[batch(0, 0, 1, 300), batch(1, 0, 1, 300)]).unwrap();
     assert!(flush(&directory, &mut log));
+    // So that a start needn't read it for its producers.
+    log.set_high_watermark(2);
     log.close().unwrap();
     directory.close().unwrap();
     let (_healthy_directory, healthy) = opened(&copy_of(&disk));
@@ -409,6 +412,69 @@ fn a_producer_whose_last_batch_was_damaged_is_known_again_behind_the_repair() {
     let verdict = log.producers().check(&again).unwrap();
     assert!(matches!(verdict, Verdict::Duplicate { base_offset: 1, .. }), "{verdict:?}");
     log.append(&[numbered(4, 1)]).unwrap();
+}
+
+/// A log as a kill leaves it, without a snapshot of its producers: two batches of new producers
+/// have a segment, then a batch of nobody has one, and so on. Returns those of producers.
+fn killed() -> (Arc<SimDisk>, Vec<StampedBatch>) {
+    let disk = SimDisk::new();
+    let (directory, mut log) = new_log(&disk);
+    let mut all = Vec::new();
+    for id in [0, 2, 4] {
+        let end = log.end_offset();
+        let two = [produced(end, id, 0), produced(end + 2, id + 1, 0)];
+        log.append(&two).unwrap();
+        log.append(&[batch(end + 4, 0, 1, 1_900)]).unwrap();
+        assert!(flush(&directory, &mut log));
+        all.extend(two);
+    }
+    assert_eq!(segment_files(&disk).len(), 6);
+    (disk.kill_image(disk.trace_len()), all)
+}
+
+#[test]
+fn producers_in_a_segment_that_a_start_cannot_read_are_known_again_behind_the_repair() {
+    let (whole, produced) = killed();
+    let (_directory, healthy) = opened(&copy_of(&whole));
+    let path = segment_files(&whole)[2].clone();
+    for damage in 0..3 {
+        let disk = copy_of(&whole);
+        match damage {
+            0 => crate::Disk::remove(&*disk, &path).unwrap(),
+            1 => disk.truncate(&path, 100),
+            _ => disk.flip(&path, 20, 1),
+        }
+        let directory = open_directory(&disk, BOOT);
+        let (mut log, findings) = open_log(&directory);
+        let [Finding::Damaged { offset: 5, end_offset: 9, .. }] = findings[..] else {
+            panic!("{damage}: {findings:?}")
+        };
+        assert_eq!(log.view().damage(), Some(5..9), "whoever has damage doesn't campaign");
+        let known: Vec<bool> = produced.iter().map(|batch| is_duplicate(&log, batch)).collect();
+        assert_eq!(known, [true, true, false, false, true, true]);
+        log.set_high_watermark(log.end_offset());
+        // What was before the log start is kept, and doesn't hide what is missing behind it.
+        log.set_log_start(5).unwrap();
+        assert!(repair(&mut log, &mut Healthy::new(&healthy)).unwrap());
+        assert!(produced.iter().all(|batch| is_duplicate(&log, batch)), "{damage}");
+        drop((log, directory));
+        let (_directory, log) = opened(&copy_of(&disk));
+        assert!(produced.iter().all(|batch| is_duplicate(&log, batch)), "{damage}");
+    }
+}
+
+#[test]
+fn what_a_start_could_not_read_for_a_moment_is_served_again_and_its_producers_are_known() {
+    let (disk, produced) = killed();
+    let path = segment_files(&disk)[2].clone();
+    disk.set_fault(Fault::new(Operation::Read, 5).at(move |read: &Path| read == path).always());
+    let (_directory, mut log) = opened(&disk);
+    assert_eq!(log.view().damage(), Some(5..9));
+    disk.clear_faults();
+    log.view().look_again(&mut Unpaced).unwrap();
+    assert_eq!(log.view().damage(), None);
+    log.remember_anew();
+    assert!(produced.iter().all(|batch| is_duplicate(&log, batch)));
 }
 
 #[test]

@@ -58,7 +58,7 @@ impl Cores {
     /// Does what a group asks for.
     fn follow(&mut self, at: usize) {
         let (group, effects) = (&mut self.groups[at], &mut self.effects);
-        let batches = |from: i64, until: i64, _: u32| {
+        let batches = |_: ReplicaId, from: i64, until: i64, _: u32| {
             Some(Batches { from, until: until.min(from + RECORDS), bytes: BYTES, gaps: false })
         };
         loop {

@@ -32,7 +32,7 @@ use crate::machine::Machine;
 use crate::metrics::Metrics;
 use crate::node::{Node, random_id};
 use crate::partition::{
-    Command, Hands, Joining, Process, Registry, Seat, Shard, ShardHandle, TopicSettings,
+    CatchUp, Command, Hands, Joining, Process, Registry, Seat, Shard, ShardHandle, TopicSettings,
 };
 use crate::peer::{Limits as PeerLimits, PeerId, Peers};
 use crate::repair::Repairs;
@@ -229,10 +229,13 @@ fn start_threads(
     let registry = Arc::new(Registry::default());
     let seat = seat(config, &directory);
     let held = (Arc::clone(&directory), seat.clone(), Arc::clone(&registry), Arc::clone(&metrics));
+    let catch_up = Arc::<CatchUp>::default();
+    let held_catch_up = Arc::clone(&catch_up);
     let (reports, from_shards) = mpsc::unbounded_channel();
     let make = move |index, handle, commands| {
         let ((directory, seat, registry, metrics), reports) = (held.clone(), reports.clone());
-        let hands = Hands { directory, metrics, handle, reports, around: Arc::new(Process) };
+        let (catch_up, around) = (Arc::clone(&held_catch_up), Arc::new(Process));
+        let hands = Hands { directory, metrics, handle, reports, catch_up, around };
         Shard::new(index, hands, seat, registry, commands)
     };
     let starters = start_shards(threads, shard_count(config), make)?;
@@ -247,6 +250,7 @@ fn start_threads(
         registry: Arc::clone(&registry),
         is_alone: config.quorum.is_none(),
         coordination: Arc::clone(&told),
+        catch_up,
         published: Arc::clone(&published),
     };
     let registration = registration(config, &sockets, directory.id());

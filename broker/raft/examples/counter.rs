@@ -54,7 +54,7 @@ impl Cluster {
         let node = &mut self.nodes[node];
         what(node, &mut effects);
         loop {
-            let batches = |from: i64, until: i64, bytes: u32| {
+            let batches = |_: ReplicaId, from: i64, until: i64, bytes: u32| {
                 let until = until.min(from + i64::from(bytes / 8).max(1));
                 let bytes = u32::try_from((until - from) * 8).unwrap_or(u32::MAX);
                 Some(Batches { from, until, bytes, gaps: false })

@@ -178,12 +178,13 @@ impl Group {
     /// Sends what there is to send, as far as windows allow. The host calls it when it has done all
     /// that a turn had for this group.
     ///
-    /// - `batches`: which batches from an offset on (inclusive) up to another (exclusive) take at
-    ///   most so many bytes, at least one; `None` where they can't be read now. An offset before
-    ///   the log start, but within the batch that this lies in, stands for that batch.
+    /// - `batches`: which batches for a replica from an offset on (inclusive) up to another
+    ///   (exclusive) take at most so many bytes, at least one; `None` where they can't be read, or
+    ///   aren't to be sent, now. An offset before the log start, but within the batch that this
+    ///   lies in, stands for that batch.
     pub fn ship(
         &mut self,
-        mut batches: impl FnMut(i64, i64, u32) -> Option<Batches>,
+        mut batches: impl FnMut(ReplicaId, i64, i64, u32) -> Option<Batches>,
         effects: &mut Effects,
     ) {
         if !self.may_speak() {
@@ -203,7 +204,7 @@ impl Group {
     fn ship_one(
         &self,
         to: &mut Progress,
-        batches: &mut impl FnMut(i64, i64, u32) -> Option<Batches>,
+        batches: &mut impl FnMut(ReplicaId, i64, i64, u32) -> Option<Batches>,
         effects: &mut Effects,
     ) -> bool {
         let (bytes, messages) = to.under_way();
@@ -214,7 +215,7 @@ impl Group {
             return false;
         }
         if !self.history.contains(to.next) {
-            let Some(first) = self.first(batches) else { return false };
+            let Some(first) = self.first(to.id, batches) else { return false };
             if to.next != first {
                 self.send_start(to, first, effects);
                 return false;
@@ -233,7 +234,7 @@ impl Group {
             }
             Next::Data(until) => {
                 let limit = self.options.message_bytes.min(u32::try_from(room).unwrap_or(u32::MAX));
-                let found = batches(prev.offset, until, limit);
+                let found = batches(to.id, prev.offset, until, limit);
                 let Some(Batches { until, bytes, gaps, .. }) = found else { return false };
                 self.send_append(to, Content::Data { until, gaps }, effects);
                 if let Pace::Stream(under_way) = &mut to.pace {
@@ -256,12 +257,13 @@ impl Group {
     /// Where the first batch begins that is still there; the log start may lie within it.
     fn first(
         &self,
-        batches: &mut impl FnMut(i64, i64, u32) -> Option<Batches>,
+        to: ReplicaId,
+        batches: &mut impl FnMut(ReplicaId, i64, i64, u32) -> Option<Batches>,
     ) -> Option<Position> {
         let start = self.history.start();
         match self.history.next(start) {
             Next::Data(until) => {
-                let Batches { from, .. } = batches(start.offset, until, 1)?;
+                let Batches { from, .. } = batches(to, start.offset, until, 1)?;
                 Some(Position { offset: from.min(start.offset), ..start })
             }
             Next::Control(_) | Next::End => Some(start),

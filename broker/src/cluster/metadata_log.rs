@@ -26,8 +26,8 @@ use logboom_storage::{CompactionOptions, Found, LogOptions, LogView, ReadUntil, 
 use crate::clock::now_ms;
 use crate::config::QuorumVoter;
 use crate::partition::{
-    Append, AppendError, Appended, Command, Partition, ShardHandle, TimestampType, TopicSettings,
-    Until,
+    Append, AppendError, Appended, Command, Partition, ShardHandle, Throttled, TimestampType,
+    TopicSettings, Until,
 };
 
 /// The partition of the metadata log; its topic id is the reference's.
@@ -111,6 +111,7 @@ pub(crate) fn settings() -> TopicSettings {
         is_compacted: false,
         is_deleted: false,
         write_caching: false,
+        throttled: Throttled::default(),
         min_insync_replicas: 1,
     }
 }

@@ -28,6 +28,7 @@ mod reports;
 mod serve;
 #[cfg(test)]
 mod testing;
+mod throttles;
 mod voters;
 
 pub(crate) use calls::{AskedBatches, Request, decode_block};

@@ -19,8 +19,11 @@ use logboom_storage::state::{GroupKey, StateRecord};
 use logboom_storage::{Directory, StorageError};
 
 use super::metadata_log::{METADATA, Read};
+use super::throttles;
 use crate::coordination::Coordination;
-use crate::partition::{Command, Opening, Registry, Seat, ShardHandle, TopicSettings, Wish};
+use crate::partition::{
+    CatchUp, Command, Opening, Registry, Seat, ShardHandle, TopicSettings, Wish,
+};
 use crate::peer::{lane_of, shard_of};
 
 /// Has the partitions of this broker follow the metadata.
@@ -34,6 +37,8 @@ pub(crate) struct Reconciler {
     pub(crate) is_alone: bool,
     /// Where groups are told of topics that are gone, once they are hosted.
     pub(crate) coordination: Arc<OnceLock<Coordination>>,
+    /// Where rates of what replicas are sent are set.
+    pub(crate) catch_up: Arc<CatchUp>,
     /// The image that is in force, for everybody to read.
     pub(crate) published: Arc<ArcSwap<MetadataImage>>,
 }
@@ -76,6 +81,7 @@ impl Reconciler {
         removed.map_err(|error| error.to_string())?;
         let topics: Vec<&Topic> = image.topics().collect();
         self.open(image, &topics, offset).await.map_err(|error| error.to_string())?;
+        throttles::apply(&self.catch_up, image, self.config.broker_id());
         self.published.store(Arc::new(image.clone()));
         Ok(())
     }
@@ -109,6 +115,7 @@ impl Reconciler {
         let topics: Vec<&Topic> = changed.iter().filter_map(|id| image.topic(*id)).collect();
         self.open(image, &topics, offset).await?;
         self.configure(image, &read.records);
+        throttles::apply(&self.catch_up, image, self.config.broker_id());
         self.published.store(Arc::new(image.clone()));
         let (mut deleted, mut left) = (Vec::new(), Vec::new());
         // Who isn't named any more goes with the topic, or alone.

@@ -50,7 +50,8 @@ impl Stage {
             let reports = mpsc::unbounded_channel().0;
             let metrics = Arc::default();
             let around = Arc::new(Process);
-            let hands = Hands { directory, metrics, handle: own, reports, around };
+            let catch_up = Arc::default();
+            let hands = Hands { directory, metrics, handle: own, reports, catch_up, around };
             let shard = Shard::new(0, hands, seat, registry, commands);
             LocalSet::new().block_on(&runtime(), shard.run());
         };

@@ -29,8 +29,8 @@ pub(crate) enum Command {
     Flushed(Named, Result<(), StorageError>),
     /// The state store has learned what a group asked for, up to a frame.
     Stored(Named, u64),
-    /// Something that a follower lacks was read from the device, from an offset on.
-    Read(Named, i64, Result<Bytes, StorageError>),
+    /// Something that a follower lacks was read, from an offset on.
+    Read { key: Named, number: u64, from: i64, result: Result<Bytes, StorageError> },
     /// Another broker beats, for lanes of this shard.
     Beats(PeerId, Vec<(u8, Beat<GroupKey>)>, Held),
     /// Replicas of another broker speak to those here.

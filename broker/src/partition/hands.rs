@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -11,6 +12,7 @@ use logboom_controller::record::LeaderReport;
 use logboom_storage::state::{GroupKey, StateRecord};
 use logboom_storage::{ColdRead, Directory, FlushDone};
 
+use super::catch_up::{CatchUp, Permit};
 use super::command::{Command, ShardHandle};
 use super::surroundings::Surroundings;
 use crate::metrics::Metrics;
@@ -38,6 +40,8 @@ pub(crate) struct Hands {
     pub(crate) handle: ShardHandle,
     /// Where it is told who leads; nobody listens on a broker that is alone.
     pub(crate) reports: mpsc::UnboundedSender<LeaderReport>,
+    /// What followers that are behind may cost; all shards have the same.
+    pub(crate) catch_up: Arc<CatchUp>,
     /// Time, chance, and threads that may wait.
     pub(crate) around: Arc<dyn Surroundings>,
 }
@@ -71,11 +75,21 @@ impl Hands {
 
     /// Reads on a thread that may wait.
     ///
-    /// - `from`: the offset that was looked for.
-    pub(super) fn read_cold(&self, key: Named, from: i64, read: ColdRead) {
+    /// - `number`: of the read, for the one who asked.
+    /// - `from`: the offset that is looked for.
+    pub(super) fn read_later(
+        &self,
+        key: Named,
+        number: u64,
+        from: i64,
+        read: ColdRead,
+        permit: Permit,
+    ) {
         let handle = self.handle.clone();
         self.around.spawn(Box::new(move || {
-            handle.send(Command::Read(key, from, read.run()));
+            let result = read.run();
+            permit.settle(result.as_ref().map_or(0, Bytes::len));
+            handle.send(Command::Read { key, number, from, result });
         }));
     }
 }

@@ -111,6 +111,8 @@ pub(super) struct Lanes {
     /// Those that have said what they have to say of it.
     changed: Vec<GroupKey>,
     pub(super) outgoing: Outgoing,
+    /// Brokers to which much is on its way already.
+    pub(super) crowded: Vec<i32>,
     /// Who is told when nothing is led here any more, and until when at the latest.
     retiring: Option<(oneshot::Sender<()>, u64)>,
     /// Flushes hang, or did a moment ago.
@@ -132,6 +134,7 @@ impl Lanes {
             touched: BTreeSet::new(),
             changed: Vec::new(),
             outgoing: Outgoing::default(),
+            crowded: Vec::new(),
             retiring: None,
             slow: None,
         }
@@ -282,7 +285,7 @@ impl Lanes {
         let leads = group.role() == Role::Leader;
         if leads && member.led.is_none_or(|(in_epoch, _)| in_epoch != epoch) {
             member.led = Some((epoch, now));
-            (member.shelf, member.reading) = (None, None);
+            member.feeds.clear();
             (member.told, member.is_told_observers, member.refuses_since) = (None, false, None);
             member.since.clear();
             if key == METADATA {
@@ -514,7 +517,7 @@ impl Lanes {
             if key == METADATA {
                 replica.tell_commit(hands);
             }
-            for (message, records) in replica.take_outgoing(hands) {
+            for (message, records) in replica.take_outgoing(&self.crowded, hands) {
                 self.say(key, message, records, now);
             }
             self.attend(replica, now);

@@ -9,16 +9,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use logboom_controller::record::{LeaderReport, NO_BROKER};
-use logboom_protocol::records::{BatchError, CheckedBatch, RawBatches, StampedBatch, gap_batch};
+use logboom_protocol::records::{BatchError, CheckedBatch, RawBatches, StampedBatch};
 use logboom_protocol::units::{LeaderEpoch, Offset, Uuid};
-use logboom_raft::{
-    Append, Batches, Body, Content, Effects, Message, Position, ReplicaId, Role, Voters, Write,
-};
+use logboom_raft::{Append, Body, Content, Message, Position, ReplicaId, Role, Voters, Write};
+use logboom_storage::StorageError;
 use logboom_storage::producers::{Producers, ProducersOptions};
 use logboom_storage::state::GroupKey;
-use logboom_storage::{ColdRead, Found, ReadUntil, StorageError};
 
 use super::command::Electorate;
+use super::feed::{Feeds, Read, Tail, gap};
 use super::hands::Hands;
 use super::replica::{Replica, is_final};
 
@@ -106,10 +105,9 @@ pub(super) struct Member {
     pub(super) told_commit: Option<Position>,
     /// Since when it leads and takes no records.
     pub(super) refuses_since: Option<u64>,
-    /// What was read from the device for a follower, and from which offset on.
-    pub(super) shelf: Option<(i64, Bytes)>,
-    /// From which offset on something is being read.
-    pub(super) reading: Option<i64>,
+    /// What was appended lately, and what is read for followers.
+    pub(super) tail: Tail,
+    pub(super) feeds: Feeds,
 }
 
 impl Member {
@@ -212,7 +210,7 @@ impl Replica {
         self.group.step(message, heard, &mut effects);
         if let Some(write) = effects.write.take() {
             // What the step asks for comes first, and is no barrier where there is a write.
-            match self.append_as_sent(write, records) {
+            match self.append_as_sent(write, records, hands) {
                 Ok(()) => self.group.written(write.until, &mut effects),
                 Err(Unfit::Storage(StorageError::NoSpace { .. })) => {}
                 Err(Unfit::Storage(error)) if is_final(&error) => {
@@ -231,7 +229,12 @@ impl Replica {
     }
 
     /// Appends the records that follow the end of the log.
-    fn append_as_sent(&mut self, write: Write, records: &Bytes) -> Result<(), Unfit> {
+    fn append_as_sent(
+        &mut self,
+        write: Write,
+        records: &Bytes,
+        hands: &Hands,
+    ) -> Result<(), Unfit> {
         let Write { from, until, .. } = write;
         let (mut next, mut batches) = (from, Vec::new());
         for batch in RawBatches::new(records) {
@@ -265,7 +268,9 @@ impl Replica {
         if next != until {
             return Err(Unfit::Place { expected: until, found: next });
         }
-        self.log.append(&batches).map_err(Unfit::Storage)
+        self.log.append(&batches).map_err(Unfit::Storage)?;
+        self.note_tail(&batches, &hands.catch_up);
+        Ok(())
     }
 
     /// A batch that is to stand at an offset, where it says that it stands.
@@ -288,17 +293,23 @@ impl Replica {
 
     /// Sends what there is to send to followers, as far as windows allow, and takes what the group
     /// wants to say, each with its records.
-    pub(super) fn take_outgoing(&mut self, hands: &Hands) -> Vec<(Message, Bytes)> {
-        let mut read: Vec<(i64, Batches, Bytes)> = Vec::new();
+    ///
+    /// - `crowded`: brokers to which much is on its way.
+    pub(super) fn take_outgoing(
+        &mut self,
+        crowded: &[i32],
+        hands: &Hands,
+    ) -> Vec<(Message, Bytes)> {
+        let mut read: Vec<Read> = Vec::new();
         if self.group.role() == Role::Leader && !self.has_failed {
-            read = self.ship(hands);
+            read = self.ship(crowded, hands);
         }
         let Some(member) = &mut self.member else { return Vec::new() };
         let messages = std::mem::take(&mut member.outgoing);
         let with_records = |message: Message| {
             let records = match &message.body {
                 Body::Append(Append { prev, content: Content::Data { until, .. }, .. }) => {
-                    let is_it = |(from, batches, _): &&(i64, Batches, Bytes)| {
+                    let is_it = |(from, batches, _): &&Read| {
                         *from == prev.offset && batches.until == *until
                     };
                     let found = read.iter().find(is_it);
@@ -310,47 +321,6 @@ impl Replica {
             (message, records)
         };
         messages.into_iter().map(with_records).collect()
-    }
-
-    fn ship(&mut self, hands: &Hands) -> Vec<(i64, Batches, Bytes)> {
-        let mut effects = Effects::default();
-        let mut read: Vec<(i64, Batches, Bytes)> = Vec::new();
-        let mut cold: Option<(i64, ColdRead)> = None;
-        let view = Arc::clone(self.log.view());
-        let Some(member) = &mut self.member else { return read };
-        let shelf = &mut member.shelf;
-        self.group.ship(
-            |from, until, bytes_max| {
-                if let Some((_, batches, _)) =
-                    read.iter().find(|it| it.0 == from && it.1.until <= until)
-                {
-                    return Some(*batches);
-                }
-                // The log may start within a batch.
-                let at = from.max(view.log_start_offset());
-                let bytes = match shelf.take_if(|(offset, _)| *offset == at) {
-                    Some((_, bytes)) => bytes,
-                    None => match view.read(at, bytes_max, ReadUntil::End) {
-                        Ok(Found::Batches(bytes)) => bytes,
-                        Ok(Found::Cold(read)) => {
-                            cold.get_or_insert((at, read));
-                            return None;
-                        }
-                        Ok(Found::Nothing) | Err(_) => return None,
-                    },
-                };
-                let (batches, bytes) = whole_batches(&bytes, from, until)?;
-                read.push((from, batches, bytes));
-                Some(batches)
-            },
-            &mut effects,
-        );
-        member.outgoing.append(&mut effects.messages);
-        if let Some((from, cold)) = cold.filter(|_| member.reading.is_none()) {
-            member.reading = Some(from);
-            hands.read_cold(self.name, from, cold);
-        }
-        read
     }
 
     /// Who votes in the group.
@@ -399,51 +369,4 @@ impl Replica {
             isr,
         })
     }
-
-    /// Something was read from the device for a follower.
-    pub(super) fn on_read(&mut self, from: i64, result: Result<Bytes, StorageError>) {
-        let Some(member) = &mut self.member else { return };
-        match result {
-            Ok(bytes) => (member.reading, member.shelf) = (None, Some((from, bytes))),
-            // It isn't read again before the next epoch.
-            Err(error) => {
-                let partition = self.partition.key;
-                tracing::warn!(%partition, from, %error, "a follower can't be sent what it lacks");
-            }
-        }
-    }
-}
-
-/// A batch that says that nothing is there, from an offset on (inclusive) up to another
-/// (exclusive).
-fn gap(from: i64, until: i64, leader_epoch: i32) -> Bytes {
-    let last_offset_delta = i32::try_from(until - from - 1).unwrap_or(i32::MAX);
-    Bytes::copy_from_slice(&gap_batch(from, last_offset_delta, leader_epoch))
-}
-
-/// The batches from `from` on that end at `until` or before it; none where the first doesn't.
-fn whole_batches(bytes: &Bytes, from: i64, until: i64) -> Option<(Batches, Bytes)> {
-    let (mut first, mut end, mut length) = (from, from, 0);
-    for batch in RawBatches::new(bytes) {
-        let batch = batch.ok()?;
-        if batch.header().record_count > 0 {
-            first = first.min(batch.header().base_offset);
-        }
-        let batch_end =
-            batch.header().base_offset + i64::from(batch.header().last_offset_delta) + 1;
-        if batch_end > until {
-            let is_gap = batch.header().record_count == 0 && end == from;
-            if is_gap && batch.header().base_offset < until {
-                // Nothing is there, on both sides of `until`.
-                let part = gap(from, until, batch.header().leader_epoch);
-                let bytes = u32::try_from(part.len()).ok()?;
-                return Some((Batches { from, until, bytes, gaps: false }, part));
-            }
-            break;
-        }
-        (end, length) = (batch_end, length + batch.bytes().len());
-    }
-    let bytes = bytes.slice(..length);
-    let size = u32::try_from(length).ok()?;
-    (end > from).then_some((Batches { from: first, until: end, bytes: size, gaps: false }, bytes))
 }

@@ -19,9 +19,11 @@
 
 mod answers;
 mod caching;
+mod catch_up;
 mod command;
 mod condition;
 mod entries;
+mod feed;
 mod handle;
 mod hands;
 mod lanes;
@@ -37,8 +39,10 @@ mod shard;
 mod starts;
 mod surroundings;
 mod tasks;
+mod throttled;
 mod waiters;
 
+pub(crate) use catch_up::CatchUp;
 pub(crate) use command::{Command, Electorate, Opening, ShardHandle};
 pub(crate) use condition::Condition;
 pub(crate) use entries::{REPLICA_BYTES, get_replica, put_replica};
@@ -55,6 +59,7 @@ pub(crate) use seat::Seat;
 pub(crate) use settings::{TimestampType, TopicSettings};
 pub(crate) use shard::Shard;
 pub(crate) use surroundings::Process;
+pub(crate) use throttled::{ReplicaList, Throttled};
 pub(crate) use waiters::Watch;
 
 #[cfg(test)]

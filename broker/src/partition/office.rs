@@ -21,7 +21,8 @@ impl Replica {
         let Some(member) = &mut self.member else { return };
         if was_damaged && damage.is_none() {
             // What couldn't be read for a follower can be read now.
-            (member.reading, member.leaderless) = (None, None);
+            member.feeds.retry();
+            member.leaderless = None;
         }
         if was_damaged != self.is_damaged {
             self.hold_back(self.is_damaged);

@@ -23,6 +23,10 @@ pub(crate) struct Joining {
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
+/// Bytes that wait for a connection, beyond which nobody who is behind is read for: what others are
+/// sent has to wait for them.
+const WAITING_MAX: usize = 4 << 20;
+
 /// The connections of a shard.
 pub(super) struct Peering {
     peers: Arc<Peers>,
@@ -66,6 +70,12 @@ impl Peering {
                 link.beat(lane, beat);
             }
         }
+    }
+
+    /// Brokers to which much is on its way already, or nothing can be sent.
+    pub(super) fn crowded(&self) -> Vec<i32> {
+        let is_crowded = |link: &Link| link.waiting().is_none_or(|bytes| bytes > WAITING_MAX);
+        self.links.iter().filter(|(_, link)| is_crowded(link)).map(|(node, _)| *node).collect()
     }
 
     /// Has connections for calls to these, and keeps those that there are.

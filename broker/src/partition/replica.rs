@@ -274,6 +274,7 @@ impl Replica {
             return;
         }
         count(&run.batches, &hands.metrics);
+        self.note_tail(&run.batches, &hands.catch_up);
         self.on_appended(hands);
         for (end_offset, pending) in run.replies {
             self.answer_at(end_offset, pending);

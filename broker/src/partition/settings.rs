@@ -4,6 +4,8 @@ use logboom_controller::config::Effective;
 use logboom_protocol::records::Codec;
 use logboom_storage::{CompactionOptions, LogOptions};
 
+use super::throttled::{ReplicaList, Throttled};
+
 /// The settings of a topic that its partitions look at.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct TopicSettings {
@@ -29,6 +31,8 @@ pub(crate) struct TopicSettings {
     pub(crate) write_caching: bool,
     /// How many replicas have to have a record before it is acknowledged (`min.insync.replicas`).
     pub(crate) min_insync_replicas: usize,
+    /// Which replicas are sent what they lack at a limited rate.
+    pub(crate) throttled: Throttled,
 }
 
 /// Whose time a batch carries.
@@ -86,6 +90,10 @@ impl TopicSettings {
             },
             is_deleted: has("delete"),
             min_insync_replicas: usize::try_from(integer("min.insync.replicas")).unwrap_or(1),
+            throttled: Throttled {
+                leader: ReplicaList::new(&text("leader.replication.throttled.replicas")),
+                follower: ReplicaList::new(&text("follower.replication.throttled.replicas")),
+            },
             write_caching: text("write.caching").eq_ignore_ascii_case("true"),
         }
     }

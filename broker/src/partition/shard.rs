@@ -110,7 +110,10 @@ impl Shard {
                 return;
             }
             match &mut self.peering {
-                Some(peering) => peering.send(&mut self.lanes.outgoing),
+                Some(peering) => {
+                    peering.send(&mut self.lanes.outgoing);
+                    self.lanes.crowded = peering.crowded();
+                }
                 None => self.lanes.outgoing = Outgoing::default(),
             }
         }
@@ -188,8 +191,9 @@ impl Shard {
             Command::Stored(name, number) if self.has(name) => {
                 self.with(&name.key, |replica, hands| replica.on_stored(number, hands));
             }
-            Command::Read(name, from, result) if self.has(name) => {
-                self.with(&name.key, |replica, _| replica.on_read(from, result));
+            Command::Read { key, number, from, result } if self.has(key) => {
+                let now = self.now();
+                self.with(&key.key, |replica, _| replica.on_read(number, from, result, now));
             }
             Command::Open(partitions, done) => drop(done.send(self.open(partitions))),
             Command::Configure(key, settings) => {

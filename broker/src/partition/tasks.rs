@@ -206,6 +206,7 @@ impl Replica {
 
     /// Drops what is behind a position.
     fn cut(&mut self, to: Position) -> Result<(), StorageError> {
+        self.forget_tail();
         let Position { epoch, offset, control } = to;
         let survives = |it: &&EpochStart| it.epoch <= epoch && it.start_offset <= offset;
         let last = self.log.epochs().iter().rfind(survives).map(|it| it.epoch);
@@ -219,6 +220,7 @@ impl Replica {
 
     /// Begins the log anew where the leader's begins.
     fn reset(&mut self, start: Position, voters: &Voters) -> Result<(), StorageError> {
+        self.forget_tail();
         let Position { epoch, offset, .. } = start;
         let behind = [
             StateRecord::Control(entries::voters_entry(start, voters)),

@@ -56,6 +56,7 @@ fn settings(write_caching: bool) -> Arc<TopicSettings> {
         is_deleted: true,
         write_caching,
         min_insync_replicas: 1,
+        throttled: Throttled::default(),
     })
 }
 
@@ -79,6 +80,7 @@ impl Setting {
             metrics: Arc::default(),
             handle: ShardHandle::channel().0,
             reports: mpsc::unbounded_channel().0,
+            catch_up: Arc::default(),
             around: Arc::new(Process),
         };
         Self { disk, directory, partition, replica, hands }

@@ -81,6 +81,11 @@ impl Link {
         self.groups.outbox.borrow().room()
     }
 
+    /// Bytes of messages that wait or are being written; `None` without a connection.
+    pub(crate) fn waiting(&self) -> Option<usize> {
+        self.groups.outbox.borrow().waiting()
+    }
+
     /// Who is at the other end of one of the two connections; `None` of [`Kind::Calls`].
     #[cfg(test)]
     pub(crate) fn peer(&self, kind: Kind) -> Option<PeerId> {

@@ -141,6 +141,11 @@ impl GroupBox {
         if is_open { self.bytes_max.saturating_sub(self.bytes) } else { 0 }
     }
 
+    /// Bytes that wait and are being written, if there is a connection.
+    pub(super) fn waiting(&self) -> Option<usize> {
+        self.open.as_ref().map(|_| self.bytes)
+    }
+
     /// Takes a message.
     ///
     /// # Errors

@@ -78,7 +78,7 @@ const fn cluster_wide(
 }
 
 /// A broker's own.
-static TABLE: [BrokerDefinition; 74] = [
+static TABLE: [BrokerDefinition; 77] = [
     // Who and where it is.
     read_only(
         "node.id",
@@ -291,6 +291,30 @@ static TABLE: [BrokerDefinition; 74] = [
         Some("15000"),
         AtLeast(0),
         "Milliseconds to rest when there is nothing to compact.",
+    ),
+    cluster_wide(
+        "leader.replication.throttled.rate",
+        Long,
+        Some(LONG_MAX),
+        AtLeast(0),
+        "Bytes that it sends in a second to replicas that are behind, at most, as \
+         leader.replication.throttled.replicas of topics names it. In a file it has no effect.",
+    ),
+    cluster_wide(
+        "follower.replication.throttled.rate",
+        Long,
+        Some(LONG_MAX),
+        AtLeast(0),
+        "Bytes that it is sent in a second while it is behind, at most, as \
+         follower.replication.throttled.replicas of topics names it. In a file it has no effect.",
+    ),
+    cluster_wide(
+        "replica.alter.log.dirs.io.max.bytes.per.second",
+        Long,
+        Some(LONG_MAX),
+        AtLeast(0),
+        "Bytes that replicas copy in a second between directories. A broker has one, and copies \
+         none.",
     ),
     cluster_wide(
         "log.scrub.bytes.per.second",

@@ -242,7 +242,7 @@ impl Node {
 
     pub(crate) fn ship(&mut self, effects: &mut Effects) {
         let (records, base) = (&self.records, self.state_base());
-        let batches = |from: i64, until: i64, bytes: u32| {
+        let batches = |_: ReplicaId, from: i64, until: i64, bytes: u32| {
             let range = [from, until].map(|offset| usize::try_from(offset - base).unwrap());
             Some(batches(&records[range[0]..range[1]], from, bytes))
         };

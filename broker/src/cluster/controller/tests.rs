@@ -37,6 +37,7 @@ impl Host {
             registry: Arc::clone(&stage.registry),
             is_alone: true,
             coordination: Arc::default(),
+            catch_up: Arc::default(),
             published: Arc::clone(&published),
         };
         let (controller, handle) = Controller::new(log, image, reconciler, Arc::default());

@@ -28,6 +28,7 @@ fn reconciler(directory: &Arc<Directory>) -> Reconciler {
         registry: Arc::default(),
         is_alone: true,
         coordination: Arc::default(),
+        catch_up: Arc::default(),
         published: Arc::new(ArcSwap::from_pointee(MetadataImage::default())),
     }
 }

@@ -311,6 +311,7 @@ mod tests {
             metrics: Arc::default(),
             handle: ShardHandle::channel().0,
             reports: mpsc::unbounded_channel().0,
+            catch_up: Arc::default(),
             around: Arc::new(Process),
         };
         let (mut lanes, mut table) = (Lanes::new(1, 0, 7), Table::new());

@@ -18,7 +18,7 @@ use logboom_storage::{Directory, DirectoryOptions, OpenError, StorageError};
 use super::chance::Chance;
 use super::oracle::Violation;
 use crate::partition::surroundings::{Errand, Surroundings};
-use crate::partition::{Command, Hands, Opening, Registry, Seat, Shard, ShardHandle};
+use crate::partition::{CatchUp, Command, Hands, Opening, Registry, Seat, Shard, ShardHandle};
 
 /// Milliseconds that a machine has run before its broker starts for the first time.
 const BOOT_MS: u64 = 5_000;
@@ -82,6 +82,8 @@ pub(super) struct Broker {
     /// Counts the starts of its process.
     pub(super) starts: u32,
     pub(super) process: Option<Process>,
+    /// Rates don't change with a start.
+    pub(super) catch_up: Arc<CatchUp>,
     /// Whether it stands still.
     pub(super) is_paused: bool,
     /// When its next turn is.
@@ -106,7 +108,12 @@ fn options() -> DirectoryOptions {
 }
 
 impl Broker {
-    pub(super) fn new(id: i32, now: &Arc<AtomicU64>, chance: &mut Chance) -> Self {
+    pub(super) fn new(
+        id: i32,
+        now: &Arc<AtomicU64>,
+        catch_up: Arc<CatchUp>,
+        chance: &mut Chance,
+    ) -> Self {
         Self {
             id,
             disk: SimDisk::new(),
@@ -117,6 +124,7 @@ impl Broker {
             rate: chance.between(900, 1_100),
             starts: 0,
             process: None,
+            catch_up,
             is_paused: false,
             turn: None,
             flush_is_due: false,
@@ -149,6 +157,7 @@ impl Broker {
             metrics: Arc::default(),
             handle: handle.clone(),
             reports,
+            catch_up: Arc::clone(&self.catch_up),
             around: Arc::clone(&around) as _,
         };
         let shard = Shard::new(0, hands, seat, Arc::clone(&registry), commands);

@@ -94,8 +94,9 @@ impl Cluster {
     pub(super) fn new(seed: u64, plan: Plan, is_told: bool) -> Result<Self, Violation> {
         let mut chance = Chance::new(seed);
         let clock = Arc::new(AtomicU64::new(0));
-        let brokers: Vec<Broker> =
-            (1..).take(plan.brokers).map(|id| Broker::new(id, &clock, &mut chance)).collect();
+        let brokers = (1..).take(plan.brokers);
+        let broker = |id| Broker::new(id, &clock, plan.catch_up(), &mut chance);
+        let brokers: Vec<Broker> = brokers.map(broker).collect();
         let network = Network::new(plan.brokers, plan.delay);
         let clients = (0..plan.clients).map(|index| Client::new(index, plan.groups)).collect();
         let told = is_told.then(VecDeque::new);

@@ -93,6 +93,7 @@ fn settings(plan: &Plan) -> Arc<TopicSettings> {
         is_deleted: true,
         write_caching: false,
         min_insync_replicas: plan.min_insync_replicas,
+        throttled: plan.throttled(),
     })
 }
 

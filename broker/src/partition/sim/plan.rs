@@ -1,7 +1,10 @@
 //! What a seed makes of a run: its size, its network, and how often what goes wrong. Times are
 //! virtual microseconds.
 
+use std::sync::Arc;
+
 use super::chance::Chance;
+use crate::partition::{CatchUp, ReplicaList, Throttled};
 
 pub(super) const MILLISECOND: u64 = 1_000;
 pub(super) const SECOND: u64 = 1_000 * MILLISECOND;
@@ -36,6 +39,10 @@ pub(super) struct Plan {
     /// Bytes that a log keeps, or −1.
     pub(super) retention_bytes: i64,
     pub(super) min_insync_replicas: usize,
+    /// Bytes of the end of a log that are near.
+    pub(super) near_bytes: u64,
+    /// Bytes a second that a broker sends to those behind and is sent, where that is limited.
+    pub(super) rate: Option<i64>,
 }
 
 impl Plan {
@@ -59,6 +66,27 @@ impl Plan {
             segment_bytes: chance.pick(&[2_000, 8_000, 64_000]),
             retention_bytes: chance.pick(&[-1, -1, 12_000]),
             min_insync_replicas: chance.pick(&[1, 1, 2]),
+            near_bytes: chance.pick(&[500, 8_000, 16 << 20]),
+            rate: chance.pick(&[None, Some(100_000)]),
         }
+    }
+
+    /// Which replicas have a limited rate: all, where there is one.
+    pub(super) fn throttled(&self) -> Throttled {
+        match self.rate {
+            Some(_) => Throttled { leader: ReplicaList::All, follower: ReplicaList::All },
+            None => Throttled::default(),
+        }
+    }
+
+    /// What followers that are behind may cost on a broker of so many.
+    pub(super) fn catch_up(&self) -> Arc<CatchUp> {
+        let catch_up = CatchUp::near(self.near_bytes);
+        if let Some(rate) = self.rate {
+            let brokers = i32::try_from(self.brokers).unwrap();
+            let followers = (1..=brokers).map(|broker| (broker, rate / i64::from(brokers)));
+            catch_up.set_rates(Some(rate), &followers.collect());
+        }
+        Arc::new(catch_up)
     }
 }

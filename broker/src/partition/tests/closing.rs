@@ -18,6 +18,7 @@ fn a_flush_that_is_over_when_its_shard_is_to_close_is_not_waited_for() {
         metrics: Arc::default(),
         handle,
         reports: mpsc::unbounded_channel().0,
+        catch_up: Arc::default(),
         around: Arc::new(Process),
     };
     let registry = Arc::new(Registry::default());

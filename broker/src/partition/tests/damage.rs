@@ -89,6 +89,7 @@ impl Start {
             metrics: Arc::default(),
             handle: ShardHandle::channel().0,
             reports: mpsc::unbounded_channel().0,
+            catch_up: Arc::default(),
             around: Arc::new(Process),
         };
         Self { replica, hands, findings }
@@ -98,7 +99,7 @@ impl Start {
     fn campaigns(&mut self) -> bool {
         self.replica.step(&self.hands, |group, effects| group.campaign(effects));
         let asks = |(message, _): &(Message, Bytes)| matches!(message.body, Body::Vote(_));
-        let asks = self.replica.take_outgoing(&self.hands).iter().any(asks);
+        let asks = self.replica.take_outgoing(&[], &self.hands).iter().any(asks);
         assert_eq!(asks, self.replica.group.role() == Role::Candidate);
         asks
     }
@@ -112,7 +113,7 @@ impl Start {
         let epoch = group.epoch() + 1;
         let message = Message { from: other(2), to: group.id(), epoch, body };
         self.replica.hear(&message, &Bytes::new(), false, &self.hands);
-        let said = self.replica.take_outgoing(&self.hands);
+        let said = self.replica.take_outgoing(&[], &self.hands);
         let vote = said.iter().find_map(|(message, _)| match message.body {
             Body::VoteReply(reply) => Some((reply.granted, reply.lossy)),
             _ => None,

@@ -96,6 +96,21 @@ impl LogView {
         })
     }
 
+    /// As [`Self::read`], for a thread that may wait in any case: nothing is looked for yet, and no
+    /// page of a map is touched.
+    ///
+    /// # Errors
+    /// [`StorageError::OutOfRange`].
+    pub fn read_later(
+        self: &Arc<Self>,
+        offset: i64,
+        bytes_max: u32,
+        until: ReadUntil,
+    ) -> Result<ColdRead, StorageError> {
+        let wanted = self.wanted(offset, bytes_max, until)?;
+        Ok(ColdRead { view: Arc::clone(self), wanted })
+    }
+
     /// Checks an offset against what is kept at this moment.
     fn wanted(
         &self,

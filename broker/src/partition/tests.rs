@@ -21,6 +21,7 @@ use super::replica::{Replica, RequestPermit};
 use super::*;
 
 mod closing;
+mod feeding;
 mod follower;
 
 const KEY: GroupKey = GroupKey { topic_id: Uuid([7; 16]), partition: 0 };

@@ -11,6 +11,7 @@
 //! one from before a start included; a group that is named in a beat has heard it before the answer
 //! leaves.
 
+mod handover;
 mod lives;
 mod pairs;
 mod quorum;
@@ -31,6 +32,7 @@ use super::member::{Asleep, Rest, Wish};
 use super::replica::Replica;
 use crate::cluster::METADATA;
 use crate::peer::{GroupMessage, lane_of};
+pub(super) use handover::Handovers;
 pub(crate) use quorum::{Quorum, QuorumReplica};
 use slow::Slow;
 
@@ -42,10 +44,6 @@ const RANK_MS: u64 = 100;
 const PROMISE_MS: u64 = SILENCE_MS.0;
 /// How long a leader waits for another one to take its office.
 const TRANSFER_MS: u64 = SILENCE_MS.1;
-/// Between two attempts to hand one group over.
-const TRANSFER_PAUSE_MS: u64 = 1_000;
-/// The same, where this replica is damaged: it may be that the other is too, and takes no office.
-const DAMAGED_PAUSE_MS: u64 = 30_000;
 /// How long a damaged replica waits for another to lead before it campaigns.
 const DAMAGED_PATIENCE_MS: u64 = 30_000;
 /// How long a broker that stops waits until others lead what it led.
@@ -283,6 +281,7 @@ impl Lanes {
         let Replica { group, member: Some(member), .. } = replica else { return };
         let (history, epoch) = (group.history(), group.epoch());
         let leads = group.role() == Role::Leader;
+        member.handovers.see(group, now);
         if leads && member.led.is_none_or(|(in_epoch, _)| in_epoch != epoch) {
             member.led = Some((epoch, now));
             member.feeds.clear();
@@ -360,24 +359,6 @@ impl Lanes {
         }
     }
 
-    /// To whom the leader of a group is to hand over, if to anybody: the one that is wished for, or
-    /// anybody in sync where this broker stops, its flushes hang, or its log is damaged.
-    fn successor(&self, replica: &Replica, now: u64) -> Option<ReplicaId> {
-        let (group, member) = (&replica.group, replica.member.as_ref()?);
-        let is_fit = |id: &ReplicaId| *id != group.id() && member.in_sync.contains(&id.broker);
-        let voters = &group.voters().incoming;
-        if self.retiring.is_some() || self.slow.is_some_and(|slow| slow.relieves(member)) {
-            return voters.iter().copied().find(is_fit);
-        }
-        if replica.is_damaged {
-            let fit: Vec<ReplicaId> = voters.iter().copied().filter(is_fit).collect();
-            let turn = usize::try_from(now / DAMAGED_PAUSE_MS).unwrap_or(0);
-            return fit.get(turn % fit.len().max(1)).copied();
-        }
-        let wished = member.wish.as_ref().filter(|wish| wish.is_wished)?.leader;
-        voters.iter().copied().filter(is_fit).find(|id| id.broker == wished)
-    }
-
     /// Whom does this broker not hear any more? Returns whether somebody came or went.
     fn look(&mut self, table: &mut Table, lane: u8, now: u64, hands: &Hands) -> bool {
         let Some(state) = self.lanes.get_mut(&lane) else { return false };
@@ -437,14 +418,7 @@ impl Lanes {
         let resolve = |ids: &[ReplicaId]| resolved(ids, replica.group.voters(), &member.lives);
         let wish = wish.map(|wish| (resolve(&wish.voters), wish.generation));
         let observers = (!told).then(|| resolve(&member.observers));
-        let rests = member.next_transfer.is_some_and(|next| now < next);
-        let successor = self.successor(replica, now).filter(|_| !rests);
-        let successor = successor.filter(|_| replica.group.transferring().is_none());
-        if let (Some(_), Some(member)) = (successor, replica.member.as_mut()) {
-            let pauses = replica.is_damaged && self.retiring.is_none();
-            let pause_ms = if pauses { DAMAGED_PAUSE_MS } else { TRANSFER_PAUSE_MS };
-            member.next_transfer = Some(now + pause_ms);
-        }
+        let successor = self.hands_over_to(replica, now);
         if let (Some(_), Some(member)) = (&wish, replica.member.as_mut()) {
             // Whoever is to answer has to be awake.
             member.rest = None;
@@ -543,6 +517,9 @@ impl Lanes {
             self.meet(lane, id.broker, id.directory, now);
         }
         if let Some(member) = &mut replica.member {
+            if member.wish.as_ref().is_none_or(|known| known.generation != wish.generation) {
+                member.handovers.forget();
+            }
             member.wish = Some(wish);
             self.touch(replica, now);
         }

@@ -19,6 +19,7 @@ use logboom_storage::state::GroupKey;
 use super::command::Electorate;
 use super::feed::{Feeds, Read, Tail, gap};
 use super::hands::Hands;
+use super::lanes::Handovers;
 use super::replica::{Replica, is_final};
 
 /// How long a replica that answers may lack what is committed, and still count as in sync: it is
@@ -97,8 +98,8 @@ pub(super) struct Member {
     pub(super) lives: Vec<ReplicaId>,
     /// The generation of the wish that its group was told.
     pub(super) told: Option<i64>,
-    /// Before which time the group isn't handed over.
-    pub(super) next_transfer: Option<u64>,
+    /// To whom it was handed over, and what came of it.
+    pub(super) handovers: Handovers,
     /// What was last reported: epoch, control sequence of the voters, and who is in sync.
     pub(super) reported: Option<(i32, i64, Vec<i32>)>,
     /// What the others were told at once to be committed.

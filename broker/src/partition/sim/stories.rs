@@ -43,6 +43,19 @@ fn a_handover_that_comes_to_nothing_leaves_a_leader_that_can_have_a_lease() {
 }
 
 #[test]
+fn a_replica_that_takes_no_office_is_asked_less_and_less() {
+    let mut cluster = well();
+    let (first, epoch) = (leader(&cluster), cluster.subjects[0].established);
+    let other = (first + 1) % 3;
+    cluster.say(other, Command::HandOver(oneshot::channel().0));
+    cluster.wish_leader(0, other);
+    cluster.run_for(100 * SECOND).unwrap();
+    // Of each of the others that led meanwhile: after 1 s, 2 s, 4 s, and so on.
+    let epochs = cluster.subjects[0].established - epoch;
+    assert!((1..=14).contains(&epochs), "{epochs} epochs");
+}
+
+#[test]
 fn a_leader_whose_flushes_hang_hands_over_and_is_back_in_sync_afterwards() {
     let mut cluster = well();
     let (first, epoch) = (leader(&cluster), cluster.subjects[0].established);

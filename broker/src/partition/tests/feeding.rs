@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
-use logboom_raft::{AppendReply, Body, Content, Message, Outcome, Position, ReplicaId, VoteReply, Voters};
+use logboom_raft::{
+    AppendReply, Body, Content, Message, Outcome, Position, ReplicaId, VoteReply, Voters,
+};
 
 use super::*;
 use crate::partition::catch_up::Limits;

@@ -1,0 +1,126 @@
+//! To whom a leader hands its office over, and to whom not again: a replica may hold itself back,
+//! because its flushes hang or its log is damaged, and only the attempt shows it. One that comes to
+//! nothing costs an epoch.
+
+use logboom_raft::{Group, ReplicaId, Role};
+
+use super::Lanes;
+use crate::partition::replica::Replica;
+
+/// Between two attempts to hand one group over, and how long a replica isn't tried after one that
+/// came to nothing: twice as long after each, up to the longest.
+const PAUSE_MS: u64 = 1_000;
+const PAUSE_MAX_MS: u64 = 60_000;
+
+/// To whom a group was handed over.
+#[derive(Debug, Default)]
+pub(in crate::partition) struct Handovers {
+    /// The broker that is to take the office.
+    under_way: Option<i32>,
+    /// Before which time there is no other attempt.
+    next: u64,
+    /// Those that didn't take it.
+    vain: Vec<Vain>,
+}
+
+/// Attempts that came to nothing, since the last that didn't.
+#[derive(Debug)]
+struct Vain {
+    broker: i32,
+    times: u32,
+    /// Before which time it isn't tried again.
+    until: u64,
+}
+
+impl Handovers {
+    /// Looks what has become of the attempt that is under way.
+    pub(super) fn see(&mut self, group: &Group, now: u64) {
+        if let Role::Follower(Some(leader)) = group.role() {
+            self.vain.retain(|vain| vain.broker != leader.broker);
+            self.under_way.take_if(|to| *to == leader.broker);
+        }
+        let is_over = match group.role() {
+            Role::Leader => group.transferring().is_none(),
+            Role::Follower(leader) => leader.is_some(),
+            Role::Candidate => false,
+        };
+        if let Some(to) = self.under_way.take_if(|_| is_over) {
+            self.came_to_nothing(to, now);
+        }
+    }
+
+    fn came_to_nothing(&mut self, to: i32, now: u64) {
+        let known = self.vain.iter().position(|vain| vain.broker == to);
+        let before = known.map_or(0, |known| self.vain.swap_remove(known).times);
+        let pause = PAUSE_MS.checked_shl(before).unwrap_or(PAUSE_MAX_MS).min(PAUSE_MAX_MS);
+        let times = before.saturating_add(1);
+        self.vain.push(Vain { broker: to, times, until: now + pause });
+    }
+
+    /// Something else is wished for: everybody may be tried.
+    pub(super) fn forget(&mut self) {
+        self.vain.clear();
+    }
+
+    /// How often a broker didn't take the office; `None` where it isn't to be tried yet.
+    fn times(&self, broker: i32, now: u64) -> Option<u32> {
+        match self.vain.iter().find(|vain| vain.broker == broker) {
+            Some(vain) if now < vain.until => None,
+            vain => Some(vain.map_or(0, |vain| vain.times)),
+        }
+    }
+}
+
+impl Lanes {
+    /// To whom the leader of a group hands over now, if to anybody; counts as an attempt.
+    pub(super) fn hands_over_to(&self, replica: &mut Replica, now: u64) -> Option<ReplicaId> {
+        let is_free = replica.group.transferring().is_none();
+        let successor = self.successor(replica, now).filter(|_| is_free)?;
+        let handovers = &mut replica.member.as_mut()?.handovers;
+        if now < handovers.next {
+            return None;
+        }
+        handovers.next = now + PAUSE_MS;
+        handovers.under_way = Some(successor.broker);
+        Some(successor)
+    }
+
+    /// To whom the leader of a group is to hand over, if to anybody: the one that is wished for, or
+    /// anybody in sync where this broker stops, its flushes hang, or its log is damaged. Who took
+    /// no office before comes last.
+    fn successor(&self, replica: &Replica, now: u64) -> Option<ReplicaId> {
+        let (group, member) = (&replica.group, replica.member.as_ref()?);
+        let is_slow = self.slow.is_some_and(|slow| slow.relieves(member));
+        let wished = member.wish.as_ref().filter(|wish| wish.is_wished).map(|wish| wish.leader);
+        let is_to_go = self.retiring.is_some() || is_slow || replica.is_damaged;
+        let is_fit = |id: &ReplicaId| {
+            let is_meant = is_to_go || wished == Some(id.broker);
+            *id != group.id() && is_meant && member.in_sync.contains(&id.broker)
+        };
+        let fit = group.voters().incoming.iter().copied().filter(is_fit);
+        let tried = fit.filter_map(|id| Some((member.handovers.times(id.broker, now)?, id)));
+        tried.min_by_key(|(times, _)| *times).map(|(_, id)| id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_takes_no_office_is_tried_again_later_and_later() {
+        let (mut handovers, mut now) = (Handovers::default(), 5);
+        for (times, pause) in (1..).zip([1, 2, 4, 8, 16, 32, 60, 60, 60]) {
+            handovers.came_to_nothing(2, now);
+            assert_eq!(handovers.times(2, now + pause * 1_000 - 1), None);
+            now += pause * 1_000;
+            assert_eq!((handovers.times(2, now), handovers.times(3, now)), (Some(times), Some(0)));
+        }
+        for _ in 0..100 {
+            handovers.came_to_nothing(2, now);
+        }
+        assert_eq!(handovers.times(2, now + PAUSE_MAX_MS), Some(109));
+        handovers.forget();
+        assert_eq!(handovers.times(2, now), Some(0));
+    }
+}

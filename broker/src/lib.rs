@@ -33,6 +33,7 @@ mod config;
 mod coordination;
 mod handlers;
 mod limits;
+mod lease;
 mod machine;
 mod metrics;
 mod node;

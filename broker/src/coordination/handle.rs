@@ -3,14 +3,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot};
 
 use logboom_groups::{Coordinator, Effects, Now, Reply, Ticket};
 use logboom_protocol::ErrorCode;
 
 use super::topic::{OFFSETS_TOPIC, partition_of};
+use crate::lease::leads_surely;
 use crate::node::Node;
-use crate::partition::RequestPermit;
+use crate::partition::{Partition, RequestPermit};
 
 /// Why a group can't be asked here and now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +65,32 @@ pub(super) enum Message {
     TopicsDeleted,
 }
 
+/// Whom a question goes to.
+struct Place {
+    replica: Arc<Partition>,
+    /// In which epoch it leads, if it does.
+    epoch: i32,
+}
+
+impl Place {
+    /// # Errors
+    /// [`CoordinationError::NotCoordinator`] where the partition isn't here.
+    fn of(node: &Node, partition: i32) -> Result<Self, CoordinationError> {
+        let image = node.image();
+        let topic = image.topic_named(OFFSETS_TOPIC).ok_or(CoordinationError::NotCoordinator)?;
+        let replica = node.registry.get(topic.id(), partition);
+        let replica = replica.ok_or(CoordinationError::NotCoordinator)?;
+        let epoch = replica.leader_epoch();
+        Ok(Self { replica, epoch })
+    }
+
+    /// Whether what was answered was so after it was asked.
+    async fn confirm(&self, node: &Node) -> Result<(), CoordinationError> {
+        let is_sure = leads_surely(node, &self.replica, self.epoch).await;
+        is_sure.then_some(()).ok_or(CoordinationError::NotCoordinator)
+    }
+}
+
 /// Where a host takes what it is told.
 pub(crate) struct Inbox(pub(super) mpsc::UnboundedReceiver<Message>);
 
@@ -84,7 +112,7 @@ impl Coordination {
     }
 
     /// Asks the coordinator of a group. The answer comes when all that was decided up to then is
-    /// committed.
+    /// committed, and surely nobody else coordinates the group yet.
     ///
     /// - `permit`: what the question's bytes take at the doors; held until it is asked, whether or
     ///   not somebody still waits for the answer.
@@ -98,13 +126,15 @@ impl Coordination {
         permit: Option<RequestPermit>,
         question: impl FnOnce(&mut Coordinator, Now, &mut Effects) -> R + Send + 'static,
     ) -> Result<R, CoordinationError> {
-        let partition = place_of(node, group)?;
+        let place = place_of(node, group)?;
         let question = move |coordinator: &mut Coordinator, now, effects: &mut Effects| {
             let _until_here = permit;
             question(coordinator, now, effects)
         };
-        let answer = self.begin(node, partition, question)?;
-        answer.await.unwrap_or(Err(CoordinationError::Stopping))
+        let said = self.begin(&place, question)?.await;
+        let said = said.unwrap_or(Err(CoordinationError::Stopping))?;
+        place.confirm(node).await?;
+        Ok(said)
     }
 
     /// Asks a question whose answer may be long in coming: it has the ticket that it was given.
@@ -118,7 +148,7 @@ impl Coordination {
         permit: Option<RequestPermit>,
         question: impl FnOnce(&mut Coordinator, Now, Ticket, &mut Effects) + Send + 'static,
     ) -> Result<Reply, CoordinationError> {
-        let partition = place_of(node, group)?;
+        let place = place_of(node, group)?;
         let (sender, answer) = oneshot::channel();
         let job: Job = Box::new(move |stage| {
             let _until_here = permit;
@@ -131,8 +161,10 @@ impl Coordination {
             }
             None
         });
-        self.send(node, partition, |partition| Message::Ask(partition, job))?;
-        answer.await.unwrap_or(Err(CoordinationError::Stopping))
+        self.send(&place, |partition| Message::Ask(partition, job))?;
+        let reply = answer.await.unwrap_or(Err(CoordinationError::Stopping))?;
+        place.confirm(node).await?;
+        Ok(reply)
     }
 
     /// Asks the coordinators of all partitions that are here.
@@ -144,28 +176,25 @@ impl Coordination {
         node: &Node,
         question: impl Fn(&Coordinator) -> R + Clone + Send + 'static,
     ) -> Result<Vec<R>, CoordinationError> {
-        let count = partition_count(node).unwrap_or(0);
-        let mut answers = Vec::with_capacity(count);
-        for partition in (0..).take(count) {
+        let mut answers = Vec::new();
+        for partition in (0..).take(partition_count(node).unwrap_or(0)) {
+            let Ok(place) = Place::of(node, partition) else { continue };
             let question = question.clone();
-            let begun = self.begin(node, partition, move |coordinator, _, _| question(coordinator));
-            answers.extend(begun.ok());
+            let begun = self.begin(&place, move |coordinator, _, _| question(coordinator));
+            answers.extend(begun.ok().map(async move |answer: oneshot::Receiver<_>| {
+                let said = answer.await.unwrap_or(Err(CoordinationError::Stopping))?;
+                place.confirm(node).await?;
+                Ok(said)
+            }));
         }
-        let mut all = Vec::with_capacity(answers.len());
-        for answer in answers {
-            match answer.await.unwrap_or(Err(CoordinationError::Stopping)) {
-                Ok(answer) => all.push(answer),
-                Err(CoordinationError::NotCoordinator) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(all)
+        let answers = join_all(answers).await.into_iter();
+        // What isn't here is another's to tell.
+        answers.filter(|answer| !matches!(answer, Err(CoordinationError::NotCoordinator))).collect()
     }
 
     fn begin<R: Send + 'static>(
         &self,
-        node: &Node,
-        partition: i32,
+        place: &Place,
         question: impl FnOnce(&mut Coordinator, Now, &mut Effects) -> R + Send + 'static,
     ) -> Result<oneshot::Receiver<Result<R, CoordinationError>>, CoordinationError> {
         let (sender, answer) = oneshot::channel();
@@ -180,16 +209,16 @@ impl Coordination {
                 None
             }
         });
-        self.send(node, partition, |partition| Message::Ask(partition, job))?;
+        self.send(place, |partition| Message::Ask(partition, job))?;
         Ok(answer)
     }
 
     /// Has the partition of a group served; returns when it is, or can't be.
     pub(crate) async fn load(&self, node: &Node, group: &str) {
         let (done, loaded) = oneshot::channel();
-        let partition = place_of(node, group);
-        let sent = partition.and_then(|partition| {
-            self.send(node, partition, |partition| Message::Load(partition, done))
+        let place = place_of(node, group);
+        let sent = place.and_then(|place| {
+            self.send(&place, |partition| Message::Load(partition, done))
         });
         if sent.is_ok() {
             drop(loaded.await);
@@ -201,7 +230,10 @@ impl Coordination {
         let mut begun = Vec::new();
         for partition in (0..).take(partition_count(node).unwrap_or(0)) {
             let (done, loaded) = oneshot::channel();
-            let sent = self.send(node, partition, |partition| Message::Load(partition, done));
+            let place = Place::of(node, partition);
+            let sent = place.and_then(|place| {
+                self.send(&place, |partition| Message::Load(partition, done))
+            });
             begun.extend(sent.ok().map(|()| loaded));
         }
         for loaded in begun {
@@ -219,15 +251,11 @@ impl Coordination {
     /// Sends a message to the host of a partition.
     fn send(
         &self,
-        node: &Node,
-        partition: i32,
+        place: &Place,
         message: impl FnOnce(i32) -> Message,
     ) -> Result<(), CoordinationError> {
-        let image = node.image();
-        let topic = image.topic_named(OFFSETS_TOPIC).ok_or(CoordinationError::NotCoordinator)?;
-        let replica = node.registry.get(topic.id(), partition);
-        let shard = replica.ok_or(CoordinationError::NotCoordinator)?.shard;
-        let sent = self.hosts[shard].send(message(partition));
+        let Partition { key, shard, .. } = &*place.replica;
+        let sent = self.hosts[*shard].send(message(key.partition));
         sent.map_err(|_| CoordinationError::Stopping)
     }
 }
@@ -239,7 +267,7 @@ pub(super) fn partition_count(node: &Node) -> Option<usize> {
     (count > 0).then_some(count)
 }
 
-fn place_of(node: &Node, group: &str) -> Result<i32, CoordinationError> {
+fn place_of(node: &Node, group: &str) -> Result<Place, CoordinationError> {
     let count = partition_count(node).ok_or(CoordinationError::NotCoordinator)?;
-    Ok(partition_of(group, count))
+    Place::of(node, partition_of(group, count))
 }

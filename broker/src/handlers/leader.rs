@@ -1,10 +1,6 @@
 //! The replica of a partition that answers for it, or why there is none here.
 
 use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep};
 
 use logboom_controller::MetadataImage;
 use logboom_controller::image::Topic;
@@ -14,12 +10,9 @@ use logboom_protocol::hot::TopicRef;
 use logboom_protocol::messages::metadata::MetadataResponseBroker;
 
 use super::metadata;
+use crate::lease::leads_surely;
 use crate::node::Node;
-use crate::partition::{Command, Partition, Standing};
-
-/// How long a leader waits to hear that it still is one.
-const LEASE_MAX: Duration = Duration::from_secs(1);
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+use crate::partition::{Partition, Standing};
 
 /// An epoch that a client doesn't say.
 const EPOCH_UNKNOWN: i32 = -1;
@@ -172,21 +165,10 @@ pub(super) fn check_epoch(
 /// `OFFSET_NOT_AVAILABLE` where it hasn't committed yet, `NOT_LEADER_OR_FOLLOWER` where it doesn't
 /// lead, or can't know.
 pub(super) async fn check_latest(node: &Node, partition: &Partition) -> Result<(), ErrorCode> {
-    match partition.role().1 {
-        Standing::Follows => return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER),
-        Standing::Begins => return Err(ErrorCode::OFFSET_NOT_AVAILABLE),
-        Standing::Leads if node.others.is_none() => return Ok(()),
-        Standing::Leads => {}
+    match partition.role() {
+        (_, Standing::Follows) => Err(ErrorCode::NOT_LEADER_OR_FOLLOWER),
+        (_, Standing::Begins) => Err(ErrorCode::OFFSET_NOT_AVAILABLE),
+        (epoch, Standing::Leads) if leads_surely(node, partition, epoch).await => Ok(()),
+        (_, Standing::Leads) => Err(ErrorCode::NOT_LEADER_OR_FOLLOWER),
     }
-    let deadline = Instant::now() + LEASE_MAX;
-    while Instant::now() < deadline {
-        let (reply, answer) = oneshot::channel();
-        node.shards[partition.shard].send(Command::Lease(partition.key, reply));
-        match answer.await {
-            Ok(Some(true)) => return Ok(()),
-            Ok(Some(false)) => sleep(LOOK_EVERY).await,
-            Ok(None) | Err(_) => break,
-        }
-    }
-    Err(ErrorCode::NOT_LEADER_OR_FOLLOWER)
 }

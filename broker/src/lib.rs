@@ -32,11 +32,12 @@ mod cluster;
 mod config;
 mod coordination;
 mod handlers;
-mod limits;
 mod lease;
+mod limits;
 mod machine;
 mod metrics;
 mod node;
+mod panics;
 mod partition;
 mod peer;
 #[cfg(test)]
@@ -53,4 +54,5 @@ pub use config::{
     Config, ConfigProblem, IGNORED, ListenerConfig, Origin, Quorum, QuorumVoter, Roles, Settings,
     SocketOptions,
 };
+pub use panics::end_on_panic;
 pub use start::{Broker, StartError};

@@ -70,6 +70,7 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
 
 /// Runs a broker; returns when it was told to stop, or can't start.
 pub(crate) fn run(arguments: &BrokerArguments) -> ExitCode {
+    logboom_broker::end_on_panic();
     let ran = begin_log(arguments.log_format)
         .and_then(|()| configure(arguments, environment()).map_err(|problem| problem.to_string()))
         .and_then(|config| run_with(config, arguments.until_stdin_closes));
@@ -121,6 +122,8 @@ fn begin_log(format: LogFormat) -> Result<(), String> {
     let filter = EnvFilter::try_new(wanted);
     let filter = filter.map_err(|error| format!("LOGBOOM_LOG={wanted}: {error}"))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Where nothing can be written there is nobody to tell; it would panic over that.
+    let log = log.log_internal_errors(false);
     match format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().flatten_event(true).init(),

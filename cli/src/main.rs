@@ -16,6 +16,7 @@ mod progress;
 mod signals;
 mod topic;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -73,9 +74,9 @@ fn main() -> ExitCode {
 }
 
 /// Says on stderr what is wrong.
-#[expect(clippy::print_stderr, reason = "a command's errors go to stderr")]
 fn complain(message: &str) {
-    eprintln!("{message}");
+    // Where that can't be written there is nobody to tell.
+    drop(writeln!(std::io::stderr(), "{message}"));
 }
 
 #[cfg(test)]

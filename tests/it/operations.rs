@@ -7,6 +7,7 @@ mod homecoming;
 mod nearest;
 mod quorum;
 mod slow;
+mod unwritable;
 
 use std::process::Command;
 

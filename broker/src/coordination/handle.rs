@@ -217,9 +217,8 @@ impl Coordination {
     pub(crate) async fn load(&self, node: &Node, group: &str) {
         let (done, loaded) = oneshot::channel();
         let place = place_of(node, group);
-        let sent = place.and_then(|place| {
-            self.send(&place, |partition| Message::Load(partition, done))
-        });
+        let sent =
+            place.and_then(|place| self.send(&place, |partition| Message::Load(partition, done)));
         if sent.is_ok() {
             drop(loaded.await);
         }
@@ -231,9 +230,8 @@ impl Coordination {
         for partition in (0..).take(partition_count(node).unwrap_or(0)) {
             let (done, loaded) = oneshot::channel();
             let place = Place::of(node, partition);
-            let sent = place.and_then(|place| {
-                self.send(&place, |partition| Message::Load(partition, done))
-            });
+            let sent = place
+                .and_then(|place| self.send(&place, |partition| Message::Load(partition, done)));
             begun.extend(sent.ok().map(|()| loaded));
         }
         for loaded in begun {

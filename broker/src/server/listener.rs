@@ -16,6 +16,7 @@ use super::doors::{ConnectionPermit, Doors};
 use super::sparingly::Sparingly;
 use crate::limits;
 use crate::node::Node;
+use crate::panics::for_one;
 
 /// A connection on its way to its shard.
 pub(crate) struct Accepted {
@@ -108,7 +109,7 @@ pub(crate) async fn serve_shard(
                 let (node, doors) = (Arc::clone(&node), Arc::clone(&doors));
                 let stopping = told.clone();
                 let connection = Connection { node, doors, client, permit, stopping, idle_max };
-                connections.spawn_local(connection.serve(stream));
+                connections.spawn_local(for_one(connection.serve(stream)));
             }
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             _ = stopping.wait_for(|stopping| *stopping) => break,

@@ -150,6 +150,7 @@ fn compact(log: &mut Log) -> Run {
         cleanable,
         options,
         last_batches: log.last_batches(),
+        compacted_by_all: i64::MAX,
         now_ms: 0,
         map_bytes: 128 << 20,
         seed: 5,

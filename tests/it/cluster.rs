@@ -41,6 +41,7 @@ mod growing;
 mod joining;
 mod stalled;
 mod throttled;
+mod tombstones;
 
 pub(crate) const PARTITIONS: i32 = 4;
 const BROKERS: i32 = 3;

@@ -21,6 +21,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use tokio::runtime::{self, Runtime};
+
 use logboom_storage::Cleanable;
 use logboom_storage::state::GroupKey;
 
@@ -105,14 +107,15 @@ impl Shared {
         let name = format!("cleaner-{index}");
         let mut state = self.state();
         if !state.is_stopping {
-            let run = move || shared.run(index);
+            let runtime = runtime::Builder::new_current_thread().enable_time().build()?;
+            let run = move || shared.run(index, &runtime);
             state.threads.push(std::thread::Builder::new().name(name).spawn(run)?);
         }
         Ok(())
     }
 
     /// What a thread does. The first is always there, and sees to it that the others are.
-    fn run(self: &Arc<Self>, index: usize) {
+    fn run(self: &Arc<Self>, index: usize, runtime: &Runtime) {
         let mut others = 1;
         loop {
             let wanted = self.wanted();
@@ -129,7 +132,7 @@ impl Shared {
             } else if index >= wanted {
                 return;
             }
-            let has_worked = index < wanted && self.clean_one();
+            let has_worked = index < wanted && self.clean_one(runtime);
             let backoff_ms = self.node.integer("log.cleaner.backoff.ms");
             let backoff = Duration::from_millis(u64::try_from(backoff_ms).unwrap_or(0));
             let rest = if has_worked { Duration::ZERO } else { backoff.max(BACKOFF_MIN) };

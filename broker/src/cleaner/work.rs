@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use logboom_storage::{
@@ -12,6 +13,7 @@ use logboom_storage::{
 use super::pace::Pacing;
 use super::{RETRY_AFTER, Shared};
 use crate::clock::now_ms;
+use crate::cluster::compacted_by_all;
 use crate::node::random_bytes;
 use crate::partition::{Command, Partition};
 
@@ -24,7 +26,7 @@ struct Work {
 
 impl Shared {
     /// Compacts the log with most to gain; returns whether there was one.
-    pub(super) fn clean_one(&self) -> bool {
+    pub(super) fn clean_one(&self, runtime: &Runtime) -> bool {
         if self.node.directory.failure().is_some() {
             return false;
         }
@@ -34,7 +36,7 @@ impl Shared {
         let (topic, number) = (&partition.topic, key.partition);
         let since = Instant::now();
         self.node.metrics.cleaner_threads_busy.move_by(1);
-        let result = self.clean(work);
+        let result = self.clean(work, runtime);
         self.node.metrics.cleaner_threads_busy.move_by(-1);
         self.node.metrics.cleaner_seconds.observe(since.elapsed());
         let mut state = self.state();
@@ -107,7 +109,9 @@ impl Shared {
     }
 
     /// Compacts a log; `None` where nothing could be.
-    fn clean(&self, work: Work) -> Result<Option<CleanStats>, CleanError> {
+    ///
+    /// - `runtime`: where other brokers are asked.
+    fn clean(&self, work: Work, runtime: &Runtime) -> Result<Option<CleanStats>, CleanError> {
         let Work { partition, cleanable, options } = work;
         let last_batches = self.ask(&partition, Command::LastBatches)?;
         let memory = usize::try_from(self.node.integer("log.cleaner.dedupe.buffer.size"));
@@ -115,6 +119,7 @@ impl Shared {
             cleanable,
             options,
             last_batches,
+            compacted_by_all: runtime.block_on(compacted_by_all(&self.node, partition.key)),
             now_ms: now_ms(),
             map_bytes: memory.unwrap_or(0) / self.wanted().max(1),
             seed: u128::from_be_bytes(random_bytes()),

@@ -9,6 +9,7 @@
 //! | 4 | batches of a replica | topic id 16, partition 4, offset 8, end 8, compacted up to 8 |
 //! | 5 | how a replica stands | topic id 16, partition 4 |
 //! | 6 | lead with those who are left | topic id 16, partition 4, epoch 4, replicas 24 each |
+//! | 7 | how far a replica is compacted | topic id 16, partition 4 |
 //!
 //! | byte | answer | what follows |
 //! | ---: | --- | --- |
@@ -18,7 +19,7 @@
 //!
 //! Asked for are, in the order of the requests: the cluster id, 16; the answer's frame; nothing;
 //! the first id, 8, and the one behind the last, 8; whole batches; `partition/condition.rs`;
-//! nothing.
+//! nothing; `cluster/compacted.rs`.
 //!
 //! Must always hold: whatever arrives is a request, an answer, or an error; nothing is allocated
 //! beyond its length.
@@ -54,6 +55,8 @@ pub(crate) enum Request {
     Condition(GroupKey),
     /// To lead a group with the voters that are left, for an operator.
     Recover { key: GroupKey, left: Vec<ReplicaId>, epoch: i32 },
+    /// How far a replica is compacted.
+    Compacted(GroupKey),
 }
 
 /// Batches that are committed.
@@ -88,6 +91,7 @@ const PRODUCER_IDS: u8 = 3;
 const BATCHES: u8 = 4;
 const CONDITION: u8 = 5;
 const RECOVER: u8 = 6;
+const COMPACTED: u8 = 7;
 
 const KEY_BYTES: usize = 16 + 4;
 
@@ -124,6 +128,10 @@ impl Request {
                 out.put_u8(CONDITION);
                 put_key(&mut out, key);
             }
+            Self::Compacted(key) => {
+                out.put_u8(COMPACTED);
+                put_key(&mut out, key);
+            }
             Self::Recover { key, left, epoch } => {
                 out.put_u8(RECOVER);
                 put_key(&mut out, key);
@@ -142,6 +150,7 @@ impl Request {
     pub(crate) fn decode(mut bytes: Bytes) -> Result<Self, Strange> {
         match bytes.try_get_u8().map_err(|_| Strange)? {
             CONDITION if bytes.len() == KEY_BYTES => Ok(Self::Condition(get_key(&mut bytes))),
+            COMPACTED if bytes.len() == KEY_BYTES => Ok(Self::Compacted(get_key(&mut bytes))),
             RECOVER
                 if bytes.len() >= KEY_BYTES + 4
                     && (bytes.len() - KEY_BYTES - 4).is_multiple_of(REPLICA_BYTES) =>
@@ -282,6 +291,7 @@ mod tests {
                 compacted_to: -1,
             }),
             Request::Condition(KEY),
+            Request::Compacted(KEY),
             Request::Recover { key: KEY, left: vec![ReplicaId::of(3)], epoch: 9 },
         ] {
             assert_eq!(Request::decode(request.encode().unwrap()), Ok(request));
@@ -309,6 +319,7 @@ mod tests {
             b"\x01\x00\x05abc",
             &[4; 44],
             &[5; 22],
+            &[7; 20],
             &[6; 26],
         ] {
             assert_eq!(Request::decode(Bytes::from_static(bytes)), Err(Strange), "{bytes:?}");

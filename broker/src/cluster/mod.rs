@@ -15,6 +15,7 @@
 //! log.
 
 mod calls;
+mod compacted;
 mod contacts;
 mod controller;
 mod founding;
@@ -32,6 +33,7 @@ mod throttles;
 mod voters;
 
 pub(crate) use calls::{AskedBatches, Request, decode_block};
+pub(crate) use compacted::compacted_by_all;
 pub(crate) use controller::{Controller, ControllerError, ControllerHandle, load};
 pub(crate) use founding::{begin_among_others, found_alone};
 pub(crate) use metadata_log::{

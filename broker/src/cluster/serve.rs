@@ -17,6 +17,7 @@ use logboom_protocol::units::Uuid;
 use logboom_storage::{Found, ReadUntil};
 
 use super::calls::{AskedBatches, Request, Response};
+use super::compacted::Compacted;
 use super::controller::{ControllerError, ControllerHandle};
 use super::recovery;
 use crate::config::QuorumVoter;
@@ -148,6 +149,10 @@ async fn of_replica(node: &Node, request: Request) -> Response {
                 Err(why) => Response::Refused(why),
             }
         }
+        Request::Compacted(key) => match Compacted::here(node, key).await {
+            Some(compacted) => Response::Done(compacted.encode()),
+            None => Response::Refused("there is no replica".to_owned()),
+        },
         _ => Response::Refused("nobody asks that of a replica".to_owned()),
     }
 }

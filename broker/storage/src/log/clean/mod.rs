@@ -19,7 +19,8 @@
 //!
 //! Must always hold:
 //! - Of every key below the end of the log the last record stays, with its offset; one without a
-//!   value at least until `delete.retention.ms` after the first cleaning that left it.
+//!   value at least until `delete.retention.ms` after the first cleaning that left it, and until
+//!   all replicas are compacted beyond it.
 //! - Groups are swapped in the order of their offsets. So no record comes to light again because a
 //!   newer one of its key went first.
 //! - The last segment and what lies behind the high watermark is never touched.
@@ -91,6 +92,8 @@ pub struct CleaningRequest {
     pub options: CompactionOptions,
     /// Batches that stay, even without records; [`Log::last_batches`].
     pub last_batches: LastBatches,
+    /// Up to where all replicas are compacted, exclusive: only below may a tombstone go.
+    pub compacted_by_all: i64,
     /// Milliseconds since the Unix epoch.
     pub now_ms: i64,
     /// Bytes of memory for the keys, at most.
@@ -189,6 +192,7 @@ impl Cleaning {
         let mut rewriting = Rewriting {
             map,
             end_offset: self.end_offset,
+            compacted_by_all: request.compacted_by_all,
             now_ms: request.now_ms,
             horizon_ms: request.now_ms.saturating_add(request.options.delete_retention_ms),
             last_batches: &request.last_batches,

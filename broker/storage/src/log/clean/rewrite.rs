@@ -27,6 +27,8 @@ pub(super) struct Rewriting<'a> {
     pub(super) map: &'a OffsetMap,
     /// Up to where the map knows the log, exclusive; behind it everything stays.
     pub(super) end_offset: i64,
+    /// Up to where all replicas are compacted, exclusive.
+    pub(super) compacted_by_all: i64,
     pub(super) now_ms: i64,
     /// From when on tombstones that are left may be removed.
     pub(super) horizon_ms: i64,
@@ -49,14 +51,16 @@ impl Rewriting<'_> {
             output.take(batch.bytes(), header);
             return Ok(());
         }
-        let (map, end_offset) = (self.map, self.end_offset);
+        let (map, end_offset, compacted_by_all) =
+            (self.map, self.end_offset, self.compacted_by_all);
         let attributes = header.attributes;
         let tombstones_stay =
             !attributes.has_delete_horizon() || self.now_ms < header.base_timestamp;
         let keep = |record: &Record<'_>| {
             let is_last = |key| map.get(key).is_none_or(|last| record.offset >= last);
-            record.offset >= end_offset
-                || (record.key.is_some_and(is_last) && (record.value.is_some() || tombstones_stay))
+            let stays =
+                record.value.is_some() || tombstones_stay || record.offset >= compacted_by_all;
+            record.offset >= end_offset || (record.key.is_some_and(is_last) && stays)
         };
         self.made.clear();
         // What the map doesn't know is not cleaned yet, and its time hasn't begun.

@@ -74,12 +74,24 @@ pub(super) fn request(
 ) -> CleaningRequest {
     let cleanable = log.view().cleanable(i64::MAX, now_ms, &options).unwrap();
     let last_batches = log.last_batches();
-    CleaningRequest { cleanable, options, last_batches, now_ms, map_bytes, seed: 5 }
+    CleaningRequest {
+        cleanable,
+        options,
+        last_batches,
+        compacted_by_all: i64::MAX,
+        now_ms,
+        map_bytes,
+        seed: 5,
+    }
 }
 
 /// Compacts a log once, on this thread.
 pub(super) fn clean_with(log: &mut Log, now_ms: i64, map_bytes: usize) -> CleanStats {
     let request = request(log, now_ms, COMPACTION, map_bytes);
+    clean_as(log, request)
+}
+
+fn clean_as(log: &mut Log, request: CleaningRequest) -> CleanStats {
     let Some(mut cleaning) = Cleaning::begin(log.view(), request, &mut Unpaced).unwrap() else {
         return CleanStats::default();
     };
@@ -254,6 +266,28 @@ fn a_tombstone_stays_until_its_horizon_and_is_gone_behind_it() {
     world = world.killed();
     assert_eq!(dirty(&mut world, 6_000), 0);
     check_continuous(&world.log);
+}
+
+#[test]
+fn a_tombstone_stays_until_all_replicas_are_compacted_beyond_it() {
+    let mut world = World::filled(1);
+    let tombstone = consumed(&world.log).iter().find(|it| it.3.is_none()).unwrap().0;
+    let mut now_ms = 0;
+    let mut is_there = |compacted_by_all| {
+        now_ms += 5_000;
+        for round in 0..20 {
+            append(&mut world.log, &[(0, value(round)), (1, value(round))]);
+        }
+        world.commit();
+        let request = request(&world.log, now_ms, COMPACTION, 1 << 20);
+        clean_as(&mut world.log, CleaningRequest { compacted_by_all, ..request });
+        consumed(&world.log).iter().any(|it| it.0 == tombstone)
+    };
+    // The first sets the horizon, which the second is behind.
+    for compacted_by_all in [0, tombstone - 1, tombstone] {
+        assert!(is_there(compacted_by_all), "{compacted_by_all}");
+    }
+    assert!(!is_there(tombstone + 1));
 }
 
 #[test]

@@ -300,7 +300,7 @@ impl Controller {
                 if read.is_whole || read.records.iter().any(is_about_nodes) {
                     self.tell_of_nodes();
                 }
-                followed.map_err(|error| error.to_string())
+                followed
             }
             Err(error) => Err(error.to_string()),
         };

@@ -54,8 +54,10 @@ impl Reconciler {
     /// - `offset`: up to where the metadata log is known to be committed, exclusive.
     ///
     /// # Errors
-    /// What the storage says, or that more would be removed than is credible.
+    /// What the storage says, that more would be removed than is credible, or that the metadata is
+    /// another cluster's than the data directory.
     pub(crate) async fn start(&self, image: &MetadataImage, offset: i64) -> Result<(), String> {
+        self.check_cluster(image)?;
         let wanted: BTreeSet<GroupKey> =
             image.topics().flat_map(|topic| self.own(topic)).map(|(key, _)| key).collect();
         let found: Vec<GroupKey> =
@@ -82,6 +84,25 @@ impl Reconciler {
         let topics: Vec<&Topic> = image.topics().collect();
         self.open(image, &topics, offset).await.map_err(|error| error.to_string())?;
         throttles::apply(&self.catch_up, image, self.config.broker_id());
+        self.publish(image)
+    }
+
+    /// Whether an image is that of the cluster to which the data directory belongs.
+    fn check_cluster(&self, image: &MetadataImage) -> Result<(), String> {
+        match (self.directory.cluster(), image.cluster_id()) {
+            (Some(own), Some(other)) if own != other => Err(format!(
+                "the data directory belongs to cluster {own}, and the metadata to {other}"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Publishes an image. The data directory belongs to its cluster before anybody hears of it:
+    /// the log may not tell a start that comes after a kill, which knows less to be committed.
+    fn publish(&self, image: &MetadataImage) -> Result<(), String> {
+        if let Some(cluster) = image.cluster_id() {
+            self.directory.belong_to(cluster).map_err(|error| error.to_string())?;
+        }
         self.published.store(Arc::new(image.clone()));
         Ok(())
     }
@@ -99,13 +120,15 @@ impl Reconciler {
     /// - `read`: what has changed since the image that is published.
     ///
     /// # Errors
-    /// What the storage says; nobody is told of the change then.
+    /// What the storage says, or that the metadata is another cluster's than the data directory;
+    /// nobody is told of the change then.
     pub(super) async fn follow(
         &self,
         image: &MetadataImage,
         read: &Read,
         offset: i64,
-    ) -> Result<(), StorageError> {
+    ) -> Result<(), String> {
+        self.check_cluster(image)?;
         let before = self.published.load_full();
         let changed: BTreeSet<Uuid> = if read.is_whole {
             before.topics().chain(image.topics()).map(Topic::id).collect()
@@ -113,10 +136,10 @@ impl Reconciler {
             read.records.iter().flat_map(changed_topics).collect()
         };
         let topics: Vec<&Topic> = changed.iter().filter_map(|id| image.topic(*id)).collect();
-        self.open(image, &topics, offset).await?;
+        self.open(image, &topics, offset).await.map_err(|error| error.to_string())?;
         self.configure(image, &read.records);
         throttles::apply(&self.catch_up, image, self.config.broker_id());
-        self.published.store(Arc::new(image.clone()));
+        self.publish(image)?;
         let (mut deleted, mut left) = (Vec::new(), Vec::new());
         // Who isn't named any more goes with the topic, or alone.
         for topic in changed.iter().filter_map(|id| before.topic(*id)) {

@@ -79,7 +79,7 @@ async fn begin(beginning: Beginning, ready: &Ready) -> Result<(), StartError> {
         let metadata = Arc::clone(log.partition());
         Arc::new(Others::new(this.node, peers.caller(), metadata, neighbours))
     });
-    let cluster_id = image.cluster_id();
+    let cluster_id = directory.cluster();
     let (controller, handle) = Controller::new(log, image, reconciler, metrics);
     let own_node = Arc::new(OnceLock::new());
     if let Some((neighbours, _)) = &peers {

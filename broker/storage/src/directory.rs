@@ -264,6 +264,26 @@ impl Directory {
         self.shared.state.run()
     }
 
+    /// The cluster that it belongs to, once that is known.
+    #[must_use]
+    pub fn cluster(&self) -> Option<Uuid> {
+        self.shared.state.cluster()
+    }
+
+    /// Belongs to a cluster from now on, durably when this returns.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    ///
+    /// # Panics
+    /// If it belongs to another cluster.
+    pub fn belong_to(&self, cluster: Uuid) -> Result<(), StorageError> {
+        if self.cluster() == Some(cluster) {
+            return Ok(());
+        }
+        self.shared.commit(&[(GroupKey::DIRECTORY, StateRecord::Cluster(cluster))])
+    }
+
     /// Where it lies.
     #[must_use]
     pub fn root(&self) -> &Path {

@@ -156,7 +156,8 @@ fn directories_of_other_clusters_and_ids_that_are_taken_are_refused_by_name() {
     let mut other = Cluster::start("refuses-other", 1);
     let stray = other.join("broker");
     wait_until_said(other.broker(stray), "ready cluster_id");
-    other.stop(stray);
+    // Killed before there is anything that tells it what was committed.
+    other.kill(stray);
     // Where it was nobody answers it; where it is told to go, it is refused.
     other.kill(1);
     let data = other.broker(stray).data_dir();

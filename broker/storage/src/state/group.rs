@@ -226,6 +226,7 @@ impl GroupState {
             StateRecord::CleanOffset { offset } => self.clean_offset = *offset,
             StateRecord::Opened(_)
             | StateRecord::Run(_)
+            | StateRecord::Cluster(_)
             | StateRecord::Closed
             | StateRecord::Created { .. }
             | StateRecord::Forgotten => return Err(Misfit("not about the state of a group")),

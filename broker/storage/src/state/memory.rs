@@ -5,6 +5,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 
+use logboom_protocol::units::Uuid;
+
 use super::completions::Done;
 use super::error::{Result, StateError};
 use super::frame::PAYLOAD_BYTES_MAX;
@@ -18,6 +20,10 @@ pub(super) struct Memory {
     pub(super) opened: Option<OpenMark>,
     /// How often the directory was opened.
     pub(super) run: u64,
+    /// The cluster that the directory belongs to.
+    ///
+    /// Invariant: once it is known it is never another one.
+    pub(super) cluster: Option<Uuid>,
     queue: VecDeque<Submission>,
     /// Steps in the queue that somebody waits for.
     urgent: usize,
@@ -64,6 +70,7 @@ impl Memory {
             groups: HashMap::new(),
             opened: None,
             run: 0,
+            cluster: None,
             queue: VecDeque::new(),
             urgent: 0,
             last_queued: 0,
@@ -92,6 +99,12 @@ impl Memory {
                 }
             }
             StateRecord::Run(run) => self.run = *run,
+            StateRecord::Cluster(id) => {
+                if self.cluster.is_some_and(|known| known != *id) {
+                    return Err(Misfit("another cluster"));
+                }
+                self.cluster = Some(*id);
+            }
             StateRecord::Closed => self.opened = None,
             StateRecord::Created { life, creation_offset } => {
                 if self.groups.get(key).is_some_and(|group| !group.removed || group.life >= *life) {
@@ -116,12 +129,12 @@ impl Memory {
         if let [(key, record)] = records {
             return self.apply(key, record).map_err(|misfit| (0, misfit));
         }
-        let (opened, run) = (self.opened, self.run);
+        let (opened, run, cluster) = (self.opened, self.run, self.cluster);
         let mut before: HashMap<GroupKey, Option<Box<GroupState>>> = HashMap::new();
         for (i, (key, record)) in records.iter().enumerate() {
             before.entry(*key).or_insert_with(|| self.groups.get(key).cloned());
             if let Err(misfit) = self.apply(key, record) {
-                (self.opened, self.run) = (opened, run);
+                (self.opened, self.run, self.cluster) = (opened, run, cluster);
                 for (key, group) in before {
                     match group {
                         Some(group) => self.groups.insert(key, group),
@@ -197,6 +210,9 @@ impl Memory {
         }
         if self.run > 0 {
             add(&GroupKey::DIRECTORY, &StateRecord::Run(self.run));
+        }
+        if let Some(cluster) = self.cluster {
+            add(&GroupKey::DIRECTORY, &StateRecord::Cluster(cluster));
         }
         for (key, group) in &self.groups {
             group.records().iter().for_each(|record| add(key, record));

@@ -29,6 +29,8 @@ pub enum StateRecord {
     Opened(OpenMark),
     /// How often the directory was opened, this time included.
     Run(u64),
+    /// The cluster that the directory belongs to, from now on.
+    Cluster(Uuid),
     /// The directory was closed cleanly: everything in it was flushed.
     Closed,
     /// A replica of the group began here.
@@ -130,6 +132,7 @@ impl StateRecord {
             Self::CleanOffset { .. } => 18,
             Self::ControlsDropped { .. } => 20,
             Self::Run(_) => 21,
+            Self::Cluster(_) => 22,
         }
     }
 
@@ -175,6 +178,7 @@ impl StateRecord {
             }
             Self::ControlsDropped { from } => out.extend(from.to_be_bytes()),
             Self::Run(run) => out.extend(run.to_be_bytes()),
+            Self::Cluster(Uuid(id)) => out.extend(id),
             Self::Cleaned(cleaned) => {
                 out.extend(cleaned.base_offset.to_be_bytes());
                 out.extend(cleaned.end_offset.to_be_bytes());
@@ -243,6 +247,7 @@ impl StateRecord {
             }),
             20 => Self::ControlsDropped { from: u64::from_be_bytes(take(bytes)?) },
             21 => Self::Run(u64::from_be_bytes(take(bytes)?)),
+            22 => Self::Cluster(Uuid(take(bytes)?)),
             _ => return Err(BadRecord),
         };
         Ok((key, record))

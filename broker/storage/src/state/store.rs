@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use logboom_protocol::units::Uuid;
+
 use super::completions::{Completions, Done};
 use super::error::{Result, StateError};
 use super::file::{self, Begun, Place, Writer};
@@ -142,6 +144,11 @@ impl StateStore {
     /// How often the directory was opened; 0 where that was never written down.
     pub fn run(&self) -> u64 {
         self.memory().run
+    }
+
+    /// The cluster that the directory belongs to, once that is known.
+    pub fn cluster(&self) -> Option<Uuid> {
+        self.memory().cluster
     }
 
     /// Whether nothing was ever written down here, not even that the directory was opened.

@@ -313,6 +313,7 @@ fn any_record() -> impl Strategy<Value = StateRecord> {
         (any::<[u8; 16]>(), any::<u64>())
             .prop_map(|(boot_id, mount_id)| StateRecord::Opened(OpenMark { boot_id, mount_id })),
         any::<u64>().prop_map(StateRecord::Run),
+        any::<[u8; 16]>().prop_map(|id| StateRecord::Cluster(Uuid(id))),
         Just(StateRecord::Closed),
         Just(StateRecord::Removed),
         Just(StateRecord::Forgotten),

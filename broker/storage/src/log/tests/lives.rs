@@ -407,6 +407,23 @@ fn a_first_start_that_was_cut_short_anywhere_is_begun_again() {
 }
 
 #[test]
+fn the_cluster_of_a_directory_is_known_after_a_power_cut() {
+    let disk = SimDisk::new();
+    let directory = open_directory(&disk, BOOT);
+    assert_eq!(directory.cluster(), None);
+    directory.belong_to(Uuid([7; 16])).unwrap();
+    let calls = disk.trace_len();
+    // The second start finds it in the checkpoint that the first has made.
+    let image = disk.crash_image(calls, &crate::sim::Unflushed::None);
+    for _ in 0..2 {
+        let directory = open_directory(&image, OTHER_BOOT);
+        assert_eq!(directory.cluster(), Some(Uuid([7; 16])));
+        directory.belong_to(Uuid([7; 16])).unwrap();
+        directory.close().unwrap();
+    }
+}
+
+#[test]
 fn the_lock_lasts_as_long_as_a_log_or_a_reader() {
     let disk = SimDisk::new();
     let (directory, log) = start(&disk, 1);

@@ -34,7 +34,7 @@ use crate::node::{Node, random_id};
 use crate::partition::{
     CatchUp, Command, Hands, Joining, Process, Registry, Seat, Shard, ShardHandle, TopicSettings,
 };
-use crate::peer::{Limits as PeerLimits, PeerId, Peers};
+use crate::peer::{Identity, Limits as PeerLimits, PeerId, Peers};
 use crate::repair::Repairs;
 use crate::server::{Accepted, AnswerDoor, Doors, Listener, listen, serve_shard};
 use crate::threads::{ShardThread, Threads, spawn};
@@ -255,7 +255,9 @@ fn start_threads(
     };
     let registration = registration(config, &sockets, directory.id());
     let this = PeerId { node: registration.id, directory: directory.id(), run: directory.run() };
-    let peers = peer_socket.map(|socket| join(config, this, socket, &published, threads));
+    let peers = peer_socket.map(|socket| {
+        join(config, identity(config, this, &directory), socket, &published, threads)
+    });
     let beginning = Beginning {
         this,
         directory: Arc::clone(&directory),
@@ -436,10 +438,21 @@ async fn serve_connections(serving: Serving) {
     serve_shard(node, doors, accepted, stopping, idle_max).await;
 }
 
+/// What this broker says of itself to others.
+fn identity(config: &Config, id: PeerId, directory: &Directory) -> Identity {
+    Identity {
+        id,
+        cluster: directory.cluster(),
+        founding: None,
+        named: Arc::default(),
+        is_controller: config.quorum.as_ref().is_none_or(|quorum| quorum.roles.is_controller()),
+    }
+}
+
 /// Has the shards speak to other brokers.
 fn join(
     config: &Config,
-    this: PeerId,
+    own: Identity,
     socket: std::net::TcpListener,
     published: &Arc<ArcSwap<MetadataImage>>,
     threads: &Threads,
@@ -447,7 +460,7 @@ fn join(
     let shards = threads.shard_handles();
     let voters = config.quorum.as_ref().map(|quorum| quorum.voters.clone());
     let (voters, published) = (voters.unwrap_or_default(), Arc::clone(published));
-    let neighbours = Arc::new(Neighbours::new(this, voters, Arc::clone(&shards), published));
+    let neighbours = Arc::new(Neighbours::new(own, voters, Arc::clone(&shards), published));
     let (roster, inbox) = (Arc::clone(&neighbours), Arc::clone(&neighbours));
     let (peers, landings) = Peers::new(roster, inbox, shards.len(), PeerLimits::default());
     let mut first = Some((socket, neighbours.nodes()));

@@ -25,10 +25,11 @@ use crate::peer::{
 
 /// What a broker knows of the others.
 pub(crate) struct Neighbours {
-    this: PeerId,
+    /// What this broker says of itself: with the cluster of its data directory at the start, if it
+    /// had one. What is published may not know it yet, because a broker that starts knows less to
+    /// be committed than it did.
+    own: Identity,
     voters: Vec<QuorumVoter>,
-    /// Their ids, in order.
-    named: Arc<[i32]>,
     shards: Arc<[ShardHandle]>,
     published: Arc<ArcSwap<MetadataImage>>,
     /// With whom the metadata log began, once this broker has it.
@@ -46,17 +47,17 @@ pub(crate) struct Neighbours {
 }
 
 impl Neighbours {
+    /// - `own`: who this broker is; nobody is named yet.
     pub(crate) fn new(
-        this: PeerId,
+        own: Identity,
         voters: Vec<QuorumVoter>,
         shards: Arc<[ShardHandle]>,
         published: Arc<ArcSwap<MetadataImage>>,
     ) -> Self {
         let named: BTreeSet<i32> = voters.iter().map(|voter| voter.node).collect();
         Self {
-            this,
+            own: Identity { named: named.into_iter().collect(), ..own },
             voters,
-            named: named.into_iter().collect(),
             shards,
             published,
             founding: ArcSwapOption::empty(),
@@ -70,18 +71,18 @@ impl Neighbours {
 
     /// Whether the configuration names this broker as one of those that decide.
     pub(crate) fn names_this(&self) -> bool {
-        self.voters.iter().any(|voter| voter.node == self.this.node)
+        self.voters.iter().any(|voter| voter.node == self.own.id.node)
     }
 
     /// The brokers that the configuration names, without this one.
     pub(crate) fn voters(&self) -> impl Iterator<Item = i32> + '_ {
-        self.voters.iter().map(|voter| voter.node).filter(|node| *node != self.this.node)
+        self.voters.iter().map(|voter| voter.node).filter(|node| *node != self.own.id.node)
     }
 
     /// Somebody whom the configuration names says who decides, which it may not name.
     pub(super) fn tell(&self, controller: QuorumVoter) {
         let node = controller.node;
-        if node == self.this.node || self.told().is_some_and(|known| *known == controller) {
+        if node == self.own.id.node || self.told().is_some_and(|known| *known == controller) {
             return;
         }
         self.told.store(Some(Arc::new(controller)));
@@ -100,7 +101,7 @@ impl Neighbours {
         nodes.extend(self.voters());
         nodes.sort_unstable();
         nodes.dedup();
-        nodes.retain(|node| *node != self.this.node);
+        nodes.retain(|node| *node != self.own.id.node);
         nodes
     }
 
@@ -132,6 +133,14 @@ impl Neighbours {
         self.lock().get(&node).cloned()
     }
 
+    /// Whether a node may be given a vote, as it said last; unknown of one that wasn't met.
+    pub(super) fn is_controller(&self, node: i32) -> Option<bool> {
+        if node == self.own.id.node {
+            return Some(self.own.is_controller);
+        }
+        self.lock().get(&node).map(|met| met.is_controller)
+    }
+
     /// Waits until somebody has said something of itself since.
     pub(crate) async fn meets(&self) {
         self.has_met.notified().await;
@@ -145,8 +154,8 @@ impl Neighbours {
 impl Roster for Neighbours {
     fn this(&self) -> Identity {
         let founding = self.founding.load_full().map(|founding| Arc::clone(&*founding));
-        let cluster = self.published.load().cluster_id();
-        Identity { id: self.this, cluster, founding, named: Arc::clone(&self.named) }
+        let cluster = self.own.cluster.or_else(|| self.published.load().cluster_id());
+        Identity { cluster, founding, ..self.own.clone() }
     }
 
     fn membership(&self, node: i32) -> Membership {
@@ -196,8 +205,8 @@ impl Inbox for Neighbours {
     fn connected(&self, shard: usize, kind: Kind, peer: &Identity) {
         let before = self.lock().insert(peer.id.node, peer.clone());
         let is_said = before.is_some_and(|before| before.named == peer.named);
-        if peer.named != self.named && !is_said {
-            say_different(peer, &self.named);
+        if peer.named != self.own.named && !is_said {
+            say_different(peer, &self.own.named);
         }
         self.has_met.notify_waiters();
         if kind == Kind::Groups {
@@ -228,9 +237,15 @@ mod tests {
     #[test]
     fn who_is_named_anywhere_is_expected_and_looked_for_wherever_it_may_be() {
         let at = |node, host: &str| QuorumVoter { node, host: host.to_owned(), port: 7 };
-        let this = PeerId { node: 1, directory: Uuid([1; 16]), run: 1 };
+        let own = Identity {
+            id: PeerId { node: 1, directory: Uuid([1; 16]), run: 1 },
+            cluster: None,
+            founding: None,
+            named: Arc::default(),
+            is_controller: true,
+        };
         let (named, shards) = (vec![at(1, "b-1"), at(2, "b-2")], Arc::from([]));
-        let neighbours = Neighbours::new(this, named, shards, Arc::default());
+        let neighbours = Neighbours::new(own, named, shards, Arc::default());
         let hosts = |node| -> Vec<String> {
             neighbours.addresses(node).into_iter().map(|(host, _)| host).collect()
         };

@@ -67,6 +67,11 @@ impl Others {
         self.metadata.leader()
     }
 
+    /// Whether a node may be given a vote, as it said last; unknown of one that wasn't met.
+    pub(crate) fn is_controller(&self, node: i32) -> Option<bool> {
+        self.neighbours.upgrade()?.is_controller(node)
+    }
+
     /// Asks one broker, once.
     ///
     /// # Errors

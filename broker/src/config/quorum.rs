@@ -41,6 +41,12 @@ impl Roles {
         self != Self::Controller
     }
 
+    /// Whether it is one of those that decide, or may become one.
+    #[must_use]
+    pub fn is_controller(self) -> bool {
+        self != Self::Broker
+    }
+
     fn read(settings: &Settings) -> Result<Self, ConfigProblem> {
         let listed: Vec<&str> = value(settings, ROLES).split(',').map(str::trim).collect();
         match (listed.contains(&"broker"), listed.contains(&"controller")) {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use logboom_protocol::messages::add_raft_voter::{AddRaftVoterRequest, AddRaftVoterResponse};
 use logboom_protocol::messages::remove_raft_voter::{
@@ -21,6 +21,9 @@ use crate::cluster::{Unfit, VoterChange, VotersError};
 /// How long a change may take, less than others wait for the answer.
 const CHANGE_MAX: Duration = Duration::from_secs(8);
 
+/// Between two looks for a node that isn't in contact yet.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
 type Outcome = Result<(), (ErrorCode, String)>;
 
 pub(super) async fn add(
@@ -32,6 +35,7 @@ pub(super) async fn add(
     let added = async {
         check_cluster(&context, request.cluster_id.as_deref())?;
         let directory = registered(&context, id, directory)?;
+        check_roles(&context, id, wait).await?;
         make(&context, VoterChange::Add(replica(id, directory)), wait).await
     };
     let (error_code, error_message) = answer(added.await);
@@ -89,6 +93,26 @@ fn registered(
             refuse(format!("node {id} awaits no other brokers: set controller.quorum.voters"))
         }
         Some(known) => Ok(known.directory_id),
+    }
+}
+
+/// Whether a node decides where it is given a vote, as it says itself once it is in contact.
+async fn check_roles(context: &RequestContext, id: i32, wait: Duration) -> Outcome {
+    let Some(others) = &context.node.others else { return Ok(()) };
+    let deadline = Instant::now() + wait.min(CHANGE_MAX);
+    loop {
+        match others.is_controller(id) {
+            Some(true) => return Ok(()),
+            Some(false) => {
+                let why = format!("node {id} is no controller: its process.roles don't say so");
+                return Err((ErrorCode::INVALID_REQUEST, why));
+            }
+            None if Instant::now() >= deadline => {
+                let why = format!("node {id} isn't in contact");
+                return Err((ErrorCode::REQUEST_TIMED_OUT, why));
+            }
+            None => sleep(LOOK_EVERY).await,
+        }
     }
 }
 

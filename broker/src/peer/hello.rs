@@ -187,7 +187,7 @@ impl Hello {
             write_bytes(out, [kind]);
             out.u16(self.index);
             out.u16(self.count);
-            write_named(out, &self.identity.named);
+            write_later(out, &self.identity);
         })
     }
 
@@ -211,7 +211,7 @@ impl Hello {
         if index >= count || usize::from(index) >= LANES {
             return Err(Strange::Range { what: "a shard" }.into());
         }
-        identity.named = read_named(&mut reader)?;
+        read_later(&mut reader, &mut identity)?;
         Ok(Self { versions, identity, kind, index, count })
     }
 }
@@ -223,7 +223,7 @@ impl Reply {
                 write_bytes(out, [0]);
                 write_identity(out, identity);
                 out.u32(*frame_bytes_max);
-                write_named(out, &identity.named);
+                write_later(out, identity);
             }
             Err(Refusal { reason, sentence }) => {
                 write_bytes(out, [reason.to_wire()]);
@@ -247,7 +247,7 @@ impl Reply {
                 let mut identity = read_identity(&mut reader)?;
                 let frame_bytes_max =
                     reader.u32().map_err(at("frame limit")).map_err(Strange::from)?;
-                identity.named = read_named(&mut reader)?;
+                read_later(&mut reader, &mut identity)?;
                 Ok(Welcome { identity, frame_bytes_max })
             }
             code => {
@@ -306,11 +306,20 @@ fn write_identity(out: &mut Writer, identity: &Identity) {
     }
 }
 
-/// The nodes that are named; behind what the first versions knew.
-fn write_named(out: &mut Writer, named: &[i32]) {
+/// What stands behind what the first versions knew.
+fn write_later(out: &mut Writer, Identity { named, is_controller, .. }: &Identity) {
     let named = &named[..named.len().min(FOUNDING_MAX)];
     write_count(out, named.len());
     named.iter().for_each(|node| out.i32(*node));
+    write_bytes(out, [flags([*is_controller, false, false])]);
+}
+
+fn read_later(reader: &mut Reader<'_>, identity: &mut Identity) -> Result<(), Strange> {
+    identity.named = read_named(reader)?;
+    if reader.remaining() > 0 {
+        [identity.is_controller, _, _] = read_flags(reader, 1)?;
+    }
+    Ok(())
 }
 
 fn read_identity(reader: &mut Reader<'_>) -> Result<Identity, Strange> {
@@ -322,7 +331,7 @@ fn read_identity(reader: &mut Reader<'_>) -> Result<Identity, Strange> {
     let [has_cluster, has_founding, _] = read_flags(reader, 2)?;
     let cluster = has_cluster.then(|| reader.uuid()).transpose().map_err(at("cluster"))?;
     let founding = if has_founding { Some(read_founding(reader)?) } else { None };
-    Ok(Identity { id, cluster, founding, named: Arc::default() })
+    Ok(Identity { id, cluster, founding, named: Arc::default(), is_controller: true })
 }
 
 fn read_founding(reader: &mut Reader<'_>) -> Result<Arc<[FoundingVoter]>, Strange> {

@@ -40,6 +40,8 @@ pub(crate) struct Identity {
     pub(crate) founding: Option<Arc<[FoundingVoter]>>,
     /// The nodes that its configuration names as those that decide, in order.
     pub(crate) named: Arc<[i32]>,
+    /// Whether it decides where it is given a vote: its `process.roles` names controller.
+    pub(crate) is_controller: bool,
 }
 
 /// One of those with whom a metadata log began.

@@ -75,6 +75,7 @@ pub(super) fn identity(node: i32, run: u64) -> Identity {
         cluster: None,
         founding: None,
         named: Arc::default(),
+        is_controller: true,
     }
 }
 

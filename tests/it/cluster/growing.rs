@@ -73,6 +73,8 @@ fn a_broker_that_was_alone_grows_into_a_cluster_of_three() {
     assert_eq!(cluster_command(&cluster, "remove-voter", 1), Ok(()));
     assert_eq!(cluster.join("broker"), 4);
     cluster.wait_for_brokers(4);
+    let refused = cluster_command(&cluster, "add-voter", 4).unwrap_err();
+    assert!(refused.contains("node 4 is no controller"), "{refused}");
 }
 
 #[test]

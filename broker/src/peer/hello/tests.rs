@@ -15,12 +15,13 @@ fn identity() -> impl Strategy<Value = Identity> {
     });
     let id = (any::<i32>(), any::<[u8; 16]>(), any::<u64>());
     let named = vec(any::<i32>(), 0..5);
-    (id, option::of(any::<[u8; 16]>()), option::of(founding), named).prop_map(
-        |((node, id, run), cluster, founding, named)| Identity {
+    (id, option::of(any::<[u8; 16]>()), option::of(founding), named, any::<bool>()).prop_map(
+        |((node, id, run), cluster, founding, named, is_controller)| Identity {
             id: PeerId { node, directory: Uuid(id), run },
             cluster: cluster.map(Uuid),
             founding,
             named: named.into(),
+            is_controller,
         },
     )
 }
@@ -36,6 +37,7 @@ fn plain(node: i32) -> Identity {
         cluster: None,
         founding: None,
         named: Arc::default(),
+        is_controller: true,
     }
 }
 
@@ -91,9 +93,9 @@ fn a_flipped_bit_and_a_missing_byte_are_found() {
 }
 
 #[test]
-fn fields_of_a_later_version_are_passed_over_and_those_that_an_earlier_one_lacks_are_empty() {
+fn fields_of_a_later_version_are_passed_over_and_those_that_an_earlier_one_lacks_are_as_it_was() {
     let versions = VersionRange { min: 0, max: 5 };
-    for behind in [&b""[..], b"\0\0\0\0something new"] {
+    for behind in [&b""[..], b"\0\0\0\0", b"\0\0\0\0\x01something new"] {
         let other = encode(versions, |out| {
             write_identity(out, &plain(1));
             out.raw(&[1, 0, 2, 0, 4]);

@@ -332,6 +332,7 @@ impl Group {
             log_start: self.durable_start(),
             run: self.run,
             lossy: self.is_lossy(),
+            held_back: self.held_back,
         };
         self.send(leader, Body::AppendReply(reply), effects);
         self.look_whether_clean(effects);

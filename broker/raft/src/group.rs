@@ -247,9 +247,10 @@ impl Group {
         self.is_at_rest() || self.is(Mutant::RecordsBeforeControl)
     }
 
-    /// Has it vote only: it lacks the room or the records to lead.
-    pub fn hold_back(&mut self, held_back: bool) {
-        self.held_back = held_back;
+    /// Has it vote only: it lacks the room or the records to lead. Its leader hears of it with the
+    /// next answer. Returns whether that is news.
+    pub fn hold_back(&mut self, held_back: bool) -> bool {
+        core::mem::replace(&mut self.held_back, held_back) != held_back
     }
 
     /// Whether a replica counts from now on once it has a record in the page cache.
@@ -336,6 +337,7 @@ impl Group {
                 log_start: 0,
                 run: self.run,
                 lossy: self.is_lossy(),
+                held_back: self.held_back,
             };
             self.send(from, Body::AppendReply(reply), effects);
         }

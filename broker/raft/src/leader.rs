@@ -300,6 +300,7 @@ impl Group {
         progress.flushed = progress.flushed.max(reply.flushed);
         progress.commit = progress.commit.max(reply.commit);
         progress.log_start = progress.log_start.max(reply.log_start);
+        progress.held_back = reply.held_back;
         progress.answered[0] = true;
         match reply.outcome {
             Outcome::Matched => progress.on_matched(),

@@ -126,6 +126,8 @@ pub struct AppendReply {
     pub run: u32,
     /// Whether it may lack records that it acknowledged before that.
     pub lossy: bool,
+    /// Whether it only votes at present.
+    pub held_back: bool,
 }
 
 /// What a follower answers to what was sent to it.

@@ -25,6 +25,8 @@ pub(crate) struct Progress {
     pub(crate) silent_beats: u8,
     /// Whether it has answered since the last beat, and whether it had before that.
     pub(crate) answered: [bool; 2],
+    /// Whether it only votes at present, as it said.
+    pub(crate) held_back: bool,
     /// Whether it is to have the log though it has no vote and is to get none.
     pub(crate) observes: bool,
 }
@@ -55,6 +57,8 @@ pub struct Standing {
     pub commit: Position,
     /// Where its log begins, durably; inclusive.
     pub log_start: i64,
+    /// Whether it only votes at present, and takes no office.
+    pub held_back: bool,
 }
 
 impl Progress {
@@ -71,13 +75,14 @@ impl Progress {
             run: None,
             silent_beats: 0,
             answered: [false; 2],
+            held_back: false,
             observes: false,
         }
     }
 
     pub(crate) fn standing(&self) -> Standing {
-        let Self { id, matched, flushed, commit, log_start, .. } = *self;
-        Standing { id, matched, flushed, commit, log_start }
+        let Self { id, matched, flushed, commit, log_start, held_back, .. } = *self;
+        Standing { id, matched, flushed, commit, log_start, held_back }
     }
 
     /// Asks anew where the logs part, from `next` on.

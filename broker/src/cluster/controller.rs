@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use logboom_controller::brokers::{fence_brokers, unfence_brokers};
 use logboom_controller::config::Effective;
-use logboom_controller::leaders::balance_leaders;
+use logboom_controller::leaders::{WISHES_MAX, balance_leaders};
 use logboom_controller::record::BrokerRegistration;
 use logboom_controller::{Decision, MetadataImage, MetadataRecord};
 use logboom_protocol::ErrorCode;
@@ -255,25 +255,43 @@ impl Controller {
         back.push(own);
         let is_news = gone.iter().any(|id| image.is_in_contact(*id))
             || back.iter().any(|id| image.is_fenced(*id));
-        let mut jobs: Vec<Job> = Vec::new();
         if is_news {
-            jobs.push(Box::new(move |image| {
+            self.decide_alone(move |image| {
                 let mut records = fence_brokers(image, gone).records;
                 records.extend(unfence_brokers(image, back).records);
-                Decided { records, answer: Box::new(|_| ()) }
-            }));
+                records
+            });
+        } else {
+            self.send_leaders_home();
         }
+    }
+
+    /// Has leaders go home, where it is time to; as many as there are, one decision after the
+    /// other.
+    fn send_leaders_home(&mut self) {
         let config = Effective::new(&self.image, &self.reconciler.config);
-        if let Some(percentage) = self.homecoming.due(&config) {
-            jobs.push(Box::new(move |image| {
-                let Decision { records, response } = balance_leaders(image, percentage);
-                if response > 0 {
-                    tracing::info!(partitions = response, "leaders are to go home");
-                }
-                Decided { records, answer: Box::new(|_| ()) }
-            }));
+        let Some(percentage) = self.homecoming.due(&config) else { return };
+        let Some(office) = &self.office else { return };
+        let Decision { records, response } = balance_leaders(&office.image, percentage);
+        if response > 0 {
+            tracing::info!(partitions = response, "leaders are to go home");
         }
-        self.take_off(jobs.into_iter().map(Message::Decide));
+        if response == WISHES_MAX {
+            self.homecoming.is_due_again();
+        }
+        self.decide_alone(|_| records);
+    }
+
+    /// Decides something for which nobody waits.
+    fn decide_alone(
+        &mut self,
+        decide: impl FnOnce(&MetadataImage) -> Vec<MetadataRecord> + Send + 'static,
+    ) {
+        let job: Job = Box::new(move |image| {
+            let (records, answer): (_, Answer) = (decide(image), Box::new(|_| ()));
+            Decided { records, answer }
+        });
+        self.take_off(std::iter::once(Message::Decide(job)));
     }
 
     /// All that are registered are to have the metadata log, whether they have a vote or not, and

@@ -18,6 +18,11 @@ impl Homecoming {
         Self { next: Instant::now() + interval(config) }
     }
 
+    /// There is more to be wished for than one decision does.
+    pub(super) fn is_due_again(&mut self) {
+        self.next = Instant::now();
+    }
+
     /// How much may be led elsewhere, in a hundred, if it is time to look.
     pub(super) fn due(&mut self, config: &Effective<'_>) -> Option<i64> {
         let now = Instant::now();

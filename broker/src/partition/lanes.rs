@@ -258,7 +258,8 @@ impl Lanes {
                 if role == Role::Follower(Some(message.from)) =>
             {
                 (member.heard, member.deadline) = (Some(now), now + patience);
-                if member.leaderless.take().is_some() && replica.is_damaged {
+                let is_unfit = replica.is_damaged || self.slow.is_some();
+                if member.leaderless.take().is_some() && is_unfit {
                     replica.hold_back(true);
                 }
             }
@@ -306,10 +307,12 @@ impl Lanes {
             lane.led.remove(&key);
             lane.awake.remove(&key);
         }
+        let is_to_be_asked = std::mem::take(&mut member.is_to_be_asked);
         if let Some(Asleep { under, epoch, end }) = member.asleep {
             let rests =
                 |leader: ReplicaId| leader.broker == under && group.rests_under(leader, epoch, end);
-            if matches!(group.role(), Role::Follower(Some(leader)) if rests(leader)) {
+            let rests = matches!(group.role(), Role::Follower(Some(leader)) if rests(leader));
+            if rests && !is_to_be_asked {
                 return;
             }
             member.asleep = None;
@@ -474,14 +477,15 @@ impl Lanes {
         let Some(Replica { group, member: Some(member), .. }) = table.get_mut(key) else { return };
         let is_there = |broker: i32| lane.others.get(&broker).is_some_and(|other| other.is_there);
         let (start, commit) = (group.history().start().offset, group.commit().offset);
-        let mut in_sync = vec![group.id().broker];
+        let (mut in_sync, mut held_back) = (vec![group.id().broker], Vec::new());
         for it in group.standings().filter(|it| group.voters().contains(it.id)) {
             let broker = it.id.broker;
             let has_all = it.matched.offset >= commit && it.log_start >= start;
             let has_caught_up = member.has_caught_up(broker, has_all, now);
             in_sync.extend((has_caught_up && is_there(broker)).then_some(broker));
+            held_back.extend(it.held_back.then_some(broker));
         }
-        member.in_sync = in_sync;
+        (member.in_sync, member.held_back) = (in_sync, held_back);
     }
 
     /// Takes what the touched groups want to say, at the end of a turn.

@@ -71,6 +71,10 @@ pub(super) struct Member {
     pub(super) outgoing: Vec<Message>,
     /// While it leads: the brokers whose replicas are in sync, this one's included.
     pub(super) in_sync: Vec<i32>,
+    /// While it leads: the brokers whose replicas only vote, as they said. They count for what is
+    /// acknowledged, because they have what they have flushed; but they aren't to lead, and nobody
+    /// is sent there to read.
+    pub(super) held_back: Vec<i32>,
     /// When each of the others last had all that was committed.
     pub(super) caught_up: Vec<(i32, u64)>,
     /// Whether the replica was created in this start of the broker.
@@ -81,6 +85,8 @@ pub(super) struct Member {
     pub(super) deadline: u64,
     /// Where it sleeps, and then it has no patience that could end.
     pub(super) asleep: Option<Asleep>,
+    /// Whether the leader under which it sleeps is to ask how it stands.
+    pub(super) is_to_be_asked: bool,
     /// Where it rests, if it leads and sleeps at some broker.
     pub(super) rest: Option<Rest>,
     /// The first beat to each broker that counts for its lease.
@@ -150,6 +156,11 @@ impl Member {
             self.caught_up.push((broker, now));
         }
         self.caught_up.iter().any(|(id, at)| *id == broker && now <= *at + LAG_MAX_MS)
+    }
+
+    /// The brokers whose replicas are in sync and may lead, and this one, which does.
+    pub(super) fn fit(&self) -> impl Iterator<Item = i32> {
+        self.in_sync.iter().copied().filter(|broker| !self.held_back.contains(broker))
     }
 
     /// When a broker's replica was last known to have all that was committed.
@@ -346,7 +357,7 @@ impl Replica {
         if !is_established || !is_final || !voters.contains(group.id()) {
             return None;
         }
-        let mut isr = member.in_sync.clone();
+        let mut isr: Vec<i32> = member.fit().collect();
         if isr.is_empty() {
             // Nobody has been asked yet.
             isr = voters.all().map(|id| id.broker).collect();

@@ -29,9 +29,13 @@ impl Replica {
         }
     }
 
-    /// Has it vote only, or take part as the others do.
+    /// Has it vote only, or take part as the others do. Its leader is to hear of it, also where the
+    /// group sleeps.
     pub(super) fn hold_back(&mut self, is_held_back: bool) {
-        self.group.hold_back(is_held_back || self.is_retired);
+        let is_news = self.group.hold_back(is_held_back || self.is_retired);
+        if let Some(member) = &mut self.member {
+            member.is_to_be_asked |= is_news;
+        }
     }
 
     /// Has it vote only until the broker starts again.

@@ -116,10 +116,10 @@ async fn greet(peers: &Peers, mut stream: TcpStream) -> Result<(), Ended> {
         Err(refusal) => Err(refusal.clone()),
     };
     stream.write_all(&Reply { versions: VERSIONS, answer }.encode()).await?;
-    let stranger = judged?;
+    let (version, stranger) = judged?;
     let Hello { identity, kind, index, .. } = hello;
     let end = |id: PeerId| (id.node, id.directory);
-    let ends = Ends { from: end(identity.id), to: end(this.id) };
+    let ends = Ends { from: end(identity.id), to: end(this.id), version };
     peers.dialling.saw(identity.id.node);
     let stream = stream.into_std()?;
     let shard = usize::from(index) % peers.shards();
@@ -129,21 +129,22 @@ async fn greet(peers: &Peers, mut stream: TcpStream) -> Result<(), Ended> {
     Ok(())
 }
 
-/// Whether the one who says hello is let in; a stranger gets one of the places for such.
+/// Whether the one who says hello is let in, and in which version it is spoken to; a stranger gets
+/// one of the places for such.
 fn judge(
     peers: &Peers,
     this: &Identity,
     hello: &Hello,
-) -> Result<Option<OwnedSemaphorePermit>, Refusal> {
+) -> Result<(i16, Option<OwnedSemaphorePermit>), Refusal> {
     let Hello { versions, identity, kind, .. } = hello;
     let membership = peers.roster.membership(identity.id.node);
-    hello::check(this, identity, *versions, *kind, membership)?;
+    let version = hello::check(this, identity, *versions, *kind, membership)?;
     if membership != Membership::Stranger {
-        return Ok(None);
+        return Ok((version, None));
     }
     let place = Arc::clone(&peers.strangers).try_acquire_owned();
     let full = |_| Reason::Full.because("too many unknown brokers are connected".to_owned());
-    place.map(Some).map_err(full)
+    place.map(|place| (version, Some(place))).map_err(full)
 }
 
 /// Which connection it is, of those that a broker may have here.

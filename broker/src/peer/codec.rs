@@ -52,14 +52,18 @@ const MATCHED: u8 = 0;
 const LONGER: u8 = 1;
 const MISMATCH: u8 = 2;
 
-/// The two ends of a connection: brokers and directories.
+/// The two ends of a connection: brokers and directories, and the version that they speak.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ends {
     /// Who sends.
     pub(super) from: (i32, Uuid),
     /// Who receives.
     pub(super) to: (i32, Uuid),
+    pub(super) version: i16,
 }
+
+/// From this version on the answer to an append says whether the replica only votes.
+const HELD_BACK_FROM: i16 = 1;
 
 impl Ends {
     /// Whether a message goes from one end to the other.
@@ -83,8 +87,14 @@ pub(super) fn size_max(message: &Message) -> Option<usize> {
     fits.then_some(MESSAGE_BYTES_MAX + (new + old) * REPLICA_BYTES)
 }
 
-/// Writes a message, with the length of the records that go with it.
-pub(super) fn write_message(out: &mut Writer, key: &GroupKey, message: &Message, records: u32) {
+/// Writes a message in a version, with the length of the records that go with it.
+pub(super) fn write_message(
+    out: &mut Writer,
+    version: i16,
+    key: &GroupKey,
+    message: &Message,
+    records: u32,
+) {
     write_key(out, key);
     out.u32(message.from.life);
     out.u32(message.to.life);
@@ -98,7 +108,7 @@ pub(super) fn write_message(out: &mut Writer, key: &GroupKey, message: &Message,
             write_bytes(out, [VOTE_REPLY, flags([*pre, *granted, *lossy])]);
         }
         Body::Append(append) => write_append(out, append, records),
-        Body::AppendReply(reply) => write_append_reply(out, reply),
+        Body::AppendReply(reply) => write_append_reply(out, version, reply),
         Body::Beat { commit, log_start } => {
             write_bytes(out, [BEAT]);
             write_position(out, *commit);
@@ -153,8 +163,8 @@ fn write_append(out: &mut Writer, append: &Append, records: u32) {
     }
 }
 
-fn write_append_reply(out: &mut Writer, reply: &AppendReply) {
-    let AppendReply { outcome, matched, flushed, commit, log_start, run, lossy } = reply;
+fn write_append_reply(out: &mut Writer, version: i16, reply: &AppendReply) {
+    let AppendReply { outcome, matched, flushed, commit, log_start, run, lossy, held_back } = reply;
     write_bytes(out, [APPEND_REPLY]);
     match outcome {
         Outcome::Matched => write_bytes(out, [MATCHED]),
@@ -168,7 +178,8 @@ fn write_append_reply(out: &mut Writer, reply: &AppendReply) {
     [matched, flushed, commit].into_iter().for_each(|position| write_position(out, *position));
     out.i64(*log_start);
     out.u32(*run);
-    out.bool(*lossy);
+    let says_held_back = *held_back && version >= HELD_BACK_FROM;
+    write_bytes(out, [flags([*lossy, says_held_back, false])]);
 }
 
 /// The messages of a frame, each with the records that are its own.
@@ -200,7 +211,7 @@ fn read_message(
     let from = of(ends.from, reader.u32().map_err(at("life"))?);
     let to = of(ends.to, reader.u32().map_err(at("life"))?);
     let epoch = read_epoch(reader)?;
-    let (body, bytes) = read_body(reader)?;
+    let (body, bytes) = read_body(reader, ends.version)?;
     let said = usize::try_from(bytes).unwrap_or(usize::MAX);
     if said > records.len() {
         return Err(Strange::Records { said, there: records.len() });
@@ -211,7 +222,7 @@ fn read_message(
 }
 
 /// A body, and the bytes of records that belong to it.
-fn read_body(reader: &mut Reader<'_>) -> Result<(Body, u32), Strange> {
+fn read_body(reader: &mut Reader<'_>, version: i16) -> Result<(Body, u32), Strange> {
     let kind = read_code(reader)?;
     let body = match kind {
         VOTE => {
@@ -223,7 +234,7 @@ fn read_body(reader: &mut Reader<'_>) -> Result<(Body, u32), Strange> {
             Body::VoteReply(VoteReply { pre, granted, lossy })
         }
         APPEND_NOTHING | APPEND_CONTROL | APPEND_DATA => return read_append(reader, kind),
-        APPEND_REPLY => Body::AppendReply(read_append_reply(reader)?),
+        APPEND_REPLY => Body::AppendReply(read_append_reply(reader, version)?),
         BEAT => Body::Beat { commit: read_position(reader)?, log_start: read_offset(reader)? },
         RESET => {
             let (start, commit) = (read_position(reader)?, read_position(reader)?);
@@ -254,7 +265,7 @@ fn read_append(reader: &mut Reader<'_>, kind: u8) -> Result<(Body, u32), Strange
     Ok((Body::Append(Append { prev, content, commit, log_start }), bytes))
 }
 
-fn read_append_reply(reader: &mut Reader<'_>) -> Result<AppendReply, Strange> {
+fn read_append_reply(reader: &mut Reader<'_>, version: i16) -> Result<AppendReply, Strange> {
     let outcome = match read_code(reader)? {
         MATCHED => Outcome::Matched,
         LONGER => Outcome::Longer,
@@ -263,15 +274,12 @@ fn read_append_reply(reader: &mut Reader<'_>) -> Result<AppendReply, Strange> {
         }
         code => return Err(Strange::Code { what: "an outcome", code }),
     };
-    Ok(AppendReply {
-        outcome,
-        matched: read_position(reader)?,
-        flushed: read_position(reader)?,
-        commit: read_position(reader)?,
-        log_start: read_offset(reader)?,
-        run: read_run(reader)?,
-        lossy: read_bool(reader)?,
-    })
+    let mut position = || read_position(reader);
+    let (matched, flushed, commit) = (position()?, position()?, position()?);
+    let (log_start, run) = (read_offset(reader)?, read_run(reader)?);
+    let used = if version >= HELD_BACK_FROM { 2 } else { 1 };
+    let [lossy, held_back, _] = read_flags(reader, used)?;
+    Ok(AppendReply { outcome, matched, flushed, commit, log_start, run, lossy, held_back })
 }
 
 fn read_control(reader: &mut Reader<'_>) -> Result<Control, Strange> {

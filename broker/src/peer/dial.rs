@@ -219,9 +219,9 @@ impl Dialler {
             return Err(Reason::Node.because(sentence).into());
         }
         let membership = self.peers.roster.membership(self.node);
-        hello::check(&this, &peer, versions, self.kind, membership)?;
+        let version = hello::check(&this, &peer, versions, self.kind, membership)?;
         let end = |it: &Identity| (it.id.node, it.id.directory);
-        let ends = Ends { from: end(&this), to: end(&peer) };
+        let ends = Ends { from: end(&this), to: end(&peer), version };
         let frame_bytes_max = usize::try_from(welcome.frame_bytes_max).unwrap_or(usize::MAX);
         Ok(Connection { stream, peer, ends, frame_bytes_max })
     }

@@ -171,10 +171,10 @@ impl GroupBox {
         if self.bytes > 0 && AROUND_BYTES + more_max > self.room() {
             return Err(NotTaken::NoRoom);
         }
-        let frame_bytes_max = open.frame_bytes_max;
+        let (frame_bytes_max, version) = (open.frame_bytes_max, open.ends.version);
         let frame = self.frame_for(more_max, frame_bytes_max);
         let before = frame.bytes();
-        codec::write_message(&mut frame.builder.head, key, message, length);
+        codec::write_message(&mut frame.builder.head, version, key, message, length);
         frame.records.extend(records.iter().filter(|slice| !slice.is_empty()).cloned());
         frame.records_bytes += records_bytes;
         let more = frame.bytes() - before;

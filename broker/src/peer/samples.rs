@@ -7,6 +7,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
+use logboom_protocol::peer::VERSIONS;
 use logboom_protocol::units::Uuid;
 use logboom_raft::{
     Append, AppendReply, Beat, Body, Change, Content, Control, Message, Named, Outcome, Position,
@@ -19,7 +20,8 @@ use super::lanes::lane_of;
 use super::roster::GroupMessage;
 
 /// A connection from broker 1 to broker 2.
-pub(super) const ENDS: Ends = Ends { from: (1, Uuid([1; 16])), to: (2, Uuid([2; 16])) };
+pub(super) const ENDS: Ends =
+    Ends { from: (1, Uuid([1; 16])), to: (2, Uuid([2; 16])), version: VERSIONS.max };
 
 pub(super) fn key() -> impl Strategy<Value = GroupKey> {
     (any::<[u8; 16]>(), 0..i32::MAX)
@@ -73,8 +75,9 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 
 fn append_reply() -> impl Strategy<Value = AppendReply> {
     let positions = (position(), position(), position());
-    (outcome(), positions, 0..i64::MAX, any::<u32>(), any::<bool>()).prop_map(
-        |(outcome, (matched, flushed, commit), log_start, run, lossy)| AppendReply {
+    let flags = (any::<bool>(), any::<bool>());
+    (outcome(), positions, 0..i64::MAX, any::<u32>(), flags).prop_map(
+        |(outcome, (matched, flushed, commit), log_start, run, (lossy, held_back))| AppendReply {
             outcome,
             matched,
             flushed,
@@ -82,6 +85,7 @@ fn append_reply() -> impl Strategy<Value = AppendReply> {
             log_start,
             run,
             lossy,
+            held_back,
         },
     )
 }

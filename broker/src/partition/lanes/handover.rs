@@ -1,6 +1,7 @@
-//! To whom a leader hands its office over, and to whom not again: a replica may hold itself back,
-//! because its flushes hang or its log is damaged, and only the attempt shows it. One that comes to
-//! nothing costs an epoch.
+//! To whom a leader hands its office over, and to whom not again: a replica that holds itself back,
+//! because its flushes hang or its log is damaged, says so, but not at once, and not if its broker
+//! is of an earlier version; then only the attempt shows it. One that comes to nothing costs an
+//! epoch.
 
 use logboom_raft::{Group, ReplicaId, Role};
 
@@ -95,7 +96,7 @@ impl Lanes {
         let is_to_go = self.retiring.is_some() || is_slow || replica.is_damaged;
         let is_fit = |id: &ReplicaId| {
             let is_meant = is_to_go || wished == Some(id.broker);
-            *id != group.id() && is_meant && member.in_sync.contains(&id.broker)
+            *id != group.id() && is_meant && member.fit().any(|broker| broker == id.broker)
         };
         let fit = group.voters().incoming.iter().copied().filter(is_fit);
         let tried = fit.filter_map(|id| Some((member.handovers.times(id.broker, now)?, id)));

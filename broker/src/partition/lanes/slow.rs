@@ -51,16 +51,20 @@ impl Lanes {
             None if hangs => {
                 tracing::warn!("flushes take longer than {HANG_MAX_MS} ms: others are to lead");
                 self.slow = Some(Slow { since: now, until: now + RECOVERY_MS });
-                table.values_mut().for_each(|replica| replica.hold_back(true));
+                for replica in table.values_mut() {
+                    replica.hold_back(true);
+                    self.touch(replica, now);
+                }
             }
             Some(slow) if hangs => self.slow = Some(Slow { until: now + RECOVERY_MS, ..slow }),
             Some(slow) if now >= slow.until => {
                 tracing::info!("flushes are as fast again as they should be");
                 self.slow = None;
                 let holds_back = self.retiring.is_some();
-                table
-                    .values_mut()
-                    .for_each(|replica| replica.hold_back(holds_back || replica.is_damaged));
+                for replica in table.values_mut() {
+                    replica.hold_back(holds_back || replica.is_damaged);
+                    self.touch(replica, now);
+                }
             }
             _ => {}
         }

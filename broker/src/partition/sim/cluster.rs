@@ -1,9 +1,11 @@
 //! A cluster: what happens to whom, in the order of virtual time.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use logboom_raft::Body;
 
 use super::broker::Broker;
 use super::chance::Chance;
@@ -14,7 +16,7 @@ use super::oracle::Violation;
 use super::plan::{MILLISECOND, Plan, SECOND};
 use super::queue::{Event, Parcel, Queue};
 use crate::partition::Command;
-use crate::peer::{Held, PeerId};
+use crate::peer::{GroupMessage, Held, PeerId};
 
 /// What a run has seen.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +90,8 @@ pub(super) struct Cluster {
     /// The last events in words, where somebody listens, and what replicas were last told to be.
     told: Option<VecDeque<String>>,
     pub(super) looked: BTreeMap<(usize, usize), String>,
+    /// Brokers of a version that doesn't say which replicas hold themselves back.
+    pub(super) silent_on_fitness: BTreeSet<usize>,
 }
 
 impl Cluster {
@@ -113,6 +117,7 @@ impl Cluster {
             totals: Totals::default(),
             told,
             looked: BTreeMap::new(),
+            silent_on_fitness: BTreeSet::new(),
             plan,
         };
         cluster.found()?;
@@ -342,6 +347,9 @@ impl Cluster {
         for (node, mut messages) in outgoing.messages {
             let way = Way { from: at, to: place(node), beats: false };
             messages.retain(|_| !self.chance.permille(self.plan.loss));
+            if self.silent_on_fitness.contains(&at) {
+                messages.iter_mut().for_each(say_nothing_of_fitness);
+            }
             self.send(way, Parcel::Messages(messages));
         }
         for (node, beats) in outgoing.beats {
@@ -465,5 +473,12 @@ impl Cluster {
                 self.break_off(way);
             }
         }
+    }
+}
+
+/// As the first version of the protocol between brokers writes an answer.
+fn say_nothing_of_fitness(message: &mut GroupMessage) {
+    if let Body::AppendReply(reply) = &mut message.message.body {
+        reply.held_back = false;
     }
 }

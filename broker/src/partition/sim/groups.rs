@@ -31,6 +31,8 @@ pub(super) struct Subject {
     pub(super) hosts: BTreeSet<usize>,
     /// The last report: epoch and control sequence.
     reported: (i32, i64),
+    /// The places of the brokers whose replicas were in sync then.
+    pub(super) in_sync: BTreeSet<usize>,
     pub(super) log: Committed,
     /// Who led in each epoch.
     pub(super) leaders: BTreeMap<i32, usize>,
@@ -51,6 +53,7 @@ impl Subject {
             founders,
             is_founding: true,
             reported: (-1, -1),
+            in_sync: BTreeSet::new(),
             log: Committed::default(),
             leaders: BTreeMap::new(),
             established: -1,
@@ -239,6 +242,7 @@ impl Cluster {
         let is_elected = report.leader_epoch > subject.reported.0;
         let is_granted = report.leader == subject.wish.leader;
         subject.reported = reported;
+        subject.in_sync = report.isr.iter().map(|id| place(*id)).collect();
         if subject.wish.is_wished && (is_elected || is_granted) {
             // It holds until the next election.
             subject.wish.is_wished = false;

@@ -12,7 +12,12 @@ use crate::partition::Command;
 
 /// A cluster of three brokers with a group that all of them share, which is well.
 fn well() -> Cluster {
-    let plan = || Plan { brokers: 3, groups: 1, loss: 0, ..Plan::of(0, 0) };
+    well_with(1)
+}
+
+/// The same, in which records wait until so many replicas are in sync.
+fn well_with(min_insync_replicas: usize) -> Cluster {
+    let plan = || Plan { brokers: 3, groups: 1, loss: 0, min_insync_replicas, ..Plan::of(0, 0) };
     let all = BTreeSet::from([0, 1, 2]);
     let mut clusters = (0..).map(|seed| Cluster::new(seed, plan(), false).unwrap());
     let mut cluster = clusters.find(|cluster| cluster.subjects[0].wished() == all).unwrap();
@@ -31,8 +36,9 @@ fn leader(cluster: &Cluster) -> usize {
 fn a_handover_that_comes_to_nothing_leaves_a_leader_that_can_have_a_lease() {
     let mut cluster = well();
     let (first, epoch) = (leader(&cluster), cluster.subjects[0].established);
-    // It takes no office any more.
+    // It takes no office any more, and doesn't say so.
     let other = (first + 1) % 3;
+    cluster.silent_on_fitness.insert(other);
     cluster.say(other, Command::HandOver(oneshot::channel().0));
     cluster.wish_leader(0, other);
     cluster.run_for(3 * SECOND).unwrap();
@@ -43,10 +49,11 @@ fn a_handover_that_comes_to_nothing_leaves_a_leader_that_can_have_a_lease() {
 }
 
 #[test]
-fn a_replica_that_takes_no_office_is_asked_less_and_less() {
+fn a_replica_that_takes_no_office_and_does_not_say_so_is_asked_less_and_less() {
     let mut cluster = well();
     let (first, epoch) = (leader(&cluster), cluster.subjects[0].established);
     let other = (first + 1) % 3;
+    cluster.silent_on_fitness.insert(other);
     cluster.say(other, Command::HandOver(oneshot::channel().0));
     cluster.wish_leader(0, other);
     cluster.run_for(100 * SECOND).unwrap();
@@ -78,4 +85,29 @@ fn where_all_flushes_hang_somebody_leads_on() {
     cluster.run_for(12 * SECOND).unwrap();
     leader(&cluster);
     cluster.run_until_well().unwrap();
+}
+
+#[test]
+fn a_replica_whose_flushes_hang_is_out_of_sync_for_all_but_acknowledgements() {
+    let mut cluster = well_with(3);
+    let (first, epoch) = (leader(&cluster), cluster.subjects[0].established);
+    let other = (first + 1) % 3;
+    cluster.run_for(2 * SECOND).unwrap();
+    assert_eq!(cluster.subjects[0].in_sync, BTreeSet::from([0, 1, 2]));
+    cluster.brokers[other].hangs_until = cluster.now + 3 * SECOND;
+    cluster.send_records(0, 0, true);
+    cluster.run_for(10 * SECOND).unwrap();
+    let without = [0, 1, 2].into_iter().filter(|at| *at != other).collect::<BTreeSet<_>>();
+    assert_eq!(cluster.subjects[0].in_sync, without, "it takes no office for a while");
+    // Its group sleeps; nobody asks for what it wouldn't do.
+    cluster.wish_leader(0, other);
+    let end = cluster.subjects[0].log.end;
+    cluster.send_records(0, 0, true);
+    cluster.run_for(5 * SECOND).unwrap();
+    assert!(cluster.subjects[0].log.end > end, "what it has flushed counts");
+    assert_eq!((leader(&cluster), cluster.subjects[0].established), (first, epoch));
+    // Then it does, and does it.
+    cluster.run_for(60 * SECOND).unwrap();
+    assert_eq!(cluster.subjects[0].in_sync, BTreeSet::from([0, 1, 2]));
+    assert_eq!(leader(&cluster), other);
 }

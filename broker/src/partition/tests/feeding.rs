@@ -123,6 +123,7 @@ impl Leader {
                 log_start: 0,
                 run: 1,
                 lossy: false,
+                held_back: false,
             }),
         );
     }

@@ -5,6 +5,8 @@ use bytes::BytesMut;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use logboom_protocol::peer::VERSIONS;
+
 use super::*;
 use crate::peer::frame::{FrameBuilder, FrameKind};
 use crate::peer::samples::{ENDS, data, group_message};
@@ -19,7 +21,7 @@ fn frame(messages: &[GroupMessage]) -> Frame {
     let mut records = BytesMut::new();
     for GroupMessage { key, message, records: own } in messages {
         let bytes = own.iter().map(Bytes::len).sum::<usize>();
-        write_message(&mut out, key, message, u32::try_from(bytes).unwrap());
+        write_message(&mut out, VERSIONS.max, key, message, u32::try_from(bytes).unwrap());
         own.iter().for_each(|slice| records.extend_from_slice(slice));
     }
     Frame { head: out.into_inner().freeze(), records: records.freeze() }
@@ -123,10 +125,43 @@ fn records_that_nobody_has_announced_are_strange() {
 }
 
 #[test]
+fn the_first_version_does_not_say_who_is_held_back() {
+    let reply = AppendReply {
+        outcome: Outcome::Matched,
+        matched: Position::ZERO,
+        flushed: Position::ZERO,
+        commit: Position::ZERO,
+        log_start: 0,
+        run: 1,
+        lossy: true,
+        held_back: true,
+    };
+    let (key, message) = data(1, 5);
+    let message = Message { body: Body::AppendReply(reply), ..message };
+    let said = |written, read| {
+        let mut out = Writer::new(BytesMut::new());
+        write_message(&mut out, written, &key, &message, 0);
+        let frame = Frame { head: out.into_inner().freeze(), records: Bytes::new() };
+        let messages = read_messages(&frame, Ends { version: read, ..ENDS })?;
+        let Body::AppendReply(reply) = &messages[0].message.body else { panic!() };
+        Ok::<_, Strange>((reply.lossy, reply.held_back))
+    };
+    assert_eq!(said(0, 0), Ok((true, false)));
+    assert_eq!(said(1, 1), Ok((true, true)));
+    assert!(said(1, 0).is_err(), "it can't be said there");
+}
+
+#[test]
 fn a_huge_set_of_voters_is_refused_before_anything_is_allocated() {
     let mut builder = FrameBuilder::new(FrameKind::Groups, 0);
     let (key, message) = data(1, 5);
-    write_message(&mut builder.head, &key, &Message { body: Body::Resigned, ..message }, 0);
+    write_message(
+        &mut builder.head,
+        VERSIONS.max,
+        &key,
+        &Message { body: Body::Resigned, ..message },
+        0,
+    );
     let head = builder.finish(0);
     // Without what stands around it, and with another kind: voters whose number is a lie.
     let mut head = BytesMut::from(&head[9..head.len() - 4]);
@@ -145,7 +180,7 @@ fn numbers_out_of_their_ranges_are_refused() {
     let (key, message) = data(1, 5);
     let written = |key: &GroupKey, message: &Message| {
         let mut out = Writer::new(BytesMut::new());
-        write_message(&mut out, key, message, 0);
+        write_message(&mut out, VERSIONS.max, key, message, 0);
         read(&Frame { head: out.into_inner().freeze(), records: Bytes::new() })
     };
     let is_refused = |body: Body| {

@@ -84,7 +84,7 @@ fn start(log_start: i64) -> String {
 }
 
 fn append_reply(reply: &AppendReply) -> String {
-    let AppendReply { outcome, matched, flushed, commit, log_start, run, lossy } = reply;
+    let AppendReply { outcome, matched, flushed, commit, log_start, run, lossy, held_back } = reply;
     let mut words = Vec::from([matched.to_string()]);
     if flushed != matched {
         words.push(format!("flushed {flushed}"));
@@ -103,6 +103,9 @@ fn append_reply(reply: &AppendReply) -> String {
     }
     if *lossy {
         words.push("lossy".to_owned());
+    }
+    if *held_back {
+        words.push("held back".to_owned());
     }
     words.join(" ")
 }
@@ -171,6 +174,7 @@ pub(super) fn node(node: &Node) -> String {
 
 /// What a leader knows of a follower.
 pub(super) fn standing(it: &Standing) -> String {
-    let Standing { id, matched, flushed, commit, log_start } = it;
-    format!("{id}: matched {matched} flushed {flushed} commit {commit}{}", start(*log_start))
+    let Standing { id, matched, flushed, commit, log_start, held_back } = it;
+    let (start, back) = (start(*log_start), if *held_back { " held back" } else { "" });
+    format!("{id}: matched {matched} flushed {flushed} commit {commit}{start}{back}")
 }

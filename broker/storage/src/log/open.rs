@@ -341,11 +341,16 @@ impl Opening {
             // Whose batches these are is not certain without the header.
             segment.fence(Vec::new());
             let from = Place { position: HEADER_BYTES, offset: entry.base_offset };
-            if self.keeps(from.offset, proven) {
+            if self.keeps(end, proven) {
                 self.fence(&segment, &path, from, end, what);
             } else {
-                (end, goes_on, self.is_lossy) = (from, false, true);
-                self.note_end(&path, from, what);
+                let proven = proven.max(from.offset);
+                (end, goes_on, self.is_lossy) = (Place { offset: proven, ..from }, false, true);
+                if from == end {
+                    self.note_end(&path, from, what);
+                } else {
+                    self.fence(&segment, &path, from, end, what);
+                }
             }
         }
         // Where it was read from a checkpoint on, or past damage, the index doesn't know it.
@@ -386,7 +391,7 @@ impl Opening {
                 End::Zeros | End::Limit => Damage::NotWritten,
             };
             let behind = look_behind(file, path, place, written, &expected)?;
-            let keeps = matches!(behind, Behind::Batch(_)) && self.keeps(place.offset, proven);
+            let keeps = matches!(behind, Behind::Batch(behind) if self.keeps(behind, proven));
             // What a power cut left in parts was never flushed, nor anything behind it.
             let was_flushed = || was_whole(file, path, place, written, &expected);
             let is_torn = keeps
@@ -423,9 +428,10 @@ impl Opening {
         }
     }
 
-    /// Whether the log goes on behind damage at an offset.
-    fn keeps(&self, offset: i64, proven: i64) -> bool {
-        offset < proven || !self.is_among_others
+    /// Whether the log goes on behind damage that ends here. Among others a replica claims no
+    /// offsets of which nothing is left and that aren't proven to have been flushed.
+    fn keeps(&self, behind: Place, proven: i64) -> bool {
+        behind.offset <= proven || !self.is_among_others
     }
 
     /// The log ends before something.

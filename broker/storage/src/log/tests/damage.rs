@@ -491,3 +491,28 @@ fn a_replica_among_others_without_the_header_of_its_file_has_nothing_that_is_not
     assert!(matches!(findings[..], [Finding::TornTail { end_offset: 0, .. }]), "{findings:?}");
     assert_eq!(found, Outcome { end_offset: 0, damage: None, is_lossy: true });
 }
+
+#[test]
+fn a_hole_of_a_replica_among_others_ends_at_what_is_proven() {
+    let (whole, starts) = replica_written();
+    let path = segment_files(&whole)[0].clone();
+    // Batches 2 and 3, of which 2 is proven to have been flushed; 4 and 5 are whole behind them.
+    let disk = whole.kill_image(whole.trace_len());
+    for spoiled in [2, 3] {
+        disk.flip(&path, starts[spoiled] + 700, 1);
+    }
+    let expected = Outcome { end_offset: 3, damage: Some(2..3), is_lossy: true };
+    assert_eq!(replica_on(&disk, BOOT).0, expected);
+    // What was in the hole isn't given to others later on.
+    let disk = disk.kill_image(disk.trace_len());
+    let (again, _) = replica_on(&disk, BOOT);
+    assert_eq!((again.end_offset, again.is_lossy), (3, true));
+    // The header of the file: all that is proven is there, and nothing else.
+    let disk = whole.kill_image(whole.trace_len());
+    disk.flip(&path, 20, 1);
+    let expected = Outcome { end_offset: 3, damage: Some(0..3), is_lossy: true };
+    assert_eq!(replica_on(&disk, BOOT).0, expected);
+    let disk = disk.kill_image(disk.trace_len());
+    let (again, _) = replica_on(&disk, BOOT);
+    assert_eq!((again.end_offset, again.is_lossy), (3, true));
+}

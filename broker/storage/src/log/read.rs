@@ -322,9 +322,10 @@ impl ColdRead {
         Ok(None)
     }
 
-    /// Has somebody look closely where a read has failed.
+    /// Has somebody look closely where a read has failed. What was removed meanwhile isn't damaged.
     fn suspect(&self, segment: &Segment, error: &StorageError) {
-        if matches!(error, StorageError::Corrupt(_) | StorageError::Io { .. }) {
+        let is_damage = matches!(error, StorageError::Corrupt(_) | StorageError::Io { .. });
+        if is_damage && !segment.is_removed() {
             self.view.shared.suspect(self.view.key, segment.base_offset);
         }
     }

@@ -96,10 +96,18 @@ fn a_segment_that_the_view_names_no_more_is_not_missing() {
 
 type Hook = Box<dyn FnMut(&Path) + Send>;
 
-/// A disk on which something happens before a file is removed.
+/// A disk on which something happens before a file is removed, and before the next is opened.
 struct Hooked {
     disk: Arc<SimDisk>,
     before_remove: Mutex<Option<Hook>>,
+    before_open: Mutex<Option<Hook>>,
+}
+
+impl Hooked {
+    fn new() -> Arc<Self> {
+        let (before_remove, before_open) = (Mutex::new(None), Mutex::new(None));
+        Arc::new(Self { disk: SimDisk::new(), before_remove, before_open })
+    }
 }
 
 impl std::fmt::Debug for Hooked {
@@ -114,6 +122,8 @@ impl Disk for Hooked {
     }
 
     fn open(&self, path: &Path) -> std::io::Result<Arc<dyn DiskFile>> {
+        let hook = self.before_open.lock().unwrap().take();
+        hook.into_iter().for_each(|mut hook| hook(path));
         self.disk.open(path)
     }
 
@@ -151,7 +161,7 @@ impl Disk for Hooked {
 
 #[test]
 fn a_reader_that_opens_a_file_just_before_it_goes_leaves_nothing_open() {
-    let disk = Arc::new(Hooked { disk: SimDisk::new(), before_remove: Mutex::new(None) });
+    let disk = Hooked::new();
     let dyn_disk: Arc<Hooked> = Arc::clone(&disk);
     let directory = Directory::open(dyn_disk, Path::new("/data"), options(), BOOT, 4).unwrap();
     directory.create(KEY, 0).unwrap();
@@ -177,6 +187,34 @@ fn a_reader_that_opens_a_file_just_before_it_goes_leaves_nothing_open() {
         let open = directory.shared.files.get_open(gone.file_key(&KEY));
         assert!(open.is_none(), "held open for ever");
     }
+}
+
+#[test]
+fn a_segment_that_retention_takes_under_a_reader_is_not_looked_at_as_damaged() {
+    let disk = Hooked::new();
+    let dyn_disk: Arc<Hooked> = Arc::clone(&disk);
+    let directory = Directory::open(dyn_disk, Path::new("/data"), options(), BOOT, 4).unwrap();
+    directory.create(KEY, 0).unwrap();
+    let (mut log, _) = open_log(&directory);
+    for i in 0..20 {
+        log.append(&[batch(i, 0, 1, 300)]).unwrap();
+    }
+    assert!(flush(&directory, &mut log));
+    log.set_high_watermark(20);
+    let view = Arc::clone(log.view());
+    let first = segment_of(&view, 0);
+    close_file(&directory, &first);
+    let read = view.read_later(0, 700, ReadUntil::End).unwrap();
+    *disk.before_open.lock().unwrap() = Some(Box::new(move |_| log.set_log_start(12).unwrap()));
+    let error = read.run().unwrap_err();
+    assert!(matches!(error, StorageError::OutOfRange { .. }), "{error}");
+    assert_eq!(directory.take_suspects(), []);
+    // One that the log still has is.
+    let next = segment_of(&view, 12);
+    close_file(&directory, &next);
+    Disk::remove(&*disk, &next.path(&directory.shared, &KEY)).unwrap();
+    read_once(&view, 12, ReadUntil::End).unwrap_err();
+    assert_eq!(directory.take_suspects(), [(KEY, next.base_offset)]);
 }
 
 #[test]

@@ -12,6 +12,9 @@
 //! as a follower takes it. One that was compacted less far may have records that are gone for good
 //! here, so it isn't asked ([`LogView::compacted_to`]).
 //!
+//! What was deleted is fetched from nobody: below the log start, of which others may have nothing
+//! any more, an empty batch stands for the offsets that are missing.
+//!
 //! Must always hold: what is fetched has exactly the offsets that are missing, a right checksum,
 //! and the epochs that belong there; nothing is written in place.
 
@@ -181,8 +184,20 @@ impl Mending<'_> {
         let compacted_to = self.view.compacted_to();
         let compacted_to = if self.segment.base_offset < compacted_to { compacted_to } else { 0 };
         let (mut next, until) = (hole.offset, hole.end_offset);
+        let start = self.view.log_start_offset();
+        if start >= until {
+            self.leave_out(next, until)?;
+            return Ok(());
+        }
         while next < until {
-            let bytes = others.fetch(next, until, compacted_to).ok_or(RepairError::Nobody(next))?;
+            let kept = next.max(start);
+            let bytes = others.fetch(kept, until, compacted_to).ok_or(RepairError::Nobody(kept))?;
+            if next < kept {
+                // The log may start within a batch.
+                let first = RawBatch::split_first(&bytes).ok();
+                let base = first.map_or(kept, |(batch, _)| batch.header().base_offset);
+                next = self.leave_out(next, base.clamp(next, kept))?;
+            }
             let (reached, refused) = self.take(&bytes, next, until);
             if reached == next {
                 others.refuse(&refused.unwrap_or(Damage::NotWritten));
@@ -191,6 +206,21 @@ impl Mending<'_> {
             self.output.spill(pace)?;
         }
         Ok(())
+    }
+
+    /// Puts empty batches in the place of offsets that were deleted; returns their end, exclusive.
+    fn leave_out(&mut self, from: i64, until: i64) -> Result<i64, RepairError> {
+        let mut next = from;
+        while next < until {
+            let last_offset_delta = i32::try_from(until - next - 1).unwrap_or(i32::MAX);
+            // Below the log start epochs are forgotten, and then any will do.
+            let epoch = self.view.epoch_at(next).unwrap_or(0);
+            let gap = gap_batch(next, last_offset_delta, epoch);
+            let (gap, _) = RawBatch::split_first(&gap).expect("it was just made");
+            self.output.take(gap.bytes(), gap.header());
+            next = end_of(&gap);
+        }
+        Ok(next)
     }
 
     /// Takes the batches that continue the new file; returns up to where, and what stopped it.

@@ -322,6 +322,59 @@ fn answers_that_are_not_what_was_asked_for_change_nothing() {
     }
 }
 
+#[test]
+fn damage_around_the_log_start_is_made_good_though_others_have_deleted_what_is_below() {
+    let whole = written();
+    let (_healthy_directory, mut healthy) = opened(&copy_of(&whole));
+    let disk = copy_of(&whole);
+    let path = segment_files(&disk)[1].clone();
+    let (_directory, log) = opened(&disk);
+    let damaged = log.view().settled()[1].clone();
+    let (base, end) = (damaged.base_offset, damaged.end_offset());
+    drop((log, _directory));
+    // All of its file, so that it is one hole.
+    disk.flip(&path, 20, 1);
+    for start in base + 1..end {
+        healthy.set_log_start(start).unwrap();
+        let disk = copy_of(&disk);
+        let (_directory, mut log) = opened(&disk);
+        log.set_log_start(start).unwrap();
+        let found = scrub(&log).into_iter().filter_map(|it| it.damage).map(|(_, range)| range);
+        assert_eq!(found.collect::<Vec<_>>(), [base..end], "{start}");
+        let mut others = Healthy::new(&healthy);
+        assert!(repair(&mut log, &mut others).unwrap(), "{start}");
+        assert!(others.asked.iter().all(|(offset, _)| *offset >= start), "{:?}", others.asked);
+        assert_eq!(log.view().damage(), None, "{start}");
+        let read = |log: &Log| read_all(log.view(), start, ReadUntil::End).unwrap();
+        assert_eq!(read(&log), read(&healthy), "{start}");
+        log.close().unwrap();
+        is_whole(&disk).unwrap();
+    }
+}
+
+#[test]
+fn what_is_damaged_below_the_log_start_alone_is_asked_of_nobody() {
+    let disk = written();
+    let (directory, log) = opened(&disk);
+    let segment = log.view().settled()[1].clone();
+    let Some((second, _, _)) = log.view().batch_at(&segment, segment.end_offset() - 1).unwrap()
+    else {
+        panic!()
+    };
+    let last = read_once(log.view(), segment.end_offset() - 1, ReadUntil::End).unwrap();
+    let start = base_of(&last[0]);
+    drop((log, directory));
+    disk.flip(&segment_files(&disk)[1], 64 + 70, 1);
+    assert!(second > 64 + 70);
+    let (_directory, mut log) = opened(&disk);
+    log.set_log_start(start).unwrap();
+    assert_eq!(scrub(&log).iter().filter(|it| it.damage.is_some()).count(), 1);
+    assert!(repair(&mut log, &mut Nobody).unwrap());
+    assert_eq!(read_all(log.view(), start, ReadUntil::End).unwrap()[0], last[0]);
+    log.close().unwrap();
+    is_whole(&disk).unwrap();
+}
+
 /// A log of a few keys, written over and over.
 fn keyed(compacts: bool) -> Arc<SimDisk> {
     let disk = SimDisk::new();

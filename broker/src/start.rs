@@ -242,6 +242,7 @@ fn start_threads(
     let shards = threads.shard_handles();
     let (settings, told) = (Arc::new(config.settings.clone()), Arc::new(OnceLock::new()));
     let published = Arc::new(ArcSwap::from_pointee(MetadataImage::default()));
+    let registration = registration(config, &sockets, directory.id());
     let reconciler = Reconciler {
         config: Arc::clone(&settings),
         directory: Arc::clone(&directory),
@@ -249,11 +250,11 @@ fn start_threads(
         shards: Arc::clone(&shards),
         registry: Arc::clone(&registry),
         is_alone: config.quorum.is_none(),
+        incarnation: registration.incarnation,
         coordination: Arc::clone(&told),
         catch_up,
         published: Arc::clone(&published),
     };
-    let registration = registration(config, &sockets, directory.id());
     let this = PeerId { node: registration.id, directory: directory.id(), run: directory.run() };
     let peers = peer_socket.map(|socket| {
         join(config, identity(config, this, &directory), socket, &published, threads)

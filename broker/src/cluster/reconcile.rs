@@ -1,7 +1,9 @@
 //! What a change of the metadata means for this broker: partitions made, configured, removed.
 //!
 //! Must always hold: a partition is served before anybody is told of it, and nobody is told of one
-//! that is being removed.
+//! that is being removed. A broker that starts may know less to be committed than it did, and makes
+//! nothing until it has read the registration of this start: what it makes then was not deleted by
+//! what it knew before.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
@@ -35,6 +37,8 @@ pub(crate) struct Reconciler {
     pub(crate) registry: Arc<Registry>,
     /// Whether there are no other brokers, nor will be.
     pub(crate) is_alone: bool,
+    /// With which this start of the broker registers.
+    pub(crate) incarnation: Uuid,
     /// Where groups are told of topics that are gone, once they are hosted.
     pub(crate) coordination: Arc<OnceLock<Coordination>>,
     /// Where rates of what replicas are sent are set.
@@ -130,7 +134,8 @@ impl Reconciler {
     ) -> Result<(), String> {
         self.check_cluster(image)?;
         let before = self.published.load_full();
-        let changed: BTreeSet<Uuid> = if read.is_whole {
+        let is_in = self.knows_all(image) && !self.knows_all(&before);
+        let changed: BTreeSet<Uuid> = if read.is_whole || is_in {
             before.topics().chain(image.topics()).map(Topic::id).collect()
         } else {
             read.records.iter().flat_map(changed_topics).collect()
@@ -161,6 +166,12 @@ impl Reconciler {
         Ok(())
     }
 
+    /// Whether an image has all that this broker knew in its last life.
+    fn knows_all(&self, image: &MetadataImage) -> bool {
+        let own = image.node(self.config.broker_id());
+        self.is_alone || own.is_some_and(|own| own.incarnation == self.incarnation)
+    }
+
     /// The partitions of a topic that have a replica on this broker.
     fn own<'a>(
         &self,
@@ -179,7 +190,8 @@ impl Reconciler {
         Wish { voters, generation, leader, is_wished }
     }
 
-    /// Makes and opens what of the topics isn't served yet.
+    /// Makes and opens what of the topics isn't served yet; makes nothing as long as that may have
+    /// been deleted.
     async fn open(
         &self,
         image: &MetadataImage,
@@ -187,6 +199,7 @@ impl Reconciler {
         offset: i64,
     ) -> Result<(), StorageError> {
         let effective = Effective::new(image, &self.config);
+        let may_make = self.knows_all(image);
         let mut new = Vec::new();
         let mut openings: BTreeMap<usize, Vec<Opening>> = BTreeMap::new();
         for topic in topics {
@@ -199,6 +212,9 @@ impl Reconciler {
                 }
                 let state = self.directory.state();
                 let is_new = state.group(&key, |group| group.is_none_or(|group| group.removed));
+                if is_new && !may_make {
+                    continue;
+                }
                 if is_new {
                     new.push((key, self.creation(&key, partition)));
                 }

@@ -36,6 +36,7 @@ impl Host {
             shards: Arc::from([stage.shard.clone()]),
             registry: Arc::clone(&stage.registry),
             is_alone: true,
+            incarnation: Uuid::ZERO,
             coordination: Arc::default(),
             catch_up: Arc::default(),
             published: Arc::clone(&published),

@@ -1,5 +1,6 @@
 //! Partitions follow the metadata, and a start that would remove too much stops.
 
+use logboom_controller::record::BrokerRegistration;
 use logboom_storage::state::OpenMark;
 use logboom_storage::{DirectoryOptions, SystemDisk};
 
@@ -27,6 +28,7 @@ fn reconciler(directory: &Arc<Directory>) -> Reconciler {
         shards: Arc::from([]),
         registry: Arc::default(),
         is_alone: true,
+        incarnation: Uuid([9; 16]),
         coordination: Arc::default(),
         catch_up: Arc::default(),
         published: Arc::new(ArcSwap::from_pointee(MetadataImage::default())),
@@ -89,4 +91,64 @@ fn only_a_founder_that_never_was_here_begins_as_a_voter() {
     assert_eq!(voters(&reconciler, key(0), &founding), 0, "it was here, and has forgotten all");
     directory.remove(&[key(1)], true).unwrap();
     assert_eq!(voters(&reconciler, key(1), &founding), 3, "of a topic that is no more");
+}
+
+/// A shard that opens whatever it is told to.
+fn obliging_shard() -> ShardHandle {
+    let (shard, mut commands) = ShardHandle::channel();
+    tokio::spawn(async move {
+        while let Some(command) = commands.recv().await {
+            if let Command::Open(_, done) = command {
+                done.send(Ok(())).unwrap();
+            }
+        }
+    });
+    shard
+}
+
+#[tokio::test]
+async fn nothing_is_made_before_all_is_known_that_may_have_deleted_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let directory = directory(dir.path(), 0, 0);
+    let shards = Arc::from([obliging_shard()]);
+    let reconciler = Reconciler { is_alone: false, shards, ..reconciler(&directory) };
+    let (id, own) = (reconciler.config.broker_id(), directory.id());
+    let topic = |byte: u8| {
+        let id_of = Uuid([byte; 16]);
+        let partition = Partition::new(vec![id], vec![own]);
+        let topic = MetadataRecord::Topic { id: id_of, name: format!("t{byte}").as_str().into() };
+        [topic, MetadataRecord::Partition { topic_id: id_of, index: 0, partition }]
+    };
+    let registered = |incarnation| {
+        MetadataRecord::Broker(BrokerRegistration {
+            id,
+            directory_id: own,
+            incarnation,
+            rack: None,
+            endpoints: Vec::new(),
+            peer: None,
+        })
+    };
+    let made = || {
+        let mut made = directory.groups();
+        made.retain(|key| *key != METADATA);
+        made
+    };
+    // What is known to be committed of the metadata: two topics, of which it had deleted one.
+    let image = MetadataImage::load(
+        [registered(Uuid([8; 16]))].into_iter().chain(topic(1)).chain(topic(2)),
+    )
+    .unwrap();
+    reconciler.start(&image, 5).await.unwrap();
+    assert_eq!(made(), []);
+    let follow = async |image: &MetadataImage, record: MetadataRecord, offset| {
+        let image = image.with([&record]).unwrap();
+        let read = Read { records: vec![record], is_whole: false };
+        reconciler.follow(&image, &read, offset).await.unwrap();
+        image
+    };
+    let image = follow(&image, MetadataRecord::TopicDeleted { id: Uuid([1; 16]) }, 6).await;
+    assert_eq!(made(), []);
+    follow(&image, registered(reconciler.incarnation), 7).await;
+    assert_eq!(made(), [GroupKey { topic_id: Uuid([2; 16]), partition: 0 }]);
 }

@@ -40,14 +40,20 @@ impl Desk {
     pub(super) fn answer(&self, from: PeerId, request: Bytes) -> Answer {
         let (controller, node) = (self.controller.clone(), self.node.get().cloned());
         // Who is known hears of the leader itself; brokers of earlier versions take no name.
-        let stranger = node.as_deref().filter(|node| !is_known(node, from));
-        let known = stranger.and_then(controller_of);
+        let is_known = node.as_deref().is_some_and(|node| is_known(node, from));
+        let known = node.as_deref().filter(|_| !is_known).and_then(controller_of);
         Box::pin(async move {
             let response = match Request::decode(request) {
                 Ok(Request::Register { cluster_id, registration }) => {
                     let request = RegisterBroker { registration, cluster_id };
                     answered(register(&controller, request).await)
                 }
+                // It may ask to be let in, and nothing else. Who doesn't decide may not have heard
+                // of it yet.
+                Ok(_) if !is_known && controller.decides() && node.is_some() => {
+                    Response::Refused("the broker isn't known".to_owned())
+                }
+                Ok(_) if !is_known => Response::NotController(None),
                 Ok(Request::Report(reports)) => {
                     let decide = move |image: &MetadataImage| report_leaders(image, reports);
                     match controller.decide(decide).await {
@@ -65,8 +71,7 @@ impl Desk {
                 },
                 Ok(Request::Forward { .. }) => Response::NotController(None),
                 Ok(request) => match &node {
-                    Some(node) if is_known(node, from) => of_replica(node, request).await,
-                    Some(_) => Response::Refused("the broker isn't known".to_owned()),
+                    Some(node) => of_replica(node, request).await,
                     None => Response::NotController(None),
                 },
                 Err(strange) => {
@@ -218,5 +223,49 @@ async fn forwarded(node: Arc<Node>, from: PeerId, listener: &str, frame: Bytes) 
         Reply::Rope(..) | Reply::Nothing | Reply::Close => {
             Response::Refused("there is no answer".to_owned())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use logboom_controller::record::BrokerRegistration;
+
+    use super::*;
+    use crate::testing::TestBroker;
+
+    #[test]
+    fn a_stranger_may_ask_to_be_let_in_and_for_nothing_else() {
+        let broker = TestBroker::start();
+        let node = broker.broker().node();
+        let (controller, own) = (node.controller.clone(), OnceLock::from(Arc::clone(node)));
+        let desk = Desk { controller, node: Arc::new(own) };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let ask = |from, request: &Request| {
+            let answer = runtime.block_on(desk.answer(from, request.encode().unwrap()));
+            Response::decode(answer).unwrap()
+        };
+        let image = node.image();
+        let registered = image.nodes().next().unwrap();
+        let known = PeerId { node: registered.id, directory: registered.directory_id, run: 1 };
+        let impostor = PeerId { directory: Uuid([7; 16]), ..known };
+        let stranger = PeerId { node: 77, ..impostor };
+        for request in [Request::ProducerIds, Request::Report(Vec::new())] {
+            assert!(matches!(ask(known, &request), Response::Done(_)), "{request:?}");
+            for from in [impostor, stranger] {
+                assert!(matches!(ask(from, &request), Response::Refused(_)), "{request:?}");
+            }
+        }
+        let forward = Request::Forward { listener: String::new(), frame: Bytes::new() };
+        let Response::Refused(why) = ask(stranger, &forward) else { panic!() };
+        assert_eq!(why, "the broker isn't known");
+        let registration = BrokerRegistration {
+            id: stranger.node,
+            directory_id: stranger.directory,
+            incarnation: Uuid([1; 16]),
+            ..registered.clone()
+        };
+        let register = Request::Register { cluster_id: None, registration };
+        assert!(matches!(ask(stranger, &register), Response::Done(_)));
+        assert!(matches!(ask(stranger, &Request::ProducerIds), Response::Done(_)), "it is in");
     }
 }

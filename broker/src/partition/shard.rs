@@ -214,11 +214,11 @@ impl Shard {
                 }
             }
             Command::Swap(key, cleaned, reply) => {
-                if let Some(replica) = self.replicas.get_mut(&key) {
+                self.with(&key, move |replica, hands| {
                     let step = move |log: &mut Log| drop(reply.send(log.swap(cleaned)));
-                    replica.at_rest(step, &self.hands);
+                    replica.at_rest(step, hands);
                     replica.defer(Replica::note_damage);
-                }
+                });
             }
             Command::Damage(key) => self.with(&key, |replica, _| replica.note_damage()),
             Command::Seal(key, offset) => self.with(&key, move |replica, hands| {

@@ -7,7 +7,7 @@
 //! | `Restart` | a stop as an operator does it |
 //! | `Pause` | SIGSTOP, and SIGCONT later |
 //! | `CutOff`, `Deaf`, `Mute` | nothing comes or goes, comes, goes: from one peer or more |
-//! | `Loss`, `Rate`, `Delay` | packets vanish, wait in a queue, come late |
+//! | `Loss`, `Rate`, `Delay` | packets vanish, wait in a queue, come late either way |
 //! | `FullDisk` | a data directory's file system has no free byte |
 //! | `SlowDisk` | each flush takes longer |
 //! | `FailingDisk` | a flush fails, and the broker is started anew |
@@ -17,8 +17,7 @@
 //! A round has each of them once, every third beside another of another broker, and then it is
 //! calm: CI has one round. `LOGBOOM_FAULTS_SECONDS` is for how long round follows round,
 //! `LOGBOOM_FAULTS_SEED` the first one's number; `cargo xtask soak faults` makes the time long.
-//! What can't be done on a machine (no root, no strace, a kernel without netem) prints `SKIPPED`
-//! and why.
+//! What can't be done on a machine (no root, no strace) prints `SKIPPED` and why.
 //!
 //! Must always hold: what is checked is checked all the while, not only in the end.
 

@@ -1,14 +1,19 @@
 //! A network of one's own: a namespace for each host, all on one bridge, at which this process is.
-//! Only root may make one. What a host receives and sends can be dropped by address, by chance, or
-//! slowed down.
+//! Only root may make one. What a host receives and sends can be dropped by address, by chance,
+//! slowed down, or late.
 //!
 //! Must always hold: what was made is named by the process that made it, and gone with the value;
 //! what a process left that was killed is removed by the next.
 
+mod relay;
+
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
+use self::relay::Relay;
 use crate::broker::Site;
 
 /// The hosts' one interface.
@@ -50,6 +55,8 @@ pub struct Network {
     /// The third byte of all addresses.
     number: u8,
     count: usize,
+    /// Those whose frames are late.
+    relays: BTreeMap<usize, Relay>,
 }
 
 impl Network {
@@ -65,18 +72,19 @@ impl Network {
             ip(&["-o", "address", "show", "to", &subnet]).is_ok_and(|shown| shown.is_empty())
         };
         let number = (pid..=u8::MAX).chain(0..pid).find(is_free);
-        let network = Self { number: number.ok_or("`ip address` doesn't work")?, count };
+        let number = number.ok_or("`ip address` doesn't work")?;
+        let mut network = Self { number, count, relays: BTreeMap::new() };
         network.make()?;
         Ok(network)
     }
 
-    fn make(&self) -> Result<(), String> {
+    fn make(&mut self) -> Result<(), String> {
         let bridge = bridge();
         ip(&["link", "add", "name", &bridge, "type", "bridge"])?;
         ip(&["address", "add", &format!("{}/24", self.address(254)), "dev", &bridge])?;
         ip(&["link", "set", &bridge, "up"])?;
         for host in 1..=self.count {
-            let (space, end) = (space(host), format!("{bridge}-{host}"));
+            let (space, end) = (space(host), end(host));
             ip(&["netns", "add", &space])?;
             let peer = ["type", "veth", "peer", "name", INTERFACE, "netns", &space];
             ip(&[&["link", "add", "name", &end][..], &peer].concat())?;
@@ -86,8 +94,9 @@ impl Network {
             for interface in ["lo", INTERFACE] {
                 ip(&["-n", &space, "link", "set", interface, "up"])?;
             }
-            // Filters are part of the kernel, or they aren't.
+            // Filters and relays are part of the kernel, or they aren't.
             self.cut(host, Ways::Both, &Whom::All)?;
+            self.delay(host, Duration::ZERO, 0)?;
             self.heal(host);
         }
         Ok(())
@@ -135,17 +144,21 @@ impl Network {
         self.qdisc(host, &shape)
     }
 
-    /// Delays what a host sends.
+    /// Delays what a host receives and what it sends, in order.
+    ///
+    /// - `least`: what each packet waits, or up to twice as long, as `seed` says.
     ///
     /// # Errors
-    /// What the system says; not every kernel can.
-    pub fn delay(&self, host: usize, ms: u32) -> Result<(), String> {
-        let (delay, spread) = (format!("{ms}ms"), format!("{}ms", ms / 2));
-        self.qdisc(host, &["netem", "delay", &delay, &spread])
+    /// What the system says.
+    pub fn delay(&mut self, host: usize, least: Duration, seed: u64) -> Result<(), String> {
+        let relay = Relay::start(&end(host), &bridge(), least, seed)?;
+        self.relays.insert(host, relay);
+        Ok(())
     }
 
     /// Undoes whatever was done to a host.
-    pub fn heal(&self, host: usize) {
+    pub fn heal(&mut self, host: usize) {
+        self.relays.remove(&host);
         for which in ["clsact", "root"] {
             // Most of the time it isn't there.
             drop(run("tc", &["-n", &space(host), "qdisc", "delete", "dev", INTERFACE, which]));
@@ -193,9 +206,10 @@ impl Network {
 
 impl Drop for Network {
     fn drop(&mut self) {
+        self.relays.clear();
         for host in 1..=self.count {
             drop(ip(&["netns", "delete", &space(host)]));
-            drop(ip(&["link", "delete", &format!("{}-{host}", bridge())]));
+            drop(ip(&["link", "delete", &end(host)]));
         }
         drop(ip(&["link", "delete", &bridge()]));
     }
@@ -203,6 +217,11 @@ impl Drop for Network {
 
 fn bridge() -> String {
     format!("lb{}", std::process::id())
+}
+
+/// A host's end on the bridge.
+fn end(host: usize) -> String {
+    format!("{}-{host}", bridge())
 }
 
 fn space(host: usize) -> String {
@@ -219,9 +238,12 @@ fn sweep() {
             drop(ip(&["netns", "delete", name]));
         }
     }
-    for line in ip(&["-o", "link", "show", "type", "bridge"]).unwrap_or_default().lines() {
-        let name = line.split(':').nth(1).unwrap_or_default().trim();
-        if name.strip_prefix("lb").is_some_and(is_gone) {
+    for line in ip(&["-o", "link", "show"]).unwrap_or_default().lines() {
+        let name = line.split([':', '@']).nth(1).unwrap_or_default().trim();
+        let number = name.strip_prefix("lb").and_then(|rest| rest.split('-').next());
+        let pid = number.filter(|pid| pid.parse::<u32>().is_ok());
+        if pid.is_some_and(is_gone) {
+            // The other end of a pair goes with the first.
             drop(ip(&["link", "delete", name]));
         }
     }

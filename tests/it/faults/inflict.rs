@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use logboom_protocol::ErrorCode;
 use logboom_protocol::messages::alter_partition_reassignments::{
@@ -35,7 +35,6 @@ const FILL_BYTES: [usize; 3] = [1 << 20, 4 << 10, 1];
 pub(super) struct Stage {
     pub(super) cluster: Cluster,
     network: Option<Network>,
-    has_delay: bool,
     clocks: Option<Clocks>,
     strace: Option<()>,
     tracers: BTreeMap<usize, Tracer>,
@@ -52,11 +51,6 @@ struct Tracer {
 impl Stage {
     pub(super) fn build(seed: u64) -> Self {
         let network = or_skip("faults of the network", Network::build(BROKERS));
-        let has_delay = network.as_ref().is_some_and(|network| {
-            let tried = or_skip("packets that are late", network.delay(1, 1)).is_some();
-            network.heal(1);
-            tried
-        });
         let clocks = or_skip("clocks that jump", Clocks::build(&scratch("faults-clocks")));
         let strace = or_skip("slow and failing disks", strace());
         let disk = or_skip("a full disk", Disk::mount("faults-disk"));
@@ -74,16 +68,18 @@ impl Stage {
             (site, root)
         });
         let cluster = Cluster::start_at(sites.collect(), |_| Vec::new());
-        Self { cluster, network, has_delay, clocks, strace, tracers: BTreeMap::new(), disk }
+        Self { cluster, network, clocks, strace, tracers: BTreeMap::new(), disk }
     }
 
     /// Whether a fault can be brought about on this machine.
     pub(super) fn can(&self, fault: Fault) -> bool {
         match fault {
-            Fault::CutOff | Fault::Deaf | Fault::Mute | Fault::Loss | Fault::Rate => {
-                self.network.is_some()
-            }
-            Fault::Delay => self.has_delay,
+            Fault::CutOff
+            | Fault::Deaf
+            | Fault::Mute
+            | Fault::Loss
+            | Fault::Rate
+            | Fault::Delay => self.network.is_some(),
             Fault::FullDisk => self.disk.is_some(),
             Fault::SlowDisk | Fault::FailingDisk => self.strace.is_some(),
             Fault::Clock => self.clocks.is_some(),
@@ -104,7 +100,7 @@ impl Stage {
             Fault::Mute => self.cut(hit, Ways::Out),
             Fault::Loss => self.with_network(|it| it.lose(victim, small(10 + strength % 50))),
             Fault::Rate => self.with_network(|it| it.limit(victim, small(200 + strength * 4))),
-            Fault::Delay => self.with_network(|it| it.delay(victim, small(20 + strength / 5))),
+            Fault::Delay => self.delay(hit),
             Fault::FullDisk => self.fill(),
             Fault::SlowDisk => {
                 let delay = format!("delay_enter={}", 5_000 + strength * 200);
@@ -127,7 +123,7 @@ impl Stage {
             | Fault::Mute
             | Fault::Loss
             | Fault::Rate
-            | Fault::Delay => self.network.iter().for_each(|it| it.heal(victim)),
+            | Fault::Delay => self.network.iter_mut().for_each(|it| it.heal(victim)),
             Fault::FullDisk => fs::remove_file(self.filler()).unwrap(),
             Fault::SlowDisk => _ = self.untrace(victim),
             Fault::FailingDisk => {
@@ -153,11 +149,11 @@ impl Stage {
         }
     }
 
-    fn with_network(&self, step: impl FnOnce(&Network) -> Result<(), String>) {
-        step(self.network.as_ref().expect("there is one")).unwrap();
+    fn with_network(&mut self, step: impl FnOnce(&mut Network) -> Result<(), String>) {
+        step(self.network.as_mut().expect("there is one")).unwrap();
     }
 
-    fn cut(&self, hit: &Hit, ways: Ways) {
+    fn cut(&mut self, hit: &Hit, ways: Ways) {
         let peers: Vec<usize> = (1..=BROKERS).filter(|id| *id != hit.victim).collect();
         let whom = match hit.strength % 3 {
             0 => Whom::All,
@@ -170,6 +166,17 @@ impl Stage {
             let tried = Raw::brief(address, Duration::from_millis(100));
             assert!(tried.is_err(), "broker {} is reached all the same", hit.victim);
         }
+    }
+
+    fn delay(&mut self, hit: &Hit) {
+        let Hit { victim, strength, .. } = *hit;
+        let least = Duration::from_millis(10 + strength as u64 / 10);
+        self.with_network(|network| network.delay(victim, least, strength as u64));
+        let begun = Instant::now();
+        // To be connected, or refused, takes a packet there and one back.
+        drop(Raw::brief(&self.cluster.addresses()[victim - 1], PATIENCE));
+        let took = begun.elapsed();
+        assert!(took >= 2 * least, "broker {victim} is reached within {took:?}");
     }
 
     fn filler(&self) -> PathBuf {

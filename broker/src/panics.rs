@@ -15,8 +15,8 @@ thread_local! {
     static SERVES_ONE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Has this process end where a part of it panics that the rest can't do without. To be called once,
-/// by the program.
+/// Has this process end where a part of it panics that the rest can't do without. To be called
+/// once, by the program.
 pub fn end_on_panic() {
     let say = panic::take_hook();
     panic::set_hook(Box::new(move |what| {

@@ -10,12 +10,9 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc as std_mpsc;
 use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::runtime;
-use tokio::sync::{Mutex, mpsc, oneshot};
-use tokio::task::LocalSet;
+use tokio::sync::{Mutex, mpsc};
 
 use logboom_controller::MetadataImage;
 use logboom_controller::config::Effective;
@@ -27,22 +24,22 @@ use logboom_storage::{Directory, LeftBy, OpenError, StorageError};
 use crate::cleaner::Cleaners;
 use crate::cluster::{MetadataLogError, Neighbours, Reconciler, VoterChanges};
 use crate::config::{Config, Quorum, SocketOptions};
-use crate::coordination::{Coordination, Host, Inbox};
+use crate::coordination::Coordination;
 use crate::machine::Machine;
 use crate::metrics::Metrics;
 use crate::node::{Node, random_id};
-use crate::partition::{
-    CatchUp, Command, Hands, Joining, Process, Registry, Seat, Shard, ShardHandle, TopicSettings,
-};
+use crate::partition::{CatchUp, Command, Joining, Registry, Seat, TopicSettings};
 use crate::peer::{Identity, Limits as PeerLimits, PeerId, Peers};
 use crate::repair::Repairs;
-use crate::server::{Accepted, AnswerDoor, Doors, Listener, listen, serve_shard};
-use crate::threads::{ShardThread, Threads, spawn};
-use crate::{admin, limits, ticks};
+use crate::server::{AnswerDoor, Doors, listen};
+use crate::threads::{Threads, spawn};
+use crate::{admin, limits};
 
 mod begin;
+mod shards;
 
 use begin::{Began, Beginning};
+use shards::{Common, serve, start_shards};
 
 /// Why a broker doesn't start.
 #[derive(Debug)]
@@ -118,11 +115,6 @@ impl fmt::Debug for Broker {
         write!(f, "Broker({:?})", self.addresses)
     }
 }
-
-/// The most threads of a shard that read what isn't in memory.
-const COLD_READERS: usize = 8;
-/// How long such a thread stays without work.
-const COLD_READER_IDLE: Duration = Duration::from_secs(10);
 
 impl Broker {
     /// Starts a broker; it serves when this returns.
@@ -227,17 +219,17 @@ fn start_threads(
     threads.start_flushers()?;
     let metrics = Arc::new(Metrics::default());
     let registry = Arc::new(Registry::default());
-    let seat = seat(config, &directory);
-    let held = (Arc::clone(&directory), seat.clone(), Arc::clone(&registry), Arc::clone(&metrics));
-    let catch_up = Arc::<CatchUp>::default();
-    let held_catch_up = Arc::clone(&catch_up);
+    let (seat, catch_up) = (seat(config, &directory), Arc::<CatchUp>::default());
     let (reports, from_shards) = mpsc::unbounded_channel();
-    let make = move |index, handle, commands| {
-        let ((directory, seat, registry, metrics), reports) = (held.clone(), reports.clone());
-        let (catch_up, around) = (Arc::clone(&held_catch_up), Arc::new(Process));
-        let hands = Hands { directory, metrics, handle, reports, catch_up, around };
-        Shard::new(index, hands, seat, registry, commands)
+    let common = Common {
+        directory: Arc::clone(&directory),
+        seat: seat.clone(),
+        registry: Arc::clone(&registry),
+        metrics: Arc::clone(&metrics),
+        catch_up: Arc::clone(&catch_up),
+        reports,
     };
+    let make = move |index, handle, commands| common.clone().shard(index, handle, commands);
     let starters = start_shards(threads, shard_count(config), make)?;
     let shards = threads.shard_handles();
     let (settings, told) = (Arc::new(config.settings.clone()), Arc::new(OnceLock::new()));
@@ -327,116 +319,6 @@ fn start_controller(threads: &mut Threads, beginning: Beginning) -> Result<Began
     let began = readiness.recv().unwrap_or_else(ended)?;
     threads.controller_began(began.handle.clone());
     Ok(began)
-}
-
-/// Starts the threads of shards, and says where they wait to be told to serve connections.
-///
-/// - `make`: a shard of that number, its handle, and where it takes its commands.
-fn start_shards(
-    threads: &mut Threads,
-    count: usize,
-    make: impl Fn(usize, ShardHandle, mpsc::UnboundedReceiver<Command>) -> Shard
-    + Clone
-    + Send
-    + 'static,
-) -> io::Result<Vec<oneshot::Sender<Serving>>> {
-    let mut starters = Vec::new();
-    for index in 0..count {
-        let (handle, commands) = ShardHandle::channel();
-        let (starter, started) = oneshot::channel();
-        let (end, ended) = std_mpsc::channel();
-        let (make, own) = (make.clone(), handle.clone());
-        let run = move || run_shard(make(index, own, commands), started, &end);
-        let thread = spawn(&format!("shard-{index}"), run)?;
-        threads.add_shard(ShardThread { thread, handle, ended });
-        starters.push(starter);
-    }
-    Ok(starters)
-}
-
-/// What a shard's thread needs to serve connections.
-struct Serving {
-    node: Arc<Node>,
-    doors: Arc<Doors>,
-    accepted: mpsc::UnboundedReceiver<Accepted>,
-    /// Where its host of groups is asked.
-    inbox: Inbox,
-    index: usize,
-    /// Those that this shard looks after.
-    listeners: Vec<Listening>,
-    idle_max: Duration,
-}
-
-/// A socket that is bound, and where what it accepts goes.
-struct Listening {
-    name: String,
-    socket: std::net::TcpListener,
-    shards: Vec<mpsc::UnboundedSender<Accepted>>,
-}
-
-/// Has the shards serve connections; the first looks after the listeners and the time.
-fn serve(
-    node: &Arc<Node>,
-    doors: &Arc<Doors>,
-    sockets: Vec<(String, std::net::TcpListener)>,
-    starters: Vec<(oneshot::Sender<Serving>, Inbox)>,
-) {
-    let idle_ms = u64::try_from(node.integer("connections.max.idle.ms")).unwrap_or(u64::MAX);
-    let idle_max = Duration::from_millis(idle_ms);
-    let (senders, receivers): (Vec<_>, Vec<_>) =
-        starters.iter().map(|_| mpsc::unbounded_channel()).unzip();
-    let mut listeners: Vec<Listening> = sockets
-        .into_iter()
-        .map(|(name, socket)| Listening { name, socket, shards: senders.clone() })
-        .collect();
-    for (index, ((starter, inbox), accepted)) in starters.into_iter().zip(receivers).enumerate() {
-        let (node, doors) = (Arc::clone(node), Arc::clone(doors));
-        let listeners = std::mem::take(&mut listeners);
-        let serving = Serving { node, doors, accepted, inbox, index, listeners, idle_max };
-        drop(starter.send(serving));
-    }
-}
-
-/// The thread of a shard.
-fn run_shard(shard: Shard, started: oneshot::Receiver<Serving>, end: &std_mpsc::Sender<()>) {
-    let runtime = runtime::Builder::new_current_thread()
-        .enable_all()
-        .max_blocking_threads(COLD_READERS)
-        .thread_keep_alive(COLD_READER_IDLE)
-        .build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => return tracing::error!(%error, "a shard has no runtime"),
-    };
-    let local = LocalSet::new();
-    let partitions = local.spawn_local(shard.run());
-    local.block_on(&runtime, async {
-        if let Ok(serving) = started.await {
-            serve_connections(serving).await;
-        }
-        end.send(()).unwrap_or(());
-        drop(partitions.await);
-    });
-}
-
-async fn serve_connections(serving: Serving) {
-    let Serving { node, doors, accepted, inbox, index, listeners, idle_max } = serving;
-    tokio::task::spawn_local(Host::new(Arc::clone(&node), index, inbox).run());
-    // The first looks after what is done now and then.
-    if index == 0 {
-        tokio::task::spawn_local(ticks::run(Arc::clone(&node)));
-    }
-    for Listening { name, socket, shards } in listeners {
-        let (seen, doors) = (Arc::clone(&node), Arc::clone(&doors));
-        match Listener::new(&name, socket, seen, doors, shards) {
-            Ok(listener) => {
-                tokio::task::spawn_local(listener.run(node.stopping.clone()));
-            }
-            Err(error) => tracing::error!(%name, %error, "a listener is not served"),
-        }
-    }
-    let stopping = node.stopping.clone();
-    serve_shard(node, doors, accepted, stopping, idle_max).await;
 }
 
 /// What this broker says of itself to others.

@@ -1,5 +1,5 @@
 //! What followers are sent of the log, and where it is read: the shard lends what was appended a
-//! moment ago from memory; whoever is behind is read for by threads that may wait, a part at a time.
+//! moment ago from memory; for whoever is behind threads read that may wait, a part at a time.
 //!
 //! ```text
 //!   near the end, and in memory ──▶ a slice of the map

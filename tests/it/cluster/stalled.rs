@@ -1,5 +1,7 @@
 //! A coordinator that was stalled tells nobody what was.
 
+use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use logboom_protocol::ErrorCode;
@@ -10,7 +12,7 @@ use logboom_protocol::messages::offset_commit::{
 use logboom_protocol::messages::offset_fetch::{
     OffsetFetchRequest, OffsetFetchRequestTopic, OffsetFetchResponse,
 };
-use logboom_tests::broker::pause;
+use logboom_tests::broker::{Broker, pause};
 use logboom_tests::cluster::Cluster;
 use logboom_tests::raw::Raw;
 
@@ -65,6 +67,22 @@ fn commit(cluster: &mut Cluster, topic: &str, offset: i64, not_by: Option<i32>) 
     }
 }
 
+/// Has all threads of a broker stand still.
+fn stall(broker: &Broker) {
+    broker.signal("STOP");
+    let threads = format!("/proc/{}/task", broker.pid());
+    let stands = |thread: &Path| {
+        let status = fs::read_to_string(thread.join("status")).unwrap_or_default();
+        status.lines().any(|line| line.starts_with("State:\tT"))
+    };
+    let deadline = Instant::now() + PATIENCE;
+    // They stop one after the other; what still runs may still answer.
+    while !fs::read_dir(&threads).unwrap().all(|thread| stands(&thread.unwrap().path())) {
+        assert!(Instant::now() < deadline, "it goes on");
+        pause();
+    }
+}
+
 #[test]
 fn a_coordinator_that_was_stalled_does_not_tell_what_was() {
     let mut cluster = Cluster::start("stalled", 3);
@@ -73,7 +91,7 @@ fn a_coordinator_that_was_stalled_does_not_tell_what_was() {
     for round in 1..=5 {
         let mut raw = Raw::connect(&cluster.broker(at).bootstrap());
         assert_eq!(told(&raw.call(FETCH, &fetch(&topic))), Ok(round - 1));
-        cluster.broker(at).signal("STOP");
+        stall(cluster.broker(at));
         // It is there to be answered before anything is heard of others.
         let asked = raw.ask(FETCH, &fetch(&topic));
         let next = commit(&mut cluster, &topic, round, Some(at));

@@ -6,7 +6,6 @@ use std::sync::atomic::AtomicUsize;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, watch};
-use tokio::time::Instant;
 
 use logboom_controller::MetadataImage;
 use logboom_controller::config::{Effective, StaticConfig};
@@ -98,8 +97,7 @@ impl Node {
         if block.is_empty() {
             *block = match &self.others {
                 Some(others) if !self.controller.decides() => {
-                    let deadline = Instant::now() + ANSWER_MAX;
-                    let answer = others.ask(&Request::ProducerIds, deadline).await?;
+                    let answer = others.ask(&Request::ProducerIds, ANSWER_MAX).await?;
                     decode_block(answer).map_err(|_| ControllerError::NotController)?
                 }
                 _ => producer_ids(&self.controller).await?,

@@ -254,10 +254,11 @@ fn start_threads(
     let beginning = Beginning {
         this,
         directory: Arc::clone(&directory),
+        around: Arc::new(Process),
         metrics: Arc::clone(&metrics),
         reconciler,
         registration,
-        peers,
+        peers: peers.map(|(neighbours, peers)| (neighbours, Arc::new(peers.caller()) as _)),
         from_shards,
     };
     let Began { handle, cluster_id, others, own_node } = start_controller(threads, beginning)?;

@@ -12,7 +12,6 @@ use std::time::Duration;
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use futures_util::future::join_all;
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 use logboom_storage::state::GroupKey;
 
@@ -88,8 +87,7 @@ fn least(here: &Compacted, others: &[Compacted]) -> i64 {
 
 async fn ask(node: &Node, id: i32, key: GroupKey) -> Option<Compacted> {
     let others = node.others.as_ref()?;
-    let deadline = Instant::now() + ANSWER_MAX;
-    let answer = others.ask_once(id, &Request::Compacted(key), deadline).await;
+    let answer = others.ask_once(id, &Request::Compacted(key), ANSWER_MAX).await;
     answer.ok().and_then(Compacted::decode)
 }
 

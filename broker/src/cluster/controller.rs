@@ -26,7 +26,7 @@ use super::homecoming::Homecoming;
 use super::metadata_log::{self, Appends, DECISION_BYTES_MAX, MetadataLog, MetadataLogError};
 use super::reconcile::Reconciler;
 use crate::metrics::Metrics;
-use crate::partition::{AppendError, Command, Standing, Watch};
+use crate::partition::{AppendError, Command, Standing, Surroundings, Watch};
 
 /// Why a decision isn't in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,6 +181,7 @@ pub(crate) struct Controller {
     contacts: Contacts,
     homecoming: Homecoming,
     reconciler: Reconciler,
+    around: Arc<dyn Surroundings>,
     metrics: Arc<Metrics>,
     messages: mpsc::Receiver<Message>,
 }
@@ -191,11 +192,13 @@ impl Controller {
         log: MetadataLog,
         image: MetadataImage,
         reconciler: Reconciler,
+        around: Arc<dyn Surroundings>,
         metrics: Arc<Metrics>,
     ) -> (Self, ControllerHandle) {
         let (sender, messages) = mpsc::channel(QUEUE_MAX);
         let decides = Arc::new(AtomicBool::new(false));
         let followed = Arc::new(AtomicI64::new(log.offset()));
+        let now = around.boot_ms();
         let controller = Self {
             decides: Arc::clone(&decides),
             followed: Arc::clone(&followed),
@@ -203,10 +206,11 @@ impl Controller {
             office: None,
             flight: None,
             has_failed: false,
-            contacts: Contacts::default(),
-            homecoming: Homecoming::new(&Effective::new(&image, &reconciler.config)),
+            contacts: Contacts::new(now),
+            homecoming: Homecoming::new(&Effective::new(&image, &reconciler.config), now),
             image,
             reconciler,
+            around,
             metrics,
             messages,
         };
@@ -224,8 +228,11 @@ impl Controller {
             self.take_office();
             let is_idle = self.flight.is_none();
             let looks = is_idle && self.office.is_some() && self.image.brokers().len() > 1;
+            let look = self.around.until(self.contacts.due());
+            // The first that is ready: looks are rare, and what is asked for waits its turn.
             tokio::select! {
-                () = self.contacts.due(), if looks => self.look_at_brokers().await,
+                biased;
+                () = look, if looks => self.look_at_brokers().await,
                 () = watch.changed() => drop(watch.take_changed()),
                 result = landed(&mut self.flight) => self.land(result).await,
                 count = self.messages.recv_many(&mut turn, QUEUE_MAX), if is_idle => {
@@ -248,10 +255,10 @@ impl Controller {
     async fn look_at_brokers(&mut self) {
         let there = self.log.there().await;
         self.take_office();
-        let own = self.reconciler.config.broker_id();
+        let (own, now) = (self.reconciler.config.broker_id(), self.around.boot_ms());
         let image = &self.image;
         let others = image.brokers().map(|broker| broker.id).filter(|id| *id != own);
-        let (gone, mut back) = self.contacts.look(others.collect(), &there);
+        let (gone, mut back) = self.contacts.look(others.collect(), &there, now);
         back.push(own);
         let is_news = gone.iter().any(|id| image.is_in_contact(*id))
             || back.iter().any(|id| image.is_fenced(*id));
@@ -269,15 +276,16 @@ impl Controller {
     /// Has leaders go home, where it is time to; as many as there are, one decision after the
     /// other.
     fn send_leaders_home(&mut self) {
+        let now = self.around.boot_ms();
         let config = Effective::new(&self.image, &self.reconciler.config);
-        let Some(percentage) = self.homecoming.due(&config) else { return };
+        let Some(percentage) = self.homecoming.due(&config, now) else { return };
         let Some(office) = &self.office else { return };
         let Decision { records, response } = balance_leaders(&office.image, percentage);
         if response > 0 {
             tracing::info!(partitions = response, "leaders are to go home");
         }
         if response == WISHES_MAX {
-            self.homecoming.is_due_again();
+            self.homecoming.is_due_again(now);
         }
         self.decide_alone(|_| records);
     }
@@ -343,9 +351,10 @@ impl Controller {
         if leads && self.office.is_none() && self.flight.is_none() && has_read_all {
             tracing::info!(epoch, "this broker is the controller");
             self.office = Some(Office { epoch, image: self.image.clone() });
-            self.contacts = Contacts::default();
+            let now = self.around.boot_ms();
+            self.contacts = Contacts::new(now);
             let config = Effective::new(&self.image, &self.reconciler.config);
-            self.homecoming = Homecoming::new(&config);
+            self.homecoming = Homecoming::new(&config, now);
         }
         self.decides.store(self.office.is_some(), Ordering::Release);
     }

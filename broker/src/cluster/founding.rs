@@ -11,14 +11,18 @@
 //! others.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use logboom_raft::{ReplicaId, Voters};
 use logboom_storage::{Directory, StorageError};
 
 use super::metadata_log::METADATA;
 use super::neighbours::Neighbours;
-use crate::partition::Seat;
+use crate::partition::{Seat, Surroundings};
 use crate::peer::{FoundingVoter, PeerId};
+
+/// How often the voters that were met are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Begins the metadata log of a broker that is alone, if there is none; returns whether it is new.
 ///
@@ -41,6 +45,7 @@ pub(crate) async fn begin_among_others(
     directory: &Directory,
     neighbours: &Neighbours,
     this: PeerId,
+    around: &dyn Surroundings,
 ) -> Result<bool, String> {
     if let Some(known) = known(directory) {
         if !known.is_empty() {
@@ -60,7 +65,10 @@ pub(crate) async fn begin_among_others(
         neighbours.set_founding([own].into());
         return Ok(false);
     }
-    let founders = if neighbours.names_this() { agree(neighbours, this).await } else { None };
+    let founders = match neighbours.names_this() {
+        true => agree(neighbours, this, around).await,
+        false => None,
+    };
     let voters = founders.as_deref().map_or_else(|| Voters::of([]), voters);
     let records = Seat::founding_records(&voters);
     directory.create_all(&[(METADATA, &records)], 0).map_err(|error| error.to_string())?;
@@ -72,7 +80,11 @@ pub(crate) async fn begin_among_others(
 }
 
 /// Waits for the other voters; gives the founders, or nobody where others are the founders.
-async fn agree(neighbours: &Neighbours, this: PeerId) -> Option<Arc<[FoundingVoter]>> {
+async fn agree(
+    neighbours: &Neighbours,
+    this: PeerId,
+    around: &dyn Surroundings,
+) -> Option<Arc<[FoundingVoter]>> {
     loop {
         let meets = neighbours.meets();
         match look_around(neighbours, this) {
@@ -81,9 +93,10 @@ async fn agree(neighbours: &Neighbours, this: PeerId) -> Option<Arc<[FoundingVot
             Around::Incomplete => {}
         }
         tokio::select! {
+            biased;
             () = meets => {}
             // A notification may come before it is waited for.
-            () = tokio::time::sleep(std::time::Duration::from_millis(50)) => {}
+            () = around.pause(LOOK_EVERY) => {}
         }
     }
 }

@@ -5,13 +5,12 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::{Instant, sleep};
 
 use super::calls::{Request, Response};
 use super::controller::ControllerError;
 use super::neighbours::Neighbours;
-use crate::partition::Partition;
-use crate::peer::Caller;
+use crate::partition::{Partition, Surroundings, millis};
+use crate::peer::Calls;
 
 /// How long is waited for an answer at the most.
 pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(15);
@@ -23,7 +22,8 @@ const GUESS_MAX: Duration = Duration::from_millis(500);
 /// The way to the broker that decides.
 pub(crate) struct Others {
     own: i32,
-    caller: Caller,
+    calls: Arc<dyn Calls>,
+    around: Arc<dyn Surroundings>,
     /// The metadata log: who leads it decides.
     metadata: Arc<Partition>,
     /// Who knows more of the others; what they are asked leads here, so they aren't held.
@@ -54,12 +54,13 @@ impl From<AskError> for ControllerError {
 impl Others {
     pub(crate) fn new(
         own: i32,
-        caller: Caller,
+        calls: Arc<dyn Calls>,
+        around: Arc<dyn Surroundings>,
         metadata: Arc<Partition>,
         neighbours: &Arc<Neighbours>,
     ) -> Self {
         let neighbours = Arc::downgrade(neighbours);
-        Self { own, caller, metadata, neighbours, turn: AtomicUsize::new(0) }
+        Self { own, calls, around, metadata, neighbours, turn: AtomicUsize::new(0) }
     }
 
     /// The broker that decides, as far as is known.
@@ -72,7 +73,7 @@ impl Others {
         self.neighbours.upgrade()?.is_controller(node)
     }
 
-    /// Asks one broker, once.
+    /// Asks one broker, once, and waits so long for its answer.
     ///
     /// # Errors
     /// Why it gives nothing, in words.
@@ -80,10 +81,10 @@ impl Others {
         &self,
         node: i32,
         request: &Request,
-        deadline: Instant,
+        within: Duration,
     ) -> Result<Bytes, String> {
         let request = request.encode().ok_or("the request can't be written")?;
-        match self.caller.call(node, request, deadline).await.map(Response::decode) {
+        match self.calls.call(node, request, within).await.map(Response::decode) {
             Ok(Ok(Response::Done(bytes))) => Ok(bytes),
             Ok(Ok(Response::Refused(why))) => Err(why),
             Ok(Ok(Response::NotController(_))) => Err("the broker isn't ready".to_owned()),
@@ -102,29 +103,31 @@ impl Others {
         some.get(turn.checked_rem(some.len())?).copied()
     }
 
-    /// Asks until somebody has decided.
+    /// Asks until somebody has decided, or so much time is over.
     ///
     /// # Errors
     /// [`AskError`].
-    pub(crate) async fn ask(
-        &self,
-        request: &Request,
-        deadline: Instant,
-    ) -> Result<Bytes, AskError> {
+    pub(crate) async fn ask(&self, request: &Request, within: Duration) -> Result<Bytes, AskError> {
         let too_large = || AskError::Refused("the request is too large".to_owned());
         let bytes = request.encode().ok_or_else(too_large)?;
-        while Instant::now() < deadline {
+        let deadline = self.around.boot_ms().saturating_add(millis(within));
+        loop {
+            let left = deadline.saturating_sub(self.around.boot_ms());
+            if left == 0 {
+                return Err(AskError::Nobody);
+            }
             let known = self.controller();
             let Some(node) = known.or_else(|| self.guess()) else {
-                sleep(PAUSE).await;
+                self.around.pause(PAUSE).await;
                 continue;
             };
             if node == self.own {
                 // It decides itself, or is about to.
                 return Err(AskError::Nobody);
             }
-            let until = if known.is_some() { deadline } else { Instant::now() + GUESS_MAX };
-            let answer = self.caller.call(node, bytes.clone(), until.min(deadline)).await;
+            let left = Duration::from_millis(left);
+            let within = if known.is_some() { left } else { left.min(GUESS_MAX) };
+            let answer = self.calls.call(node, bytes.clone(), within).await;
             match answer.map(Response::decode) {
                 Ok(Ok(Response::Done(answer))) => return Ok(answer),
                 Ok(Ok(Response::Refused(why))) => return Err(AskError::Refused(why)),
@@ -137,8 +140,7 @@ impl Others {
                 Err(error) if error.is_undone() => {}
                 Err(_) => return Err(AskError::Unknown),
             }
-            sleep(PAUSE).await;
+            self.around.pause(PAUSE).await;
         }
-        Err(AskError::Nobody)
     }
 }

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 use logboom_raft::{ReplicaId, Voters};
 use logboom_storage::state::GroupKey;
@@ -50,8 +49,7 @@ impl Survey {
             let topic = image.topic_named(topic).ok_or("there is no such topic")?;
             GroupKey { topic_id: topic.id(), partition }
         };
-        let deadline = Instant::now() + ANSWER_MAX;
-        let asked = image.nodes().map(|known| condition(node, known.id, key, deadline));
+        let asked = image.nodes().map(|known| condition(node, known.id, key));
         let mut found: Vec<Condition> = join_all(asked).await.into_iter().flatten().collect();
         found.sort_by_key(|it| (it.end, !it.is_damaged, !it.is_lossy));
         found.reverse();
@@ -97,7 +95,7 @@ impl Survey {
         }
         let request = Request::Recover { key: self.key, left, epoch };
         let others = node.others.as_ref().ok_or("this broker is alone")?;
-        others.ask_once(best.broker, &request, Instant::now() + ANSWER_MAX).await.map(drop)
+        others.ask_once(best.broker, &request, ANSWER_MAX).await.map(drop)
     }
 
     /// What is known, in words.
@@ -139,17 +137,12 @@ impl Survey {
 }
 
 /// How the replica of a broker stands, if it answers and has one.
-async fn condition(
-    node: &Node,
-    broker: i32,
-    key: GroupKey,
-    deadline: Instant,
-) -> Option<Condition> {
+async fn condition(node: &Node, broker: i32, key: GroupKey) -> Option<Condition> {
     if broker == node.config.broker_id() {
         return condition_here(node, key).await;
     }
     let others = node.others.as_ref()?;
-    let answer = others.ask_once(broker, &Request::Condition(key), deadline).await.ok()?;
+    let answer = others.ask_once(broker, &Request::Condition(key), ANSWER_MAX).await.ok()?;
     Condition::decode(answer).filter(|it| it.id.broker == broker)
 }
 

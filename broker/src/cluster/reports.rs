@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep};
 
 use logboom_controller::MetadataImage;
 use logboom_controller::leaders::report_leaders;
@@ -18,6 +17,7 @@ use logboom_storage::state::GroupKey;
 use super::calls::Request;
 use super::controller::ControllerHandle;
 use super::others::Others;
+use crate::partition::Surroundings;
 
 /// How long reports are gathered.
 const GATHER: Duration = Duration::from_millis(5);
@@ -33,6 +33,7 @@ pub(crate) struct Reports {
     pub(crate) from_shards: mpsc::UnboundedReceiver<LeaderReport>,
     pub(crate) controller: ControllerHandle,
     pub(crate) others: Arc<Others>,
+    pub(crate) around: Arc<dyn Surroundings>,
 }
 
 impl Reports {
@@ -43,7 +44,7 @@ impl Reports {
             if newest.is_empty() {
                 let Some(report) = self.from_shards.recv().await else { return };
                 newest.insert(key(&report), report);
-                sleep(GATHER).await;
+                self.around.pause(GATHER).await;
             }
             while let Ok(report) = self.from_shards.try_recv() {
                 newest.insert(key(&report), report);
@@ -54,7 +55,7 @@ impl Reports {
                     newest.remove(&key(report));
                 }
             } else {
-                sleep(PAUSE).await;
+                self.around.pause(PAUSE).await;
             }
         }
     }
@@ -64,8 +65,7 @@ impl Reports {
             let decide = move |image: &MetadataImage| report_leaders(image, reports);
             return self.controller.decide(decide).await.is_ok();
         }
-        let deadline = Instant::now() + DELIVERY_MAX;
-        self.others.ask(&Request::Report(reports), deadline).await.is_ok()
+        self.others.ask(&Request::Report(reports), DELIVERY_MAX).await.is_ok()
     }
 }
 

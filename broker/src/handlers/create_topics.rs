@@ -82,7 +82,7 @@ async fn ask(
     // Without its length.
     let frame = frame.slice(size_of::<i32>()..);
     let request = Request::Forward { listener: String::new(), frame };
-    let answer = others.ask(&request, Instant::now() + ANSWER_MAX).await?;
+    let answer = others.ask(&request, ANSWER_MAX).await?;
     let strange = |_| ControllerError::NotController;
     let answer = answer.slice(size_of::<i32>().min(answer.len())..);
     let header = decode_response_header(CreateTopicsRequest::API, version, &answer);

@@ -55,7 +55,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use tokio::time::Instant;
 
 use logboom_groups::{Coordinator, Effects, Now, Ticket};
 use logboom_protocol::header::RequestHeader;
@@ -379,7 +378,7 @@ where
         frame.extend_from_slice(&body);
         let listener = client.listener.to_string();
         let request = ForwardRequest::Forward { listener, frame: frame.freeze() };
-        match others.ask(&request, Instant::now() + wait).await {
+        match others.ask(&request, wait).await {
             Ok(frame) => Reply::Frame(frame),
             Err(error) => {
                 tracing::debug!(?error, %api, "not decided");

@@ -58,7 +58,7 @@ pub(crate) use replica::{
 pub(crate) use seat::Seat;
 pub(crate) use settings::{TimestampType, TopicSettings};
 pub(crate) use shard::Shard;
-pub(crate) use surroundings::Process;
+pub(crate) use surroundings::{Process, Surroundings, millis};
 pub(crate) use throttled::{ReplicaList, Throttled};
 pub(crate) use waiters::Watch;
 

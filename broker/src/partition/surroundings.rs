@@ -1,5 +1,10 @@
-//! What a shard has of the process around it: time, chance, and threads that may wait. All of it
-//! comes through here, so that a simulation can stand in for it.
+//! What a shard and the controller have of the process around them: time, chance, and threads that
+//! may wait. All of it comes through here, so that a simulation can stand in for it.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::time::sleep;
 
 use crate::clock::{boot_ms, now_ms};
 use crate::node::random_bytes;
@@ -7,7 +12,7 @@ use crate::node::random_bytes;
 /// Something that may wait for the device.
 pub(crate) type Errand = Box<dyn FnOnce() + Send>;
 
-/// What is around a shard.
+/// What is around a shard, and around the controller.
 pub(crate) trait Surroundings: Send + Sync {
     /// As [`boot_ms`].
     fn boot_ms(&self) -> u64;
@@ -20,6 +25,19 @@ pub(crate) trait Surroundings: Send + Sync {
 
     /// Has a thread that may wait do something.
     fn spawn(&self, errand: Errand);
+
+    /// Waits until [`boot_ms`] says so much.
+    fn until(&self, boot_ms: u64) -> BoxFuture<'static, ()>;
+
+    /// Waits for so long.
+    fn pause(&self, time: Duration) -> BoxFuture<'static, ()> {
+        self.until(self.boot_ms().saturating_add(millis(time)))
+    }
+}
+
+/// Whole milliseconds of a time.
+pub(crate) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The process itself; within a runtime.
@@ -41,5 +59,13 @@ impl Surroundings for Process {
 
     fn spawn(&self, errand: Errand) {
         tokio::task::spawn_blocking(errand);
+    }
+
+    fn until(&self, at: u64) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            while let Some(left) = at.checked_sub(boot_ms()).filter(|left| *left > 0) {
+                sleep(Duration::from_millis(left)).await;
+            }
+        })
     }
 }

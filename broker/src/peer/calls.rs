@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::{BoxFuture, LocalBoxFuture};
 use futures_util::stream::FuturesUnordered;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
@@ -111,6 +111,31 @@ impl Routes {
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     pub(super) routes: Arc<Routes>,
+}
+
+/// The way to other brokers for calls.
+pub(crate) trait Calls: Send + Sync {
+    /// Calls a broker, and waits so long for the answer.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    fn call(
+        &self,
+        node: i32,
+        request: Bytes,
+        within: Duration,
+    ) -> BoxFuture<'_, Result<Bytes, CallError>>;
+}
+
+impl Calls for Caller {
+    fn call(
+        &self,
+        node: i32,
+        request: Bytes,
+        within: Duration,
+    ) -> BoxFuture<'_, Result<Bytes, CallError>> {
+        Box::pin(self.call(node, request, Instant::now() + within))
+    }
 }
 
 impl Caller {

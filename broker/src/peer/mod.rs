@@ -58,7 +58,7 @@ use calls::Routes;
 use dial::Dialling;
 
 pub(crate) use accept::Landing;
-pub(crate) use calls::{CallLink, Caller};
+pub(crate) use calls::{CallLink, Caller, Calls};
 pub(crate) use hello::listed;
 pub(crate) use lanes::{LANES, lane_of, shard_of};
 pub(crate) use link::Link;

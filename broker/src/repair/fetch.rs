@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::runtime::Runtime;
-use tokio::time::Instant;
 
 use logboom_storage::state::GroupKey;
 use logboom_storage::{Damage, OtherReplicas};
@@ -26,10 +25,8 @@ impl OtherReplicas for Fetching<'_> {
     fn fetch(&mut self, offset: i64, until: i64, compacted_to: i64) -> Option<Bytes> {
         let asked = AskedBatches { key: self.key, offset, until, compacted_to };
         while let Some(node) = self.replicas.first().copied() {
-            let call = async {
-                let deadline = Instant::now() + ANSWER_MAX;
-                self.others.ask_once(node, &Request::Batches(asked), deadline).await
-            };
+            let request = Request::Batches(asked);
+            let call = self.others.ask_once(node, &request, ANSWER_MAX);
             match self.runtime.block_on(call) {
                 Ok(bytes) if bytes.is_empty() => self.leave_out("the answer is empty"),
                 Ok(bytes) => {

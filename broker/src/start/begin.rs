@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use tokio::runtime;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep};
 
 use logboom_controller::brokers::RegisterBroker;
 use logboom_controller::record::{BrokerRegistration, LeaderReport};
@@ -21,18 +20,19 @@ use crate::cluster::{
 };
 use crate::metrics::Metrics;
 use crate::node::Node;
-use crate::partition::{Command, Opening};
-use crate::peer::{PeerId, Peers, lane_of, shard_of};
+use crate::partition::{Command, Opening, Surroundings};
+use crate::peer::{Calls, PeerId, lane_of, shard_of};
 
 /// What a controller begins with.
 pub(super) struct Beginning {
     pub(super) this: PeerId,
     pub(super) directory: Arc<Directory>,
+    pub(super) around: Arc<dyn Surroundings>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) reconciler: Reconciler,
     pub(super) registration: BrokerRegistration,
     /// The other brokers, unless it is alone.
-    pub(super) peers: Option<(Arc<Neighbours>, Arc<Peers>)>,
+    pub(super) peers: Option<(Arc<Neighbours>, Arc<dyn Calls>)>,
     pub(super) from_shards: mpsc::UnboundedReceiver<LeaderReport>,
 }
 
@@ -65,9 +65,9 @@ pub(super) fn run(beginning: Beginning, ready: &Ready) {
 
 /// Reads the metadata, opens the partitions of this broker, follows and decides until it is closed.
 async fn begin(beginning: Beginning, ready: &Ready) -> Result<(), StartError> {
-    let Beginning { this, directory, metrics, reconciler, registration, peers, from_shards } =
-        beginning;
-    let mut log = open(&directory, &reconciler, this, peers.as_ref().map(|(it, _)| &**it)).await?;
+    let mut log = open(&beginning).await?;
+    let Beginning { this, around, metrics, registration, peers, from_shards, .. } = beginning;
+    let (directory, reconciler) = (beginning.directory, beginning.reconciler);
     let image = load(&mut log)?;
     if let Some((neighbours, _)) = &peers {
         neighbours.foresee(log.foreseen_nodes(&image)?);
@@ -75,31 +75,32 @@ async fn begin(beginning: Beginning, ready: &Ready) -> Result<(), StartError> {
     let started = reconciler.start(&image, log.offset()).await;
     started.map_err(StartError::Failed)?;
     let published = Arc::clone(&reconciler.published);
-    let others = peers.as_ref().map(|(neighbours, peers)| {
-        let metadata = Arc::clone(log.partition());
-        Arc::new(Others::new(this.node, peers.caller(), metadata, neighbours))
+    let others = peers.as_ref().map(|(neighbours, calls)| {
+        let (metadata, calls) = (Arc::clone(log.partition()), Arc::clone(calls));
+        Arc::new(Others::new(this.node, calls, Arc::clone(&around), metadata, neighbours))
     });
     let cluster_id = directory.cluster();
-    let (controller, handle) = Controller::new(log, image, reconciler, metrics);
+    let (controller, handle) =
+        Controller::new(log, image, reconciler, Arc::clone(&around), metrics);
     let own_node = Arc::new(OnceLock::new());
     if let Some((neighbours, _)) = &peers {
         neighbours.open(Desk { controller: handle.clone(), node: Arc::clone(&own_node) });
     }
     let reports = others.clone().map(|others| {
-        let controller = handle.clone();
-        Reports { from_shards, controller, others }.run()
+        let (controller, around) = (handle.clone(), Arc::clone(&around));
+        Reports { from_shards, controller, others, around }.run()
     });
     let incarnation = registration.incarnation;
     let joining = async {
         let request = RegisterBroker { registration, cluster_id };
-        let cluster_id = join(&handle, others.as_deref(), &request).await?;
+        let cluster_id = join(&handle, others.as_deref(), &request, &*around).await?;
         // What this broker serves from now on is what the cluster knows of it.
         let is_in = || {
             let image = published.load();
             image.node(this.node).is_some_and(|node| node.incarnation == incarnation)
         };
         while !is_in() {
-            sleep(PAUSE).await;
+            around.pause(PAUSE).await;
         }
         Ok(Began { handle: handle.clone(), cluster_id, others: others.clone(), own_node })
     };
@@ -114,22 +115,19 @@ async fn begin(beginning: Beginning, ready: &Ready) -> Result<(), StartError> {
         std::future::pending().await
     };
     tokio::select! {
+        biased;
         () = controller.run() => Ok(()),
         result = goes_on => result,
     }
 }
 
 /// Opens the metadata log, which is begun where there is none.
-async fn open(
-    directory: &Directory,
-    reconciler: &Reconciler,
-    this: PeerId,
-    neighbours: Option<&Neighbours>,
-) -> Result<MetadataLog, StartError> {
-    let is_new = match neighbours {
+async fn open(beginning: &Beginning) -> Result<MetadataLog, StartError> {
+    let Beginning { this, directory, around, reconciler, peers, .. } = beginning;
+    let is_new = match peers {
         None => found_alone(directory, &reconciler.seat)?,
-        Some(neighbours) => {
-            let begun = begin_among_others(directory, neighbours, this).await;
+        Some((neighbours, _)) => {
+            let begun = begin_among_others(directory, neighbours, *this, &**around).await;
             begun.map_err(StartError::Failed)?
         }
     };
@@ -151,6 +149,7 @@ async fn join(
     handle: &ControllerHandle,
     others: Option<&Others>,
     request: &RegisterBroker,
+    around: &dyn Surroundings,
 ) -> Result<Uuid, StartError> {
     let refused = |why: String| StartError::Failed(why);
     let Some(others) = others else {
@@ -166,7 +165,7 @@ async fn join(
                 Err(error) => tracing::debug!(%error, "not registered yet"),
             }
         } else {
-            match others.ask(&asked, Instant::now() + ATTEMPT).await {
+            match others.ask(&asked, ATTEMPT).await {
                 Ok(answer) => {
                     if let Some(id) = answer.first_chunk() {
                         return Ok(Uuid(*id));
@@ -176,6 +175,6 @@ async fn join(
                 Err(error) => tracing::debug!(?error, "not registered yet"),
             }
         }
-        sleep(PAUSE).await;
+        around.pause(PAUSE).await;
     }
 }

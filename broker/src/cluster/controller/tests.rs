@@ -11,6 +11,7 @@ use logboom_storage::sim::{Fault, Operation, SimDisk};
 
 use super::super::testing::{Stage, runtime};
 use super::*;
+use crate::partition::Process;
 
 const EIO: i32 = 5;
 
@@ -41,7 +42,8 @@ impl Host {
             catch_up: Arc::default(),
             published: Arc::clone(&published),
         };
-        let (controller, handle) = Controller::new(log, image, reconciler, Arc::default());
+        let (controller, handle) =
+            Controller::new(log, image, reconciler, Arc::new(Process), Arc::default());
         let controller = thread::spawn(move || runtime().block_on(controller.run()));
         Self { disk: Arc::clone(disk), stage, handle, published, controller }
     }

@@ -1,12 +1,14 @@
 //! One broker of a simulation: a machine with a disk and a clock, and the process that runs on it,
 //! if one does.
 
+use std::future::poll_fn;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
+use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
 use logboom_controller::record::LeaderReport;
@@ -57,6 +59,15 @@ impl Surroundings for Around {
 
     fn spawn(&self, errand: Errand) {
         self.errands.lock().unwrap().push(errand);
+    }
+
+    fn until(&self, boot_ms: u64) -> BoxFuture<'static, ()> {
+        let (now, at) = (Arc::clone(&self.now), self.when(boot_ms));
+        // Whoever waits is looked at whenever time has passed.
+        Box::pin(poll_fn(move |_| match now.load(Ordering::Relaxed) >= at {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }))
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 
 use logboom_raft::{
     AppendReply, Body, Content, Message, Outcome, Position, ReplicaId, VoteReply, Voters,
@@ -38,6 +39,10 @@ impl Surroundings for Still {
 
     fn spawn(&self, errand: Errand) {
         self.errands.lock().unwrap().push(errand);
+    }
+
+    fn until(&self, _: u64) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::pending())
     }
 }
 

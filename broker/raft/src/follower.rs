@@ -274,9 +274,10 @@ impl Group {
         }
     }
 
-    /// The log begins no earlier than the leader's, as far as that is committed here.
+    /// The log begins no earlier than the leader's, once that is committed and durable here: not
+    /// between two of its starts, where a host may find nothing that it can begin to read with.
     fn follow_start(&mut self, log_start: i64, effects: &mut Effects) {
-        if self.is_at_rest() && log_start <= self.commit.offset {
+        if self.is_at_rest() && log_start <= self.commit.offset.min(self.flushed) {
             self.move_start(log_start, effects);
         }
     }

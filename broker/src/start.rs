@@ -246,6 +246,7 @@ fn start_threads(
         coordination: Arc::clone(&told),
         catch_up,
         published: Arc::clone(&published),
+        kept: Vec::new(),
     };
     let this = PeerId { node: registration.id, directory: directory.id(), run: directory.run() };
     let peers = peer_socket.map(|socket| {

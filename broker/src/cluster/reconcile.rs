@@ -45,6 +45,9 @@ pub(crate) struct Reconciler {
     pub(crate) catch_up: Arc<CatchUp>,
     /// The image that is in force, for everybody to read.
     pub(crate) published: Arc<ArcSwap<MetadataImage>>,
+    /// Replicas that the start found, and of which it knew too little: not open, and to be looked
+    /// at when as much of the metadata log is known as when they were made.
+    pub(crate) kept: Vec<GroupKey>,
 }
 
 /// The share of replicas, one in so many, that a start removes without being asked twice.
@@ -60,7 +63,7 @@ impl Reconciler {
     /// # Errors
     /// What the storage says, that more would be removed than is credible, or that the metadata is
     /// another cluster's than the data directory.
-    pub(crate) async fn start(&self, image: &MetadataImage, offset: i64) -> Result<(), String> {
+    pub(crate) async fn start(&mut self, image: &MetadataImage, offset: i64) -> Result<(), String> {
         self.check_cluster(image)?;
         let wanted: BTreeSet<GroupKey> =
             image.topics().flat_map(|topic| self.own(topic)).map(|(key, _)| key).collect();
@@ -70,7 +73,8 @@ impl Reconciler {
             found.iter().filter(|key| !wanted.contains(*key)).copied().collect();
         if !self.is_alone {
             // What is newer than what is known here, others know.
-            orphans.retain(|key| !self.are_newer(&[*key], offset));
+            (self.kept, orphans) =
+                orphans.into_iter().partition(|key| self.are_newer(&[*key], offset));
         }
         if !may_remove(orphans.len(), found.len()) || self.are_newer(&orphans, offset) {
             return Err(format!(
@@ -80,11 +84,7 @@ impl Reconciler {
                 found.len()
             ));
         }
-        let (gone, left): (Vec<_>, Vec<_>) =
-            orphans.into_iter().partition(|key| image.topic(key.topic_id).is_none());
-        let removed = self.directory.remove(&gone, true);
-        let removed = removed.and_then(|()| self.directory.remove(&left, false));
-        removed.map_err(|error| error.to_string())?;
+        self.remove(orphans, image).map_err(|error| error.to_string())?;
         let topics: Vec<&Topic> = image.topics().collect();
         self.open(image, &topics, offset).await.map_err(|error| error.to_string())?;
         throttles::apply(&self.catch_up, image, self.config.broker_id());
@@ -111,6 +111,33 @@ impl Reconciler {
         Ok(())
     }
 
+    /// Removes replicas that aren't open, and that the metadata give somebody else or nobody.
+    fn remove(&self, orphans: Vec<GroupKey>, image: &MetadataImage) -> Result<(), StorageError> {
+        let (gone, left): (Vec<_>, Vec<_>) =
+            orphans.into_iter().partition(|key| image.topic(key.topic_id).is_none());
+        self.directory.remove(&gone, true)?;
+        self.directory.remove(&left, false)
+    }
+
+    /// Removes what the start has kept, as far as it is known by now that it isn't wanted: the
+    /// images that knew it never were those of this process.
+    fn judge_kept(&mut self, image: &MetadataImage, offset: i64) -> Result<(), StorageError> {
+        let kept = std::mem::take(&mut self.kept).into_iter();
+        // What is open is followed as everything is.
+        let kept = kept.filter(|key| self.registry.get(key.topic_id, key.partition).is_none());
+        let (kept, orphans): (Vec<_>, Vec<_>) =
+            kept.partition(|key| self.are_newer(&[*key], offset));
+        self.kept = kept;
+        if !orphans.is_empty() && !may_remove(orphans.len(), self.directory.groups().len()) {
+            tracing::warn!(
+                partitions = orphans.len(),
+                "the metadata don't know partitions of the data directory, too many to remove them"
+            );
+            return Ok(());
+        }
+        self.remove(orphans, image)
+    }
+
     /// Whether one of them was made by a record that the metadata log has not: it has lost some.
     fn are_newer(&self, keys: &[GroupKey], offset: i64) -> bool {
         let made_at =
@@ -127,7 +154,7 @@ impl Reconciler {
     /// What the storage says, or that the metadata is another cluster's than the data directory;
     /// nobody is told of the change then.
     pub(super) async fn follow(
-        &self,
+        &mut self,
         image: &MetadataImage,
         read: &Read,
         offset: i64,
@@ -156,6 +183,7 @@ impl Reconciler {
         }
         self.delete(&deleted, true).await;
         self.delete(&left, false).await;
+        self.judge_kept(image, offset).map_err(|error| error.to_string())?;
         let is_deletion =
             |record: &MetadataRecord| matches!(record, MetadataRecord::TopicDeleted { .. });
         if let Some(coordination) = self.coordination.get()

@@ -67,7 +67,7 @@ pub(super) fn run(beginning: Beginning, ready: &Ready) {
 async fn begin(beginning: Beginning, ready: &Ready) -> Result<(), StartError> {
     let mut log = open(&beginning).await?;
     let Beginning { this, around, metrics, registration, peers, from_shards, .. } = beginning;
-    let (directory, reconciler) = (beginning.directory, beginning.reconciler);
+    let (directory, mut reconciler) = (beginning.directory, beginning.reconciler);
     let image = load(&mut log)?;
     if let Some((neighbours, _)) = &peers {
         neighbours.foresee(log.foreseen_nodes(&image)?);

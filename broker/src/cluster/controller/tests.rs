@@ -41,6 +41,7 @@ impl Host {
             coordination: Arc::default(),
             catch_up: Arc::default(),
             published: Arc::clone(&published),
+            kept: Vec::new(),
         };
         let (controller, handle) =
             Controller::new(log, image, reconciler, Arc::new(Process), Arc::default());

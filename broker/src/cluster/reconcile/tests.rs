@@ -32,6 +32,7 @@ fn reconciler(directory: &Arc<Directory>) -> Reconciler {
         coordination: Arc::default(),
         catch_up: Arc::default(),
         published: Arc::new(ArcSwap::from_pointee(MetadataImage::default())),
+        kept: Vec::new(),
     }
 }
 
@@ -66,6 +67,21 @@ async fn many_replicas_are_not_removed_for_metadata_that_knows_none() {
 #[tokio::test]
 async fn a_replica_is_not_removed_for_metadata_that_is_older() {
     assert_eq!(left(1, 6, 5).await, Err(1));
+}
+
+#[tokio::test]
+async fn a_replica_that_others_know_of_goes_once_it_is_known_that_nobody_wants_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let directory = directory(dir.path(), 1, 6);
+    let mut reconciler = Reconciler { is_alone: false, ..reconciler(&directory) };
+    // It was made with metadata that this start doesn't know yet.
+    let image = MetadataImage::default();
+    reconciler.start(&image, 5).await.unwrap();
+    let read = Read::default();
+    for (offset, replicas) in [(5, 1), (6, 0), (7, 0)] {
+        reconciler.follow(&image, &read, offset).await.unwrap();
+        assert_eq!(directory.groups().len() - 1, replicas, "at {offset}");
+    }
 }
 
 /// How many voters a new replica here knows that its group began with.
@@ -111,8 +127,9 @@ async fn nothing_is_made_before_all_is_known_that_may_have_deleted_it() {
     let dir = tempfile::tempdir().unwrap();
     let directory = directory(dir.path(), 0, 0);
     let shards = Arc::from([obliging_shard()]);
-    let reconciler = Reconciler { is_alone: false, shards, ..reconciler(&directory) };
-    let (id, own) = (reconciler.config.broker_id(), directory.id());
+    let mut reconciler = Reconciler { is_alone: false, shards, ..reconciler(&directory) };
+    let (id, own, this_start) =
+        (reconciler.config.broker_id(), directory.id(), reconciler.incarnation);
     let topic = |byte: u8| {
         let id_of = Uuid([byte; 16]);
         let partition = Partition::new(vec![id], vec![own]);
@@ -141,7 +158,7 @@ async fn nothing_is_made_before_all_is_known_that_may_have_deleted_it() {
     .unwrap();
     reconciler.start(&image, 5).await.unwrap();
     assert_eq!(made(), []);
-    let follow = async |image: &MetadataImage, record: MetadataRecord, offset| {
+    let mut follow = async |image: &MetadataImage, record: MetadataRecord, offset| {
         let image = image.with([&record]).unwrap();
         let read = Read { records: vec![record], is_whole: false };
         reconciler.follow(&image, &read, offset).await.unwrap();
@@ -149,6 +166,6 @@ async fn nothing_is_made_before_all_is_known_that_may_have_deleted_it() {
     };
     let image = follow(&image, MetadataRecord::TopicDeleted { id: Uuid([1; 16]) }, 6).await;
     assert_eq!(made(), []);
-    follow(&image, registered(reconciler.incarnation), 7).await;
+    follow(&image, registered(this_start), 7).await;
     assert_eq!(made(), [GroupKey { topic_id: Uuid([2; 16]), partition: 0 }]);
 }

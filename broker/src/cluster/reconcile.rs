@@ -176,10 +176,14 @@ impl Reconciler {
         // Who isn't named any more goes with the topic, or alone.
         for topic in changed.iter().filter_map(|id| before.topic(*id)) {
             let now = image.topic(topic.id());
-            let is_own = |key| now.is_some_and(|now| self.own(now).any(|(own, _)| own == key));
-            let keys = self.own(topic).map(|(key, _)| key).filter(|key| !is_own(*key));
+            let is_own = |key: &GroupKey| {
+                let partition = now.and_then(|now| now.partition(key.partition));
+                partition.is_some_and(|partition| self.is_own(key, partition))
+            };
+            let keys = topic.partitions().zip(0..).map(|(_, index)| key_of(topic, index));
+            let here = keys.filter(|key| self.registry.get(key.topic_id, key.partition).is_some());
             let list = if now.is_some() { &mut left } else { &mut deleted };
-            list.extend(keys);
+            list.extend(here.filter(|key| !is_own(key)));
         }
         self.delete(&deleted, true).await;
         self.delete(&left, false).await;
@@ -201,13 +205,25 @@ impl Reconciler {
     }
 
     /// The partitions of a topic that have a replica on this broker.
-    fn own<'a>(
-        &self,
-        topic: &'a Topic,
-    ) -> impl Iterator<Item = (GroupKey, &'a Partition)> + use<'a> {
-        let (topic_id, broker) = (topic.id(), self.config.broker_id());
-        let own = topic.partitions().zip(0..).filter(move |(p, _)| p.names(broker));
-        own.map(move |(partition, index)| (GroupKey { topic_id, partition: index }, partition))
+    fn own<'a>(&'a self, topic: &'a Topic) -> impl Iterator<Item = (GroupKey, &'a Partition)> {
+        let topic_id = topic.id();
+        let key = move |index| GroupKey { topic_id, partition: index };
+        let all =
+            topic.partitions().zip(0..).map(move |(partition, index)| (key(index), partition));
+        all.filter(|(key, partition)| self.is_own(key, partition))
+    }
+
+    fn is_own(&self, key: &GroupKey, partition: &Partition) -> bool {
+        partition.names(self.config.broker_id()) || self.may_vote(key, partition)
+    }
+
+    /// Whether the replica here may have a vote of which its group's leader hasn't reported yet: it
+    /// was wished for, and isn't any more. It may be all that its group has, until a later report
+    /// names others.
+    fn may_vote(&self, key: &GroupKey, partition: &Partition) -> bool {
+        let reported = (partition.leader_epoch, partition.control_sequence);
+        let since = self.seat.vote_since(&self.directory, key);
+        since.is_some_and(|since| !partition.is_reported() || since >= reported)
     }
 
     /// What the voters of a partition are to be.
@@ -336,6 +352,10 @@ impl Reconciler {
     fn shard_of(&self, key: &GroupKey) -> usize {
         shard_of(lane_of(key), self.shards.len())
     }
+}
+
+fn key_of(topic: &Topic, partition: i32) -> GroupKey {
+    GroupKey { topic_id: topic.id(), partition }
 }
 
 /// Whether a start removes `orphans` of the replicas that were `found`.

@@ -94,6 +94,18 @@ impl Seat {
         directory.state().group(key, |group| group.is_some_and(is_sole))
     }
 
+    /// The epoch and the number of the entry that gives this broker a vote in a group, as far as
+    /// its log knows.
+    pub(crate) fn vote_since(&self, directory: &Directory, key: &GroupKey) -> Option<(i32, i64)> {
+        directory.state().group(key, |group| {
+            let mut controls = group.filter(|group| !group.removed)?.controls.iter().rev();
+            let named = controls.find(|entry| !entry.payload.is_empty())?;
+            let voters = entries::voters(&named.payload).expect(OURS);
+            let votes = voters.all().any(|id| id.broker == self.broker);
+            votes.then(|| (named.epoch, named.sequence.try_into().unwrap_or(i64::MAX)))
+        })
+    }
+
     /// Whether a group is led here, with nobody to be asked.
     pub(crate) fn elects_itself(&self, directory: &Directory, key: &GroupKey) -> bool {
         !self.has_others && Self::was_alone(directory, key)

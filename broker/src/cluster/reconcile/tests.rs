@@ -1,7 +1,7 @@
 //! Partitions follow the metadata, and a start that would remove too much stops.
 
 use logboom_controller::record::BrokerRegistration;
-use logboom_storage::state::OpenMark;
+use logboom_storage::state::{ControlEntry, OpenMark};
 use logboom_storage::{DirectoryOptions, SystemDisk};
 
 use super::*;
@@ -82,6 +82,30 @@ async fn a_replica_that_others_know_of_goes_once_it_is_known_that_nobody_wants_i
         reconciler.follow(&image, &read, offset).await.unwrap();
         assert_eq!(directory.groups().len() - 1, replicas, "at {offset}");
     }
+}
+
+#[test]
+fn a_replica_that_votes_stays_until_a_later_report_names_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let directory = directory(dir.path(), 0, 0);
+    let reconciler = reconciler(&directory);
+    let key = GroupKey { topic_id: Uuid([7; 16]), partition: 0 };
+    let own = ReplicaId { broker: 1, life: 0, directory: directory.id().0 };
+    let [StateRecord::Control(entry)] = &*Seat::founding_records(&Voters::of([own])) else {
+        panic!("the voters are an entry");
+    };
+    let entry = ControlEntry { epoch: 4, sequence: 8, ..entry.clone() };
+    directory.create_all(&[(key, &[StateRecord::Control(entry)])], 0).unwrap();
+    // A move to this broker was under way when another one took its place.
+    let moving = Partition::new(vec![2], vec![Uuid([2; 16])]);
+    let reported = |leader_epoch, control_sequence| {
+        let partition = Partition { leader_epoch, control_sequence, ..moving.clone() };
+        reconciler.is_own(&key, &partition)
+    };
+    assert!(reported(0, -1) && reported(4, 6), "nobody has said what has become of it");
+    assert!(!reported(4, 9) && !reported(5, 6), "the group has other voters since");
+    let elsewhere = GroupKey { partition: 1, ..key };
+    assert!(!reconciler.is_own(&elsewhere, &moving), "it isn't here");
 }
 
 /// How many voters a new replica here knows that its group began with.

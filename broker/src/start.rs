@@ -22,7 +22,9 @@ use logboom_protocol::units::Uuid;
 use logboom_storage::{Directory, LeftBy, OpenError, StorageError};
 
 use crate::cleaner::Cleaners;
-use crate::cluster::{MetadataLogError, Neighbours, Reconciler, VoterChanges};
+use crate::cluster::{
+    CHECKPOINT_ABOVE_BYTES, MetadataLogError, Neighbours, Reconciler, VoterChanges,
+};
 use crate::config::{Config, Quorum, SocketOptions};
 use crate::coordination::Coordination;
 use crate::machine::Machine;
@@ -35,7 +37,7 @@ use crate::server::{AnswerDoor, Doors, listen};
 use crate::threads::{Threads, spawn};
 use crate::{admin, limits};
 
-mod begin;
+pub(crate) mod begin;
 mod shards;
 
 use begin::{Began, Beginning};
@@ -259,6 +261,7 @@ fn start_threads(
         metrics: Arc::clone(&metrics),
         reconciler,
         registration,
+        checkpoint_above: CHECKPOINT_ABOVE_BYTES,
         peers: peers.map(|(neighbours, peers)| (neighbours, Arc::new(peers.caller()) as _)),
         from_shards,
     };

@@ -13,6 +13,8 @@ const BROKER_KILLS: u64 = 100;
 /// which kills.
 const FAULTS_SIZES: &[(&str, u64)] =
     &[("LOGBOOM_FAULTS_SECONDS", 7_200), ("LOGBOOM_TOURS", 10), ("LOGBOOM_TOUR_KILLS_MS", 20_000)];
+/// Seeds of the simulation of clusters.
+const CLUSTER_SEEDS: u64 = 10_000;
 /// Seeds of the simulation of consumer groups.
 const GROUP_SEEDS: u64 = 2_000;
 /// The sizes of the consensus: that large worlds are exhausted too; seeds of the simulation, the
@@ -54,6 +56,7 @@ const SUITES: &[Suite] = &[
     ("storage", storage),
     ("broker", broker),
     ("groups", groups),
+    ("simulation", simulation),
     ("faults", faults),
     ("flights", flights),
     ("raft", raft),
@@ -142,6 +145,17 @@ fn faults(root: &Path) -> Result<(), String> {
         execute(command(root, "cargo", &integration(filter)).envs(unset(FAULTS_SIZES)))?;
     }
     Ok(())
+}
+
+/// Clusters on simulated disks; a number that is set already stays.
+fn simulation(root: &Path) -> Result<(), String> {
+    let front = ["test", "--release", "--locked", "-p", "logboom-broker", "--lib"];
+    let arguments = [&front[..], &["--", "partition::sim::", "--nocapture"]].concat();
+    let mut cargo = command(root, "cargo", &arguments);
+    if std::env::var_os("LOGBOOM_SIM_SEEDS").is_none() {
+        cargo.env("LOGBOOM_SIM_SEEDS", CLUSTER_SEEDS.to_string());
+    }
+    execute(&mut cargo)
 }
 
 /// Members of groups that come, go, hang and lose messages; a number that is set already stays.

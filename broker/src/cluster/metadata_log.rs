@@ -46,7 +46,7 @@ const METADATA_TOPIC_ID: Uuid = {
 const CHECKPOINT_KEY: &[u8] = b"checkpoint";
 
 /// Bytes behind a checkpoint that are worth another one, if they are four times as many as it took.
-const CHECKPOINT_ABOVE_BYTES: usize = 1 << 20;
+pub(crate) const CHECKPOINT_ABOVE_BYTES: usize = 1 << 20;
 
 /// The most bytes of one decision's records.
 pub(crate) const DECISION_BYTES_MAX: usize = 64 << 20;
@@ -134,6 +134,8 @@ pub(crate) struct MetadataLog {
     shard: ShardHandle,
     /// Up to where it was read, exclusive; 0 where nothing was.
     offset: i64,
+    /// As [`CHECKPOINT_ABOVE_BYTES`].
+    checkpoint_above: usize,
     /// Bytes that the last checkpoint took.
     checkpoint_bytes: usize,
     /// Bytes of the batches behind it.
@@ -146,8 +148,20 @@ impl MetadataLog {
     ///
     /// - `shard`: where its partition is.
     pub(crate) fn new(partition: Arc<Partition>, shard: ShardHandle) -> Self {
-        let inflater = Inflater::default();
-        Self { partition, shard, offset: 0, checkpoint_bytes: 0, later_bytes: 0, inflater }
+        Self {
+            partition,
+            shard,
+            offset: 0,
+            checkpoint_above: CHECKPOINT_ABOVE_BYTES,
+            checkpoint_bytes: 0,
+            later_bytes: 0,
+            inflater: Inflater::default(),
+        }
+    }
+
+    /// The same, with another measure for checkpoints.
+    pub(crate) fn checkpoint_above(self, bytes: usize) -> Self {
+        Self { checkpoint_above: bytes, ..self }
     }
 
     /// Its partition.
@@ -270,7 +284,7 @@ impl MetadataLog {
 
     /// Whether a checkpoint is worth what it takes.
     pub(super) fn wants_checkpoint(&self) -> bool {
-        self.later_bytes >= CHECKPOINT_ABOVE_BYTES.max(4 * self.checkpoint_bytes)
+        self.later_bytes >= self.checkpoint_above.max(4 * self.checkpoint_bytes)
     }
 
     /// Appends batches, all or none of them; what comes of each is received.

@@ -37,7 +37,8 @@ pub(crate) use compacted::compacted_by_all;
 pub(crate) use controller::{Controller, ControllerError, ControllerHandle, load};
 pub(crate) use founding::{begin_among_others, found_alone};
 pub(crate) use metadata_log::{
-    METADATA, METADATA_TOPIC, MetadataLog, MetadataLogError, settings as metadata_settings,
+    CHECKPOINT_ABOVE_BYTES, METADATA, METADATA_TOPIC, MetadataLog, MetadataLogError,
+    settings as metadata_settings,
 };
 pub(crate) use neighbours::Neighbours;
 pub(crate) use others::{ANSWER_MAX, AskError, Others};

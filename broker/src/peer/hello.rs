@@ -59,7 +59,7 @@ pub(super) struct Welcome {
 
 /// Why two brokers don't speak to each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     pub(super) reason: Reason,
     /// For people.
     pub(super) sentence: String,
@@ -362,7 +362,7 @@ fn read_named(reader: &mut Reader<'_>) -> Result<Arc<[i32]>, Strange> {
 ///
 /// # Errors
 /// [`Refusal`], with a sentence that says what to look at.
-pub(super) fn check(
+pub(crate) fn check(
     this: &Identity,
     other: &Identity,
     versions: VersionRange,

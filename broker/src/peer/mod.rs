@@ -58,7 +58,11 @@ use calls::Routes;
 use dial::Dialling;
 
 pub(crate) use accept::Landing;
+#[cfg(test)]
+pub(crate) use calls::CallError;
 pub(crate) use calls::{CallLink, Caller, Calls};
+#[cfg(test)]
+pub(crate) use hello::check;
 pub(crate) use hello::listed;
 pub(crate) use lanes::{LANES, lane_of, shard_of};
 pub(crate) use link::Link;

@@ -54,7 +54,7 @@ pub(crate) struct FoundingVoter {
 }
 
 /// What a connection carries. Each is a connection of its own, so that none waits for another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Kind {
     /// Beats of pairs.
     Beats,

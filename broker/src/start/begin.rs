@@ -24,29 +24,31 @@ use crate::partition::{Command, Opening, Surroundings};
 use crate::peer::{Calls, PeerId, lane_of, shard_of};
 
 /// What a controller begins with.
-pub(super) struct Beginning {
-    pub(super) this: PeerId,
-    pub(super) directory: Arc<Directory>,
-    pub(super) around: Arc<dyn Surroundings>,
-    pub(super) metrics: Arc<Metrics>,
-    pub(super) reconciler: Reconciler,
-    pub(super) registration: BrokerRegistration,
+pub(crate) struct Beginning {
+    pub(crate) this: PeerId,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) around: Arc<dyn Surroundings>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) reconciler: Reconciler,
+    pub(crate) registration: BrokerRegistration,
+    /// Bytes of the metadata log that are worth a checkpoint.
+    pub(crate) checkpoint_above: usize,
     /// The other brokers, unless it is alone.
-    pub(super) peers: Option<(Arc<Neighbours>, Arc<dyn Calls>)>,
-    pub(super) from_shards: mpsc::UnboundedReceiver<LeaderReport>,
+    pub(crate) peers: Option<(Arc<Neighbours>, Arc<dyn Calls>)>,
+    pub(crate) from_shards: mpsc::UnboundedReceiver<LeaderReport>,
 }
 
 /// What it says when its broker is one of the cluster.
-pub(super) struct Began {
-    pub(super) handle: ControllerHandle,
-    pub(super) cluster_id: Uuid,
+pub(crate) struct Began {
+    pub(crate) handle: ControllerHandle,
+    pub(crate) cluster_id: Uuid,
     /// The way to the broker that decides, unless it is alone.
-    pub(super) others: Option<Arc<Others>>,
+    pub(crate) others: Option<Arc<Others>>,
     /// Where the broker is to be found once it serves clients.
-    pub(super) own_node: Arc<OnceLock<Arc<Node>>>,
+    pub(crate) own_node: Arc<OnceLock<Arc<Node>>>,
 }
 
-type Ready = Sender<Result<Began, StartError>>;
+pub(crate) type Ready = Sender<Result<Began, StartError>>;
 
 /// How long one attempt to be let in may take.
 const ATTEMPT: Duration = Duration::from_secs(1);
@@ -64,7 +66,7 @@ pub(super) fn run(beginning: Beginning, ready: &Ready) {
 }
 
 /// Reads the metadata, opens the partitions of this broker, follows and decides until it is closed.
-async fn begin(beginning: Beginning, ready: &Ready) -> Result<(), StartError> {
+pub(crate) async fn begin(beginning: Beginning, ready: &Ready) -> Result<(), StartError> {
     let mut log = open(&beginning).await?;
     let Beginning { this, around, metrics, registration, peers, from_shards, .. } = beginning;
     let (directory, mut reconciler) = (beginning.directory, beginning.reconciler);
@@ -141,7 +143,8 @@ async fn open(beginning: &Beginning) -> Result<MetadataLog, StartError> {
     opened.await.map_err(|_| StartError::Failed("the shard has ended".to_owned()))??;
     let partition = reconciler.registry.get(METADATA.topic_id, METADATA.partition);
     let failed = || StartError::Failed("the metadata log can't be opened".to_owned());
-    Ok(MetadataLog::new(partition.ok_or_else(failed)?, shard.clone()))
+    let log = MetadataLog::new(partition.ok_or_else(failed)?, shard.clone());
+    Ok(log.checkpoint_above(beginning.checkpoint_above))
 }
 
 /// Becomes a broker of the cluster; returns which.

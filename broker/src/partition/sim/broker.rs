@@ -1,6 +1,7 @@
 //! One broker of a simulation: a machine with a disk and a clock, and the process that runs on it,
 //! if one does.
 
+use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::path::Path;
 use std::pin::pin;
@@ -9,18 +10,18 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use futures_util::future::BoxFuture;
-use tokio::sync::{mpsc, oneshot};
 
-use logboom_controller::record::LeaderReport;
 use logboom_protocol::units::Uuid;
 use logboom_storage::sim::{SimDisk, Unflushed};
 use logboom_storage::state::{OpenMark, StateOptions};
-use logboom_storage::{Directory, DirectoryOptions, OpenError, StorageError};
+use logboom_storage::{Directory, DirectoryOptions, OpenError};
 
 use super::chance::Chance;
 use super::oracle::Violation;
+use super::plan::Plan;
+use super::process::{Birth, Process};
+use crate::partition::CatchUp;
 use crate::partition::surroundings::{Errand, Surroundings};
-use crate::partition::{CatchUp, Command, Hands, Opening, Registry, Seat, Shard, ShardHandle};
 
 /// Milliseconds that a machine has run before its broker starts for the first time.
 const BOOT_MS: u64 = 5_000;
@@ -34,9 +35,24 @@ pub(super) struct Around {
     rate: u64,
     chance: u64,
     errands: Mutex<Vec<Errand>>,
+    /// The times that something waits for.
+    awaited: Arc<Mutex<BTreeSet<u64>>>,
 }
 
 impl Around {
+    /// The times that something waits for since this was asked.
+    pub(super) fn take_awaited(&self) -> BTreeSet<u64> {
+        std::mem::take(&mut *self.awaited.lock().unwrap())
+    }
+
+    pub(super) fn take_errands(&self) -> Vec<Errand> {
+        std::mem::take(&mut *self.errands.lock().unwrap())
+    }
+
+    pub(super) fn has_errands(&self) -> bool {
+        !self.errands.lock().unwrap().is_empty()
+    }
+
     /// When the machine's clock shows so many milliseconds.
     pub(super) fn when(&self, boot_ms: u64) -> u64 {
         self.booted + (boot_ms.saturating_sub(BOOT_MS) * 1_000_000).div_ceil(self.rate)
@@ -62,23 +78,16 @@ impl Surroundings for Around {
     }
 
     fn until(&self, boot_ms: u64) -> BoxFuture<'static, ()> {
-        let (now, at) = (Arc::clone(&self.now), self.when(boot_ms));
-        // Whoever waits is looked at whenever time has passed.
-        Box::pin(poll_fn(move |_| match now.load(Ordering::Relaxed) >= at {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
+        let (now, at, awaited) = (Arc::clone(&self.now), self.when(boot_ms), self.awaited.clone());
+        // Whoever waits is looked at whenever something is.
+        Box::pin(poll_fn(move |_| {
+            if now.load(Ordering::Relaxed) >= at {
+                return Poll::Ready(());
+            }
+            awaited.lock().unwrap().insert(at);
+            Poll::Pending
         }))
     }
-}
-
-/// A process.
-pub(super) struct Process {
-    pub(super) directory: Arc<Directory>,
-    pub(super) shard: Shard,
-    pub(super) handle: ShardHandle,
-    pub(super) registry: Arc<Registry>,
-    pub(super) reports: mpsc::UnboundedReceiver<LeaderReport>,
-    pub(super) around: Arc<Around>,
 }
 
 /// A machine, and what runs on it.
@@ -103,6 +112,8 @@ pub(super) struct Broker {
     /// Until when its flushes of logs hang.
     pub(super) hangs_until: u64,
     pub(super) round_is_due: bool,
+    /// Whether its disk is full, or has failed: what it didn't do it does after a start.
+    pub(super) is_impaired: bool,
 }
 
 /// Sizes so small that few records fill much.
@@ -141,11 +152,16 @@ impl Broker {
             flush_is_due: false,
             hangs_until: 0,
             round_is_due: false,
+            is_impaired: false,
         }
     }
 
     /// Starts the process; nothing is served yet.
-    pub(super) fn start(&mut self, chance: &mut Chance) -> Result<&mut Process, OpenError> {
+    pub(super) fn start(
+        &mut self,
+        plan: &Plan,
+        chance: &mut Chance,
+    ) -> Result<&mut Process, OpenError> {
         let mark = OpenMark { boot_id: [self.boots; 16], mount_id: 1 };
         let random = u128::from(chance.next()) << 64 | u128::from(chance.next());
         let disk = Arc::clone(&self.disk);
@@ -158,25 +174,19 @@ impl Broker {
             rate: self.rate,
             chance: chance.next(),
             errands: Mutex::default(),
+            awaited: Arc::default(),
         });
-        let seat = Seat::new(self.id, directory.id());
-        let registry = Arc::new(Registry::default());
-        let (handle, commands) = ShardHandle::channel();
-        let (reports, from_shard) = mpsc::unbounded_channel();
-        let hands = Hands {
-            directory: Arc::clone(&directory),
-            metrics: Arc::default(),
-            handle: handle.clone(),
-            reports,
-            catch_up: Arc::clone(&self.catch_up),
-            around: Arc::clone(&around) as _,
-        };
-        let shard = Shard::new(0, hands, seat, Arc::clone(&registry), commands);
         (self.turn, self.flush_is_due, self.round_is_due) = (None, false, false);
-        self.starts += 1;
-        let reports = from_shard;
-        let process = Process { directory, shard, handle, registry, reports, around };
-        Ok(self.process.insert(process))
+        (self.starts, self.is_impaired) = (self.starts + 1, false);
+        let birth = Birth {
+            id: self.id,
+            starts: self.starts,
+            directory,
+            around,
+            catch_up: Arc::clone(&self.catch_up),
+            incarnation: chance.id(),
+        };
+        Ok(self.process.insert(Process::new(birth, plan)))
     }
 
     /// The process ends after so many calls of its disk; with the power what wasn't flushed is lost
@@ -197,9 +207,10 @@ impl Broker {
 
     /// Closes every log and the directory.
     pub(super) fn stop(&mut self) -> Result<(), Violation> {
-        let Some(Process { directory, mut shard, .. }) = self.process.take() else {
-            return Ok(());
-        };
+        let Some(process) = self.process.take() else { return Ok(()) };
+        // The controller ends first, and then the shards.
+        let Process { directory, mut shard, tasks, began, .. } = process;
+        drop((tasks, began));
         for _ in 0..100 {
             directory.run_flushes();
             let closed = pin!(shard.close()).poll(&mut Context::from_waker(Waker::noop()));
@@ -222,31 +233,5 @@ impl Broker {
     /// Whether its process can do anything.
     pub(super) fn runs(&self) -> bool {
         self.is_up() && !self.is_paused
-    }
-}
-
-impl Process {
-    pub(super) fn tell(&self, command: Command) {
-        self.handle.send(command);
-    }
-
-    /// Serves replicas from now on, once its shard has its turn.
-    pub(super) fn open(
-        &self,
-        openings: Vec<Opening>,
-    ) -> oneshot::Receiver<Result<(), StorageError>> {
-        let (done, opened) = oneshot::channel();
-        self.tell(Command::Open(openings, done));
-        opened
-    }
-
-    /// Does what was to be done by threads that wait.
-    pub(super) fn run_errands(&self) {
-        let errands = std::mem::take(&mut *self.around.errands.lock().unwrap());
-        errands.into_iter().for_each(|errand| errand());
-    }
-
-    pub(super) fn has_errands(&self) -> bool {
-        !self.around.errands.lock().unwrap().is_empty()
     }
 }

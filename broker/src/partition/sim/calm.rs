@@ -1,12 +1,18 @@
 //! When nothing goes wrong any more everything gets well, within a bounded time, and falls asleep.
 
+use std::collections::BTreeSet;
+
+use logboom_controller::record::{NO_BROKER, Partition};
 use logboom_raft::{Group, Role};
 use logboom_storage::producers::{ProducerEntry, Producers};
+use logboom_storage::state::GroupKey;
 
 use super::cluster::Cluster;
+use super::groups::METADATA_GROUP;
 use super::oracle::Violation;
 use super::plan::{CALM, MILLISECOND, SECOND};
 use super::queue::Event;
+use crate::cluster::METADATA;
 use crate::partition::replica::Replica;
 
 /// What a log knows of its producers: epochs, the last offsets, and the sequence numbers that come
@@ -18,6 +24,16 @@ fn known(producers: &Producers) -> Vec<(i64, i16, i64, i32)> {
     producers.entries().map(known).collect()
 }
 
+/// What the metadata don't know yet of a partition, or wish for still.
+fn what_lacks(known: &Partition, leader: &Replica) -> Option<String> {
+    let (own, epoch) = (leader.group.id().broker, leader.group.epoch());
+    let is_wished = known.is_moving() || known.wished_leader != NO_BROKER;
+    let is_known = (known.leader, known.leader_epoch) == (own, epoch);
+    let is_whole = known.voters.is_empty() && known.isr.len() == known.replicas.len();
+    (is_wished || !is_known || !is_whole)
+        .then(|| format!("{own} leads in {epoch}, and the metadata have {known:?}"))
+}
+
 impl Cluster {
     /// From now on nothing goes wrong.
     fn calm(&mut self) {
@@ -25,6 +41,7 @@ impl Cluster {
         self.is_calm = true;
         self.plan.loss = 0;
         self.plan.flush = self.plan.flush.min(MILLISECOND);
+        self.network.calm();
         self.mend();
         for at in 0..self.brokers.len() {
             let broker = &mut self.brokers[at];
@@ -43,7 +60,7 @@ impl Cluster {
         loop {
             self.run_for(100 * MILLISECOND)?;
             for client in 0..self.plan.clients {
-                for group in 0..self.plan.groups {
+                for group in 0..self.subjects.len() {
                     self.send_records(client, group, self.now < since + SECOND);
                 }
             }
@@ -52,6 +69,8 @@ impl Cluster {
             match self.what_ails() {
                 None if took > SECOND => {
                     self.totals.calm = took / MILLISECOND;
+                    let lives = self.subjects.iter().flat_map(|subject| subject.lives.values());
+                    self.totals.returns = lives.map(|life| u64::from(*life)).sum();
                     return self.check_equal();
                 }
                 Some(why) if took > CALM => return Err(format!("it isn't well again: {why}")),
@@ -78,17 +97,21 @@ impl Cluster {
     fn what_ails(&self) -> Option<String> {
         let ill = |group| self.what_ails_group(group).map(|why| format!("group {group}: {why}"));
         let group = (0..self.subjects.len()).find_map(ill);
-        let clients = (!self.is_all_acknowledged()).then(|| "clients wait".to_owned());
-        group.or(clients)
+        let broker = || (0..self.brokers.len()).find_map(|at| self.what_ails_broker(at));
+        let clients = || (!self.is_all_acknowledged()).then(|| "clients wait".to_owned());
+        group.or_else(broker).or_else(clients)
     }
 
     fn what_ails_group(&self, index: usize) -> Option<String> {
-        let subject = &self.subjects[index];
-        let wished = subject.wished();
+        let wished = self.wished(index);
         let all = 0..self.brokers.len();
         let hosts = all.filter(|at| self.replica(*at, index).is_some());
         if !hosts.eq(wished.iter().copied()) {
-            return Some(format!("replicas are wished for at {wished:?}, {:?}", subject.hosts));
+            return Some(format!("replicas are wished for at {wished:?}, and not all there"));
+        }
+        if wished.is_empty() {
+            // Its topic is gone.
+            return None;
         }
         let replica = |at: &usize| self.replica(*at, index);
         let group = |at: &usize| replica(at).map(|replica| &*replica.group);
@@ -100,16 +123,17 @@ impl Cluster {
         };
         let (leader, process) = (replica(at)?, self.brokers[*at].process.as_ref()?);
         let voters = leader.group.voters();
-        if voters.is_joint() || voters.incoming.len() != wished.len() {
+        let count = if index == METADATA_GROUP { self.plan.voters } else { wished.len() };
+        if voters.is_joint() || voters.incoming.len() != count {
             return Some(format!("{voters} vote, and {wished:?} are to"));
         }
         if !process.shard.leads_surely(leader) {
             let may = leader.group.may_hold_lease();
             return Some(format!("{at} leads, and has no lease; it may have one: {may}"));
         }
-        let wish = &subject.wish;
-        if wish.is_wished && wish.leader != self.brokers[*at].id {
-            return Some(format!("{at} leads, and {} is to", wish.leader - 1));
+        let known = self.partition(index).and_then(|known| what_lacks(known, leader));
+        if known.is_some() {
+            return known;
         }
         let end = (leader.group.history().end(), leader.log.end_offset());
         for other in &wished {
@@ -124,12 +148,33 @@ impl Cluster {
         None
     }
 
+    /// Whether a broker is one of the cluster, knows all of its metadata and follows them.
+    fn what_ails_broker(&self, at: usize) -> Option<String> {
+        let (image, id) = (self.metadata.newest(), self.brokers[at].id);
+        let process = self.brokers[at].process.as_ref();
+        let Some(process) = process.filter(|process| process.began.is_some()) else {
+            return Some(format!("{at} isn't one of the cluster"));
+        };
+        if !image.is_in_contact(id) {
+            return Some(format!("{at} is out of contact"));
+        }
+        if **process.published.load() != *image {
+            return Some(format!("{at} knows the metadata up to {} only", process.known.1));
+        }
+        let named = image.partitions_of(id);
+        let named = named.map(|(topic, partition, _)| GroupKey { topic_id: topic.id(), partition });
+        let wanted: BTreeSet<GroupKey> = named.chain([METADATA]).collect();
+        let found: BTreeSet<GroupKey> = process.directory.groups().into_iter().collect();
+        let differs = found.symmetric_difference(&wanted).next();
+        differs.map(|key| format!("{at} has {key}, or lacks it: {}", found.contains(key)))
+    }
+
     /// Replicas are equal from the greater log start on, and know the same of producers.
     fn check_equal(&self) -> Result<(), Violation> {
         for (index, subject) in self.subjects.iter().enumerate() {
             let expected = subject.log.producers();
             let expected = known(&expected);
-            for at in subject.wished() {
+            for at in self.wished(index) {
                 let Some(replica) = self.replica(at, index) else { continue };
                 let view = replica.log.view();
                 if view.end_offset() != subject.log.end || subject.seen[&at] != subject.log.end {
@@ -137,7 +182,7 @@ impl Cluster {
                     return Err(format!("group {index} at {at} ends at {end}, of {all}"));
                 }
                 let found = known(replica.log.producers());
-                if found != expected {
+                if index != METADATA_GROUP && found != expected {
                     return Err(format!(
                         "group {index} at {at}: producers {found:?}, and the log has {expected:?}"
                     ));

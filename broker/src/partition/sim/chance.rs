@@ -1,5 +1,7 @@
 //! All chance of a run, from its seed.
 
+use logboom_protocol::units::Uuid;
+
 /// A generator of random numbers (splitmix64).
 #[derive(Debug, Clone)]
 pub(super) struct Chance(u64);
@@ -44,6 +46,11 @@ impl Chance {
     pub(super) fn some<T: Copy>(&mut self, of: &[T], count: usize) -> Vec<T> {
         let mut left = of.to_vec();
         (0..count.min(of.len())).map(|_| left.swap_remove(self.index(left.len()))).collect()
+    }
+
+    /// An id that nothing else has.
+    pub(super) fn id(&mut self) -> Uuid {
+        Uuid((u128::from(self.next()) << 64 | u128::from(self.next())).to_be_bytes())
     }
 
     /// True so many times in a thousand.

@@ -8,6 +8,7 @@ use logboom_protocol::records::{BatchBuilder, Codec, Inflater, ProducedBatch, Pr
 
 use super::chance::Chance;
 use super::cluster::Cluster;
+use super::groups::METADATA_GROUP;
 use super::oracle::Violation;
 use super::plan::SECOND;
 use super::queue::Event;
@@ -52,9 +53,14 @@ impl Client {
         all.for_each(|sent| _ = sent.way.take_if(|way| way.0 == at));
     }
 
-    pub(super) fn new(index: usize, groups: usize) -> Self {
-        let id = 1_000 + i64::try_from(index).unwrap();
-        Self { id, outbox: (0..groups).map(|_| Outbox::default()).collect() }
+    pub(super) fn new(index: usize) -> Self {
+        // Nobody produces to the metadata log.
+        Self { id: 1_000 + i64::try_from(index).unwrap(), outbox: vec![Outbox::default()] }
+    }
+
+    /// A group is gone.
+    pub(super) fn give_up(&mut self, group: usize) {
+        self.outbox[group] = Outbox::default();
     }
 }
 
@@ -83,7 +89,13 @@ impl Cluster {
             self.queue.push(time, Event::Request);
         }
         let client = self.chance.index(self.plan.clients);
-        let group = self.chance.index(self.plan.groups);
+        let groups = METADATA_GROUP + 1..self.subjects.len();
+        let there = groups.filter(|group| !self.subjects[*group].is_deleted);
+        let there: Vec<usize> = there.collect();
+        if there.is_empty() {
+            return Ok(());
+        }
+        let group = self.chance.pick(&there);
         self.send_records(client, group, true);
         if self.chance.permille(10) {
             self.delete_records(group);
@@ -108,6 +120,9 @@ impl Cluster {
 
     /// Sends what isn't on its way, and something new where there is room for it.
     pub(super) fn send_records(&mut self, client: usize, group: usize, is_new_wanted: bool) {
+        if group == METADATA_GROUP || self.subjects[group].is_deleted {
+            return;
+        }
         let Some(at) = self.supposed_leader(group) else { return };
         let (now, count) = (self.now, i32::try_from(self.chance.between(1, 3)).unwrap());
         let id = self.clients[client].id;

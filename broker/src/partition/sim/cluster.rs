@@ -10,13 +10,15 @@ use logboom_raft::Body;
 use super::broker::Broker;
 use super::chance::Chance;
 use super::clients::Client;
-use super::groups::Subject;
+use super::groups::{Subject, place};
+use super::metadata::Metadata;
 use super::network::{Network, Way};
 use super::oracle::Violation;
 use super::plan::{MILLISECOND, Plan, SECOND};
 use super::queue::{Event, Parcel, Queue};
+use crate::cluster::METADATA;
 use crate::partition::Command;
-use crate::peer::{GroupMessage, Held, PeerId};
+use crate::peer::{GroupMessage, Held, Inbox as _, Kind, PeerId};
 
 /// What a run has seen.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +30,10 @@ pub(super) struct Totals {
     pub(super) cuts: u64,
     pub(super) ambushes: u64,
     pub(super) failures: u64,
+    /// Records of the metadata.
+    pub(super) records: u64,
+    /// What operators were told to be done.
+    pub(super) requests: u64,
     pub(super) moves: u64,
     /// Replicas that came back to a broker that had one before.
     pub(super) returns: u64,
@@ -46,6 +52,8 @@ impl Totals {
             cuts: self.cuts + other.cuts,
             ambushes: self.ambushes + other.ambushes,
             failures: self.failures + other.failures,
+            records: self.records + other.records,
+            requests: self.requests + other.requests,
             moves: self.moves + other.moves,
             returns: self.returns + other.returns,
             resets: self.resets + other.resets,
@@ -57,13 +65,14 @@ impl Totals {
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { events, batches, leaders, kills, cuts, ambushes, .. } = self;
-        let Self { failures, moves, returns, resets, calm, .. } = self;
+        let Self { failures, records, requests, moves, returns, resets, calm, .. } = self;
         write!(
             f,
             "{events} events, {batches} batches committed, {leaders} leaders, {kills} kills and \
              {cuts} power cuts, {ambushes} of them in the midst of something, {failures} disks \
-             that failed, {moves} moves, {returns} replicas that came back, {resets} logs begun \
-             anew, well after at most {calm} ms"
+             that failed, {records} records of metadata, {requests} requests of operators done, \
+             {moves} moves asked for, {returns} replicas that came back, {resets} logs begun anew, \
+             well after at most {calm} ms"
         )
     }
 }
@@ -82,7 +91,9 @@ pub(super) struct Cluster {
     pub(super) queue: Queue,
     pub(super) network: Network,
     pub(super) brokers: Vec<Broker>,
+    /// The groups; the first is that of the metadata log.
     pub(super) subjects: Vec<Subject>,
+    pub(super) metadata: Metadata,
     pub(super) clients: Vec<Client>,
     /// Whether nothing goes wrong any more.
     pub(super) is_calm: bool,
@@ -95,14 +106,14 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
-    pub(super) fn new(seed: u64, plan: Plan, is_told: bool) -> Result<Self, Violation> {
+    pub(super) fn new(seed: u64, plan: Plan, is_told: bool) -> Self {
         let mut chance = Chance::new(seed);
         let clock = Arc::new(AtomicU64::new(0));
         let brokers = (1..).take(plan.brokers);
         let broker = |id| Broker::new(id, &clock, plan.catch_up(), &mut chance);
         let brokers: Vec<Broker> = brokers.map(broker).collect();
         let network = Network::new(plan.brokers, plan.delay);
-        let clients = (0..plan.clients).map(|index| Client::new(index, plan.groups)).collect();
+        let clients = (0..plan.clients).map(Client::new).collect();
         let told = is_told.then(VecDeque::new);
         let mut cluster = Self {
             chance,
@@ -111,7 +122,8 @@ impl Cluster {
             queue: Queue::default(),
             network,
             brokers,
-            subjects: Vec::new(),
+            subjects: vec![Subject::new(METADATA)],
+            metadata: Metadata::new(),
             clients,
             is_calm: false,
             totals: Totals::default(),
@@ -120,11 +132,10 @@ impl Cluster {
             silent_on_fitness: BTreeSet::new(),
             plan,
         };
-        cluster.found()?;
-        for event in [Event::Request, Event::Wish, Event::Fault] {
+        for event in [Event::Request, Event::Wish] {
             cluster.queue.push(0, event);
         }
-        Ok(cluster)
+        cluster
     }
 
     /// Remembers what has happened.
@@ -169,6 +180,10 @@ impl Cluster {
                 }
                 Ok(())
             }
+            Event::Answers { call, answer } => {
+                self.take_answer(call, answer);
+                Ok(())
+            }
             Event::Connects { way, start } => self.connect(way, start),
             Event::Breaks { way, connection } => {
                 if self.network.at(way).number == connection {
@@ -176,7 +191,7 @@ impl Cluster {
                 }
                 Ok(())
             }
-            Event::Learns { at, start, group } if self.is(at, start) => self.learn(at, group),
+            Event::Tasks { at, start } if self.is(at, start) => self.run_tasks(at),
             Event::Starts { at } => self.start(at),
             Event::Stops { at, start } if self.is(at, start) => self.stop(at),
             Event::Resumes { at } => {
@@ -245,9 +260,8 @@ impl Cluster {
         self.send_all(at);
         self.observe(at)?;
         self.take_replies(at)?;
-        self.take_reports(at);
         self.go_on(at);
-        Ok(())
+        self.run_tasks(at)
     }
 
     /// Has happen what a turn has asked for.
@@ -256,7 +270,7 @@ impl Cluster {
         let broker = &self.brokers[at];
         let Some(process) = &broker.process else { return };
         let start = broker.starts;
-        if process.has_errands() {
+        if process.around.has_errands() {
             let time = self.now + self.chance.latency(200);
             self.queue.push(time, Event::Errands { at, start });
         }
@@ -343,9 +357,8 @@ impl Cluster {
     fn send_all(&mut self, at: usize) {
         let Some(process) = &mut self.brokers[at].process else { return };
         let outgoing = std::mem::take(&mut process.shard.lanes.outgoing);
-        let place = |node: i32| usize::try_from(node - 1).unwrap();
         for (node, mut messages) in outgoing.messages {
-            let way = Way { from: at, to: place(node), beats: false };
+            let way = Way { from: at, to: place(node), kind: Kind::Groups };
             messages.retain(|_| !self.chance.permille(self.plan.loss));
             if self.silent_on_fitness.contains(&at) {
                 messages.iter_mut().for_each(say_nothing_of_fitness);
@@ -354,26 +367,32 @@ impl Cluster {
         }
         for (node, beats) in outgoing.beats {
             if !self.chance.permille(self.plan.loss) {
-                self.send(Way { from: at, to: place(node), beats: true }, Parcel::Beats(beats));
+                let way = Way { from: at, to: place(node), kind: Kind::Beats };
+                self.send(way, Parcel::Beats(beats));
             }
         }
     }
 
-    fn send(&mut self, way: Way, parcel: Parcel) {
+    pub(super) fn send(&mut self, way: Way, parcel: Parcel) {
         if let Some((connection, time)) = self.network.send(way, self.now, &mut self.chance) {
             self.queue.push(time, Event::Arrives { way, connection, parcel });
         }
     }
 
     fn deliver(&mut self, way: Way, parcel: Parcel) {
-        let from = &self.brokers[way.from];
+        let (from, connection) = (&self.brokers[way.from], self.network.at(way).number);
         let run = from.process.as_ref().map_or(0, |process| process.directory.run());
         let peer = PeerId { node: from.id, directory: from.directory, run };
-        let Some(process) = &self.brokers[way.to].process else { return };
-        process.tell(match parcel {
-            Parcel::Beats(beats) => Command::Beats(peer, beats, Held::nothing()),
-            Parcel::Messages(messages) => Command::Messages(messages, Held::nothing()),
-        });
+        let Some(process) = &mut self.brokers[way.to].process else { return };
+        match parcel {
+            Parcel::Beats(beats) => process.neighbours.beats(0, peer, beats, Held::nothing()),
+            Parcel::Messages(sent) => process.neighbours.groups(0, peer, sent, Held::nothing()),
+            Parcel::Call(number, request) => {
+                let answer = process.neighbours.call(peer, request);
+                process.tasks.answer((way, connection, number), answer);
+                return self.run_soon(way.to);
+            }
+        }
         self.wake(way.to);
     }
 
@@ -384,16 +403,29 @@ impl Cluster {
         }
         let back = Way { from: way.to, to: way.from, ..way };
         let works = !self.network.is_cut(way) && !self.network.is_cut(back);
-        if !works || !self.brokers[way.from].runs() || !self.brokers[way.to].runs() {
+        let run = self.brokers[way.from].runs() && self.brokers[way.to].runs();
+        if !works || !run || !self.greet(way) {
             let time = self.now + self.chance.between(20, 250) * MILLISECOND;
             self.queue.push(time, Event::Connects { way, start });
             return Ok(());
         }
         self.network.at(way).is_open = true;
-        if !way.beats {
-            self.say(way.from, Command::Connected(self.brokers[way.to].id));
-        }
+        self.wake(way.from);
+        self.run_soon(way.from);
         Ok(())
+    }
+
+    /// Two brokers say who they are; whether they let each other in.
+    fn greet(&self, way: Way) -> bool {
+        let [Some(from), Some(to)] = [way.from, way.to].map(|at| &self.brokers[at].process) else {
+            return false;
+        };
+        let (theirs, kind) = (to.this(), way.kind);
+        let are_in = to.lets_in(&from.this(), kind) && from.lets_in(&theirs, kind);
+        if are_in {
+            from.neighbours.connected(0, kind, &theirs);
+        }
+        are_in
     }
 
     /// A connection ends, and its sender knows.
@@ -401,9 +433,16 @@ impl Cluster {
         if !self.network.end(way) {
             return;
         }
-        let start = self.brokers[way.from].starts;
-        if way.beats {
-            self.say(way.from, Command::Lost(self.brokers[way.to].id));
+        let (to, broker) = (&self.brokers[way.to], &self.brokers[way.from]);
+        let peer = PeerId { node: to.id, directory: to.directory, run: 0 };
+        let start = broker.starts;
+        if let Some(process) = &broker.process {
+            process.neighbours.disconnected(0, way.kind, peer);
+            if way.kind == Kind::Calls {
+                process.mailbox.lose(peer.node);
+            }
+            self.wake(way.from);
+            self.run_soon(way.from);
         }
         let time = self.now + self.chance.between(1, 100) * MILLISECOND;
         self.queue.push(time, Event::Connects { way, start });

@@ -100,6 +100,7 @@ impl Cluster {
         let after = self.chance.index(4);
         self.tell(|| format!("{at}: {operation:?} fails after {after}"));
         self.brokers[at].disk.set_fault(Fault::new(operation, EIO).after(after));
+        self.brokers[at].is_impaired = true;
     }
 
     /// A disk is full, or has room again.
@@ -107,14 +108,19 @@ impl Cluster {
         let disk = &self.brokers[at].disk;
         let bytes = if self.chance.permille(600) { disk.used() } else { u64::MAX };
         disk.set_capacity(bytes);
+        self.brokers[at].is_impaired = true;
         self.tell(|| format!("{at}: has room for {bytes} bytes"));
     }
 
-    /// Who can't write any more is started again.
+    /// Who can't write any more is started again; when nothing goes wrong any more, also who could
+    /// not for a while, and who was removed.
     pub(super) fn restart_failed(&mut self) {
         for at in 0..self.brokers.len() {
-            let process = self.brokers[at].process.as_ref();
-            if process.is_some_and(|process| process.directory.failure().is_some()) {
+            let broker = &self.brokers[at];
+            let Some(process) = &broker.process else { continue };
+            let is_out = || process.began.is_some() && !self.metadata.has(broker.id);
+            let is_due = self.is_calm && (broker.is_impaired || is_out());
+            if is_due || process.directory.failure().is_some() {
                 self.end(at, None);
             }
         }

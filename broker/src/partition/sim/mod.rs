@@ -1,18 +1,20 @@
-//! A simulation of whole replicas in virtual time: brokers in one thread, each with a data
-//! directory on a simulated disk, a shard with its replicas, and connections to the others. All
-//! chance comes from a seed, which a failure prints together with the last events.
+//! A simulation of whole clusters in virtual time: brokers in one thread, each with a data
+//! directory on a simulated disk, a shard with its replicas, the controller, and connections to
+//! the others. All chance comes from a seed, which a failure prints together with the last events.
 //!
-//! - A broker's log, state store, core, tasks and lanes are the real ones; what surrounds its shard
-//!   is not: flushes, reads and time ([`broker`]).
-//! - Connections carry beats and messages in order, late or not at all ([`network`]).
+//! - A broker's log, state store, core, tasks and lanes are the real ones, and so are the
+//!   controller with its metadata log, what makes a broker's partitions follow it, how a broker
+//!   begins, is let in and reports who leads. What surrounds them is not: flushes, reads, time
+//!   ([`broker`]), and the runtime of tasks ([`tasks`], [`calls`]).
+//! - Connections carry beats, messages and calls in order, late or not at all ([`network`]).
 //! - Processes are killed, machines lose power, both also in the midst of what they do to their
 //!   disk; brokers stand still, are stopped and start again; flushes and writes fail, disks are
 //!   full, links are cut, also one way ([`faults`]).
-//! - Clients send again what wasn't acknowledged ([`clients`]); log starts move; other voters and
-//!   leaders are wished for, as by a controller that brokers hear sooner or later ([`groups`]).
+//! - Clients send again what wasn't acknowledged ([`clients`]); log starts move; operators create
+//!   and delete topics, move partitions and remove brokers ([`operators`]).
 //!
-//! After each turn everything is looked at that must always hold ([`oracle`]); then nothing goes
-//! wrong any more, and every group must get well ([`calm`]).
+//! After each turn everything is looked at that must always hold ([`oracle`], [`metadata`]); then
+//! nothing goes wrong any more, and every group and every broker must get well ([`calm`]).
 //!
 //! `LOGBOOM_SIM_SEEDS` says how many seeds, `LOGBOOM_SIM_SECONDS` how many virtual seconds of each;
 //! `LOGBOOM_SIM_SEED` names the one to run.
@@ -20,17 +22,22 @@
 #![expect(clippy::print_stderr, reason = "a run says what it has seen")]
 
 mod broker;
+mod calls;
 mod calm;
 mod chance;
 mod clients;
 mod cluster;
 mod faults;
 mod groups;
+mod metadata;
 mod network;
+mod operators;
 mod oracle;
 mod plan;
+mod process;
 mod queue;
 mod stories;
+mod tasks;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -54,6 +61,7 @@ fn plan(seed: u64) -> Plan {
 }
 
 fn advance(cluster: &mut Cluster) -> Result<Totals, Violation> {
+    cluster.found()?;
     while cluster.now < cluster.plan.time {
         cluster.step()?;
     }
@@ -63,7 +71,7 @@ fn advance(cluster: &mut Cluster) -> Result<Totals, Violation> {
 
 /// Runs a seed; a panic is a violation as well. Returns at which event it failed, and what it told.
 fn run(seed: u64, plan: Plan, is_told: bool) -> Result<Totals, (u64, Violation, Vec<String>)> {
-    let mut cluster = Cluster::new(seed, plan, is_told).map_err(|what| (0, what, Vec::new()))?;
+    let mut cluster = Cluster::new(seed, plan, is_told);
     let attempt = catch_unwind(AssertUnwindSafe(|| advance(&mut cluster)));
     let attempt = attempt.unwrap_or_else(|_| Err("a panic".into()));
     let (event, told) = (cluster.totals.events, cluster.told().cloned().collect());

@@ -7,15 +7,21 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::chance::Chance;
+use super::plan::MILLISECOND;
 use super::queue::Parcel;
+use crate::peer::Kind;
 
-/// From one broker to another, for beats or for messages.
+/// From one broker to another, for beats, messages or calls. Answers come back over the connection
+/// of their calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Way {
     pub(super) from: usize,
     pub(super) to: usize,
-    pub(super) beats: bool,
+    pub(super) kind: Kind,
 }
+
+/// All kinds of connections.
+const KINDS: [Kind; 3] = [Kind::Groups, Kind::Beats, Kind::Calls];
 
 /// The connection of a way.
 #[derive(Debug, Default)]
@@ -43,7 +49,7 @@ impl Network {
         let pairs = (0..brokers).flat_map(|from| (0..brokers).map(move |to| (from, to)));
         let ways = pairs
             .filter(|(from, to)| from != to)
-            .flat_map(|(from, to)| [false, true].map(|beats| Way { from, to, beats }));
+            .flat_map(|(from, to)| KINDS.map(|kind| Way { from, to, kind }));
         let connections = ways.map(|way| (way, Connection::default())).collect();
         Self { connections, cut: BTreeSet::new(), delay }
     }
@@ -124,6 +130,11 @@ impl Network {
     /// Cuts one link, in one direction.
     pub(super) fn cut_one(&mut self, from: usize, to: usize) {
         self.cut.insert((from, to));
+    }
+
+    /// Nothing is late by much any more.
+    pub(super) fn calm(&mut self) {
+        self.delay = self.delay.min(MILLISECOND);
     }
 
     pub(super) fn mend(&mut self) {

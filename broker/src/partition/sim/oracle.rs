@@ -6,6 +6,7 @@
 //!   committed something itself.
 //! - What was acknowledged stands where it was said.
 //! - While a replica has a lease nobody has committed anything in a later epoch.
+//! - No replica comes back in a life before its last.
 
 use std::collections::BTreeMap;
 
@@ -56,9 +57,11 @@ impl Committed {
         if base != self.end {
             return Err(format!("a batch at {base}, and the log ends at {}", self.end));
         }
-        let next = self.next_sequences.entry(header.producer_id).or_default();
-        if header.base_sequence != *next {
-            let (id, found) = (header.producer_id, header.base_sequence);
+        let id = header.producer_id;
+        let next = self.next_sequences.entry(id).or_default();
+        // Those of the metadata have no producer.
+        if id >= 0 && header.base_sequence != *next {
+            let found = header.base_sequence;
             return Err(format!("{found} of producer {id} at {base}, in place of {next}"));
         }
         if header.leader_epoch < self.epoch {
@@ -69,6 +72,13 @@ impl Committed {
         let bytes = Bytes::copy_from_slice(bytes);
         self.batches.insert(base, Batch { header: *header, bytes });
         Ok(end)
+    }
+
+    /// The batches from an offset on, and where each ends.
+    pub(super) fn batches_from(&self, offset: i64) -> impl Iterator<Item = (&Bytes, i64)> {
+        let end =
+            |header: &BatchHeader| header.base_offset + i64::from(header.last_offset_delta) + 1;
+        self.batches.range(offset..).map(move |(_, batch)| (&batch.bytes, end(&batch.header)))
     }
 
     /// What all that is committed makes of the producers.
@@ -115,6 +125,12 @@ impl Subject {
         if let Some(why) = group.halted() {
             return Err(format!("it has stopped: {why}"));
         }
+        let id = group.id();
+        let life = self.lives.entry(id.directory).or_insert(id.life);
+        if id.life < *life {
+            return Err(format!("it is in life {}, and was in {life}", id.life));
+        }
+        *life = id.life;
         let leads = group.role() == Role::Leader;
         if leads && *self.leaders.entry(epoch).or_insert(at) != at {
             return Err(format!("{} leads in epoch {epoch} too", self.leaders[&epoch]));
@@ -170,7 +186,9 @@ impl Cluster {
     pub(super) fn observe(&mut self, at: usize) -> Result<(), Violation> {
         let Some(process) = &self.brokers[at].process else { return Ok(()) };
         let mut told = Vec::new();
-        for (index, subject) in self.subjects.iter_mut().enumerate() {
+        // What becomes of a group whose topic is gone is nobody's concern.
+        let there = self.subjects.iter_mut().enumerate().filter(|(_, it)| !it.is_deleted);
+        for (index, subject) in there {
             let Some(replica) = process.shard.replicas.get(&subject.key) else {
                 subject.seen.remove(&at);
                 continue;
@@ -187,6 +205,7 @@ impl Cluster {
                 told.push(format!("group {index}: {at} leads in epoch {}", subject.established));
             }
         }
+        self.follow_metadata()?;
         let has_new_leader = !told.is_empty();
         self.tell_replicas(at);
         told.into_iter().for_each(|what| self.tell(|| what));
@@ -225,7 +244,8 @@ impl Cluster {
             return Ok(());
         }
         let Some(process) = &self.brokers[at].process else { return Ok(()) };
-        for (index, subject) in self.subjects.iter().enumerate() {
+        let there = self.subjects.iter().enumerate().filter(|(_, it)| !it.is_deleted);
+        for (index, subject) in there {
             let Some(replica) = process.shard.replicas.get(&subject.key) else { continue };
             let epoch = replica.group.epoch();
             if epoch < subject.established && process.shard.leads_surely(replica) {

@@ -3,8 +3,12 @@
 
 use std::sync::Arc;
 
+use logboom_controller::MetadataRecord;
+use logboom_controller::config::StaticConfig;
+use logboom_controller::record::ConfigResource;
+
 use super::chance::Chance;
-use crate::partition::{CatchUp, ReplicaList, Throttled};
+use crate::partition::CatchUp;
 
 pub(super) const MILLISECOND: u64 = 1_000;
 pub(super) const SECOND: u64 = 1_000 * MILLISECOND;
@@ -15,7 +19,10 @@ pub(super) const CALM: u64 = 30 * SECOND;
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
     pub(super) brokers: usize,
-    pub(super) groups: usize,
+    /// Of the metadata log.
+    pub(super) voters: usize,
+    /// Topics that operators want.
+    pub(super) topics: usize,
     pub(super) clients: usize,
     /// Until nothing goes wrong any more.
     pub(super) time: u64,
@@ -43,6 +50,12 @@ pub(super) struct Plan {
     pub(super) near_bytes: u64,
     /// Bytes a second that a broker sends to those behind and is sent, where that is limited.
     pub(super) rate: Option<i64>,
+    /// Bytes of the metadata log that are worth a checkpoint.
+    pub(super) checkpoint_above: usize,
+    /// Whether leaders go home by themselves.
+    pub(super) goes_home: bool,
+    /// Whether something goes wrong from the first moment on.
+    pub(super) is_rough: bool,
 }
 
 impl Plan {
@@ -50,9 +63,11 @@ impl Plan {
     pub(super) fn of(seed: u64, seconds: u64) -> Self {
         let mut chance = Chance::new(seed ^ 0x0070_6c61_6e00);
         let quiet = chance.pick(&[1, 1, 4]);
+        let brokers = chance.count(3, 5);
         Self {
-            brokers: chance.count(3, 5),
-            groups: chance.count(3, 6),
+            brokers,
+            voters: chance.pick(&[1, 3, 3, 3, 5]).min(brokers),
+            topics: chance.count(3, 6),
             clients: chance.count(1, 3),
             time: seconds * SECOND,
             delay: chance.pick(&[100, 1_000, 5_000]),
@@ -60,7 +75,7 @@ impl Plan {
             flush: chance.pick(&[100, 1_000, 10_000]),
             faults: chance.between(150, 1_000) * MILLISECOND * quiet,
             requests: chance.between(3_000, 30_000) * quiet,
-            wishes: chance.between(300, 3_000) * MILLISECOND * quiet,
+            wishes: chance.between(100, 1_000) * MILLISECOND * quiet,
             ambush: chance.pick(&[0, 1, 5]),
             cuts: chance.pick(&[200, 500, 900]),
             segment_bytes: chance.pick(&[2_000, 8_000, 64_000]),
@@ -68,25 +83,47 @@ impl Plan {
             min_insync_replicas: chance.pick(&[1, 1, 2]),
             near_bytes: chance.pick(&[500, 8_000, 16 << 20]),
             rate: chance.pick(&[None, Some(100_000)]),
+            checkpoint_above: chance.pick(&[2_000, 10_000, 1 << 20]),
+            goes_home: true,
+            is_rough: chance.permille(250),
         }
     }
 
-    /// Which replicas have a limited rate: all, where there is one.
-    pub(super) fn throttled(&self) -> Throttled {
-        match self.rate {
-            Some(_) => Throttled { leader: ReplicaList::All, follower: ReplicaList::All },
-            None => Throttled::default(),
-        }
+    /// What a broker is started with.
+    pub(super) fn config(&self, id: i32) -> StaticConfig {
+        let settings = [
+            ("node.id", id.to_string()),
+            ("log.retention.bytes", self.retention_bytes.to_string()),
+            ("log.retention.ms", "-1".to_owned()),
+            ("min.insync.replicas", self.min_insync_replicas.to_string()),
+            ("auto.leader.rebalance.enable", self.goes_home.to_string()),
+            ("leader.imbalance.check.interval.seconds", "2".to_owned()),
+        ];
+        let settings = settings.iter().map(|(name, value)| (*name, value.as_str()));
+        StaticConfig::new(settings).expect("settings are right")
     }
 
-    /// What followers that are behind may cost on a broker of so many.
+    /// What is set with a topic: segments that no operator may have so small, and rates.
+    pub(super) fn settings(&self, topic: &str) -> Vec<MetadataRecord> {
+        let set = |resource, name: &str, value: String| MetadataRecord::Config {
+            resource,
+            name: name.into(),
+            value: Some(value.into()),
+        };
+        let topic = || ConfigResource::topic(topic);
+        let mut records = vec![set(topic(), "segment.bytes", self.segment_bytes.to_string())];
+        for side in ["leader", "follower"] {
+            let Some(rate) = self.rate else { break };
+            let (rates, replicas) = ("throttled.rate", "throttled.replicas");
+            let all = ConfigResource::all_brokers();
+            records.push(set(all, &format!("{side}.replication.{rates}"), rate.to_string()));
+            records.push(set(topic(), &format!("{side}.replication.{replicas}"), "*".into()));
+        }
+        records
+    }
+
+    /// What followers that are behind may cost; rates come with the metadata.
     pub(super) fn catch_up(&self) -> Arc<CatchUp> {
-        let catch_up = CatchUp::near(self.near_bytes);
-        if let Some(rate) = self.rate {
-            let brokers = i32::try_from(self.brokers).unwrap();
-            let followers = (1..=brokers).map(|broker| (broker, rate / i64::from(brokers)));
-            catch_up.set_rates(Some(rate), &followers.collect());
-        }
-        Arc::new(catch_up)
+        Arc::new(CatchUp::near(self.near_bytes))
     }
 }

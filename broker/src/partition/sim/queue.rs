@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+
 use logboom_raft::Beat;
 use logboom_storage::state::GroupKey;
 
 use super::network::Way;
+use super::tasks::Arrived;
 use crate::peer::GroupMessage;
 
 /// Something that is to happen. What a process does has the number of its start, and doesn't happen
@@ -24,10 +27,12 @@ pub(super) enum Event {
     Arrives { way: Way, connection: u64, parcel: Parcel },
     /// A broker tries to connect to another one.
     Connects { way: Way, start: u32 },
+    /// The answer to a call arrives, over the connection that the call came over.
+    Answers { call: Arrived, answer: Bytes },
     /// A broker finds that a connection is gone.
     Breaks { way: Way, connection: u64 },
-    /// A broker learns what is wished for a group.
-    Learns { at: usize, start: u32, group: usize },
+    /// The tasks of a broker run, if one has something to do or the time has come.
+    Tasks { at: usize, start: u32 },
     /// A broker starts.
     Starts { at: usize },
     /// A broker ends, in a clean stop.
@@ -36,7 +41,7 @@ pub(super) enum Event {
     Resumes { at: usize },
     /// A client has records for a group.
     Request,
-    /// The controller or an operator wants something.
+    /// An operator wants something.
     Wish,
     /// Something goes wrong.
     Fault,
@@ -51,6 +56,7 @@ pub(super) enum Event {
 pub(super) enum Parcel {
     Beats(Vec<(u8, Beat<GroupKey>)>),
     Messages(Vec<GroupMessage>),
+    Call(u64, Bytes),
 }
 
 /// What is to happen; what is to happen at the same time, in the order in which it was said.

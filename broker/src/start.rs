@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::Mutex;
 
 use logboom_controller::MetadataImage;
 use logboom_controller::config::Effective;
@@ -30,7 +30,7 @@ use crate::coordination::Coordination;
 use crate::machine::Machine;
 use crate::metrics::Metrics;
 use crate::node::{Node, random_id};
-use crate::partition::{CatchUp, Command, Joining, Registry, Seat, TopicSettings};
+use crate::partition::{Command, Joining, Process, Seat, TopicSettings};
 use crate::peer::{Identity, Limits as PeerLimits, PeerId, Peers};
 use crate::repair::Repairs;
 use crate::server::{AnswerDoor, Doors, listen};
@@ -220,17 +220,9 @@ fn start_threads(
     let Sockets { clients: sockets, peers: peer_socket, admin } = sockets;
     threads.start_flushers()?;
     let metrics = Arc::new(Metrics::default());
-    let registry = Arc::new(Registry::default());
-    let (seat, catch_up) = (seat(config, &directory), Arc::<CatchUp>::default());
-    let (reports, from_shards) = mpsc::unbounded_channel();
-    let common = Common {
-        directory: Arc::clone(&directory),
-        seat: seat.clone(),
-        registry: Arc::clone(&registry),
-        metrics: Arc::clone(&metrics),
-        catch_up: Arc::clone(&catch_up),
-        reports,
-    };
+    let seat = seat(config, &directory);
+    let (common, from_shards) = Common::new(&directory, &metrics, seat);
+    let Common { seat, registry, catch_up, .. } = common.clone();
     let make = move |index, handle, commands| common.clone().shard(index, handle, commands);
     let starters = start_shards(threads, shard_count(config), make)?;
     let shards = threads.shard_handles();

@@ -28,15 +28,27 @@ const COLD_READER_IDLE: Duration = Duration::from_secs(10);
 /// What the shards of a broker have in common.
 #[derive(Clone)]
 pub(super) struct Common {
-    pub(super) directory: Arc<Directory>,
+    directory: Arc<Directory>,
     pub(super) seat: Seat,
     pub(super) registry: Arc<Registry>,
-    pub(super) metrics: Arc<Metrics>,
+    metrics: Arc<Metrics>,
     pub(super) catch_up: Arc<CatchUp>,
-    pub(super) reports: mpsc::UnboundedSender<LeaderReport>,
+    reports: mpsc::UnboundedSender<LeaderReport>,
 }
 
 impl Common {
+    /// And where their reports arrive.
+    pub(super) fn new(
+        directory: &Arc<Directory>,
+        metrics: &Arc<Metrics>,
+        seat: Seat,
+    ) -> (Self, mpsc::UnboundedReceiver<LeaderReport>) {
+        let (reports, from_shards) = mpsc::unbounded_channel();
+        let (directory, metrics) = (Arc::clone(directory), Arc::clone(metrics));
+        let (registry, catch_up) = (Arc::default(), Arc::default());
+        (Self { directory, seat, registry, metrics, catch_up, reports }, from_shards)
+    }
+
     pub(super) fn shard(
         self,
         index: usize,

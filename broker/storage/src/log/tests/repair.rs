@@ -340,7 +340,7 @@ fn damage_around_the_log_start_is_made_good_though_others_have_deleted_what_is_b
         let (_directory, mut log) = opened(&disk);
         log.set_log_start(start).unwrap();
         let found = scrub(&log).into_iter().filter_map(|it| it.damage).map(|(_, range)| range);
-        assert!(found.eq([base..end]), "{start}");
+        assert!(found.eq(std::iter::once(base..end)), "{start}");
         let mut others = Healthy::new(&healthy);
         assert!(repair(&mut log, &mut others).unwrap(), "{start}");
         assert!(others.asked.iter().all(|(offset, _)| *offset >= start), "{:?}", others.asked);

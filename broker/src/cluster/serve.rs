@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 
 use logboom_controller::brokers::{RegisterBroker, register_broker};
@@ -31,6 +32,8 @@ pub(crate) struct Desk {
     pub(crate) controller: ControllerHandle,
     /// The broker, once it serves clients.
     pub(crate) node: Arc<OnceLock<Arc<Node>>>,
+    /// The metadata that are in force.
+    pub(crate) published: Arc<ArcSwap<MetadataImage>>,
 }
 
 /// An address in place of that of a client of another broker.
@@ -40,7 +43,7 @@ impl Desk {
     pub(super) fn answer(&self, from: PeerId, request: Bytes) -> Answer {
         let (controller, node) = (self.controller.clone(), self.node.get().cloned());
         // Who is known hears of the leader itself; brokers of earlier versions take no name.
-        let is_known = node.as_deref().is_some_and(|node| is_known(node, from));
+        let is_known = is_known(&self.published.load(), from);
         let known = node.as_deref().filter(|_| !is_known).and_then(controller_of);
         Box::pin(async move {
             let response = match Request::decode(request) {
@@ -50,7 +53,7 @@ impl Desk {
                 }
                 // It may ask to be let in, and nothing else. Who doesn't decide may not have heard
                 // of it yet.
-                Ok(_) if !is_known && controller.decides() && node.is_some() => {
+                Ok(_) if !is_known && controller.decides() => {
                     Response::Refused("the broker isn't known".to_owned())
                 }
                 Ok(_) if !is_known => Response::NotController(None),
@@ -136,8 +139,8 @@ pub(crate) async fn register(
 }
 
 /// Whether a broker is one of the cluster.
-fn is_known(node: &Node, from: PeerId) -> bool {
-    node.image().node(from.node).is_some_and(|it| it.directory_id == from.directory)
+fn is_known(image: &MetadataImage, from: PeerId) -> bool {
+    image.node(from.node).is_some_and(|it| it.directory_id == from.directory)
 }
 
 /// What is asked of a replica here.
@@ -238,7 +241,8 @@ mod tests {
         let broker = TestBroker::start();
         let node = broker.broker().node();
         let (controller, own) = (node.controller.clone(), OnceLock::from(Arc::clone(node)));
-        let desk = Desk { controller, node: Arc::new(own) };
+        let published = Arc::clone(&node.published);
+        let desk = Desk { controller, node: Arc::new(own), published };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let ask = |from, request: &Request| {
             let answer = runtime.block_on(desk.answer(from, request.encode().unwrap()));

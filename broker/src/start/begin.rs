@@ -86,7 +86,8 @@ pub(crate) async fn begin(beginning: Beginning, ready: &Ready) -> Result<(), Sta
         Controller::new(log, image, reconciler, Arc::clone(&around), metrics);
     let own_node = Arc::new(OnceLock::new());
     if let Some((neighbours, _)) = &peers {
-        neighbours.open(Desk { controller: handle.clone(), node: Arc::clone(&own_node) });
+        let (controller, node) = (handle.clone(), Arc::clone(&own_node));
+        neighbours.open(Desk { controller, node, published: Arc::clone(&published) });
     }
     let reports = others.clone().map(|others| {
         let (controller, around) = (handle.clone(), Arc::clone(&around));

@@ -101,6 +101,8 @@ fn a_leader_whose_flushes_hang_hands_over_and_is_back_in_sync_afterwards() {
         epoch + 1,
         "it was given, not lost and fought for"
     );
+    // For a while it counts as not in sync, so that it isn't to lead.
+    cluster.run_for(30 * SECOND).unwrap();
     cluster.run_until_well().unwrap();
 }
 
@@ -112,6 +114,7 @@ fn where_all_flushes_hang_somebody_leads_on() {
     cluster.send_records(0, GROUP, true);
     cluster.run_for(12 * SECOND).unwrap();
     leader(&cluster);
+    cluster.run_for(30 * SECOND).unwrap();
     cluster.run_until_well().unwrap();
 }
 

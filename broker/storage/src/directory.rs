@@ -23,6 +23,7 @@ use crate::disk::Disk;
 use crate::error::{Doing as _, StorageError};
 use crate::files::FileCache;
 use crate::flush::{FlushContext, FlushQueue, Health};
+use crate::log::STEP_GROUPS_MAX;
 use crate::producers::ProducersOptions;
 use crate::segment::PARTITIONS;
 use crate::state::{GroupKey, OpenMark, StateError, StateOptions, StateRecord, StateStore};
@@ -117,6 +118,16 @@ pub enum LeftBy {
 
 /// How many places are remembered at which something is wrong; what is read again is found again.
 const SUSPECTS_MAX: usize = 1024;
+
+/// Groups that answered for records before they were flushed may lack some after a power cut. Has
+/// to be known before anything says that the directory was opened since, which later starts go by.
+fn note_losses(state: &StateStore) -> Result<(), StateError> {
+    let is_caching = |key: &GroupKey| state.group(key, |it| it.is_some_and(|it| it.caching));
+    let lossy = StateRecord::Flags { caching: true, lossy: true };
+    let keys = state.living().into_iter().filter(is_caching);
+    let records: Vec<_> = keys.map(|key| (key, lossy.clone())).collect();
+    records.chunks(STEP_GROUPS_MAX).try_for_each(|some| state.commit(some))
+}
 
 /// What all partitions of a directory share.
 #[derive(Debug)]
@@ -232,6 +243,9 @@ impl Directory {
             Some(before) if before == mark => LeftBy::Kill,
             Some(_) => LeftBy::PowerCut,
         };
+        if left_by == LeftBy::PowerCut {
+            note_losses(&state).map_err(OpenError::State)?;
+        }
         let opened = [StateRecord::Opened(mark), StateRecord::Run(state.run() + 1)];
         let opened = opened.map(|record| (GroupKey::DIRECTORY, record));
         state.commit(&opened).map_err(OpenError::State)?;

@@ -51,6 +51,7 @@ pub(crate) use open::proven;
 pub use read::{ColdRead, Found, ReadUntil};
 pub use repair::{OtherReplicas, RepairError};
 use replicas::Deletion;
+pub(crate) use replicas::STEP_GROUPS_MAX;
 pub use scrub::Scrubbed;
 pub use search::TimedOffset;
 pub(crate) use segments::{Hole, Segment};

@@ -86,8 +86,9 @@ impl Directory {
         let state = self.shared.state.group(&key, |group| group.cloned());
         let state = state.expect("a log is opened where its group was created");
         let (shared, findings) = (Arc::clone(&self.shared), Vec::new());
-        let (is_lossy, tail) = (false, None);
-        let mut opening = Opening { key, shared, is_among_others, findings, is_lossy, tail };
+        let (is_caching, is_lossy, tail) = (state.caching, false, None);
+        let mut opening =
+            Opening { key, shared, is_among_others, is_caching, findings, is_lossy, tail };
         opening.remove_garbage(&state)?;
         let log = opening.open(&state, options)?;
         Ok((log, opening.findings))
@@ -98,6 +99,8 @@ struct Opening {
     key: GroupKey,
     shared: Arc<Shared>,
     is_among_others: bool,
+    /// Whether something may have been acknowledged that wasn't flushed.
+    is_caching: bool,
     findings: Vec<Finding>,
     /// Something is missing that may have been acknowledged.
     is_lossy: bool,
@@ -414,13 +417,14 @@ impl Opening {
                     // failed flush has lost.
                     let goes_on = !is_in_page_cache(cached, place.position, written)
                         || look_behind(cached, path, place, written, &expected)? == Behind::Zeros;
+                    self.is_lossy |= self.is_caching && !goes_on;
                     return Ok((place, goes_on));
                 }
                 Behind::Garbage | Behind::Batch(_) => {
                     // A kill cuts the last write short, and leaves nothing behind it.
                     let is_explained =
                         behind == Behind::Garbage || self.shared.left_by == LeftBy::PowerCut;
-                    self.is_lossy |= !is_explained || was_flushed()?;
+                    self.is_lossy |= !is_explained || self.is_caching || was_flushed()?;
                     self.note_end(path, place, damage);
                     return Ok((place, false));
                 }

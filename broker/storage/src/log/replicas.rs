@@ -22,7 +22,7 @@ use crate::segment::{PARTITIONS, partition_dir, partition_of};
 use crate::state::{EpochStart, GroupKey, StateRecord};
 
 /// The most groups of which one frame speaks; its payload stays below 5 MiB.
-pub(super) const STEP_GROUPS_MAX: usize = 32 << 10;
+pub(crate) const STEP_GROUPS_MAX: usize = 32 << 10;
 
 /// Added to the name of a directory whose replica was removed.
 const DELETED: &str = "deleted";

@@ -2,7 +2,7 @@
 
 use super::reads::segment_of;
 use super::*;
-use crate::sim::{Fault, Operation};
+use crate::sim::{Fault, Operation, Unflushed};
 use crate::state::StateError;
 use crate::{Disk as _, LeftBy, OpenError};
 
@@ -29,6 +29,48 @@ fn a_life_that_stops_cleanly_without_opening_a_log_loses_nothing_of_it() {
     let (log, findings) = open_log(&directory);
     assert_eq!((log.end_offset(), findings), (10, vec![]));
     assert_eq!(read_all(log.view(), 0, ReadUntil::End).unwrap().len(), 5);
+}
+
+#[test]
+fn after_a_power_cut_who_counted_what_was_not_flushed_is_lossy_whichever_life_opens_its_log() {
+    let disk = SimDisk::new();
+    let (directory, log) = start(&disk, 2);
+    let other = GroupKey { partition: 9, ..KEY };
+    directory.create(other, 0).unwrap();
+    let caching = StateRecord::Flags { caching: true, lossy: false };
+    directory.state().commit(&[(KEY, caching)]).unwrap();
+    let lossy = |directory: &Directory| {
+        [KEY, other].map(|key| directory.state().group(&key, |group| group.unwrap().lossy))
+    };
+    let killed = disk.kill_image(disk.trace_len());
+    assert_eq!(lossy(&open_directory(&killed, BOOT)), [false, false], "a kill takes nothing");
+    drop((directory, log));
+    let cut = killed.crash_image(killed.trace_len(), &Unflushed::None);
+    // This life opens no log, and is killed.
+    drop(open_directory(&cut, OTHER_BOOT));
+    let directory = open_directory(&cut, OTHER_BOOT);
+    assert_eq!(directory.left_by(), LeftBy::Kill);
+    assert_eq!(lossy(&directory), [true, false]);
+}
+
+#[test]
+fn what_a_failed_flush_has_lost_makes_who_counted_it_lossy() {
+    for is_caching in [false, true] {
+        let disk = SimDisk::new();
+        let (directory, mut log) = start(&disk, 2);
+        let flags = StateRecord::Flags { caching: is_caching, lossy: false };
+        directory.state().commit(&[(KEY, flags)]).unwrap();
+        log.append(&[batch(4, 0, 2, 100)]).unwrap();
+        disk.set_fault(Fault::new(Operation::Sync, 5));
+        assert!(log.flush(Box::new(|result| drop(result.unwrap_err()))).is_some());
+        directory.run_flushes();
+        let killed = disk.kill_image(disk.trace_len());
+        let directory = open_directory(&killed, BOOT);
+        let (log, _) = open_log(&directory);
+        assert_eq!(log.end_offset(), 4);
+        let is_lossy = directory.state().group(&KEY, |group| group.unwrap().lossy);
+        assert_eq!(is_lossy, is_caching);
+    }
 }
 
 #[test]
@@ -259,7 +301,7 @@ fn a_cut_works_on_a_full_disk_and_outlives_a_crash() {
     assert_eq!((log.end_offset(), log.flushed_offset()), (4, 4));
     let error = log.append(&[batch(4, 0, 2, 100)]).unwrap_err();
     assert!(matches!(error, StorageError::NoSpace { .. }), "{error}");
-    let image = disk.crash_image(disk.trace_len(), &crate::sim::Unflushed::None);
+    let image = disk.crash_image(disk.trace_len(), &Unflushed::None);
     for (disk, opened) in [(disk, Some((directory, log))), (image, None)] {
         disk.set_capacity(u64::MAX);
         let (directory, mut log) = opened.unwrap_or_else(|| {
@@ -392,10 +434,8 @@ fn a_first_start_that_was_cut_short_anywhere_is_begun_again() {
     let id = directory.id();
     let calls = disk.trace_len();
     for at in 0..=calls {
-        let seeded = (0..200).map(crate::sim::Unflushed::Seeded);
-        for unflushed in
-            [crate::sim::Unflushed::None, crate::sim::Unflushed::All].into_iter().chain(seeded)
-        {
+        let seeded = (0..200).map(Unflushed::Seeded);
+        for unflushed in [Unflushed::None, Unflushed::All].into_iter().chain(seeded) {
             let image = disk.crash_image(at, &unflushed);
             let opened = try_open(&image);
             let opened = opened.unwrap_or_else(|error| panic!("{at} {unflushed:?}: {error}"));
@@ -414,7 +454,7 @@ fn the_cluster_of_a_directory_is_known_after_a_power_cut() {
     directory.belong_to(Uuid([7; 16])).unwrap();
     let calls = disk.trace_len();
     // The second start finds it in the checkpoint that the first has made.
-    let image = disk.crash_image(calls, &crate::sim::Unflushed::None);
+    let image = disk.crash_image(calls, &Unflushed::None);
     for _ in 0..2 {
         let directory = open_directory(&image, OTHER_BOOT);
         assert_eq!(directory.cluster(), Some(Uuid([7; 16])));

@@ -1,7 +1,8 @@
 //! Followers: what they take from a leader, and what they say they have.
 //!
 //! An acknowledgement of a position says: the epoch and all control entries up to it are durable,
-//! the records are flushed, and nothing is claimed beyond what this leader is known to have too.
+//! the records are flushed (with `write.caching`: in the page cache), and nothing is claimed beyond
+//! what this leader is known to have too.
 //!
 //! Source: the Raft paper, 5.3; divergence by epoch as in KIP-101 and KIP-595.
 
@@ -317,18 +318,18 @@ impl Group {
     }
 
     fn acknowledge(&mut self, leader: ReplicaId, outcome: Outcome, effects: &mut Effects) {
-        let durable = if self.is(Mutant::AckBeforeControlIsDurable)
+        let kept = if self.is(Mutant::AckBeforeControlIsDurable)
             || self.is(Mutant::FollowerAcksUnflushed)
         {
             self.history.end()
         } else {
-            self.durable()
+            self.counted()
         };
         let Part::Follower(follower) = &self.part else { return };
         let reply = AppendReply {
             outcome,
             matched: follower.matched,
-            flushed: durable.min(follower.matched),
+            kept: kept.min(follower.matched),
             commit: self.commit,
             log_start: self.durable_start(),
             run: self.run,

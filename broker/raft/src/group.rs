@@ -253,9 +253,21 @@ impl Group {
         core::mem::replace(&mut self.held_back, held_back) != held_back
     }
 
-    /// Whether a replica counts from now on once it has a record in the page cache.
-    pub fn set_caching(&mut self, caching: bool, effects: &mut Effects) {
+    /// Whether this replica counts once it has a record in the page cache.
+    #[must_use]
+    pub fn is_caching(&self) -> bool {
+        self.options.caching
+    }
+
+    /// Whether this replica counts from now on once it has a record in the page cache. The host
+    /// says so only while all of its log would survive a kill of the process, and while a start
+    /// that finds less of it would know.
+    pub fn set_caching(&mut self, caching: bool) {
         self.options.caching = caching;
+    }
+
+    /// More counts than did: a leader commits what it may.
+    pub fn count_anew(&mut self, effects: &mut Effects) {
         if self.halted.is_none() {
             self.advance(effects);
         }
@@ -271,6 +283,11 @@ impl Group {
     /// Up to where its log would survive a kill of the process.
     pub(crate) fn kept(&self) -> Position {
         self.frames.end_before().unwrap_or_else(|| self.history.end())
+    }
+
+    /// Up to where its log counts.
+    pub(crate) fn counted(&self) -> Position {
+        if self.options.caching { self.kept() } else { self.durable() }
     }
 
     /// Whether the log on stable storage has the shape that the core has.
@@ -332,7 +349,7 @@ impl Group {
             let reply = AppendReply {
                 outcome,
                 matched: Position::ZERO,
-                flushed: Position::ZERO,
+                kept: Position::ZERO,
                 commit: Position::ZERO,
                 log_start: 0,
                 run: self.run,

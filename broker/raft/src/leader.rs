@@ -127,17 +127,12 @@ impl Group {
     pub(crate) fn reached(&self, id: ReplicaId) -> Position {
         let Part::Leader(leader) = &self.part else { return Position::ZERO };
         if id == self.id {
-            return match self.options.caching {
-                _ if self.is(Mutant::LeaderCountsUnflushed) => self.history.end(),
-                true => self.kept(),
-                false => self.durable(),
+            return match self.is(Mutant::LeaderCountsUnflushed) {
+                true => self.history.end(),
+                false => self.counted(),
             };
         }
-        let counted = |progress: &Progress| match self.options.caching {
-            true => progress.matched,
-            false => progress.flushed,
-        };
-        leader.of(id).map_or(Position::ZERO, counted)
+        leader.of(id).map_or(Position::ZERO, |progress| progress.kept)
     }
 
     /// Something is durable or known that wasn't: commits what may be, and takes what steps follow.
@@ -297,7 +292,7 @@ impl Group {
             return;
         }
         progress.matched = progress.matched.max(reply.matched);
-        progress.flushed = progress.flushed.max(reply.flushed);
+        progress.kept = progress.kept.max(reply.kept);
         progress.commit = progress.commit.max(reply.commit);
         progress.log_start = progress.log_start.max(reply.log_start);
         progress.held_back = reply.held_back;
@@ -316,11 +311,11 @@ impl Group {
             Outcome::Longer => {}
             // One that comes late: from before it had more, or before something else was asked.
             Outcome::Mismatch { asked, common }
-                if common < progress.flushed
+                if common < progress.kept
                     || (!progress.is_streaming() && asked != progress.next) => {}
             Outcome::Mismatch { common, .. } => {
                 let common = history.floor(common).unwrap_or(Position::ZERO);
-                progress.matched = progress.matched.min(common).max(progress.flushed);
+                progress.matched = progress.matched.min(common).max(progress.kept);
                 progress.probe(common);
             }
         }
@@ -399,7 +394,7 @@ impl Group {
         self.halted.is_none() && self.frames.have_vote()
     }
 
-    /// Where a follower's log ends, if it has all of this leader's log on stable storage and knows
+    /// Where a follower's log ends, if it keeps all of this leader's log and knows
     /// that all of it is committed, and nothing is about to change: then the group can sleep there.
     #[must_use]
     pub fn rests_with(&self, id: ReplicaId) -> Option<Position> {
@@ -407,7 +402,7 @@ impl Group {
         let (start, end) = (self.history.start().offset, self.history.end());
         let hurries = self.is(Mutant::SleepBeforeCommitIsKnown);
         let has_all = |progress: &Progress| {
-            let has_all = progress.flushed == end && (progress.commit == end || hurries);
+            let has_all = progress.kept == end && (progress.commit == end || hurries);
             // A follower may have heard of a later start from a leader before.
             has_all && progress.log_start >= start && progress.is_streaming() && progress.is_there()
         };
@@ -528,11 +523,11 @@ impl Group {
         }
     }
 
-    /// Whether a follower has all of the log on stable storage, and nothing that was deleted.
+    /// Whether a follower keeps all of the log, and nothing that was deleted.
     fn is_complete(&self, follower: ReplicaId) -> bool {
         let Part::Leader(leader) = &self.part else { return false };
         let (start, end) = (self.history.start().offset, self.history.end());
-        let has_all = |it: &Progress| it.flushed == end && it.log_start >= start;
+        let has_all = |it: &Progress| it.kept == end && it.log_start >= start;
         leader.of(follower).is_some_and(has_all)
     }
 }

@@ -137,13 +137,13 @@ impl Group {
         self.advance(effects);
     }
 
-    /// Whether all of these answer, and have on stable storage what the log had at the last beat,
-    /// so that a set with them goes on at once.
+    /// Whether all of these answer, and keep what the log had at the last beat, so that a set with
+    /// them goes on at once.
     fn are_near(&self, voters: &[ReplicaId]) -> bool {
         let Part::Leader(leader) = &self.part else { return false };
         let is_near = |id: &ReplicaId| {
             let progress = leader.of(*id);
-            progress.is_some_and(|it| it.is_there() && it.flushed >= leader.beaten)
+            progress.is_some_and(|it| it.is_there() && it.kept >= leader.beaten)
         };
         voters.iter().all(|id| *id == self.id || is_near(id))
     }
@@ -161,7 +161,7 @@ impl Group {
             let knows = progress.commit >= named_at;
             knows && progress.is_there() && voters.contains(&progress.id)
         });
-        let best = ready.max_by_key(|progress| progress.flushed).map(|progress| progress.id);
+        let best = ready.max_by_key(|progress| progress.kept).map(|progress| progress.id);
         if let Some(best) = best {
             self.transfer(best, effects);
         }

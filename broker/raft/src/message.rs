@@ -116,8 +116,9 @@ pub struct AppendReply {
     pub outcome: Outcome,
     /// Up to where it has what the leader of this epoch has, flushed or not.
     pub matched: Position,
-    /// The part of it that is on stable storage, with the epoch and all control entries.
-    pub flushed: Position,
+    /// The part of it that counts, with the epoch and all control entries: on stable storage, or
+    /// with `write.caching` in the page cache, where a kill leaves it.
+    pub kept: Position,
     /// Its own high watermark.
     pub commit: Position,
     /// Where its own log begins, durably.

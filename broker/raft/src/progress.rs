@@ -10,8 +10,8 @@ pub(crate) struct Progress {
     pub(crate) id: ReplicaId,
     /// What it has of the leader's log, flushed or not, as it said.
     pub(crate) matched: Position,
-    /// What of it is on stable storage.
-    pub(crate) flushed: Position,
+    /// What of it counts, as it said.
+    pub(crate) kept: Position,
     /// Its high watermark, as it said.
     pub(crate) commit: Position,
     /// Where its log begins, durably, as it said.
@@ -51,8 +51,8 @@ pub struct Standing {
     pub id: ReplicaId,
     /// What it has of the leader's log, flushed or not.
     pub matched: Position,
-    /// What of it is on stable storage.
-    pub flushed: Position,
+    /// What of it counts: on stable storage, or in the page cache where that is enough.
+    pub kept: Position,
     /// Its high watermark.
     pub commit: Position,
     /// Where its log begins, durably; inclusive.
@@ -67,7 +67,7 @@ impl Progress {
         Self {
             id,
             matched: Position::ZERO,
-            flushed: Position::ZERO,
+            kept: Position::ZERO,
             commit: Position::ZERO,
             log_start: 0,
             next,
@@ -81,8 +81,8 @@ impl Progress {
     }
 
     pub(crate) fn standing(&self) -> Standing {
-        let Self { id, matched, flushed, commit, log_start, held_back, .. } = *self;
-        Standing { id, matched, flushed, commit, log_start, held_back }
+        let Self { id, matched, kept, commit, log_start, held_back, .. } = *self;
+        Standing { id, matched, kept, commit, log_start, held_back }
     }
 
     /// Asks anew where the logs part, from `next` on.
@@ -93,14 +93,14 @@ impl Progress {
     }
 
     /// It has spoken in a start of it; returns whether that is its last. In a new one it has what
-    /// was flushed, or nothing that is known where it may have lost records.
+    /// it kept, or nothing that is known where it may have lost records.
     pub(crate) fn meet(&mut self, run: u32, lossy: bool) -> bool {
         if self.run.is_some_and(|known| run < known) {
             return false;
         }
         if self.run.replace(run).is_some_and(|known| known < run) {
-            self.flushed = if lossy { Position::ZERO } else { self.flushed };
-            self.matched = self.flushed;
+            self.kept = if lossy { Position::ZERO } else { self.kept };
+            self.matched = self.kept;
             self.pace = Pace::Probe { waiting: false };
         }
         true

@@ -164,7 +164,7 @@ fn write_append(out: &mut Writer, append: &Append, records: u32) {
 }
 
 fn write_append_reply(out: &mut Writer, version: i16, reply: &AppendReply) {
-    let AppendReply { outcome, matched, flushed, commit, log_start, run, lossy, held_back } = reply;
+    let AppendReply { outcome, matched, kept, commit, log_start, run, lossy, held_back } = reply;
     write_bytes(out, [APPEND_REPLY]);
     match outcome {
         Outcome::Matched => write_bytes(out, [MATCHED]),
@@ -175,7 +175,7 @@ fn write_append_reply(out: &mut Writer, version: i16, reply: &AppendReply) {
             write_position(out, *common);
         }
     }
-    [matched, flushed, commit].into_iter().for_each(|position| write_position(out, *position));
+    [matched, kept, commit].into_iter().for_each(|position| write_position(out, *position));
     out.i64(*log_start);
     out.u32(*run);
     let says_held_back = *held_back && version >= HELD_BACK_FROM;
@@ -275,11 +275,11 @@ fn read_append_reply(reader: &mut Reader<'_>, version: i16) -> Result<AppendRepl
         code => return Err(Strange::Code { what: "an outcome", code }),
     };
     let mut position = || read_position(reader);
-    let (matched, flushed, commit) = (position()?, position()?, position()?);
+    let (matched, kept, commit) = (position()?, position()?, position()?);
     let (log_start, run) = (read_offset(reader)?, read_run(reader)?);
     let used = if version >= HELD_BACK_FROM { 2 } else { 1 };
     let [lossy, held_back, _] = read_flags(reader, used)?;
-    Ok(AppendReply { outcome, matched, flushed, commit, log_start, run, lossy, held_back })
+    Ok(AppendReply { outcome, matched, kept, commit, log_start, run, lossy, held_back })
 }
 
 fn read_control(reader: &mut Reader<'_>) -> Result<Control, Strange> {

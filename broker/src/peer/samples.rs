@@ -77,10 +77,10 @@ fn append_reply() -> impl Strategy<Value = AppendReply> {
     let positions = (position(), position(), position());
     let flags = (any::<bool>(), any::<bool>());
     (outcome(), positions, 0..i64::MAX, any::<u32>(), flags).prop_map(
-        |(outcome, (matched, flushed, commit), log_start, run, (lossy, held_back))| AppendReply {
+        |(outcome, (matched, kept, commit), log_start, run, (lossy, held_back))| AppendReply {
             outcome,
             matched,
-            flushed,
+            kept,
             commit,
             log_start,
             run,

@@ -129,7 +129,7 @@ fn the_first_version_does_not_say_who_is_held_back() {
     let reply = AppendReply {
         outcome: Outcome::Matched,
         matched: Position::ZERO,
-        flushed: Position::ZERO,
+        kept: Position::ZERO,
         commit: Position::ZERO,
         log_start: 0,
         run: 1,

@@ -44,10 +44,6 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    pub(super) fn is_empty(&self) -> bool {
-        self.kept.is_empty() && self.acknowledged.is_empty()
-    }
-
     /// Answers at once, or when the log has come up to `end_offset`.
     pub(super) fn wait(&mut self, end_offset: i64, pending: Pending, reached: Reached) {
         let (list, reached) = match pending.until {

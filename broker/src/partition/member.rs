@@ -223,7 +223,10 @@ impl Replica {
         if let Some(write) = effects.write.take() {
             // What the step asks for comes first, and is no barrier where there is a write.
             match self.append_as_sent(write, records, hands) {
-                Ok(()) => self.group.written(write.until, &mut effects),
+                Ok(()) => {
+                    self.group.set_caching(self.counts_all_cached());
+                    self.group.written(write.until, &mut effects);
+                }
                 Err(Unfit::Storage(StorageError::NoSpace { .. })) => {}
                 Err(Unfit::Storage(error)) if is_final(&error) => {
                     self.follow(&mut effects, hands);

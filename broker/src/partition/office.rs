@@ -48,6 +48,7 @@ impl Replica {
     pub(super) fn on_failed(&mut self, error: &StorageError, hands: &Hands) {
         tracing::error!(partition = %self.partition.key, %error, "flush failed");
         self.has_failed = true;
+        self.note_failed_flush(hands);
         self.answers.fail(|| AppendError::FlushFailed);
         let root = hands.directory.root();
         self.fail_tasks(|| StorageError::OutOfService { path: root.to_owned() });

@@ -130,7 +130,7 @@ pub(super) struct Replica {
     pub(super) is_damaged: bool,
     /// Whether it only votes until the broker starts again.
     pub(super) is_retired: bool,
-    caching: Caching,
+    pub(super) caching: Caching,
     deferred: VecDeque<Deferred>,
 }
 
@@ -308,35 +308,11 @@ impl Replica {
     /// Tells the group what was appended.
     fn on_appended(&mut self, hands: &Hands) {
         let mut effects = self.effects();
-        let before = self.group.history().end().offset;
-        let (cached, end) = (self.log.cached_offset(), self.log.end_offset());
         // What a kill of the process would lose waits for its flush like anything else, and so does
-        // what stands behind it.
-        let counts_cached = self.counts_cached() && cached >= before;
-        if self.member.is_none() {
-            self.group.set_caching(counts_cached, &mut effects);
-        }
-        if counts_cached && cached < end {
-            if cached > before {
-                self.group.appended(cached, &mut effects);
-            }
-            self.group.set_caching(false, &mut effects);
-        }
-        self.group.appended(end, &mut effects);
+        // what was appended with it.
+        self.group.set_caching(self.counts_all_cached());
+        self.group.appended(self.log.end_offset(), &mut effects);
         self.follow(&mut effects, hands);
-    }
-
-    /// Whether records count before they are flushed: as yet only where there are no others.
-    pub(super) fn counts_cached(&self) -> bool {
-        self.member.is_none()
-            && self.partition.settings().write_caching
-            && self.is_caching_recorded()
-            && !self.has_failed
-    }
-
-    /// Whether the state store knows that records may count before they are flushed.
-    pub(super) fn is_caching_recorded(&self) -> bool {
-        self.caching == Caching::Recorded
     }
 
     /// Tells the group what is on stable storage.
@@ -443,6 +419,7 @@ impl Replica {
                 // First of all: what is begun behind it waits for a flush of its own.
                 self.on_task_flushed(hands);
                 self.note_flushed(hands);
+                self.note_cached(hands);
             }
             (Ok(()), None) => {}
             (Err(error), _) => {
@@ -502,41 +479,14 @@ impl Replica {
     }
 
     /// The topic was configured anew.
-    pub(super) fn configure(&mut self, settings: &TopicSettings) {
+    pub(super) fn configure(&mut self, settings: &TopicSettings, hands: &Hands) {
         self.log.set_options(settings.log);
-    }
-
-    /// What the state store has to learn now of records that count before they are flushed: a new
-    /// value of its flag, if any. The answer is [`Self::on_caching_recorded`].
-    pub(super) fn caching_to_record(&mut self) -> Option<bool> {
-        let is_wanted = self.partition.settings().write_caching && self.member.is_none();
-        let is_flushed = self.log.flushed_offset() >= self.log.view().high_watermark();
-        match self.caching {
-            Caching::Off if is_wanted => {
-                self.caching = Caching::Asked;
-                Some(true)
-            }
-            Caching::Recorded if !is_wanted && is_flushed => {
-                self.caching = Caching::Off;
-                Some(false)
-            }
-            _ => None,
-        }
-    }
-
-    /// The state store knows that records may count before they are flushed.
-    pub(super) fn on_caching_recorded(&mut self, hands: &Hands) {
-        if self.caching == Caching::Asked {
-            self.caching = Caching::Recorded;
-            let counts_cached =
-                self.counts_cached() && self.log.cached_offset() == self.log.end_offset();
-            self.step(hands, |group, effects| group.set_caching(counts_cached, effects));
-        }
+        self.note_cached(hands);
     }
 
     /// Whether a flush of what was appended may wait.
     pub(super) fn may_flush_later(&self) -> bool {
-        self.counts_cached() && self.answers.is_empty() && self.deferred.is_empty()
+        self.counts_all_cached() && self.deferred.is_empty()
     }
 
     /// Gives up the log. Who waits learns by the dropped reply that the partition is gone.

@@ -198,7 +198,8 @@ impl Shard {
             Command::Open(partitions, done) => drop(done.send(self.open(partitions))),
             Command::Configure(key, settings) => {
                 if let Some(replica) = self.replicas.get_mut(&key) {
-                    replica.configure(&settings);
+                    replica.configure(&settings, &self.hands);
+                    self.lanes.touch(replica, self.hands.around.boot_ms());
                 }
                 self.record_caching(key);
             }
@@ -318,6 +319,7 @@ impl Shard {
             if self.replicas.get(&key).is_some_and(Replica::has_queued) {
                 self.queued.push(key);
             }
+            self.record_caching(key);
             self.note_dirty(key);
         }
     }
@@ -356,7 +358,9 @@ impl Shard {
         if let Some(caching) = replica.and_then(Replica::caching_to_record) {
             let handle = self.hands.handle.clone();
             caching::record(&self.hands.directory, key, caching, move || {
-                handle.send(Command::CachingRecorded(key));
+                if caching {
+                    handle.send(Command::CachingRecorded(key));
+                }
             });
         }
     }

@@ -18,6 +18,7 @@ use logboom_storage::producers::{Producers, ProducersOptions};
 use logboom_storage::state::{EpochStart, StateRecord};
 use logboom_storage::{MovingStart, StorageError};
 
+use super::caching::Caching;
 use super::entries;
 use super::hands::Hands;
 use super::replica::Replica;
@@ -154,7 +155,7 @@ impl Replica {
 
     /// Has the state store learn all that comes first and waits for nothing else.
     fn store_records(&mut self, hands: &Hands) {
-        let caching = self.is_caching_recorded();
+        let caching = self.caching != Caching::Off;
         let (mut records, mut last) = (Vec::new(), None);
         while let Some((task, number)) = self.tasks.queue.front()
             && let Some(record) = task.record(caching)

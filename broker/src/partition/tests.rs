@@ -442,7 +442,7 @@ fn the_state_store_is_told_that_caching_is_over_when_all_is_flushed() {
     setting.flush();
     assert_eq!(offset(&mut setting.append(anonymous())), 1, "counts and is not flushed");
     setting.partition.set_settings(settings(false));
-    setting.replica.configure(&settings(false));
+    setting.replica.configure(&settings(false), &setting.hands);
     assert_eq!(setting.replica.caching_to_record(), None, "a record is not flushed");
     let mut reply = setting.append(anonymous());
     assert!(is_waiting(&mut reply));

@@ -140,6 +140,9 @@ impl Cluster {
             let replica = replica(other)?;
             let (core, view) = (&replica.group, replica.log.view());
             let has_all = (core.history().end(), replica.log.end_offset()) == end;
+            if core.is_lossy() {
+                return Some(format!("{other} may lack something"));
+            }
             if !has_all || core.commit() != end.0 || view.high_watermark() != end.1 {
                 let (commit, end) = (core.commit(), core.history().end());
                 return Some(format!("{other} is at {commit} of {end}, {at} at {}", end));

@@ -28,6 +28,8 @@ pub(super) struct Totals {
     pub(super) leaders: u64,
     pub(super) kills: u64,
     pub(super) cuts: u64,
+    /// Replicas that may have lost something.
+    pub(super) lossy: u64,
     pub(super) ambushes: u64,
     pub(super) failures: u64,
     /// Records of the metadata.
@@ -50,6 +52,7 @@ impl Totals {
             leaders: self.leaders + other.leaders,
             kills: self.kills + other.kills,
             cuts: self.cuts + other.cuts,
+            lossy: self.lossy + other.lossy,
             ambushes: self.ambushes + other.ambushes,
             failures: self.failures + other.failures,
             records: self.records + other.records,
@@ -64,15 +67,15 @@ impl Totals {
 
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { events, batches, leaders, kills, cuts, ambushes, .. } = self;
+        let Self { events, batches, leaders, kills, cuts, lossy, ambushes, .. } = self;
         let Self { failures, records, requests, moves, returns, resets, calm, .. } = self;
         write!(
             f,
             "{events} events, {batches} batches committed, {leaders} leaders, {kills} kills and \
-             {cuts} power cuts, {ambushes} of them in the midst of something, {failures} disks \
-             that failed, {records} records of metadata, {requests} requests of operators done, \
-             {moves} moves asked for, {returns} replicas that came back, {resets} logs begun anew, \
-             well after at most {calm} ms"
+             {cuts} power cuts, {ambushes} of them in the midst of something, {lossy} replicas \
+             that may have lost something, {failures} disks that failed, {records} records of \
+             metadata, {requests} requests of operators done, {moves} moves asked for, {returns} \
+             replicas that came back, {resets} logs begun anew, well after at most {calm} ms"
         )
     }
 }
@@ -473,7 +476,20 @@ impl Cluster {
         self.end_so(at, after, is_cut);
     }
 
+    /// - `is_cut`: whether the power goes, where what is promised allows it.
     pub(super) fn end_so(&mut self, at: usize, after: Option<usize>, is_cut: bool) {
+        let is_cut = is_cut && self.may_lose(at);
+        self.end_now(at, after, is_cut);
+        let time = self.chance.pick(&[20, 200, 1_000, 4_000]);
+        let time = self.now + self.chance.between(1, time) * MILLISECOND;
+        self.queue.push(time, Event::Starts { at });
+    }
+
+    /// The same; nobody starts it again.
+    pub(super) fn end_now(&mut self, at: usize, after: Option<usize>, is_cut: bool) {
+        if is_cut {
+            self.note_loss(at);
+        }
         let seed = is_cut.then(|| self.chance.next());
         let after = after.unwrap_or_else(|| self.brokers[at].disk.trace_len());
         self.tell(|| format!("{at}: ends after call {after}, the power goes: {is_cut}"));
@@ -483,9 +499,6 @@ impl Cluster {
         self.totals.kills += u64::from(!is_cut);
         self.totals.cuts += u64::from(is_cut);
         self.disconnect(at, is_cut);
-        let time = self.chance.pick(&[20, 200, 1_000, 4_000]);
-        let time = self.now + self.chance.between(1, time) * MILLISECOND;
-        self.queue.push(time, Event::Starts { at });
     }
 
     /// The last calls of a disk.

@@ -92,9 +92,10 @@ impl Cluster {
 
     /// A flush or a write fails; the broker is started again sooner or later.
     fn fail_disk(&mut self, at: usize) {
-        if !self.brokers[at].is_up() {
+        if !self.brokers[at].is_up() || !self.may_lose(at) {
             return;
         }
+        self.note_loss(at);
         self.totals.failures += 1;
         let operation = self.chance.pick(&[Operation::Sync, Operation::SyncDir, Operation::Write]);
         let after = self.chance.index(4);

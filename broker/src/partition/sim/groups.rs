@@ -6,6 +6,7 @@ use logboom_controller::record::Partition;
 use logboom_storage::state::GroupKey;
 
 use super::cluster::Cluster;
+use super::losses::Losses;
 use super::network::Way;
 use super::oracle::{Committed, Violation};
 use super::plan::MILLISECOND;
@@ -29,6 +30,8 @@ pub(super) struct Subject {
     pub(super) seen: BTreeMap<usize, i64>,
     /// The last life of the replica in each data directory.
     pub(super) lives: BTreeMap<[u8; 16], u32>,
+    /// What may be lost where records count before they are flushed.
+    pub(super) losses: Losses,
 }
 
 impl Subject {
@@ -41,6 +44,7 @@ impl Subject {
             established: -1,
             seen: BTreeMap::new(),
             lives: BTreeMap::new(),
+            losses: Losses::default(),
         }
     }
 }

@@ -12,6 +12,8 @@
 //!   full, links are cut, also one way ([`faults`]).
 //! - Clients send again what wasn't acknowledged ([`clients`]); log starts move; operators create
 //!   and delete topics, move partitions and remove brokers ([`operators`]).
+//! - In some groups records count before they are flushed (`write.caching`): then only so many
+//!   machines lose power, or have failing disks, that nothing may be lost ([`losses`]).
 //!
 //! After each turn everything is looked at that must always hold ([`oracle`], [`metadata`]); then
 //! nothing goes wrong any more, and every group and every broker must get well ([`calm`]).
@@ -29,6 +31,7 @@ mod clients;
 mod cluster;
 mod faults;
 mod groups;
+mod losses;
 mod metadata;
 mod network;
 mod operators;

@@ -136,7 +136,8 @@ impl Cluster {
     ) -> Wanted {
         let what = format!("create {name}, {partitions} partitions, {copies} copies");
         let (topic_id, placement_start) = (self.chance.id(), self.chance.index(copies + 1));
-        let settings = self.plan.settings(&name);
+        let is_caching = self.plan.caching > 0 && self.chance.permille(self.plan.caching);
+        let settings = self.plan.settings(&name, is_caching);
         let config = Arc::new(self.plan.config(self.brokers[at].id));
         let topic = CreatableTopic {
             name: name.into(),

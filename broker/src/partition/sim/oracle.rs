@@ -15,6 +15,7 @@ use bytes::Bytes;
 use logboom_protocol::records::{BatchHeader, RawBatches};
 use logboom_raft::Role;
 use logboom_storage::producers::{BatchFacts, Producers, ProducersOptions};
+use logboom_storage::state::GroupState;
 use logboom_storage::{Found, ReadUntil};
 
 use super::chance::Chance;
@@ -120,8 +121,9 @@ impl Subject {
     }
 
     /// Looks at a replica that may have changed.
-    fn observe(&mut self, at: usize, replica: &Replica) -> Result<(), Violation> {
+    fn observe(&mut self, at: usize, start: u32, replica: &Replica) -> Result<(), Violation> {
         let (group, epoch) = (&replica.group, replica.group.epoch());
+        self.losses.look(at, start, group.voters(), group.is_lossy());
         if let Some(why) = group.halted() {
             return Err(format!("it has stopped: {why}"));
         }
@@ -191,13 +193,18 @@ impl Cluster {
         for (index, subject) in there {
             let Some(replica) = process.shard.replicas.get(&subject.key) else {
                 subject.seen.remove(&at);
+                // One that starts opens it sooner or later.
+                let is_gone = |group: Option<&GroupState>| group.is_none_or(|it| it.removed);
+                if process.directory.state().group(&subject.key, is_gone) {
+                    subject.losses.forget(at);
+                }
                 continue;
             };
             let start = replica.log.view().log_start_offset();
             let begins_anew = subject.seen.get(&at).is_some_and(|seen| start > *seen);
             self.totals.resets += u64::from(begins_anew);
             let before = (subject.established, subject.log.count());
-            let looked = subject.observe(at, replica);
+            let looked = subject.observe(at, self.brokers[at].starts, replica);
             looked.map_err(|what| format!("group {index} at {at}: {what}"))?;
             self.totals.batches += subject.log.count() - before.1;
             if subject.established > before.0 {

@@ -56,6 +56,8 @@ pub(super) struct Plan {
     pub(super) goes_home: bool,
     /// Whether something goes wrong from the first moment on.
     pub(super) is_rough: bool,
+    /// Of 1000 topics, in how many records count before they are flushed.
+    pub(super) caching: u64,
 }
 
 impl Plan {
@@ -86,6 +88,7 @@ impl Plan {
             checkpoint_above: chance.pick(&[2_000, 10_000, 1 << 20]),
             goes_home: true,
             is_rough: chance.permille(250),
+            caching: chance.pick(&[0, 0, 300, 1_000]),
         }
     }
 
@@ -104,7 +107,7 @@ impl Plan {
     }
 
     /// What is set with a topic: segments that no operator may have so small, and rates.
-    pub(super) fn settings(&self, topic: &str) -> Vec<MetadataRecord> {
+    pub(super) fn settings(&self, topic: &str, is_caching: bool) -> Vec<MetadataRecord> {
         let set = |resource, name: &str, value: String| MetadataRecord::Config {
             resource,
             name: name.into(),
@@ -112,6 +115,9 @@ impl Plan {
         };
         let topic = || ConfigResource::topic(topic);
         let mut records = vec![set(topic(), "segment.bytes", self.segment_bytes.to_string())];
+        if is_caching {
+            records.push(set(topic(), "write.caching", "true".into()));
+        }
         for side in ["leader", "follower"] {
             let Some(rate) = self.rate else { break };
             let (rates, replicas) = ("throttled.rate", "throttled.replicas");

@@ -9,7 +9,7 @@ use logboom_raft::Role;
 use super::cluster::Cluster;
 use super::groups::METADATA_GROUP;
 use super::operators::{Wanted, election};
-use super::plan::{Plan, SECOND};
+use super::plan::{MILLISECOND, Plan, SECOND};
 use crate::partition::Command;
 
 /// The group of the topic.
@@ -17,20 +17,27 @@ const GROUP: usize = METADATA_GROUP + 1;
 
 /// A cluster of three brokers with a topic of which all of them have a copy, which is well.
 fn well() -> Cluster {
-    well_with(1)
+    well_with(|plan| plan)
 }
 
-/// The same, in which records wait until so many replicas are in sync.
-fn well_with(min_insync_replicas: usize) -> Cluster {
+/// The same, on another plan.
+fn well_with(change: impl FnOnce(Plan) -> Plan) -> Cluster {
     let small = Plan { brokers: 3, voters: 3, topics: 0, loss: 0, ..Plan::of(0, 0) };
-    let plan = Plan { goes_home: false, is_rough: false, min_insync_replicas, ..small };
-    let mut cluster = Cluster::new(0, plan, false);
+    let plan = Plan { goes_home: false, is_rough: false, min_insync_replicas: 1, ..small };
+    // Operators want nothing but what a story says.
+    let plan = Plan { wishes: 1_000 * SECOND, caching: 0, ..plan };
+    let mut cluster = Cluster::new(0, change(plan), false);
     cluster.found().unwrap();
     cluster.run_for(5 * SECOND).unwrap();
     ask(&mut cluster, |cluster, at| cluster.creation_of(at, "topic".to_owned(), 1, 3));
     cluster.run_until_well().unwrap();
     assert_eq!(cluster.wished(GROUP).len(), 3);
     cluster
+}
+
+/// The same; records count before they are flushed.
+fn caching() -> Cluster {
+    well_with(|plan| Plan { caching: 1_000, ..plan })
 }
 
 /// Asks the broker that decides.
@@ -50,10 +57,14 @@ fn wish_leader(cluster: &mut Cluster, at: usize) {
 }
 
 fn leader(cluster: &Cluster) -> usize {
+    some_leader(cluster).expect("one leads")
+}
+
+fn some_leader(cluster: &Cluster) -> Option<usize> {
     let leads = |at: &usize| {
         cluster.replica(*at, GROUP).is_some_and(|replica| replica.group.role() == Role::Leader)
     };
-    (0..3).find(leads).expect("one leads")
+    (0..3).find(leads)
 }
 
 #[test]
@@ -120,7 +131,7 @@ fn where_all_flushes_hang_somebody_leads_on() {
 
 #[test]
 fn a_replica_whose_flushes_hang_is_out_of_sync_for_all_but_acknowledgements() {
-    let mut cluster = well_with(3);
+    let mut cluster = well_with(|plan| Plan { min_insync_replicas: 3, ..plan });
     let (first, epoch) = (leader(&cluster), cluster.subjects[GROUP].established);
     let other = (first + 1) % 3;
     cluster.run_for(2 * SECOND).unwrap();
@@ -143,4 +154,64 @@ fn a_replica_whose_flushes_hang_is_out_of_sync_for_all_but_acknowledgements() {
     ask(&mut cluster, |_, _| election());
     cluster.run_for(5 * SECOND).unwrap();
     assert_eq!(leader(&cluster), other);
+}
+
+#[test]
+fn with_caching_a_record_is_acknowledged_though_all_flushes_hang() {
+    let mut cluster = caching();
+    let until = cluster.now + 10 * SECOND;
+    cluster.brokers.iter_mut().for_each(|broker| broker.hangs_until = until);
+    let before = cluster.subjects[GROUP].log.end;
+    cluster.send_records(0, GROUP, true);
+    cluster.run_for(SECOND).unwrap();
+    let end = cluster.subjects[GROUP].log.end;
+    assert!(cluster.is_all_acknowledged() && end > before);
+    let mut flushed = (0..3).map(|at| cluster.replica(at, GROUP).unwrap().log.flushed_offset());
+    assert!(flushed.all(|flushed| flushed < end));
+}
+
+#[test]
+fn with_caching_kills_of_all_lose_nothing_and_nobody_waits() {
+    let mut cluster = caching();
+    cluster.send_records(0, GROUP, true);
+    cluster.run_for(SECOND / 10).unwrap();
+    let end = cluster.subjects[GROUP].log.end;
+    (0..3).for_each(|at| cluster.end_now(at, None, false));
+    cluster.start(0).unwrap();
+    cluster.start(1).unwrap();
+    cluster.run_for(5 * SECOND).unwrap();
+    let leader = cluster.replica(leader(&cluster), GROUP).unwrap();
+    assert!(leader.log.view().high_watermark() >= end);
+}
+
+#[test]
+fn with_caching_voters_whose_machines_have_lost_power_wait_for_each_other() {
+    let mut cluster = caching();
+    // Everything is flushed, but nobody can know.
+    cluster.run_for(3 * SECOND).unwrap();
+    (0..3).for_each(|at| cluster.end_now(at, None, true));
+    cluster.start(0).unwrap();
+    cluster.start(1).unwrap();
+    cluster.run_for(5 * SECOND).unwrap();
+    assert_eq!(some_leader(&cluster), None, "the third may have more");
+    cluster.start(2).unwrap();
+    cluster.run_until_well().unwrap();
+}
+
+#[test]
+fn with_caching_one_machine_that_loses_power_holds_nothing_up() {
+    let mut cluster = caching();
+    cluster.send_records(0, GROUP, true);
+    cluster.run_for(SECOND / 10).unwrap();
+    let (first, end) = (leader(&cluster), cluster.subjects[GROUP].log.end);
+    cluster.end_now(first, None, true);
+    cluster.run_for(5 * SECOND).unwrap();
+    let next = cluster.replica(leader(&cluster), GROUP).unwrap();
+    assert!(next.log.view().high_watermark() >= end);
+    cluster.start(first).unwrap();
+    while cluster.replica(first, GROUP).is_none() {
+        cluster.run_for(MILLISECOND).unwrap();
+    }
+    assert!(cluster.replica(first, GROUP).unwrap().group.is_lossy());
+    cluster.run_until_well().unwrap();
 }

@@ -123,7 +123,7 @@ impl Leader {
             Body::AppendReply(AppendReply {
                 outcome: Outcome::Matched,
                 matched,
-                flushed: matched,
+                kept: matched,
                 commit: Position::ZERO,
                 log_start: 0,
                 run: 1,

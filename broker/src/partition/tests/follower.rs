@@ -17,7 +17,7 @@ struct Follower {
 }
 
 impl Follower {
-    fn new() -> Self {
+    fn new(write_caching: bool) -> Self {
         let Setting { disk, directory, mut hands, .. } = Setting::new(false);
         let (handle, commands) = ShardHandle::channel();
         hands.handle = handle;
@@ -28,7 +28,7 @@ impl Follower {
         directory.create_all(&[(key, &records)], 0).unwrap();
         let (mut log, _) = directory.open_replica(key, LogOptions::default()).unwrap();
         let group = seat.follow(&directory, &mut log).unwrap();
-        let (view, settings) = (Arc::clone(log.view()), settings(false));
+        let (view, settings) = (Arc::clone(log.view()), settings(write_caching));
         let partition = Arc::new(Partition::new(key, "topic".into(), 0, view, settings));
         let member = Some(Member::default());
         let replica = Replica::new(Arc::clone(&partition), log, group, member, Caching::Off);
@@ -37,11 +37,16 @@ impl Follower {
 
     /// What its leader sends has arrived, and all that it asks of the disk is done.
     fn hear(&mut self, epoch: i32, append: raft::Append, records: &Bytes) {
+        self.take(epoch, append, records);
+        self.settle();
+    }
+
+    /// What its leader sends has arrived.
+    fn take(&mut self, epoch: i32, append: raft::Append, records: &Bytes) {
         let Setting { replica, hands, .. } = &mut self.setting;
         let (from, to) = (self.leader, replica.group.id());
         let message = raft::Message { from, to, epoch, body: raft::Body::Append(append) };
         replica.hear(&message, records, false, hands);
-        self.settle();
     }
 
     fn settle(&mut self) {
@@ -65,7 +70,7 @@ impl Follower {
     fn acknowledged(&self) -> (Position, Position) {
         let said = &self.setting.replica.member.as_ref().unwrap().outgoing;
         let reply = said.iter().rev().find_map(|message| match &message.body {
-            raft::Body::AppendReply(reply) => Some((reply.matched, reply.flushed)),
+            raft::Body::AppendReply(reply) => Some((reply.matched, reply.kept)),
             _ => None,
         });
         reply.unwrap()
@@ -96,7 +101,7 @@ const fn at(epoch: i32, offset: i64, control: i64) -> Position {
 
 #[test]
 fn a_follower_takes_what_its_leader_took_and_says_so_when_it_is_flushed() {
-    let mut follower = Follower::new();
+    let mut follower = Follower::new(false);
     follower.hear(1, behind(Position::ZERO, marker(1, 1, 0)), &Bytes::new());
     assert_eq!(follower.acknowledged(), (at(1, 0, 1), at(1, 0, 1)));
     // A producer's numbers are the leader's to judge, even where they leave some out.
@@ -111,7 +116,7 @@ fn a_follower_takes_what_its_leader_took_and_says_so_when_it_is_flushed() {
 
 #[test]
 fn a_follower_cuts_back_to_an_epoch_that_had_no_records_here_and_goes_on_in_it() {
-    let mut follower = Follower::new();
+    let mut follower = Follower::new(false);
     follower.hear(1, behind(Position::ZERO, marker(1, 1, 0)), &Bytes::new());
     let data = |until| raft::Content::Data { until, gaps: false };
     follower.hear(1, behind(at(1, 0, 1), data(1)), &stamped(&anonymous(), 0, 1));
@@ -123,4 +128,43 @@ fn a_follower_cuts_back_to_an_epoch_that_had_no_records_here_and_goes_on_in_it()
     follower.hear(4, behind(at(2, 1, 2), data(2)), &records);
     assert_eq!(follower.acknowledged(), (at(2, 2, 2), at(2, 2, 2)));
     assert_eq!(follower.setting.partition.view.end_offset(), 2);
+}
+
+#[test]
+fn with_caching_a_follower_has_what_a_kill_leaves_once_its_state_store_knows_that_some_may_be_lost()
+{
+    let mut follower = Follower::new(true);
+    follower.hear(1, behind(Position::ZERO, marker(1, 1, 0)), &Bytes::new());
+    let data = |until| raft::Content::Data { until, gaps: false };
+    let record = |offset| stamped(&anonymous(), offset, 1);
+    follower.take(1, behind(at(1, 0, 1), data(1)), &record(0));
+    assert_eq!(follower.acknowledged().1, at(1, 0, 1), "the state store doesn't know");
+    assert_eq!(follower.setting.replica.caching_to_record(), Some(true));
+    let Setting { replica, hands, .. } = &mut follower.setting;
+    replica.on_caching_recorded(hands);
+    follower.take(1, behind(at(1, 1, 1), data(2)), &record(1));
+    assert_eq!(follower.acknowledged().1, at(1, 0, 1), "nothing names the segment");
+    assert!(!follower.setting.replica.may_flush_later());
+    follower.settle();
+    assert_eq!(follower.acknowledged().1, at(1, 2, 1));
+    follower.take(1, behind(at(1, 2, 1), data(3)), &record(2));
+    assert_eq!(follower.acknowledged().1, at(1, 3, 1), "at once");
+    assert!(follower.setting.replica.may_flush_later());
+    assert_eq!(follower.setting.replica.group.durable(), at(1, 2, 1));
+}
+
+#[test]
+fn with_caching_a_follower_whose_flush_has_failed_is_known_to_lack_something() {
+    let mut follower = Follower::new(true);
+    follower.hear(1, behind(Position::ZERO, marker(1, 1, 0)), &Bytes::new());
+    assert_eq!(follower.setting.replica.caching_to_record(), Some(true));
+    let Setting { replica, hands, directory, partition, .. } = &mut follower.setting;
+    replica.on_caching_recorded(hands);
+    assert!(replica.group.is_caching());
+    replica.flush(Box::new(|_| {}));
+    replica.on_flushed(Err(StorageError::OutOfService { path: "/data".into() }), hands);
+    assert!(!replica.group.is_caching());
+    directory.run_flushes();
+    let is_lossy = directory.state().group(&partition.key, |group| group.unwrap().lossy);
+    assert!(is_lossy);
 }

@@ -115,6 +115,9 @@ pub(super) struct Lanes {
     retiring: Option<(oneshot::Sender<()>, u64)>,
     /// Flushes hang, or did a moment ago.
     slow: Option<Slow>,
+    /// When flushes were looked at last, and since when that was never long ago.
+    looked: u64,
+    looks_since: u64,
 }
 
 type Table = HashMap<GroupKey, Replica>;
@@ -135,6 +138,8 @@ impl Lanes {
             crowded: Vec::new(),
             retiring: None,
             slow: None,
+            looked: 0,
+            looks_since: 0,
         }
     }
 

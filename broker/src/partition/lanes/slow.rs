@@ -13,6 +13,8 @@ use crate::partition::member::Member;
 /// tidies up, and for a second or so when a path to it fails over; what takes longer is broken,
 /// or hopelessly overloaded.
 const HANG_MAX_MS: u64 = 2_000;
+/// Who hasn't looked for so long stood still himself, and can't say that flushes hang.
+const STOOD_STILL_MS: u64 = 500;
 /// For how long after that it takes no office that somebody else would take.
 const RECOVERY_MS: u64 = 30_000;
 /// How much later than others it campaigns meanwhile: they have had their turns, all of them.
@@ -46,7 +48,11 @@ impl Lanes {
         moved: Option<u64>,
         now: u64,
     ) {
-        let hangs = moved.is_some_and(|moved| now > moved + HANG_MAX_MS);
+        if now > self.looked + STOOD_STILL_MS {
+            self.looks_since = now;
+        }
+        self.looked = now;
+        let hangs = moved.is_some_and(|moved| now > moved.max(self.looks_since) + HANG_MAX_MS);
         match self.slow {
             None if hangs => {
                 tracing::warn!("flushes take longer than {HANG_MAX_MS} ms: others are to lead");

@@ -10,6 +10,7 @@ use super::cluster::Cluster;
 use super::groups::METADATA_GROUP;
 use super::operators::{Wanted, election};
 use super::plan::{MILLISECOND, Plan, SECOND};
+use super::queue::Event;
 use crate::partition::Command;
 
 /// The group of the topic.
@@ -115,6 +116,20 @@ fn a_leader_whose_flushes_hang_hands_over_and_is_back_in_sync_afterwards() {
     // For a while it counts as not in sync, so that it isn't to lead.
     cluster.run_for(30 * SECOND).unwrap();
     cluster.run_until_well().unwrap();
+}
+
+#[test]
+fn a_broker_that_stood_still_does_not_take_its_flushes_for_slow() {
+    let mut cluster = well();
+    let at = (leader(&cluster) + 1) % 3;
+    cluster.send_records(0, GROUP, true);
+    while cluster.replica(at, GROUP).unwrap().flushing.is_none() {
+        cluster.run_for(MILLISECOND / 20).unwrap();
+    }
+    cluster.brokers[at].is_paused = true;
+    cluster.queue.push(cluster.now + 4 * SECOND, Event::Resumes { at });
+    cluster.run_for(10 * SECOND).unwrap();
+    assert_eq!(cluster.in_sync(GROUP), BTreeSet::from([0, 1, 2]));
 }
 
 #[test]

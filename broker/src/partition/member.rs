@@ -72,8 +72,8 @@ pub(super) struct Member {
     /// While it leads: the brokers whose replicas are in sync, this one's included.
     pub(super) in_sync: Vec<i32>,
     /// While it leads: the brokers whose replicas only vote, as they said. They count for what is
-    /// acknowledged, because they have what they have flushed; but they aren't to lead, and nobody
-    /// is sent there to read.
+    /// acknowledged and as in sync, because they have what they have flushed; but they aren't to
+    /// lead.
     pub(super) held_back: Vec<i32>,
     /// When each of the others last had all that was committed.
     pub(super) caught_up: Vec<(i32, u64)>,
@@ -360,7 +360,7 @@ impl Replica {
         if !is_established || !is_final || !voters.contains(group.id()) {
             return None;
         }
-        let mut isr: Vec<i32> = member.fit().collect();
+        let mut isr = member.in_sync.clone();
         if isr.is_empty() {
             // Nobody has been asked yet.
             isr = voters.all().map(|id| id.broker).collect();

@@ -113,8 +113,6 @@ fn a_leader_whose_flushes_hang_hands_over_and_is_back_in_sync_afterwards() {
         epoch + 1,
         "it was given, not lost and fought for"
     );
-    // For a while it counts as not in sync, so that it isn't to lead.
-    cluster.run_for(30 * SECOND).unwrap();
     cluster.run_until_well().unwrap();
 }
 
@@ -145,7 +143,7 @@ fn where_all_flushes_hang_somebody_leads_on() {
 }
 
 #[test]
-fn a_replica_whose_flushes_hang_is_out_of_sync_for_all_but_acknowledgements() {
+fn a_replica_whose_flushes_hang_counts_and_takes_no_office() {
     let mut cluster = well_with(|plan| Plan { min_insync_replicas: 3, ..plan });
     let (first, epoch) = (leader(&cluster), cluster.subjects[GROUP].established);
     let other = (first + 1) % 3;
@@ -154,8 +152,6 @@ fn a_replica_whose_flushes_hang_is_out_of_sync_for_all_but_acknowledgements() {
     cluster.brokers[other].hangs_until = cluster.now + 3 * SECOND;
     cluster.send_records(0, GROUP, true);
     cluster.run_for(10 * SECOND).unwrap();
-    let without = [0, 1, 2].into_iter().filter(|at| *at != other).collect::<BTreeSet<_>>();
-    assert_eq!(cluster.in_sync(GROUP), without, "it takes no office for a while");
     // Its group sleeps; nobody asks for what it wouldn't do.
     wish_leader(&mut cluster, other);
     let end = cluster.subjects[GROUP].log.end;
@@ -165,7 +161,6 @@ fn a_replica_whose_flushes_hang_is_out_of_sync_for_all_but_acknowledgements() {
     assert_eq!((leader(&cluster), cluster.subjects[GROUP].established), (first, epoch));
     // Then it does, and does it.
     cluster.run_for(60 * SECOND).unwrap();
-    assert_eq!(cluster.in_sync(GROUP), BTreeSet::from([0, 1, 2]));
     ask(&mut cluster, |_, _| election());
     cluster.run_for(5 * SECOND).unwrap();
     assert_eq!(leader(&cluster), other);

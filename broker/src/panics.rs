@@ -37,25 +37,26 @@ pub(crate) async fn for_one<T>(serve: impl Future<Output = T>) -> T {
     .await
 }
 
-/// While it is there, what runs serves one client.
-struct Turn;
+/// While it is there, what runs serves one client; has what was so before.
+struct Turn(bool);
 
 impl Turn {
     fn begin() -> Self {
-        SERVES_ONE.set(true);
-        Self
+        Self(SERVES_ONE.replace(true))
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        SERVES_ONE.set(false);
+        SERVES_ONE.set(self.0);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
     use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::process::Command;
     use std::task::{Context, Poll, Waker};
 
     use super::*;
@@ -75,5 +76,37 @@ mod tests {
         assert!(!SERVES_ONE.get());
         assert!(poll().is_err());
         assert!(!SERVES_ONE.get());
+    }
+
+    /// What panics, in a process of its own.
+    const PANICS: &str = "PANICS";
+
+    fn panic_in(part: &str) {
+        end_on_panic();
+        let serve = async { panic!("as meant") };
+        let mut serve: std::pin::Pin<Box<dyn Future<Output = ()>>> =
+            if part == "client" { Box::pin(for_one(serve)) } else { Box::pin(serve) };
+        let mut context = Context::from_waker(Waker::noop());
+        let ended = catch_unwind(AssertUnwindSafe(|| serve.as_mut().poll(&mut context)));
+        assert!(ended.is_err());
+    }
+
+    #[test]
+    fn a_process_ends_where_it_panics_unless_that_serves_one_client() {
+        if let Ok(part) = std::env::var(PANICS) {
+            return panic_in(&part);
+        }
+        let run = |part| {
+            let mut command = Command::new(std::env::current_exe().unwrap());
+            let name =
+                "panics::tests::a_process_ends_where_it_panics_unless_that_serves_one_client";
+            command.args(["--exact", name, "--nocapture"]).env(PANICS, part).output().unwrap()
+        };
+        let (client, task) = (run("client"), run("task"));
+        for output in [&client, &task] {
+            assert!(String::from_utf8_lossy(&output.stderr).contains("as meant"), "{output:?}");
+        }
+        assert!(client.status.success(), "{client:?}");
+        assert_eq!(task.status.signal(), Some(rustix::process::Signal::ABORT.as_raw()));
     }
 }

@@ -17,7 +17,8 @@
 //! A round has each of them once, every third beside another of another broker, and then it is
 //! calm: CI has one round. `LOGBOOM_FAULTS_SECONDS` is for how long round follows round,
 //! `LOGBOOM_FAULTS_SEED` the first one's number; `cargo xtask soak faults` makes the time long.
-//! What can't be done on a machine (no root, no strace) prints `SKIPPED` and why.
+//! What can't be done on a machine (no root, no strace, a kernel without macvtap) prints `SKIPPED`
+//! and why.
 //!
 //! Must always hold: what is checked is checked all the while, not only in the end.
 

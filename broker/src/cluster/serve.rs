@@ -24,6 +24,7 @@ use super::recovery;
 use crate::config::QuorumVoter;
 use crate::handlers::{self, Reply, RequestContext};
 use crate::node::{Node, random_id};
+use crate::panics::for_one;
 use crate::peer::{Answer, PeerId};
 use crate::server::Client;
 
@@ -221,7 +222,7 @@ async fn forwarded(node: Arc<Node>, from: PeerId, listener: &str, frame: Bytes) 
         client_id: header.client_id.map(Into::into),
         permit: None,
     };
-    match handlers::dispatch(context, body).await {
+    match for_one(handlers::dispatch(context, body)).await {
         Reply::Frame(bytes) => Response::Done(bytes),
         Reply::Rope(..) | Reply::Nothing | Reply::Close => {
             Response::Refused("there is no answer".to_owned())

@@ -104,8 +104,8 @@ pub static TABLE: [Layered; 35] = [
         LONG_MAX,
         AtLeast(1),
         &[same("log.flush.interval.messages")],
-        "After how many records a flush to disk is forced. What is acknowledged with \
-         acks=all is on disk anyway, unless write.caching is on.",
+        "After how many records a flush to disk is forced. It has no effect: what is \
+         acknowledged with acks=all is on disk, with write.caching a second later.",
     ),
     topic(
         "flush.ms",
@@ -113,7 +113,8 @@ pub static TABLE: [Layered; 35] = [
         LONG_MAX,
         AtLeast(0),
         &[same("log.flush.interval.ms"), same("log.flush.scheduler.interval.ms")],
-        "After how many milliseconds a flush to disk is forced.",
+        "After how many milliseconds a flush to disk is forced. It has no effect: what is \
+         acknowledged with acks=all is on disk, with write.caching a second later.",
     ),
     topic(
         "write.caching",

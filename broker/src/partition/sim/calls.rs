@@ -32,13 +32,6 @@ impl Cluster {
         }
         let before = broker.disk.trace_len();
         let ran = process.run_tasks();
-        if std::env::var_os("LOGBOOM_SIM_TRACE").is_some() {
-            let d = process.decides();
-            let b = process.began.is_some();
-            let now = self.now;
-            let al = process.alarms.len();
-            eprintln!("{now} {at}: tasks ran; began {b} decides {d} alarms {al}");
-        }
         if self.is_ambushed(at, before) {
             return Ok(());
         }

@@ -159,8 +159,8 @@ impl Disk for Hooked {
     }
 }
 
-#[test]
-fn a_reader_that_opens_a_file_just_before_it_goes_leaves_nothing_open() {
+/// A log of 20 batches, which are committed.
+fn hooked() -> (Arc<Hooked>, Directory, Log) {
     let disk = Hooked::new();
     let dyn_disk: Arc<Hooked> = Arc::clone(&disk);
     let directory = Directory::open(dyn_disk, Path::new("/data"), options(), BOOT, 4).unwrap();
@@ -171,6 +171,12 @@ fn a_reader_that_opens_a_file_just_before_it_goes_leaves_nothing_open() {
     }
     assert!(flush(&directory, &mut log));
     log.set_high_watermark(20);
+    (disk, directory, log)
+}
+
+#[test]
+fn a_reader_that_opens_a_file_just_before_it_goes_leaves_nothing_open() {
+    let (disk, directory, mut log) = hooked();
     let (old, shared) = (log.view().segments(), Arc::clone(&directory.shared));
     let (sender, opened) = std::sync::mpsc::channel();
     let hook = move |path: &Path| {
@@ -191,16 +197,7 @@ fn a_reader_that_opens_a_file_just_before_it_goes_leaves_nothing_open() {
 
 #[test]
 fn a_segment_that_retention_takes_under_a_reader_is_not_looked_at_as_damaged() {
-    let disk = Hooked::new();
-    let dyn_disk: Arc<Hooked> = Arc::clone(&disk);
-    let directory = Directory::open(dyn_disk, Path::new("/data"), options(), BOOT, 4).unwrap();
-    directory.create(KEY, 0).unwrap();
-    let (mut log, _) = open_log(&directory);
-    for i in 0..20 {
-        log.append(&[batch(i, 0, 1, 300)]).unwrap();
-    }
-    assert!(flush(&directory, &mut log));
-    log.set_high_watermark(20);
+    let (disk, directory, mut log) = hooked();
     let view = Arc::clone(log.view());
     let first = segment_of(&view, 0);
     close_file(&directory, &first);

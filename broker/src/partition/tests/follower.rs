@@ -154,6 +154,29 @@ fn with_caching_a_follower_has_what_a_kill_leaves_once_its_state_store_knows_tha
 }
 
 #[test]
+fn with_caching_a_follower_counts_nothing_while_its_state_store_is_being_told() {
+    let mut follower = Follower::new(true);
+    follower.hear(1, behind(Position::ZERO, marker(1, 1, 0)), &Bytes::new());
+    let data = |until| raft::Content::Data { until, gaps: false };
+    let record = |offset| stamped(&anonymous(), offset, 1);
+    // Its segment has a name from then on.
+    follower.take(1, behind(at(1, 0, 1), data(1)), &record(0));
+    follower.settle();
+    assert_eq!(follower.acknowledged().1, at(1, 1, 1));
+    assert_eq!(follower.setting.replica.caching_to_record(), Some(true));
+    follower.take(1, behind(at(1, 1, 1), data(2)), &record(1));
+    assert_eq!(
+        follower.acknowledged().1,
+        at(1, 1, 1),
+        "a start after a power cut now would not know"
+    );
+    let Setting { replica, hands, .. } = &mut follower.setting;
+    replica.on_caching_recorded(hands);
+    follower.take(1, behind(at(1, 2, 1), data(3)), &record(2));
+    assert_eq!(follower.acknowledged().1, at(1, 3, 1));
+}
+
+#[test]
 fn with_caching_a_follower_whose_flush_has_failed_is_known_to_lack_something() {
     let mut follower = Follower::new(true);
     follower.hear(1, behind(Position::ZERO, marker(1, 1, 0)), &Bytes::new());

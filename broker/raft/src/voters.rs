@@ -67,15 +67,23 @@ impl Voters {
 
     /// The place of a voter in the order in which they campaign once their leader is gone, from 0:
     /// first the one that is wished for, then the others, beginning with another one from group to
-    /// group.
+    /// group. `None` of who has no vote.
     ///
+    /// - `gone`: the leader, for which nobody waits.
     /// - `turn`: any number that differs from group to group.
     #[must_use]
-    pub fn rank(&self, id: ReplicaId, wished: Option<ReplicaId>, turn: usize) -> Option<usize> {
-        let place = self.all().position(|voter| voter == id)?;
-        let count = self.all().count();
+    pub fn rank(
+        &self,
+        id: ReplicaId,
+        gone: Option<ReplicaId>,
+        wished: Option<ReplicaId>,
+        turn: usize,
+    ) -> Option<usize> {
+        let left = || self.all().filter(|voter| Some(*voter) != gone || *voter == id);
+        let place = left().position(|voter| voter == id)?;
+        let count = left().count();
         let turned = |place: usize| (place + turn % count) % count;
-        let wished = wished.and_then(|wished| self.all().position(|voter| voter == wished));
+        let wished = wished.and_then(|wished| left().position(|voter| voter == wished));
         Some(match wished {
             None => turned(place),
             Some(first) if first == place => 0,
@@ -173,7 +181,8 @@ mod tests {
     fn each_voter_has_a_rank_of_its_own_and_the_wished_one_the_first() {
         let voters = Voters::of(ids(&[4, 5, 6]));
         let ranks = |wished: Option<i32>, turn: usize| -> Vec<usize> {
-            let rank = |id: &i32| voters.rank(ReplicaId::of(*id), wished.map(ReplicaId::of), turn);
+            let wished = wished.map(ReplicaId::of);
+            let rank = |id: &i32| voters.rank(ReplicaId::of(*id), None, wished, turn);
             [4, 5, 6].iter().filter_map(rank).collect()
         };
         assert_eq!(ranks(None, 0), [0, 1, 2]);
@@ -181,6 +190,18 @@ mod tests {
         assert_eq!(ranks(Some(5), 0), [1, 0, 2]);
         assert_eq!(ranks(Some(5), 1), [2, 0, 1]);
         assert_eq!(ranks(Some(9), 2), [2, 0, 1], "one that has no vote");
-        assert_eq!(voters.rank(ReplicaId::of(9), None, 0), None);
+        assert_eq!(voters.rank(ReplicaId::of(9), None, None, 0), None);
+    }
+
+    #[test]
+    fn nobody_waits_for_the_leader_that_is_gone() {
+        let voters = Voters::of(ids(&[4, 5, 6]));
+        for (wished, turn, ranks) in
+            [(None, 0, [0, 1]), (None, 1, [1, 0]), (Some(4), 0, [0, 1]), (Some(6), 0, [1, 0])]
+        {
+            let (gone, wished) = (Some(ReplicaId::of(4)), wished.map(ReplicaId::of));
+            let rank = |id| voters.rank(ReplicaId::of(id), gone, wished, turn);
+            assert_eq!([5, 6].map(rank), ranks.map(Some), "wished {wished:?}, turn {turn}");
+        }
     }
 }

@@ -173,7 +173,11 @@ impl Lanes {
             .wish
             .as_ref()
             .and_then(|wish| group.voters().all().find(|id| id.broker == wish.leader));
-        let rank = group.voters().rank(group.id(), wished, turn).unwrap_or(0) as u64;
+        let gone = match group.role() {
+            Role::Follower(leader) => leader,
+            _ => None,
+        };
+        let rank = group.voters().rank(group.id(), gone, wished, turn).unwrap_or(0) as u64;
         member.heard = None;
         member.deadline = now + rank * RANK_MS + self.chance.below(2) + self.delay();
     }

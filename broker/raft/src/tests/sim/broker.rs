@@ -150,7 +150,11 @@ impl Replica {
     /// - `turn`: any number that differs from group to group.
     pub(crate) fn lose_leader(&mut self, now: u64, turn: usize, chance: &mut Chance) {
         let Some(group) = &self.node.group else { return };
-        let rank = group.voters().rank(group.id(), None, turn).unwrap_or(0) as u64;
+        let gone = match group.role() {
+            Role::Follower(leader) => leader,
+            _ => None,
+        };
+        let rank = group.voters().rank(group.id(), gone, None, turn).unwrap_or(0) as u64;
         self.heard = None;
         self.deadline = now + rank * RANK + chance.below(MILLISECOND);
     }

@@ -251,6 +251,23 @@ fn without_a_majority_nothing_is_acknowledged_and_with_it_again_everything_goes_
     assert_eq!(read.last().unwrap().value, b"together");
 }
 
+#[test]
+fn a_leader_that_has_just_died_is_not_named_so_that_clients_ask_again_soon() {
+    let mut cluster = Cluster::start("died", 3);
+    let topic = cluster.new_topic("died", 1, 3);
+    let led = cluster.wait_until(&topic, "it is led", |it| it.leader_id > 0);
+    let leader = led[0].leader_id;
+    let others: Vec<i32> = (1..=BROKERS).filter(|id| *id != leader).collect();
+    // With one of them alone nobody else is elected. The first is asked.
+    cluster.broker(others[1]).signal("STOP");
+    cluster.kill(leader);
+    cluster.wait_until(&topic, "nobody is named", |it| {
+        (it.leader_id, it.error_code) == (-1, ErrorCode::LEADER_NOT_AVAILABLE)
+    });
+    cluster.broker(others[1]).signal("CONT");
+    cluster.wait_until(&topic, "another leads", |it| others.contains(&it.leader_id));
+}
+
 /// Moves all partitions of a topic, so many, to these brokers; waits until they are there.
 fn move_to(cluster: &Cluster, topic: &str, partitions: i32, brokers: &[i32]) {
     let moved = |partition_index| ReassignablePartition {

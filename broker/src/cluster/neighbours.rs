@@ -16,12 +16,17 @@ use logboom_raft::Beat;
 use logboom_storage::state::GroupKey;
 
 use super::serve::Desk;
+use crate::clock::boot_ms;
 use crate::config::QuorumVoter;
 use crate::partition::{Command, ShardHandle};
 use crate::peer::{
     Answer, FoundingVoter, GroupMessage, Held, Identity, Inbox, Kind, Membership, PeerId, Roster,
     listed,
 };
+
+/// For how long a broker that was lost isn't named as a leader. Its groups have elected others
+/// before; where they haven't, it may be that only this broker doesn't reach it.
+const LOST_MS: u64 = 1_000;
 
 /// What a broker knows of the others.
 pub(crate) struct Neighbours {
@@ -37,6 +42,8 @@ pub(crate) struct Neighbours {
     /// Who has answered, as of last.
     met: Mutex<BTreeMap<i32, Identity>>,
     has_met: Notify,
+    /// Brokers to which a connection has ended and none was made since, and when that was.
+    lost: ArcSwap<BTreeMap<i32, u64>>,
     /// Nodes that this broker's log names, whether that is known to be committed or not. A broker
     /// that starts knows less to be committed than it did, and hears more only from those nodes.
     foreseen: OnceLock<Vec<QuorumVoter>>,
@@ -63,6 +70,7 @@ impl Neighbours {
             founding: ArcSwapOption::empty(),
             met: Mutex::default(),
             has_met: Notify::new(),
+            lost: ArcSwap::default(),
             foreseen: OnceLock::new(),
             told: ArcSwapOption::empty(),
             desk: OnceLock::new(),
@@ -141,6 +149,23 @@ impl Neighbours {
         self.lock().get(&node).map(|met| met.is_controller)
     }
 
+    /// Whether a connection to a broker has just ended: another one may be about to lead what it
+    /// led.
+    pub(super) fn is_lost(&self, node: i32) -> bool {
+        self.lost.load().get(&node).is_some_and(|since| boot_ms() < since + LOST_MS)
+    }
+
+    fn lose(&self, node: i32, since: Option<u64>) {
+        self.lost.rcu(|lost| {
+            let mut lost = BTreeMap::clone(lost);
+            match since {
+                Some(since) => lost.insert(node, since),
+                None => lost.remove(&node),
+            };
+            lost
+        });
+    }
+
     /// Waits until somebody has said something of itself since.
     pub(crate) async fn meets(&self) {
         self.has_met.notified().await;
@@ -209,6 +234,9 @@ impl Inbox for Neighbours {
             say_different(peer, &self.own.named);
         }
         self.has_met.notify_waiters();
+        if self.lost.load().contains_key(&peer.id.node) {
+            self.lose(peer.id.node, None);
+        }
         if kind == Kind::Groups {
             self.shards[shard].send(Command::Connected(peer.id.node));
         }
@@ -216,6 +244,7 @@ impl Inbox for Neighbours {
 
     fn disconnected(&self, shard: usize, kind: Kind, peer: PeerId) {
         if kind == Kind::Beats {
+            self.lose(peer.node, Some(boot_ms()));
             self.shards[shard].send(Command::Lost(peer.node));
         }
     }
@@ -234,18 +263,39 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn who_is_named_anywhere_is_expected_and_looked_for_wherever_it_may_be() {
-        let at = |node, host: &str| QuorumVoter { node, host: host.to_owned(), port: 7 };
+    fn neighbours(voters: Vec<QuorumVoter>) -> Neighbours {
         let own = Identity {
-            id: PeerId { node: 1, directory: Uuid([1; 16]), run: 1 },
+            id: id(1),
             cluster: None,
             founding: None,
             named: Arc::default(),
             is_controller: true,
         };
-        let (named, shards) = (vec![at(1, "b-1"), at(2, "b-2")], Arc::from([]));
-        let neighbours = Neighbours::new(own, named, shards, Arc::default());
+        let (shard, _) = ShardHandle::channel();
+        Neighbours::new(own, voters, Arc::from([shard]), Arc::default())
+    }
+
+    fn id(node: i32) -> PeerId {
+        PeerId { node, directory: Uuid([1; 16]), run: 1 }
+    }
+
+    #[test]
+    fn a_broker_is_lost_for_a_moment_or_until_there_is_a_connection_again() {
+        let neighbours = neighbours(Vec::new());
+        let other = Identity { id: id(2), ..neighbours.own.clone() };
+        assert!(!neighbours.is_lost(2));
+        neighbours.disconnected(0, Kind::Beats, other.id);
+        assert!(neighbours.is_lost(2) && !neighbours.is_lost(3));
+        neighbours.connected(0, Kind::Groups, &other);
+        assert!(!neighbours.is_lost(2));
+        neighbours.lose(2, Some(boot_ms() - LOST_MS));
+        assert!(!neighbours.is_lost(2), "a second ago");
+    }
+
+    #[test]
+    fn who_is_named_anywhere_is_expected_and_looked_for_wherever_it_may_be() {
+        let at = |node, host: &str| QuorumVoter { node, host: host.to_owned(), port: 7 };
+        let neighbours = neighbours(vec![at(1, "b-1"), at(2, "b-2")]);
         let hosts = |node| -> Vec<String> {
             neighbours.addresses(node).into_iter().map(|(host, _)| host).collect()
         };

@@ -82,8 +82,22 @@ pub(super) fn shown(node: &Node, image: &MetadataImage, topic: &Topic, index: i3
 }
 
 /// Who leads a partition, or −1, and in which epoch: as its replica here knows, or as the metadata
-/// has it, whichever is newer.
+/// has it, whichever is newer. A broker that was lost a moment ago leads nothing: librdkafka asks
+/// for another leader each second where it is told of one that is dead, and after a tenth of one
+/// where it is told of none.
 pub(super) fn of(
+    node: &Node,
+    image: &MetadataImage,
+    topic: &Topic,
+    index: i32,
+    partition: &PartitionRecord,
+) -> (i32, i32) {
+    let (leader, epoch) = known(node, image, topic, index, partition);
+    let is_lost = node.others.as_ref().is_some_and(|others| others.is_lost(leader));
+    (if is_lost { NO_BROKER } else { leader }, epoch)
+}
+
+fn known(
     node: &Node,
     image: &MetadataImage,
     topic: &Topic,

@@ -3,11 +3,14 @@
 //!
 //! `cargo run --release -p logboom-benches --bin failover -- target/release/logboom ROUNDS OTHERS`:
 //! three brokers. So many times another is made the leader, then so many times it is killed, and
-//! started again. OTHERS are partitions beside the one that is written to, on all brokers.
+//! started again. OTHERS are partitions beside the one that is written to, on all brokers. All of it
+//! twice: by a producer that writes to nothing else, so that the leader is the only broker that it
+//! has a connection to; and by one that has connections to all.
 //!
 //! - a move: the longest that a record waited that was handed over while leadership moved, or
 //!   within a tenth of a second before or after.
-//! - a kill: from there to the first acknowledgement of a record that was handed over after it.
+//! - a kill: from there to the first acknowledgement of a record that was handed over after it; and
+//!   until another broker names another leader, which is what the client can't be faster than.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
@@ -30,6 +33,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const AROUND: Duration = Duration::from_millis(100);
 /// For how long librdkafka may not dial a broker again that it has lost, by its defaults.
 const RECONNECT: Duration = Duration::from_secs(10);
+/// How often it looks for the leader of a partition whose broker is down. The pause before a kill
+/// differs by up to this from kill to kill, else all of them would meet the same moment of it.
+const LOOKS_EVERY: Duration = Duration::from_secs(1);
+/// What the client waits for by itself before it sends again what another broker is to have; 100 by
+/// its defaults.
+const NO_BACKOFF: [&str; 2] = ["retry.backoff.ms=1", "retry.backoff.max.ms=1"];
 const ELECT_LEADERS: i16 = 1;
 const ALTER_REASSIGNMENTS: i16 = 0;
 
@@ -43,9 +52,10 @@ struct Producer {
 }
 
 impl Producer {
-    fn start(cluster: &Cluster, topic: &str) -> Self {
+    /// - `more`: another topic, and properties.
+    fn start(cluster: &Cluster, topic: &str, more: &[&str]) -> Self {
         let mut command = python().expect("librdkafka").command("librdkafka_acks.py");
-        command.args([&cluster.bootstrap(), topic]);
+        command.args([&cluster.bootstrap(), topic]).args(more);
         let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut child = spawned.expect("it was set up");
         let acks: Arc<Mutex<Vec<Ack>>> = Arc::default();
@@ -58,7 +68,9 @@ impl Producer {
                 locked(&list).push((nanos(begun), nanos(acked)));
             }
         });
-        Self { child, acks }
+        let mut producer = Self { child, acks };
+        producer.acks_since(Duration::ZERO, |acks| acks.len() > 100);
+        producer
     }
 
     /// The acknowledgements of what was handed over from a time on, until `is_enough`.
@@ -93,20 +105,24 @@ fn now() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is later than 1970")
 }
 
-/// Kills the leader, and starts it again.
-fn kill(cluster: &mut Cluster, topic: &str, producer: &mut Producer) -> Duration {
+/// Kills the leader, and starts it again: how long until there is another, and until something is
+/// acknowledged.
+fn kill(cluster: &mut Cluster, topic: &str, producer: &mut Producer) -> (Duration, Duration) {
     let leader = cluster.partitions(topic)[0].leader_id;
     let killed = now();
     cluster.kill(leader);
+    cluster.wait_until(topic, "another leads", |it| ![leader, -1].contains(&it.leader_id));
+    let known = now();
     let acks = producer.acks_since(killed, |acks| !acks.is_empty());
     let first = acks.iter().map(|(_, acked)| *acked).min().expect("there is one");
     cluster.restart(leader);
     cluster.wait_until(topic, "it is in sync again", |it| it.isr_nodes.len() == 3);
-    let next = Instant::now() + RECONNECT;
+    let chance = f64::from(killed.subsec_nanos() % 1_000_000) / 1e6;
+    let next = Instant::now() + RECONNECT + LOOKS_EVERY.mul_f64(chance);
     while Instant::now() < next {
         pause();
     }
-    first - killed
+    (known - killed, first - killed)
 }
 
 /// Has another replica lead, the first of a list in another order.
@@ -160,10 +176,19 @@ fn main() {
         let others = cluster.new_topic("others", others, 3);
         cluster.wait_until(&others, "all are in sync", |it| it.isr_nodes.len() == 3);
     }
-    let mut producer = Producer::start(&cluster, &topic);
-    producer.acks_since(Duration::ZERO, |acks| acks.len() > 100);
+    let elsewhere = cluster.new_topic("elsewhere", 3, 3);
+    let quick = [&[&*elsewhere], &NO_BACKOFF[..]].concat();
+    let mut producer = Producer::start(&cluster, &topic, &quick);
     let moves = (0..rounds).map(|_| move_on(&cluster, &topic, &mut producer)).collect();
-    tell("moves", moves);
-    let kills = (0..rounds).map(|_| kill(&mut cluster, &topic, &mut producer)).collect();
-    tell("kills", kills);
+    tell("moves, without the client's back-off", moves);
+    drop(producer);
+    for (which, more) in [("one", &[][..]), ("all", &[&*elsewhere])] {
+        let mut producer = Producer::start(&cluster, &topic, more);
+        let moves = (0..rounds).map(|_| move_on(&cluster, &topic, &mut producer)).collect();
+        tell(&format!("moves, connected to {which}"), moves);
+        let kills = (0..rounds).map(|_| kill(&mut cluster, &topic, &mut producer));
+        let (known, acked) = kills.unzip();
+        tell(&format!("kills, connected to {which}, another leads"), known);
+        tell(&format!("kills, connected to {which}, acknowledged"), acked);
+    }
 }

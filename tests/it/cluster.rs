@@ -39,6 +39,7 @@ use crate::wire::{PRODUCE, now_ms, produce_to};
 
 mod growing;
 mod joining;
+mod many;
 mod stalled;
 mod throttled;
 mod tombstones;

@@ -54,6 +54,8 @@ pub(crate) struct Reconciler {
 const REMOVED_SHARE: usize = 10;
 /// So few it removes in any case.
 const REMOVED_MIN: usize = 10;
+/// Logs that a shard opens at once: it does nothing else meanwhile.
+const OPENINGS_MAX: usize = 256;
 
 impl Reconciler {
     /// Makes the partitions of this broker those of the image, and publishes it.
@@ -245,7 +247,8 @@ impl Reconciler {
         let effective = Effective::new(image, &self.config);
         let may_make = self.knows_all(image);
         let mut new = Vec::new();
-        let mut openings: BTreeMap<usize, Vec<Opening>> = BTreeMap::new();
+        let mut openings: BTreeMap<(usize, usize), Vec<Opening>> = BTreeMap::new();
+        let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
         for topic in topics {
             let settings = Arc::new(TopicSettings::new(&effective, topic.name()));
             for (key, partition) in self.own(topic) {
@@ -263,12 +266,16 @@ impl Reconciler {
                     new.push((key, self.creation(&key, partition)));
                 }
                 let (topic, settings) = (topic.name().into(), Arc::clone(&settings));
-                let shard = openings.entry(self.shard_of(&key)).or_default();
-                shard.push(Opening { key, topic, settings, is_new, wish: Some(wish) });
+                let shard = self.shard_of(&key);
+                let count = counts.entry(shard).or_default();
+                let part = openings.entry((*count / OPENINGS_MAX, shard)).or_default();
+                part.push(Opening { key, topic, settings, is_new, wish: Some(wish) });
+                *count += 1;
             }
         }
         let new: Vec<_> = new.iter().map(|(key, records)| (*key, &records[..])).collect();
         self.directory.create_all(&new, offset)?;
+        let openings = openings.into_iter().map(|((_, shard), part)| (shard, part));
         self.ask_each(openings, Command::Open).await.into_iter().collect()
     }
 
@@ -329,11 +336,11 @@ impl Reconciler {
         self.ask_each(of_shards, command).await;
     }
 
-    /// Sends each shard its command and waits for all answers; of shards that have ended there is
+    /// Sends shards their commands and waits for all answers; of shards that have ended there is
     /// none.
     async fn ask_each<T, R>(
         &self,
-        of_shards: BTreeMap<usize, T>,
+        of_shards: impl IntoIterator<Item = (usize, T)>,
         command: impl Fn(T, oneshot::Sender<R>) -> Command,
     ) -> Vec<R> {
         let mut answers = Vec::new();

@@ -11,10 +11,13 @@
 //! one from before a start included; a group that is named in a beat has heard it before the answer
 //! leaves.
 
+mod campaigns;
+mod due;
 mod handover;
 mod lives;
 mod pairs;
 mod quorum;
+mod rush;
 mod sleep;
 mod slow;
 
@@ -32,8 +35,10 @@ use super::member::{Asleep, Rest, Wish};
 use super::replica::Replica;
 use crate::cluster::METADATA;
 use crate::peer::{GroupMessage, lane_of};
+use due::Due;
 pub(super) use handover::Handovers;
 pub(crate) use quorum::{Quorum, QuorumReplica};
+use rush::Rush;
 use slow::Slow;
 
 /// The shortest time without a leader after which a replica campaigns, and the longest.
@@ -44,8 +49,6 @@ const RANK_MS: u64 = 100;
 const PROMISE_MS: u64 = SILENCE_MS.0;
 /// How long a leader waits for another one to take its office.
 const TRANSFER_MS: u64 = SILENCE_MS.1;
-/// How long a damaged replica waits for another to lead before it campaigns.
-const DAMAGED_PATIENCE_MS: u64 = 30_000;
 /// How long a broker that stops waits until others lead what it led.
 const RETIRE_MAX_MS: u64 = 2_000;
 /// Between two looks at what time has done; every second one beats.
@@ -104,6 +107,8 @@ pub(super) struct Lanes {
     began: u64,
     ticks: u64,
     chance: Chance,
+    rush: Rush,
+    due: Due,
     /// Groups to which something has happened in this turn.
     touched: BTreeSet<GroupKey>,
     /// Those that have said what they have to say of it.
@@ -132,6 +137,8 @@ impl Lanes {
             began: now,
             ticks: 0,
             chance: Chance(seed | 1),
+            rush: Rush::default(),
+            due: Due::default(),
             touched: BTreeSet::new(),
             changed: Vec::new(),
             outgoing: Outgoing::default(),
@@ -186,7 +193,18 @@ impl Lanes {
             self.meet(lane, id.broker, id.directory, now);
         }
         let Some(member) = &mut replica.member else { return };
-        member.deadline = if is_first { now } else { now + self.patience() };
+        if is_first {
+            self.rush.add();
+            self.due.set(key, member, now);
+        } else if member.is_new {
+            self.rush.add();
+            let deadline = now + self.patience() + self.rush.lasts_ms();
+            let Some(member) = &mut replica.member else { return };
+            self.due.set(key, member, deadline);
+        } else {
+            // As if it had just lost its leader: others may start at the same time.
+            self.lose_leader(replica, now);
+        }
         self.lanes.entry(lane).or_default().waiting.insert(key);
     }
 
@@ -263,6 +281,7 @@ impl Lanes {
                 if role == Role::Follower(Some(message.from)) =>
             {
                 (member.heard, member.deadline) = (Some(now), now + patience);
+                member.campaigns_since = None;
                 let is_unfit = replica.is_damaged || self.slow.is_some();
                 if member.leaderless.take().is_some() && is_unfit {
                     replica.hold_back(true);
@@ -274,7 +293,8 @@ impl Lanes {
             }
             Body::Resigned if role == Role::Follower(None) => {
                 member.heard = None;
-                member.deadline = now + self.chance.below(SILENCE_MS.0 / 4);
+                let deadline = now + self.chance.below(SILENCE_MS.0 / 4);
+                self.due.set(replica.partition.key, member, deadline);
             }
             _ => {}
         }
@@ -289,7 +309,7 @@ impl Lanes {
         let leads = group.role() == Role::Leader;
         member.handovers.see(group, now);
         if leads && member.led.is_none_or(|(in_epoch, _)| in_epoch != epoch) {
-            member.led = Some((epoch, now));
+            (member.led, member.led_from) = (Some((epoch, now)), history.end().offset);
             member.feeds.clear();
             (member.told, member.is_told_observers, member.refuses_since) = (None, false, None);
             member.since.clear();
@@ -330,28 +350,32 @@ impl Lanes {
         }
         if !leads && member.asleep.is_none() {
             lane.waiting.insert(key);
+            self.due.wait(key, member);
         }
     }
 
     /// Looks at what time has done.
-    pub(super) fn tick(&mut self, table: &mut Table, now: u64, hands: &Hands) {
+    ///
+    /// - `seen`: when all that others had said until then was heard: a shard that has more to do
+    ///   than it can takes nobody for silent whom it hasn't listened to.
+    pub(super) fn tick(&mut self, table: &mut Table, now: u64, seen: u64, hands: &Hands) {
         self.ticks += 1;
         let beats = self.ticks.is_multiple_of(2);
         for lane in self.lanes.keys().copied().collect::<Vec<u8>>() {
-            let has_changed = self.look(table, lane, now, hands);
+            let has_changed = self.look(table, lane, now, seen, hands);
             let Some(state) = self.lanes.get(&lane) else { continue };
             let hands_over = self.retiring.is_some() || self.slow.is_some();
             let looks_at_all = has_changed || hands_over;
-            let led = if looks_at_all { &state.led } else { &state.awake };
-            let (led, waiting): (Vec<_>, Vec<_>) =
-                (led.iter().copied().collect(), state.waiting.iter().copied().collect());
-            for key in led {
+            let led = match looks_at_all {
+                true => state.led.iter(),
+                false if beats => state.awake.iter(),
+                false => continue,
+            };
+            for key in led.copied().collect::<Vec<GroupKey>>() {
                 self.lead(table, &key, now, beats, hands);
             }
-            for key in waiting {
-                self.wait(table, &key, now, hands);
-            }
         }
+        self.wait(table, now, seen, hands);
         self.end_turn(table, now, hands);
         if beats {
             self.beat(table, now);
@@ -368,14 +392,14 @@ impl Lanes {
     }
 
     /// Whom does this broker not hear any more? Returns whether somebody came or went.
-    fn look(&mut self, table: &mut Table, lane: u8, now: u64, hands: &Hands) -> bool {
+    fn look(&mut self, table: &mut Table, lane: u8, now: u64, seen: u64, hands: &Hands) -> bool {
         let Some(state) = self.lanes.get_mut(&lane) else { return false };
         let mut has_changed = false;
         let mut all = Vec::new();
         for (broker, other) in &mut state.others {
             let mut news = Vec::new();
-            other.pair.look(now, &mut news);
-            let is_there = other.pair.is_there(now);
+            other.pair.look(seen, &mut news);
+            let is_there = other.pair.is_there(seen);
             has_changed |= std::mem::replace(&mut other.is_there, is_there) != is_there;
             all.push((*broker, news));
         }
@@ -385,37 +409,14 @@ impl Lanes {
         has_changed
     }
 
-    /// Nobody leads from here: campaigns if no leader was heard for long.
-    fn wait(&mut self, table: &mut Table, key: &GroupKey, now: u64, hands: &Hands) {
-        let is_new = self.is_new(now);
-        let Some(replica) = table.get_mut(key) else { return };
-        let patience = self.patience();
-        let Some(member) = replica.member.as_mut() else { return };
-        // It can't have promised anything before this start.
-        let is_unborn = member.is_new && replica.group.epoch() <= 0;
-        if now < member.deadline || (is_new && !is_unborn) {
-            return;
-        }
-        // A group that begins has nobody to wait for but those who don't know of it yet.
-        member.deadline = now + if is_unborn { 2 * TICK_MS } else { patience };
-        let since = *member.leaderless.get_or_insert(now);
-        if self.retiring.is_none() {
-            // Nobody else has taken the office of a leader that is gone; one that is damaged gives
-            // others more time, if there are any.
-            let own = replica.group.id();
-            let has_others = replica.group.voters().all().any(|id| id != own);
-            let gives_time = replica.is_damaged && has_others;
-            replica.hold_back(gives_time && now < since + DAMAGED_PATIENCE_MS);
-        }
-        replica.step(hands, |group, effects| group.campaign(effects));
-        self.touch(replica, now);
-    }
-
     /// This replica leads: beats, and looks whether it still may.
     fn lead(&mut self, table: &mut Table, key: &GroupKey, now: u64, beats: bool, hands: &Hands) {
         let Some(replica) = table.get_mut(key) else { return };
         let there = self.there(key);
         let Some(member) = replica.member.as_mut() else { return };
+        if replica.group.history().end().offset > member.led_from {
+            member.campaigns_since = None;
+        }
         let refuses = !replica.group.takes_records() && replica.group.transferring().is_some();
         member.refuses_since = refuses.then(|| member.refuses_since.unwrap_or(now));
         let gives_up = member.refuses_since.is_some_and(|since| now > since + TRANSFER_MS);

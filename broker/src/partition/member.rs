@@ -83,6 +83,10 @@ pub(super) struct Member {
     pub(super) heard: Option<u64>,
     /// When its patience with a silent leader ends.
     pub(super) deadline: u64,
+    /// When that is looked at next, if it is.
+    pub(super) looked_at: Option<u64>,
+    /// When it campaigned, until it has found a leader and sleeps, or has records to take.
+    pub(super) campaigns_since: Option<u64>,
     /// Where it sleeps, and then it has no patience that could end.
     pub(super) asleep: Option<Asleep>,
     /// Whether the leader under which it sleeps is to ask how it stands.
@@ -95,6 +99,8 @@ pub(super) struct Member {
     pub(super) leaderless: Option<u64>,
     /// In which epoch it was last seen to lead, and since when.
     pub(super) led: Option<(i32, u64)>,
+    /// Where its log ended then.
+    pub(super) led_from: i64,
     pub(super) wish: Option<Wish>,
     /// Who is to have the log without a vote, and whether the group was told.
     pub(super) observers: Arc<[ReplicaId]>,

@@ -1,15 +1,18 @@
 //! A shard: the thread that owns some of the partitions, and its loop.
 //!
 //! Must always hold: commands are done in the order in which they came, so appends of one
-//! connection to one partition keep their order; nothing here waits but for the next command.
+//! connection to one partition keep their order; only beats come first, which are connections of
+//! their own. Nothing here waits but for the next command, and a turn is short: other brokers take
+//! a shard that doesn't beat for one that is gone.
 
 mod opening;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use logboom_storage::state::GroupKey;
@@ -49,12 +52,23 @@ pub(crate) struct Shard {
     pub(super) lanes: Lanes,
     /// When the lanes are looked at next.
     next_tick: u64,
+    /// All was done that had come until then.
+    seen: u64,
+    /// When the last turn ended.
+    turned: u64,
     /// The connections to other brokers, if there are any.
     peering: Option<Peering>,
 }
 
-/// The most commands of one turn.
-const COMMANDS_PER_TURN: usize = 256;
+/// The most commands that are taken at once: all that there are as a rule, because beats that wait
+/// among them can't come first.
+const COMMANDS_MAX: usize = 1 << 16;
+/// How long a turn goes on with commands.
+const TURN_MS: u64 = 2;
+/// How long what others have said may wait to be heard before they are taken for silent.
+const UNHEARD_MAX_MS: u64 = 1_000;
+/// Messages of groups that are heard before the time is looked at.
+const MESSAGES_MAX: usize = 64;
 /// How long what is cached waits for its flush at the most.
 const CACHED_MAX_MS: u64 = 1_000;
 
@@ -87,23 +101,31 @@ impl Shard {
             caching_until: None,
             lanes,
             next_tick: now,
+            seen: now,
+            turned: now,
             peering: None,
         }
     }
 
     /// Does commands until it is closed.
     pub(crate) async fn run(mut self) {
-        let mut turn = Vec::with_capacity(COMMANDS_PER_TURN);
+        let mut arrived = Vec::new();
+        let mut turn = VecDeque::new();
         loop {
             let wakes_at = self.wakes_at();
-            let taken = self.commands.recv_many(&mut turn, COMMANDS_PER_TURN);
-            if let Some(at) = wakes_at {
+            let taken = self.commands.recv_many(&mut arrived, COMMANDS_MAX);
+            if !turn.is_empty() {
+                // What is left of the last turn; connections have theirs in between.
+                drop(timeout(Duration::ZERO, taken).await);
+                yield_now().await;
+            } else if let Some(at) = wakes_at {
                 let left = Duration::from_millis(at.saturating_sub(self.hands.around.boot_ms()));
                 // A timeout leaves what has come in the queue.
                 drop(timeout(left, taken).await);
             } else {
                 taken.await;
             }
+            line_up(&mut arrived, &mut turn);
             if let Some(done) = self.turn(&mut turn) {
                 self.close().await;
                 done.send(()).unwrap_or(());
@@ -121,27 +143,37 @@ impl Shard {
 
     /// Takes what has come in, as far as a turn does it; where nobody else takes it.
     #[cfg(test)]
-    pub(super) fn take_commands(&mut self) -> Vec<Command> {
+    pub(super) fn take_commands(&mut self) -> VecDeque<Command> {
         let commands = std::iter::from_fn(|| self.commands.try_recv().ok());
-        commands.take(COMMANDS_PER_TURN).collect()
+        let mut turn = VecDeque::new();
+        line_up(&mut commands.take(COMMANDS_MAX).collect(), &mut turn);
+        turn
     }
 
-    /// Does what has come in, and what is due; what is to be said to other brokers is left in the
-    /// lanes. Returns who waits for the shard to be closed, if it is to be.
-    pub(super) fn turn(&mut self, commands: &mut Vec<Command>) -> Option<oneshot::Sender<()>> {
-        let mut commands = commands.drain(..);
-        while let Some(command) = commands.next() {
+    /// Does what has come in as far as there is time, and what is due; what is to be said to other
+    /// brokers is left in the lanes. Returns who waits for the shard to be closed, if it is to be.
+    pub(super) fn turn(&mut self, commands: &mut VecDeque<Command>) -> Option<oneshot::Sender<()>> {
+        let left = self.commands.len();
+        let until = self.now() + TURN_MS;
+        while let Some(command) = commands.pop_front() {
             if let Command::Close(done) = command {
                 self.write_queued();
-                commands.for_each(|command| self.step_in_closing(command));
+                commands.drain(..).for_each(|command| self.step_in_closing(command));
                 return Some(done);
             }
-            self.step(command);
+            self.step(command.up_to(MESSAGES_MAX, commands));
+            if self.now() >= until {
+                break;
+            }
         }
-        drop(commands);
+        if commands.is_empty() && left == 0 {
+            // What came while the last turn went on was read after it.
+            self.seen = self.turned;
+        }
         self.write_queued();
         self.end_turn();
         self.flush_dirty();
+        self.turned = self.now();
         None
     }
 
@@ -171,7 +203,8 @@ impl Shard {
         if now >= self.next_tick {
             // One that comes late isn't made up for.
             self.next_tick = now + TICK_MS;
-            self.lanes.tick(&mut self.replicas, now, &self.hands);
+            let seen = self.seen.max(now.saturating_sub(UNHEARD_MAX_MS));
+            self.lanes.tick(&mut self.replicas, now, seen, &self.hands);
         }
         self.note_changed();
     }
@@ -506,5 +539,67 @@ impl Shard {
         if let Command::Flushed(key, result) = command {
             self.on_flushed(key, result);
         }
+    }
+}
+
+/// Puts what has come behind what is left; beats, which nothing depends on but what time does, to
+/// the front, in their order.
+fn line_up(arrived: &mut Vec<Command>, turn: &mut VecDeque<Command>) {
+    let is_beat = |command: &Command| matches!(command, Command::Beats(..));
+    let mut beats = turn.iter().take_while(|command| is_beat(command)).count();
+    for command in arrived.drain(..) {
+        if is_beat(&command) {
+            turn.insert(beats, command);
+            beats += 1;
+        } else {
+            turn.push_back(command);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use logboom_protocol::units::Uuid;
+
+    use logboom_raft::{Body, Message, ReplicaId};
+
+    use super::*;
+    use crate::peer::{GroupMessage, Held, PeerId};
+
+    #[test]
+    fn beats_come_before_what_waits_and_all_in_the_order_in_which_they_came() {
+        let id = |node| PeerId { node, directory: Uuid::ZERO, run: 1 };
+        let beats = |node| Command::Beats(id(node), Vec::new(), Held::nothing());
+        let mut turn = VecDeque::new();
+        line_up(&mut vec![Command::Lost(1), beats(2), Command::Lost(3)], &mut turn);
+        line_up(&mut vec![Command::Lost(4), beats(5), beats(6)], &mut turn);
+        let order = turn.iter().map(|command| match command {
+            Command::Beats(from, ..) => from.node,
+            Command::Lost(node) => *node,
+            _ => unreachable!("nothing else was put there"),
+        });
+        assert_eq!(order.collect::<Vec<i32>>(), [2, 5, 6, 1, 3, 4]);
+    }
+
+    #[test]
+    fn a_frame_of_many_messages_is_heard_in_parts() {
+        let of = |partition| {
+            let key = GroupKey { topic_id: Uuid([1; 16]), partition };
+            let (from, to) = (ReplicaId::of(1), ReplicaId::of(2));
+            let message = Message { from, to, epoch: 1, body: Body::Hello { run: 1 } };
+            GroupMessage { key, message, records: Vec::new() }
+        };
+        let all: Vec<GroupMessage> = (0..5).map(of).collect();
+        let mut queue = VecDeque::from([Command::Lost(1)]);
+        let first = Command::Messages(all.clone(), Held::nothing()).up_to(2, &mut queue);
+        let mut heard = Vec::new();
+        let mut next = Some(first);
+        while let Some(Command::Messages(messages, _)) = next {
+            assert!(messages.len() <= 2);
+            heard.extend(messages);
+            next = queue.pop_front().map(|command| command.up_to(2, &mut queue));
+        }
+        assert!(matches!(next, Some(Command::Lost(1))), "what came behind it comes behind it");
+        assert_eq!(heard, all);
     }
 }

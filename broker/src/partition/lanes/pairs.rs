@@ -160,8 +160,11 @@ impl Lanes {
             // It isn't led by a later start of the broker, which names it in the same beat.
             self.lose_leader(replica, now);
         }
-        if let Some(lane) = self.lanes.get_mut(&lane_of(key)) {
+        if let (Some(lane), Some(member)) =
+            (self.lanes.get_mut(&lane_of(key)), replica.member.as_mut())
+        {
             lane.waiting.insert(*key);
+            self.due.wait(*key, member);
         }
     }
 
@@ -179,7 +182,10 @@ impl Lanes {
         };
         let rank = group.voters().rank(group.id(), gone, wished, turn).unwrap_or(0) as u64;
         member.heard = None;
-        member.deadline = now + rank * RANK_MS + self.chance.below(2) + self.delay();
+        self.rush.add();
+        let turn_ms = RANK_MS + self.rush.lasts_ms();
+        let deadline = now + rank * turn_ms + self.chance.below(2) + self.delay();
+        self.due.set(replica.partition.key, member, deadline);
     }
 
     /// What a follower has is to be asked for.

@@ -33,7 +33,7 @@ impl Lanes {
     }
 
     /// A group that sleeps at all of its followers needs nothing.
-    pub(super) fn forget_if_asleep(&mut self, replica: &Replica) {
+    pub(super) fn forget_if_asleep(&mut self, replica: &mut Replica) {
         let key = replica.partition.key;
         let Some(lane) = self.lanes.get_mut(&lane_of(&key)) else { return };
         let sleeps = |id: ReplicaId| {
@@ -42,6 +42,14 @@ impl Lanes {
         let is_asleep = replica.group.standings().all(|standing| sleeps(standing.id));
         let own = replica.group.id().broker;
         let is_there = |broker: i32| lane.others.get(&broker).is_some_and(|other| other.is_there);
+        // Where nobody is there, the beats of all are late, and it isn't over.
+        let is_over = |id: ReplicaId| sleeps(id) || !is_there(id.broker);
+        if replica.group.standings().any(|it| is_there(it.id.broker))
+            && replica.group.standings().all(|it| is_over(it.id))
+            && let Some(member) = &mut replica.member
+        {
+            member.campaigns_since = None;
+        }
         let has_news = replica.member.as_ref().is_some_and(|member| {
             let is_wish_new = member.wish.as_ref().is_some_and(|wish| {
                 let is_to_hand_over = wish.is_wished && wish.leader != own && is_there(wish.leader);

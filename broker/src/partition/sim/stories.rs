@@ -29,7 +29,8 @@ fn well_with(change: impl FnOnce(Plan) -> Plan) -> Cluster {
     let plan = Plan { wishes: 1_000 * SECOND, caching: 0, ..plan };
     let mut cluster = Cluster::new(0, change(plan), false);
     cluster.found().unwrap();
-    cluster.run_for(5 * SECOND).unwrap();
+    // Until all have registered: one may have lost its power while it was founded.
+    cluster.run_until_well().unwrap();
     ask(&mut cluster, |cluster, at| cluster.creation_of(at, "topic".to_owned(), 1, 3));
     cluster.run_until_well().unwrap();
     assert_eq!(cluster.wished(GROUP).len(), 3);

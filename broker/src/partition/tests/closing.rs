@@ -30,18 +30,18 @@ fn a_flush_that_is_over_when_its_shard_is_to_close_is_not_waited_for() {
         is_new: true,
         wish: None,
     };
-    assert!(shard.turn(&mut vec![Command::Open(vec![opening], oneshot::channel().0)]).is_none());
+    assert!(shard.turn(&mut [Command::Open(vec![opening], oneshot::channel().0)].into()).is_none());
     let partition = registry.get(KEY.topic_id, KEY.partition).unwrap();
     let (reply, mut acknowledged) = oneshot::channel();
     let until = Until::Committed;
     let append =
         Append { partition, batch: batch(None, 1), until, epoch: None, reply, permit: None };
-    assert!(shard.turn(&mut vec![Command::Append(vec![append])]).is_none());
+    assert!(shard.turn(&mut [Command::Append(vec![append])].into()).is_none());
     directory.run_flushes();
     let flushed = shard.take_commands();
-    assert!(matches!(flushed[..], [Command::Flushed(..)]));
-    let mut last = vec![Command::Close(oneshot::channel().0)];
-    last.extend(flushed);
+    assert!(flushed.len() == 1 && matches!(flushed[0], Command::Flushed(..)));
+    let mut last = flushed;
+    last.push_front(Command::Close(oneshot::channel().0));
     assert!(shard.turn(&mut last).is_some());
     assert!(shard.close().now_or_never().is_some(), "it waits for what was said");
     assert_eq!(acknowledged.try_recv().unwrap().unwrap().base_offset, 0);

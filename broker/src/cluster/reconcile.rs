@@ -174,7 +174,7 @@ impl Reconciler {
         self.configure(image, &read.records);
         throttles::apply(&self.catch_up, image, self.config.broker_id());
         self.publish(image)?;
-        let (mut deleted, mut left) = (Vec::new(), Vec::new());
+        let (mut deleted, mut left, mut closed) = (Vec::new(), Vec::new(), Vec::new());
         // Who isn't named any more goes with the topic, or alone.
         for topic in changed.iter().filter_map(|id| before.topic(*id)) {
             let now = image.topic(topic.id());
@@ -183,12 +183,21 @@ impl Reconciler {
                 partition.is_some_and(|partition| self.is_own(key, partition))
             };
             let keys = topic.partitions().zip(0..).map(|(_, index)| key_of(topic, index));
-            let here = keys.filter(|key| self.registry.get(key.topic_id, key.partition).is_some());
             let list = if now.is_some() { &mut left } else { &mut deleted };
-            list.extend(here.filter(|key| !is_own(key)));
+            for key in keys.filter(|key| !is_own(key)) {
+                match self.registry.get(key.topic_id, key.partition) {
+                    Some(_) => list.push(key),
+                    // One whose log can't be opened isn't served, but it is here.
+                    None if self.is_here(&key) => closed.push(key),
+                    None => {}
+                }
+            }
         }
         self.delete(&deleted, true).await;
         self.delete(&left, false).await;
+        // What the start has kept may be newer than what is known.
+        closed.retain(|key| !self.kept.contains(key));
+        self.remove(closed, image).map_err(|error| error.to_string())?;
         self.judge_kept(image, offset).map_err(|error| error.to_string())?;
         let is_deletion =
             |record: &MetadataRecord| matches!(record, MetadataRecord::TopicDeleted { .. });
@@ -198,6 +207,11 @@ impl Reconciler {
             coordination.on_topics_deleted();
         }
         Ok(())
+    }
+
+    /// Whether the data directory has a replica, whether or not it is served.
+    fn is_here(&self, key: &GroupKey) -> bool {
+        self.directory.state().group(key, |group| group.is_some_and(|group| !group.removed))
     }
 
     /// Whether an image has all that this broker knew in its last life.

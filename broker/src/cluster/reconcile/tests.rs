@@ -193,3 +193,24 @@ async fn nothing_is_made_before_all_is_known_that_may_have_deleted_it() {
     follow(&image, registered(this_start), 7).await;
     assert_eq!(made(), [GroupKey { topic_id: Uuid([2; 16]), partition: 0 }]);
 }
+
+#[tokio::test]
+async fn a_replica_whose_log_cannot_be_opened_goes_with_its_topic() {
+    let dir = tempfile::tempdir().unwrap();
+    let directory = directory(dir.path(), 1, 1);
+    // The shard opens nothing, so that nothing is served.
+    let shards = Arc::from([obliging_shard()]);
+    let mut reconciler = Reconciler { is_alone: false, shards, ..reconciler(&directory) };
+    let (id, own) = (Uuid([7; 16]), directory.id());
+    let partition = Partition::new(vec![reconciler.config.broker_id()], vec![own]);
+    let topic = MetadataRecord::Topic { id, name: "t".into() };
+    let made = MetadataRecord::Partition { topic_id: id, index: 0, partition };
+    let image = MetadataImage::load([topic, made]).unwrap();
+    reconciler.start(&image, 5).await.unwrap();
+    assert_eq!(directory.groups().len(), 2, "it and the metadata");
+    let deleted = MetadataRecord::TopicDeleted { id };
+    let image = image.with([&deleted]).unwrap();
+    let read = Read { records: vec![deleted], is_whole: false };
+    reconciler.follow(&image, &read, 6).await.unwrap();
+    assert_eq!(directory.groups(), [METADATA]);
+}

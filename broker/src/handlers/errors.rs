@@ -21,7 +21,12 @@ pub(super) fn read_code(partition: &Partition, error: &StorageError) -> ErrorCod
         let (topic, number) = (&partition.topic, partition.key.partition);
         tracing::error!(%topic, partition = number, %error, "read");
     }
-    storage_code(error)
+    match storage_code(error) {
+        // A follower sends its reader back to the leader, who may have it. A corrupt message ends
+        // a Java consumer.
+        ErrorCode::CORRUPT_MESSAGE if !partition.leads() => ErrorCode::KAFKA_STORAGE_ERROR,
+        code => code,
+    }
 }
 
 /// The code for a batch that wasn't appended.

@@ -53,14 +53,7 @@ impl Reader {
         let (reply, answer) = oneshot::channel();
         node.shards[partition.shard].send(Command::Quorum(partition.key, reply));
         let quorum = answer.await.ok().flatten()?;
-        let can_serve = |replica: &&QuorumReplica| {
-            let serves = replica.readable.start <= offset && offset <= replica.readable.end;
-            replica.is_voter && serves && near.contains(&replica.id.broker)
-        };
-        let fit = quorum.replicas.iter().filter(can_serve);
-        // Of those that have come equally far always the same one: its cache is warm.
-        let best = fit.max_by_key(|it| (it.readable.end, std::cmp::Reverse(it.id.broker)));
-        best.map(|replica| replica.id.broker)
+        best(&quorum.replicas, &near, offset)
     }
 
     /// The brokers in the consumer's rack that have a copy which is in sync; none where the leader
@@ -88,4 +81,44 @@ impl Reader {
 
 fn is_rack_aware(node: &Node) -> bool {
     node.config.get("replica.selector.class").is_some_and(|class| class == RACK_AWARE_SELECTOR)
+}
+
+/// The best of the replicas that are near to read at from an offset on.
+fn best(replicas: &[QuorumReplica], near: &[i32], offset: i64) -> Option<i32> {
+    let can_serve = |replica: &&QuorumReplica| {
+        let serves = replica.readable.start <= offset && offset <= replica.readable.end;
+        replica.is_voter && !replica.is_held_back && serves && near.contains(&replica.id.broker)
+    };
+    let fit = replicas.iter().filter(can_serve);
+    // Of those that have come equally far always the same one: its cache is warm.
+    let best = fit.max_by_key(|it| (it.readable.end, std::cmp::Reverse(it.id.broker)));
+    best.map(|replica| replica.id.broker)
+}
+
+#[cfg(test)]
+mod tests {
+    use logboom_raft::ReplicaId;
+
+    use super::*;
+
+    #[test]
+    fn the_nearest_has_the_offset_votes_and_does_not_hold_itself_back() {
+        let replica = |broker, readable| QuorumReplica {
+            id: ReplicaId::of(broker),
+            is_voter: true,
+            is_held_back: false,
+            end_offset: None,
+            readable,
+            heard_ms_ago: None,
+            caught_up_ms_ago: None,
+        };
+        let near = [2, 3, 4, 5];
+        let mut all = vec![replica(1, 0..99), replica(2, 0..5), replica(3, 0..9), replica(4, 0..9)];
+        assert_eq!(best(&all, &near, 5), Some(3), "1 isn't near, and 2 hasn't come so far");
+        all[2].is_held_back = true;
+        assert_eq!(best(&all, &near, 5), Some(4));
+        all[3].is_voter = false;
+        assert_eq!(best(&all, &near, 5), Some(2), "it waits for the next there");
+        assert_eq!(best(&all, &near, 6), None);
+    }
 }

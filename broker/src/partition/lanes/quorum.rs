@@ -25,6 +25,8 @@ pub(crate) struct Quorum {
 pub(crate) struct QuorumReplica {
     pub(crate) id: ReplicaId,
     pub(crate) is_voter: bool,
+    /// Whether it takes no office, as it said: a part of its log is damaged, say.
+    pub(crate) is_held_back: bool,
     /// Where its log ends, exclusive, if that is known.
     pub(crate) end_offset: Option<i64>,
     /// What it can show to consumers: from its log start (inclusive) to its high watermark
@@ -46,6 +48,7 @@ impl Lanes {
         let own = QuorumReplica {
             id: group.id(),
             is_voter: group.voters().contains(group.id()),
+            is_held_back: replica.is_damaged,
             end_offset: Some(group.history().end().offset),
             readable: group.history().start().offset..group.commit().offset,
             heard_ms_ago: Some(0),
@@ -72,6 +75,7 @@ impl Lanes {
         QuorumReplica {
             id,
             is_voter: replica.group.voters().contains(id),
+            is_held_back: standing.held_back,
             end_offset: (standing.matched != Position::ZERO).then_some(standing.matched.offset),
             readable: standing.log_start..standing.commit.offset,
             heard_ms_ago: heard.map(|at| now.saturating_sub(at)),

@@ -155,6 +155,12 @@ impl Neighbours {
         self.lost.load().get(&node).is_some_and(|since| boot_ms() < since + LOST_MS)
     }
 
+    /// Whether any broker is lost.
+    pub(super) fn has_lost(&self) -> bool {
+        let now = boot_ms();
+        self.lost.load().values().any(|since| now < since + LOST_MS)
+    }
+
     fn lose(&self, node: i32, since: Option<u64>) {
         self.lost.rcu(|lost| {
             let mut lost = BTreeMap::clone(lost);
@@ -285,11 +291,11 @@ mod tests {
         let other = Identity { id: id(2), ..neighbours.own.clone() };
         assert!(!neighbours.is_lost(2));
         neighbours.disconnected(0, Kind::Beats, other.id);
-        assert!(neighbours.is_lost(2) && !neighbours.is_lost(3));
+        assert!(neighbours.is_lost(2) && !neighbours.is_lost(3) && neighbours.has_lost());
         neighbours.connected(0, Kind::Groups, &other);
         assert!(!neighbours.is_lost(2));
         neighbours.lose(2, Some(boot_ms() - LOST_MS));
-        assert!(!neighbours.is_lost(2), "a second ago");
+        assert!(!neighbours.is_lost(2) && !neighbours.has_lost(), "a second ago");
     }
 
     #[test]

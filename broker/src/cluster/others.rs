@@ -73,6 +73,11 @@ impl Others {
         self.neighbours.upgrade()?.is_controller(node)
     }
 
+    /// Whether a connection to any broker has just ended.
+    pub(crate) fn has_lost(&self) -> bool {
+        self.neighbours.upgrade().is_some_and(|neighbours| neighbours.has_lost())
+    }
+
     /// Whether a connection to a broker has just ended.
     pub(crate) fn is_lost(&self, node: i32) -> bool {
         self.neighbours.upgrade().is_some_and(|neighbours| neighbours.is_lost(node))

@@ -1,13 +1,16 @@
 //! The replica of a partition that answers for it, or why there is none here.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
 
 use logboom_controller::MetadataImage;
 use logboom_controller::image::Topic;
 use logboom_controller::record::{NO_BROKER, Partition as PartitionRecord};
 use logboom_protocol::ErrorCode;
 use logboom_protocol::hot::TopicRef;
-use logboom_protocol::messages::metadata::MetadataResponseBroker;
+use logboom_protocol::messages::metadata::{MetadataRequestTopic, MetadataResponseBroker};
 
 use super::metadata;
 use crate::lease::leads_surely;
@@ -16,6 +19,12 @@ use crate::partition::{Partition, Standing};
 
 /// An epoch that a client doesn't say.
 const EPOCH_UNKNOWN: i32 = -1;
+
+/// How long an answer waits for another leader to be elected; longer than that takes.
+const ELECTION_MAX: Duration = Duration::from_millis(500);
+const LOOKS_EVERY: Duration = Duration::from_millis(10);
+/// The most partitions of a request that are looked at each time.
+const LOOKED_AT_MAX: usize = 1_000;
 
 /// The replica that leads a partition, if it is here.
 ///
@@ -82,9 +91,7 @@ pub(super) fn shown(node: &Node, image: &MetadataImage, topic: &Topic, index: i3
 }
 
 /// Who leads a partition, or −1, and in which epoch: as its replica here knows, or as the metadata
-/// has it, whichever is newer. A broker that was lost a moment ago leads nothing: librdkafka asks
-/// for another leader each second where it is told of one that is dead, and after a tenth of one
-/// where it is told of none.
+/// has it, whichever is newer. A broker that was lost a moment ago leads nothing.
 pub(super) fn of(
     node: &Node,
     image: &MetadataImage,
@@ -95,6 +102,30 @@ pub(super) fn of(
     let (leader, epoch) = known(node, image, topic, index, partition);
     let is_lost = node.others.as_ref().is_some_and(|others| others.is_lost(leader));
     (if is_lost { NO_BROKER } else { leader }, epoch)
+}
+
+/// Waits for other leaders of topics where one was lost a moment ago. A client that has lost its
+/// connection to a leader asks who leads now at once, and librdkafka asks again only a second later.
+pub(super) async fn wait_for_elections(node: &Node, topics: &[MetadataRequestTopic]) {
+    let Some(others) = &node.others else { return };
+    let deadline = Instant::now() + ELECTION_MAX;
+    while others.has_lost() && Instant::now() < deadline {
+        let image = node.image();
+        let named = topics.iter().filter_map(|asked| match &asked.name {
+            Some(name) => image.topic_named(name),
+            None => image.topic(asked.topic_id),
+        });
+        let partitions = named.flat_map(|topic| {
+            topic.partitions().zip(0..).map(move |(partition, index)| (topic, index, partition))
+        });
+        let is_lost = |(topic, index, partition): (&Topic, i32, &PartitionRecord)| {
+            others.is_lost(known(node, &image, topic, index, partition).0)
+        };
+        if !partitions.take(LOOKED_AT_MAX).any(is_lost) {
+            return;
+        }
+        sleep(LOOKS_EVERY).await;
+    }
 }
 
 fn known(

@@ -32,6 +32,7 @@ pub(super) async fn handle(context: RequestContext, request: MetadataRequest) ->
         image.topics().map(|topic| describe(&context.node, &image, topic)).collect()
     } else {
         let mut topics = Vec::new();
+        leader::wait_for_elections(&context.node, request.topics.as_deref().unwrap_or(&[])).await;
         let create = request.allow_auto_topic_creation || context.version < 4;
         for topic in request.topics.unwrap_or_default() {
             topics.push(find(&context, topic, create).await);

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use logboom_protocol::ErrorCode;
 use logboom_protocol::messages::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use logboom_protocol::records::{BatchBuilder, Codec};
+use logboom_tests::broker::pause;
 use logboom_tests::cluster::Cluster;
 use logboom_tests::foreign::scratch;
 
@@ -62,7 +63,8 @@ fn ours(cluster: &Cluster, topic: &str, batch: &Bytes, megabytes: usize) -> f64 
 fn produce(cluster: &Cluster, topic: &str, index: usize, batch: &Bytes, count: usize) {
     let index = i32::try_from(index).expect("small");
     let mut raw = cluster.leader(topic, index);
-    for _ in 0..count {
+    let mut left = count;
+    while left > 0 {
         let data = PartitionProduceData { index, records: Some(batch.clone()) };
         let topic = TopicProduceData {
             name: topic.into(),
@@ -76,7 +78,12 @@ fn produce(cluster: &Cluster, topic: &str, index: usize, batch: &Bytes, count: u
             ..ProduceRequest::default()
         };
         let answer = &raw.call(PRODUCE, &request).responses[0].partition_responses[0];
-        assert_eq!(answer.error_code, ErrorCode::NONE, "{answer:?}");
+        match answer.error_code {
+            ErrorCode::NONE => left -= 1,
+            // Not every broker has heard of it as soon as one has.
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => pause(),
+            _ => panic!("{answer:?}"),
+        }
     }
 }
 

@@ -33,7 +33,7 @@ use logboom_tests::broker::{Broker, pause};
 use logboom_tests::cluster::Cluster;
 use logboom_tests::foreign::{or_skip, python};
 use logboom_tests::load::random;
-use logboom_tests::raw::{Raw, read_all};
+use logboom_tests::raw::{Raw, read_all, topic_name};
 
 use crate::wire::{PRODUCE, now_ms, produce_to};
 
@@ -382,8 +382,18 @@ fn a_broker_that_was_away_over_a_checkpoint_knows_all_and_has_all() {
 
 #[test]
 fn what_was_acknowledged_survives_kills_of_all_brokers_at_once() {
-    let mut cluster = Cluster::start("all-killed", 3);
-    let topic = cluster.new_topic("all-killed", 1, 3);
+    survives_kills_of_all("all-killed", "false");
+}
+
+#[test]
+fn with_write_caching_too() {
+    survives_kills_of_all("all-killed-cached", "true");
+}
+
+fn survives_kills_of_all(name: &str, write_caching: &str) {
+    let mut cluster = Cluster::start(name, 3);
+    let topic = topic_name(name);
+    cluster.create_topic_with(&topic, 1, 3, &[("write.caching", write_caching)]);
     let mut expected = 0;
     for _ in 0..3 {
         // More than what is between two checkpoints of a log.

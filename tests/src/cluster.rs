@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use logboom_protocol::ErrorCode;
-use logboom_protocol::messages::create_topics::{CreatableTopic, CreateTopicsRequest};
+use logboom_protocol::messages::create_topics::{
+    CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
+};
 use logboom_protocol::messages::metadata::{
     MetadataRequest, MetadataRequestTopic, MetadataResponsePartition,
 };
@@ -242,10 +244,29 @@ impl Cluster {
     /// # Panics
     /// If it isn't created.
     pub fn create_topic(&self, name: &str, partitions: i32, replicas: i16) {
+        self.create_topic_with(name, partitions, replicas, &[]);
+    }
+
+    /// The same, configured.
+    ///
+    /// # Panics
+    /// If it isn't created.
+    pub fn create_topic_with(
+        &self,
+        name: &str,
+        partitions: i32,
+        replicas: i16,
+        configs: &[(&str, &str)],
+    ) {
+        let config = |(name, value): &(&str, &str)| CreatableTopicConfig {
+            name: (*name).into(),
+            value: Some((*value).into()),
+        };
         let topic = CreatableTopic {
             name: name.into(),
             num_partitions: partitions,
             replication_factor: replicas,
+            configs: configs.iter().map(config).collect(),
             ..CreatableTopic::default()
         };
         let request =

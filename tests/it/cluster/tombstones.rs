@@ -3,9 +3,6 @@
 use std::time::{Duration, Instant};
 
 use logboom_protocol::ErrorCode;
-use logboom_protocol::messages::create_topics::{
-    CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
-};
 use logboom_protocol::records::{BatchBuilder, Codec};
 use logboom_tests::broker::pause;
 use logboom_tests::cluster::Cluster;
@@ -26,20 +23,7 @@ fn create(cluster: &Cluster) -> String {
         ("min.cleanable.dirty.ratio", "0.01"),
         ("delete.retention.ms", "0"),
     ];
-    let config = |(name, value): (&str, &str)| CreatableTopicConfig {
-        name: name.into(),
-        value: Some(value.into()),
-    };
-    let topic = CreatableTopic {
-        name: name.as_str().into(),
-        num_partitions: 1,
-        replication_factor: 3,
-        configs: configs.into_iter().map(config).collect(),
-        ..Default::default()
-    };
-    let request =
-        CreateTopicsRequest { topics: vec![topic], timeout_ms: 30_000, ..Default::default() };
-    assert_eq!(cluster.any().call(5, &request).topics[0].error_code, ErrorCode::NONE);
+    cluster.create_topic_with(&name, 1, 3, &configs);
     cluster.wait_until(&name, "it is led", |it| it.leader_id > 0);
     name
 }

@@ -105,7 +105,7 @@ pub(super) fn of(
 }
 
 /// Waits for other leaders of topics where one was lost a moment ago. A client that has lost its
-/// connection to a leader asks who leads now at once, and librdkafka asks again only a second later.
+/// connection to a leader asks at once who leads now, and librdkafka asks again a second later.
 pub(super) async fn wait_for_elections(node: &Node, topics: &[MetadataRequestTopic]) {
     let Some(others) = &node.others else { return };
     let deadline = Instant::now() + ELECTION_MAX;

@@ -29,16 +29,16 @@ use tokio::sync::oneshot;
 use logboom_raft::{Beat, Body, Message, Named, Pair, ReplicaId, Role, Timing};
 use logboom_storage::state::GroupKey;
 
+use self::due::Due;
 use self::lives::resolved;
+use self::rush::Rush;
 use super::hands::Hands;
 use super::member::{Asleep, Rest, Wish};
 use super::replica::Replica;
 use crate::cluster::METADATA;
 use crate::peer::{GroupMessage, lane_of};
-use due::Due;
 pub(super) use handover::Handovers;
 pub(crate) use quorum::{Quorum, QuorumReplica};
-use rush::Rush;
 use slow::Slow;
 
 /// The shortest time without a leader after which a replica campaigns, and the longest.

@@ -18,8 +18,8 @@ const DAMAGED_PATIENCE_MS: u64 = 30_000;
 const COUNTED_EVERY: u64 = 8;
 
 impl Lanes {
-    /// Looks at the groups that wait for a leader: those whose patience has ended campaign, in their
-    /// turn.
+    /// Looks at the groups that wait for a leader: those whose patience has ended campaign, in
+    /// their turn.
     pub(super) fn wait(&mut self, table: &mut Table, now: u64, seen: u64, hands: &Hands) {
         let member = |key: &GroupKey| table.get(key).and_then(|it| it.member.as_ref());
         self.rush.look(now, |key| member(key).and_then(|member| member.campaigns_since));

@@ -1,8 +1,8 @@
 //! When the groups that wait for a leader are looked at next.
 //!
-//! A deadline that moves away, as it does with each beat, costs nothing: the group is looked at when
-//! the old one comes, and then again at the new one. So a look costs nothing for all those whose
-//! leader beats.
+//! A deadline that moves away, as it does with each beat, costs nothing: the group is looked at
+//! when the old one comes, and then again at the new one. So a look costs nothing for all those
+//! whose leader beats.
 //!
 //! Must always hold: a group that waits is looked at not later than at its deadline.
 

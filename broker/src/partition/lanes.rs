@@ -356,8 +356,8 @@ impl Lanes {
 
     /// Looks at what time has done.
     ///
-    /// - `seen`: when all that others had said until then was heard: a shard that has more to do
-    ///   than it can takes nobody for silent whom it hasn't listened to.
+    /// - `seen`: all beats that had come until then were heard. A shard that stood still, or has
+    ///   more to do than it can, takes nobody for silent whom it hasn't listened to.
     pub(super) fn tick(&mut self, table: &mut Table, now: u64, seen: u64, hands: &Hands) {
         self.ticks += 1;
         let beats = self.ticks.is_multiple_of(2);

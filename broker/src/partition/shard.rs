@@ -52,7 +52,7 @@ pub(crate) struct Shard {
     pub(super) lanes: Lanes,
     /// When the lanes are looked at next.
     next_tick: u64,
-    /// All was done that had come until then.
+    /// All beats were heard that had come until then.
     seen: u64,
     /// When the last turn ended.
     turned: u64,
@@ -153,7 +153,6 @@ impl Shard {
     /// Does what has come in as far as there is time, and what is due; what is to be said to other
     /// brokers is left in the lanes. Returns who waits for the shard to be closed, if it is to be.
     pub(super) fn turn(&mut self, commands: &mut VecDeque<Command>) -> Option<oneshot::Sender<()>> {
-        let left = self.commands.len();
         let until = self.now() + TURN_MS;
         while let Some(command) = commands.pop_front() {
             if let Command::Close(done) = command {
@@ -166,7 +165,7 @@ impl Shard {
                 break;
             }
         }
-        if commands.is_empty() && left == 0 {
+        if !commands.front().is_some_and(is_beat) {
             // What came while the last turn went on was read after it.
             self.seen = self.turned;
         }
@@ -542,10 +541,13 @@ impl Shard {
     }
 }
 
+fn is_beat(command: &Command) -> bool {
+    matches!(command, Command::Beats(..))
+}
+
 /// Puts what has come behind what is left; beats, which nothing depends on but what time does, to
 /// the front, in their order.
 fn line_up(arrived: &mut Vec<Command>, turn: &mut VecDeque<Command>) {
-    let is_beat = |command: &Command| matches!(command, Command::Beats(..));
     let mut beats = turn.iter().take_while(|command| is_beat(command)).count();
     for command in arrived.drain(..) {
         if is_beat(&command) {

@@ -272,7 +272,7 @@ impl Lanes {
 
     /// Notes what a message that has arrived says about the time.
     fn note(&mut self, replica: &mut Replica, message: &Message, now: u64) {
-        let (group, patience) = (&replica.group, self.patience());
+        let (group, key, patience) = (&replica.group, replica.partition.key, self.patience());
         let is_current = message.to == group.id() && message.epoch == group.epoch();
         let role = group.role();
         let Some(member) = replica.member.as_mut().filter(|_| is_current) else { return };
@@ -280,8 +280,8 @@ impl Lanes {
             Body::Append(_) | Body::Beat { .. } | Body::Reset(_)
                 if role == Role::Follower(Some(message.from)) =>
             {
-                (member.heard, member.deadline) = (Some(now), now + patience);
-                member.campaigns_since = None;
+                (member.heard, member.campaigns_since) = (Some(now), None);
+                self.due.set(key, member, now + patience);
                 let is_unfit = replica.is_damaged || self.slow.is_some();
                 if member.leaderless.take().is_some() && is_unfit {
                     replica.hold_back(true);
@@ -289,12 +289,12 @@ impl Lanes {
             }
             // Whoever asks is given the time to be elected.
             Body::Vote(vote) if !vote.pre && role == Role::Follower(None) => {
-                member.deadline = now + patience;
+                self.due.set(key, member, now + patience);
             }
             Body::Resigned if role == Role::Follower(None) => {
                 member.heard = None;
                 let deadline = now + self.chance.below(SILENCE_MS.0 / 4);
-                self.due.set(replica.partition.key, member, deadline);
+                self.due.set(key, member, deadline);
             }
             _ => {}
         }

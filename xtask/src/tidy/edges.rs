@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 const EDGES: &[(&str, &[&str])] = &[
     ("logboom-units", &[]),
     ("logboom-protocol", &["logboom-units"]),
+    ("logboom-balance", &[]),
     ("logboom-controller", &["logboom-protocol"]),
     ("logboom-groups", &["logboom-protocol"]),
     ("logboom-raft", &["logboom-units"]),

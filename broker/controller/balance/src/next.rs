@@ -1,0 +1,219 @@
+//! Which moves of a plan may go now.
+//!
+//! It is asked again whenever something has changed, and remembers nothing: what is done is seen in
+//! the snapshot, what is under way is told. So it goes on after a change of who decides, and a move
+//! that somebody else has made, or made impossible, is passed over.
+//!
+//! Moves of a plan that was changed on its way may wait for each other's room; then a plan that is
+//! made anew from there finds another way.
+//!
+//! Must always hold: what goes now exceeds no limit together with what is under way, and no
+//! capacity of the broker that it comes to; of a partition one replica moves at a time.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use crate::plan::{Move, MoveKind};
+use crate::resource::{Amounts, Resource};
+use crate::snapshot::{Partition, Snapshot};
+
+/// How much may go at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Replicas that come to one broker or leave it.
+    pub moves_per_broker: usize,
+    /// Replicas in the whole cluster.
+    pub moves: usize,
+    /// Bytes that one broker sends, and that it receives, in a second.
+    pub bytes_per_second: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { moves_per_broker: 4, moves: 64, bytes_per_second: 50 << 20 }
+    }
+}
+
+/// How it stands with a move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// The partition is as the move makes it.
+    Done,
+    /// It has begun.
+    UnderWay,
+    /// It may go now.
+    Now,
+    /// It has to wait.
+    Waits(Wait),
+    /// The partition isn't as it was when this was planned; there is nothing to move.
+    Void,
+}
+
+/// What a move waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// Another replica of its partition is moving, or was moved to where this one leads.
+    Partition,
+    /// So many are under way at one of its brokers as may be, or in the cluster.
+    Limit,
+    /// Others have to leave first: the broker that it comes to has no capacity for it.
+    Capacity(Resource),
+}
+
+/// How it stands with a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// For each move.
+    pub stages: Vec<Stage>,
+    /// What is left to copy, of moves under way all that they copy.
+    pub bytes_left: u64,
+    /// How long that takes at least: the broker that has the most to send or receive.
+    pub seconds_left: u64,
+}
+
+impl Progress {
+    /// The moves that may go now, as places in the list that was asked about.
+    pub fn now(&self) -> impl Iterator<Item = usize> + '_ {
+        let stages = self.stages.iter().enumerate();
+        stages.filter(|(_, stage)| **stage == Stage::Now).map(|(place, _)| place)
+    }
+}
+
+/// How it stands with moves, and which may go now. Earlier ones come first, but those that have to
+/// wait hold up nobody at other brokers.
+///
+/// - `snapshot`: as it is now; a move that is under way may show or not.
+/// - `moves`: of a plan, their partitions as places in this snapshot.
+/// - `under_way`: places in `moves`.
+#[must_use]
+pub fn next(
+    snapshot: &Snapshot,
+    moves: &[Move],
+    under_way: &BTreeSet<usize>,
+    limits: &Limits,
+) -> Progress {
+    let mut traffic = Traffic::new(snapshot, limits);
+    for (place, one) in moves.iter().enumerate() {
+        if under_way.contains(&place) && is_replica(one) {
+            traffic.begin(one);
+        }
+    }
+    let stage = |(place, one): (usize, &Move)| {
+        if under_way.contains(&place) {
+            return Stage::UnderWay;
+        }
+        let stage = traffic.stage(one);
+        if stage == Stage::Now && is_replica(one) {
+            traffic.begin(one);
+        }
+        stage
+    };
+    let stages: Vec<Stage> = moves.iter().enumerate().map(stage).collect();
+    let (bytes_left, seconds_left) = left(moves, &stages, limits);
+    Progress { stages, bytes_left, seconds_left }
+}
+
+fn is_replica(one: &Move) -> bool {
+    matches!(one.kind, MoveKind::Replica { .. })
+}
+
+/// The bytes that are left to copy, and the seconds that this takes the busiest broker.
+fn left(moves: &[Move], stages: &[Stage], limits: &Limits) -> (u64, u64) {
+    let (mut bytes, mut busiest) = (0, 0);
+    let mut brokers: BTreeMap<(i32, bool), u64> = BTreeMap::new();
+    for (one, stage) in moves.iter().zip(stages) {
+        if matches!(stage, Stage::Done | Stage::Void) {
+            continue;
+        }
+        bytes += one.bytes;
+        for end in [(one.from, false), (one.to, true)] {
+            let sum = brokers.entry(end).or_default();
+            *sum += one.bytes;
+            busiest = busiest.max(*sum);
+        }
+    }
+    (bytes, busiest.div_ceil(limits.bytes_per_second.max(1)))
+}
+
+/// What is under way.
+struct Traffic<'a> {
+    snapshot: &'a Snapshot,
+    limits: &'a Limits,
+    /// By broker: what it has and what comes to it.
+    load: BTreeMap<i32, Amounts>,
+    moves: BTreeMap<i32, usize>,
+    all: usize,
+    partitions: BTreeSet<usize>,
+}
+
+impl<'a> Traffic<'a> {
+    fn new(snapshot: &'a Snapshot, limits: &'a Limits) -> Self {
+        let mut load: BTreeMap<i32, Amounts> = BTreeMap::new();
+        for replica in snapshot.partitions().iter().flat_map(|it| &it.replicas) {
+            load.entry(replica.broker).or_default().add(&replica.load.amounts(false));
+        }
+        let (moves, partitions) = (BTreeMap::new(), BTreeSet::new());
+        Self { snapshot, limits, load, moves, all: 0, partitions }
+    }
+
+    fn begin(&mut self, one: &Move) {
+        if let Some(load) = self.load_of(one) {
+            self.load.entry(one.to).or_default().add(&load);
+        }
+        for id in [one.from, one.to] {
+            *self.moves.entry(id).or_default() += 1;
+        }
+        self.all += 1;
+        self.partitions.insert(one.partition);
+    }
+
+    fn partition(&self, one: &Move) -> Option<&'a Partition> {
+        self.snapshot.partitions().get(one.partition)
+    }
+
+    /// What a replica takes that is still where it was.
+    fn load_of(&self, one: &Move) -> Option<Amounts> {
+        let mut replicas = self.partition(one)?.replicas.iter();
+        replicas.find(|it| it.broker == one.from).map(|it| it.load.amounts(false))
+    }
+
+    fn stage(&self, one: &Move) -> Stage {
+        let Some(partition) = self.partition(one) else { return Stage::Void };
+        let has = |id: i32| partition.replicas.iter().any(|replica| replica.broker == id);
+        match one.kind {
+            MoveKind::Leader if partition.leader == Some(one.to) => Stage::Done,
+            MoveKind::Leader if self.partitions.contains(&one.partition) => {
+                Stage::Waits(Wait::Partition)
+            }
+            MoveKind::Leader if has(one.to) => Stage::Now,
+            MoveKind::Leader => Stage::Void,
+            MoveKind::Replica { .. } if has(one.to) && !has(one.from) => Stage::Done,
+            MoveKind::Replica { .. } if has(one.to) || !has(one.from) => Stage::Void,
+            MoveKind::Replica { .. } => self.stage_of_replica(one),
+        }
+    }
+
+    fn stage_of_replica(&self, one: &Move) -> Stage {
+        if self.partitions.contains(&one.partition) {
+            return Stage::Waits(Wait::Partition);
+        }
+        let busy = |id: i32| {
+            self.moves.get(&id).is_some_and(|moves| *moves >= self.limits.moves_per_broker)
+        };
+        if self.all >= self.limits.moves || busy(one.from) || busy(one.to) {
+            return Stage::Waits(Wait::Limit);
+        }
+        self.lacks(one).map_or(Stage::Now, |resource| Stage::Waits(Wait::Capacity(resource)))
+    }
+
+    fn lacks(&self, one: &Move) -> Option<Resource> {
+        let place = self.snapshot.place_of(one.to)?;
+        let capacity = &self.snapshot.brokers()[place].capacity;
+        let (more, load) = (self.load_of(one)?, self.load.get(&one.to).copied());
+        let load = load.unwrap_or_default();
+        Resource::MEASURED.into_iter().find(|it| {
+            let exceeds = |capacity: u64| load[*it] + more[*it] > capacity;
+            more[*it] > 0 && capacity[*it].is_some_and(exceeds)
+        })
+    }
+}

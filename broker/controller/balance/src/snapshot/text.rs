@@ -1,0 +1,283 @@
+//! The text form of a snapshot, a line each:
+//!
+//! ```text
+//! snapshot 1
+//! broker ID [rack NAME] [weight N] [draining|absent] [partitions N] [disk N] [in N] [out N]
+//! topic NAME
+//! partition INDEX leader ID|none replicas ID:DISK:IN:OUT …
+//! ```
+//!
+//! Brokers come first; partitions follow their topic. In names everything but ASCII letters, digits
+//! and `._-` stands as `%` and two hexadecimal digits for each byte. Empty lines and those that
+//! begin with `#` are passed over.
+//!
+//! Must always hold: what was written is read back as it was; whatever is read takes memory in
+//! proportion to the text, within the limits of a snapshot, and an error names the line.
+
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+use core::fmt::{self, Write as _};
+use core::str::{FromStr, SplitAsciiWhitespace};
+
+use super::{Broker, Known, Load, Partition, Replica, Snapshot, SnapshotError, Standing};
+use crate::resource::Resource;
+use crate::snapshot::REPLICAS_MAX;
+
+/// The first line: what this is, and the version of the form.
+const HEADER: &str = "snapshot 1";
+/// The most bytes of a word that an error repeats.
+const WORD_SHOWN_MAX: usize = 40;
+
+/// Why a text is no snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParseError {
+    /// The line, from 1 on.
+    pub line: usize,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.what)
+    }
+}
+
+impl core::error::Error for ParseError {}
+
+impl fmt::Display for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{HEADER}")?;
+        self.brokers.iter().try_for_each(|broker| write_broker(f, broker))?;
+        let mut partitions = self.partitions.iter().peekable();
+        for (place, topic) in self.topics.iter().enumerate() {
+            writeln!(f, "topic {}", Escaped(topic))?;
+            while let Some(partition) = partitions.next_if(|it| it.topic as usize == place) {
+                write_partition(f, partition)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn write_broker(f: &mut fmt::Formatter<'_>, broker: &Broker) -> fmt::Result {
+    write!(f, "broker {}", broker.id)?;
+    if let Some(rack) = &broker.rack {
+        write!(f, " rack {}", Escaped(rack))?;
+    }
+    write!(f, " weight {}", broker.weight)?;
+    match broker.standing {
+        Standing::Active => {}
+        Standing::Draining => f.write_str(" draining")?,
+        Standing::Absent => f.write_str(" absent")?,
+    }
+    for resource in Resource::MEASURED {
+        if let Some(capacity) = broker.capacity[resource] {
+            write!(f, " {} {capacity}", resource.word())?;
+        }
+    }
+    writeln!(f)
+}
+
+fn write_partition(f: &mut fmt::Formatter<'_>, partition: &Partition) -> fmt::Result {
+    write!(f, "partition {} leader ", partition.index)?;
+    match partition.leader {
+        Some(id) => write!(f, "{id} replicas")?,
+        None => f.write_str("none replicas")?,
+    }
+    for Replica { broker, load } in &partition.replicas {
+        write!(f, " {broker}:{}:{}:{}", load.disk_bytes, load.bytes_in, load.bytes_out)?;
+    }
+    writeln!(f)
+}
+
+/// A name as one word. An empty one is `%`.
+struct Escaped<'a>(&'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_char('%');
+        }
+        for byte in self.0.bytes() {
+            if byte.is_ascii_alphanumeric() || b"._-".contains(&byte) {
+                f.write_char(char::from(byte))?;
+            } else {
+                write!(f, "%{byte:02x}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unescaped(word: &str) -> Option<String> {
+    if word == "%" {
+        return Some(String::new());
+    }
+    let mut bytes = Vec::new();
+    let mut rest = word.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'%' {
+            let mut digit = || char::from(rest.next()?).to_digit(16);
+            bytes.push(u8::try_from(digit()? * 16 + digit()?).ok()?);
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+impl Snapshot {
+    /// Reads the text form.
+    ///
+    /// # Errors
+    /// The first line that is wrong.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        let mut reader = Reader::default();
+        let mut line = 0;
+        for content in text.lines() {
+            line += 1;
+            let content = content.trim();
+            if !content.is_empty() && !content.starts_with('#') {
+                reader.line(content).map_err(|what| ParseError { line, what })?;
+            }
+        }
+        let what = match (reader.has_begun, reader.snapshot.finish()) {
+            (true, Ok(snapshot)) => return Ok(snapshot),
+            (true, Err(error)) => error.to_string(),
+            (false, _) => expected_header(),
+        };
+        Err(ParseError { line: line.max(1), what })
+    }
+}
+
+fn expected_header() -> String {
+    alloc::format!("a snapshot begins with `{HEADER}`")
+}
+
+#[derive(Debug, Default)]
+struct Reader {
+    has_begun: bool,
+    snapshot: Snapshot,
+    known: Known,
+}
+
+/// What is wrong with a line.
+type Wrong = String;
+
+fn wrong(error: SnapshotError) -> Wrong {
+    error.to_string()
+}
+
+/// A word that isn't what it should be.
+fn unexpected(what: &str, word: Option<&str>) -> Wrong {
+    match word {
+        None => alloc::format!("{what} is missing"),
+        Some(word) => {
+            let shown: String = word.chars().take(WORD_SHOWN_MAX).collect();
+            alloc::format!("`{shown}` is no {what}")
+        }
+    }
+}
+
+fn number<T: FromStr>(what: &str, word: Option<&str>) -> Result<T, Wrong> {
+    // `FromStr` takes a plus, which is never written.
+    let digits = word.filter(|word| !word.starts_with('+'));
+    digits.and_then(|word| word.parse().ok()).ok_or_else(|| unexpected(what, word))
+}
+
+fn name(what: &str, word: Option<&str>) -> Result<String, Wrong> {
+    word.and_then(unescaped).ok_or_else(|| unexpected(what, word))
+}
+
+impl Reader {
+    fn line(&mut self, line: &str) -> Result<(), Wrong> {
+        if !self.has_begun {
+            self.has_begun = line == HEADER;
+            return if self.has_begun { Ok(()) } else { Err(expected_header()) };
+        }
+        let mut words = line.split_ascii_whitespace();
+        match words.next() {
+            Some("broker") => self.broker(words),
+            Some("topic") => self.topic(words),
+            Some("partition") => self.partition(words),
+            other => Err(unexpected("broker, topic or partition", other)),
+        }
+    }
+
+    fn broker(&mut self, mut words: SplitAsciiWhitespace<'_>) -> Result<(), Wrong> {
+        if !self.snapshot.topics.is_empty() {
+            return Err("brokers come before topics".to_string());
+        }
+        let mut broker = Broker::new(number("id of a broker", words.next())?);
+        while let Some(word) = words.next() {
+            match word {
+                "rack" => broker.rack = Some(name("rack", words.next())?),
+                "weight" => broker.weight = number("weight", words.next())?,
+                "draining" => broker.standing = Standing::Draining,
+                "absent" => broker.standing = Standing::Absent,
+                _ => {
+                    let named = Resource::MEASURED.into_iter().find(|it| it.word() == word);
+                    let resource =
+                        named.ok_or_else(|| unexpected("key of a broker", Some(word)))?;
+                    broker.capacity[resource] = Some(number(word, words.next())?);
+                }
+            }
+        }
+        self.snapshot.push_broker(broker).map_err(wrong)
+    }
+
+    fn topic(&mut self, mut words: SplitAsciiWhitespace<'_>) -> Result<(), Wrong> {
+        let topic = name("topic", words.next())?;
+        end(words)?;
+        self.snapshot.push_topic(topic, &mut self.known).map_err(wrong)
+    }
+
+    fn partition(&mut self, mut words: SplitAsciiWhitespace<'_>) -> Result<(), Wrong> {
+        let topic = self.snapshot.topics.len().checked_sub(1);
+        let topic = topic.ok_or("a partition comes after its topic")?;
+        let index: i32 = number("number of a partition", words.next())?;
+        keyword("leader", &mut words)?;
+        let leader = match words.next() {
+            Some("none") => None,
+            word => Some(number("id of a leader", word)?),
+        };
+        keyword("replicas", &mut words)?;
+        let mut replicas = Vec::new();
+        for word in words {
+            if replicas.len() > REPLICAS_MAX {
+                break;
+            }
+            replicas.push(replica(word)?);
+        }
+        let topic = u32::try_from(topic).map_err(|_| "too many topics")?;
+        let last = self.snapshot.partitions.last();
+        if last.is_some_and(|last| last.topic == topic && last.index >= index) {
+            return Err("partitions of a topic come in order, each once".to_string());
+        }
+        let partition = Partition { topic, index, leader, replicas };
+        self.snapshot.push_partition(partition).map_err(wrong)
+    }
+}
+
+fn replica(word: &str) -> Result<Replica, Wrong> {
+    let mut parts = word.split(':');
+    let broker = number("replica (ID:DISK:IN:OUT)", parts.next())?;
+    let mut next = || number("amount", parts.next());
+    let load = Load { disk_bytes: next()?, bytes_in: next()?, bytes_out: next()? };
+    match parts.next() {
+        None => Ok(Replica { broker, load }),
+        Some(_) => Err(unexpected("replica (ID:DISK:IN:OUT)", Some(word))),
+    }
+}
+
+fn keyword(what: &str, words: &mut SplitAsciiWhitespace<'_>) -> Result<(), Wrong> {
+    match words.next() {
+        Some(word) if word == what => Ok(()),
+        word => Err(unexpected(&alloc::format!("`{what}`"), word)),
+    }
+}
+
+fn end(mut words: SplitAsciiWhitespace<'_>) -> Result<(), Wrong> {
+    words.next().map_or(Ok(()), |word| Err(unexpected("end of the line", Some(word))))
+}

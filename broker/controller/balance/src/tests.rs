@@ -1,0 +1,7 @@
+//! Tests that need more than one module.
+
+mod convergence;
+mod example;
+mod rules;
+mod scripts;
+mod text;

@@ -1,0 +1,212 @@
+//! Properties: whatever the cluster, hard rules hold.
+
+use alloc::vec::Vec;
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use crate::racks::Racks;
+use crate::resource::{Amounts, Resource};
+use crate::sim::{self, Chance};
+use crate::snapshot::{Load, Snapshot, Standing};
+use crate::{
+    Limits, NewTopic, Options, PlaceError, Stage, Strategy, Wait, after, next, place, plan,
+};
+
+/// What each broker has, by its place.
+fn loads(snapshot: &Snapshot) -> Vec<Amounts> {
+    let mut loads = std::vec![Amounts::default(); snapshot.brokers().len()];
+    for partition in snapshot.partitions() {
+        for replica in &partition.replicas {
+            let leads = partition.leader == Some(replica.broker);
+            loads[snapshot.place_of(replica.broker).unwrap()].add(&replica.load.amounts(leads));
+        }
+    }
+    loads
+}
+
+/// Partitions that break the rule of racks.
+fn crowded(snapshot: &Snapshot) -> Vec<usize> {
+    let racks = Racks::new(snapshot.brokers());
+    let is_crowded = |partition: &crate::snapshot::Partition| {
+        let places = partition.replicas.iter().map(|it| snapshot.place_of(it.broker).unwrap());
+        let active: Vec<usize> = places
+            .filter(|place| snapshot.brokers()[*place].standing == Standing::Active)
+            .map(|place| racks.of[place])
+            .collect();
+        let limit = racks.limit(partition.replicas.len());
+        active.iter().any(|rack| active.iter().filter(|it| *it == rack).count() > limit)
+    };
+    let partitions = snapshot.partitions().iter().enumerate();
+    partitions.filter(|(_, it)| is_crowded(it)).map(|(place, _)| place).collect()
+}
+
+/// Brokers and what they have more of than their capacity.
+fn overfull(snapshot: &Snapshot) -> Vec<(i32, Resource)> {
+    let loads = loads(snapshot);
+    let brokers = snapshot.brokers().iter().zip(&loads);
+    let over = brokers.flat_map(|(broker, load)| {
+        let over = Resource::MEASURED
+            .into_iter()
+            .filter(|it| broker.capacity[*it].is_some_and(|capacity| load[*it] > capacity));
+        over.map(|resource| (broker.id, resource))
+    });
+    over.collect()
+}
+
+/// That no hard rule is broken, and nobody who isn't to have replicas has any.
+pub(super) fn assert_hard_rules(snapshot: &Snapshot) {
+    assert_eq!(crowded(snapshot), [], "racks");
+    assert_eq!(overfull(snapshot), [], "capacities");
+    for (broker, load) in snapshot.brokers().iter().zip(loads(snapshot)) {
+        if broker.standing != Standing::Active {
+            assert_eq!(load, Amounts::default(), "{} is to be empty", broker.id);
+        }
+    }
+}
+
+/// A small cluster in which something has happened.
+fn troubled(seed: u64) -> Snapshot {
+    let snapshot = sim::small(seed);
+    let mut chance = Chance::new(seed ^ 0xface);
+    let id = snapshot.brokers()[chance.index(snapshot.brokers().len())].id;
+    match chance.below(4) {
+        0 => sim::with_standing(&snapshot, id, Standing::Absent),
+        1 => sim::with_standing(&snapshot, id, Standing::Draining),
+        _ => snapshot,
+    }
+}
+
+/// The usual ones, but that the search is brief.
+fn options() -> Options {
+    Options { search_steps: 5_000, ..Options::default() }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 100,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn a_plan_breaks_no_rule_that_held_and_ends_at_rest(seed in any::<u64>()) {
+        let snapshot = troubled(seed);
+        let options = options();
+        let made = plan(&snapshot, &options);
+        prop_assert_eq!(&made, &plan(&snapshot, &options), "the same snapshot, the same plan");
+        let end = after(&snapshot, &made.moves);
+        let was: BTreeSet<_> = overfull(&snapshot).into_iter().collect();
+        prop_assert!(overfull(&end).iter().all(|it| was.contains(it)), "a capacity is exceeded");
+        let was: BTreeSet<_> = crowded(&snapshot).into_iter().collect();
+        prop_assert!(crowded(&end).iter().all(|it| was.contains(it)), "a rack is crowded");
+        if made.unmet.is_empty() {
+            assert_hard_rules(&end);
+        }
+        let rest = plan(&end, &options);
+        prop_assert_eq!(rest.moves, []);
+        let lasting: Vec<_> = rest.unmet.iter().map(|it| (it.partition, it.rule)).collect();
+        prop_assert_eq!(lasting.len(), made.unmet.len());
+    }
+
+    #[test]
+    fn a_move_changes_the_brokers_that_it_names_and_no_others(seed in any::<u64>()) {
+        let snapshot = troubled(seed);
+        let made = plan(&snapshot, &options());
+        for (place, one) in made.moves.iter().enumerate() {
+            let before = after(&snapshot, &made.moves[..place]);
+            let was = loads(&before);
+            let is = loads(&after(&snapshot, &made.moves[..=place]));
+            let changed = (0..was.len()).filter(|it| was[*it] != is[*it]);
+            let ends = [one.from, one.to].map(|id| snapshot.place_of(id).unwrap());
+            prop_assert!(changed.into_iter().all(|it| ends.contains(&it)));
+        }
+        let bytes: u64 = made.moves.iter().map(|it| it.bytes).sum();
+        prop_assert_eq!(made.bytes, bytes);
+    }
+
+    #[test]
+    fn a_topic_is_placed_within_the_rules_by_every_strategy(
+        seed in any::<u64>(),
+        partitions in 1..20_usize,
+        replicas in 1..4_usize,
+        disk_bytes in 0..1_u64 << 40,
+    ) {
+        let snapshot = troubled(seed);
+        let expected = Load { disk_bytes, bytes_in: 1000, bytes_out: 2000 };
+        let topic = NewTopic { partitions, replicas, expected };
+        let start = partitions;
+        for strategy in [
+            Strategy::Weighted,
+            Strategy::RoundRobin { start },
+            Strategy::WeightedRoundRobin,
+            Strategy::LeastLoaded,
+            Strategy::Random { seed },
+        ] {
+            let placed = place(&snapshot, &topic, strategy, &options());
+            prop_assert_eq!(&placed, &place(&snapshot, &topic, strategy, &options()));
+            let brokers = snapshot.brokers();
+            let active = brokers.iter().filter(|it| it.standing == Standing::Active).count();
+            match placed {
+                Ok(placed) => assert_placed(&snapshot, &topic, &placed),
+                Err(PlaceError::TooFewBrokers { .. }) => prop_assert!(active < replicas),
+                Err(PlaceError::Capacity { resource, .. }) => {
+                    prop_assert!(brokers.iter().any(|it| it.capacity[resource].is_some()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_plan_is_carried_out_within_limits_and_ends(seed in any::<u64>()) {
+        let mut snapshot = troubled(seed);
+        let was = overfull(&snapshot);
+        let made = plan(&snapshot, &options());
+        let limits = Limits { moves_per_broker: 2, moves: 3, bytes_per_second: 1 << 20 };
+        let (mut under_way, mut chance) = (BTreeSet::new(), Chance::new(seed));
+        for _ in 0..=4 * made.moves.len() {
+            let progress = next(&snapshot, &made.moves, &under_way, &limits);
+            let now: Vec<usize> = progress.now().collect();
+            under_way.extend(&now);
+            let moving = under_way.iter().filter(|it| made.moves[**it].bytes > 0);
+            prop_assert!(moving.count() <= limits.moves);
+            let Some(done) = under_way.iter().copied().nth(chance.index(under_way.len())) else {
+                break;
+            };
+            under_way.remove(&done);
+            snapshot = after(&snapshot, &[made.moves[done]]);
+        }
+        let progress = next(&snapshot, &made.moves, &under_way, &limits);
+        // Two that wait for each other's room are left to the next plan.
+        let ended = |it: &Stage| {
+            matches!(it, Stage::Done | Stage::Void | Stage::Waits(Wait::Capacity(_)))
+        };
+        prop_assert!(progress.stages.iter().all(ended), "{:?}", progress.stages);
+        prop_assert_eq!(overfull(&snapshot).iter().filter(|it| !was.contains(it)).count(), 0);
+    }
+}
+
+fn assert_placed(snapshot: &Snapshot, topic: &NewTopic, placed: &[Vec<i32>]) {
+    let racks = Racks::new(snapshot.brokers());
+    let mut loads = loads(snapshot);
+    assert_eq!(placed.len(), topic.partitions);
+    for replicas in placed {
+        let distinct: BTreeSet<&i32> = replicas.iter().collect();
+        assert_eq!((distinct.len(), replicas.len()), (topic.replicas, topic.replicas));
+        let places: Vec<usize> =
+            replicas.iter().map(|id| snapshot.place_of(*id).unwrap()).collect();
+        for (replica, place) in places.iter().enumerate() {
+            let bytes_out = if replica == 0 { topic.expected.bytes_out } else { 0 };
+            loads[*place].add(&Load { bytes_out, ..topic.expected }.amounts(replica == 0));
+            let broker = &snapshot.brokers()[*place];
+            assert_eq!(broker.standing, Standing::Active);
+            for resource in Resource::MEASURED {
+                let capacity = broker.capacity[resource];
+                let more = [1, topic.expected.disk_bytes, 1000, bytes_out][resource as usize];
+                assert!(more == 0 || capacity.is_none_or(|it| loads[*place][resource] <= it));
+            }
+            let crowd = places.iter().filter(|it| racks.of[**it] == racks.of[*place]).count();
+            assert!(crowd <= racks.limit(topic.replicas));
+        }
+    }
+}

@@ -44,9 +44,6 @@ use crate::state::{Change, State};
 /// How often everything is looked at anew, until that isn't worth it any more: two or three rounds
 /// are usual.
 const ROUNDS_MAX: usize = 16;
-/// The inverse of the part of what is wrong that has to be put right to be worth anything.
-const WORTH: i128 = 8;
-
 /// What doesn't change while a plan is made.
 pub(crate) struct Ground<'a> {
     pub(crate) snapshot: &'a Snapshot,
@@ -148,7 +145,7 @@ impl<'a> Planner<'a> {
         duty::fulfil(self);
         let (duties, strain) = (self.steps.len(), self.strain());
         desk::settle(self);
-        if !is_much_less(self.strain(), strain) {
+        if !self.strain().is_much_less(strain) {
             for step in self.steps.split_off(duties).into_iter().rev() {
                 self.change(step.change.back());
             }
@@ -178,11 +175,6 @@ impl<'a> Planner<'a> {
         let load = self.state.load[broker][resource];
         self.ground.levels.level(broker, resource, load) - self.aims.of[broker].level[resource]
     }
-}
-
-/// Whether a strain is enough below another one to be worth moves.
-fn is_much_less(after: i128, before: i128) -> bool {
-    after < before - before / WORTH
 }
 
 /// What is to move in a cluster.

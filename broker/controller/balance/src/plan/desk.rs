@@ -15,7 +15,7 @@ use core::cmp::Reverse;
 use super::candidates::{Candidates, Cursor, Offer};
 use super::fitness::Purpose;
 use super::verdict::Rule;
-use super::{Planner, chain, is_much_less};
+use super::{Planner, chain};
 use crate::resource::{PerResource, Resource};
 use crate::state::Change;
 
@@ -82,7 +82,7 @@ pub(super) fn settle(planner: &mut Planner<'_>) {
     for _ in 0..SWEEPS_MAX {
         let begun = planner.strain();
         desk.sweep(planner);
-        if !is_much_less(planner.strain(), begun) {
+        if !planner.strain().is_much_less(begun) {
             break;
         }
         desk.begin_again();

@@ -14,6 +14,9 @@ const LEADERS_DIVISOR: i64 = 64;
 /// The inverse of the part of what is gained that has to be left after all harm.
 const LEFT: i64 = 4;
 
+/// The inverse of the part of what is wrong that has to be put right to be worth anything.
+const WORTH: i128 = 8;
+
 /// What a move is for: it has to be worth it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Purpose {
@@ -23,15 +26,43 @@ pub(super) struct Purpose {
     distance: i64,
 }
 
+/// The strain of all brokers, and what part of it is that somebody has too much.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Strain {
+    all: i128,
+    excess: i128,
+}
+
+impl Strain {
+    /// Whether it is so much less than before that moves are worth it: all of it, or what is too
+    /// much, for somebody may lack what can't be helped.
+    pub(super) fn is_much_less(self, before: Self) -> bool {
+        let is_less = |after: i128, before: i128| after < before - before / WORTH;
+        is_less(self.all, before.all)
+            || self.all <= before.all && is_less(self.excess, before.excess)
+    }
+}
+
 impl Planner<'_> {
     pub(super) fn purpose(&self, broker: usize, wanted: Resource) -> Purpose {
         Purpose { broker, wanted, distance: self.distance(broker, wanted).abs() }
     }
 
     /// The strain of all brokers.
-    pub(super) fn strain(&self) -> i128 {
-        let own = |broker: usize| self.strains[broker].0.map(i128::from);
-        self.state.active().flat_map(own).sum()
+    pub(super) fn strain(&self) -> Strain {
+        let mut strain = Strain::default();
+        for broker in self.state.active() {
+            for resource in Resource::ALL {
+                let own = i128::from(self.strains[broker][resource]);
+                let load = self.state.load[broker][resource];
+                strain.all += own;
+                if resource != Resource::Leaders && load > self.aims.of[broker].high.inner[resource]
+                {
+                    strain.excess += own;
+                }
+            }
+        }
+        strain
     }
 
     /// Works out anew what is known of a broker that has another load.

@@ -145,7 +145,7 @@ impl<'a> Planner<'a> {
         duty::fulfil(self);
         let (duties, strain) = (self.steps.len(), self.strain());
         desk::settle(self);
-        if !self.strain().is_much_less(strain) {
+        if !self.strain().is_much_less(&strain) {
             for step in self.steps.split_off(duties).into_iter().rev() {
                 self.change(step.change.back());
             }

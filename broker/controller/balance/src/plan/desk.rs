@@ -26,6 +26,8 @@ const RELIEF_LOOKS_MAX: usize = 1024;
 const FILL_LOOKS_MAX: usize = 512;
 /// How often everything is gone through from the beginning.
 const SWEEPS_MAX: usize = 4;
+/// The most chains of one round: behind each comes what it makes possible.
+const CHAINS_MAX: usize = 32;
 /// A broker with less than this part of its aim is new, in hundredths.
 const NEW_PERCENT: u64 = 50;
 
@@ -82,13 +84,16 @@ pub(super) fn settle(planner: &mut Planner<'_>) {
     for _ in 0..SWEEPS_MAX {
         let begun = planner.strain();
         desk.sweep(planner);
-        if !planner.strain().is_much_less(begun) {
+        if !planner.strain().is_much_less(&begun) {
             break;
         }
         desk.begin_again();
         planner.refresh_all();
     }
-    while desk.search(planner) {
+    for _ in 0..CHAINS_MAX {
+        if !desk.search(planner) {
+            break;
+        }
         desk.sweep(planner);
     }
 }

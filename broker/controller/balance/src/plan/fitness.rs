@@ -4,7 +4,11 @@
 //! What is too much counts more than what is too little, and leaders count little, because how many
 //! partitions a broker leads matters only where nothing else does. Inside the band nothing counts.
 
+use alloc::vec;
+use alloc::vec::Vec;
+
 use super::Planner;
+use crate::levels::LEVEL;
 use crate::resource::{Amounts, PerResource, Resource};
 
 /// How much more an excess counts than a lack.
@@ -26,20 +30,27 @@ pub(super) struct Purpose {
     distance: i64,
 }
 
-/// The strain of all brokers, and what part of it is that somebody has too much.
-#[derive(Debug, Clone, Copy, Default)]
+/// The strain of all brokers.
+#[derive(Debug, Default)]
 pub(super) struct Strain {
     all: i128,
+    /// What of it is that somebody has too much.
     excess: i128,
+    brokers: Vec<i128>,
+    /// From where on a single broker's strain matters: that of one that is just outside its band.
+    least: i128,
 }
 
 impl Strain {
     /// Whether it is so much less than before that moves are worth it: all of it, or what is too
-    /// much, for somebody may lack what can't be helped.
-    pub(super) fn is_much_less(self, before: Self) -> bool {
+    /// much, or half of a broker's. Others may be strained by what can't be helped.
+    pub(super) fn is_much_less(&self, before: &Self) -> bool {
         let is_less = |after: i128, before: i128| after < before - before / WORTH;
+        let is_half = |(after, before): (&i128, &i128)| *before > self.least && after * 2 < *before;
         is_less(self.all, before.all)
-            || self.all <= before.all && is_less(self.excess, before.excess)
+            || self.all < before.all
+                && (is_less(self.excess, before.excess)
+                    || self.brokers.iter().zip(&before.brokers).any(is_half))
     }
 }
 
@@ -50,12 +61,17 @@ impl Planner<'_> {
 
     /// The strain of all brokers.
     pub(super) fn strain(&self) -> Strain {
-        let mut strain = Strain::default();
+        let mut strain = Strain { brokers: vec![0; self.strains.len()], ..Strain::default() };
+        let options = &self.ground.options;
+        let width = options.band_permille.saturating_sub(options.settle_permille);
+        let beyond = i128::from(LEVEL) * i128::from(width) / 1000;
+        strain.least = beyond * beyond;
         for broker in self.state.active() {
             for resource in Resource::ALL {
                 let own = i128::from(self.strains[broker][resource]);
                 let load = self.state.load[broker][resource];
                 strain.all += own;
+                strain.brokers[broker] += own;
                 if resource != Resource::Leaders && load > self.aims.of[broker].high.inner[resource]
                 {
                     strain.excess += own;

@@ -1,5 +1,6 @@
 //! The one integration binary; a module per concern.
 
+mod balance;
 mod clients;
 mod cluster;
 mod compaction;

@@ -1,9 +1,9 @@
 //! Other people's clients, set up by the package managers that their languages come with.
 //!
-//! Versions are pinned in `tests/java/pom.xml`, `tests/python/requirements.txt`, `tests/go/go.mod`
-//! and `tests/node/package.json`. What is set up
-//! lies in `target/foreign`, in a directory whose name is made from those files, so that it is done
-//! once and done anew when they change.
+//! Versions are pinned in `tests/java/pom.xml`, `tests/python/requirements.txt`,
+//! `tests/python/solver.txt`, `tests/go/go.mod` and `tests/node/package.json`. What is
+//! set up lies in `target/foreign`, in a directory whose name is made from those files, so that it
+//! is done once and done anew when they change.
 //!
 //! Must always hold: a test that can't have its client says so on standard error and checks
 //! nothing; it never passes in silence. Where `LOGBOOM_REQUIRE_FOREIGN` is set, as in `.ci/run`,
@@ -27,7 +27,7 @@ pub struct Java {
     class_path: String,
 }
 
-/// Python with the clients of `tests/python/requirements.txt`.
+/// Python with the packages of one file of requirements.
 #[derive(Debug)]
 pub struct Python {
     interpreter: PathBuf,
@@ -48,7 +48,18 @@ pub fn java() -> Result<&'static Java, String> {
 /// Why they cannot be had.
 pub fn python() -> Result<&'static Python, String> {
     static PYTHON: OnceLock<Result<Python, String>> = OnceLock::new();
-    PYTHON.get_or_init(Python::set_up).as_ref().map_err(String::clone)
+    let set_up = || Python::set_up("python", "python/requirements.txt");
+    PYTHON.get_or_init(set_up).as_ref().map_err(String::clone)
+}
+
+/// Python and a solver, set up by the first caller.
+///
+/// # Errors
+/// Why they cannot be had.
+pub fn solver() -> Result<&'static Python, String> {
+    static SOLVER: OnceLock<Result<Python, String>> = OnceLock::new();
+    let set_up = || Python::set_up("solver", "python/solver.txt");
+    SOLVER.get_or_init(set_up).as_ref().map_err(String::clone)
 }
 
 /// A client that produces to us and consumes from us.
@@ -151,9 +162,9 @@ impl Java {
 }
 
 impl Python {
-    fn set_up() -> Result<Self, String> {
-        let requirements = ours("python/requirements.txt");
-        let dir = prepared("python", [&requirements], |dir| {
+    fn set_up(name: &str, requirements: &str) -> Result<Self, String> {
+        let requirements = ours(requirements);
+        let dir = prepared(name, [&requirements], |dir| {
             let venv = dir.join("venv");
             let mut create = Command::new("python3");
             finished("python3", create.args(["-m", "venv"]).arg(&venv))?;

@@ -15,6 +15,8 @@ const FAULTS_SIZES: &[(&str, u64)] =
     &[("LOGBOOM_FAULTS_SECONDS", 7_200), ("LOGBOOM_TOURS", 10), ("LOGBOOM_TOUR_KILLS_MS", 20_000)];
 /// Seeds of the simulation of clusters.
 const CLUSTER_SEEDS: u64 = 10_000;
+/// Small clusters that a solver places as well as they can be.
+const BALANCE_INSTANCES: u64 = 20;
 /// Seeds of the simulation of consumer groups.
 const GROUP_SEEDS: u64 = 2_000;
 /// The sizes of the consensus: that large worlds are exhausted too; seeds of the simulation, the
@@ -60,6 +62,7 @@ const SUITES: &[Suite] = &[
     ("faults", faults),
     ("flights", flights),
     ("raft", raft),
+    ("balance", balance),
 ];
 
 /// Runs all suites, or the one named.
@@ -181,6 +184,19 @@ fn raft(root: &Path) -> Result<(), String> {
         execute(cargo.envs(unset(RAFT_SIZES)))?;
     }
     Ok(())
+}
+
+/// Clusters of up to 100 brokers and 100,000 partitions, and small ones beside a solver; a number
+/// that is set already stays.
+fn balance(root: &Path) -> Result<(), String> {
+    let front = ["test", "--release", "--locked", "-p", "logboom-balance", "--lib"];
+    let arguments = [&front[..], &["--", "convergence::", "--nocapture"]].concat();
+    execute(command(root, "cargo", &arguments).env("LOGBOOM_BALANCE_LARGE", "1"))?;
+    let mut cargo = command(root, "cargo", &integration("balance::"));
+    if std::env::var_os("LOGBOOM_BALANCE_INSTANCES").is_none() {
+        cargo.env("LOGBOOM_BALANCE_INSTANCES", BALANCE_INSTANCES.to_string());
+    }
+    execute(&mut cargo)
 }
 
 /// All flights, published over two kills and read back by three clients.

@@ -21,6 +21,8 @@ use crate::foreign::scratch;
 
 /// Longer than any start or stop takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a broker that answers may take to say that it is ready.
+const READY_MAX: Duration = Duration::from_secs(5);
 /// Between two looks at a process.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Ports of brokers: below those that systems give to outgoing connections.
@@ -203,12 +205,25 @@ impl Broker {
     /// # Panics
     /// If it doesn't end, or not well.
     pub fn stop(&mut self) {
+        self.wait_until_ready();
         self.signal("TERM");
         let child = self.child.as_mut().expect("it runs");
         let status = wait(child).unwrap_or_else(|| panic!("it goes on:\n{}", self.stderr()));
         assert!(status.success(), "{status}:\n{}", self.stderr());
         assert!(!self.stderr().contains("is not closed"), "no clean stop:\n{}", self.stderr());
         self.child = None;
+    }
+
+    /// Waits until it says that it is ready, if it does: it answers a moment before, and whoever is
+    /// ended before has not ended well.
+    fn wait_until_ready(&self) {
+        let deadline = Instant::now() + READY_MAX;
+        let count = |log: &str, word: &str| log.matches(&format!("::start: {word} ")).count();
+        let mut log = self.stderr();
+        while count(&log, "ready") < count(&log, "starting") && Instant::now() < deadline {
+            pause();
+            log = self.stderr();
+        }
     }
 
     /// Ends it with SIGKILL.

@@ -60,14 +60,14 @@ fn ours(cluster: &Cluster, topic: &str, batch: &Bytes, megabytes: usize) -> f64 
     (each * CONNECTIONS) as f64 / begun.elapsed().as_secs_f64()
 }
 
-fn produce(cluster: &Cluster, topic: &str, index: usize, batch: &Bytes, count: usize) {
+fn produce(cluster: &Cluster, name: &str, index: usize, batch: &Bytes, count: usize) {
     let index = i32::try_from(index).expect("small");
-    let mut raw = cluster.leader(topic, index);
+    let mut raw = cluster.leader(name, index);
     let mut left = count;
     while left > 0 {
         let data = PartitionProduceData { index, records: Some(batch.clone()) };
         let topic = TopicProduceData {
-            name: topic.into(),
+            name: name.into(),
             partition_data: vec![data],
             ..TopicProduceData::default()
         };
@@ -80,8 +80,11 @@ fn produce(cluster: &Cluster, topic: &str, index: usize, batch: &Bytes, count: u
         let answer = &raw.call(PRODUCE, &request).responses[0].partition_responses[0];
         match answer.error_code {
             ErrorCode::NONE => left -= 1,
-            // Not every broker has heard of it as soon as one has.
-            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => pause(),
+            // It was just created: not every broker has heard of it, nor found that it leads.
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION | ErrorCode::NOT_LEADER_OR_FOLLOWER => {
+                pause();
+                raw = cluster.leader(name, index);
+            }
             _ => panic!("{answer:?}"),
         }
     }

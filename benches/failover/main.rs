@@ -4,8 +4,8 @@
 //! `cargo run --release -p logboom-benches --bin failover -- target/release/logboom ROUNDS OTHERS`:
 //! three brokers. So many times another is made the leader, then so many times it is killed, and
 //! started again. OTHERS are partitions beside the one that is written to, on all brokers. All of
-//! it twice: by a producer that writes to nothing else, so that the leader is the only broker that
-//! it has a connection to; and by one that has connections to all.
+//! it twice: by a producer that writes to nothing else, so that it has connections to the leader
+//! and to the brokers that it has asked for it; and by one that has connections to all.
 //!
 //! - a move: the longest that a record waited that was handed over while leadership moved, or
 //!   within a tenth of a second before or after.

@@ -253,7 +253,7 @@ fn without_a_majority_nothing_is_acknowledged_and_with_it_again_everything_goes_
 }
 
 #[test]
-fn a_leader_that_has_just_died_is_not_named_so_that_clients_ask_again_soon() {
+fn a_leader_that_has_just_died_is_not_named() {
     let mut cluster = Cluster::start("died", 3);
     let topic = cluster.new_topic("died", 1, 3);
     let led = cluster.wait_until(&topic, "it is led", |it| it.leader_id > 0);

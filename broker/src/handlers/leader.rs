@@ -20,7 +20,8 @@ use crate::partition::{Partition, Standing};
 /// An epoch that a client doesn't say.
 const EPOCH_UNKNOWN: i32 = -1;
 
-/// How long an answer waits for another leader to be elected; longer than that takes.
+/// How long an answer waits for another leader to be elected: longer than that takes where it isn't
+/// one of thousands.
 const ELECTION_MAX: Duration = Duration::from_millis(500);
 const LOOKS_EVERY: Duration = Duration::from_millis(10);
 /// The most partitions of a request that are looked at each time.

@@ -2,8 +2,8 @@
 //!
 //! Must always hold: commands are done in the order in which they came, so appends of one
 //! connection to one partition keep their order; only beats come first, which are connections of
-//! their own. Nothing here waits but for the next command, and a turn is short: other brokers take
-//! a shard that doesn't beat for one that is gone.
+//! their own. Nothing here waits but for the next command, and a turn ends as soon as a command has
+//! taken it beyond its time: other brokers take a shard that doesn't beat for one that is gone.
 
 mod opening;
 
@@ -166,7 +166,8 @@ impl Shard {
             }
         }
         if !commands.front().is_some_and(is_beat) {
-            // What came while the last turn went on was read after it.
+            // What came while the last turn went on is here, but for what connections have yet to
+            // read where the queue never was empty.
             self.seen = self.turned;
         }
         self.write_queued();

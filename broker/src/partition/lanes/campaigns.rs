@@ -1,7 +1,7 @@
 //! Who campaigns, and when.
 //!
-//! Must always hold: of the groups that can win, none is passed over by one whose patience ended
-//! later. Only the metadata wait for nobody, because all others wait for them.
+//! Must always hold: of the groups whose voters answer, those whose patience ended first come
+//! first. Only the metadata wait for nobody, because all others wait for them.
 
 use logboom_raft::ReplicaId;
 use logboom_storage::state::GroupKey;

@@ -13,7 +13,7 @@ use super::TICK_MS;
 
 /// The most groups that have campaigned, and for which that isn't over.
 const CAMPAIGNS_MAX: usize = 64;
-/// After so long it is over in any case.
+/// So long after it was begun it is over, unless the group campaigns again.
 const CAMPAIGN_MS: u64 = 2_000;
 /// The most groups that campaign from one look to the next though their voters don't answer, and
 /// the most that do though there are too many already.

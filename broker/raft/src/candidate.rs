@@ -79,13 +79,17 @@ impl Group {
     /// else may have it, and then nobody else gets the votes of those who have.
     ///
     /// Source: Ongaro's thesis, 4.2.2.
+    #[must_use]
+    pub fn has_vote(&self) -> bool {
+        let (voters, named_at) = self.history.voters();
+        voters.contains(self.id)
+            || (self.commit < named_at && self.history.voters_before().contains(self.id))
+    }
+
     fn may_campaign(&self) -> bool {
         let leads = matches!(self.part, Part::Leader(_));
         let is_fit = self.halted.is_none() && !self.held_back && self.epoch < EPOCH_MAX;
-        let (voters, named_at) = self.history.voters();
-        let is_voter = voters.contains(self.id)
-            || (self.commit < named_at && self.history.voters_before().contains(self.id));
-        !leads && is_fit && is_voter
+        !leads && is_fit && self.has_vote()
     }
 
     fn become_candidate(&mut self, candidate: Candidate) {

@@ -199,6 +199,15 @@ impl Group {
         }
     }
 
+    /// Whom it follows.
+    #[must_use]
+    pub fn leader(&self) -> Option<ReplicaId> {
+        match &self.part {
+            Part::Follower(follower) => follower.leader,
+            Part::Candidate(_) | Part::Leader(_) => None,
+        }
+    }
+
     /// The shape of its log.
     #[must_use]
     pub fn history(&self) -> &History {

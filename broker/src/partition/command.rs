@@ -1,6 +1,5 @@
 //! What a shard is asked to do, and where.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -100,20 +99,6 @@ pub(crate) enum Command {
     ExpireProducers { now_ms: i64, expiration_ms: i64 },
     /// Flushes and closes every log; the shard ends.
     Close(oneshot::Sender<()>),
-}
-
-impl Command {
-    /// The command; of messages of groups so many, and the others to the front of the queue.
-    pub(super) fn up_to(self, messages_max: usize, queue: &mut VecDeque<Self>) -> Self {
-        match self {
-            Self::Messages(mut messages, held) if messages.len() > messages_max => {
-                let others = messages.split_off(messages_max);
-                queue.push_front(Self::Messages(others, held.clone()));
-                Self::Messages(messages, held)
-            }
-            other => other,
-        }
-    }
 }
 
 /// Who votes in a group.

@@ -259,6 +259,9 @@ impl Lanes {
         replica.hear(message, &records, heard, hands);
         self.touch(replica, now);
         self.note(replica, message, now);
+        if !heard {
+            self.overtake(replica, message, now);
+        }
     }
 
     /// Whether the leader of a group was heard so lately that nobody else may be elected.
@@ -297,6 +300,18 @@ impl Lanes {
                 self.due.set(key, member, deadline);
             }
             _ => {}
+        }
+    }
+
+    /// Who asks for votes with less than this replica has can't be elected; so this one doesn't
+    /// wait for its turn, which comes when all others have had theirs.
+    fn overtake(&mut self, replica: &mut Replica, message: &Message, now: u64) {
+        let Replica { group, member: Some(member), .. } = replica else { return };
+        let Body::Vote(vote) = &message.body else { return };
+        let has_more = message.to == group.id() && vote.end < group.history().end();
+        if has_more && matches!(group.role(), Role::Follower(_)) {
+            let deadline = member.deadline.min(now + self.chance.below(SILENCE_MS.0 / 4));
+            self.due.set(replica.partition.key, member, deadline);
         }
     }
 

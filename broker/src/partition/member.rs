@@ -84,7 +84,7 @@ pub(super) struct Member {
     /// When its patience with a silent leader ends.
     pub(super) deadline: u64,
     /// When that is looked at next, if it is.
-    pub(super) looked_at: Option<u64>,
+    pub(super) next_look: Option<u64>,
     /// When it campaigned, until it has found a leader and sleeps, or has records to take.
     pub(super) campaigns_since: Option<u64>,
     /// Where it sleeps, and then it has no patience that could end.

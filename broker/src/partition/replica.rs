@@ -370,11 +370,9 @@ impl Replica {
 
     /// Tells everybody who leads, and in which epoch.
     fn publish(&self) {
-        let (leader, is_led_here) = match self.group.role() {
-            Role::Leader => (Some(self.group.id().broker), true),
-            Role::Follower(leader) => (leader.map(|leader| leader.broker), false),
-            Role::Candidate => (None, false),
-        };
+        let is_led_here = self.group.role() == Role::Leader;
+        let leader = if is_led_here { Some(self.group.id()) } else { self.group.leader() };
+        let leader = leader.map(|leader| leader.broker);
         let is_established = is_led_here && self.group.commit().epoch == self.group.epoch();
         let standing = match (is_led_here, is_established) {
             (false, _) => Standing::Follows,

@@ -11,6 +11,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
 use tokio::time::timeout;
@@ -113,11 +114,14 @@ impl Shard {
         let mut turn = VecDeque::new();
         loop {
             let wakes_at = self.wakes_at();
+            if !(turn.is_empty() && self.lanes.is_idle()) {
+                // Connections have their turn, so that what other brokers have said is here.
+                yield_now().await;
+            }
             let taken = self.commands.recv_many(&mut arrived, COMMANDS_MAX);
             if !turn.is_empty() {
-                // What is left of the last turn; connections have theirs in between.
-                drop(timeout(Duration::ZERO, taken).await);
-                yield_now().await;
+                // Something is left of the last turn.
+                _ = taken.now_or_never();
             } else if let Some(at) = wakes_at {
                 let left = Duration::from_millis(at.saturating_sub(self.hands.around.boot_ms()));
                 // A timeout leaves what has come in the queue.
@@ -160,7 +164,7 @@ impl Shard {
                 commands.drain(..).for_each(|command| self.step_in_closing(command));
                 return Some(done);
             }
-            self.step(command.up_to(MESSAGES_MAX, commands));
+            self.step(command);
             if self.now() >= until {
                 break;
             }
@@ -546,16 +550,24 @@ fn is_beat(command: &Command) -> bool {
     matches!(command, Command::Beats(..))
 }
 
-/// Puts what has come behind what is left; beats, which nothing depends on but what time does, to
-/// the front, in their order.
+/// Puts what has come behind what is left, frames of many messages in parts; beats, which nothing
+/// depends on but what time does, to the front, in their order.
 fn line_up(arrived: &mut Vec<Command>, turn: &mut VecDeque<Command>) {
     let mut beats = turn.iter().take_while(|command| is_beat(command)).count();
     for command in arrived.drain(..) {
-        if is_beat(&command) {
-            turn.insert(beats, command);
-            beats += 1;
-        } else {
-            turn.push_back(command);
+        match command {
+            Command::Beats(..) => {
+                turn.insert(beats, command);
+                beats += 1;
+            }
+            Command::Messages(messages, held) => {
+                let mut messages = messages.into_iter().peekable();
+                while messages.peek().is_some() {
+                    let part = messages.by_ref().take(MESSAGES_MAX).collect();
+                    turn.push_back(Command::Messages(part, held.clone()));
+                }
+            }
+            other => turn.push_back(other),
         }
     }
 }
@@ -592,17 +604,18 @@ mod tests {
             let message = Message { from, to, epoch: 1, body: Body::Hello { run: 1 } };
             GroupMessage { key, message, records: Vec::new() }
         };
-        let all: Vec<GroupMessage> = (0..5).map(of).collect();
-        let mut queue = VecDeque::from([Command::Lost(1)]);
-        let first = Command::Messages(all.clone(), Held::nothing()).up_to(2, &mut queue);
+        let all: Vec<GroupMessage> = (0..200).map(of).collect();
+        let messages = Command::Messages(all.clone(), Held::nothing());
+        let mut turn = VecDeque::new();
+        line_up(&mut vec![Command::Lost(1), messages, Command::Lost(2)], &mut turn);
+        let (first, last) = (turn.pop_front(), turn.pop_back());
+        assert!(matches!((first, last), (Some(Command::Lost(1)), Some(Command::Lost(2)))));
         let mut heard = Vec::new();
-        let mut next = Some(first);
-        while let Some(Command::Messages(messages, _)) = next {
-            assert!(messages.len() <= 2);
-            heard.extend(messages);
-            next = queue.pop_front().map(|command| command.up_to(2, &mut queue));
+        for command in turn {
+            let Command::Messages(part, _) = command else { panic!("nothing else was there") };
+            assert!(part.len() <= MESSAGES_MAX);
+            heard.extend(part);
         }
-        assert!(matches!(next, Some(Command::Lost(1))), "what came behind it comes behind it");
         assert_eq!(heard, all);
     }
 }

@@ -6,6 +6,7 @@
 use logboom_raft::ReplicaId;
 use logboom_storage::state::GroupKey;
 
+use super::rush::CAMPAIGN_MS;
 use super::{Lanes, PROMISE_MS, TICK_MS, Table};
 use crate::cluster::METADATA;
 use crate::partition::hands::Hands;
@@ -35,10 +36,10 @@ impl Lanes {
         while let Some((at, key)) = self.due.next(seen) {
             let Some(replica) = table.get_mut(&key) else { continue };
             let may_campaign = !self.is_new(now) || is_unborn(replica);
-            let Some(member) = replica.member.as_mut().filter(|it| it.looked_at == Some(at)) else {
+            let Some(member) = replica.member.as_mut().filter(|it| it.next_look == Some(at)) else {
                 continue;
             };
-            member.looked_at = None;
+            member.next_look = None;
             if !self.waits(&key) {
                 continue;
             }
@@ -73,18 +74,21 @@ impl Lanes {
     fn campaign(&mut self, table: &mut Table, key: &GroupKey, now: u64, hands: &Hands) -> bool {
         let Some(replica) = table.get_mut(key) else { return true };
         let can_win = self.reaches_majority(replica);
-        let is_admitted = *key == METADATA || self.rush.admits(*key, can_win);
+        // Who has no vote asks nobody, and takes nobody's turn.
+        let has_vote = replica.group.has_vote();
+        let is_admitted = *key == METADATA || !has_vote || self.rush.admits(*key, can_win);
         // A group that begins has nobody to wait for but those who don't know of it yet.
         let wait = if is_unborn(replica) { 2 * TICK_MS } else { self.patience() };
         let Some(member) = replica.member.as_mut() else { return true };
         if !is_admitted {
             // Where there is no room, it is the first of those that wait for some.
-            let at = if can_win { member.deadline } else { now + TICK_MS };
+            let at = if can_win { member.deadline } else { now + self.rush.vain_pause_ms() };
             self.due.look(*key, member, at);
             return !can_win;
         }
         self.due.set(*key, member, now + wait);
-        member.campaigns_since = can_win.then_some(now);
+        let since = member.campaigns_since.filter(|since| now < since + CAMPAIGN_MS);
+        member.campaigns_since = (can_win && has_vote).then_some(since.unwrap_or(now));
         let since = *member.leaderless.get_or_insert(now);
         if self.retiring.is_none() {
             // Nobody else has taken the office of a leader that is gone; one that is damaged gives

@@ -31,12 +31,12 @@ impl Due {
 
     /// A group is looked at then, if not before.
     pub(super) fn look(&mut self, key: GroupKey, member: &mut Member, at: u64) {
-        match member.looked_at {
+        match member.next_look {
             Some(before) if before <= at => return,
             Some(before) => _ = self.looks.remove(&(before, key)),
             None => {}
         }
-        member.looked_at = Some(at);
+        member.next_look = Some(at);
         self.looks.insert((at, key));
     }
 

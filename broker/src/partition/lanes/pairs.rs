@@ -176,11 +176,8 @@ impl Lanes {
             .wish
             .as_ref()
             .and_then(|wish| group.voters().all().find(|id| id.broker == wish.leader));
-        let gone = match group.role() {
-            Role::Follower(leader) => leader,
-            _ => None,
-        };
-        let rank = group.voters().rank(group.id(), gone, wished, turn).unwrap_or(0) as u64;
+        let voters = group.voters();
+        let rank = voters.rank(group.id(), group.leader(), wished, turn).unwrap_or(0) as u64;
         member.heard = None;
         self.rush.add();
         let turn_ms = RANK_MS + self.rush.lasts_ms();
@@ -204,10 +201,7 @@ impl Lanes {
     fn has_restarted(&mut self, table: &mut Table, lane: u8, from: i32, now: u64, hands: &Hands) {
         for key in self.keys_of(lane) {
             let Some(replica) = table.get_mut(&key) else { continue };
-            let follows = matches!(
-                replica.group.role(),
-                Role::Follower(Some(leader)) if leader.broker == from
-            );
+            let follows = replica.group.leader().is_some_and(|leader| leader.broker == from);
             let has_heard = replica.member.as_ref().is_some_and(|it| it.heard == Some(now));
             if follows && !has_heard {
                 self.lose_leader(replica, now);
@@ -222,8 +216,7 @@ impl Lanes {
         for lane in self.lanes.keys().copied().collect::<Vec<u8>>() {
             for key in self.keys_of(lane) {
                 let Some(replica) = table.get_mut(&key) else { continue };
-                let role = replica.group.role();
-                if !matches!(role, Role::Follower(Some(leader)) if leader.broker == node) {
+                if replica.group.leader().is_none_or(|leader| leader.broker != node) {
                     continue;
                 }
                 let heard = replica.member.as_ref().and_then(|member| member.heard);
@@ -275,10 +268,8 @@ struct Here<'a> {
 
 impl Here<'_> {
     fn leader(&self, key: &GroupKey) -> Option<ReplicaId> {
-        match self.table.get(key)?.group.role() {
-            Role::Follower(leader) => leader.filter(|leader| leader.broker == self.from),
-            _ => None,
-        }
+        let leader = self.table.get(key)?.group.leader();
+        leader.filter(|leader| leader.broker == self.from)
     }
 }
 

@@ -13,12 +13,16 @@ use super::TICK_MS;
 
 /// The most groups that have campaigned, and for which that isn't over.
 const CAMPAIGNS_MAX: usize = 64;
-/// So long after it was begun it is over, unless the group campaigns again.
-const CAMPAIGN_MS: u64 = 2_000;
+/// After so long it is over in any case, however often the group has campaigned meanwhile.
+pub(super) const CAMPAIGN_MS: u64 = 2_000;
 /// The most groups that campaign from one look to the next though their voters don't answer, and
 /// the most that do though there are too many already.
 const VAIN_MAX: usize = 16;
 const MORE_MAX: usize = 8;
+/// Looks at all that can't win while as many that can would find their leaders, and the longest
+/// time between two looks at one.
+const VAIN_LOOKS: u64 = 8;
+const VAIN_PAUSE_MAX_MS: u64 = 400;
 /// Groups that find a leader from one look to the next, at least.
 const FOUND_MIN: usize = 25;
 
@@ -55,7 +59,7 @@ impl Rush {
         (self.in_vain, self.more) = (0, 0);
     }
 
-    /// Whether one more may campaign.
+    /// Whether one more may campaign, or one that does once more.
     ///
     /// - `can_win`: whether a majority of its voters answers; who waits in vain is in nobody's way.
     pub(super) fn admits(&mut self, key: GroupKey, can_win: bool) -> bool {
@@ -65,10 +69,19 @@ impl Rush {
                 return true;
             }
             self.more += 1;
+            if self.more <= MORE_MAX {
+                self.campaigning.insert(key);
+            }
             return self.more <= MORE_MAX;
         }
         self.in_vain += 1;
         self.in_vain <= VAIN_MAX
+    }
+
+    /// After how long one is looked at again that may not campaign, and couldn't win: the more of
+    /// them there may be, the later.
+    pub(super) fn vain_pause_ms(&self) -> u64 {
+        (self.lasts_ms() / VAIN_LOOKS).clamp(TICK_MS, VAIN_PAUSE_MAX_MS)
     }
 
     /// How long it takes at the most until all have had their turn: so much longer others wait for
@@ -96,7 +109,8 @@ mod tests {
         };
         assert_eq!(admitted(&mut rush, 0), CAMPAIGNS_MAX + MORE_MAX);
         rush.look(CAMPAIGN_MS - 1, |_| Some(0));
-        assert_eq!(admitted(&mut rush, CAMPAIGNS_MAX), MORE_MAX, "a few more at each look");
+        let more = CAMPAIGNS_MAX + MORE_MAX;
+        assert_eq!(admitted(&mut rush, more), MORE_MAX, "a few more at each look");
         assert!(rush.admits(keys().next().unwrap(), true), "one that campaigns once more");
         rush.look(CAMPAIGN_MS, |_| Some(0));
         assert_eq!(admitted(&mut rush, 0), CAMPAIGNS_MAX + MORE_MAX, "they took too long");
@@ -111,6 +125,9 @@ mod tests {
         assert!(rush.admits(keys().next().unwrap(), true));
         rush.look(0, |_| None);
         assert!(rush.admits(keys().next().unwrap(), false), "some more after the next look");
+        assert_eq!(rush.vain_pause_ms(), TICK_MS);
+        rush.count(10_000);
+        assert_eq!(rush.vain_pause_ms(), VAIN_PAUSE_MAX_MS, "not all of them at each look");
     }
 
     #[test]

@@ -91,6 +91,15 @@ impl Metadata {
         images.find(|(_, known)| *known == image).map(|(offset, _)| *offset)
     }
 
+    /// The last offset at or behind one whose image is the same: who publishes that image may know
+    /// as much.
+    fn last_same(&self, offset: i64) -> i64 {
+        let mut images = self.images.range(offset..);
+        let first = images.next().map(|(_, image)| image);
+        let same = images.rev().find(|(_, image)| Some(*image) == first);
+        same.map_or(offset, |(same, _)| *same)
+    }
+
     /// Whether a promise holds in some image between two offsets, both included.
     fn keeps(&self, promise: &Promise, since: i64, until: i64) -> bool {
         self.images.range(since..=until.max(since)).any(|(_, image)| promise(image))
@@ -144,7 +153,7 @@ impl Cluster {
             })?;
             process.known = (published, offset);
         }
-        let known = process.known.1;
+        let known = self.metadata.last_same(process.known.1);
         let answered = std::mem::take(&mut *process.answered.borrow_mut());
         for Answered { what, since, promise } in answered {
             let Some(promise) = promise else { continue };

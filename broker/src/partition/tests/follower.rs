@@ -1,5 +1,7 @@
 //! A replica that follows: what it takes from its leader, and what it says that it has.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 
 use logboom_protocol::records::Stamps;
@@ -7,7 +9,9 @@ use logboom_protocol::units::{LeaderEpoch, Offset};
 use logboom_raft::{self as raft, Position, ReplicaId, Voters};
 
 use super::*;
+use crate::partition::lanes::Lanes;
 use crate::partition::member::Member;
+use crate::peer::GroupMessage;
 
 /// A replica of broker 1 that follows broker 2, and what its shard would be told.
 struct Follower {
@@ -190,4 +194,24 @@ fn with_caching_a_follower_whose_flush_has_failed_is_known_to_lack_something() {
     directory.run_flushes();
     let is_lossy = directory.state().group(&partition.key, |group| group.unwrap().lossy);
     assert!(is_lossy);
+}
+
+#[test]
+fn who_has_more_than_a_candidate_does_not_wait_for_its_own_turn() {
+    let mut follower = Follower::new(false);
+    follower.hear(1, behind(Position::ZERO, marker(1, 1, 0)), &Bytes::new());
+    let Follower { setting: Setting { mut replica, hands, .. }, leader: from, .. } = follower;
+    let (key, now) = (replica.partition.key, 10_000);
+    let (to, end) = (replica.group.id(), replica.group.history().end());
+    replica.member.as_mut().unwrap().deadline = now + 5_000;
+    let (mut lanes, mut table) = (Lanes::new(1, 0, 1), HashMap::from([(key, replica)]));
+    let mut ask = |end| {
+        let body = raft::Body::Vote(raft::Vote { pre: true, end, transfer: false });
+        let message = raft::Message { from, to, epoch: 2, body };
+        let message = GroupMessage { key, message, records: Vec::new() };
+        lanes.hear_message(&mut table, &message, now, &hands);
+        table[&key].member.as_ref().unwrap().deadline
+    };
+    assert_eq!(ask(end), now + 5_000, "one that has as much is given its time");
+    assert!(ask(Position::ZERO) < now + 100);
 }

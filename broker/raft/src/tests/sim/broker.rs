@@ -150,21 +150,15 @@ impl Replica {
     /// - `turn`: any number that differs from group to group.
     pub(crate) fn lose_leader(&mut self, now: u64, turn: usize, chance: &mut Chance) {
         let Some(group) = &self.node.group else { return };
-        let gone = match group.role() {
-            Role::Follower(leader) => leader,
-            _ => None,
-        };
-        let rank = group.voters().rank(group.id(), gone, None, turn).unwrap_or(0) as u64;
+        let voters = group.voters();
+        let rank = voters.rank(group.id(), group.leader(), None, turn).unwrap_or(0) as u64;
         self.heard = None;
         self.deadline = now + rank * RANK + chance.below(MILLISECOND);
     }
 
     /// The broker whose replica it follows.
     pub(crate) fn follows(&self) -> Option<usize> {
-        match self.node.group.as_ref()?.role() {
-            Role::Follower(leader) => leader.map(place),
-            _ => None,
-        }
+        self.node.group.as_ref()?.leader().map(place)
     }
 
     /// Whether it votes alone and has promised nothing yet.

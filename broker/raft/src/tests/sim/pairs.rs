@@ -38,10 +38,8 @@ struct Here<'a> {
 
 impl Here<'_> {
     fn leader(&self, key: u32) -> Option<ReplicaId> {
-        match self.replicas[group(key)].node.group.as_ref()?.role() {
-            Role::Follower(leader) => leader.filter(|leader| place(*leader) == self.from),
-            _ => None,
-        }
+        let leader = self.replicas[group(key)].node.group.as_ref()?.leader();
+        leader.filter(|leader| place(*leader) == self.from)
     }
 }
 

@@ -89,7 +89,7 @@ impl Reconciler {
         self.remove(orphans, image).map_err(|error| error.to_string())?;
         let topics: Vec<&Topic> = image.topics().collect();
         self.open(image, &topics, offset).await.map_err(|error| error.to_string())?;
-        throttles::apply(&self.catch_up, image, self.config.broker_id());
+        throttles::apply(&self.catch_up, image, &self.config);
         self.publish(image)
     }
 
@@ -172,7 +172,7 @@ impl Reconciler {
         let topics: Vec<&Topic> = changed.iter().filter_map(|id| image.topic(*id)).collect();
         self.open(image, &topics, offset).await.map_err(|error| error.to_string())?;
         self.configure(image, &read.records);
-        throttles::apply(&self.catch_up, image, self.config.broker_id());
+        throttles::apply(&self.catch_up, image, &self.config);
         self.publish(image)?;
         let (mut deleted, mut left, mut closed) = (Vec::new(), Vec::new(), Vec::new());
         // Who isn't named any more goes with the topic, or alone.

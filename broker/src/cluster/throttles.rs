@@ -1,4 +1,5 @@
-//! The rates at which this broker may send replicas what they lack (KIP-73).
+//! The rates at which this broker may send replicas what they lack (KIP-73), and those that are new
+//! to their partition all that there is.
 //!
 //! What a broker may be sent in a second is shared by those that send it something: they are known
 //! from the metadata to each of them, and nobody has to be asked.
@@ -6,16 +7,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use logboom_controller::MetadataImage;
+use logboom_controller::config::{Effective, StaticConfig};
 use logboom_controller::record::{ConfigResource, NO_BROKER};
 
-use crate::partition::{CatchUp, ReplicaList};
+use crate::partition::{CatchUp, Rates, ReplicaList};
 
 const LEADER_RATE: &str = "leader.replication.throttled.rate";
 const FOLLOWER_RATE: &str = "follower.replication.throttled.rate";
+const NEWCOMERS_RATE: &str = "balance.move.bytes.per.second";
 const FOLLOWERS: &str = "follower.replication.throttled.replicas";
 
 /// Sets the rates that are in force for a broker.
-pub(super) fn apply(catch_up: &CatchUp, image: &MetadataImage, own: i32) {
+pub(super) fn apply(catch_up: &CatchUp, image: &MetadataImage, config: &StaticConfig) {
+    let own = config.broker_id();
     let mut followers = BTreeMap::new();
     for broker in image.brokers().map(|broker| broker.id).filter(|id| *id != own) {
         followers.extend(rate(image, broker, FOLLOWER_RATE).map(|rate| (broker, rate)));
@@ -27,7 +31,8 @@ pub(super) fn apply(catch_up: &CatchUp, image: &MetadataImage, own: i32) {
             *rate /= i64::try_from(others.count()).unwrap_or(i64::MAX - 1) + 1;
         }
     }
-    catch_up.set_rates(rate(image, own, LEADER_RATE), &followers);
+    let newcomers = Some(Effective::new(image, config).broker_integer(NEWCOMERS_RATE));
+    catch_up.set_rates(&Rates { leader: rate(image, own, LEADER_RATE), followers, newcomers });
 }
 
 /// What is set for a broker, or for all of them.

@@ -26,6 +26,18 @@ struct Budget {
     /// Of what this broker sends as a leader, and of what it may send to each other broker.
     leader: Bucket,
     followers: BTreeMap<i32, Bucket>,
+    newcomers: Bucket,
+}
+
+/// Bytes that may be sent in a second to replicas that are behind; `None` is no limit.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rates {
+    /// As the leader of replicas that are throttled so.
+    pub(crate) leader: Option<i64>,
+    /// By broker: to replicas there that are throttled so.
+    pub(crate) followers: BTreeMap<i32, i64>,
+    /// To replicas that are new to their partition, and not throttled in another way.
+    pub(crate) newcomers: Option<i64>,
 }
 
 /// The rates that limit a replica.
@@ -35,6 +47,8 @@ pub(super) struct Limits {
     pub(super) leader: bool,
     /// That of the follower's broker.
     pub(super) follower: Option<i32>,
+    /// That of replicas that are new to their partition.
+    pub(super) newcomers: bool,
 }
 
 /// Bytes that may be sent, and the time in which more become so.
@@ -70,12 +84,12 @@ impl CatchUp {
         Self { near_bytes, budget: Mutex::default() }
     }
 
-    /// Sets rates, in bytes a second: of what this broker leads, and of what it may send to others.
-    pub(crate) fn set_rates(&self, leader: Option<i64>, followers: &BTreeMap<i32, i64>) {
+    /// Sets the rates that are in force from now on.
+    pub(crate) fn set_rates(&self, rates: &Rates) {
         let mut budget = self.budget();
-        budget.leader.rate = leader;
-        budget.followers.retain(|broker, _| followers.contains_key(broker));
-        for (broker, rate) in followers {
+        (budget.leader.rate, budget.newcomers.rate) = (rates.leader, rates.newcomers);
+        budget.followers.retain(|broker, _| rates.followers.contains_key(broker));
+        for (broker, rate) in &rates.followers {
             budget.followers.entry(*broker).or_default().rate = Some(*rate);
         }
     }
@@ -99,9 +113,10 @@ impl CatchUp {
 
 impl Budget {
     fn of(&mut self, limits: Limits) -> impl Iterator<Item = &mut Bucket> {
-        let Self { leader, followers, .. } = self;
+        let Self { leader, followers, newcomers, .. } = self;
         let follower = limits.follower.and_then(|broker| followers.get_mut(&broker));
-        Some(leader).filter(|_| limits.leader).into_iter().chain(follower)
+        let leader = limits.leader.then_some(leader);
+        leader.into_iter().chain(follower).chain(limits.newcomers.then_some(newcomers))
     }
 }
 
@@ -145,8 +160,10 @@ impl Drop for Permit {
 mod tests {
     use super::*;
 
-    const LEADER: Limits = Limits { leader: true, follower: None };
-    const FOLLOWER: Limits = Limits { leader: false, follower: Some(2) };
+    const LEADER: Limits = Limits { leader: true, follower: None, newcomers: false };
+    const FOLLOWER: Limits = Limits { leader: false, follower: Some(2), newcomers: false };
+
+    const NEWCOMER: Limits = Limits { leader: false, follower: None, newcomers: true };
 
     /// How many bytes may be read in so many seconds, in reads of so many.
     fn bytes_in(catch_up: &Arc<CatchUp>, limits: Limits, read: u32, seconds: u64) -> u64 {
@@ -166,9 +183,11 @@ mod tests {
     #[test]
     fn a_rate_holds_whatever_the_size_of_a_read() {
         for (rate, read) in [(1 << 20, 1 << 20), (100, 1 << 10), (50 << 20, 1 << 20), (999, 7)] {
-            for limits in [LEADER, FOLLOWER] {
+            for limits in [LEADER, FOLLOWER, NEWCOMER] {
                 let catch_up = Arc::new(CatchUp::default());
-                catch_up.set_rates(Some(rate), &BTreeMap::from([(2, rate)]));
+                let followers = BTreeMap::from([(2, rate)]);
+                let (leader, newcomers) = (Some(rate), Some(rate));
+                catch_up.set_rates(&Rates { leader, followers, newcomers });
                 let bytes = bytes_in(&catch_up, limits, read, 100);
                 let rate = u64::try_from(rate).unwrap();
                 assert!(bytes >= rate * 99, "{bytes} bytes at {rate}");
@@ -180,16 +199,16 @@ mod tests {
     #[test]
     fn a_rate_of_nothing_lets_nothing_through_and_none_everything() {
         let catch_up = Arc::new(CatchUp::default());
-        catch_up.set_rates(Some(0), &BTreeMap::new());
+        catch_up.set_rates(&Rates { leader: Some(0), ..Rates::default() });
         assert_eq!(bytes_in(&catch_up, LEADER, 1, 100), 0);
         assert!(catch_up.permit(FOLLOWER, 1 << 20, 1).is_some());
         assert!(catch_up.permit(Limits::default(), 1 << 20, 1).is_some());
-        catch_up.set_rates(None, &BTreeMap::from([(2, 0)]));
+        catch_up.set_rates(&Rates { followers: BTreeMap::from([(2, 0)]), ..Rates::default() });
         assert!(catch_up.permit(LEADER, 1 << 20, 1).is_some());
         assert!(catch_up.permit(FOLLOWER, 1, 1).is_none());
         // The rate is as wanted where nobody wants one.
         let catch_up = Arc::new(CatchUp::default());
-        catch_up.set_rates(Some(i64::MAX), &BTreeMap::new());
+        catch_up.set_rates(&Rates { leader: Some(i64::MAX), ..Rates::default() });
         assert!(catch_up.permit(LEADER, u32::MAX, u64::MAX).is_some());
     }
 
@@ -203,7 +222,7 @@ mod tests {
         drop(permits);
         assert!(permit(1).is_some());
 
-        catch_up.set_rates(Some(1_000), &BTreeMap::new());
+        catch_up.set_rates(&Rates { leader: Some(1_000), ..Rates::default() });
         drop(catch_up.permit(LEADER, 5_000, 1_000).unwrap());
         catch_up.permit(LEADER, 10, 1_000).unwrap().settle(3_000);
         assert!(catch_up.permit(LEADER, 10, 2_999).is_none(), "two seconds are to be waited for");

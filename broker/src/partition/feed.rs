@@ -152,15 +152,16 @@ impl Replica {
         let (own, partition) = (self.group.id().broker, self.partition.key.partition);
         let Some(member) = self.member.as_deref_mut() else { return Vec::new() };
         let in_sync = &member.in_sync;
-        let throttled = &settings.throttled;
-        let may_throttle = throttled.is_any()
-            && self.group.voters().have_majority(|id| in_sync.contains(&id.broker));
+        let (throttled, voters) = (&settings.throttled, Arc::clone(self.group.voters()));
         let limits = |to: i32| {
-            if !may_throttle || in_sync.contains(&to) {
+            let is_in_sync = |id: ReplicaId| in_sync.contains(&id.broker);
+            if in_sync.contains(&to) || !voters.have_majority(is_in_sync) {
                 return Limits::default();
             }
             let leader = throttled.leader.names(partition, own);
-            Limits { leader, follower: throttled.follower.names(partition, to).then_some(to) }
+            let follower = throttled.follower.names(partition, to).then_some(to);
+            let is_new = !voters.all().any(|id| id.broker == to);
+            Limits { leader, follower, newcomers: is_new && !leader && follower.is_none() }
         };
         let mut feeder = Feeder {
             name: self.name,
@@ -173,8 +174,13 @@ impl Replica {
             read: Vec::new(),
         };
         let mut effects = Effects::default();
+        let given = &self.partition.traffic.given;
         self.group.ship(
-            |to, from, until, bytes_max| feeder.batches(to, from, until, bytes_max),
+            |to, from, until, bytes_max| {
+                let batches = feeder.batches(to, from, until, bytes_max)?;
+                given.add(batches.bytes as usize);
+                Some(batches)
+            },
             &mut effects,
         );
         feeder.feeds.forget_rest();

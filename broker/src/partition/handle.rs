@@ -11,6 +11,7 @@ use logboom_storage::state::GroupKey;
 
 use super::settings::TopicSettings;
 use super::waiters::Waiters;
+use crate::metrics::Counter;
 
 /// Stands for no leader.
 const NOBODY: i32 = -1;
@@ -61,6 +62,17 @@ pub(crate) struct Partition {
     role: AtomicU64,
     settings: ArcSwap<TopicSettings>,
     deleted: AtomicBool,
+    /// What came and went since the start.
+    pub(crate) traffic: Traffic,
+}
+
+/// Bytes of records that a replica took and gave.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic {
+    /// From producers, or from the leader.
+    pub(crate) taken: Counter,
+    /// To consumers, and to followers.
+    pub(crate) given: Counter,
 }
 
 impl Partition {
@@ -81,6 +93,7 @@ impl Partition {
             role: AtomicU64::new(Standing::Follows.number()),
             settings: ArcSwap::new(settings),
             deleted: AtomicBool::new(false),
+            traffic: Traffic::default(),
         }
     }
 

@@ -20,7 +20,7 @@ use super::command::Electorate;
 use super::feed::{Feeds, Read, Tail, gap};
 use super::hands::Hands;
 use super::lanes::Handovers;
-use super::replica::{Replica, is_final};
+use super::replica::{Replica, is_final, size};
 
 /// How long a replica that answers may lack what is committed, and still count as in sync: it is
 /// always a little behind the others.
@@ -290,6 +290,7 @@ impl Replica {
             return Err(Unfit::Place { expected: until, found: next });
         }
         self.log.append(&batches).map_err(Unfit::Storage)?;
+        self.partition.traffic.taken.add(size(&batches));
         self.note_tail(&batches, &hands.catch_up);
         Ok(())
     }

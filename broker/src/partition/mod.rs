@@ -42,7 +42,7 @@ mod tasks;
 mod throttled;
 mod waiters;
 
-pub(crate) use catch_up::CatchUp;
+pub(crate) use catch_up::{CatchUp, Rates};
 pub(crate) use command::{Command, Electorate, Opening, ShardHandle};
 pub(crate) use condition::Condition;
 pub(crate) use entries::{REPLICA_BYTES, get_replica, put_replica};

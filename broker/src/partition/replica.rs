@@ -274,6 +274,7 @@ impl Replica {
             return;
         }
         count(&run.batches, &hands.metrics);
+        self.partition.traffic.taken.add(size(&run.batches));
         self.note_tail(&run.batches, &hands.catch_up);
         self.on_appended(hands);
         for (end_offset, pending) in run.replies {
@@ -504,6 +505,11 @@ fn count(batches: &[StampedBatch], metrics: &Metrics) {
         metrics.produce_records.add(usize::try_from(batch.header().record_count).unwrap_or(0));
         metrics.produce_bytes.add(batch.size());
     }
+}
+
+/// Bytes of batches.
+pub(super) fn size(batches: &[StampedBatch]) -> usize {
+    batches.iter().map(StampedBatch::size).sum()
 }
 
 impl Run {

@@ -27,12 +27,6 @@ impl Default for ReplicaList {
     }
 }
 
-impl Throttled {
-    pub(crate) fn is_any(&self) -> bool {
-        [&self.leader, &self.follower].into_iter().any(ReplicaList::is_any)
-    }
-}
-
 impl ReplicaList {
     /// `*`, or pairs `PARTITION:BROKER`. What is none of those names nobody.
     pub(crate) fn new(text: &str) -> Self {

@@ -111,6 +111,7 @@ impl<'a> Poll<'a> {
         for (answer, partition) in self.answers.iter_mut().zip(&self.partitions) {
             if let Some(partition) = partition.as_ref().filter(|_| !answer.is_urgent()) {
                 answer.high_watermark = partition.view.high_watermark();
+                partition.traffic.given.add(answer.records.len());
             }
         }
         self.answers

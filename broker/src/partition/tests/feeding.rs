@@ -1,6 +1,5 @@
 //! A replica that leads: what it reads for followers, where, and how fast.
 
-use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,7 +14,7 @@ use super::*;
 use crate::partition::catch_up::Limits;
 use crate::partition::member::Member;
 use crate::partition::surroundings::{Errand, Surroundings};
-use crate::partition::{CatchUp, ReplicaList};
+use crate::partition::{CatchUp, Rates, ReplicaList};
 
 /// Time that stands still, and errands that wait.
 #[derive(Default)]
@@ -61,12 +60,12 @@ const NEAR_BYTES: u64 = 16_000;
 
 impl Leader {
     /// With all of its log in memory.
-    fn new(rates: Option<i64>) -> Self {
+    fn new(leader: Option<i64>) -> Self {
         let Setting { disk, directory, mut hands, .. } = Setting::new(false);
         let (handle, commands) = ShardHandle::channel();
         let around = Arc::new(Still::default());
         let catch_up = CatchUp::near(NEAR_BYTES);
-        catch_up.set_rates(rates, &BTreeMap::new());
+        catch_up.set_rates(&Rates { leader, ..Rates::default() });
         (hands.handle, hands.around) = (handle, Arc::clone(&around) as _);
         hands.catch_up = Arc::new(catch_up);
         let key = GroupKey { partition: 1, ..KEY };
@@ -255,7 +254,7 @@ fn a_rate_holds_back_who_is_neither_in_sync_nor_needed() {
         let mut leader = Leader::new(Some(1_000));
         leader.pass(1_000);
         let catch_up = Arc::clone(&leader.setting.hands.catch_up);
-        let limits = Limits { leader: true, follower: None };
+        let limits = Limits { leader: true, follower: None, newcomers: false };
         if is_used_up {
             catch_up.permit(limits, 1_000_000, 1_000).unwrap().settle(1_000_000);
         }

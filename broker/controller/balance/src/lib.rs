@@ -5,6 +5,7 @@
 //!   partitions, replicas, measured loads ┴▶ Snapshot ─┬─▶ plan ──▶ moves, each with its reason
 //!                                                     │              │
 //!                                 what is under way ──┼──────────────┴─▶ next: what may go now
+//!                                                     │              └─▶ status: told to operators
 //!                                                     ├─▶ place: brokers of a new topic
 //!                                                     ├─▶ capacity: how much room, for how long
 //!                                                     └─▶ bound: what no plan can do better
@@ -40,8 +41,10 @@ mod resource;
 pub mod sim;
 pub mod snapshot;
 mod state;
+pub mod status;
 #[cfg(test)]
 mod tests;
+mod text;
 
 pub use after::after;
 pub use bound::{Bound, bound};
@@ -55,3 +58,5 @@ pub use plan::{
 };
 pub use resource::{Amounts, PerResource, Resource};
 pub use snapshot::Snapshot;
+pub use status::Status;
+pub use text::ParseError;

@@ -26,7 +26,7 @@ impl Resource {
     pub const MEASURED: [Self; 4] =
         [Self::Partitions, Self::DiskBytes, Self::BytesIn, Self::BytesOut];
 
-    /// Its word in snapshots.
+    /// Its word in text forms.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -36,6 +36,10 @@ impl Resource {
             Self::BytesOut => "out",
             Self::Leaders => "leaders",
         }
+    }
+
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.word() == word)
     }
 
     /// Whether it is counted: then what has next to nothing else can be moved for it later.

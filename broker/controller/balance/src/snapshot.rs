@@ -9,8 +9,8 @@
 mod error;
 mod text;
 
+pub use crate::text::ParseError;
 pub use error::SnapshotError;
-pub use text::ParseError;
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;

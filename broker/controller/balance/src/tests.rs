@@ -4,4 +4,5 @@ mod convergence;
 mod example;
 mod rules;
 mod scripts;
+mod status;
 mod text;

@@ -28,19 +28,51 @@ pub enum Rule {
     LeaderSkew,
 }
 
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Rule {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Manual,
+        Self::LostBroker,
+        Self::Rack,
+        Self::Capacity,
+        Self::Drain,
+        Self::DiskPressure,
+        Self::NewBroker,
+        Self::Skew,
+        Self::LeaderSkew,
+    ];
+
+    /// Its name in configurations and text forms.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::Manual => "manual",
-            Self::LostBroker => "lost broker",
+            Self::LostBroker => "lost-broker",
             Self::Rack => "rack",
             Self::Capacity => "capacity",
             Self::Drain => "drain",
-            Self::DiskPressure => "disk pressure",
-            Self::NewBroker => "new broker",
+            Self::DiskPressure => "disk-pressure",
+            Self::NewBroker => "new-broker",
             Self::Skew => "skew",
-            Self::LeaderSkew => "leader skew",
-        })
+            Self::LeaderSkew => "leader-skew",
+        }
+    }
+
+    /// The rule of a name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rule| rule.name() == name)
+    }
+}
+
+/// For people: its name without hyphens.
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, word) in self.name().split('-').enumerate() {
+            f.write_str(if place == 0 { "" } else { " " })?;
+            f.write_str(word)?;
+        }
+        Ok(())
     }
 }
 

@@ -7,43 +7,23 @@
 //! partition INDEX leader ID|none replicas ID:DISK:IN:OUT …
 //! ```
 //!
-//! Brokers come first; partitions follow their topic. In names everything but ASCII letters, digits
-//! and `._-` stands as `%` and two hexadecimal digits for each byte. Empty lines and those that
-//! begin with `#` are passed over.
+//! Brokers come first; partitions follow their topic. [`crate::text`] says how names are written.
 //!
 //! Must always hold: what was written is read back as it was; whatever is read takes memory in
 //! proportion to the text, within the limits of a snapshot, and an error names the line.
 
-use alloc::string::{String, ToString as _};
+use alloc::string::ToString as _;
 use alloc::vec::Vec;
-use core::fmt::{self, Write as _};
-use core::str::{FromStr, SplitAsciiWhitespace};
+use core::fmt;
+use core::str::SplitAsciiWhitespace;
 
 use super::{Broker, Known, Load, Partition, Replica, Snapshot, SnapshotError, Standing};
 use crate::resource::Resource;
 use crate::snapshot::REPLICAS_MAX;
+use crate::text::{self, Escaped, ParseError, Wrong, end, keyword, name, number, unexpected};
 
 /// The first line: what this is, and the version of the form.
 const HEADER: &str = "snapshot 1";
-/// The most bytes of a word that an error repeats.
-const WORD_SHOWN_MAX: usize = 40;
-
-/// Why a text is no snapshot.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ParseError {
-    /// The line, from 1 on.
-    pub line: usize,
-    /// What is wrong with it.
-    pub what: String,
-}
-
-impl fmt::Display for ParseError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.what)
-    }
-}
-
-impl core::error::Error for ParseError {}
 
 impl fmt::Display for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -91,42 +71,6 @@ fn write_partition(f: &mut fmt::Formatter<'_>, partition: &Partition) -> fmt::Re
     writeln!(f)
 }
 
-/// A name as one word. An empty one is `%`.
-struct Escaped<'a>(&'a str);
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return f.write_char('%');
-        }
-        for byte in self.0.bytes() {
-            if byte.is_ascii_alphanumeric() || b"._-".contains(&byte) {
-                f.write_char(char::from(byte))?;
-            } else {
-                write!(f, "%{byte:02x}")?;
-            }
-        }
-        Ok(())
-    }
-}
-
-fn unescaped(word: &str) -> Option<String> {
-    if word == "%" {
-        return Some(String::new());
-    }
-    let mut bytes = Vec::new();
-    let mut rest = word.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let mut digit = || char::from(rest.next()?).to_digit(16);
-            bytes.push(u8::try_from(digit()? * 16 + digit()?).ok()?);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).ok()
-}
-
 impl Snapshot {
     /// Reads the text form.
     ///
@@ -134,68 +78,23 @@ impl Snapshot {
     /// The first line that is wrong.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let mut reader = Reader::default();
-        let mut line = 0;
-        for content in text.lines() {
-            line += 1;
-            let content = content.trim();
-            if !content.is_empty() && !content.starts_with('#') {
-                reader.line(content).map_err(|what| ParseError { line, what })?;
-            }
-        }
-        let what = match (reader.has_begun, reader.snapshot.finish()) {
-            (true, Ok(snapshot)) => return Ok(snapshot),
-            (true, Err(error)) => error.to_string(),
-            (false, _) => expected_header(),
-        };
-        Err(ParseError { line: line.max(1), what })
+        let last = text::read(text, "a snapshot", HEADER, |line| reader.line(line))?;
+        reader.snapshot.finish().map_err(|error| ParseError { line: last, what: wrong(error) })
     }
-}
-
-fn expected_header() -> String {
-    alloc::format!("a snapshot begins with `{HEADER}`")
 }
 
 #[derive(Debug, Default)]
 struct Reader {
-    has_begun: bool,
     snapshot: Snapshot,
     known: Known,
 }
-
-/// What is wrong with a line.
-type Wrong = String;
 
 fn wrong(error: SnapshotError) -> Wrong {
     error.to_string()
 }
 
-/// A word that isn't what it should be.
-fn unexpected(what: &str, word: Option<&str>) -> Wrong {
-    match word {
-        None => alloc::format!("{what} is missing"),
-        Some(word) => {
-            let shown: String = word.chars().take(WORD_SHOWN_MAX).collect();
-            alloc::format!("`{shown}` is no {what}")
-        }
-    }
-}
-
-fn number<T: FromStr>(what: &str, word: Option<&str>) -> Result<T, Wrong> {
-    // `FromStr` takes a plus, which is never written.
-    let digits = word.filter(|word| !word.starts_with('+'));
-    digits.and_then(|word| word.parse().ok()).ok_or_else(|| unexpected(what, word))
-}
-
-fn name(what: &str, word: Option<&str>) -> Result<String, Wrong> {
-    word.and_then(unescaped).ok_or_else(|| unexpected(what, word))
-}
-
 impl Reader {
     fn line(&mut self, line: &str) -> Result<(), Wrong> {
-        if !self.has_begun {
-            self.has_begun = line == HEADER;
-            return if self.has_begun { Ok(()) } else { Err(expected_header()) };
-        }
         let mut words = line.split_ascii_whitespace();
         match words.next() {
             Some("broker") => self.broker(words),
@@ -269,15 +168,4 @@ fn replica(word: &str) -> Result<Replica, Wrong> {
         None => Ok(Replica { broker, load }),
         Some(_) => Err(unexpected("replica (ID:DISK:IN:OUT)", Some(word))),
     }
-}
-
-fn keyword(what: &str, words: &mut SplitAsciiWhitespace<'_>) -> Result<(), Wrong> {
-    match words.next() {
-        Some(word) if word == what => Ok(()),
-        word => Err(unexpected(&alloc::format!("`{what}`"), word)),
-    }
-}
-
-fn end(mut words: SplitAsciiWhitespace<'_>) -> Result<(), Wrong> {
-    words.next().map_or(Ok(()), |word| Err(unexpected("end of the line", Some(word))))
 }

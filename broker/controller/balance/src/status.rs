@@ -1,0 +1,200 @@
+//! How it stands with balancing: what a controller tells operators.
+//!
+//! Its text form is a line each:
+//!
+//! ```text
+//! status 1
+//! controller ID
+//! triggers RULE …
+//! once
+//! growth SECONDS partitions N disk N in N out N leaders N
+//! drain ID replicas N leaders N
+//! plan age SECONDS bytes N left N seconds N
+//! move TOPIC INDEX KIND from ID to ID rule RULE [resource WORD] bytes N stage STAGE
+//! unmet TOPIC INDEX from ID rule RULE obstacle OBSTACLE
+//! ```
+//!
+//! A KIND is `replica`, `leading-replica` or `leader`. A STAGE is `done`, `under-way`, `now`,
+//! `void`, `waits partition`, `waits limit` or `waits capacity WORD`; an OBSTACLE is
+//! `no-other-broker`, `racks` or `capacity WORD`. Lines that say nothing are left out; moves, and
+//! what is unmet, follow their plan. Names are written as in snapshots.
+//!
+//! Must always hold: what was written is read back as it was, if it is within the limits here and
+//! names no rule and no drained broker twice; whatever is read takes memory in proportion to the
+//! text; an error names the line.
+
+mod read;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::next::{Stage, Wait};
+use crate::plan::{MoveKind, Obstacle, Rule};
+use crate::resource::{Amounts, Resource};
+use crate::snapshot::{BROKERS_MAX, PARTITIONS_MAX};
+use crate::text::Escaped;
+
+/// The first line: what this is, and the version of the form.
+const HEADER: &str = "status 1";
+/// The most moves of a plan, and the most that is unmet.
+pub const MOVES_MAX: usize = PARTITIONS_MAX;
+/// The most brokers that are drained.
+pub const DRAINS_MAX: usize = BROKERS_MAX;
+
+/// How it stands with balancing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Status {
+    /// The id of the broker that decides.
+    pub controller: i32,
+    /// The rules that are followed without being asked.
+    pub triggers: Vec<Rule>,
+    /// Whether an operator has asked for a plan of all rules.
+    pub once: bool,
+    /// What is being carried out.
+    pub plan: Option<PlanStatus>,
+    /// How all loads grow, if that is known yet.
+    pub growth: Option<Growth>,
+    /// The brokers that are drained.
+    pub drains: Vec<DrainStatus>,
+}
+
+/// A plan that is being carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PlanStatus {
+    /// The seconds since it was made.
+    pub age_seconds: u64,
+    /// What it copies in all.
+    pub bytes: u64,
+    /// What of it is left to copy.
+    pub bytes_left: u64,
+    /// How long that takes at least.
+    pub seconds_left: u64,
+    /// The most urgent first.
+    pub moves: Vec<MoveStatus>,
+    /// What should move and can't.
+    pub unmet: Vec<UnmetStatus>,
+}
+
+/// A move of a plan, and how far it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MoveStatus {
+    /// The partition's topic.
+    pub topic: String,
+    /// The partition's number.
+    pub index: i32,
+    /// What moves.
+    pub kind: MoveKind,
+    /// The id of the broker that it leaves.
+    pub from: i32,
+    /// The id of the broker that it comes to.
+    pub to: i32,
+    /// Why.
+    pub rule: Rule,
+    /// What there is too much or too little of, where the rule is about that.
+    pub resource: Option<Resource>,
+    /// What is copied.
+    pub bytes: u64,
+    /// How it stands with it.
+    pub stage: Stage,
+}
+
+/// A replica that should move and can't.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnmetStatus {
+    /// The partition's topic.
+    pub topic: String,
+    /// The partition's number.
+    pub index: i32,
+    /// The id of the broker that it should leave.
+    pub from: i32,
+    /// Why it should.
+    pub rule: Rule,
+    /// Why it can't.
+    pub obstacle: Obstacle,
+}
+
+/// How the loads of all brokers together grow, as measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Growth {
+    /// For how long it was measured.
+    pub over_seconds: u64,
+    /// By how much they grow in a day.
+    pub per_day: Amounts,
+}
+
+/// A broker that is drained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DrainStatus {
+    /// Its id.
+    pub broker: i32,
+    /// The replicas that it still has.
+    pub replicas: u64,
+    /// The partitions that it still leads.
+    pub leaders: u64,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{HEADER}\ncontroller {}", self.controller)?;
+        if !self.triggers.is_empty() {
+            f.write_str("triggers")?;
+            self.triggers.iter().try_for_each(|rule| write!(f, " {}", rule.name()))?;
+            writeln!(f)?;
+        }
+        if self.once {
+            writeln!(f, "once")?;
+        }
+        if let Some(growth) = &self.growth {
+            write!(f, "growth {}", growth.over_seconds)?;
+            for resource in Resource::ALL {
+                write!(f, " {} {}", resource.word(), growth.per_day[resource])?;
+            }
+            writeln!(f)?;
+        }
+        for DrainStatus { broker, replicas, leaders } in &self.drains {
+            writeln!(f, "drain {broker} replicas {replicas} leaders {leaders}")?;
+        }
+        self.plan.as_ref().map_or(Ok(()), |plan| write_plan(f, plan))
+    }
+}
+
+fn write_plan(f: &mut fmt::Formatter<'_>, plan: &PlanStatus) -> fmt::Result {
+    let PlanStatus { age_seconds, bytes, bytes_left, seconds_left, moves, unmet } = plan;
+    write!(f, "plan age {age_seconds} bytes {bytes} left {bytes_left} ")?;
+    writeln!(f, "seconds {seconds_left}")?;
+    moves.iter().try_for_each(|one| write_move(f, one))?;
+    for UnmetStatus { topic, index, from, rule, obstacle } in unmet {
+        write!(f, "unmet {} {index} from {from} rule {} obstacle", Escaped(topic), rule.name())?;
+        match obstacle {
+            Obstacle::NoOtherBroker => writeln!(f, " no-other-broker")?,
+            Obstacle::Racks => writeln!(f, " racks")?,
+            Obstacle::Capacity(resource) => writeln!(f, " capacity {}", resource.word())?,
+        }
+    }
+    Ok(())
+}
+
+fn write_move(f: &mut fmt::Formatter<'_>, one: &MoveStatus) -> fmt::Result {
+    let MoveStatus { topic, index, from, to, rule, bytes, .. } = one;
+    let kind = match one.kind {
+        MoveKind::Replica { leads: false } => "replica",
+        MoveKind::Replica { leads: true } => "leading-replica",
+        MoveKind::Leader => "leader",
+    };
+    write!(f, "move {} {index} {kind} from {from} to {to}", Escaped(topic))?;
+    write!(f, " rule {}", rule.name())?;
+    if let Some(resource) = one.resource {
+        write!(f, " resource {}", resource.word())?;
+    }
+    write!(f, " bytes {bytes} stage ")?;
+    match one.stage {
+        Stage::Done => writeln!(f, "done"),
+        Stage::UnderWay => writeln!(f, "under-way"),
+        Stage::Now => writeln!(f, "now"),
+        Stage::Void => writeln!(f, "void"),
+        Stage::Waits(Wait::Partition) => writeln!(f, "waits partition"),
+        Stage::Waits(Wait::Limit) => writeln!(f, "waits limit"),
+        Stage::Waits(Wait::Capacity(resource)) => writeln!(f, "waits capacity {}", resource.word()),
+    }
+}

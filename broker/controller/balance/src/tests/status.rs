@@ -1,0 +1,247 @@
+//! The text form of a status.
+
+use std::format;
+use std::string::{String, ToString as _};
+use std::vec::Vec;
+
+use proptest::prelude::*;
+
+use crate::status::{DrainStatus, Growth, MoveStatus, PlanStatus, Status, UnmetStatus};
+use crate::{MoveKind, Obstacle, PerResource, Resource, Rule, Stage, Wait};
+
+const SMALL: &str = "\
+status 1
+controller 2
+triggers lost-broker drain
+once
+growth 86400 partitions 1 disk 2000 in 3 out 4 leaders 5
+drain 3 replicas 12 leaders 1
+plan age 61 bytes 500 left 300 seconds 7
+move t 0 replica from 1 to 2 rule skew resource disk bytes 200 stage under-way
+move t 1 leading-replica from 3 to 2 rule drain bytes 300 stage waits capacity disk
+move a%20b 0 leader from 1 to 3 rule leader-skew resource leaders bytes 0 stage done
+unmet t 4 from 3 rule drain obstacle racks
+unmet t 5 from 3 rule drain obstacle capacity out
+";
+
+fn what(text: &str) -> String {
+    Status::parse(text).unwrap_err().to_string()
+}
+
+#[test]
+fn what_is_written_is_read_back() {
+    let status = Status::parse(SMALL).unwrap();
+    assert_eq!(status.to_string(), SMALL);
+    assert_eq!(status.drains, [DrainStatus { broker: 3, replicas: 12, leaders: 1 }]);
+    assert_eq!(status.triggers, [Rule::LostBroker, Rule::Drain]);
+    let plan = status.plan.unwrap();
+    assert_eq!(
+        (plan.age_seconds, plan.bytes, plan.bytes_left, plan.seconds_left),
+        (61, 500, 300, 7)
+    );
+    assert_eq!(plan.moves[1].stage, Stage::Waits(Wait::Capacity(Resource::DiskBytes)));
+    assert_eq!(plan.moves[2].topic, "a b");
+    let nothing = Status { controller: 1, ..Status::default() };
+    assert_eq!(nothing.to_string(), "status 1\ncontroller 1\n");
+    assert_eq!(Status::parse(&nothing.to_string()).unwrap(), nothing);
+}
+
+#[test]
+fn every_rule_is_found_by_its_name() {
+    let names: Vec<&str> = Rule::ALL.into_iter().map(Rule::name).collect();
+    assert_eq!(
+        names,
+        [
+            "manual",
+            "lost-broker",
+            "rack",
+            "capacity",
+            "drain",
+            "disk-pressure",
+            "new-broker",
+            "skew",
+            "leader-skew"
+        ]
+    );
+    for rule in Rule::ALL {
+        assert_eq!(Rule::from_name(rule.name()), Some(rule));
+    }
+    assert_eq!(Rule::from_name("lost broker"), None);
+    assert_eq!(Rule::LostBroker.to_string(), "lost broker");
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_line() {
+    let with = |line: &str| format!("{SMALL}{line}\n");
+    let bare = |line: &str| format!("status 1\n# x\n\n{line}\n");
+    for (text, said) in [
+        (String::new(), "line 1: a status begins with `status 1`"),
+        ("snapshot 1\n".into(), "line 1: a status begins with `status 1`"),
+        ("status 1\n\n".into(), "line 2: controller is missing"),
+        (bare("once"), "line 4: controller is missing"),
+        (bare("controller -1"), "line 4: `-1` is no id of a broker"),
+        (bare("controller 1 2"), "line 4: `2` is no end of the line"),
+        (bare("triggers"), "line 4: rule is missing"),
+        (bare("triggers skew skew"), "line 4: skew is told twice"),
+        (bare("triggers fast"), "line 4: `fast` is no rule"),
+        (bare("growth 1 partitions 1 disk 2 in 3 out 4"), "line 4: `leaders` is missing"),
+        (bare("growth 1 disk 2"), "line 4: `disk` is no `partitions`"),
+        (bare("drain 1 replicas -2 leaders 0"), "line 4: `-2` is no amount"),
+        (bare("plan age 1 bytes 2 left 3"), "line 4: `seconds` is missing"),
+        (
+            bare("move t 0 leader from 1 to 2 rule skew bytes 0 stage now"),
+            "line 4: a move comes after its plan",
+        ),
+        (
+            bare("unmet t 0 from 1 rule drain obstacle racks"),
+            "line 4: what is unmet comes after its plan",
+        ),
+        (with("controller 1"), "line 13: controller is told twice"),
+        (with("once"), "line 13: once is told twice"),
+        (with("triggers rack"), "line 13: triggers is told twice"),
+        (
+            with("growth 1 partitions 1 disk 2 in 3 out 4 leaders 5"),
+            "line 13: growth is told twice",
+        ),
+        (with("drain 3 replicas 0 leaders 0"), "line 13: drain 3 is told twice"),
+        (with("plan age 1 bytes 2 left 3 seconds 4"), "line 13: plan is told twice"),
+        (with("plan"), "line 13: plan is told twice"),
+        (with("movement"), "line 13: `movement` is no line of a status"),
+        (with("move t -1"), "line 13: `-1` is no number of a partition"),
+        (with("move %g 1"), "line 13: `%g` is no topic"),
+        (with("move t 1 copy"), "line 13: `copy` is no kind of a move"),
+        (with("move t 1 leader to 2"), "line 13: `to` is no `from`"),
+        (
+            with("move t 1 leader from 1 to 2 rule skew stage now"),
+            "line 13: `stage` is no `resource` or `bytes`",
+        ),
+        (
+            with("move t 1 leader from 1 to 2 rule skew resource air bytes 0 stage now"),
+            "line 13: `air` is no resource",
+        ),
+        (
+            with("move t 1 leader from 1 to 2 rule skew bytes 0 stage later"),
+            "line 13: `later` is no stage",
+        ),
+        (
+            with("move t 1 leader from 1 to 2 rule skew bytes 0 stage waits"),
+            "line 13: reason to wait is missing",
+        ),
+        (with("unmet t 1 from 1 rule skew obstacle luck"), "line 13: `luck` is no obstacle"),
+        (
+            with("unmet t 1 from 1 rule skew obstacle racks capacity"),
+            "line 13: `capacity` is no end of the line",
+        ),
+    ] {
+        assert_eq!(what(&text), said, "{text}");
+    }
+}
+
+#[test]
+fn a_long_word_is_not_repeated_whole() {
+    let long = "x".repeat(1 << 20);
+    for line in [long.clone(), format!("triggers {long}"), format!("move t 0 {long}")] {
+        let said = what(&format!("status 1\n{line}"));
+        assert!(said.len() < 120, "{said}");
+    }
+}
+
+#[test]
+fn more_drained_brokers_than_there_can_be_are_refused() {
+    use std::fmt::Write as _;
+    let mut text = String::from("status 1\ncontroller 1\n");
+    for id in 0..crate::status::DRAINS_MAX {
+        writeln!(text, "drain {id} replicas 0 leaders 0").unwrap();
+    }
+    assert_eq!(Status::parse(&text).unwrap().drains.len(), 10_000);
+    text.push_str("drain 10000 replicas 0 leaders 0\n");
+    assert_eq!(what(&text), "line 10003: more than 10000 drains");
+}
+
+fn resources() -> impl Strategy<Value = Resource> {
+    prop::sample::select(Resource::ALL.to_vec())
+}
+
+fn rules() -> impl Strategy<Value = Rule> {
+    prop::sample::select(Rule::ALL.to_vec())
+}
+
+fn stages() -> impl Strategy<Value = Stage> {
+    let waits = [Wait::Partition, Wait::Limit].map(Stage::Waits);
+    let plain = [Stage::Done, Stage::UnderWay, Stage::Now, Stage::Void, waits[0], waits[1]];
+    let plain = prop::sample::select(plain.to_vec());
+    prop_oneof![plain, resources().prop_map(|it| Stage::Waits(Wait::Capacity(it)))]
+}
+
+fn kinds() -> impl Strategy<Value = MoveKind> {
+    let replica = |leads| MoveKind::Replica { leads };
+    prop::sample::select([replica(false), replica(true), MoveKind::Leader].to_vec())
+}
+
+fn moves() -> impl Strategy<Value = MoveStatus> {
+    let place = (".*", 0..=i32::MAX, kinds(), 0..=i32::MAX, 0..=i32::MAX);
+    let reason = (rules(), prop::option::of(resources()), any::<u64>(), stages());
+    (place, reason).prop_map(|((topic, index, kind, from, to), (rule, resource, bytes, stage))| {
+        MoveStatus { topic, index, kind, from, to, rule, resource, bytes, stage }
+    })
+}
+
+fn unmet() -> impl Strategy<Value = UnmetStatus> {
+    let plain = prop::sample::select([Obstacle::NoOtherBroker, Obstacle::Racks].to_vec());
+    let obstacles = prop_oneof![plain, resources().prop_map(Obstacle::Capacity)];
+    (".*", 0..=i32::MAX, 0..=i32::MAX, rules(), obstacles).prop_map(
+        |(topic, index, from, rule, obstacle)| UnmetStatus { topic, index, from, rule, obstacle },
+    )
+}
+
+fn plans() -> impl Strategy<Value = PlanStatus> {
+    let lists = (prop::collection::vec(moves(), 0..4), prop::collection::vec(unmet(), 0..4));
+    (any::<[u64; 4]>(), lists).prop_map(|(numbers, (moves, unmet))| {
+        let [age_seconds, bytes, bytes_left, seconds_left] = numbers;
+        PlanStatus { age_seconds, bytes, bytes_left, seconds_left, moves, unmet }
+    })
+}
+
+fn statuses() -> impl Strategy<Value = Status> {
+    let growth = any::<(u64, [u64; 5])>()
+        .prop_map(|(over_seconds, per_day)| Growth { over_seconds, per_day: PerResource(per_day) });
+    let drains = prop::collection::btree_map(0..=i32::MAX, any::<[u64; 2]>(), 0..3);
+    let drains = drains.prop_map(|all| {
+        let one = |(broker, [replicas, leaders]): (i32, [u64; 2])| DrainStatus {
+            broker,
+            replicas,
+            leaders,
+        };
+        all.into_iter().map(one).collect()
+    });
+    let triggers = prop::sample::subsequence(Rule::ALL.to_vec(), 0..=Rule::ALL.len());
+    let told = (0..=i32::MAX, triggers, any::<bool>());
+    (told, prop::option::of(plans()), prop::option::of(growth), drains).prop_map(
+        |((controller, triggers, once), plan, growth, drains)| Status {
+            controller,
+            triggers,
+            once,
+            plan,
+            growth,
+            drains,
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn any_status_is_read_back(status in statuses()) {
+        prop_assert_eq!(Status::parse(&status.to_string()).unwrap(), status);
+    }
+
+    #[test]
+    fn no_text_breaks_the_reader(place in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        let mut bytes = SMALL.as_bytes().to_vec();
+        let place = place.index(bytes.len());
+        bytes[place] = byte;
+        // Whatever it says, a status that is read is written as one that is read.
+        if let Ok(read) = Status::parse(&String::from_utf8_lossy(&bytes)) {
+            prop_assert_eq!(Status::parse(&read.to_string()).unwrap(), read);
+        }
+    }
+}

@@ -8,14 +8,14 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use logboom_protocol::records::{BatchHeader, crc32c, layout};
+use logboom_protocol::records::{BatchHeader, RawBatches, crc32c, layout};
 
 use super::{LogView, Segment};
 use crate::disk::{DiskFile, ReadAt};
 use crate::error::{Damage, Doing as _, StorageError};
 use crate::files::OpenFile;
 use crate::index::{IndexEntry, PREFIX_BYTES, prefix_crc};
-use crate::scan::{self, LENGTH_OVERHEAD, Place};
+use crate::scan::{self, Expected, LENGTH_OVERHEAD, Place};
 use crate::segment::HEADER_BYTES;
 use crate::state::EpochStart;
 
@@ -229,7 +229,7 @@ impl<'a> Lookup<'a> {
         looker: &L,
     ) -> Result<Walked, L::Refusal> {
         let mut at = self.place_of(entry);
-        let mut first = entry;
+        let (mut first, mut before) = (entry, None);
         let mut piece = Piece { bytes: Vec::new(), begins: at.position };
         while at.position < self.end.position {
             if let Some(hole) = self.segment.hole_at(at.position) {
@@ -251,11 +251,14 @@ impl<'a> Lookup<'a> {
             {
                 return Ok(Walked::Differs);
             }
-            let head = checked.map_err(|what| self.corrupt(at.position, what))?;
+            let head = match checked {
+                Ok(head) => head,
+                Err(what) => return Err(self.misled(before, at, what, looker)?.into()),
+            };
             if head.behind.offset > offset {
                 return Ok(Walked::At(head));
             }
-            at = head.behind;
+            (at, before) = (head.behind, Some(head));
         }
         if offset >= self.end.offset {
             return Ok(Walked::Behind);
@@ -263,6 +266,32 @@ impl<'a> Lookup<'a> {
         let (expected, found) = (self.end.offset, at.offset);
         let what = Damage::Relation { field: "end offset", expected, found };
         Err(self.corrupt(at.position, what).into())
+    }
+
+    /// What a walk has met that is no batch: damage there, or in the batch that led there.
+    fn misled<L: Looker>(
+        &self,
+        before: Option<Head>,
+        at: Place,
+        what: Damage,
+        looker: &L,
+    ) -> Result<StorageError, L::Refusal> {
+        let Some(before) = before.filter(|before| before.behind == at) else {
+            return Ok(self.corrupt(at.position, what));
+        };
+        looker.may_read(self, before.at.position)?;
+        let mut bytes = vec![0; (at.position - before.at.position) as usize];
+        let read = self.file.file.read_at(before.at.position.into(), &mut bytes);
+        bytes.truncate(read.map_err(|source| self.unreadable(source))?);
+        let expected = Expected { epochs: &self.epochs, gaps: false };
+        let led = RawBatches::new(&bytes).next().map_or(Ok(()), |batch| {
+            let batch = batch.map_err(Damage::Batch)?;
+            scan::check_batch(&batch, before.at.offset, &expected)
+        });
+        Ok(match led {
+            Ok(()) => self.corrupt(at.position, what),
+            Err(what) => self.corrupt(before.at.position, what),
+        })
     }
 
     /// Damage at `position` of the segment's file.

@@ -118,6 +118,29 @@ fn every_flipped_byte_after_a_clean_stop_is_served_right_or_refused_and_named() 
 }
 
 #[test]
+fn a_length_that_leads_astray_is_named_where_it_stands() {
+    // The index doesn't know where the others begin.
+    let options = DirectoryOptions { index_interval_bytes: 1 << 20, ..options() };
+    let (disk, batches) = written_with(true, options, log_options());
+    let (file, at) = (segment_files(&disk)[0].clone(), 64 + batches[0].len() as u64);
+    disk.flip(&file, at + 11, 3);
+    let dyn_disk: Arc<SimDisk> = Arc::clone(&disk);
+    let directory = Directory::open(dyn_disk, Path::new("/data"), options, BOOT, 4).unwrap();
+    let (log, _) = open_log(&directory);
+    let mut positions = Vec::new();
+    for batch in &batches[..4] {
+        if let Err(StorageError::Corrupt(corruption)) =
+            read_once(log.view(), base_of(batch), ReadUntil::End)
+        {
+            assert_eq!(corruption.path, file);
+            positions.push(corruption.position);
+        }
+    }
+    assert!(positions.len() > 1, "it leads to the next as well: {positions:?}");
+    assert!(positions.iter().all(|position| *position == at), "{positions:?}");
+}
+
+#[test]
 fn a_segment_that_is_missing_or_short_or_another_partitions_is_refused_and_the_others_served() {
     for damage in 0..3 {
         let (disk, batches) = written(true);

@@ -5,6 +5,8 @@
 //! | `/metrics` | every metric, as Prometheus reads it |
 //! | `/healthz` | 200 while the process runs |
 //! | `/readyz` | 200 while requests are served, 503 with the reason otherwise |
+//! | `/balance/snapshot` | what balancing is decided by, as the broker that decides sees it |
+//! | `/balance/status` | what is moved, and why |
 //! | `/recovery/TOPIC/PARTITION` | who is left of a partition, and what may be lost |
 //!
 //! POST to the last has those who are left go on without the others; 409 where nothing is to be
@@ -39,6 +41,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::balancing::{self, Question};
 use crate::cluster::Survey;
 use crate::node::Node;
 
@@ -128,7 +131,12 @@ async fn respond(node: &Node, request: Request<Incoming>) -> Response<Full<Bytes
             None => plain(StatusCode::OK, "ready\n"),
             Some(why) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
         },
-        _ => plain(StatusCode::NOT_FOUND, "there is /metrics, /healthz, /readyz, /recovery\n"),
+        "/balance/snapshot" => balance(node, Question::Snapshot).await,
+        "/balance/status" => balance(node, Question::Status).await,
+        _ => plain(
+            StatusCode::NOT_FOUND,
+            "there is /metrics, /healthz, /readyz, /balance, /recovery\n",
+        ),
     }
 }
 
@@ -166,6 +174,14 @@ async fn recovery(
             }
         }
         _ => plain(StatusCode::METHOD_NOT_ALLOWED, "GET or POST\n"),
+    }
+}
+
+/// What an operator sees of balancing.
+async fn balance(node: &Node, question: Question) -> Response<Full<Bytes>> {
+    match balancing::ask(node, question).await {
+        Ok(text) => plain(StatusCode::OK, text),
+        Err(why) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
     }
 }
 

@@ -21,11 +21,13 @@
 //! | `cluster` | the metadata log, and what follows from it |
 //! | `coordination` | consumer groups on their partitions |
 //! | `peer` | connections to other brokers |
+//! | `balancing` | what replicas take, and where they had better be |
 //! | `cleaner`, `repair` | logs in the background: compaction, damage |
 //! | `config` | what it is started with |
 //! | `metrics`, `admin` | what is counted, and who is told |
 
 mod admin;
+mod balancing;
 mod cleaner;
 mod clock;
 mod cluster;

@@ -173,6 +173,11 @@ pub(crate) struct Metrics {
     pub(crate) repaired_segments: Counter,
     pub(crate) repair_fetched_bytes: Counter,
     pub(crate) repair_failures: Counter,
+    // Where this broker decides.
+    pub(crate) balance_moves: Counter,
+    pub(crate) balance_moves_left: Gauge,
+    pub(crate) balance_bytes_left: Gauge,
+    pub(crate) balance_unmet: Gauge,
 }
 
 impl Default for Metrics {
@@ -209,6 +214,10 @@ impl Default for Metrics {
             repaired_segments: Counter::default(),
             repair_fetched_bytes: Counter::default(),
             repair_failures: Counter::default(),
+            balance_moves: Counter::default(),
+            balance_moves_left: Gauge::default(),
+            balance_bytes_left: Gauge::default(),
+            balance_unmet: Gauge::default(),
         }
     }
 }

@@ -12,6 +12,7 @@ use logboom_controller::config::{Effective, StaticConfig};
 use logboom_protocol::units::Uuid;
 use logboom_storage::Directory;
 
+use crate::balancing::Balancing;
 use crate::cluster::{
     ANSWER_MAX, ControllerError, ControllerHandle, Others, Request, VoterChanges, decode_block,
     producer_ids,
@@ -52,6 +53,8 @@ pub(crate) struct Node {
     pub(crate) producer_ids: Mutex<Range<i64>>,
     /// What clients fetch again and again.
     pub(crate) fetch_sessions: FetchSessions,
+    /// Where loads are told, and asked for.
+    pub(crate) balancing: Balancing,
     /// Memory of answers.
     pub(crate) answers: Arc<AnswerDoor>,
     /// True when the broker stops: who waits is to come to an end.

@@ -21,6 +21,7 @@ use logboom_controller::record::{BrokerRegistration, PeerAddress};
 use logboom_protocol::units::Uuid;
 use logboom_storage::{Directory, LeftBy, OpenError, StorageError};
 
+use crate::balancing::{self, Balancing, Inbox};
 use crate::cleaner::Cleaners;
 use crate::cluster::{
     CHECKPOINT_ABOVE_BYTES, MetadataLogError, Neighbours, Reconciler, VoterChanges,
@@ -259,6 +260,7 @@ fn start_threads(
     };
     let Began { handle, cluster_id, others, own_node } = start_controller(threads, beginning)?;
     let (coordination, inboxes) = Coordination::new(shards.len());
+    let (balancing, inbox) = Balancing::new();
     drop(told.set(coordination.clone()));
     let node = Arc::new(Node {
         config: settings,
@@ -275,6 +277,7 @@ fn start_threads(
         published,
         producer_ids: Mutex::new(0..0),
         fetch_sessions: Default::default(),
+        balancing,
         answers: AnswerDoor::new(limits::answer_bytes(config), Arc::clone(&metrics)),
         stopping: threads.stopping(),
     });
@@ -282,7 +285,7 @@ fn start_threads(
     let doors = Doors::new(limits::of(&node), metrics);
     let addresses = addresses(&sockets)?;
     serve(&node, &doors, sockets, starters.into_iter().zip(inboxes).collect());
-    let admin = start_helpers(threads, &node, admin)?;
+    let admin = start_helpers(threads, &node, admin, inbox)?;
     say_ready(&node, config, &addresses);
     Ok(Serves { node, addresses, admin })
 }
@@ -292,11 +295,13 @@ fn start_helpers(
     threads: &mut Threads,
     node: &Arc<Node>,
     admin: Option<std::net::TcpListener>,
+    inbox: Inbox,
 ) -> Result<Option<SocketAddr>, StartError> {
     let address = admin.as_ref().map(std::net::TcpListener::local_addr).transpose()?;
     if let Some(socket) = admin {
         threads.add_admin(admin::start(Arc::clone(node), socket)?);
     }
+    threads.add_balancer(balancing::start(node, inbox)?);
     threads.add_cleaners(Cleaners::start(node)?);
     threads.add_repairs(Repairs::start(node)?);
     Ok(address)

@@ -34,6 +34,7 @@ pub(crate) struct Threads {
     /// Where it is told to end; without it, it ends by itself.
     controller_handle: Option<ControllerHandle>,
     admin: Option<JoinHandle<()>>,
+    balancer: Option<JoinHandle<()>>,
     cleaners: Option<Cleaners>,
     repairs: Option<Repairs>,
 }
@@ -57,6 +58,7 @@ impl Threads {
             controller: None,
             controller_handle: None,
             admin: None,
+            balancer: None,
             cleaners: None,
             repairs: None,
         }
@@ -108,6 +110,10 @@ impl Threads {
         self.admin = Some(thread);
     }
 
+    pub(crate) fn add_balancer(&mut self, thread: JoinHandle<()>) {
+        self.balancer = Some(thread);
+    }
+
     pub(crate) fn add_cleaners(&mut self, cleaners: Cleaners) {
         self.cleaners = Some(cleaners);
     }
@@ -128,6 +134,7 @@ impl Threads {
             drop(over.blocking_recv());
         }
         self.stopping.send_replace(true);
+        join(self.balancer);
         self.cleaners.into_iter().for_each(Cleaners::stop);
         self.repairs.into_iter().for_each(Repairs::stop);
         for shard in &self.shards {

@@ -9,7 +9,9 @@
 mod alter;
 mod error;
 mod list;
+mod relocate;
 
 pub use alter::alter_partition_reassignments;
 pub use error::ReassignmentError;
 pub use list::list_partition_reassignments;
+pub use relocate::{Relocation, RelocationKind, relocate};

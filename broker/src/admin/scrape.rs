@@ -66,6 +66,10 @@ fn traffic(text: &mut Exposition, node: &Node) {
     counter("repaired_segments_total", &metrics.repaired_segments);
     counter("repair_fetched_bytes_total", &metrics.repair_fetched_bytes);
     counter("repair_failures_total", &metrics.repair_failures);
+    counter("balance_moves_total", &metrics.balance_moves);
+    text.begin("balance_moves_left").value(&[], metrics.balance_moves_left.get());
+    text.begin("balance_bytes_left").value(&[], metrics.balance_bytes_left.get());
+    text.begin("balance_unmet").value(&[], metrics.balance_unmet.get());
     text.begin("cleaner_threads_busy").value(&[], metrics.cleaner_threads_busy.get());
     text.begin("cleaner_dirty_ratio_max").value(&[], metrics.cleaner_dirty_ratio_max.get());
     text.begin("cleaner_seconds").histogram(&[], &metrics.cleaner_seconds);

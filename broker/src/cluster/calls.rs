@@ -10,6 +10,8 @@
 //! | 5 | how a replica stands | topic id 16, partition 4 |
 //! | 6 | lead with those who are left | topic id 16, partition 4, epoch 4, replicas 24 each |
 //! | 7 | how far a replica is compacted | topic id 16, partition 4 |
+//! | 8 | loads | `balancing/report.rs` |
+//! | 9 | how it stands with balancing | 1: 0 the snapshot, 1 the status |
 //!
 //! | byte | answer | what follows |
 //! | ---: | --- | --- |
@@ -19,7 +21,7 @@
 //!
 //! Asked for are, in the order of the requests: the cluster id, 16; the answer's frame; nothing;
 //! the first id, 8, and the one behind the last, 8; whole batches; `partition/condition.rs`;
-//! nothing; `cluster/compacted.rs`.
+//! nothing; `cluster/compacted.rs`; `balancing/report.rs`; text.
 //!
 //! Must always hold: whatever arrives is a request, an answer, or an error; nothing is allocated
 //! beyond its length.
@@ -34,6 +36,7 @@ use logboom_protocol::units::Uuid;
 use logboom_raft::ReplicaId;
 use logboom_storage::state::GroupKey;
 
+use crate::balancing::{LoadReport, Question};
 use crate::partition::{REPLICA_BYTES, get_replica, put_replica};
 
 use crate::config::QuorumVoter;
@@ -57,6 +60,10 @@ pub(crate) enum Request {
     Recover { key: GroupKey, left: Vec<ReplicaId>, epoch: i32 },
     /// How far a replica is compacted.
     Compacted(GroupKey),
+    /// To note what replicas take.
+    Loads(LoadReport),
+    /// How it stands with balancing, for an operator.
+    Balance(Question),
 }
 
 /// Batches that are committed.
@@ -92,6 +99,8 @@ const BATCHES: u8 = 4;
 const CONDITION: u8 = 5;
 const RECOVER: u8 = 6;
 const COMPACTED: u8 = 7;
+const LOADS: u8 = 8;
+const BALANCE: u8 = 9;
 
 const KEY_BYTES: usize = 16 + 4;
 
@@ -132,6 +141,11 @@ impl Request {
                 out.put_u8(COMPACTED);
                 put_key(&mut out, key);
             }
+            Self::Loads(report) => {
+                out.put_u8(LOADS);
+                report.encode(&mut out);
+            }
+            Self::Balance(question) => out.put_slice(&[BALANCE, *question as u8]),
             Self::Recover { key, left, epoch } => {
                 out.put_u8(RECOVER);
                 put_key(&mut out, key);
@@ -185,6 +199,8 @@ impl Request {
                 _ => Err(Strange),
             },
             PRODUCER_IDS if bytes.is_empty() => Ok(Self::ProducerIds),
+            LOADS => LoadReport::decode(bytes).map(Self::Loads).ok_or(Strange),
+            BALANCE if bytes.len() == 1 => Question::of(bytes[0]).map(Self::Balance).ok_or(Strange),
             BATCHES if bytes.len() == KEY_BYTES + 3 * 8 => {
                 let key = get_key(&mut bytes);
                 let [offset, until, compacted_to] = std::array::from_fn(|_| bytes.get_i64());
@@ -264,6 +280,7 @@ impl Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::balancing::Means;
 
     const KEY: GroupKey = GroupKey { topic_id: Uuid([5; 16]), partition: 7 };
 
@@ -293,6 +310,12 @@ mod tests {
             Request::Condition(KEY),
             Request::Compacted(KEY),
             Request::Recover { key: KEY, left: vec![ReplicaId::of(3)], epoch: 9 },
+            Request::Loads(LoadReport {
+                means: Means { weight: 1, capacity: [None; 4] },
+                growth: None,
+                loads: Vec::new(),
+            }),
+            Request::Balance(Question::Status),
         ] {
             assert_eq!(Request::decode(request.encode().unwrap()), Ok(request));
         }
@@ -312,7 +335,10 @@ mod tests {
     fn bytes_that_are_none_are_refused() {
         for bytes in [
             &b""[..],
+            b"\x08",
             b"\x09",
+            b"\x09\x02",
+            b"\x0a",
             b"\x00",
             b"\x00short",
             b"\x01\x00",

@@ -69,6 +69,14 @@ impl Desk {
                     Ok(block) => Response::Done(super::calls::encode_block(&block)),
                     Err(error) => refused(error),
                 },
+                Ok(Request::Loads(report)) => {
+                    let note = |node: &Arc<Node>| node.balancing.note(from.node, report);
+                    done_or_elsewhere(node.as_ref().and_then(note))
+                }
+                Ok(Request::Balance(question)) => done_or_elsewhere(match &node {
+                    Some(node) => node.balancing.answer(question).await.map(Bytes::from),
+                    None => None,
+                }),
                 Ok(Request::Forward { listener, frame }) if controller.decides() => match node {
                     Some(node) => forwarded(node, from, &listener, frame).await,
                     None => Response::NotController(None),
@@ -137,6 +145,11 @@ pub(crate) async fn register(
         Err(error) => Decision { records: Vec::new(), response: Err(error.to_string()) },
     };
     controller.decide(decide).await
+}
+
+/// What was asked of the broker that decides, or that another one does.
+fn done_or_elsewhere(answer: Option<Bytes>) -> Response {
+    answer.map_or(Response::NotController(None), Response::Done)
 }
 
 /// Whether a broker is one of the cluster.

@@ -47,7 +47,7 @@ const fn metric(
 }
 
 /// All of them, in the order in which they are told.
-pub(crate) static TABLE: [Metric; 53] = [
+pub(crate) static TABLE: [Metric; 57] = [
     metric(
         "requests_seconds",
         Kind::Histogram,
@@ -276,6 +276,22 @@ pub(crate) static TABLE: [Metric; 53] = [
         &[],
         "Attempts to repair that have failed; they are repeated.",
     ),
+    metric(
+        "balance_moves_total",
+        Kind::Counter,
+        "moves",
+        &[],
+        "Moves of replicas and leaders that were begun by this broker's decision.",
+    ),
+    metric(
+        "balance_moves_left",
+        Kind::Gauge,
+        "moves",
+        &[],
+        "Moves of the plan that aren't over; 0 where another broker decides.",
+    ),
+    metric("balance_bytes_left", Kind::Gauge, "bytes", &[], "Bytes that those copy."),
+    metric("balance_unmet", Kind::Gauge, "replicas", &[], "Replicas that should move and can't."),
     metric("topics", Kind::Gauge, "topics", &[], "Topics of the cluster."),
     metric("partitions", Kind::Gauge, "partitions", &[], "Partitions with a replica here."),
     metric("log_bytes", Kind::Gauge, "bytes", &[], "Bytes of all logs here."),

@@ -16,6 +16,7 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "logboom-broker",
         &[
+            "logboom-balance",
             "logboom-controller",
             "logboom-groups",
             "logboom-protocol",
@@ -23,7 +24,16 @@ const EDGES: &[(&str, &[&str])] = &[
             "logboom-storage",
         ],
     ),
-    ("logboom", &["logboom-broker", "logboom-client", "logboom-protocol", "logboom-storage"]),
+    (
+        "logboom",
+        &[
+            "logboom-balance",
+            "logboom-broker",
+            "logboom-client",
+            "logboom-protocol",
+            "logboom-storage",
+        ],
+    ),
     ("logboom-tests", &["*"]),
     ("logboom-benches", &["*"]),
     ("xtask", &[]),

@@ -1,8 +1,9 @@
 //! The configurations of brokers.
 //!
-//! The table has those that are a broker's alone. What a broker sets for its topics and groups is
+//! The tables have those that are a broker's alone. What a broker sets for its topics and groups is
 //! defined with them, in [`topic`] and [`group`].
 
+mod balancing;
 mod table;
 
 use self::table::TABLE;
@@ -38,7 +39,7 @@ pub fn find(name: &str) -> Option<BrokerDefinition> {
 pub fn all() -> impl Iterator<Item = BrokerDefinition> {
     let of_topics = topic::TABLE.iter().filter_map(|topic| layer(topic, Update::ClusterWide));
     let of_groups = group::TABLE.iter().filter_map(|group| layer(group, Update::ReadOnly));
-    TABLE.iter().copied().chain(of_topics).chain(of_groups)
+    TABLE.iter().chain(&balancing::TABLE).copied().chain(of_topics).chain(of_groups)
 }
 
 /// What a broker sets under the first of its names. Where it has more than one, the default stands

@@ -132,6 +132,16 @@ impl<'a> Effective<'a> {
         entry.value.is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
     }
 
+    /// A broker's configuration as text.
+    ///
+    /// # Panics
+    /// If there is no such configuration.
+    #[must_use]
+    pub fn broker_text(&self, name: &'static str) -> CompactString {
+        let broker = broker::find(name).unwrap_or_else(|| panic!("{name} is in the table"));
+        self.broker(&broker).value.unwrap_or_default()
+    }
+
     /// A topic's configuration that is an integer.
     ///
     /// # Panics

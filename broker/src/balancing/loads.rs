@@ -1,0 +1,115 @@
+//! What the broker that decides knows of all brokers' loads.
+//!
+//! It is told anew whenever somebody else decides; until all have spoken, not all is known.
+
+use std::collections::{BTreeMap, HashMap};
+
+use logboom_balance::snapshot::Load;
+use logboom_controller::MetadataImage;
+use logboom_storage::state::GroupKey;
+
+use super::report::{Growth, LoadReport, Means, Sums};
+
+/// What is known, and forgotten when another broker decides.
+#[derive(Debug, Default)]
+pub(super) struct Loads {
+    brokers: BTreeMap<i32, Told>,
+    /// Replicas that take anything.
+    replicas: HashMap<GroupKey, Vec<(i32, Load)>>,
+}
+
+#[derive(Debug)]
+struct Told {
+    means: Means,
+    growth: Option<Growth>,
+}
+
+impl Loads {
+    /// Notes what a broker says.
+    pub(super) fn note(&mut self, broker: i32, report: LoadReport) {
+        let LoadReport { means, growth, loads } = report;
+        self.brokers.insert(broker, Told { means, growth });
+        for (key, load) in loads {
+            let known = self.replicas.entry(key).or_default();
+            known.retain(|(id, _)| *id != broker);
+            if load != Load::default() {
+                known.push((broker, load));
+            }
+        }
+    }
+
+    /// Forgets what isn't in the cluster any more.
+    pub(super) fn prune(&mut self, image: &MetadataImage) {
+        self.brokers.retain(|id, _| image.broker(*id).is_some());
+        self.replicas.retain(|key, known| {
+            let partition = image.partition(key.topic_id, key.partition);
+            known.retain(|(id, _)| partition.is_some_and(|partition| partition.names(*id)));
+            !known.is_empty()
+        });
+    }
+
+    /// Whether a broker has spoken.
+    pub(super) fn has(&self, broker: i32) -> bool {
+        self.brokers.contains_key(&broker)
+    }
+
+    pub(super) fn means(&self, broker: i32) -> Option<Means> {
+        self.brokers.get(&broker).map(|told| told.means)
+    }
+
+    /// What a broker's replica of a partition takes, as it said.
+    pub(super) fn of(&self, key: &GroupKey, broker: i32) -> Option<Load> {
+        let known = self.replicas.get(key)?;
+        known.iter().find(|(id, _)| *id == broker).map(|(_, load)| *load)
+    }
+
+    /// How everything grows, over the shortest time of those who say it; `None` while anybody
+    /// can't.
+    pub(super) fn growth(&self) -> Option<Growth> {
+        let mut all = Growth { over_ms: u64::MAX, per_day: Sums::default() };
+        for told in self.brokers.values() {
+            let one = told.growth?;
+            all.over_ms = all.over_ms.min(one.over_ms);
+            all.per_day.add_sums(&one.per_day);
+        }
+        (!self.brokers.is_empty()).then_some(all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::balancing::samples::{KEY, MEANS, cluster};
+
+    fn load(disk_bytes: u64) -> Load {
+        Load { disk_bytes, ..Load::default() }
+    }
+
+    fn report(loads: &[(GroupKey, Load)]) -> LoadReport {
+        LoadReport { means: MEANS, growth: None, loads: loads.to_vec() }
+    }
+
+    #[test]
+    fn the_last_that_a_broker_says_counts() {
+        let mut loads = Loads::default();
+        for (broker, bytes) in [(1, 5), (2, 6), (1, 8)] {
+            loads.note(broker, report(&[(KEY, load(bytes))]));
+        }
+        assert_eq!((loads.of(&KEY, 1), loads.of(&KEY, 2)), (Some(load(8)), Some(load(6))));
+        loads.note(2, report(&[(KEY, load(0))]));
+        assert_eq!(loads.of(&KEY, 2), None);
+    }
+
+    #[test]
+    fn what_is_gone_is_forgotten() {
+        let image = cluster(&[1], &[&[1]]);
+        let gone = GroupKey { partition: 1, ..KEY };
+        let mut loads = Loads::default();
+        for broker in [1, 2] {
+            loads.note(broker, report(&[(KEY, load(5)), (gone, load(5))]));
+        }
+        loads.prune(&image);
+        assert_eq!((loads.of(&KEY, 1), loads.of(&KEY, 2)), (Some(load(5)), None));
+        assert!(loads.of(&gone, 1).is_none() && loads.has(1) && !loads.has(2));
+    }
+}

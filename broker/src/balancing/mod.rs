@@ -1,0 +1,344 @@
+//! Weighted balancing: what is measured on every broker, and what the one that decides moves.
+//!
+//! ```text
+//!   partitions ─▶ meter ─▶ report ──── call ────▶ loads ─┐        on the broker that decides
+//!                                     metadata image ────┴▶ picture ─▶ logboom_balance::plan
+//!                                          ▲                              │ moves
+//!                                          └── decisions ◀── office ◀── logboom_balance::next
+//! ```
+//!
+//! One thread measures and reports, and where this broker decides, balances. What operators want
+//! of it are configurations; how it stands is asked for by the admin listener of any broker.
+//!
+//! Must always hold: nothing here is waited for by those who serve clients; what is planned and
+//! known here may be lost at any time, and then is made and told anew.
+
+mod loads;
+mod meter;
+mod office;
+mod picture;
+mod report;
+#[cfg(test)]
+mod samples;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use bytes::{Buf as _, Bytes};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+use logboom_balance::snapshot::AMOUNT_MAX;
+use logboom_controller::config::Effective;
+use logboom_controller::reassignments::{Relocation, relocate};
+use logboom_controller::record::ConfigResource;
+use logboom_controller::{Decision, MetadataImage, MetadataRecord};
+
+use crate::clock::boot_ms;
+use crate::cluster::{ANSWER_MAX, ControllerError, Request};
+use crate::limits;
+use crate::node::{Node, random_bytes};
+use crate::threads::spawn;
+
+use self::loads::Loads;
+use self::meter::Meter;
+use self::office::{ONCE, Office, Step};
+use self::picture::Picture;
+use self::report::LOADS_MAX;
+pub(crate) use self::report::{LoadReport, Means};
+
+/// Between two looks at whether there is something to do.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Between two looks at a plan while nothing has changed.
+const PLAN_LOOK_MS: u64 = 1_000;
+/// How long one call may take.
+const CALL_MAX: Duration = Duration::from_secs(2);
+
+/// What operators ask about balancing, with its number in a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Question {
+    /// The snapshot of which plans are made.
+    Snapshot = 0,
+    /// How it stands with what is moved.
+    Status = 1,
+}
+
+impl Question {
+    pub(crate) fn of(number: u8) -> Option<Self> {
+        [Self::Snapshot, Self::Status].into_iter().find(|question| *question as u8 == number)
+    }
+}
+
+/// What comes to the thread.
+#[derive(Debug)]
+enum Message {
+    /// A broker says what its loads are.
+    Report(i32, LoadReport),
+    /// An operator asks.
+    Ask(Question, oneshot::Sender<String>),
+}
+
+/// Where the thread is reached.
+#[derive(Debug)]
+pub(crate) struct Balancing {
+    messages: mpsc::Sender<Message>,
+    /// The number of the office of this broker; 0 where it doesn't decide.
+    office: AtomicU64,
+}
+
+/// What the thread hears.
+pub(crate) struct Inbox(mpsc::Receiver<Message>);
+
+/// The most that waits for the thread.
+const MESSAGES_MAX: usize = 1_000;
+
+impl Balancing {
+    pub(crate) fn new() -> (Self, Inbox) {
+        let (messages, inbox) = mpsc::channel(MESSAGES_MAX);
+        (Self { messages, office: AtomicU64::new(0) }, Inbox(inbox))
+    }
+
+    fn office(&self) -> Option<u64> {
+        Some(self.office.load(Ordering::Acquire)).filter(|office| *office != 0)
+    }
+
+    /// Notes what a broker says of its loads; the answer to it, `None` where nobody decides here.
+    pub(crate) fn note(&self, broker: i32, report: LoadReport) -> Option<Bytes> {
+        let office = self.office()?;
+        self.messages.try_send(Message::Report(broker, report)).ok()?;
+        Some(Bytes::copy_from_slice(&office.to_be_bytes()))
+    }
+
+    /// Answers an operator, `None` where nobody decides here.
+    pub(crate) async fn answer(&self, question: Question) -> Option<String> {
+        self.office()?;
+        let (answer, answered) = oneshot::channel();
+        self.messages.try_send(Message::Ask(question, answer)).ok()?;
+        answered.await.ok()
+    }
+}
+
+/// Asks the broker that decides for an operator.
+///
+/// # Errors
+/// Why there is no answer, in words.
+pub(crate) async fn ask(node: &Node, question: Question) -> Result<String, String> {
+    if let Some(answer) = node.balancing.answer(question).await {
+        return Ok(answer);
+    }
+    let Some(others) = &node.others else { return Err("nothing is known yet".to_owned()) };
+    match others.ask(&Request::Balance(question), ANSWER_MAX).await {
+        Ok(text) => Ok(String::from_utf8_lossy(&text).into_owned()),
+        Err(error) => Err(format!("the broker that decides gives no answer: {error:?}")),
+    }
+}
+
+/// Starts the thread; it ends when the broker stops.
+///
+/// # Errors
+/// What the system says to a new thread.
+pub(crate) fn start(node: &Arc<Node>, inbox: Inbox) -> io::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let node = Arc::clone(node);
+    spawn("balancer", move || {
+        let mut stopping = node.stopping.clone();
+        runtime.block_on(async {
+            tokio::select! {
+                () = Balancer::new(&node, inbox).run() => {}
+                _ = stopping.wait_for(|stopping| *stopping) => {}
+            }
+        });
+    })
+}
+
+/// What the thread works with.
+struct Balancer<'a> {
+    node: &'a Node,
+    inbox: Inbox,
+    meter: Meter,
+    /// The office that was told the loads.
+    told: Option<u64>,
+    /// When it is measured next.
+    next_report: u64,
+    /// What this broker knows and does as the one that decides.
+    loads: Loads,
+    office: Option<Office>,
+    /// The image that was looked at last, and when.
+    seen: Option<(Arc<MetadataImage>, u64)>,
+}
+
+impl<'a> Balancer<'a> {
+    fn new(node: &'a Node, inbox: Inbox) -> Self {
+        Self {
+            node,
+            inbox,
+            meter: Meter::default(),
+            told: None,
+            next_report: boot_ms(),
+            loads: Loads::default(),
+            office: None,
+            seen: None,
+        }
+    }
+
+    async fn run(mut self) {
+        loop {
+            self.take_office();
+            if boot_ms() >= self.next_report {
+                self.report().await;
+            }
+            self.balance().await;
+            if let Ok(message) = timeout(LOOK_EVERY, self.inbox.0.recv()).await {
+                message.into_iter().for_each(|message| self.hear(message));
+                while let Ok(message) = self.inbox.0.try_recv() {
+                    self.hear(message);
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, message: Message) {
+        match message {
+            Message::Report(broker, report) => self.loads.note(broker, report),
+            Message::Ask(question, answer) => {
+                // Without one, and where nobody waits any more, the sender is dropped.
+                _ = self.answer(question).map(|text| answer.send(text));
+            }
+        }
+    }
+
+    fn answer(&self, question: Question) -> Option<String> {
+        let (office, image) = (self.office.as_ref()?, self.node.image());
+        match question {
+            Question::Status => {
+                let status = office.status(&image, &self.node.config, &self.loads, boot_ms());
+                Some(status.to_string())
+            }
+            Question::Snapshot => {
+                let picture = Picture::new(&image, &self.loads, office.lost());
+                picture.ok().map(|picture| picture.snapshot.to_string())
+            }
+        }
+    }
+
+    /// Begins an office where this broker decides from now on, and ends it where it doesn't.
+    fn take_office(&mut self) {
+        let decides = self.node.controller.decides();
+        if decides == self.office.is_some() {
+            return;
+        }
+        (self.loads, self.seen) = (Loads::default(), None);
+        Office::new(0).count(&self.node.metrics);
+        self.office = decides.then(|| Office::new(boot_ms()));
+        let number = if decides { u64::from_be_bytes(random_bytes()) | 1 } else { 0 };
+        self.node.balancing.office.store(number, Ordering::Release);
+        if decides {
+            // Its own come first.
+            self.next_report = boot_ms();
+        }
+    }
+
+    /// Measures, and tells what is new.
+    async fn report(&mut self) {
+        let interval = self.node.integer("balance.report.interval.ms");
+        self.next_report = boot_ms() + u64::try_from(interval).unwrap_or(u64::MAX >> 1);
+        self.meter.measure(&self.node.registry.all(), boot_ms());
+        let mut is_first = true;
+        loop {
+            let mut news = self.meter.news();
+            if news.is_empty() && !is_first {
+                return;
+            }
+            news.truncate(LOADS_MAX);
+            let growth = self.meter.growth();
+            let report = LoadReport { means: means(self.node), growth, loads: news.clone() };
+            let Some(office) = self.deliver(report).await else { return };
+            if self.told.replace(office) == Some(office) {
+                self.meter.told(&news);
+            } else {
+                self.meter.forget_told();
+                self.meter.told(&news);
+            }
+            is_first = false;
+        }
+    }
+
+    /// Tells the broker that decides; returns its office, `None` where nobody has heard it.
+    async fn deliver(&self, report: LoadReport) -> Option<u64> {
+        let node = self.node;
+        let mut answer = match &node.others {
+            Some(others) if !node.controller.decides() => {
+                others.ask(&Request::Loads(report), CALL_MAX).await.ok()?
+            }
+            _ => node.balancing.note(node.config.broker_id(), report)?,
+        };
+        answer.try_get_u64().ok()
+    }
+
+    /// Looks at the plan, where this broker decides, and has it go on.
+    async fn balance(&mut self) {
+        let (image, now) = (self.node.image(), boot_ms());
+        let is_seen = self
+            .seen
+            .as_ref()
+            .is_some_and(|(seen, at)| Arc::ptr_eq(seen, &image) && now < at + PLAN_LOOK_MS);
+        if is_seen {
+            return;
+        }
+        let Some(office) = &mut self.office else { return };
+        self.loads.prune(&image);
+        let step = office.look(&image, &self.node.config, &self.loads, now);
+        office.count(&self.node.metrics);
+        self.seen = Some((image, now));
+        let done = match step {
+            Step::Rest => return,
+            Step::Move(moves) => self.begin_moves(moves).await,
+            Step::IsDone => self.end_once().await,
+        };
+        if let Err(error) = done {
+            tracing::info!(%error, "balancing waits");
+        }
+    }
+
+    async fn begin_moves(&self, moves: Vec<Relocation>) -> Result<(), ControllerError> {
+        let decide = move |image: &MetadataImage| relocate(image, &moves);
+        let begun = self.node.controller.decide(decide).await?;
+        self.node.metrics.balance_moves.add(begun);
+        Ok(())
+    }
+
+    /// Removes the configuration that asked for a plan.
+    async fn end_once(&self) -> Result<(), ControllerError> {
+        let decide = |image: &MetadataImage| {
+            let resource = ConfigResource::all_brokers();
+            let is_set = image.config_value(&resource, ONCE).is_some();
+            let record = MetadataRecord::Config { resource, name: ONCE.into(), value: None };
+            let records = if is_set { vec![record] } else { Vec::new() };
+            Decision { records, response: () }
+        };
+        self.node.controller.decide(decide).await?;
+        tracing::info!("nothing is left to balance");
+        Ok(())
+    }
+}
+
+/// What this broker may have, as it is configured, or as its disk says.
+fn means(node: &Node) -> Means {
+    let image = node.image();
+    let config = Effective::new(&image, &node.config);
+    let capacity = |name| u64::try_from(config.broker_integer(name)).ok().filter(|it| *it > 0);
+    let disk = || limits::disk_bytes(node.directory.root()).ok();
+    let disk = capacity("balance.capacity.disk.bytes").or_else(disk);
+    Means {
+        weight: u32::try_from(config.broker_integer("balance.weight")).unwrap_or(1),
+        capacity: [
+            capacity("balance.capacity.partitions"),
+            disk.map(|bytes| bytes.clamp(1, AMOUNT_MAX)),
+            capacity("balance.capacity.in.bytes.per.second"),
+            capacity("balance.capacity.out.bytes.per.second"),
+        ],
+    }
+}

@@ -1,0 +1,429 @@
+//! What the broker that decides does about balancing: when a plan is made, and what of it may go.
+//!
+//! A plan is kept in memory only. What is under way is in the metadata, and so is what operators
+//! ask for: whoever decides next makes a plan from there, and goes on.
+//!
+//! Must always hold: without being asked only what the triggers say is moved; nothing is moved to
+//! a broker that isn't in contact.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use logboom_balance::status::{DrainStatus, Growth, MoveStatus, PlanStatus, Status, UnmetStatus};
+use logboom_balance::{
+    Limits, Move, MoveKind, Options, PerResource, Progress, Rule, Stage, Unmet, next, plan,
+};
+use logboom_controller::MetadataImage;
+use logboom_controller::config::{Effective, StaticConfig};
+use logboom_controller::reassignments::{Relocation, RelocationKind};
+use logboom_controller::record::ConfigResource;
+use logboom_storage::state::GroupKey;
+
+use super::loads::Loads;
+use super::picture::{Picture, is_drained};
+use crate::metrics::Metrics;
+
+/// The configuration that asks for a plan of all rules.
+pub(super) const ONCE: &str = "balance.once";
+const TRIGGERS: &str = "balance.triggers";
+
+/// So many intervals of reports are waited for those who haven't told their loads, and lie between
+/// two plans where nothing else asks for one.
+const INTERVALS: u64 = 3;
+const REST_INTERVALS: u64 = 6;
+/// The most moves of one decision.
+const MOVES_MAX: usize = 500;
+
+/// What is to be done now.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Nothing.
+    Rest,
+    /// These moves are to begin.
+    Move(Vec<Relocation>),
+    /// What was asked for is done: the configuration that asks for it is to go.
+    IsDone,
+}
+
+/// What is wanted, as far as a plan depends on it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Wanted {
+    rules: BTreeSet<Rule>,
+    once: bool,
+    drained: BTreeSet<i32>,
+    lost: BTreeSet<i32>,
+    brokers: BTreeSet<i32>,
+}
+
+/// A plan that is carried out.
+#[derive(Debug)]
+struct Carried {
+    moves: Vec<(GroupKey, Move)>,
+    bytes: u64,
+    since: u64,
+    /// How it stood when it was looked at last.
+    progress: Option<Progress>,
+}
+
+/// The balancer of the broker that decides. Times are milliseconds.
+#[derive(Debug)]
+pub(super) struct Office {
+    began: u64,
+    /// Since when brokers have been out of contact, as far as this office has seen it.
+    fenced: BTreeMap<i32, u64>,
+    wanted: Wanted,
+    plan: Option<Carried>,
+    /// What should move and can't, as the last plan said.
+    unmet: Vec<(GroupKey, Unmet)>,
+    /// Whether it said moves to brokers that aren't in contact.
+    waits: bool,
+    /// When the next plan is made though nothing has changed.
+    next_plan: u64,
+}
+
+/// What the configuration says.
+struct Settings {
+    interval: u64,
+    grace: u64,
+    limits: Limits,
+}
+
+impl Settings {
+    fn of(config: &Effective<'_>) -> Self {
+        let number = |name| u64::try_from(config.broker_integer(name)).unwrap_or(0);
+        let count = |name| usize::try_from(number(name)).unwrap_or(usize::MAX);
+        Self {
+            interval: number("balance.report.interval.ms"),
+            grace: number("balance.lost.grace.ms"),
+            limits: Limits {
+                moves: count("balance.moves"),
+                moves_per_broker: count("balance.moves.per.broker"),
+                bytes_per_second: number("balance.move.bytes.per.second"),
+            },
+        }
+    }
+}
+
+impl Office {
+    pub(super) fn new(now: u64) -> Self {
+        Self {
+            began: now,
+            fenced: BTreeMap::new(),
+            wanted: Wanted::default(),
+            plan: None,
+            unmet: Vec::new(),
+            waits: false,
+            next_plan: now,
+        }
+    }
+
+    /// Looks at what has changed, and says what is to be done.
+    pub(super) fn look(
+        &mut self,
+        image: &MetadataImage,
+        config: &StaticConfig,
+        loads: &Loads,
+        now: u64,
+    ) -> Step {
+        let effective = Effective::new(image, config);
+        let settings = Settings::of(&effective);
+        self.note_contact(image, now);
+        let wanted = self.wanted(image, &effective, settings.grace, now);
+        if wanted != self.wanted {
+            (self.wanted, self.plan, self.next_plan) = (wanted, None, now);
+        }
+        let offices = self.offices_of_drained(image);
+        if !offices.is_empty() {
+            return Step::Move(offices);
+        }
+        if self.plan.is_none() && (now < self.next_plan || self.wanted.rules.is_empty()) {
+            return Step::Rest;
+        }
+        let picture = match Picture::new(image, loads, &self.wanted.lost) {
+            Ok(picture) => picture,
+            Err(error) => {
+                tracing::warn!(%error, "the cluster can't be balanced");
+                self.next_plan = now + REST_INTERVALS * settings.interval;
+                return Step::Rest;
+            }
+        };
+        if self.plan.is_none() {
+            self.make_plan(&picture, image, now);
+        }
+        let knows_all = self.knows_all(image, loads, &settings, now);
+        if self.plan.is_some() {
+            return self.carry_on(&picture, image, &settings, knows_all, now);
+        }
+        self.next_plan = now + REST_INTERVALS * settings.interval;
+        // Only when all is known is nothing left to do.
+        if self.wanted.once && knows_all && !self.waits { Step::IsDone } else { Step::Rest }
+    }
+
+    /// Brokers that won't come back in time.
+    pub(super) fn lost(&self) -> &BTreeSet<i32> {
+        &self.wanted.lost
+    }
+
+    fn note_contact(&mut self, image: &MetadataImage, now: u64) {
+        let is_out = |id: i32| image.broker(id).is_some() && image.is_fenced(id);
+        self.fenced.retain(|id, _| is_out(*id));
+        for broker in image.brokers().filter(|broker| image.is_fenced(broker.id)) {
+            self.fenced.entry(broker.id).or_insert(now);
+        }
+    }
+
+    fn wanted(
+        &self,
+        image: &MetadataImage,
+        config: &Effective<'_>,
+        grace: u64,
+        now: u64,
+    ) -> Wanted {
+        let once = image.config_value(&ConfigResource::all_brokers(), ONCE);
+        let once = once.is_some_and(|value| value.trim().eq_ignore_ascii_case("true"));
+        let ids = || image.brokers().map(|broker| broker.id);
+        let lost = self.fenced.iter().filter(|(_, since)| now >= **since + grace);
+        Wanted {
+            rules: if once { Rule::ALL.into_iter().collect() } else { triggers(config) },
+            once,
+            drained: ids().filter(|id| is_drained(image, *id)).collect(),
+            lost: lost.map(|(id, _)| *id).collect(),
+            brokers: ids().filter(|id| !image.is_fenced(*id)).collect(),
+        }
+    }
+
+    /// Offices of brokers that are drained, which others can take at once: who leads the fewest of
+    /// those that have all of the partition. It isn't planned, because it copies nothing, and loads
+    /// needn't be known for it.
+    fn offices_of_drained(&self, image: &MetadataImage) -> Vec<Relocation> {
+        if self.wanted.drained.is_empty() || !self.wanted.rules.contains(&Rule::Drain) {
+            return Vec::new();
+        }
+        let mut led: HashMap<i32, usize> = HashMap::new();
+        let partitions = || {
+            let topics = image.topics();
+            topics.flat_map(|topic| (0..).zip(topic.partitions()).map(|it| (topic.id(), it)))
+        };
+        for (_, (_, partition)) in partitions() {
+            *led.entry(partition.leader).or_default() += 1;
+        }
+        let may_lead = |id: i32| image.is_in_contact(id) && !self.wanted.drained.contains(&id);
+        let mut offices = Vec::new();
+        for (topic_id, (index, partition)) in partitions() {
+            let is_led = self.wanted.drained.contains(&partition.leader);
+            let is_on_its_way = partition.is_moving() || may_lead(partition.wished_leader);
+            if !is_led || is_on_its_way || offices.len() == MOVES_MAX {
+                continue;
+            }
+            let able = partition.wish().0.iter().copied();
+            let able = able.filter(|id| partition.isr.contains(id) && may_lead(*id));
+            let Some(to) = able.min_by_key(|id| led.get(id).copied().unwrap_or(0)) else {
+                continue;
+            };
+            *led.entry(to).or_default() += 1;
+            let (kind, from) = (RelocationKind::Leader, partition.leader);
+            offices.push(Relocation { topic_id, index, kind, from, to });
+        }
+        offices
+    }
+
+    /// Whether all brokers in contact have told their loads, or had the time to.
+    fn knows_all(
+        &self,
+        image: &MetadataImage,
+        loads: &Loads,
+        settings: &Settings,
+        now: u64,
+    ) -> bool {
+        let waited = now >= self.began + INTERVALS * settings.interval;
+        waited || image.brokers_in_contact().all(|broker| loads.has(broker.id))
+    }
+
+    /// Makes a plan, if there is anything that can go.
+    fn make_plan(&mut self, picture: &Picture, image: &MetadataImage, now: u64) {
+        let made = plan(&picture.snapshot, &Options::default());
+        let is_wanted = |rule: Rule| self.wanted.rules.contains(&rule);
+        let unmet = made.unmet.into_iter().filter(|one| is_wanted(one.rule));
+        self.unmet = unmet.filter_map(|one| Some((picture.key(one.partition)?, one))).collect();
+        let moves = made.moves.into_iter().filter(|one| is_wanted(one.rule));
+        // When brokers come into contact another plan is made.
+        let (can_go, waits): (Vec<Move>, Vec<Move>) =
+            moves.partition(|one| image.is_in_contact(one.to));
+        self.waits = !waits.is_empty();
+        if can_go.is_empty() {
+            return;
+        }
+        let bytes = can_go.iter().map(|one| one.bytes).sum();
+        tracing::info!(moves = can_go.len(), bytes, once = self.wanted.once, "balancing");
+        let moves = can_go.into_iter().filter_map(|one| Some((picture.key(one.partition)?, one)));
+        self.plan = Some(Carried { moves: moves.collect(), bytes, since: now, progress: None });
+    }
+
+    /// Looks how far the plan is, and what may go now.
+    fn carry_on(
+        &mut self,
+        picture: &Picture,
+        image: &MetadataImage,
+        settings: &Settings,
+        knows_all: bool,
+        now: u64,
+    ) -> Step {
+        let Some(plan) = &mut self.plan else { return Step::Rest };
+        let places = places(picture);
+        for (key, one) in &mut plan.moves {
+            // One that is gone is at no place.
+            one.partition = places.get(key).copied().unwrap_or(usize::MAX);
+        }
+        let under_way: BTreeSet<usize> = (0..plan.moves.len())
+            .filter(|place| is_under_way(image, &plan.moves[*place]))
+            .collect();
+        let moves: Vec<Move> = plan.moves.iter().map(|(_, one)| *one).collect();
+        let progress = next(&picture.snapshot, &moves, &under_way, &settings.limits);
+        let now_moves = progress.now().map(|place| &plan.moves[place]);
+        let relocations: Vec<Relocation> = now_moves
+            .filter(|_| knows_all)
+            .take(MOVES_MAX)
+            .map(|(key, one)| relocation(key, one))
+            .collect();
+        plan.progress = Some(progress);
+        if !relocations.is_empty() {
+            return Step::Move(relocations);
+        }
+        if under_way.is_empty() && knows_all {
+            // It is done, or what is left can't go: then another plan may find a way, later.
+            let is_done = plan.is_done();
+            self.next_plan = if is_done { now } else { now + settings.interval };
+            self.plan = None;
+        }
+        Step::Rest
+    }
+
+    /// Counts what is left.
+    pub(super) fn count(&self, metrics: &Metrics) {
+        let left = self.plan.as_ref().map_or((0, 0), Carried::left);
+        metrics.balance_moves_left.set(left.0);
+        metrics.balance_bytes_left.set(usize::try_from(left.1).unwrap_or(usize::MAX));
+        metrics.balance_unmet.set(self.unmet.len());
+    }
+
+    /// How it stands, for operators.
+    pub(super) fn status(
+        &self,
+        image: &MetadataImage,
+        config: &StaticConfig,
+        loads: &Loads,
+        now: u64,
+    ) -> Status {
+        let drains = self.wanted.drained.iter().map(|id| drain(image, *id)).collect();
+        let growth = loads.growth().map(|growth| Growth {
+            over_seconds: growth.over_ms / 1_000,
+            per_day: PerResource(growth.per_day.0.map(|it| u64::try_from(it).unwrap_or(0))),
+        });
+        Status {
+            controller: config.broker_id(),
+            triggers: triggers(&Effective::new(image, config)).into_iter().collect(),
+            once: self.wanted.once,
+            plan: self.plan_status(image, now),
+            growth,
+            drains,
+        }
+    }
+
+    fn plan_status(&self, image: &MetadataImage, now: u64) -> Option<PlanStatus> {
+        let unmet = self.unmet.iter().filter_map(|(key, one)| {
+            let Unmet { from, rule, obstacle, .. } = *one;
+            let topic = name(image, key)?;
+            Some(UnmetStatus { topic, index: key.partition, from, rule, obstacle })
+        });
+        let unmet: Vec<UnmetStatus> = unmet.collect();
+        match &self.plan {
+            Some(plan) => Some(PlanStatus { unmet, ..plan.status(image, now) }),
+            None if unmet.is_empty() => None,
+            None => Some(PlanStatus { unmet, ..PlanStatus::default() }),
+        }
+    }
+}
+
+impl Carried {
+    /// The moves that aren't over, and the bytes that are to be copied for them.
+    fn left(&self) -> (usize, u64) {
+        let Some(progress) = &self.progress else { return (self.moves.len(), self.bytes) };
+        let is_left = |stage: &&Stage| !matches!(stage, Stage::Done | Stage::Void);
+        (progress.stages.iter().filter(is_left).count(), progress.bytes_left)
+    }
+
+    fn is_done(&self) -> bool {
+        self.left().0 == 0
+    }
+
+    fn status(&self, image: &MetadataImage, now: u64) -> PlanStatus {
+        let stage = |place: usize| match &self.progress {
+            Some(progress) => progress.stages[place],
+            None => Stage::Now,
+        };
+        let moves = self.moves.iter().enumerate().filter_map(|(place, (key, one))| {
+            let Move { kind, from, to, rule, resource, bytes, .. } = *one;
+            let (topic, index) = (name(image, key)?, key.partition);
+            let stage = stage(place);
+            Some(MoveStatus { topic, index, kind, from, to, rule, resource, bytes, stage })
+        });
+        let left = self.progress.as_ref().map(|it| (it.bytes_left, it.seconds_left));
+        let (bytes_left, seconds_left) = left.unwrap_or((self.bytes, 0));
+        PlanStatus {
+            age_seconds: now.saturating_sub(self.since) / 1_000,
+            bytes: self.bytes,
+            bytes_left,
+            seconds_left,
+            moves: moves.collect(),
+            unmet: Vec::new(),
+        }
+    }
+}
+
+fn name(image: &MetadataImage, key: &GroupKey) -> Option<String> {
+    image.topic(key.topic_id).map(|topic| topic.name().to_owned())
+}
+
+/// The rules that are followed without being asked.
+fn triggers(config: &Effective<'_>) -> BTreeSet<Rule> {
+    let list = config.broker_text(TRIGGERS);
+    list.split(',').filter_map(|name| Rule::from_name(name.trim())).collect()
+}
+
+/// The place of each partition.
+fn places(picture: &Picture) -> HashMap<GroupKey, usize> {
+    let count = picture.snapshot.partitions().len();
+    (0..count).filter_map(|place| Some((picture.key(place)?, place))).collect()
+}
+
+/// Whether a move has begun and isn't over.
+fn is_under_way(image: &MetadataImage, (key, one): &(GroupKey, Move)) -> bool {
+    let Some(partition) = image.partition(key.topic_id, key.partition) else { return false };
+    match one.kind {
+        MoveKind::Leader => partition.wished_leader == one.to && partition.leader != one.to,
+        MoveKind::Replica { .. } => {
+            let wish = partition.wish().0;
+            partition.is_moving() && wish.contains(&one.to) && !wish.contains(&one.from)
+        }
+    }
+}
+
+fn relocation(key: &GroupKey, one: &Move) -> Relocation {
+    let kind = match one.kind {
+        MoveKind::Leader => RelocationKind::Leader,
+        MoveKind::Replica { .. } => RelocationKind::Replica,
+    };
+    let (topic_id, index) = (key.topic_id, key.partition);
+    Relocation { topic_id, index, kind, from: one.from, to: one.to }
+}
+
+fn drain(image: &MetadataImage, broker: i32) -> DrainStatus {
+    let mut status = DrainStatus { broker, replicas: 0, leaders: 0 };
+    for (_, _, partition) in image.partitions_of(broker) {
+        status.replicas += 1;
+        status.leaders += u64::from(partition.leader == broker);
+    }
+    status
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,236 @@
+//! What the balancer does about what it sees, in a cluster that does at once what it is told.
+
+use logboom_balance::snapshot::Load;
+use logboom_controller::reassignments::relocate;
+use logboom_controller::record::{LeaderReport, Partition};
+use logboom_controller::{Decision, MetadataRecord};
+
+use super::*;
+use crate::balancing::report::LoadReport;
+use crate::balancing::samples::{KEY, MEANS, cluster, set};
+
+/// Longer than anything is waited for.
+const LONG: u64 = 1_000_000;
+
+/// A cluster whose brokers do at once what they are asked to.
+struct World {
+    image: MetadataImage,
+    loads: Loads,
+    office: Office,
+    now: u64,
+    config: StaticConfig,
+    /// Leaders that moved, and replicas.
+    moved: (usize, usize),
+}
+
+impl World {
+    fn new(brokers: &[i32], partitions: &[&[i32]]) -> Self {
+        let mut world = Self {
+            image: cluster(brokers, partitions),
+            loads: Loads::default(),
+            office: Office::new(0),
+            now: 0,
+            config: StaticConfig::default(),
+            moved: (0, 0),
+        };
+        brokers.iter().for_each(|id| world.report(*id, &[]));
+        world
+    }
+
+    fn report(&mut self, broker: i32, loads: &[(i32, Load)]) {
+        let loads = loads.iter();
+        let loads = loads.map(|(it, load)| (GroupKey { partition: *it, ..KEY }, *load));
+        let report = LoadReport { means: MEANS, growth: None, loads: loads.collect() };
+        self.loads.note(broker, report);
+    }
+
+    fn look(&mut self) -> Step {
+        self.now += 100;
+        self.office.look(&self.image, &self.config, &self.loads, self.now)
+    }
+
+    fn fence(&mut self, id: i32, fenced: bool) {
+        self.image = self.image.with([&MetadataRecord::BrokerFenced { id, fenced }]).unwrap();
+    }
+
+    fn set(&mut self, broker: Option<i32>, name: &str, value: Option<&str>) {
+        self.image = set(&self.image, broker, name, value);
+    }
+
+    fn partition(&self, index: i32) -> &Partition {
+        self.image.partition(KEY.topic_id, index).unwrap()
+    }
+
+    /// Goes on until nothing is to be done for a long time; whether it was said to be over.
+    fn settle(&mut self) -> bool {
+        let until = self.now + LONG;
+        while self.now < until {
+            match self.look() {
+                Step::Rest => self.now += 10_000,
+                Step::IsDone => return true,
+                Step::Move(moves) => self.carry_out(&moves),
+            }
+        }
+        false
+    }
+
+    fn carry_out(&mut self, moves: &[Relocation]) {
+        let Decision { records, response } = relocate(&self.image, moves);
+        assert_eq!(response, moves.len(), "what may go can go");
+        self.image = self.image.with(&records).unwrap();
+        for one in moves {
+            let partition = self.partition(one.index).clone();
+            let (wish, directories) = partition.wish();
+            let leads = one.kind == RelocationKind::Leader;
+            self.moved.0 += usize::from(leads);
+            self.moved.1 += usize::from(!leads);
+            let report = LeaderReport {
+                topic_id: KEY.topic_id,
+                index: one.index,
+                leader: wish[0],
+                leader_epoch: partition.leader_epoch + 1,
+                control_sequence: 1,
+                voters: wish.to_vec(),
+                voter_directories: directories.to_vec(),
+                isr: wish.to_vec(),
+            };
+            let record = MetadataRecord::Leaders(vec![report]);
+            self.image = self.image.with([&record]).unwrap();
+        }
+    }
+
+    /// Replicas of each of so many brokers.
+    fn counts(&self, brokers: i32) -> Vec<usize> {
+        let on = |id: i32| self.image.partitions_of(id).count();
+        (1..=brokers).map(on).collect()
+    }
+
+    /// Whether each of three brokers has its share of 30, one more or one less.
+    fn is_balanced(&self) -> bool {
+        self.counts(3).into_iter().all(|count| (9..=11).contains(&count))
+    }
+}
+
+fn on(broker: i32, count: usize) -> Vec<Vec<i32>> {
+    vec![vec![broker]; count]
+}
+
+fn world(brokers: &[i32], partitions: &[Vec<i32>]) -> World {
+    let partitions: Vec<&[i32]> = partitions.iter().map(Vec::as_slice).collect();
+    World::new(brokers, &partitions)
+}
+
+#[test]
+fn skew_is_left_alone_until_somebody_asks() {
+    let mut world = world(&[1, 2, 3], &on(1, 30));
+    assert!(!world.settle());
+    assert_eq!(world.counts(3), [30, 0, 0]);
+    world.set(None, ONCE, Some("true"));
+    assert!(world.settle(), "it is said when it is over");
+    assert!(world.is_balanced());
+    world.set(None, ONCE, None);
+    assert_eq!(world.look(), Step::Rest);
+}
+
+#[test]
+fn a_trigger_is_followed_without_being_asked() {
+    let mut world = world(&[1, 2, 3], &on(1, 30));
+    world.set(None, TRIGGERS, Some("skew,new-broker"));
+    assert!(!world.settle());
+    assert!(world.is_balanced());
+}
+
+#[test]
+fn a_drained_broker_gives_its_offices_first_and_then_everything() {
+    let mut world = world(&[1, 2, 3], &[vec![1, 2], vec![1, 2], vec![2, 1]]);
+    world.set(Some(1), "balance.drain", Some("true"));
+    let Step::Move(first) = world.look() else { panic!("nothing goes") };
+    let leaders = first.iter().filter(|one| one.kind == RelocationKind::Leader);
+    assert_eq!(leaders.map(|one| (one.index, one.to)).collect::<Vec<_>>(), [(0, 2), (1, 2)]);
+    world.carry_out(&first);
+    world.settle();
+    assert_eq!(world.counts(3), [0, 3, 3]);
+    let status = world.office.status(&world.image, &world.config, &world.loads, world.now);
+    assert_eq!(status.drains, [DrainStatus { broker: 1, replicas: 0, leaders: 0 }]);
+    world.set(Some(1), "balance.drain", None);
+    world.settle();
+    assert_eq!(world.counts(3), [0, 3, 3], "nobody asked for it to come back");
+}
+
+#[test]
+fn a_lost_broker_is_replaced_when_its_time_is_over() {
+    let mut world = world(&[1, 2, 3], &[vec![1, 2], vec![2, 1]]);
+    world.set(None, "balance.lost.grace.ms", Some("5000"));
+    world.look();
+    world.fence(1, true);
+    world.look();
+    let fenced_at = world.now;
+    while world.now < fenced_at + 4_900 {
+        assert_eq!(world.look(), Step::Rest);
+    }
+    world.settle();
+    assert_eq!(world.counts(3), [0, 2, 2]);
+}
+
+#[test]
+fn nothing_goes_to_a_broker_that_is_out_of_contact() {
+    let mut world = world(&[1, 2, 3], &on(1, 30));
+    world.fence(2, true);
+    world.set(None, ONCE, Some("true"));
+    assert!(!world.settle(), "what is asked for isn't done");
+    assert!(matches!(world.counts(3)[..], [_, 0, 9..=11]), "{:?}", world.counts(3));
+    world.fence(2, false);
+    assert!(world.settle() && world.is_balanced());
+}
+
+#[test]
+fn until_all_have_told_their_loads_only_offices_of_drained_brokers_go() {
+    let mut world = world(&[1, 2, 3], &[vec![1, 2], vec![2, 1]]);
+    world.loads = Loads::default();
+    world.set(Some(1), "balance.drain", Some("true"));
+    let Step::Move(first) = world.look() else { panic!("nothing goes") };
+    assert!(first.iter().all(|one| one.kind == RelocationKind::Leader));
+    world.carry_out(&first);
+    assert_eq!(world.look(), Step::Rest);
+    [1, 2, 3].into_iter().for_each(|id| world.report(id, &[]));
+    assert!(matches!(world.look(), Step::Move(_)));
+}
+
+#[test]
+fn no_more_go_at_once_than_may() {
+    let mut world = world(&[1, 2], &on(1, 20));
+    world.set(None, ONCE, Some("true"));
+    world.set(None, "balance.moves", Some("3"));
+    let Step::Move(moves) = world.look() else { panic!("nothing goes") };
+    assert_eq!(moves.len(), 3);
+    let records = relocate(&world.image, &moves).records;
+    world.image = world.image.with(&records).unwrap();
+    assert_eq!(world.look(), Step::Rest, "they are under way");
+    let status = world.office.status(&world.image, &world.config, &world.loads, world.now);
+    let stages: Vec<Stage> = status.plan.unwrap().moves.iter().map(|one| one.stage).collect();
+    assert_eq!(stages.iter().filter(|stage| **stage == Stage::UnderWay).count(), 3);
+}
+
+#[test]
+fn another_office_goes_on_where_one_has_ended() {
+    let mut world = world(&[1, 2, 3], &on(1, 30));
+    world.set(None, ONCE, Some("true"));
+    let Step::Move(moves) = world.look() else { panic!("nothing goes") };
+    world.carry_out(&moves[..1]);
+    world.office = Office::new(world.now);
+    assert!(world.settle());
+    assert!(world.is_balanced());
+    assert!(world.moved.1 <= 20, "nothing moved twice: {}", world.moved.1);
+}
+
+#[test]
+fn what_can_go_nowhere_is_told() {
+    let mut world = world(&[1, 2], &[vec![1, 2]]);
+    world.set(Some(1), "balance.drain", Some("true"));
+    world.settle();
+    let status = world.office.status(&world.image, &world.config, &world.loads, world.now);
+    let unmet = status.plan.unwrap().unmet;
+    assert_eq!(unmet.len(), 1);
+    assert_eq!((unmet[0].from, unmet[0].rule), (1, Rule::Drain));
+    assert_eq!(world.partition(0).leader, 2, "but who leads can change");
+}

@@ -1,0 +1,115 @@
+//! The cluster as the balancer sees it: the metadata, and what is known of loads.
+
+use std::collections::BTreeSet;
+
+use logboom_balance::Snapshot;
+use logboom_balance::snapshot::{
+    Broker, Load, Partition, REPLICAS_MAX, Replica, SnapshotError, Standing, WEIGHT_USUAL,
+};
+use logboom_balance::{PerResource, Resource};
+use logboom_controller::MetadataImage;
+use logboom_controller::record::{self, ConfigResource, NO_BROKER};
+use logboom_protocol::units::Uuid;
+use logboom_storage::state::GroupKey;
+
+use super::loads::Loads;
+
+/// The configuration that says that a broker is to be emptied.
+const DRAIN: &str = "balance.drain";
+
+/// A snapshot, and which partitions are in it.
+#[derive(Debug, Clone)]
+pub(super) struct Picture {
+    pub(super) snapshot: Snapshot,
+    /// The ids of its topics, by their places.
+    topics: Vec<Uuid>,
+}
+
+impl Picture {
+    /// Looks.
+    ///
+    /// - `lost`: brokers that won't come back in time.
+    ///
+    /// # Errors
+    /// What there is too much of.
+    pub(super) fn new(
+        image: &MetadataImage,
+        loads: &Loads,
+        lost: &BTreeSet<i32>,
+    ) -> Result<Self, SnapshotError> {
+        let mut brokers: Vec<Broker> =
+            image.brokers().map(|it| broker(image, loads, lost, it)).collect();
+        let (mut topics, mut names, mut partitions) = (Vec::new(), Vec::new(), Vec::new());
+        let mut strangers = BTreeSet::new();
+        for topic in image.topics() {
+            let place = u32::try_from(topics.len()).unwrap_or(u32::MAX);
+            topics.push(topic.id());
+            names.push(topic.name().to_owned());
+            for (index, known) in (0_i32..).zip(topic.partitions()) {
+                let key = GroupKey { topic_id: topic.id(), partition: index };
+                let replicas = replicas(loads, &key, known);
+                let unknown = replicas.iter().map(|it| it.broker);
+                strangers.extend(unknown.filter(|id| image.broker(*id).is_none()));
+                let leads = |id: i32| replicas.iter().any(|replica| replica.broker == id);
+                let leader = Some(known.leader).filter(|leader| leads(*leader));
+                partitions.push(Partition { topic: place, index, leader, replicas });
+            }
+        }
+        // Who was removed still is where partitions say so, and has to be replaced.
+        brokers.extend(
+            strangers
+                .into_iter()
+                .map(|id| Broker { standing: Standing::Absent, ..Broker::new(id) }),
+        );
+        Ok(Self { snapshot: Snapshot::new(brokers, names, partitions)?, topics })
+    }
+
+    /// The partition at a place of the snapshot.
+    pub(super) fn key(&self, place: usize) -> Option<GroupKey> {
+        let partition = self.snapshot.partitions().get(place)?;
+        let topic_id = *self.topics.get(partition.topic as usize)?;
+        Some(GroupKey { topic_id, partition: partition.index })
+    }
+}
+
+/// Whether a broker is to be emptied.
+pub(super) fn is_drained(image: &MetadataImage, broker: i32) -> bool {
+    let value = image.config_value(&ConfigResource::broker(broker), DRAIN);
+    value.is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
+}
+
+fn broker(
+    image: &MetadataImage,
+    loads: &Loads,
+    lost: &BTreeSet<i32>,
+    registered: &record::BrokerRegistration,
+) -> Broker {
+    let id = registered.id;
+    let standing = if lost.contains(&id) {
+        Standing::Absent
+    } else if is_drained(image, id) {
+        Standing::Draining
+    } else {
+        Standing::Active
+    };
+    let means = loads.means(id);
+    let mut capacity = PerResource::default();
+    for (resource, known) in
+        Resource::MEASURED.into_iter().zip(means.map_or([None; 4], |means| means.capacity))
+    {
+        capacity[resource] = known;
+    }
+    let rack = registered.rack.as_ref().map(|rack| rack.to_string());
+    Broker { id, rack, weight: means.map_or(WEIGHT_USUAL, |it| it.weight), capacity, standing }
+}
+
+/// The replicas that a partition is to have. One that its broker hasn't measured yet will take what
+/// the leader's does, but for what that gives.
+fn replicas(loads: &Loads, key: &GroupKey, partition: &record::Partition) -> Vec<Replica> {
+    let of_leader = Some(partition.leader).filter(|leader| *leader != NO_BROKER);
+    let of_leader = of_leader.and_then(|leader| loads.of(key, leader)).unwrap_or_default();
+    let expected = Load { bytes_out: 0, ..of_leader };
+    let wished = partition.wish().0.iter().take(REPLICAS_MAX);
+    let load = |broker: i32| loads.of(key, broker).unwrap_or(expected);
+    wished.map(|&broker| Replica { broker, load: load(broker) }).collect()
+}

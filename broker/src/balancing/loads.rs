@@ -38,6 +38,16 @@ impl Loads {
         }
     }
 
+    /// A replica goes from one broker to another: until that one has measured, it is expected to
+    /// take there what it took.
+    pub(super) fn expect(&mut self, key: &GroupKey, from: i32, to: i32) {
+        let Some(known) = self.replicas.get_mut(key) else { return };
+        let load = known.iter().find(|(id, _)| *id == from).map(|(_, load)| *load);
+        if !known.iter().any(|(id, _)| *id == to) {
+            known.extend(load.map(|load| (to, load)));
+        }
+    }
+
     /// Forgets what isn't in the cluster any more.
     pub(super) fn prune(&mut self, image: &MetadataImage) {
         self.brokers.retain(|id, _| image.broker(*id).is_some());
@@ -98,6 +108,19 @@ mod tests {
         assert_eq!((loads.of(&KEY, 1), loads.of(&KEY, 2)), (Some(load(8)), Some(load(6))));
         loads.note(2, report(&[(KEY, load(0))]));
         assert_eq!(loads.of(&KEY, 2), None);
+    }
+
+    #[test]
+    fn what_was_moved_takes_what_it_took_until_it_is_measured() {
+        let mut loads = Loads::default();
+        loads.expect(&KEY, 1, 2);
+        assert_eq!(loads.of(&KEY, 2), None, "nobody has measured it");
+        loads.note(1, report(&[(KEY, load(5))]));
+        loads.expect(&KEY, 1, 2);
+        assert_eq!(loads.of(&KEY, 2), Some(load(5)));
+        loads.note(2, report(&[(KEY, load(3))]));
+        loads.expect(&KEY, 1, 2);
+        assert_eq!(loads.of(&KEY, 2), Some(load(3)));
     }
 
     #[test]

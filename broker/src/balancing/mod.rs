@@ -33,9 +33,10 @@ use tokio::time::timeout;
 
 use logboom_balance::snapshot::AMOUNT_MAX;
 use logboom_controller::config::Effective;
-use logboom_controller::reassignments::{Relocation, relocate};
+use logboom_controller::reassignments::{Relocation, RelocationKind, relocate};
 use logboom_controller::record::ConfigResource;
 use logboom_controller::{Decision, MetadataImage, MetadataRecord};
+use logboom_storage::state::GroupKey;
 
 use crate::clock::boot_ms;
 use crate::cluster::{ANSWER_MAX, ControllerError, Request};
@@ -295,7 +296,13 @@ impl<'a> Balancer<'a> {
         self.seen = Some((image, now));
         let done = match step {
             Step::Rest => return,
-            Step::Move(moves) => self.begin_moves(moves).await,
+            Step::Move(moves) => {
+                for one in moves.iter().filter(|one| one.kind == RelocationKind::Replica) {
+                    let key = GroupKey { topic_id: one.topic_id, partition: one.index };
+                    self.loads.expect(&key, one.from, one.to);
+                }
+                self.begin_moves(moves).await
+            }
             Step::IsDone => self.end_once().await,
         };
         if let Err(error) = done {

@@ -289,10 +289,9 @@ impl Office {
             return Step::Move(relocations);
         }
         if under_way.is_empty() && knows_all {
-            // It is done, or what is left can't go: then another plan may find a way, later.
-            let is_done = plan.is_done();
-            self.next_plan = if is_done { now } else { now + settings.interval };
-            self.plan = None;
+            // It is done, or what is left can't go. Another plan may find more to do, once what
+            // has moved is measured where it is.
+            (self.plan, self.next_plan) = (None, now + 2 * settings.interval);
         }
         Step::Rest
     }
@@ -349,10 +348,6 @@ impl Carried {
         let Some(progress) = &self.progress else { return (self.moves.len(), self.bytes) };
         let is_left = |stage: &&Stage| !matches!(stage, Stage::Done | Stage::Void);
         (progress.stages.iter().filter(is_left).count(), progress.bytes_left)
-    }
-
-    fn is_done(&self) -> bool {
-        self.left().0 == 0
     }
 
     fn status(&self, image: &MetadataImage, now: u64) -> PlanStatus {

@@ -51,7 +51,7 @@ pub use bound::{Bound, bound};
 pub use capacity::{BrokerCapacity, Capacity, Headroom, Outlook, capacity};
 pub use next::{Limits, Progress, Stage, Wait, next};
 pub use options::Options;
-pub use place::{NewTopic, PlaceError, Strategy, place};
+pub use place::{Host, NewTopic, PlaceError, Strategy, hosts, place};
 pub use plan::{
     Alternative, ManualError, ManualMove, Move, MoveKind, Obstacle, Plan, Refusal, Rule, Unmet,
     Worst, plan, plan_manual,

@@ -9,12 +9,10 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::aims::Aims;
-use crate::options::Options;
-use crate::plan::Ground;
+use crate::levels::{LEVEL, Levels};
+use crate::racks::Racks;
 use crate::resource::{Amounts, Resource};
-use crate::snapshot::{Load, Snapshot, Standing};
-use crate::state::State;
+use crate::snapshot::{Broker, Load, Snapshot, Standing};
 
 /// How brokers for a new topic are chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,34 +82,60 @@ impl fmt::Display for PlaceError {
 
 impl core::error::Error for PlaceError {}
 
-/// Chooses brokers for a new topic: their ids by partition, the preferred leader first.
+/// A broker, and what all its replicas take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// The broker.
+    pub broker: Broker,
+    /// What it has.
+    pub load: Amounts,
+}
+
+/// The brokers of a snapshot, with what they have.
+#[must_use]
+pub fn hosts(snapshot: &Snapshot) -> Vec<Host> {
+    let host = |broker: &Broker| Host { broker: broker.clone(), load: Amounts::default() };
+    let mut hosts: Vec<Host> = snapshot.brokers().iter().map(host).collect();
+    for partition in snapshot.partitions() {
+        for replica in &partition.replicas {
+            let leads = partition.leader == Some(replica.broker);
+            if let Some(place) = snapshot.place_of(replica.broker) {
+                hosts[place].load.add(&replica.load.amounts(leads));
+            }
+        }
+    }
+    hosts
+}
+
+/// Chooses brokers for a new topic: their ids by partition, the preferred leader first. What they
+/// have is added to `hosts`.
+///
+/// - `hosts`: whose loads together stay below [`crate::snapshot::TOTAL_MAX`].
 ///
 /// # Errors
-/// The rule that can't be kept.
+/// The rule that can't be kept; something may be added then.
 ///
 /// # Panics
 /// If more replicas are asked for than [`crate::snapshot::REPLICAS_MAX`].
 pub fn place(
-    snapshot: &Snapshot,
+    hosts: &mut [Host],
     topic: &NewTopic,
     strategy: Strategy,
-    options: &Options,
 ) -> Result<Vec<Vec<i32>>, PlaceError> {
-    let ground = Ground::new(snapshot, options);
-    let active = ground.racks.active.iter().sum();
+    let mut table = Table::new(hosts, topic, strategy);
+    let active = table.racks.active.iter().sum();
     if topic.replicas > active {
         return Err(PlaceError::TooFewBrokers { replicas: topic.replicas, active });
     }
-    let mut table = Table::new(&ground, topic, strategy);
     (0..topic.partitions).map(|partition| table.partition(partition)).collect()
 }
 
 /// The brokers while partitions are placed on them.
 struct Table<'a> {
-    ground: &'a Ground<'a>,
+    hosts: &'a mut [Host],
     topic: &'a NewTopic,
-    state: State<'a>,
-    aims: Aims,
+    racks: Racks,
+    levels: Levels,
     strategy: Strategy,
     /// Of a weighted turn: what each broker is owed.
     owed: Vec<i64>,
@@ -121,28 +145,32 @@ struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    fn new(ground: &'a Ground<'a>, topic: &'a NewTopic, strategy: Strategy) -> Self {
-        let state = State::new(ground.snapshot, &ground.racks);
-        let aims = ground.aims(&state);
+    fn new(hosts: &'a mut [Host], topic: &'a NewTopic, strategy: Strategy) -> Self {
+        let brokers: Vec<Broker> = hosts.iter().map(|host| host.broker.clone()).collect();
+        let racks = Racks::new(&brokers);
+        // As it will be: there may be next to nothing yet.
+        let mut total = Amounts::default();
+        let active = hosts.iter().filter(|host| host.broker.standing == Standing::Active);
+        active.for_each(|host| total.add(&host.load));
+        for replica in 0..topic.replicas {
+            let load = load_of(topic, replica);
+            (0..topic.partitions).for_each(|_| total.add(&load));
+        }
+        let levels = Levels::new(&brokers, &total);
         let chance = if let Strategy::Random { seed } = strategy { seed } else { 0 };
-        let owed = vec![0; ground.snapshot.brokers().len()];
-        Self { ground, topic, state, aims, strategy, owed, ring: ring(ground), chance }
+        let (owed, ring) = (vec![0; hosts.len()], ring(&brokers, &racks));
+        Self { hosts, topic, racks, levels, strategy, owed, ring, chance }
     }
 
     fn partition(&mut self, partition: usize) -> Result<Vec<i32>, PlaceError> {
         let mut chosen: Vec<usize> = Vec::new();
         for replica in 0..self.topic.replicas {
-            let load = Load {
-                bytes_out: if replica == 0 { self.topic.expected.bytes_out } else { 0 },
-                ..self.topic.expected
-            };
-            let load = load.amounts(replica == 0);
+            let load = load_of(self.topic, replica);
             let broker = self.choose(partition, &chosen, &load)?;
-            self.state.load[broker].add(&load);
+            self.hosts[broker].load.add(&load);
             chosen.push(broker);
         }
-        let brokers = self.ground.snapshot.brokers();
-        Ok(chosen.into_iter().map(|place| brokers[place].id).collect())
+        Ok(chosen.into_iter().map(|place| self.hosts[place].broker.id).collect())
     }
 
     /// The preferred one of those that may have a replica.
@@ -152,7 +180,7 @@ impl<'a> Table<'a> {
         chosen: &[usize],
         load: &Amounts,
     ) -> Result<usize, PlaceError> {
-        let racks = &self.ground.racks;
+        let racks = &self.racks;
         let limit = racks.limit(self.topic.replicas);
         let crowd =
             |broker: usize| chosen.iter().filter(|it| racks.of[**it] == racks.of[broker]).count();
@@ -162,7 +190,7 @@ impl<'a> Table<'a> {
             .copied()
             .filter(|it| !chosen.contains(it) && crowd(*it) < limit)
             .collect();
-        let lacks = |broker: &usize| self.state.lacks(*broker, load);
+        let lacks = |broker: &usize| self.hosts[*broker].lacks(load);
         let able: Vec<usize> = allowed.iter().copied().filter(|it| lacks(it).is_none()).collect();
         // Brokers suffice, so that where nobody is able somebody lacks capacity.
         let resource = allowed.iter().find_map(lacks).unwrap_or(Resource::Partitions);
@@ -192,10 +220,15 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// How the squares of the distances to level 1 change, which is what all should have.
     fn cost(&self, broker: usize, load: &Amounts) -> i64 {
-        let mut after = self.state.load[broker];
-        after.add(load);
-        self.state.cost(&self.aims, &self.ground.levels, broker, &after)
+        let (levels, has) = (&self.levels, &self.hosts[broker].load);
+        let square = |resource, load| {
+            let distance = levels.level(broker, resource, load) - LEVEL;
+            distance * distance
+        };
+        let change = |it: Resource| square(it, has[it] + load[it]) - square(it, has[it]);
+        Resource::ALL.into_iter().map(change).sum()
     }
 
     /// The next on the ring from the leader's place on. Each round of the ring skips one more, so
@@ -218,19 +251,20 @@ impl<'a> Table<'a> {
     /// Whoever is owed the most: each turn everybody is owed its weight more, and who is chosen
     /// pays the weights of all.
     fn by_weight(&mut self, able: &[usize]) -> Option<usize> {
-        let brokers = self.ground.snapshot.brokers();
+        let hosts = &self.hosts;
+        let weight = |broker: usize| i64::from(hosts[broker].broker.weight);
         for broker in able {
-            self.owed[*broker] += i64::from(brokers[*broker].weight);
+            self.owed[*broker] += weight(*broker);
         }
         let chosen =
             able.iter().copied().max_by_key(|it| (self.owed[*it], core::cmp::Reverse(*it)))?;
-        self.owed[chosen] -= able.iter().map(|it| i64::from(brokers[*it].weight)).sum::<i64>();
+        self.owed[chosen] -= able.iter().map(|it| weight(*it)).sum::<i64>();
         Some(chosen)
     }
 
     /// The highest level of a broker now.
     fn fullness(&self, broker: usize) -> i64 {
-        let level = |it| self.ground.levels.level(broker, it, self.state.load[broker][it]);
+        let level = |it| self.levels.level(broker, it, self.hosts[broker].load[it]);
         Resource::MEASURED.into_iter().map(level).max().unwrap_or(0)
     }
 
@@ -244,12 +278,29 @@ impl<'a> Table<'a> {
     }
 }
 
+impl Host {
+    /// What it has no capacity for.
+    fn lacks(&self, more: &Amounts) -> Option<Resource> {
+        let exceeds = |it: &Resource| {
+            let is_beyond = |capacity: u64| self.load[*it] + more[*it] > capacity;
+            more[*it] > 0 && self.broker.capacity[*it].is_some_and(is_beyond)
+        };
+        Resource::MEASURED.into_iter().find(exceeds)
+    }
+}
+
+/// What a replica is expected to take; the first one leads.
+fn load_of(topic: &NewTopic, replica: usize) -> Amounts {
+    let bytes_out = if replica == 0 { topic.expected.bytes_out } else { 0 };
+    Load { bytes_out, ..topic.expected }.amounts(replica == 0)
+}
+
 /// The active brokers: the first of each rack, then the second of each, and so on.
-fn ring(ground: &Ground<'_>) -> Vec<usize> {
-    let mut turns = vec![0; ground.racks.active.len()];
+fn ring(brokers: &[Broker], racks: &Racks) -> Vec<usize> {
+    let mut turns = vec![0; racks.active.len()];
     let mut ring = Vec::new();
-    for (place, broker) in ground.snapshot.brokers().iter().enumerate() {
-        let rack = ground.racks.of[place];
+    for (place, broker) in brokers.iter().enumerate() {
+        let rack = racks.of[place];
         if broker.standing == Standing::Active {
             ring.push((turns[rack], rack, place));
             turns[rack] += 1;

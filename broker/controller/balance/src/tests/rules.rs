@@ -10,7 +10,7 @@ use crate::resource::{Amounts, Resource};
 use crate::sim::{self, Chance};
 use crate::snapshot::{Load, Snapshot, Standing};
 use crate::{
-    Limits, NewTopic, Options, PlaceError, Stage, Strategy, Wait, after, next, place, plan,
+    Limits, NewTopic, Options, PlaceError, Stage, Strategy, Wait, after, hosts, next, place, plan,
 };
 
 /// What each broker has, by its place.
@@ -143,8 +143,8 @@ proptest! {
             Strategy::LeastLoaded,
             Strategy::Random { seed },
         ] {
-            let placed = place(&snapshot, &topic, strategy, &options());
-            prop_assert_eq!(&placed, &place(&snapshot, &topic, strategy, &options()));
+            let placed = place(&mut hosts(&snapshot), &topic, strategy);
+            prop_assert_eq!(&placed, &place(&mut hosts(&snapshot), &topic, strategy));
             let brokers = snapshot.brokers();
             let active = brokers.iter().filter(|it| it.standing == Standing::Active).count();
             match placed {

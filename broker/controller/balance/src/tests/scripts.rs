@@ -14,7 +14,7 @@ use crate::resource::{Amounts, Resource};
 use crate::snapshot::{Broker, Load, Snapshot};
 use crate::{
     Limits, Move, MoveKind, NewTopic, Options, Outlook, Stage, Strategy, Worst, after, bound,
-    capacity, next, place, plan,
+    capacity, hosts, next, place, plan,
 };
 
 /// How far output is indented.
@@ -166,7 +166,7 @@ impl World {
             "random" => Strategy::Random { seed: 1 },
             other => panic!("{other}: no such strategy"),
         };
-        match place(&self.snapshot(), &topic, strategy, &Options::default()) {
+        match place(&mut hosts(&self.snapshot()), &topic, strategy) {
             Ok(placed) => placed.iter().map(|ids| format!("{ids:?}")).collect(),
             Err(error) => Vec::from([error.to_string()]),
         }

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, watch};
@@ -12,7 +11,7 @@ use logboom_controller::config::{Effective, StaticConfig};
 use logboom_protocol::units::Uuid;
 use logboom_storage::Directory;
 
-use crate::balancing::Balancing;
+use crate::balancing::{Balancing, Placing};
 use crate::cluster::{
     ANSWER_MAX, ControllerError, ControllerHandle, Others, Request, VoterChanges, decode_block,
     producer_ids,
@@ -45,8 +44,8 @@ pub(crate) struct Node {
     pub(crate) voter_changes: VoterChanges,
     /// Where groups are asked.
     pub(crate) coordination: Coordination,
-    /// At which broker the next topic's placement begins.
-    pub(crate) placement: AtomicUsize,
+    /// Where new partitions go.
+    pub(crate) placement: Arc<Placing>,
     /// The metadata that is in force; see [`Self::image`].
     pub(crate) published: Arc<ArcSwap<MetadataImage>>,
     /// Ids of this broker's block that are not handed out.

@@ -6,7 +6,6 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc as std_mpsc;
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -273,7 +272,7 @@ fn start_threads(
         controller: handle,
         others,
         coordination,
-        placement: AtomicUsize::new(0),
+        placement: Arc::default(),
         published,
         producer_ids: Mutex::new(0..0),
         fetch_sessions: Default::default(),

@@ -15,7 +15,7 @@ pub use delete::delete_topics;
 pub use error::{AssignmentError, TopicError};
 pub use name::{NameError, check as check_name};
 pub use partitions::create_partitions;
-pub use placement::replicas_within_reach;
+pub use placement::{InTurns, Placement, replicas_within_reach};
 
 pub(crate) use placement::{check_assignment, directories};
 

@@ -58,6 +58,20 @@ impl Loads {
         });
     }
 
+    /// What each broker has said that it may have, and what all its replicas take.
+    pub(super) fn sums(&self) -> BTreeMap<i32, (Means, Load)> {
+        let of = |told: &Told| (told.means, Load::default());
+        let mut sums: BTreeMap<i32, (Means, Load)> =
+            self.brokers.iter().map(|(id, told)| (*id, of(told))).collect();
+        for (broker, load) in self.replicas.values().flatten() {
+            let Some((_, sum)) = sums.get_mut(broker) else { continue };
+            sum.disk_bytes = sum.disk_bytes.saturating_add(load.disk_bytes);
+            sum.bytes_in = sum.bytes_in.saturating_add(load.bytes_in);
+            sum.bytes_out = sum.bytes_out.saturating_add(load.bytes_out);
+        }
+        sums
+    }
+
     /// Whether a broker has spoken.
     pub(super) fn has(&self, broker: i32) -> bool {
         self.brokers.contains_key(&broker)

@@ -17,6 +17,7 @@ mod loads;
 mod meter;
 mod office;
 mod picture;
+mod placing;
 mod report;
 #[cfg(test)]
 mod samples;
@@ -48,6 +49,7 @@ use self::loads::Loads;
 use self::meter::Meter;
 use self::office::{ONCE, Office, Step};
 use self::picture::Picture;
+pub(crate) use self::placing::Placing;
 use self::report::LOADS_MAX;
 pub(crate) use self::report::{LoadReport, Means};
 
@@ -203,7 +205,10 @@ impl<'a> Balancer<'a> {
 
     fn hear(&mut self, message: Message) {
         match message {
-            Message::Report(broker, report) => self.loads.note(broker, report),
+            Message::Report(broker, report) => {
+                self.loads.note(broker, report);
+                self.node.placement.tell(self.loads.sums());
+            }
             Message::Ask(question, answer) => {
                 // Without one, and where nobody waits any more, the sender is dropped.
                 _ = self.answer(question).map(|text| answer.send(text));
@@ -232,6 +237,7 @@ impl<'a> Balancer<'a> {
             return;
         }
         (self.loads, self.seen) = (Loads::default(), None);
+        self.node.placement.tell(self.loads.sums());
         Office::new(0).count(&self.node.metrics);
         self.office = decides.then(|| Office::new(boot_ms()));
         let number = if decides { u64::from_be_bytes(random_bytes()) | 1 } else { 0 };

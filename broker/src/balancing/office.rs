@@ -19,7 +19,7 @@ use logboom_controller::record::ConfigResource;
 use logboom_storage::state::GroupKey;
 
 use super::loads::Loads;
-use super::picture::{Picture, is_drained};
+use super::picture::Picture;
 use crate::metrics::Metrics;
 
 /// The configuration that asks for a plan of all rules.
@@ -185,7 +185,7 @@ impl Office {
         Wanted {
             rules: if once { Rule::ALL.into_iter().collect() } else { triggers(config) },
             once,
-            drained: ids().filter(|id| is_drained(image, *id)).collect(),
+            drained: ids().filter(|id| image.is_drained(*id)).collect(),
             lost: lost.map(|(id, _)| *id).collect(),
             brokers: ids().filter(|id| !image.is_fenced(*id)).collect(),
         }

@@ -6,16 +6,13 @@ use logboom_balance::Snapshot;
 use logboom_balance::snapshot::{
     Broker, Load, Partition, REPLICAS_MAX, Replica, SnapshotError, Standing, WEIGHT_USUAL,
 };
-use logboom_balance::{PerResource, Resource};
 use logboom_controller::MetadataImage;
-use logboom_controller::record::{self, ConfigResource, NO_BROKER};
+use logboom_controller::record::{self, NO_BROKER};
 use logboom_protocol::units::Uuid;
 use logboom_storage::state::GroupKey;
 
 use super::loads::Loads;
-
-/// The configuration that says that a broker is to be emptied.
-const DRAIN: &str = "balance.drain";
+use super::report::Means;
 
 /// A snapshot, and which partitions are in it.
 #[derive(Debug, Clone)]
@@ -72,12 +69,6 @@ impl Picture {
     }
 }
 
-/// Whether a broker is to be emptied.
-pub(super) fn is_drained(image: &MetadataImage, broker: i32) -> bool {
-    let value = image.config_value(&ConfigResource::broker(broker), DRAIN);
-    value.is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
-}
-
 fn broker(
     image: &MetadataImage,
     loads: &Loads,
@@ -87,18 +78,13 @@ fn broker(
     let id = registered.id;
     let standing = if lost.contains(&id) {
         Standing::Absent
-    } else if is_drained(image, id) {
+    } else if image.is_drained(id) {
         Standing::Draining
     } else {
         Standing::Active
     };
     let means = loads.means(id);
-    let mut capacity = PerResource::default();
-    for (resource, known) in
-        Resource::MEASURED.into_iter().zip(means.map_or([None; 4], |means| means.capacity))
-    {
-        capacity[resource] = known;
-    }
+    let capacity = means.map(Means::capacities).unwrap_or_default();
     let rack = registered.rack.as_ref().map(|rack| rack.to_string());
     Broker { id, rack, weight: means.map_or(WEIGHT_USUAL, |it| it.weight), capacity, standing }
 }

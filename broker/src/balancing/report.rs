@@ -16,6 +16,7 @@
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 
 use logboom_balance::snapshot::{AMOUNT_MAX, Load, WEIGHT_MAX};
+use logboom_balance::{PerResource, Resource};
 use logboom_protocol::units::Uuid;
 use logboom_storage::state::GroupKey;
 
@@ -52,6 +53,17 @@ pub(crate) struct Means {
     pub(crate) weight: u32,
     /// As in the table; `None` is not known.
     pub(crate) capacity: [Option<u64>; 4],
+}
+
+impl Means {
+    /// By resource.
+    pub(super) fn capacities(self) -> PerResource<Option<u64>> {
+        let mut capacities = PerResource::default();
+        for (resource, known) in Resource::MEASURED.into_iter().zip(self.capacity) {
+            capacities[resource] = known;
+        }
+        capacities
+    }
 }
 
 /// What a broker says.

@@ -3,7 +3,6 @@
 //! what groups have committed from then on.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use logboom_controller::topics;
 use logboom_protocol::messages::create_partitions::{
@@ -18,12 +17,14 @@ pub(super) async fn handle(
     context: RequestContext,
     request: CreatePartitionsRequest,
 ) -> CreatePartitionsResponse {
-    let placement_start = context.node.placement.fetch_add(1, Ordering::Relaxed);
+    let (broker, placement) =
+        (Arc::clone(&context.node.config), Arc::clone(&context.node.placement));
     let request = Arc::new(request);
     let decided = Arc::clone(&request);
     let is_counted = |name: &str| name == OFFSETS_TOPIC;
-    let decide =
-        move |image: &_| topics::create_partitions(image, &decided, placement_start, is_counted);
+    let decide = move |image: &_| {
+        topics::create_partitions(image, &decided, &broker, &mut placement.next(), is_counted)
+    };
     let answer = context.node.controller.decide_within(request.timeout_ms, decide).await;
     answer.unwrap_or_else(|error| refused(&request, error))
 }

@@ -1,7 +1,6 @@
 //! CreateTopics.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -60,11 +59,11 @@ async fn create_here(
     request: CreateTopicsRequest,
 ) -> Result<CreateTopicsResponse, ControllerError> {
     let broker = Arc::clone(&node.config);
-    let placement_start = node.placement.fetch_add(1, Ordering::Relaxed);
+    let placement = Arc::clone(&node.placement);
     let timeout_ms = request.timeout_ms;
     let decide = move |image: &_| {
         let topic_ids = std::iter::repeat_with(random_id);
-        let mut context = CreateContext { broker: &broker, topic_ids, placement_start };
+        let mut context = CreateContext { broker: &broker, topic_ids, placement: placement.next() };
         topics::create_topics(image, &request, &mut context)
     };
     node.controller.decide_within(timeout_ms, decide).await

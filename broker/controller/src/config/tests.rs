@@ -64,10 +64,10 @@ const REFERENCE: [(&str, &str, &[&str], &str); 34] = [
 ];
 
 #[test]
-fn the_topics_table_is_the_reference_and_write_caching() {
+fn the_topics_table_is_the_reference_and_what_is_ours() {
     let names: BTreeSet<_> = topic::TABLE.iter().map(|row| row.definition.name).collect();
     let mut expected: BTreeSet<_> = REFERENCE.iter().map(|(name, ..)| *name).collect();
-    assert!(expected.insert("write.caching"));
+    assert!(["write.caching", "placement.strategy"].into_iter().all(|own| expected.insert(own)));
     assert_eq!(names, expected);
     assert_eq!(topic::TABLE.len(), expected.len(), "a name twice");
     assert_eq!(topic::find("write.caching").unwrap().definition.default, Some("false"));

@@ -13,6 +13,10 @@ const HOUR_MS: i64 = 60 * MINUTE_MS;
 /// What stands for "never" and "no limit".
 const LONG_MAX: &str = "9223372036854775807";
 
+/// How brokers are chosen for new partitions.
+const STRATEGIES: [&str; 5] =
+    ["weighted", "round-robin", "weighted-round-robin", "least-loaded", "random"];
+
 const fn topic(
     name: &'static str,
     config_type: ConfigType,
@@ -36,7 +40,7 @@ pub fn find(name: &str) -> Option<&'static Layered> {
 }
 
 /// All of them, by theme.
-pub static TABLE: [Layered; 35] = [
+pub static TABLE: [Layered; 36] = [
     // Segments and time.
     topic(
         "segment.bytes",
@@ -228,6 +232,15 @@ pub static TABLE: [Layered; 35] = [
         Between(-131_072, 22),
         &[same("compression.zstd.level")],
         "The level where compression.type is zstd.",
+    ),
+    topic(
+        "placement.strategy",
+        String,
+        "weighted",
+        OneOf(&STRATEGIES),
+        &[same("default.placement.strategy")],
+        "How brokers are chosen for new partitions: as a plan of the balancer would have it, in \
+         turns, by chance, or who has the least. Racks and capacities are kept in any case.",
     ),
     topic(
         "message.timestamp.type",

@@ -4,7 +4,7 @@
 
 use alloc::vec::Vec;
 
-use crate::record::{BrokerRegistration, Partition};
+use crate::record::{BrokerRegistration, ConfigResource, Partition};
 
 use super::{MetadataImage, Topic};
 
@@ -41,6 +41,12 @@ impl MetadataImage {
     #[must_use]
     pub fn is_in_contact(&self, id: i32) -> bool {
         self.brokers.contains_key(&id) && !self.is_fenced(id)
+    }
+    /// Whether a broker is to be emptied (`balance.drain`).
+    #[must_use]
+    pub fn is_drained(&self, id: i32) -> bool {
+        let value = self.config_value(&ConfigResource::broker(id), "balance.drain");
+        value.is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
     }
 
     /// The brokers in contact, by id.

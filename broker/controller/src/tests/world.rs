@@ -27,7 +27,7 @@ use crate::leaders::{elect_leaders, report_leaders};
 use crate::reassignments::alter_partition_reassignments;
 use crate::record::{BrokerRegistration, LeaderReport, NO_BROKER, Partition};
 use crate::samples::{broker, id};
-use crate::topics::{CreateContext, create_partitions, create_topics, delete_topics};
+use crate::topics::{CreateContext, InTurns, create_partitions, create_topics, delete_topics};
 use crate::{MetadataImage, MetadataRecord};
 
 /// A cluster.
@@ -90,7 +90,8 @@ impl World {
                 let topic =
                     CreatePartitionsTopic { name: name(*topic), count: *count, assignments: None };
                 let request = CreatePartitionsRequest { topics: vec![topic], ..Default::default() };
-                create_partitions(image, &request, 0, |_| false).records
+                let config = StaticConfig::default();
+                create_partitions(image, &request, &config, &mut InTurns(0), |_| false).records
             }
             Step::Delete { topic } => {
                 let state = DeleteTopicState { name: Some(name(*topic)), topic_id: Uuid::ZERO };
@@ -131,8 +132,8 @@ impl World {
         let request = CreateTopicsRequest { topics: vec![topic], ..Default::default() };
         let broker = StaticConfig::default();
         let topic_ids = [id(self.topics)].into_iter();
-        let placement_start = usize::try_from(self.topics).unwrap();
-        let mut context = CreateContext { broker: &broker, topic_ids, placement_start };
+        let placement = InTurns(usize::try_from(self.topics).unwrap());
+        let mut context = CreateContext { broker: &broker, topic_ids, placement };
         create_topics(&self.image, &request, &mut context).records
     }
 

@@ -18,20 +18,24 @@ use crate::image::Topic;
 use crate::record::{ConfigResource, MetadataRecord, Partition};
 
 use super::error::{AssignmentError, TopicError};
+use super::placement::Placement;
 use super::{name, placement};
 
 /// The most partitions that one request creates: its records are one batch.
 pub const PARTITIONS_PER_REQUEST_MAX: usize = 10_000;
 
+/// The configuration of a topic that says how it is placed, and that of brokers.
+const STRATEGY: &str = "placement.strategy";
+const DEFAULT_STRATEGY: &str = "default.placement.strategy";
+
 /// What creating topics needs beside the image and the request.
-#[derive(Debug)]
-pub struct CreateContext<'a, I> {
+pub struct CreateContext<'a, I, P> {
     /// The configuration of the broker that decides.
     pub broker: &'a StaticConfig,
     /// Ids for the new topics: random, and without end.
     pub topic_ids: I,
-    /// At which broker the placement begins; any number.
-    pub placement_start: usize,
+    /// Where their partitions go.
+    pub placement: P,
 }
 
 /// Creates topics, each as if it came after those before it.
@@ -42,10 +46,10 @@ pub struct CreateContext<'a, I> {
 /// If the ids come to an end.
 ///
 /// Source: KIP-4, KIP-464 (−1), KIP-525 (configurations in the response).
-pub fn create_topics<I: Iterator<Item = Uuid>>(
+pub fn create_topics<I: Iterator<Item = Uuid>, P: Placement>(
     image: &MetadataImage,
     request: &CreateTopicsRequest,
-    context: &mut CreateContext<'_, I>,
+    context: &mut CreateContext<'_, I, P>,
 ) -> Decision<CreateTopicsResponse> {
     let mut times = occurrences(request.topics.iter().map(|topic| topic.name.as_str()));
     let mut creation = Creation { image: image.clone(), records: Vec::new(), partitions: 0 };
@@ -84,10 +88,10 @@ struct Creation {
 }
 
 impl Creation {
-    fn create<I: Iterator<Item = Uuid>>(
+    fn create<I: Iterator<Item = Uuid>, P: Placement>(
         &mut self,
         topic: &CreatableTopic,
-        context: &mut CreateContext<'_, I>,
+        context: &mut CreateContext<'_, I, P>,
     ) -> Result<CreatableTopicResult, TopicError> {
         self.check_name(&topic.name)?;
         let partitions = self.partitions_of(topic, context)?;
@@ -122,10 +126,10 @@ impl Creation {
         }
     }
 
-    fn partitions_of<I>(
+    fn partitions_of<I, P: Placement>(
         &self,
         topic: &CreatableTopic,
-        context: &CreateContext<'_, I>,
+        context: &mut CreateContext<'_, I, P>,
     ) -> Result<Vec<Partition>, TopicError> {
         let limit = PARTITIONS_PER_REQUEST_MAX;
         let left = limit.saturating_sub(self.partitions);
@@ -143,8 +147,11 @@ impl Creation {
         if count > left {
             return Err(TopicError::TooManyPartitions { limit });
         }
-        let start = context.placement_start.wrapping_add(self.partitions);
-        placement::place(&self.image, count, replicas, start)
+        let own = topic.configs.iter().find(|config| config.name == STRATEGY);
+        let default = effective.broker_text(DEFAULT_STRATEGY);
+        let strategy = own.and_then(|config| config.value.clone()).unwrap_or(default);
+        let numbers = (count, replicas, self.partitions);
+        placement::place(&self.image, &mut context.placement, &strategy, numbers)
     }
 
     /// The partitions that a client has placed itself, in order of their numbers.

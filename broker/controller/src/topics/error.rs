@@ -62,6 +62,8 @@ pub enum TopicError {
         /// Brokers that are in contact.
         in_contact: usize,
     },
+    /// Brokers have no capacity for it.
+    NoRoom(CompactString),
     /// The replicas that were given don't fit.
     Assignment(AssignmentError),
     /// A configuration of the new topic.
@@ -132,7 +134,7 @@ impl TopicError {
             | Self::TooFewInContact { .. } => ErrorCode::INVALID_REPLICATION_FACTOR,
             Self::Assignment(_) => ErrorCode::INVALID_REPLICA_ASSIGNMENT,
             Self::Config(error) => error.code(),
-            Self::TooManyPartitions { .. } => ErrorCode::POLICY_VIOLATION,
+            Self::TooManyPartitions { .. } | Self::NoRoom(_) => ErrorCode::POLICY_VIOLATION,
             Self::DeletionDisabled { has_code: true } => ErrorCode::TOPIC_DELETION_DISABLED,
         }
     }
@@ -191,6 +193,7 @@ impl fmt::Display for TopicError {
             ),
             Self::Assignment(error) => error.fmt(f),
             Self::Config(error) => error.fmt(f),
+            Self::NoRoom(why) => f.write_str(why),
             Self::TooManyPartitions { limit } => {
                 write!(f, "more than {limit} new partitions in one request")
             }

@@ -9,23 +9,26 @@ use logboom_protocol::messages::create_partitions::{
 };
 
 use crate::MetadataImage;
+use crate::config::{Effective, StaticConfig};
 use crate::decision::{Decision, message, occurrences};
 use crate::record::MetadataRecord;
 
 use super::PARTITIONS_PER_REQUEST_MAX;
 use super::error::{AssignmentError, TopicError};
-use super::placement;
+use super::placement::{self, Placement};
 
 /// Adds partitions to topics, each as if it came alone: one result for each topic.
 ///
-/// - `placement_start`: at which broker the placement of a partition 0 would begin; any number.
+/// - `broker`: the configuration of the broker that decides.
+/// - `placement`: where they go; turns begin where those of a partition 0 would.
 /// - `is_counted`: whether something is found by the number of a topic's partitions, so that it
 ///   has to stay.
 #[must_use]
 pub fn create_partitions(
     image: &MetadataImage,
     request: &CreatePartitionsRequest,
-    placement_start: usize,
+    broker: &StaticConfig,
+    placement: &mut dyn Placement,
     is_counted: impl Fn(&str) -> bool,
 ) -> Decision<CreatePartitionsResponse> {
     let mut times = occurrences(request.topics.iter().map(|topic| topic.name.as_str()));
@@ -38,7 +41,7 @@ pub fn create_partitions(
             Some(1) if is_counted(&topic.name) && image.topic_named(&topic.name).is_some() => {
                 Err(TopicError::CountInUse)
             }
-            Some(1) => add(image, topic, placement_start, left),
+            Some(1) => add(&Effective::new(image, broker), image, topic, placement, left),
             Some(_) => Err(TopicError::Duplicate),
         };
         let error = result.map(|mut added| records.append(&mut added)).err();
@@ -56,9 +59,10 @@ pub fn create_partitions(
 
 /// The records of a topic's new partitions, at most `left` of them.
 fn add(
+    config: &Effective<'_>,
     image: &MetadataImage,
     request: &CreatePartitionsTopic,
-    placement_start: usize,
+    placement: &mut dyn Placement,
     left: usize,
 ) -> Result<Vec<MetadataRecord>, TopicError> {
     let topic = image.topic_named(&request.name).ok_or(TopicError::UnknownName)?;
@@ -84,7 +88,10 @@ fn add(
             .zip(given)
             .map(|(index, one)| placement::assigned(image, index, &one.broker_ids, Some(replicas)))
             .collect::<Result<_, _>>()?,
-        None => placement::place(image, new, replicas, placement_start.wrapping_add(partitions))?,
+        None => {
+            let strategy = config.topic_text(&request.name, "placement.strategy");
+            placement::place(image, placement, &strategy, (new, replicas, partitions))?
+        }
     };
     let record =
         |(index, partition)| MetadataRecord::Partition { topic_id: topic.id(), index, partition };

@@ -1,8 +1,8 @@
 //! On which brokers the replicas of new partitions go.
 //!
-//! Brokers in contact come first. As in the reference, others are named where there are not enough,
-//! so that a topic can be created while a broker is away; but a majority has to be in contact, or
-//! the partition would have no leader.
+//! Brokers that are in contact, and not drained, come first. As in the reference, others are named
+//! where there are not enough, so that a topic can be created while a broker is away; but a
+//! majority has to be in contact, or the partition would have no leader.
 //!
 //! Must always hold: the same brokers, count and start give the same placement; the first replica
 //! is in contact; as long as there are racks enough among those in contact, no two replicas of a
@@ -11,6 +11,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
+use logboom_protocol::CompactString;
 use logboom_protocol::units::Uuid;
 
 use crate::MetadataImage;
@@ -18,17 +19,74 @@ use crate::record::Partition;
 
 use super::error::{AssignmentError, TopicError};
 
-/// Places partitions `first`, `first + 1` and so on, `partitions` of them, round robin from the
-/// broker at `start`.
+/// Who says where new partitions go.
+pub trait Placement {
+    /// At which broker turns begin; any number.
+    fn start(&self) -> usize;
+
+    /// The brokers of each of so many partitions, those that are preferred to lead first; `None`
+    /// leaves it to turns. All are of the image, and in contact.
+    ///
+    /// - `strategy`: a value of `placement.strategy`.
+    ///
+    /// # Errors
+    /// The rule that can't be kept.
+    fn place(
+        &mut self,
+        image: &MetadataImage,
+        strategy: &str,
+        partitions: usize,
+        replicas: usize,
+    ) -> Result<Option<Vec<Vec<i32>>>, CompactString>;
+}
+
+/// Turns for everything, from that broker on.
+#[derive(Debug, Clone, Copy)]
+pub struct InTurns(pub usize);
+
+impl Placement for InTurns {
+    fn start(&self) -> usize {
+        self.0
+    }
+
+    fn place(
+        &mut self,
+        _: &MetadataImage,
+        _: &str,
+        _: usize,
+        _: usize,
+    ) -> Result<Option<Vec<Vec<i32>>>, CompactString> {
+        Ok(None)
+    }
+}
+
+/// Places new partitions.
+///
+/// - `skipped`: how many were placed before, in turns.
 pub(super) fn place(
+    image: &MetadataImage,
+    placement: &mut dyn Placement,
+    strategy: &str,
+    (partitions, replicas, skipped): (usize, usize, usize),
+) -> Result<Vec<Partition>, TopicError> {
+    let placed = placement.place(image, strategy, partitions, replicas);
+    match placed.map_err(TopicError::NoRoom)? {
+        Some(placed) => Ok(placed.iter().map(|ids| new_partition(image, ids)).collect()),
+        None => in_turns(image, partitions, replicas, placement.start().wrapping_add(skipped)),
+    }
+}
+
+/// Places so many partitions round robin from the broker at `start`.
+pub(super) fn in_turns(
     image: &MetadataImage,
     partitions: usize,
     replicas: usize,
     start: usize,
 ) -> Result<Vec<Partition>, TopicError> {
     let (ring, absent) = (ring(image, true), ring(image, false));
-    let (brokers, in_contact) = (ring.len() + absent.len(), ring.len());
-    if in_contact == 0 {
+    let brokers = ring.len() + absent.len();
+    let in_contact = image.brokers_in_contact().count();
+    if ring.is_empty() {
         return Err(TopicError::NobodyInContact { replicas });
     }
     if replicas > brokers {
@@ -107,13 +165,16 @@ pub(crate) fn directories(image: &MetadataImage, ids: &[i32]) -> Vec<Uuid> {
 /// A broker's id and rack.
 type Place<'a> = (i32, Option<&'a str>);
 
-/// The brokers that are in contact, or those that aren't, so that neighbours are in different racks
-/// where that is possible: the first of each rack, then the second of each, and so on.
-fn ring(image: &MetadataImage, in_contact: bool) -> Vec<Place<'_>> {
+/// The brokers that are in contact and not drained, or the others, so that neighbours are in
+/// different racks where that is possible: the first of each rack, then the second of each, and so
+/// on.
+fn ring(image: &MetadataImage, is_usual: bool) -> Vec<Place<'_>> {
     let mut in_rack: BTreeMap<Option<&str>, usize> = BTreeMap::new();
     let mut ring: Vec<_> = image
         .brokers()
-        .filter(|broker| image.is_in_contact(broker.id) == in_contact)
+        .filter(|broker| {
+            (image.is_in_contact(broker.id) && !image.is_drained(broker.id)) == is_usual
+        })
         .map(|broker| {
             let rack = broker.rack.as_deref();
             let turn = in_rack.entry(rack).or_default();

@@ -51,9 +51,9 @@ fn create(
     create_topics(image, &request, &mut context(broker))
 }
 
-fn context(broker: &StaticConfig) -> CreateContext<'_, impl Iterator<Item = Uuid>> {
+fn context(broker: &StaticConfig) -> CreateContext<'_, impl Iterator<Item = Uuid>, InTurns> {
     // The first id is none and must be passed over.
-    CreateContext { broker, topic_ids: (0u128..).map(id), placement_start: 0 }
+    CreateContext { broker, topic_ids: (0u128..).map(id), placement: InTurns(0) }
 }
 
 /// The image after topics that are created without trouble.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use logboom_controller::brokers::unregister_broker;
 use logboom_controller::leaders::elect_leaders;
 use logboom_controller::reassignments::alter_partition_reassignments;
-use logboom_controller::topics::{CreateContext, create_topics, delete_topics};
+use logboom_controller::topics::{CreateContext, InTurns, create_topics, delete_topics};
 use logboom_controller::{Decision, MetadataImage};
 use logboom_protocol::CompactString;
 use logboom_protocol::messages::alter_partition_reassignments::{
@@ -135,7 +135,7 @@ impl Cluster {
         copies: usize,
     ) -> Wanted {
         let what = format!("create {name}, {partitions} partitions, {copies} copies");
-        let (topic_id, placement_start) = (self.chance.id(), self.chance.index(copies + 1));
+        let (topic_id, placement) = (self.chance.id(), InTurns(self.chance.index(copies + 1)));
         let is_caching = self.plan.caching > 0 && self.chance.permille(self.plan.caching);
         let settings = self.plan.settings(&name, is_caching);
         let config = Arc::new(self.plan.config(self.brokers[at].id));
@@ -148,7 +148,7 @@ impl Cluster {
         let request = CreateTopicsRequest { topics: vec![topic], ..CreateTopicsRequest::default() };
         let decide = move |image: &MetadataImage| {
             let topic_ids = std::iter::repeat(topic_id);
-            let mut context = CreateContext { broker: &config, topic_ids, placement_start };
+            let mut context = CreateContext { broker: &config, topic_ids, placement };
             let mut decision = create_topics(image, &request, &mut context);
             if !decision.records.is_empty() {
                 decision.records.extend(settings);

@@ -56,7 +56,7 @@ fn wire_85_a_deleted_name_is_created_again_with_another_id() {
     let config = StaticConfig::default();
     let request = CreateTopicsRequest { topics: vec![topic("a", 1, 1)], ..Default::default() };
     let topic_ids = [id(50)].into_iter();
-    let mut context = CreateContext { broker: &config, topic_ids, placement_start: 0 };
+    let mut context = CreateContext { broker: &config, topic_ids, placement: InTurns(0) };
     let created = create_topics(&image, &request, &mut context);
     let image = image.with(&created.records).unwrap();
     let again = image.topic_named("a").unwrap();

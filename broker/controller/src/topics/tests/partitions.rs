@@ -25,7 +25,8 @@ fn add(
     topics: Vec<CreatePartitionsTopic>,
 ) -> Decision<CreatePartitionsResponse> {
     let request = CreatePartitionsRequest { topics, ..Default::default() };
-    create_partitions(image, &request, 0, |name| name == COUNTED)
+    let config = StaticConfig::default();
+    create_partitions(image, &request, &config, &mut InTurns(0), |name| name == COUNTED)
 }
 
 #[test]
@@ -83,7 +84,9 @@ fn validate_only_adds_nothing() {
     let image = with_topics(&three_brokers(), vec![topic("t", 1, 1)]);
     let topics = vec![more("t", 2, None)];
     let request = CreatePartitionsRequest { topics, validate_only: true, ..Default::default() };
-    let decision = create_partitions(&image, &request, 0, |name| name == COUNTED);
+    let config = StaticConfig::default();
+    let mut turns = InTurns(0);
+    let decision = create_partitions(&image, &request, &config, &mut turns, |name| name == COUNTED);
     assert_eq!(decision.response, add(&image, vec![more("t", 2, None)]).response);
     assert!(decision.records.is_empty());
 }

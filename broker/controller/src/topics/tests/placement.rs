@@ -9,11 +9,11 @@ use proptest::prelude::*;
 
 use logboom_protocol::ErrorCode;
 
-use super::super::placement::place;
+use super::super::placement::in_turns;
 use super::*;
 
 fn placed(image: &MetadataImage, partitions: usize, count: usize, start: usize) -> Vec<Vec<i32>> {
-    let partitions = place(image, partitions, count, start).unwrap();
+    let partitions = in_turns(image, partitions, count, start).unwrap();
     partitions.into_iter().map(|partition| partition.replicas).collect()
 }
 
@@ -57,7 +57,7 @@ fn who_is_out_of_contact_is_named_only_where_there_are_not_enough() {
         named.insert(ids[2]);
     }
     assert_eq!(named.len(), 2, "not always the same");
-    let partition = place(&image, 1, 3, 0).unwrap().remove(0);
+    let partition = in_turns(&image, 1, 3, 0).unwrap().remove(0);
     assert_eq!((partition.leader, partition.isr.len()), (partition.replicas[0], 2));
 }
 
@@ -90,7 +90,7 @@ fn there_are_brokers_for_all_replicas_and_a_majority_of_them_is_in_contact() {
             Some("Unable to replicate the partition 1 time(s): All brokers are currently fenced."),
         ),
     ] {
-        let result = place(&cluster_without(&three, fenced), 1, replicas, 0).map(|_| ());
+        let result = in_turns(&cluster_without(&three, fenced), 1, replicas, 0).map(|_| ());
         let found = result.map_err(|error| {
             assert_eq!(error.code(), ErrorCode::INVALID_REPLICATION_FACTOR);
             format!("{error}")

@@ -1,6 +1,7 @@
 //! The one integration binary; a module per concern.
 
 mod balance;
+mod balancing;
 mod clients;
 mod cluster;
 mod compaction;

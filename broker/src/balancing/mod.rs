@@ -57,6 +57,8 @@ pub(crate) use self::report::{LoadReport, Means};
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Between two looks at a plan while nothing has changed.
 const PLAN_LOOK_MS: u64 = 1_000;
+/// After a look it rests so many times as long as that took.
+const RESTS: u64 = 9;
 /// How long one call may take.
 const CALL_MAX: Duration = Duration::from_secs(2);
 
@@ -171,6 +173,8 @@ struct Balancer<'a> {
     office: Option<Office>,
     /// The image that was looked at last, and when.
     seen: Option<(Arc<MetadataImage>, u64)>,
+    /// Until when nothing is looked at.
+    rests_until: u64,
 }
 
 impl<'a> Balancer<'a> {
@@ -184,6 +188,7 @@ impl<'a> Balancer<'a> {
             loads: Loads::default(),
             office: None,
             seen: None,
+            rests_until: 0,
         }
     }
 
@@ -253,6 +258,9 @@ impl<'a> Balancer<'a> {
         let interval = self.node.integer("balance.report.interval.ms");
         self.next_report = boot_ms() + u64::try_from(interval).unwrap_or(u64::MAX >> 1);
         self.meter.measure(&self.node.registry.all(), boot_ms());
+        if self.office.is_some() {
+            self.loads.prune(&self.node.image());
+        }
         let mut is_first = true;
         loop {
             let mut news = self.meter.news();
@@ -292,14 +300,14 @@ impl<'a> Balancer<'a> {
             .seen
             .as_ref()
             .is_some_and(|(seen, at)| Arc::ptr_eq(seen, &image) && now < at + PLAN_LOOK_MS);
-        if is_seen {
+        if is_seen || now < self.rests_until {
             return;
         }
         let Some(office) = &mut self.office else { return };
-        self.loads.prune(&image);
         let step = office.look(&image, &self.node.config, &self.loads, now);
         office.count(&self.node.metrics);
         self.seen = Some((image, now));
+        self.rests_until = now + (RESTS + 1) * (boot_ms() - now);
         let done = match step {
             Step::Rest => return,
             Step::Move(moves) => {

@@ -234,11 +234,14 @@ impl Feeder<'_> {
         let at = from.max(self.view.log_start_offset());
         let limits = (self.limits)(to.broker);
         let is_near = self.tail.has(at) && limits == Limits::default();
-        if is_near
-            && let Some((_, batches, _)) =
-                self.read.iter().find(|it| it.0 == from && it.1.until <= until)
-        {
+        let mut fits = self.read.iter().filter(|it| it.1.until <= until);
+        if is_near && let Some((_, batches, _)) = fits.clone().find(|it| it.0 == from) {
             return Some(*batches);
+        }
+        // What begins before the offset that was asked for is asked for once more, from there on.
+        if let Some((_, batches, bytes)) = fits.find(|it| it.1.from == from).cloned() {
+            self.read.push((from, batches, bytes));
+            return Some(batches);
         }
         let now = self.hands.around.boot_ms();
         let bytes = match self.feeds.take(to.broker, at, now) {

@@ -1,7 +1,8 @@
-//! The brokers of a cluster, those included that are known and not alive.
+//! The brokers of a cluster, those included that are known and not alive; and removing one.
 
 use logboom_protocol::VersionRange;
 use logboom_protocol::messages::describe_cluster::{DescribeClusterBroker, DescribeClusterRequest};
+use logboom_protocol::messages::unregister_broker::UnregisterBrokerRequest;
 
 use crate::cluster::Target;
 use crate::{Broker, BrokerAddress, ClientError, Cluster};
@@ -34,6 +35,21 @@ impl Cluster {
             }
         }
         self.describe_by_metadata().await
+    }
+
+    /// Removes a broker's registration (KIP-631): the cluster no longer knows it. Partitions that
+    /// name it still do.
+    ///
+    /// # Errors
+    /// A broker's code, or why none can be asked.
+    pub async fn unregister_broker(&self, id: i32) -> Result<(), ClientError> {
+        let request = UnregisterBrokerRequest { broker_id: id };
+        let doing = format!("remove broker {id}");
+        self.call(Target::Any, doing, &request, |_, response| {
+            let message = response.error_message.as_deref();
+            ClientError::check(response.error_code, message, || format!("broker {id}"))
+        })
+        .await
     }
 
     async fn describe_by_request(

@@ -92,6 +92,16 @@ impl Failure {
     }
 }
 
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(message) | Self::Failed(message) => f.write_str(message),
+            Self::Told => f.write_str("it was said what failed"),
+            Self::Output(error) => write!(f, "write: {error}"),
+        }
+    }
+}
+
 /// What the operator can do about it, where the error itself doesn't say.
 fn way_out(error: &ClientError) -> Option<String> {
     let text = match error {
@@ -146,10 +156,14 @@ impl ClientArguments {
         end(name, result)
     }
 
+    /// How long the caller wants to wait, if that was said.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        self.timeout.map(|seconds| Duration::from_secs(seconds.into()))
+    }
+
     fn cluster(&self) -> Cluster {
         let mut config = ClientConfig { api_timeout: API_TIMEOUT, ..ClientConfig::default() };
-        if let Some(seconds) = self.timeout {
-            let timeout = Duration::from_secs(seconds.into());
+        if let Some(timeout) = self.patience() {
             (config.api_timeout, config.delivery_timeout) = (timeout, timeout);
         }
         Cluster::new(self.bootstrap.0.clone(), config)
@@ -157,18 +171,17 @@ impl ClientArguments {
 }
 
 fn end(name: &str, result: Result<(), Failure>) -> ExitCode {
-    let (message, status) = match result {
-        Ok(()) => return ExitCode::SUCCESS,
+    let Err(failure) = result else { return ExitCode::SUCCESS };
+    let status = match &failure {
         // Who reads our results has seen enough.
-        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+        Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
             return ExitCode::SUCCESS;
         }
-        Err(Failure::Told) => return ExitCode::FAILURE,
-        Err(Failure::Output(error)) => (format!("write: {error}"), ExitCode::FAILURE),
-        Err(Failure::Failed(message)) => (message, ExitCode::FAILURE),
-        Err(Failure::Usage(message)) => (message, ExitCode::from(2)),
+        Failure::Told => return ExitCode::FAILURE,
+        Failure::Output(_) | Failure::Failed(_) => ExitCode::FAILURE,
+        Failure::Usage(_) => ExitCode::from(2),
     };
-    crate::complain(&format!("logboom {name}: {message}"));
+    crate::complain(&format!("logboom {name}: {failure}"));
     status
 }
 

@@ -1,9 +1,11 @@
 //! `logboom`, the one binary.
 
+mod admin;
 mod broker;
 mod client;
 mod cluster;
 mod config;
+mod confirm;
 mod consume;
 mod dev;
 mod group;
@@ -117,6 +119,16 @@ mod tests {
             "config describe broker all",
             "config set topic t a=b c=d --dry-run",
             "cluster status",
+            "cluster balance --dry-run --explain --admin h:9644 --save s.txt",
+            "cluster balance --explain --snapshot s.txt --rate 1 --output json",
+            "cluster balance --yes --bootstrap h:1",
+            "cluster balance --status --output json",
+            "cluster balance --cancel",
+            "cluster capacity --snapshot s.txt",
+            "cluster drain 3 --admin h:9644 --timeout 5",
+            "cluster drain 3 --no-wait",
+            "cluster undrain 3",
+            "cluster remove 3 --force",
             "dev --brokers 5 --data-dir d --base-port 29092 --set num.partitions=3",
         ] {
             let words = std::iter::once("logboom").chain(arguments.split(' '));
@@ -152,6 +164,16 @@ mod tests {
             "group reset g --topic t --to-time yesterday",
             "group reset g --topic t --by-duration 1mo",
             "group delete",
+            "cluster balance --status --dry-run",
+            "cluster balance --status --cancel",
+            "cluster balance --cancel --yes",
+            "cluster balance --snapshot s.txt --save s.txt",
+            "cluster balance --snapshot s.txt --status",
+            "cluster balance --rate 0",
+            "cluster drain",
+            "cluster drain three",
+            "cluster undrain 3 --admin h:9644",
+            "cluster remove 3 --no-wait",
             "config describe user u",
             "config set topic t key",
         ] {

@@ -1,0 +1,77 @@
+//! What is written of the plan for four brokers, word for word.
+
+use super::*;
+
+/// Broker 3 is drained, and a partition has a replica everywhere; broker 1 has more than its share.
+const FOUR: &str = include_str!("../../golden/four_brokers.txt");
+/// The page that shows what is written.
+const PAGE: &str = include_str!("../../../../../docs/operations.md");
+
+fn written(text: &str, explain: bool, output: Output) -> String {
+    let snapshot = Snapshot::parse(text).unwrap();
+    let mut out = Vec::new();
+    Report::new(&snapshot, 50 << 20).write(explain, output, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn a_plan_is_a_table_and_what_it_comes_to() {
+    let text = written(FOUR, false, Output::Table);
+    assert_eq!(text, include_str!("../../golden/plan.txt"), "{text}");
+}
+
+#[test]
+fn an_explanation_says_why_and_what_was_turned_down_as_in_the_docs() {
+    let text = written(FOUR, true, Output::Table);
+    assert_eq!(text, include_str!("../../golden/explained.txt"), "{text}");
+    assert!(PAGE.contains(&format!("```text\n{text}```\n")));
+}
+
+#[test]
+fn programs_are_told_everything_a_line_each() {
+    for explain in [false, true] {
+        let text = written(FOUR, explain, Output::Json);
+        assert_eq!(text, include_str!("../../golden/plan.jsonl"), "{text}");
+    }
+}
+
+#[test]
+fn nothing_to_do_is_said() {
+    let rest = "snapshot 1\nbroker 1\ntopic t\npartition 0 leader 1 replicas 1:5:0:0\n";
+    let text = written(rest, true, Output::Table);
+    let worst = "50.0 % of partitions";
+    let expected = format!(
+        "nothing is to be moved\n\
+         worst utilisation now:   {worst}, broker 1\n\
+         worst utilisation then:  {worst}, broker 1\n\
+         no plan with all replicas on active brokers does better than {worst}\n"
+    );
+    assert_eq!(text, expected);
+    let text = written("snapshot 1\nbroker 1 absent\n", false, Output::Table);
+    assert_eq!(text, "nothing is to be moved\nno broker is active\n");
+}
+
+#[test]
+fn people_are_shown_no_more_than_they_can_read() {
+    let mut text = String::from("snapshot 1\nbroker 1 absent\nbroker 2\ntopic t\n");
+    for index in 0..1_003 {
+        text += &format!("partition {index} leader none replicas 1:1:0:0\n");
+    }
+    for explain in [false, true] {
+        let written = written(&text, explain, Output::Table);
+        assert!(written.contains("\n… and 3 more; --output json names all of them\n"), "{written}");
+        let shown = (0..1_003).filter(|index| written.contains(&format!("t-{index}")));
+        assert_eq!(shown.count(), 1_000);
+    }
+    let all = written(&text, false, Output::Json);
+    assert_eq!(all.lines().count(), 1_004);
+}
+
+#[test]
+fn a_rate_tells_how_long_it_takes() {
+    let snapshot = Snapshot::parse(FOUR).unwrap();
+    let summary = |rate| Report::new(&snapshot, rate).summary();
+    // Broker 4 takes all of 300 GiB.
+    assert_eq!(summary(300 << 30)["seconds"], 1);
+    assert_eq!(summary((300 << 30) - 1)["seconds"], 2);
+}

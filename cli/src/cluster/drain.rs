@@ -1,0 +1,287 @@
+//! `logboom cluster drain` and `undrain`: a broker is emptied, or takes its share again.
+//!
+//! Must always hold: waiting changes nothing; however it ends, the broker stays as it was asked
+//! for.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use serde_json::json;
+
+use logboom_balance::status::{PlanStatus, Status};
+use logboom_balance::{Rule, Stage};
+use logboom_client::{Cluster, ConfigChange, ConfigOperation, ConfigResource};
+
+use super::{balance, figures};
+use crate::admin::AdminArguments;
+use crate::client::Failure;
+use crate::output::{Output, write_done};
+use crate::progress::Progress;
+use crate::signals::Signals;
+
+/// What stands below the options of `drain`.
+pub(super) const HELP: &str = "\
+It waits until the broker has nothing left, for ever unless --timeout says how long. However that
+ends, by Ctrl-C as well, the broker stays drained until `logboom cluster undrain`. Exit status 0: it
+has nothing left, or --no-wait was given. 1: it has, or nobody can be asked.
+
+With --output json there is one object: broker, drained, replicas and leaders that are left (null
+with --no-wait).
+
+Examples:
+  logboom cluster drain 3 --admin broker-1:9644 --bootstrap broker-1:9092
+  logboom cluster drain 3 --no-wait";
+
+/// What stands below the options of `undrain`.
+pub(super) const UNDRAIN_HELP: &str = "\
+It takes its share again as the rules have it: `logboom cluster balance` has that done at once.
+
+Example:
+  logboom cluster undrain 3";
+
+/// The configuration of a broker that has it emptied.
+const DRAIN: &str = "balance.drain";
+/// How often is asked how far it is.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// For how long nobody may be able to say how far it is.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+
+/// The arguments of `logboom cluster drain`.
+#[derive(Debug, Args)]
+pub(super) struct DrainArguments {
+    /// The broker's number.
+    id: i32,
+    #[command(flatten)]
+    admin: AdminArguments,
+    /// Only asks for it.
+    #[arg(long)]
+    no_wait: bool,
+}
+
+/// Drains, and waits until nothing is left.
+///
+/// - `patience`: how long; `None` is for ever.
+pub(super) async fn run(
+    cluster: &Cluster,
+    arguments: &DrainArguments,
+    patience: Option<Duration>,
+    output: Output,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    let DrainArguments { id, admin, no_wait } = arguments;
+    set(cluster, *id, ConfigOperation::Set("true".to_owned())).await?;
+    if *no_wait {
+        let sentence = format!(
+            "broker {id} is drained; `logboom cluster balance --status` shows how far it is"
+        );
+        let value = json!({ "broker": id, "drained": true, "replicas": null, "leaders": null });
+        return Ok(write_done(out, output, &sentence, &value)?);
+    }
+    let mut watch = Watch::new(*id);
+    let mut signals = Signals::new()?;
+    let reason = tokio::select! {
+        ended = watch.until_empty(admin) => ended.err(),
+        () = signals.next() => Some("it was interrupted".to_owned()),
+        () = passed(patience) => Some("the time of --timeout is over".to_owned()),
+    };
+    if let Some(reason) = reason {
+        let way_out = format!("`logboom cluster undrain {id}` takes it back");
+        let left = watch.left;
+        return Err(Failure::failed(format_args!(
+            "{reason}; {left}, and stays drained; {way_out}"
+        )));
+    }
+    let sentence = format!(
+        "broker {id} has nothing left; stopped, it is removed by `logboom cluster remove {id}`"
+    );
+    let value = json!({ "broker": id, "drained": true, "replicas": 0, "leaders": 0 });
+    Ok(write_done(out, output, &sentence, &value)?)
+}
+
+/// Has a broker take its share again.
+pub(super) async fn undo(
+    cluster: &Cluster,
+    id: i32,
+    output: Output,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    set(cluster, id, ConfigOperation::Delete).await?;
+    let value = json!({ "broker": id, "drained": false });
+    Ok(write_done(out, output, &format!("broker {id} is drained no more"), &value)?)
+}
+
+async fn set(cluster: &Cluster, id: i32, operation: ConfigOperation) -> Result<(), Failure> {
+    let change = ConfigChange { name: DRAIN.to_owned(), operation };
+    Ok(cluster.alter_configs(&ConfigResource::Broker(id), &[change], false).await?)
+}
+
+/// Ends when so much time has passed.
+async fn passed(patience: Option<Duration>) {
+    match patience {
+        Some(patience) => tokio::time::sleep(patience).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Somebody who looks how far it is.
+struct Watch {
+    id: i32,
+    /// Whether the controller has told of the drain.
+    is_known: bool,
+    /// What is left, as a sentence about the broker.
+    left: String,
+    /// When it was last told.
+    told: Instant,
+    progress: Progress,
+}
+
+/// How it stands with a drain.
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    /// The controller doesn't know of it yet.
+    Unknown,
+    /// It goes on; what is left, as a sentence about the broker.
+    GoesOn(String),
+    /// Nothing is left.
+    Empty,
+    /// It goes no further by itself.
+    Stuck(String),
+}
+
+impl Watch {
+    fn new(id: i32) -> Self {
+        let left = format!("broker {id}: nobody has told yet what it has");
+        let (told, progress) = (Instant::now(), Progress::new(true));
+        Self { id, is_known: false, left, told, progress }
+    }
+
+    /// Looks until nothing is left.
+    ///
+    /// # Errors
+    /// Why there is no more to wait for.
+    async fn until_empty(&mut self, admin: &AdminArguments) -> Result<(), String> {
+        loop {
+            match balance::fetch_status(admin).await {
+                Ok(status) => {
+                    self.told = Instant::now();
+                    match outcome(&status, self.id, self.is_known) {
+                        Outcome::Unknown => {}
+                        Outcome::GoesOn(left) => (self.left, self.is_known) = (left, true),
+                        Outcome::Empty => return Ok(()),
+                        Outcome::Stuck(why) => return Err(why),
+                    }
+                }
+                // Whoever decides may change, and the broker that is asked may be started anew.
+                Err(failure) if self.told.elapsed() > SILENCE_MAX => {
+                    return Err(failure.to_string());
+                }
+                Err(_) => {}
+            }
+            self.progress.show(|| self.left.clone());
+            tokio::time::sleep(INTERVAL).await;
+        }
+    }
+}
+
+/// What a status says of a broker.
+///
+/// - `was_known`: whether an earlier one named it as drained.
+fn outcome(status: &Status, id: i32, was_known: bool) -> Outcome {
+    let Some(drain) = status.drains.iter().find(|drain| drain.broker == id) else {
+        return match was_known {
+            true => Outcome::Stuck("somebody has ended it".to_owned()),
+            false => Outcome::Unknown,
+        };
+    };
+    if drain.replicas == 0 && drain.leaders == 0 {
+        return Outcome::Empty;
+    }
+    let left = format!(
+        "broker {id} has {} replicas and leads {} partitions",
+        drain.replicas, drain.leaders
+    );
+    let Some(plan) = &status.plan else { return Outcome::GoesOn(left) };
+    match stuck(plan, id) {
+        Some(why) => Outcome::Stuck(why),
+        None => {
+            let time = figures::seconds(plan.seconds_left);
+            let bytes = figures::bytes(plan.bytes_left);
+            Outcome::GoesOn(format!("{left}; {bytes} of the plan are left, {time} at least"))
+        }
+    }
+}
+
+/// Why nothing leaves a broker any more: what is left of it can't, and nothing else is to move.
+fn stuck(plan: &PlanStatus, id: i32) -> Option<String> {
+    let moves = plan.moves.iter().filter(|one| one.from == id);
+    let mut open = moves.filter(|one| !matches!(one.stage, Stage::Done | Stage::Void));
+    let mut unmet = plan.unmet.iter().filter(|it| it.from == id && it.rule == Rule::Drain);
+    if open.next().is_some() {
+        return None;
+    }
+    let first = unmet.next()?;
+    let more = match unmet.count() {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    Some(format!(
+        "{}-{} finds no other broker ({}){more}",
+        first.topic, first.index, first.obstacle
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(lines: &str) -> Status {
+        Status::parse(&format!("status 1\ncontroller 1\n{lines}")).unwrap()
+    }
+
+    const DRAINS: &str = "drain 2 replicas 0 leaders 0\ndrain 3 replicas 4 leaders 1\n";
+    const PLAN: &str = "plan age 1 bytes 2048 left 1024 seconds 7\n";
+    const UNMET: &str = "unmet t 4 from 3 rule drain obstacle racks\n\
+                         unmet t 5 from 3 rule drain obstacle capacity disk\n";
+
+    #[test]
+    fn it_goes_on_until_the_controller_tells_of_nothing_left() {
+        assert_eq!(outcome(&status(""), 3, false), Outcome::Unknown);
+        assert_eq!(outcome(&status(DRAINS), 1, false), Outcome::Unknown);
+        assert_eq!(outcome(&status(DRAINS), 2, false), Outcome::Empty);
+        let left = "broker 3 has 4 replicas and leads 1 partitions".to_owned();
+        assert_eq!(outcome(&status(DRAINS), 3, false), Outcome::GoesOn(left.clone()));
+        let planned = format!("{left}; 1.0 KiB of the plan are left, 7 s at least");
+        let goes_on = outcome(&status(&format!("{DRAINS}{PLAN}")), 3, true);
+        assert_eq!(goes_on, Outcome::GoesOn(planned));
+        let leads = status("drain 3 replicas 0 leaders 1\n");
+        assert!(matches!(outcome(&leads, 3, true), Outcome::GoesOn(_)));
+    }
+
+    #[test]
+    fn a_drain_that_somebody_else_has_ended_is_not_waited_for() {
+        let ended = Outcome::Stuck("somebody has ended it".to_owned());
+        assert_eq!(outcome(&status(""), 3, true), ended);
+    }
+
+    #[test]
+    fn what_finds_no_other_broker_ends_the_waiting_once_nothing_else_moves() {
+        let with = |stage: &str, from: i32| {
+            let one =
+                format!("move t 1 replica from {from} to 1 rule drain bytes 9 stage {stage}\n");
+            outcome(&status(&format!("{DRAINS}{PLAN}{one}{UNMET}")), 3, true)
+        };
+        for stage in ["under-way", "now", "waits limit", "waits capacity disk"] {
+            assert!(matches!(with(stage, 3), Outcome::GoesOn(_)), "{stage}");
+        }
+        let why = "t-4 finds no other broker (racks: only racks that have a replica have other \
+                   brokers), and 1 more";
+        for (stage, from) in [("done", 3), ("void", 3), ("under-way", 2)] {
+            assert_eq!(with(stage, from), Outcome::Stuck(why.to_owned()), "{stage}");
+        }
+        // A plan that was made before says nothing of the drain.
+        let older = UNMET.replace("rule drain", "rule skew");
+        let older = outcome(&status(&format!("{DRAINS}{PLAN}{older}")), 3, true);
+        assert!(matches!(older, Outcome::GoesOn(_)));
+    }
+}

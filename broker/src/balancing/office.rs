@@ -6,6 +6,8 @@
 //! Must always hold: without being asked only what the triggers say is moved; nothing is moved to
 //! a broker that isn't in contact.
 
+mod unplanned;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use logboom_balance::status::{DrainStatus, Growth, MoveStatus, PlanStatus, Status, UnmetStatus};
@@ -18,6 +20,7 @@ use logboom_controller::reassignments::{Relocation, RelocationKind};
 use logboom_controller::record::ConfigResource;
 use logboom_storage::state::GroupKey;
 
+use self::unplanned::{missing_of_internal, offices_of_drained};
 use super::loads::Loads;
 use super::picture::Picture;
 use crate::metrics::Metrics;
@@ -25,6 +28,8 @@ use crate::metrics::Metrics;
 /// The configuration that asks for a plan of all rules.
 pub(super) const ONCE: &str = "balance.once";
 const TRIGGERS: &str = "balance.triggers";
+/// How many replicas the topic of groups is to have.
+const OFFSETS_REPLICAS: &str = "offsets.topic.replication.factor";
 
 /// So many intervals of reports are waited for those who haven't told their loads, and lie between
 /// two plans where nothing else asks for one.
@@ -131,9 +136,9 @@ impl Office {
         if wanted != self.wanted {
             (self.wanted, self.plan, self.next_plan) = (wanted, None, now);
         }
-        let offices = self.offices_of_drained(image);
-        if !offices.is_empty() {
-            return Step::Move(offices);
+        let unplanned = self.unplanned(image, &effective, &settings);
+        if !unplanned.is_empty() {
+            return Step::Move(unplanned);
         }
         if self.plan.is_none() && (now < self.next_plan || self.wanted.rules.is_empty()) {
             return Step::Rest;
@@ -156,6 +161,25 @@ impl Office {
         self.next_plan = now + REST_INTERVALS * settings.interval;
         // Only when all is known is nothing left to do.
         if self.wanted.once && knows_all && !self.waits { Step::IsDone } else { Step::Rest }
+    }
+
+    /// What has to be done in any case, and needs no plan.
+    fn unplanned(
+        &self,
+        image: &MetadataImage,
+        config: &Effective<'_>,
+        settings: &Settings,
+    ) -> Vec<Relocation> {
+        let mut offices = Vec::new();
+        if self.wanted.rules.contains(&Rule::Drain) {
+            offices = offices_of_drained(image, &self.wanted.drained, MOVES_MAX);
+        }
+        if offices.is_empty() {
+            let replicas = config.broker_integer(OFFSETS_REPLICAS);
+            let replicas = usize::try_from(replicas).unwrap_or(0);
+            return missing_of_internal(image, replicas, settings.limits.moves);
+        }
+        offices
     }
 
     /// Brokers that won't come back in time.
@@ -189,41 +213,6 @@ impl Office {
             lost: lost.map(|(id, _)| *id).collect(),
             brokers: ids().filter(|id| !image.is_fenced(*id)).collect(),
         }
-    }
-
-    /// Offices of brokers that are drained, which others can take at once: who leads the fewest of
-    /// those that have all of the partition. It isn't planned, because it copies nothing, and loads
-    /// needn't be known for it.
-    fn offices_of_drained(&self, image: &MetadataImage) -> Vec<Relocation> {
-        if self.wanted.drained.is_empty() || !self.wanted.rules.contains(&Rule::Drain) {
-            return Vec::new();
-        }
-        let mut led: HashMap<i32, usize> = HashMap::new();
-        let partitions = || {
-            let topics = image.topics();
-            topics.flat_map(|topic| (0..).zip(topic.partitions()).map(|it| (topic.id(), it)))
-        };
-        for (_, (_, partition)) in partitions() {
-            *led.entry(partition.leader).or_default() += 1;
-        }
-        let may_lead = |id: i32| image.is_in_contact(id) && !self.wanted.drained.contains(&id);
-        let mut offices = Vec::new();
-        for (topic_id, (index, partition)) in partitions() {
-            let is_led = self.wanted.drained.contains(&partition.leader);
-            let is_on_its_way = partition.is_moving() || may_lead(partition.wished_leader);
-            if !is_led || is_on_its_way || offices.len() == MOVES_MAX {
-                continue;
-            }
-            let able = partition.wish().0.iter().copied();
-            let able = able.filter(|id| partition.isr.contains(id) && may_lead(*id));
-            let Some(to) = able.min_by_key(|id| led.get(id).copied().unwrap_or(0)) else {
-                continue;
-            };
-            *led.entry(to).or_default() += 1;
-            let (kind, from) = (RelocationKind::Leader, partition.leader);
-            offices.push(Relocation { topic_id, index, kind, from, to });
-        }
-        offices
     }
 
     /// Whether all brokers in contact have told their loads, or had the time to.

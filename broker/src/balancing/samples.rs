@@ -13,8 +13,13 @@ pub(super) const MEANS: Means = Means { weight: 100, capacity: [None; 4] };
 
 /// Brokers, and a topic `t` with partitions on them, each led by the first and in sync.
 pub(super) fn cluster(brokers: &[i32], partitions: &[&[i32]]) -> MetadataImage {
+    cluster_of(brokers, "t", partitions)
+}
+
+/// The same, with a topic of that name.
+pub(super) fn cluster_of(brokers: &[i32], topic: &str, partitions: &[&[i32]]) -> MetadataImage {
     let mut records: Vec<MetadataRecord> = brokers.iter().map(|id| broker(*id)).collect();
-    records.push(MetadataRecord::Topic { id: KEY.topic_id, name: "t".into() });
+    records.push(MetadataRecord::Topic { id: KEY.topic_id, name: topic.into() });
     for (index, replicas) in (0..).zip(partitions) {
         let directories = replicas.iter().map(|id| directory(*id)).collect();
         let mut partition = Partition::new(replicas.to_vec(), directories);

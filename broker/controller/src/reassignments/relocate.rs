@@ -29,6 +29,8 @@ pub enum RelocationKind {
     /// A replica, and with it the place in the order of the partition's: who was preferred to lead
     /// hands that on, too.
     Replica,
+    /// Another replica, behind those that there are; the broker that gives keeps its own.
+    More,
     /// The office of the leader, to another replica, which is preferred from now on: otherwise it
     /// would go home again.
     Leader,
@@ -48,6 +50,7 @@ pub fn relocate(image: &MetadataImage, moves: &[Relocation]) -> Decision<usize> 
         let partition = image.partition(topic_id, index).filter(|_| image.is_in_contact(to));
         let changed = partition.and_then(|partition| match kind {
             RelocationKind::Replica => moved(image, partition, from, to),
+            RelocationKind::More => joined(image, partition, to),
             RelocationKind::Leader => led(partition, to),
         });
         if let Some(partition) = changed {
@@ -65,6 +68,16 @@ fn moved(image: &MetadataImage, partition: &Partition, from: i32, to: i32) -> Op
         return None;
     }
     (replicas[place], directories[place]) = (to, image.broker(to)?.directory_id);
+    partition.with_wish(replicas, directories)
+}
+
+fn joined(image: &MetadataImage, partition: &Partition, to: i32) -> Option<Partition> {
+    let (mut replicas, mut directories) = wish(partition);
+    if replicas.contains(&to) {
+        return None;
+    }
+    replicas.push(to);
+    directories.push(image.broker(to)?.directory_id);
     partition.with_wish(replicas, directories)
 }
 
@@ -115,6 +128,13 @@ mod tests {
         assert_eq!((next.wish().0, &*next.replicas), (&[3, 2][..], &[1, 2][..]));
         assert_eq!(next.wish().1[0], image().broker(3).unwrap().directory_id);
         assert_eq!(next.preferred_leader(), 3);
+    }
+
+    #[test]
+    fn another_replica_comes_behind_the_others() {
+        let next = after(&image(), RelocationKind::More, 1, 3).unwrap();
+        assert_eq!((next.wish().0, &*next.replicas), (&[1, 2, 3][..], &[1, 2][..]));
+        assert_eq!(after(&image(), RelocationKind::More, 1, 2), None, "it has one");
     }
 
     #[test]

@@ -7,7 +7,8 @@ use logboom_controller::{Decision, MetadataRecord};
 
 use super::*;
 use crate::balancing::report::LoadReport;
-use crate::balancing::samples::{KEY, MEANS, cluster, set};
+use crate::balancing::samples::{KEY, MEANS, cluster, cluster_of, set};
+use crate::coordination::OFFSETS_TOPIC;
 
 /// Longer than anything is waited for.
 const LONG: u64 = 1_000_000;
@@ -155,6 +156,17 @@ fn a_drained_broker_gives_its_offices_first_and_then_everything() {
     world.set(Some(1), "balance.drain", None);
     world.settle();
     assert_eq!(world.counts(3), [0, 3, 3], "nobody asked for it to come back");
+}
+
+#[test]
+fn the_topic_of_groups_is_given_the_replicas_that_it_lacks() {
+    let offsets = cluster_of(&[1, 2, 3, 4], OFFSETS_TOPIC, &[&[1], &[1, 2], &[2, 1, 3]]);
+    let mut world = World { image: offsets, ..World::new(&[1, 2, 3, 4], &[]) };
+    world.settle();
+    let replicas: Vec<usize> = (0..3).map(|it| world.partition(it).replicas.len()).collect();
+    assert_eq!(replicas, [3, 3, 3]);
+    assert_eq!(world.partition(0).replicas[0], 1, "who led leads");
+    assert_eq!(world.counts(4), [3, 3, 2, 1], "who has the fewest, at each step");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use logboom_protocol::messages::add_raft_voter::AddRaftVoterRequest;
+use logboom_protocol::messages::find_coordinator::FindCoordinatorRequest;
 use logboom_protocol::messages::unregister_broker::UnregisterBrokerRequest;
 use logboom_protocol::units::Uuid;
 use logboom_tests::broker::logboom;
@@ -33,6 +34,9 @@ fn a_broker_that_was_alone_grows_into_a_cluster_of_three() {
         }
     };
     more(&cluster);
+    // The topic of groups is made when the first is asked for.
+    let request = FindCoordinatorRequest { key: "group".into(), ..Default::default() };
+    cluster.any().call(0, &request);
     // Starts leave markers, of which those that come later have to know.
     for _ in 0..3 {
         cluster.stop(1);
@@ -49,6 +53,7 @@ fn a_broker_that_was_alone_grows_into_a_cluster_of_three() {
     }
     let refused = cluster_command(&cluster, "add-voter", 2).unwrap_err();
     assert!(refused.contains("voter already"), "{refused}");
+    cluster.wait_until("__consumer_offsets", "nothing hangs on one", |it| it.isr_nodes.len() == 3);
     move_to(&cluster, &topic, 2, &[1, 2, 3]);
     more(&cluster);
     // Any of them may be away, the first one too.

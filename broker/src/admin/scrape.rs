@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use logboom_balance::Resource;
 use logboom_protocol::ApiKey;
 
 use crate::coordination::{GroupLag, lags};
@@ -24,6 +25,7 @@ pub(super) async fn metrics(node: &Node) -> String {
     traffic(&mut text, node);
     cluster(&mut text, node);
     partitions(&mut text, node);
+    balance(&mut text, node);
     groups(&mut text, node).await;
     process(&mut text, node);
     text.finish()
@@ -121,6 +123,25 @@ fn partitions(text: &mut Exposition, node: &Node) {
     each("partition_log_start_offset", &|one| one.view.log_start_offset().into());
     each("partition_high_watermark", &|one| one.view.high_watermark().into());
     each("partition_end_offset", &|one| one.view.end_offset().into());
+}
+
+/// What brokers have and may have, where this one decides.
+fn balance(text: &mut Exposition, node: &Node) {
+    let hosts = node.placement.hosts(&node.image());
+    let mut series = text.begin("balance_load");
+    for host in &hosts {
+        for resource in Resource::ALL {
+            series.value(&[&host.broker.id.to_string(), resource.word()], host.load[resource]);
+        }
+    }
+    let mut series = text.begin("balance_capacity");
+    for broker in hosts.iter().map(|host| &host.broker) {
+        for resource in Resource::MEASURED {
+            if let Some(capacity) = broker.capacity[resource] {
+                series.value(&[&broker.id.to_string(), resource.word()], capacity);
+            }
+        }
+    }
 }
 
 /// How far groups are behind; nothing is told while that isn't known.

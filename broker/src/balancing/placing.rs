@@ -42,6 +42,17 @@ impl Placing {
         self.known().told = told;
     }
 
+    /// The brokers that have said what their replicas take, with what they have; none where another
+    /// one decides.
+    pub(crate) fn hosts(&self, image: &MetadataImage) -> Vec<Host> {
+        let mut known = self.known();
+        if known.told.is_empty() {
+            return Vec::new();
+        }
+        known.count(image, boot_ms());
+        known.hosts(image).into_iter().filter(|it| known.told.contains_key(&it.broker.id)).collect()
+    }
+
     /// The placement of one request.
     pub(crate) fn next(&self) -> impl Placement + '_ {
         Request { placing: self, start: self.turn.fetch_add(1, Ordering::Relaxed) }

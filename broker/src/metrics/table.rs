@@ -47,7 +47,7 @@ const fn metric(
 }
 
 /// All of them, in the order in which they are told.
-pub(crate) static TABLE: [Metric; 57] = [
+pub(crate) static TABLE: [Metric; 59] = [
     metric(
         "requests_seconds",
         Kind::Histogram,
@@ -291,6 +291,20 @@ pub(crate) static TABLE: [Metric; 57] = [
         "Moves of the plan that aren't over; 0 where another broker decides.",
     ),
     metric("balance_bytes_left", Kind::Gauge, "bytes", &[], "Bytes that those copy."),
+    metric(
+        "balance_load",
+        Kind::Gauge,
+        "amount",
+        &["broker", "resource"],
+        "What a broker has that is in contact and not drained; nothing where another one decides.",
+    ),
+    metric(
+        "balance_capacity",
+        Kind::Gauge,
+        "amount",
+        &["broker", "resource"],
+        "What it may have, where there is a limit.",
+    ),
     metric("balance_unmet", Kind::Gauge, "replicas", &[], "Replicas that should move and can't."),
     metric("topics", Kind::Gauge, "topics", &[], "Topics of the cluster."),
     metric("partitions", Kind::Gauge, "partitions", &[], "Partitions with a replica here."),

@@ -166,10 +166,45 @@ impl Body {
     }
 }
 
+/// The other side, scripted by a test.
+#[cfg(test)]
+pub(crate) mod testing {
+    use std::net::TcpListener;
+    use std::thread::JoinHandle;
+
+    use super::*;
+
+    impl AdminArguments {
+        /// Where a listener of the test is.
+        pub(crate) fn of(listener: &TcpListener) -> Self {
+            Self { admin: listener.local_addr().unwrap().to_string() }
+        }
+    }
+
+    /// The admin listener of a broker that answers as often as there are answers, each a status and
+    /// a body; and what it was asked.
+    pub(crate) fn listener(
+        answers: Vec<(u16, String)>,
+    ) -> (AdminArguments, JoinHandle<Vec<String>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let admin = AdminArguments::of(&listener);
+        let answer = move |(status, body): (u16, String)| {
+            let (stream, _) = listener.accept().unwrap();
+            let mut reader = BufReader::new(&stream);
+            let first = read_line(&mut reader).unwrap();
+            while !read_line(&mut reader).unwrap().is_empty() {}
+            let head = format!("HTTP/1.1 {status} \r\ncontent-length: {}\r\n\r\n", body.len());
+            (&stream).write_all(format!("{head}{body}").as_bytes()).unwrap();
+            first
+        };
+        let served = std::thread::spawn(move || answers.into_iter().map(answer).collect());
+        (admin, served)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
-
+    use super::testing::listener;
     use super::*;
 
     fn answer(text: &str) -> io::Result<(u16, String)> {
@@ -233,39 +268,17 @@ mod tests {
         assert!(read_answer(&mut BufReader::new(endless), 16).is_err());
     }
 
-    /// The admin listener of a broker that gives one answer, and what it was asked.
-    fn listener(answer: &'static str) -> (AdminArguments, std::thread::JoinHandle<String>) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let admin = listener.local_addr().unwrap().to_string();
-        let served = std::thread::spawn(move || {
-            let (stream, _) = listener.accept().unwrap();
-            let mut reader = BufReader::new(&stream);
-            let first = read_line(&mut reader).unwrap();
-            while !read_line(&mut reader).unwrap().is_empty() {}
-            (&stream).write_all(answer.as_bytes()).unwrap();
-            first
-        });
-        (AdminArguments { admin }, served)
-    }
-
     #[tokio::test]
     async fn a_broker_that_has_nothing_to_say_is_quoted() {
-        let ok = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nyes\n";
-        let (admin, served) = listener(ok);
+        let answers = vec![(200, "yes\n".to_owned()), (503, "nobody decides\n".to_owned())];
+        let (admin, served) = listener(answers);
         assert_eq!(admin.get("/balance/status").await.unwrap(), "yes\n");
-        assert_eq!(served.join().unwrap(), "GET /balance/status HTTP/1.1");
-        let unknown = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 22\r\n\r\n\
-                       no controller is known";
-        let (admin, served) = listener(unknown);
-        let Err(Failure::Failed(why)) = admin.get("/balance/snapshot").await else {
-            panic!("it was no failure");
-        };
-        served.join().unwrap();
-        assert_eq!(why, format!("{admin}: /balance/snapshot: 503: no controller is known"));
+        let why = admin.get("/balance/snapshot").await.unwrap_err().to_string();
+        assert_eq!(why, format!("{admin}: /balance/snapshot: 503: nobody decides"));
+        let asked = ["GET /balance/status HTTP/1.1", "GET /balance/snapshot HTTP/1.1"];
+        assert_eq!(served.join().unwrap(), asked);
         // Nobody listens there any more.
-        let Err(Failure::Failed(why)) = admin.get("/balance/snapshot").await else {
-            panic!("it was no failure");
-        };
+        let why = admin.get("/balance/snapshot").await.unwrap_err().to_string();
         assert!(why.ends_with("; a broker's admin.listener is named by --admin"), "{why}");
     }
 }

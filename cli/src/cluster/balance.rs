@@ -147,3 +147,6 @@ async fn cancel(cluster: &Cluster, output: Output, out: &mut impl Write) -> Resu
     });
     Ok(write_done(out, output, &sentence, &value)?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,6 +70,10 @@ pub(super) async fn run(
     out: &mut impl Write,
 ) -> Result<(), Failure> {
     let DrainArguments { id, admin, no_wait } = arguments;
+    if !no_wait {
+        // Who can't be asked how far it is should be known before anything is done.
+        balance::fetch_status(admin).await?;
+    }
     set(cluster, *id, ConfigOperation::Set("true".to_owned())).await?;
     if *no_wait {
         let sentence = format!(
@@ -78,25 +82,24 @@ pub(super) async fn run(
         let value = json!({ "broker": id, "drained": true, "replicas": null, "leaders": null });
         return Ok(write_done(out, output, &sentence, &value)?);
     }
-    let mut watch = Watch::new(*id);
-    let mut signals = Signals::new()?;
-    let reason = tokio::select! {
-        ended = watch.until_empty(admin) => ended.err(),
-        () = signals.next() => Some("it was interrupted".to_owned()),
-        () = passed(patience) => Some("the time of --timeout is over".to_owned()),
-    };
-    if let Some(reason) = reason {
-        let way_out = format!("`logboom cluster undrain {id}` takes it back");
-        let left = watch.left;
-        return Err(Failure::failed(format_args!(
-            "{reason}; {left}, and stays drained; {way_out}"
-        )));
-    }
+    wait(*id, admin, patience).await?;
     let sentence = format!(
         "broker {id} has nothing left; stopped, it is removed by `logboom cluster remove {id}`"
     );
     let value = json!({ "broker": id, "drained": true, "replicas": 0, "leaders": 0 });
     Ok(write_done(out, output, &sentence, &value)?)
+}
+
+/// Waits until a broker has nothing left.
+async fn wait(id: i32, admin: &AdminArguments, patience: Option<Duration>) -> Result<(), Failure> {
+    let mut watch = Watch::new(id);
+    let mut signals = Signals::new()?;
+    let reason = tokio::select! {
+        ended = watch.until_empty(admin) => return ended,
+        () = signals.next() => "it was interrupted",
+        () = passed(patience) => "the time of --timeout is over",
+    };
+    Err(watch.goes_on(reason))
 }
 
 /// Has a broker take its share again.
@@ -146,21 +149,30 @@ enum Outcome {
     /// Nothing is left.
     Empty,
     /// It goes no further by itself.
-    Stuck(String),
+    Stuck { why: String, left: String },
+    /// The broker is drained no more.
+    Ended,
 }
 
 impl Watch {
     fn new(id: i32) -> Self {
-        let left = format!("broker {id}: nobody has told yet what it has");
+        let left = format!("nobody has told yet what broker {id} has");
         let (told, progress) = (Instant::now(), Progress::new(true));
         Self { id, is_known: false, left, told, progress }
+    }
+
+    /// The waiting ends, the drain doesn't.
+    fn goes_on(&self, reason: &str) -> Failure {
+        let Self { id, left, .. } = self;
+        let way_out = format!("`logboom cluster undrain {id}` takes it back");
+        Failure::failed(format_args!("{reason}; {left}; the drain goes on, {way_out}"))
     }
 
     /// Looks until nothing is left.
     ///
     /// # Errors
     /// Why there is no more to wait for.
-    async fn until_empty(&mut self, admin: &AdminArguments) -> Result<(), String> {
+    async fn until_empty(&mut self, admin: &AdminArguments) -> Result<(), Failure> {
         loop {
             match balance::fetch_status(admin).await {
                 Ok(status) => {
@@ -169,12 +181,19 @@ impl Watch {
                         Outcome::Unknown => {}
                         Outcome::GoesOn(left) => (self.left, self.is_known) = (left, true),
                         Outcome::Empty => return Ok(()),
-                        Outcome::Stuck(why) => return Err(why),
+                        Outcome::Stuck { why, left } => {
+                            self.left = left;
+                            return Err(self.goes_on(&why));
+                        }
+                        Outcome::Ended => {
+                            let why = "somebody has taken the drain back";
+                            return Err(Failure::failed(format_args!("{why}; {}", self.left)));
+                        }
                     }
                 }
                 // Whoever decides may change, and the broker that is asked may be started anew.
                 Err(failure) if self.told.elapsed() > SILENCE_MAX => {
-                    return Err(failure.to_string());
+                    return Err(self.goes_on(&failure.to_string()));
                 }
                 Err(_) => {}
             }
@@ -190,7 +209,7 @@ impl Watch {
 fn outcome(status: &Status, id: i32, was_known: bool) -> Outcome {
     let Some(drain) = status.drains.iter().find(|drain| drain.broker == id) else {
         return match was_known {
-            true => Outcome::Stuck("somebody has ended it".to_owned()),
+            true => Outcome::Ended,
             false => Outcome::Unknown,
         };
     };
@@ -203,7 +222,7 @@ fn outcome(status: &Status, id: i32, was_known: bool) -> Outcome {
     );
     let Some(plan) = &status.plan else { return Outcome::GoesOn(left) };
     match stuck(plan, id) {
-        Some(why) => Outcome::Stuck(why),
+        Some(why) => Outcome::Stuck { why, left },
         None => {
             let time = figures::seconds(plan.seconds_left);
             let bytes = figures::bytes(plan.bytes_left);
@@ -233,6 +252,8 @@ fn stuck(plan: &PlanStatus, id: i32) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use crate::admin::testing::listener;
+
     use super::*;
 
     fn status(lines: &str) -> Status {
@@ -260,8 +281,7 @@ mod tests {
 
     #[test]
     fn a_drain_that_somebody_else_has_ended_is_not_waited_for() {
-        let ended = Outcome::Stuck("somebody has ended it".to_owned());
-        assert_eq!(outcome(&status(""), 3, true), ended);
+        assert_eq!(outcome(&status(""), 3, true), Outcome::Ended);
     }
 
     #[test]
@@ -277,11 +297,36 @@ mod tests {
         let why = "t-4 finds no other broker (racks: only racks that have a replica have other \
                    brokers), and 1 more";
         for (stage, from) in [("done", 3), ("void", 3), ("under-way", 2)] {
-            assert_eq!(with(stage, from), Outcome::Stuck(why.to_owned()), "{stage}");
+            let left = "broker 3 has 4 replicas and leads 1 partitions".to_owned();
+            let stuck = Outcome::Stuck { why: why.to_owned(), left };
+            assert_eq!(with(stage, from), stuck, "{stage}");
         }
         // A plan that was made before says nothing of the drain.
         let older = UNMET.replace("rule drain", "rule skew");
         let older = outcome(&status(&format!("{DRAINS}{PLAN}{older}")), 3, true);
         assert!(matches!(older, Outcome::GoesOn(_)));
+    }
+
+    #[tokio::test]
+    async fn the_waiting_ends_with_what_the_controller_tells() {
+        let told = |lines: &str| (200, format!("status 1\ncontroller 1\n{lines}"));
+        let stuck = format!("{DRAINS}{PLAN}{UNMET}");
+        let (admin, served) = listener(vec![told(DRAINS), told(&stuck)]);
+        Watch::new(2).until_empty(&admin).await.unwrap();
+        let why = Watch::new(3).until_empty(&admin).await.unwrap_err().to_string();
+        assert!(why.starts_with("t-4 finds no other broker"), "{why}");
+        assert_eq!(served.join().unwrap(), ["GET /balance/status HTTP/1.1"; 2]);
+    }
+
+    #[tokio::test]
+    async fn a_broker_stays_drained_when_the_waiting_ends_and_that_is_said() {
+        // It takes connections and says nothing.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let admin = AdminArguments::of(&silent);
+        let patience = Some(Duration::from_millis(1));
+        let why = wait(3, &admin, patience).await.unwrap_err().to_string();
+        let left = "nobody has told yet what broker 3 has";
+        let way_out = "the drain goes on, `logboom cluster undrain 3` takes it back";
+        assert_eq!(why, format!("the time of --timeout is over; {left}; {way_out}"));
     }
 }

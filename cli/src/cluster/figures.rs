@@ -82,6 +82,8 @@ mod tests {
             (200 << 20, "200 MiB"),
             (999 << 20, "999 MiB"),
             (1000 << 20, "1.0 GiB"),
+            (1_023_436, "999 KiB"),
+            (1_023_437, "1.0 MiB"),
             (u64::MAX, "16.0 EiB"),
         ] {
             assert_eq!(bytes(number), text, "{number}");

@@ -1,0 +1,82 @@
+//! What is asked of whom. Nobody serves the cluster's protocol here: whatever is asked there fails.
+
+use std::fs;
+
+use clap::Parser;
+
+use logboom_client::ClientConfig;
+
+use super::*;
+use crate::admin::testing::listener;
+
+const FOUR: &str = include_str!("../golden/four_brokers.txt");
+const PLAN: &str = include_str!("../golden/plan.txt");
+const EXPLAINED: &str = include_str!("../golden/explained.txt");
+
+#[derive(Debug, Parser)]
+struct Line {
+    #[command(flatten)]
+    balance: BalanceArguments,
+}
+
+/// What a command writes, and how it fails.
+async fn run_line(words: &[&str]) -> (String, Result<(), Failure>) {
+    let line = Line::try_parse_from([&["balance"], words].concat()).unwrap();
+    let patience = std::time::Duration::from_millis(1);
+    let config = ClientConfig { api_timeout: patience, ..ClientConfig::default() };
+    let nobody = Cluster::new(vec!["127.0.0.1:1".parse().unwrap()], config);
+    let mut out = Vec::new();
+    let result = run(&nobody, &line.balance, Output::Table, &mut out).await;
+    (String::from_utf8(out).unwrap(), result)
+}
+
+#[tokio::test]
+async fn a_dry_run_asks_for_a_snapshot_and_changes_nothing_and_what_is_saved_is_replayed() {
+    let name = format!("logboom-balance-{}.txt", std::process::id());
+    let file = std::env::temp_dir().join(name);
+    let saved = file.to_str().unwrap();
+    let (admin, served) = listener(vec![(200, FOUR.to_owned())]);
+    let admin = admin.to_string();
+    let (text, result) = run_line(&["--dry-run", "--admin", &admin, "--save", saved]).await;
+    result.unwrap();
+    assert_eq!(text, PLAN);
+    assert_eq!(served.join().unwrap(), ["GET /balance/snapshot HTTP/1.1"]);
+    assert_eq!(fs::read_to_string(&file).unwrap(), FOUR);
+    // Nobody answers now, and --yes does nothing here.
+    let words = ["--snapshot", saved, "--explain", "--yes", "--admin", &admin];
+    let (text, result) = run_line(&words).await;
+    fs::remove_file(&file).unwrap();
+    result.unwrap();
+    assert_eq!(text, EXPLAINED);
+}
+
+#[tokio::test]
+async fn a_plan_that_is_wanted_is_asked_of_the_cluster_after_it_was_shown() {
+    let (admin, served) = listener(vec![(200, FOUR.to_owned())]);
+    let (text, result) = run_line(&["--yes", "--admin", &admin.to_string()]).await;
+    served.join().unwrap();
+    assert_eq!(text, PLAN);
+    let why = result.unwrap_err().to_string();
+    assert!(why.starts_with("configure all brokers: not done within 1 ms"), "{why}");
+    let rest = "snapshot 1\nbroker 1\ntopic t\npartition 0 leader 1 replicas 1:5:0:0\n";
+    let (admin, served) = listener(vec![(200, rest.to_owned())]);
+    let (text, result) = run_line(&["--yes", "--admin", &admin.to_string()]).await;
+    served.join().unwrap();
+    assert!(text.starts_with("nothing is to be moved\n"), "{text}");
+    result.unwrap();
+}
+
+#[tokio::test]
+async fn a_status_is_asked_of_the_admin_listener_alone() {
+    let status = include_str!("../golden/status.txt").to_owned();
+    let (admin, served) = listener(vec![(200, status), (503, "no controller\n".to_owned())]);
+    let admin = admin.to_string();
+    let (text, result) = run_line(&["--status", "--admin", &admin]).await;
+    result.unwrap();
+    assert_eq!(text, include_str!("../golden/progress.txt"));
+    let (text, result) = run_line(&["--status", "--admin", &admin]).await;
+    assert_eq!(text, "");
+    let why = result.unwrap_err().to_string();
+    assert_eq!(why, format!("{admin}: /balance/status: 503: no controller"));
+    assert_eq!(served.join().unwrap(), ["GET /balance/status HTTP/1.1"; 2]);
+}

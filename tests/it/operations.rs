@@ -1,5 +1,6 @@
 //! What an operator is told of a cluster of three brokers, and what he sets there.
 
+mod balancing;
 mod configs;
 mod features;
 mod health;

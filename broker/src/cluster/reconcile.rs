@@ -87,8 +87,8 @@ impl Reconciler {
             ));
         }
         self.remove(orphans, image).map_err(|error| error.to_string())?;
-        let topics: Vec<&Topic> = image.topics().collect();
-        self.open(image, &topics, offset).await.map_err(|error| error.to_string())?;
+        let all = image.topics().flat_map(keys_of);
+        self.open(image, all, None, offset).await.map_err(|error| error.to_string())?;
         throttles::apply(&self.catch_up, image, &self.config);
         self.publish(image)
     }
@@ -164,33 +164,32 @@ impl Reconciler {
         self.check_cluster(image)?;
         let before = self.published.load_full();
         let is_in = self.knows_all(image) && !self.knows_all(&before);
-        let changed: BTreeSet<Uuid> = if read.is_whole || is_in {
-            before.topics().chain(image.topics()).map(Topic::id).collect()
+        let changed: BTreeSet<GroupKey> = if read.is_whole || is_in {
+            before.topics().chain(image.topics()).flat_map(keys_of).collect()
         } else {
-            read.records.iter().flat_map(changed_topics).collect()
+            read.records.iter().flat_map(|record| changed_partitions(record, &before)).collect()
         };
-        let topics: Vec<&Topic> = changed.iter().filter_map(|id| image.topic(*id)).collect();
-        self.open(image, &topics, offset).await.map_err(|error| error.to_string())?;
+        self.open(image, changed.iter().copied(), Some(&before), offset)
+            .await
+            .map_err(|error| error.to_string())?;
         self.configure(image, &read.records);
         throttles::apply(&self.catch_up, image, &self.config);
         self.publish(image)?;
         let (mut deleted, mut left, mut closed) = (Vec::new(), Vec::new(), Vec::new());
         // Who isn't named any more goes with the topic, or alone.
-        for topic in changed.iter().filter_map(|id| before.topic(*id)) {
-            let now = image.topic(topic.id());
-            let is_own = |key: &GroupKey| {
-                let partition = now.and_then(|now| now.partition(key.partition));
-                partition.is_some_and(|partition| self.is_own(key, partition))
-            };
-            let keys = topic.partitions().zip(0..).map(|(_, index)| key_of(topic, index));
-            let list = if now.is_some() { &mut left } else { &mut deleted };
-            for key in keys.filter(|key| !is_own(key)) {
-                match self.registry.get(key.topic_id, key.partition) {
-                    Some(_) => list.push(key),
-                    // One whose log can't be opened isn't served, but it is here.
-                    None if self.is_here(&key) => closed.push(key),
-                    None => {}
-                }
+        let was_there = |key: &GroupKey| before.partition(key.topic_id, key.partition).is_some();
+        for key in changed.into_iter().filter(was_there) {
+            let partition = image.partition(key.topic_id, key.partition);
+            if partition.is_some_and(|partition| self.is_own(&key, partition)) {
+                continue;
+            }
+            let is_deleted = image.topic(key.topic_id).is_none();
+            match self.registry.get(key.topic_id, key.partition) {
+                Some(_) if is_deleted => deleted.push(key),
+                Some(_) => left.push(key),
+                // One whose log can't be opened isn't served, but it is here.
+                None if self.is_here(&key) => closed.push(key),
+                None => {}
             }
         }
         self.delete(&deleted, true).await;
@@ -250,12 +249,15 @@ impl Reconciler {
         Wish { voters, generation, leader, is_wished }
     }
 
-    /// Makes and opens what of the topics isn't served yet; makes nothing as long as that may have
-    /// been deleted.
+    /// Makes and opens what of the partitions isn't served yet, and tells the others what is wished
+    /// of them; makes nothing as long as that may have been deleted.
+    ///
+    /// - `before`: the wishes that are known.
     async fn open(
         &self,
         image: &MetadataImage,
-        topics: &[&Topic],
+        keys: impl Iterator<Item = GroupKey>,
+        before: Option<&MetadataImage>,
         offset: i64,
     ) -> Result<(), StorageError> {
         let effective = Effective::new(image, &self.config);
@@ -263,29 +265,36 @@ impl Reconciler {
         let mut new = Vec::new();
         let mut openings: BTreeMap<(usize, usize), Vec<Opening>> = BTreeMap::new();
         let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
-        for topic in topics {
-            let settings = Arc::new(TopicSettings::new(&effective, topic.name()));
-            for (key, partition) in self.own(topic) {
-                let wish = self.wish(partition);
-                if self.registry.get(key.topic_id, key.partition).is_some() {
-                    self.shards[self.shard_of(&key)].send(Command::Wish(key, wish));
-                    continue;
-                }
-                let state = self.directory.state();
-                let is_new = state.group(&key, |group| group.is_none_or(|group| group.removed));
-                if is_new && !may_make {
-                    continue;
-                }
-                if is_new {
-                    new.push((key, self.creation(&key, partition)));
-                }
-                let (topic, settings) = (topic.name().into(), Arc::clone(&settings));
-                let shard = self.shard_of(&key);
-                let count = counts.entry(shard).or_default();
-                let part = openings.entry((*count / OPENINGS_MAX, shard)).or_default();
-                part.push(Opening { key, topic, settings, is_new, wish: Some(wish) });
-                *count += 1;
+        let mut settings: BTreeMap<Uuid, Arc<TopicSettings>> = BTreeMap::new();
+        for key in keys {
+            let Some(topic) = image.topic(key.topic_id) else { continue };
+            let Some(partition) = topic.partition(key.partition) else { continue };
+            if !self.is_own(&key, partition) {
+                continue;
             }
+            let shard = self.shard_of(&key);
+            if self.registry.get(key.topic_id, key.partition).is_some() {
+                let known = before.and_then(|it| it.partition(key.topic_id, key.partition));
+                if !known.is_some_and(|known| known.has_same_wish(partition)) {
+                    self.shards[shard].send(Command::Wish(key, self.wish(partition)));
+                }
+                continue;
+            }
+            let state = self.directory.state();
+            let is_new = state.group(&key, |group| group.is_none_or(|group| group.removed));
+            if is_new && !may_make {
+                continue;
+            }
+            if is_new {
+                new.push((key, self.creation(&key, partition)));
+            }
+            let of_topic = || Arc::new(TopicSettings::new(&effective, topic.name()));
+            let settings = Arc::clone(settings.entry(key.topic_id).or_insert_with(of_topic));
+            let count = counts.entry(shard).or_default();
+            let part = openings.entry((*count / OPENINGS_MAX, shard)).or_default();
+            let (topic, wish) = (topic.name().into(), Some(self.wish(partition)));
+            part.push(Opening { key, topic, settings, is_new, wish });
+            *count += 1;
         }
         let new: Vec<_> = new.iter().map(|(key, records)| (*key, &records[..])).collect();
         self.directory.create_all(&new, offset)?;
@@ -375,8 +384,10 @@ impl Reconciler {
     }
 }
 
-fn key_of(topic: &Topic, partition: i32) -> GroupKey {
-    GroupKey { topic_id: topic.id(), partition }
+/// The partitions of a topic.
+fn keys_of(topic: &Topic) -> impl Iterator<Item = GroupKey> {
+    let topic_id = topic.id();
+    topic.partitions().zip(0..).map(move |(_, partition)| GroupKey { topic_id, partition })
 }
 
 /// Whether a start removes `orphans` of the replicas that were `found`.
@@ -384,13 +395,18 @@ fn may_remove(orphans: usize, found: usize) -> bool {
     orphans <= REMOVED_MIN || orphans * REMOVED_SHARE <= found
 }
 
-/// The topics whose partitions are others after a record.
-fn changed_topics(record: &MetadataRecord) -> Vec<Uuid> {
+/// The partitions that are others after a record. What is said of some of thousands isn't looked
+/// for in all of them.
+fn changed_partitions(record: &MetadataRecord, before: &MetadataImage) -> Vec<GroupKey> {
+    let key = |topic_id, partition| GroupKey { topic_id, partition };
     match record {
-        MetadataRecord::Partition { topic_id: id, .. } | MetadataRecord::TopicDeleted { id } => {
-            vec![*id]
+        MetadataRecord::Partition { topic_id, index, .. } => vec![key(*topic_id, *index)],
+        MetadataRecord::Leaders(reports) => {
+            reports.iter().map(|report| key(report.topic_id, report.index)).collect()
         }
-        MetadataRecord::Leaders(reports) => reports.iter().map(|report| report.topic_id).collect(),
+        MetadataRecord::TopicDeleted { id } => {
+            before.topic(*id).into_iter().flat_map(keys_of).collect()
+        }
         _ => Vec::new(),
     }
 }

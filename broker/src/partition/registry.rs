@@ -29,7 +29,7 @@ impl Registry {
         of_topics.cloned().collect()
     }
 
-    pub(super) fn insert(&self, partition: Arc<Partition>) {
+    pub(crate) fn insert(&self, partition: Arc<Partition>) {
         let mut partitions = self.partitions.write().unwrap_or_else(PoisonError::into_inner);
         partitions.insert(partition.key, partition);
     }

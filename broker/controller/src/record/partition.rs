@@ -130,6 +130,13 @@ impl Partition {
         }
     }
 
+    /// Whether the same is wished for as of another one.
+    #[must_use]
+    pub fn has_same_wish(&self, other: &Self) -> bool {
+        let is_led_by_same = self.wished_leader == other.wished_leader;
+        is_led_by_same && self.generation == other.generation && self.wish() == other.wish()
+    }
+
     /// Whether other replicas are wished for than there are.
     #[must_use]
     pub fn is_moving(&self) -> bool {

@@ -1,8 +1,8 @@
 //! Partitions follow the metadata, and a start that would remove too much stops.
 
-use logboom_controller::record::BrokerRegistration;
+use logboom_controller::record::{BrokerRegistration, LeaderReport};
 use logboom_storage::state::{ControlEntry, OpenMark};
-use logboom_storage::{DirectoryOptions, SystemDisk};
+use logboom_storage::{DirectoryOptions, LogOptions, SystemDisk};
 
 use super::*;
 
@@ -213,4 +213,61 @@ async fn a_replica_whose_log_cannot_be_opened_goes_with_its_topic() {
     let read = Read { records: vec![deleted], is_whole: false };
     reconciler.follow(&image, &read, 6).await.unwrap();
     assert_eq!(directory.groups(), [METADATA]);
+}
+
+#[tokio::test]
+async fn what_is_reported_of_one_partition_is_no_news_for_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let directory = directory(dir.path(), 3, 1);
+    let (shard, mut commands) = ShardHandle::channel();
+    let mut reconciler = Reconciler { shards: Arc::from([shard]), ..reconciler(&directory) };
+    let (id, own, broker) = (Uuid([7; 16]), directory.id(), reconciler.config.broker_id());
+    let partition = Partition::new(vec![broker], vec![own]);
+    let made = |(index, partition)| MetadataRecord::Partition { topic_id: id, index, partition };
+    let topic = MetadataRecord::Topic { id, name: "t".into() };
+    let all = (0..3).map(|index| made((index, partition.clone())));
+    let image = MetadataImage::load([topic].into_iter().chain(all)).unwrap();
+    for (key, _) in reconciler.own(image.topic(id).unwrap()) {
+        reconciler.registry.insert(served(&directory, key));
+    }
+    reconciler.published.store(Arc::new(image.clone()));
+    let mut told = async |image: &MetadataImage, record: MetadataRecord, offset| {
+        let image = image.with([&record]).unwrap();
+        let read = Read { records: vec![record], is_whole: false };
+        reconciler.follow(&image, &read, offset).await.unwrap();
+        let told = std::iter::from_fn(|| commands.try_recv().ok());
+        let wish = |command| match command {
+            Command::Wish(key, wish) => Some((key.partition, wish.generation)),
+            _ => None,
+        };
+        (image, told.filter_map(wish).collect::<Vec<_>>())
+    };
+    let report = LeaderReport {
+        topic_id: id,
+        index: 1,
+        leader: broker,
+        leader_epoch: 3,
+        control_sequence: 1,
+        voters: vec![broker],
+        voter_directories: vec![own],
+        isr: vec![broker],
+    };
+    let (image, wishes) = told(&image, MetadataRecord::Leaders(vec![report]), 2).await;
+    assert_eq!(wishes, [], "nothing else is wished for");
+    let wished = image.partition(id, 1).unwrap();
+    let (target_replicas, target_directories) = (vec![broker, 9], vec![own, Uuid([9; 16])]);
+    let moved = Partition { target_replicas, target_directories, generation: 1, ..wished.clone() };
+    let (image, wishes) = told(&image, made((1, moved.clone())), 3).await;
+    assert_eq!(wishes, [(1, 1)]);
+    let led = Partition { wished_leader: broker, generation: 2, ..moved };
+    assert_eq!(told(&image, made((1, led)), 4).await.1, [(1, 2)]);
+}
+
+/// A partition as its shard serves it.
+fn served(directory: &Directory, key: GroupKey) -> Arc<crate::partition::Partition> {
+    let (log, _) = directory.open_log(key, LogOptions::default()).unwrap();
+    let (image, config) = (MetadataImage::default(), StaticConfig::default());
+    let settings = TopicSettings::new(&Effective::new(&image, &config), "t");
+    let view = Arc::clone(log.view());
+    Arc::new(crate::partition::Partition::new(key, "t".into(), 0, view, Arc::new(settings)))
 }

@@ -245,7 +245,7 @@ impl Reconciler {
     fn wish(&self, partition: &Partition) -> Wish {
         let is_wished = partition.wished_leader != NO_BROKER;
         let leader = if is_wished { partition.wished_leader } else { partition.preferred_leader() };
-        let (voters, generation) = (ids(partition.wish()), partition.generation);
+        let (voters, generation) = (self.seat.list(ids(partition.wish())), partition.generation);
         Wish { voters, generation, leader, is_wished }
     }
 

@@ -43,10 +43,14 @@ pub(super) fn sequence(control: i64) -> u64 {
     u64::try_from(control).expect("sequences are never negative")
 }
 
-pub(super) fn control(entry: &ControlEntry) -> Result<Control, BadEntry> {
+/// - `named`: the voters that a payload names.
+pub(super) fn control(
+    entry: &ControlEntry,
+    named: impl FnOnce(&Bytes) -> Result<Arc<Voters>, BadEntry>,
+) -> Result<Control, BadEntry> {
     let sequence = i64::try_from(entry.sequence).map_err(|_| BadEntry)?;
     let is_marker = entry.payload.is_empty();
-    let voters = if is_marker { None } else { Some(Arc::new(voters(&entry.payload)?)) };
+    let voters = if is_marker { None } else { Some(named(&entry.payload)?) };
     Ok(Control { sequence, epoch: entry.epoch, offset: entry.offset, voters })
 }
 
@@ -114,6 +118,7 @@ pub(crate) fn get_replica(bytes: &mut impl Buf) -> ReplicaId {
 
 #[cfg(test)]
 mod tests {
+    use super::voters as voters_of;
     use super::*;
 
     #[test]
@@ -127,7 +132,8 @@ mod tests {
         for voters in [None, Some(none), Some(one), Some(joint), Some(by_operator)] {
             let voters = voters.map(Arc::new);
             let written = Control { sequence: 5, epoch: 2, offset: 17, voters };
-            assert_eq!(control(&entry(&written)), Ok(written));
+            let named = |payload: &Bytes| voters_of(payload).map(Arc::new);
+            assert_eq!(control(&entry(&written), named), Ok(written));
         }
     }
 

@@ -40,6 +40,7 @@ mod starts;
 mod surroundings;
 mod tasks;
 mod throttled;
+mod voter_sets;
 mod waiters;
 
 pub(crate) use catch_up::{CatchUp, Rates};

@@ -9,6 +9,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use logboom_protocol::units::Uuid;
 use logboom_raft::{
     Durable, Effects, Group, History, Options, Position, ReplicaId, Role, Store, Voters,
@@ -17,6 +19,7 @@ use logboom_storage::state::{ControlEntry, GroupKey, GroupState, StateRecord};
 use logboom_storage::{Beginning, Directory, Log, StorageError};
 
 use super::entries;
+use super::voter_sets::VoterSets;
 use crate::peer::FoundingVoter;
 
 /// The first epoch of a group.
@@ -38,6 +41,8 @@ pub(crate) struct Seat {
     alone: Arc<Voters>,
     /// Whether there are other brokers, or may be.
     has_others: bool,
+    /// Of all groups that it has a replica of.
+    sets: Arc<VoterSets>,
 }
 
 impl Seat {
@@ -45,7 +50,8 @@ impl Seat {
     pub(crate) fn new(broker: i32, directory: Uuid) -> Self {
         let Uuid(directory) = directory;
         let first = ReplicaId { broker, life: 0, directory };
-        Self { broker, directory, alone: Arc::new(Voters::of([first])), has_others: false }
+        let (alone, sets) = (Arc::new(Voters::of([first])), Arc::default());
+        Self { broker, directory, alone, has_others: false, sets }
     }
 
     /// The same, for a broker among others: whatever groups it was alone in, others may come.
@@ -220,11 +226,12 @@ impl Seat {
             state.controls.iter().partition(|entry| entry.sequence <= start);
         let first = before.iter().rfind(|entry| !entry.payload.is_empty());
         let voters = match first {
-            Some(entry) => Arc::new(entries::voters(&entry.payload).expect(OURS)),
+            Some(entry) => self.sets.named(&entry.payload).expect(OURS),
             None => self.alone(state.life),
         };
         let behind = behind.into_iter().filter(|entry| entry.sequence < idle);
-        let controls = behind.map(|entry| entries::control(entry).expect(OURS)).collect();
+        let named = |payload: &Bytes| self.sets.named(payload);
+        let controls = behind.map(|entry| entries::control(entry, named).expect(OURS)).collect();
         let history =
             History::new(entries::position(state.log_start), voters, controls, end_offset);
         // Snapshots and checkpoints tell of it, whichever was written later.
@@ -253,6 +260,11 @@ impl Seat {
     /// This broker's replica in a life of it.
     pub(crate) fn id(&self, life: u32) -> ReplicaId {
         ReplicaId { broker: self.broker, life, directory: self.directory }
+    }
+
+    /// A list of replicas, held once however many groups have it.
+    pub(crate) fn list(&self, ids: Arc<[ReplicaId]>) -> Arc<[ReplicaId]> {
+        self.sets.list(ids)
     }
 
     /// The voters of a group that this broker is alone in.

@@ -11,7 +11,7 @@ use super::replicas::STEP_GROUPS_MAX;
 use crate::directory::Directory;
 use crate::error::StorageError;
 use crate::flush::FlushDone;
-use crate::state::{ControlEntry, EpochStart, GroupKey, StateRecord};
+use crate::state::{ControlEntry, EpochStart, GroupKey, StateRecord, shared_epochs};
 
 /// An epoch that is to begin at the end of a log.
 #[derive(Debug)]
@@ -87,11 +87,11 @@ impl Log {
             .map(|record| self.record(record))
             .partition(|(_, record)| matches!(record, StateRecord::Vote { .. }));
         self.view.shared.state.submit_lazily(&votes);
-        let mut epochs = self.view.epochs().to_vec();
+        let epochs = self.view.epochs();
         // One without offsets leaves no trace, as in the state store.
-        epochs.retain(|before| before.start_offset < start_offset);
-        epochs.push(EpochStart { epoch, start_offset });
-        self.view.set_epochs(epochs.into());
+        let before = epochs.iter().copied().filter(|before| before.start_offset < start_offset);
+        let begun = EpochStart { epoch, start_offset };
+        self.view.set_epochs(shared_epochs(before.chain([begun])));
         Ok(self.raise_barrier(records, done))
     }
 

@@ -201,7 +201,7 @@ impl GroupState {
             }
             StateRecord::Vote { epoch, voted_for } => self.vote(*epoch, *voted_for)?,
             StateRecord::Epoch(start) => self.begin_epoch(*start)?,
-            StateRecord::Control(entry) => self.append_control(entry)?,
+            StateRecord::Control(entry) => self.append_control(entry.clone())?,
             StateRecord::Cut { offset, epoch, control_sequence } => {
                 self.cut(*offset, *epoch, *control_sequence);
             }
@@ -256,15 +256,17 @@ impl GroupState {
                 before = others;
             }
         }
-        self.epochs = shared(before.iter().copied().chain([start]));
+        self.epochs = shared_epochs(before.iter().copied().chain([start]));
         Ok(())
     }
 
-    fn append_control(&mut self, entry: &ControlEntry) -> Result<(), Misfit> {
+    pub(super) fn append_control(&mut self, entry: ControlEntry) -> Result<(), Misfit> {
         if self.controls.last().is_some_and(|last| entry.sequence <= last.sequence) {
             return Err(Misfit("a control sequence goes back"));
         }
-        push(&mut self.controls, entry.clone());
+        // Elections are rare, and idle groups many.
+        self.controls.reserve_exact(1);
+        self.controls.push(entry);
         Ok(())
     }
 
@@ -272,7 +274,7 @@ impl GroupState {
         self.clean_offset = self.clean_offset.min(offset);
         self.controls.retain(|entry| entry.sequence <= control_sequence);
         let survives = |start: &&EpochStart| start.epoch <= epoch && start.start_offset <= offset;
-        self.epochs = shared(self.epochs.iter().filter(survives).copied());
+        self.epochs = shared_epochs(self.epochs.iter().filter(survives).copied());
         // The segment that holds the cut stays; it is sealed in the same step.
         while self.segments.len() > 1
             && self.segments.last().is_some_and(|last| last.base_offset >= offset)
@@ -321,7 +323,7 @@ impl GroupState {
         self.segments.drain(..below);
         let below = self.epochs.iter().skip(1).take_while(|e| e.start_offset <= offset).count();
         // The first epoch keeps its start: the segment that holds the log start begins before it.
-        self.epochs = shared(self.epochs[below..].iter().copied());
+        self.epochs = shared_epochs(self.epochs[below..].iter().copied());
         Ok(())
     }
 
@@ -393,16 +395,24 @@ fn push<T>(list: &mut Vec<T>, item: T) {
     list.push(item);
 }
 
-/// The epochs of a group that has had none but the first, which most groups share.
-static FIRST_EPOCH: LazyLock<Arc<[EpochStart]>> =
-    LazyLock::new(|| [EpochStart { epoch: 0, start_offset: 0 }].into());
+/// Epochs that are shared where a group has no other: most groups are idle, and have had few.
+const SHARED_EPOCHS: usize = 64;
+
+/// The lists of groups that have had none but one epoch, from the beginning of their logs.
+static FIRST_EPOCHS: LazyLock<[Arc<[EpochStart]>; SHARED_EPOCHS]> = LazyLock::new(|| {
+    std::array::from_fn(|epoch| {
+        let epoch = i32::try_from(epoch).expect("there are few");
+        [EpochStart { epoch, start_offset: 0 }].into()
+    })
+});
 
 /// A list of epochs, to be shared.
-fn shared(epochs: impl Iterator<Item = EpochStart>) -> Arc<[EpochStart]> {
+pub(crate) fn shared_epochs(epochs: impl Iterator<Item = EpochStart>) -> Arc<[EpochStart]> {
     let epochs: Vec<EpochStart> = epochs.collect();
-    match epochs[..] {
-        [] => Arc::default(),
-        [EpochStart { epoch: 0, start_offset: 0 }] => Arc::clone(&FIRST_EPOCH),
-        _ => epochs.into(),
-    }
+    let known = match epochs[..] {
+        [] => return Arc::default(),
+        [EpochStart { epoch, start_offset: 0 }] => usize::try_from(epoch).ok(),
+        _ => None,
+    };
+    known.and_then(|epoch| FIRST_EPOCHS.get(epoch).cloned()).unwrap_or_else(|| epochs.into())
 }

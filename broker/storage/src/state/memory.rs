@@ -2,21 +2,25 @@
 //!
 //! Must always hold: what was submitted is in the groups and in the queue, or in neither.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
+
+use bytes::Bytes;
 
 use logboom_protocol::units::Uuid;
 
 use super::completions::Done;
 use super::error::{Result, StateError};
 use super::frame::PAYLOAD_BYTES_MAX;
-use super::group::{GroupState, Misfit};
+use super::group::{ControlEntry, GroupState, Misfit};
 use super::record::{GroupKey, OpenMark, RECORD_BYTES_MAX, StateRecord};
 
 /// What is known, durable or about to be.
 pub(super) struct Memory {
     /// Boxed, so that the empty places of the table cost little.
     pub(super) groups: HashMap<GroupKey, Box<GroupState>>,
+    /// Payloads of control entries, each held once however many groups have it.
+    pub(super) payloads: HashSet<Bytes>,
     pub(super) opened: Option<OpenMark>,
     /// How often the directory was opened.
     pub(super) run: u64,
@@ -64,10 +68,16 @@ impl fmt::Debug for Memory {
 /// rest of [`PAYLOAD_BYTES_MAX`].
 const SNAPSHOT_PAYLOAD_BYTES: usize = 1 << 20;
 
+/// The most payloads that are kept to be shared with groups that come later.
+pub(super) const PAYLOADS_MAX: usize = 1_000;
+
+const UNKNOWN: Misfit = Misfit("an unknown group");
+
 impl Memory {
     pub(super) fn new() -> Self {
         Self {
             groups: HashMap::new(),
+            payloads: HashSet::new(),
             opened: None,
             run: 0,
             cluster: None,
@@ -113,11 +123,31 @@ impl Memory {
                 self.groups.insert(*key, Box::new(GroupState::new(*life, *creation_offset)));
             }
             StateRecord::Forgotten => {
-                self.groups.remove(key).ok_or(Misfit("an unknown group"))?;
+                self.groups.remove(key).ok_or(UNKNOWN)?;
             }
-            _ => self.groups.get_mut(key).ok_or(Misfit("an unknown group"))?.apply(record)?,
+            StateRecord::Control(entry) => {
+                let payload = self.shared(&entry.payload);
+                let group = self.groups.get_mut(key).ok_or(UNKNOWN)?;
+                group.append_control(ControlEntry { payload, ..*entry })?;
+            }
+            _ => self.groups.get_mut(key).ok_or(UNKNOWN)?.apply(record)?,
         }
         Ok(())
+    }
+
+    /// A payload as others have it: thousands of groups have few sets of voters.
+    fn shared(&mut self, payload: &Bytes) -> Bytes {
+        if payload.is_empty() {
+            return Bytes::new();
+        }
+        if let Some(known) = self.payloads.get(payload) {
+            return known.clone();
+        }
+        if self.payloads.len() == PAYLOADS_MAX {
+            self.payloads.clear();
+        }
+        self.payloads.insert(payload.clone());
+        payload.clone()
     }
 
     /// Changes what is known as all of `records` say; where one doesn't fit, changes nothing and

@@ -32,6 +32,7 @@ mod tests;
 
 pub use completions::Done;
 pub use error::StateError;
+pub(crate) use group::shared_epochs;
 pub use group::{
     Checkpoint, CleanedSegments, ControlEntry, EpochStart, GroupState, LogStart, ProducerSnapshot,
     Sealed, SegmentEntry,

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 
+use super::super::memory::{Memory, PAYLOADS_MAX};
 use super::*;
 use crate::sim::{Fault, Operation, SimDisk};
 
@@ -301,4 +302,68 @@ fn an_empty_group_takes_at_most_256_bytes() {
         .sum();
     let each = (allocated(table) + groups) / GROUPS as usize;
     assert!(each <= 256, "{each} bytes each, {} in the table", table / GROUPS as usize);
+}
+
+#[test]
+fn groups_share_the_payloads_of_their_control_entries() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    let entry = |sequence, payload: &str| {
+        let payload = Bytes::copy_from_slice(payload.as_bytes());
+        StateRecord::Control(ControlEntry { sequence, epoch: 1, offset: 0, payload })
+    };
+    for number in [1, 2] {
+        let ours = [entry(1, "voters"), entry(2, ""), entry(3, "others")];
+        let ours = ours.map(|record| (key(number), record));
+        store.commit(&[&[created(number)][..], &ours].concat()).unwrap();
+    }
+    let shared = |store: &StateStore| {
+        let [one, other] = [1, 2].map(|number| state(store, number).unwrap().controls);
+        let names = |all: &[ControlEntry]| all.iter().map(|it| it.payload.clone()).collect();
+        let names: Vec<Bytes> = names(&one);
+        assert_eq!(names, ["voters", "", "others"]);
+        one.iter().zip(&other).all(|(one, other)| {
+            let is_same_memory = one.payload.as_ptr() == other.payload.as_ptr();
+            one == other && (one.payload.is_empty() || is_same_memory)
+        })
+    };
+    assert!(shared(&store), "in memory");
+    drop(store);
+    assert!(shared(&open(dir.path()).unwrap()), "after a start");
+}
+
+#[test]
+fn no_more_payloads_are_kept_than_the_most() {
+    let mut memory = Memory::new();
+    let (key, created) = created(1);
+    memory.apply(&key, &created).unwrap();
+    for sequence in 1..=3 * PAYLOADS_MAX as u64 {
+        let payload = Bytes::from(sequence.to_string());
+        let entry = ControlEntry { sequence, epoch: 1, offset: 0, payload: payload.clone() };
+        memory.apply(&key, &StateRecord::Control(entry)).unwrap();
+        assert_eq!(memory.groups[&key].controls.last().unwrap().payload, payload);
+        assert!(memory.payloads.len() <= PAYLOADS_MAX);
+    }
+}
+
+#[test]
+fn groups_of_one_epoch_share_its_list() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    let begin = |number, epoch, start_offset| {
+        (key(number), StateRecord::Epoch(EpochStart { epoch, start_offset }))
+    };
+    let epochs = |number| state(&store, number).unwrap().epochs;
+    let alike = [1, 2].map(|number| {
+        store.commit(&[created(number), begin(number, 0, 0), begin(number, 5, 0)]).unwrap();
+        epochs(number)
+    });
+    assert!(Arc::ptr_eq(&alike[0], &alike[1]));
+    assert_eq!(*alike[0], [EpochStart { epoch: 5, start_offset: 0 }]);
+    for (epoch, start_offset) in [(6, 7), (i32::MAX, 9)] {
+        store.commit(&[begin(1, epoch, start_offset)]).unwrap();
+        assert_eq!(epochs(1).last(), Some(&EpochStart { epoch, start_offset }));
+    }
+    store.commit(&[created(3), begin(3, i32::MAX, 0)]).unwrap();
+    assert_eq!(*epochs(3), [EpochStart { epoch: i32::MAX, start_offset: 0 }]);
 }

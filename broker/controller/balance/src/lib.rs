@@ -17,8 +17,7 @@
 //!
 //! All is integer arithmetic, and the same snapshot gives the same answer everywhere. It knows
 //! no file, no socket, no clock and no chance but a seed that is handed in; nor what a topic's
-//! configuration is, or how a replica gets from one broker to another. Nobody calls it yet but its
-//! tests and benchmarks.
+//! configuration is, or how a replica gets from one broker to another.
 
 #![no_std]
 

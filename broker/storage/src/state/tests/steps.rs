@@ -278,7 +278,7 @@ fn allocated(bytes: usize) -> usize {
 #[test]
 fn an_empty_group_takes_at_most_256_bytes() {
     const GROUPS: u32 = 10_000;
-    let mut memory = memory::Memory::new();
+    let mut memory = Memory::new();
     let numbered =
         |number: u32| GroupKey { topic_id: Uuid::ZERO, partition: i32::try_from(number).unwrap() };
     let begin = StateRecord::Epoch(EpochStart { epoch: 0, start_offset: 0 });

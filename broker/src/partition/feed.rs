@@ -20,6 +20,7 @@ use logboom_storage::{ColdRead, Found, LogView, ReadUntil, StorageError};
 
 use super::catch_up::{CatchUp, Limits};
 use super::hands::{Hands, Named};
+use super::member::Member;
 use super::replica::Replica;
 
 /// How long a read that failed isn't tried again, and one that has met damage: that is repaired
@@ -151,7 +152,9 @@ impl Replica {
         let settings = self.partition.settings();
         let (own, partition) = (self.group.id().broker, self.partition.key.partition);
         let Some(member) = self.member.as_deref_mut() else { return Vec::new() };
-        let in_sync = &member.in_sync;
+        let Member { office, tail, outgoing, .. } = member;
+        let office = office.get_or_insert_default();
+        let in_sync = &office.in_sync;
         let (throttled, voters) = (&settings.throttled, Arc::clone(self.group.voters()));
         let limits = |to: i32| {
             let is_in_sync = |id: ReplicaId| in_sync.contains(&id.broker);
@@ -166,8 +169,8 @@ impl Replica {
         let mut feeder = Feeder {
             name: self.name,
             view: Arc::clone(self.log.view()),
-            tail: &member.tail,
-            feeds: &mut member.feeds,
+            tail,
+            feeds: &mut office.feeds,
             crowded,
             limits: &limits,
             hands,
@@ -185,7 +188,7 @@ impl Replica {
         );
         feeder.feeds.forget_rest();
         let read = feeder.read;
-        member.outgoing.append(&mut effects.messages);
+        outgoing.append(&mut effects.messages);
         read
     }
 
@@ -197,7 +200,8 @@ impl Replica {
         result: Result<Bytes, StorageError>,
         now: u64,
     ) {
-        let Some(member) = &mut self.member else { return };
+        let office = self.member.as_mut().and_then(|member| member.office.as_mut());
+        let Some(office) = office else { return };
         let (reading, why) = match result {
             Ok(bytes) => (Reading::Done(from, bytes), None),
             // The log begins later now, or was cut.
@@ -207,7 +211,7 @@ impl Replica {
             }
             Err(error) => (Reading::Pauses(now + PAUSE_MS), Some(error)),
         };
-        if let (Some(to), Some(error)) = (member.feeds.on_read(number, reading), why) {
+        if let (Some(to), Some(error)) = (office.feeds.on_read(number, reading), why) {
             let partition = self.partition.key;
             tracing::warn!(%partition, to, from, %error, "a follower can't be sent what it lacks");
         }

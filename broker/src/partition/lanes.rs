@@ -125,7 +125,7 @@ pub(super) struct Lanes {
     looks_since: u64,
 }
 
-type Table = HashMap<GroupKey, Replica>;
+type Table = HashMap<GroupKey, Box<Replica>>;
 
 impl Lanes {
     /// - `run`: of this start of the broker; greater than those of all before.
@@ -323,11 +323,13 @@ impl Lanes {
         let (history, epoch) = (group.history(), group.epoch());
         let leads = group.role() == Role::Leader;
         member.handovers.see(group, now);
-        if leads && member.led.is_none_or(|(in_epoch, _)| in_epoch != epoch) {
-            (member.led, member.led_from) = (Some((epoch, now)), history.end().offset);
-            member.feeds.clear();
-            (member.told, member.is_told_observers, member.refuses_since) = (None, false, None);
-            member.since.clear();
+        let led = member.office.as_ref().and_then(|office| office.led);
+        if leads && led.is_none_or(|(in_epoch, _)| in_epoch != epoch) {
+            let office = member.in_office();
+            (office.led, office.led_from) = (Some((epoch, now)), history.end().offset);
+            office.feeds.clear();
+            (office.told, office.is_told_observers, office.refuses_since) = (None, false, None);
+            office.since.clear();
             if key == METADATA {
                 // What was wished of an earlier leader is over; a change that it began is undone.
                 let voters = group.voters();
@@ -335,8 +337,8 @@ impl Lanes {
             }
         }
         let rest = Rest { epoch, end: history.end(), log_start: history.start().offset };
-        if member.rest.is_some_and(|at_rest| !leads || at_rest != rest) {
-            member.rest = None;
+        let moves = |at_rest: &mut Rest| !leads || *at_rest != rest;
+        if member.office.as_mut().and_then(|office| office.rest.take_if(moves)).is_some() {
             lane.others.values_mut().for_each(|other| other.pair.wake(key));
         }
         if leads {
@@ -428,24 +430,25 @@ impl Lanes {
     fn lead(&mut self, table: &mut Table, key: &GroupKey, now: u64, beats: bool, hands: &Hands) {
         let Some(replica) = table.get_mut(key) else { return };
         let there = self.there(key);
-        let Some(member) = replica.member.as_mut() else { return };
-        if replica.group.history().end().offset > member.led_from {
+        let Some(member) = replica.member.as_deref_mut() else { return };
+        let office = member.office.get_or_insert_default();
+        if replica.group.history().end().offset > office.led_from {
             member.campaigns_since = None;
         }
         let refuses = !replica.group.takes_records() && replica.group.transferring().is_some();
-        member.refuses_since = refuses.then(|| member.refuses_since.unwrap_or(now));
-        let gives_up = member.refuses_since.is_some_and(|since| now > since + TRANSFER_MS);
-        let is_fresh = member.led.is_some_and(|(_, since)| now < since + SILENCE_MS.1);
-        let wish = member.wish.clone().filter(|wish| member.told != Some(wish.generation));
-        member.told = wish.as_ref().map(|wish| wish.generation).or(member.told);
-        let told = std::mem::replace(&mut member.is_told_observers, true);
+        office.refuses_since = refuses.then(|| office.refuses_since.unwrap_or(now));
+        let gives_up = office.refuses_since.is_some_and(|since| now > since + TRANSFER_MS);
+        let is_fresh = office.led.is_some_and(|(_, since)| now < since + SILENCE_MS.1);
+        let wish = member.wish.clone().filter(|wish| office.told != Some(wish.generation));
+        office.told = wish.as_ref().map(|wish| wish.generation).or(office.told);
+        let told = std::mem::replace(&mut office.is_told_observers, true);
         let resolve = |ids: &[ReplicaId]| resolved(ids, replica.group.voters(), &member.lives);
         let wish = wish.map(|wish| (resolve(&wish.voters), wish.generation));
         let observers = (!told).then(|| resolve(&member.observers));
         let successor = self.hands_over_to(replica, now);
         if let (Some(_), Some(member)) = (&wish, replica.member.as_mut()) {
             // Whoever is to answer has to be awake.
-            member.rest = None;
+            member.in_office().rest = None;
             let lane = self.lanes.get_mut(&lane_of(key));
             let others = lane.into_iter().flat_map(|lane| lane.others.values_mut());
             others.for_each(|other| other.pair.wake(*key));
@@ -495,7 +498,8 @@ impl Lanes {
     /// Which replicas are in sync: there, with all that is committed, and nothing that was deleted.
     fn note_in_sync(&mut self, table: &mut Table, key: &GroupKey, now: u64) {
         let Some(lane) = self.lanes.get(&lane_of(key)) else { return };
-        let Some(Replica { group, member: Some(member), .. }) = table.get_mut(key) else { return };
+        let replica = table.get_mut(key).map(|it| &mut **it);
+        let Some(Replica { group, member: Some(member), .. }) = replica else { return };
         let is_there = |broker: i32| lane.others.get(&broker).is_some_and(|other| other.is_there);
         let (start, commit) = (group.history().start().offset, group.commit().offset);
         let (mut in_sync, mut held_back) = (vec![group.id().broker], Vec::new());
@@ -506,7 +510,8 @@ impl Lanes {
             in_sync.extend((has_caught_up && is_there(broker)).then_some(broker));
             held_back.extend(it.held_back.then_some(broker));
         }
-        (member.in_sync, member.held_back) = (in_sync, held_back);
+        let office = member.in_office();
+        (office.in_sync, office.held_back) = (in_sync, held_back);
     }
 
     /// Takes what the touched groups want to say, at the end of a turn.
@@ -555,7 +560,8 @@ impl Lanes {
         if let Some(member) = &mut replica.member
             && member.observers != observers
         {
-            (member.observers, member.is_told_observers) = (observers, false);
+            member.observers = observers;
+            member.office.iter_mut().for_each(|office| office.is_told_observers = false);
             self.touch(replica, now);
         }
     }

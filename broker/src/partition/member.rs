@@ -69,14 +69,8 @@ impl Wish {
 pub(super) struct Member {
     /// What the group wants to say.
     pub(super) outgoing: Vec<Message>,
-    /// While it leads: the brokers whose replicas are in sync, this one's included.
-    pub(super) in_sync: Vec<i32>,
-    /// While it leads: the brokers whose replicas only vote, as they said. They count for what is
-    /// acknowledged and as in sync, because they have what they have flushed; but they aren't to
-    /// lead.
-    pub(super) held_back: Vec<i32>,
-    /// When each of the others last had all that was committed.
-    pub(super) caught_up: Vec<(i32, u64)>,
+    /// What it knows as a leader; nothing where it sleeps under another one.
+    pub(super) office: Option<Box<Office>>,
     /// Whether the replica was created in this start of the broker.
     pub(super) is_new: bool,
     /// When its leader was last heard.
@@ -91,48 +85,74 @@ pub(super) struct Member {
     pub(super) asleep: Option<Asleep>,
     /// Whether the leader under which it sleeps is to ask how it stands.
     pub(super) is_to_be_asked: bool,
-    /// Where it rests, if it leads and sleeps at some broker.
-    pub(super) rest: Option<Rest>,
-    /// The first beat to each broker that counts for its lease.
-    pub(super) since: Vec<(i32, u64)>,
     /// Since when it waits, damaged, for anybody to lead.
     pub(super) leaderless: Option<u64>,
+    pub(super) wish: Option<Wish>,
+    /// Who is to have the log without a vote.
+    pub(super) observers: Arc<[ReplicaId]>,
+    /// Replicas that have said in which life they are, which nobody else knows of those that come
+    /// back.
+    pub(super) lives: Vec<ReplicaId>,
+    /// To whom it was handed over, and what came of it.
+    pub(super) handovers: Handovers,
+    /// What was appended lately.
+    pub(super) tail: Tail,
+}
+
+/// What the host of a leader knows, apart because most replicas follow. Times are those of
+/// [`Member`].
+#[derive(Debug, Default)]
+pub(super) struct Office {
     /// In which epoch it was last seen to lead, and since when.
     pub(super) led: Option<(i32, u64)>,
     /// Where its log ended then.
     pub(super) led_from: i64,
-    pub(super) wish: Option<Wish>,
-    /// Who is to have the log without a vote, and whether the group was told.
-    pub(super) observers: Arc<[ReplicaId]>,
-    pub(super) is_told_observers: bool,
-    /// Replicas that have said in which life they are, which nobody else knows of those that come
-    /// back.
-    pub(super) lives: Vec<ReplicaId>,
+    /// The brokers whose replicas are in sync, this one's included.
+    pub(super) in_sync: Vec<i32>,
+    /// The brokers whose replicas only vote, as they said. They count for what is acknowledged and
+    /// as in sync, because they have what they have flushed; but they aren't to lead.
+    pub(super) held_back: Vec<i32>,
+    /// When each of the others last had all that was committed.
+    caught_up: Vec<(i32, u64)>,
+    /// Where it rests, if it sleeps at some broker.
+    pub(super) rest: Option<Rest>,
+    /// The first beat to each broker that counts for its lease.
+    pub(super) since: Vec<(i32, u64)>,
     /// The generation of the wish that its group was told.
     pub(super) told: Option<i64>,
-    /// To whom it was handed over, and what came of it.
-    pub(super) handovers: Handovers,
+    /// Whether its group was told who is to have the log without a vote.
+    pub(super) is_told_observers: bool,
     /// What was last reported: epoch, control sequence of the voters, and who is in sync.
-    pub(super) reported: Option<(i32, i64, Vec<i32>)>,
+    reported: Option<(i32, i64, Vec<i32>)>,
     /// What the others were told at once to be committed.
-    pub(super) told_commit: Option<Position>,
-    /// Since when it leads and takes no records.
+    told_commit: Option<Position>,
+    /// Since when it takes no records.
     pub(super) refuses_since: Option<u64>,
-    /// What was appended lately, and what is read for followers.
-    pub(super) tail: Tail,
+    /// What is read for followers.
     pub(super) feeds: Feeds,
 }
 
 impl Member {
+    /// What it knows as a leader, from now on if it didn't.
+    pub(super) fn in_office(&mut self) -> &mut Office {
+        self.office.get_or_insert_default()
+    }
+
+    /// While it leads: the brokers whose replicas are in sync, as far as they are known.
+    pub(super) fn in_sync(&self) -> &[i32] {
+        self.office.as_ref().map_or(&[], |office| &office.in_sync)
+    }
+
     /// The first beat to a broker that counts.
     pub(super) fn since(&self, broker: i32) -> Option<u64> {
-        self.since.iter().find(|(id, _)| *id == broker).map(|(_, beat)| *beat)
+        self.office.as_ref().and_then(|office| since(&office.since, broker))
     }
 
     /// The beat with this number is the first that counts, if none was before.
     pub(super) fn count_from(&mut self, broker: i32, beat: u64) {
-        if self.since(broker).is_none() {
-            self.since.push((broker, beat));
+        let counted = &mut self.in_office().since;
+        if since(counted, broker).is_none() {
+            counted.push((broker, beat));
         }
     }
 
@@ -145,8 +165,15 @@ impl Member {
             None => self.lives.push(id),
         }
         // What is wanted is told anew.
-        (self.told, self.is_told_observers) = (None, false);
+        self.tell_anew();
         true
+    }
+
+    /// What is wanted is told to the group once more.
+    pub(super) fn tell_anew(&mut self) {
+        if let Some(office) = &mut self.office {
+            (office.told, office.is_told_observers) = (None, false);
+        }
     }
 
     /// Whether it is wanted that a replica has the log.
@@ -157,27 +184,34 @@ impl Member {
 
     /// Whether a broker's replica has, or had a moment ago, all that is committed.
     pub(super) fn has_caught_up(&mut self, broker: i32, has_all: bool, now: u64) -> bool {
+        let caught_up = &mut self.in_office().caught_up;
         if has_all {
-            self.caught_up.retain(|(id, _)| *id != broker);
-            self.caught_up.push((broker, now));
+            caught_up.retain(|(id, _)| *id != broker);
+            caught_up.push((broker, now));
         }
-        self.caught_up.iter().any(|(id, at)| *id == broker && now <= *at + LAG_MAX_MS)
+        caught_up.iter().any(|(id, at)| *id == broker && now <= *at + LAG_MAX_MS)
     }
 
     /// The brokers whose replicas are in sync and may lead, and this one, which does.
     pub(super) fn fit(&self) -> impl Iterator<Item = i32> {
-        self.in_sync.iter().copied().filter(|broker| !self.held_back.contains(broker))
+        let office = self.office.iter();
+        office.flat_map(|it| it.in_sync.iter().filter(|id| !it.held_back.contains(id)).copied())
     }
 
     /// When a broker's replica was last known to have all that was committed.
     pub(super) fn last_caught_up(&self, broker: i32) -> Option<u64> {
-        self.caught_up.iter().find(|(id, _)| *id == broker).map(|(_, at)| *at)
+        self.office.as_ref().and_then(|office| since(&office.caught_up, broker))
     }
 
     /// No beat to a broker counts any more.
     pub(super) fn discount(&mut self, broker: i32) {
-        self.since.retain(|(id, _)| *id != broker);
+        self.office.iter_mut().for_each(|it| it.since.retain(|(id, _)| *id != broker));
     }
+}
+
+/// What is noted of a broker.
+fn since(all: &[(i32, u64)], broker: i32) -> Option<u64> {
+    all.iter().find(|(id, _)| *id == broker).map(|(_, since)| *since)
 }
 
 /// Whether two are replicas of one group on the same broker, in the same directory.
@@ -307,7 +341,7 @@ impl Replica {
     pub(super) fn tell_commit(&mut self, hands: &Hands) {
         let commit = Some(self.group.commit());
         if let Some(member) = &mut self.member
-            && commit > std::mem::replace(&mut member.told_commit, commit)
+            && commit > std::mem::replace(&mut member.in_office().told_commit, commit)
         {
             self.step(hands, |group, effects| group.tell_commit(effects));
         }
@@ -367,18 +401,19 @@ impl Replica {
         if !is_established || !is_final || !voters.contains(group.id()) {
             return None;
         }
-        let mut isr = member.in_sync.clone();
+        let mut isr = member.in_sync().to_vec();
         if isr.is_empty() {
             // Nobody has been asked yet.
             isr = voters.all().map(|id| id.broker).collect();
         }
         isr.sort_unstable();
         let now = (group.epoch(), named_at.control, isr);
-        if member.reported.as_ref() == Some(&now) {
+        let reported = &mut member.in_office().reported;
+        if reported.as_ref() == Some(&now) {
             return None;
         }
         let (leader_epoch, control_sequence, isr) = now.clone();
-        member.reported = Some(now);
+        *reported = Some(now);
         let GroupKey { topic_id, partition: index } = self.partition.key;
         Some(LeaderReport {
             topic_id,

@@ -21,7 +21,7 @@ impl Replica {
         let Some(member) = &mut self.member else { return };
         if was_damaged && damage.is_none() {
             // What couldn't be read for a follower can be read now.
-            member.feeds.retry();
+            member.office.iter_mut().for_each(|office| office.feeds.retry());
             member.leaderless = None;
         }
         if was_damaged != self.is_damaged {

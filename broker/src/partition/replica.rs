@@ -109,9 +109,8 @@ pub(super) struct Replica {
     pub(super) name: Named,
     pub(super) partition: Arc<Partition>,
     pub(super) log: Log,
-    /// The replica as a member of its Raft group. Boxed, because half of a table of replicas may be
-    /// empty.
-    pub(super) group: Box<Group>,
+    /// The replica as a member of its Raft group.
+    pub(super) group: Group,
     /// What its host knows of the others; nothing where there are none.
     pub(super) member: Option<Box<Member>>,
     /// What the group has asked of the disk.
@@ -161,7 +160,7 @@ impl Replica {
             name: Named::new(partition.key),
             partition,
             log,
-            group: Box::new(group),
+            group,
             member: member.map(Box::new),
             tasks: Tasks::default(),
             queued: Vec::new(),
@@ -393,7 +392,7 @@ impl Replica {
 
     /// Replicas that are in sync, this one included.
     fn in_sync_count(&self) -> usize {
-        self.member.as_ref().map_or(1, |member| member.in_sync.len().max(1))
+        self.member.as_ref().map_or(1, |member| member.in_sync().len().max(1))
     }
 
     /// Whether a flush would make something durable that isn't.

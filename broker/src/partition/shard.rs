@@ -37,7 +37,8 @@ pub(crate) struct Shard {
     seat: Seat,
     registry: Arc<Registry>,
     commands: mpsc::UnboundedReceiver<Command>,
-    pub(super) replicas: HashMap<GroupKey, Replica>,
+    /// Boxed, because half of the table may be empty.
+    pub(super) replicas: HashMap<GroupKey, Box<Replica>>,
     /// Those with something new to flush.
     dirty: Vec<GroupKey>,
     /// Those of the round of flushes that is under way.
@@ -64,6 +65,9 @@ pub(crate) struct Shard {
 /// The most commands that are taken at once: all that there are as a rule, because beats that wait
 /// among them can't come first.
 const COMMANDS_MAX: usize = 1 << 16;
+/// For how many of them there is room when there are none: thousands come at once where many groups
+/// begin, or look for a leader.
+const COMMANDS_KEPT: usize = 1 << 10;
 /// How long a turn goes on with commands.
 const TURN_MS: u64 = 2;
 /// How long what others have said may wait to be heard before they are taken for silent.
@@ -141,6 +145,10 @@ impl Shard {
                     self.lanes.crowded = peering.crowded();
                 }
                 None => self.lanes.outgoing = Outgoing::default(),
+            }
+            if turn.is_empty() {
+                turn.shrink_to(COMMANDS_KEPT);
+                arrived.shrink_to(COMMANDS_KEPT);
             }
         }
     }
@@ -243,7 +251,7 @@ impl Shard {
             Command::DeleteRecords(key, offset, reply) => self.delete_records(&key, offset, reply),
             Command::Delete { keys, forget, done } => self.delete(&keys, forget, done),
             Command::Producers(key, reply) => {
-                drop(reply.send(self.replicas.get(&key).map(Replica::producers)));
+                drop(reply.send(self.replicas.get(&key).map(|replica| replica.producers())));
             }
             Command::LastBatches(key, reply) => {
                 // Without the replica the reply is dropped, and the caller knows; so below.
@@ -353,7 +361,7 @@ impl Shard {
     /// Replicas whose group has taken a step have something to flush, or to write.
     fn note_changed(&mut self) {
         for key in self.lanes.take_changed() {
-            if self.replicas.get(&key).is_some_and(Replica::has_queued) {
+            if self.replicas.get(&key).is_some_and(|replica| replica.has_queued()) {
                 self.queued.push(key);
             }
             self.record_caching(key);
@@ -392,7 +400,7 @@ impl Shard {
     /// Tells the state store what it has to know of records that count before they are flushed.
     fn record_caching(&mut self, key: GroupKey) {
         let replica = self.replicas.get_mut(&key);
-        if let Some(caching) = replica.and_then(Replica::caching_to_record) {
+        if let Some(caching) = replica.and_then(|replica| replica.caching_to_record()) {
             let handle = self.hands.handle.clone();
             caching::record(&self.hands.directory, key, caching, move || {
                 if caching {
@@ -524,7 +532,7 @@ impl Shard {
 
     /// Waits for the flushes that are under way, then closes every log.
     pub(super) async fn close(&mut self) {
-        while self.replicas.values().any(Replica::is_flushing) {
+        while self.replicas.values().any(|replica| replica.is_flushing()) {
             match self.commands.recv().await {
                 Some(command) => self.step_in_closing(command),
                 None => break,

@@ -98,7 +98,7 @@ impl Replica {
 
     /// The least of the offsets at which the others' logs begin that are in sync.
     fn start_everywhere(&self) -> i64 {
-        let in_sync = self.member.as_ref().map_or(&[][..], |member| &member.in_sync);
+        let in_sync = self.member.as_ref().map_or(&[][..], |member| member.in_sync());
         let counts = |broker| in_sync.is_empty() || in_sync.contains(&broker);
         let voters = self.group.voters();
         let others = self.group.standings().filter(|it| voters.contains(it.id));

@@ -47,9 +47,12 @@ enum UnderWay {
     Start(MovingStart),
 }
 
-/// What a group has asked of its disk, and isn't durable yet.
+/// What a group has asked of its disk, and isn't durable yet; nearly always nothing.
 #[derive(Default)]
-pub(super) struct Tasks {
+pub(super) struct Tasks(Option<Box<Asked>>);
+
+#[derive(Default)]
+struct Asked {
     /// In order; the last of each frame with the frame's number.
     queue: VecDeque<(Task, Option<u64>)>,
     /// What is being done, and the frame that it is the last of.
@@ -89,39 +92,72 @@ impl Task {
     }
 }
 
+impl Asked {
+    fn is_nothing(&self) -> bool {
+        let is_done = self.queue.is_empty() && self.under_way.is_none() && self.reshaping == 0;
+        is_done && self.moved.is_empty() && self.producers.is_none()
+    }
+}
+
 impl Tasks {
     /// Takes what a step asked for.
     ///
     /// - `number`: of the frame.
     pub(super) fn add(&mut self, stores: Vec<Store>, number: u64) {
         let last = stores.len().saturating_sub(1);
+        let asked = self.asked();
         for (i, store) in stores.into_iter().enumerate() {
             let task = Task::of(store);
-            self.reshaping += usize::from(task.reshapes());
-            self.queue.push_back((task, (i == last).then_some(number)));
+            asked.reshaping += usize::from(task.reshapes());
+            asked.queue.push_back((task, (i == last).then_some(number)));
         }
     }
 
     /// Whether the log is as the group takes it to be, so that what is flushed of it counts.
     pub(super) fn is_shape_durable(&self) -> bool {
-        self.reshaping == 0
+        self.0.as_ref().is_none_or(|asked| asked.reshaping == 0)
     }
 
     /// Whether the log is to begin anew, and holds what may have been committed by nobody.
     pub(super) fn is_reset_due(&self) -> bool {
-        self.queue.iter().any(|(task, _)| matches!(task, Task::Reset { .. }))
+        let queue = self.0.iter().flat_map(|asked| &asked.queue);
+        queue.into_iter().any(|(task, _)| matches!(task, Task::Reset { .. }))
     }
 
     /// Has somebody told of a log start once it is there.
     ///
     /// - `number`: of the frame that has it.
     pub(super) fn tell_moved(&mut self, number: u64, offset: i64, moved: Moved) {
-        self.moved.push_back((number, offset, moved));
+        self.asked().moved.push_back((number, offset, moved));
     }
 
     /// The producers that a leader sent along with the start of its log.
     pub(super) fn set_producers(&mut self, producers: Producers) {
-        self.producers = Some(Box::new(producers));
+        self.asked().producers = Some(Box::new(producers));
+    }
+
+    fn asked(&mut self) -> &mut Asked {
+        self.0.get_or_insert_default()
+    }
+
+    /// What comes next, if nothing is waited for.
+    fn next(&self) -> Option<&Task> {
+        let asked = self.0.as_ref().filter(|asked| asked.under_way.is_none())?;
+        asked.queue.front().map(|(task, _)| task)
+    }
+
+    fn begin(&mut self, under_way: UnderWay, number: Option<u64>) {
+        self.asked().under_way = Some((under_way, number));
+    }
+
+    /// The log is another one than before.
+    fn has_reshaped(&mut self) {
+        self.asked().reshaping -= 1;
+    }
+
+    /// Lets go of what it takes to ask, once nothing is asked.
+    fn rest(&mut self) {
+        self.0.take_if(|asked| asked.is_nothing());
     }
 }
 
@@ -130,8 +166,7 @@ impl Replica {
     pub(super) fn run_tasks(&mut self, hands: &Hands) {
         // Nothing that waits is known to be durable any more, nor what comes behind it.
         while !self.has_failed
-            && self.tasks.under_way.is_none()
-            && let Some((task, _)) = self.tasks.queue.front()
+            && let Some(task) = self.tasks.next()
         {
             if task.record(false).is_some() {
                 return self.store_records(hands);
@@ -139,14 +174,14 @@ impl Replica {
             if self.flushing.is_some() {
                 return;
             }
-            let Some((task, number)) = self.tasks.queue.pop_front() else { return };
+            let Some((task, number)) = self.tasks.asked().queue.pop_front() else { return };
             match self.run_task(&task, number, hands) {
                 Ok(()) => {}
                 Err(error @ StorageError::NoSpace { .. }) => {
                     // Nothing has changed; it is tried again with the next step.
                     let partition = self.partition.key;
                     tracing::warn!(%partition, %error, "what its group asks for waits");
-                    return self.tasks.queue.push_front((task, number));
+                    return self.tasks.asked().queue.push_front((task, number));
                 }
                 Err(error) => return self.on_failed(&error, hands),
             }
@@ -157,14 +192,15 @@ impl Replica {
     fn store_records(&mut self, hands: &Hands) {
         let caching = self.caching != Caching::Off;
         let (mut records, mut last) = (Vec::new(), None);
-        while let Some((task, number)) = self.tasks.queue.front()
+        let queue = &mut self.tasks.asked().queue;
+        while let Some((task, number)) = queue.front()
             && let Some(record) = task.record(caching)
         {
             records.push(record);
             last = number.or(last);
-            self.tasks.queue.pop_front();
+            queue.pop_front();
         }
-        self.tasks.under_way = Some((UnderWay::Store, last));
+        self.tasks.begin(UnderWay::Store, last);
         hands.store(self.name, records, last.unwrap_or(0));
     }
 
@@ -180,25 +216,25 @@ impl Replica {
             Task::Control(control) => {
                 let offset = self.log.append_control(entries::entry(control), done())?;
                 self.flushing = Some(offset);
-                self.tasks.under_way = Some((UnderWay::Barrier, number));
+                self.tasks.begin(UnderWay::Barrier, number);
             }
             Task::Start(start) => {
                 match self.log.move_log_start(entries::log_start(*start), done())? {
                     Some(moving) => {
                         self.flushing = Some(moving.flushes_to());
-                        self.tasks.under_way = Some((UnderWay::Start(moving), number));
+                        self.tasks.begin(UnderWay::Start(moving), number);
                     }
                     None => self.on_task_done(number, hands),
                 }
             }
             Task::Cut(to) => {
                 self.cut(*to)?;
-                self.tasks.reshaping -= 1;
+                self.tasks.has_reshaped();
                 self.on_task_done(number, hands);
             }
             Task::Reset { start, voters } => {
                 self.reset(*start, voters)?;
-                self.tasks.reshaping -= 1;
+                self.tasks.has_reshaped();
                 self.on_task_done(number, hands);
             }
         }
@@ -227,7 +263,7 @@ impl Replica {
             StateRecord::Control(entries::voters_entry(start, voters)),
             StateRecord::LogStart(entries::log_start(start)),
         ];
-        let producers = match self.tasks.producers.take() {
+        let producers = match self.tasks.asked().producers.take() {
             Some(producers) => producers.before(offset),
             None => Producers::new(offset, ProducersOptions::default()),
         };
@@ -237,25 +273,27 @@ impl Replica {
 
     /// The flush that a task waited for is over; returns whether there was one.
     pub(super) fn on_task_flushed(&mut self, hands: &Hands) {
-        match self.tasks.under_way.take() {
+        let Some(asked) = &mut self.tasks.0 else { return };
+        match asked.under_way.take() {
             Some((UnderWay::Barrier, number)) => {
-                self.tasks.reshaping -= 1;
+                self.tasks.has_reshaped();
                 self.on_task_done(number, hands);
             }
             Some((UnderWay::Start(moving), number)) => {
                 self.log.on_log_start_moved(moving);
                 self.on_task_done(number, hands);
             }
-            other => self.tasks.under_way = other,
+            other => asked.under_way = other,
         }
     }
 
     /// The state store has learned records, up to those of a frame.
     pub(super) fn on_stored(&mut self, number: u64, hands: &Hands) {
-        if let Some((UnderWay::Store, last)) = self.tasks.under_way
+        if let Some(asked) = &mut self.tasks.0
+            && let Some((UnderWay::Store, last)) = asked.under_way
             && last.unwrap_or(0) == number
         {
-            self.tasks.under_way = None;
+            asked.under_way = None;
             self.on_task_done(last, hands);
             self.run_tasks(hands);
         }
@@ -267,17 +305,21 @@ impl Replica {
         let mut effects = self.effects();
         self.group.stored(number, &mut effects);
         self.follow(&mut effects, hands);
-        while let Some((_, offset, moved)) = self.tasks.moved.pop_front_if(|it| it.0 <= number) {
+        while let Some(asked) = &mut self.tasks.0
+            && let Some((_, offset, moved)) = asked.moved.pop_front_if(|it| it.0 <= number)
+        {
             moved(self, Ok(Some(offset)));
         }
+        self.tasks.rest();
     }
 
     /// Whatever waits for the disk waits in vain.
     ///
     /// - `error`: makes the one that each is told.
     pub(super) fn fail_tasks(&mut self, error: impl Fn() -> StorageError) {
-        self.tasks.under_way = None;
-        for (_, _, moved) in std::mem::take(&mut self.tasks.moved) {
+        let Some(asked) = &mut self.tasks.0 else { return };
+        asked.under_way = None;
+        for (_, _, moved) in std::mem::take(&mut asked.moved) {
             moved(self, Err(error()));
         }
     }
@@ -286,5 +328,29 @@ impl Replica {
     pub(super) fn effects(&self) -> Effects {
         let trace = tracing::enabled!(tracing::Level::DEBUG).then(Vec::new);
         Effects { trace, ..Effects::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_asked_for_nothing_more_holds_nothing() {
+        assert_eq!(size_of::<Tasks>(), size_of::<usize>());
+        let mut tasks = Tasks::default();
+        assert!(tasks.is_shape_durable() && tasks.next().is_none());
+        let control = Control { sequence: 1, epoch: 1, offset: 0, voters: None };
+        tasks.add(vec![Store::Vote { epoch: 1, vote: None }, Store::Control(control)], 7);
+        tasks.asked().queue.clear();
+        tasks.begin(UnderWay::Barrier, Some(7));
+        tasks.rest();
+        assert!(!tasks.is_shape_durable(), "the flush is under way");
+        tasks.asked().under_way = None;
+        tasks.rest();
+        assert!(!tasks.is_shape_durable(), "the log isn't as the group has it");
+        tasks.has_reshaped();
+        tasks.rest();
+        assert!(tasks.0.is_none());
     }
 }

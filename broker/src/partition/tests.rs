@@ -23,6 +23,7 @@ use super::*;
 mod closing;
 mod feeding;
 mod follower;
+mod size;
 
 const KEY: GroupKey = GroupKey { topic_id: Uuid([7; 16]), partition: 0 };
 /// The number of EIO.

@@ -81,8 +81,9 @@ mod tests {
     #[test]
     fn what_a_replica_says_of_its_life_is_news_once() {
         let id = |life| ReplicaId { life, ..ReplicaId::of(2) };
-        let mut member = Member { told: Some(7), ..Member::default() };
-        assert!(member.learn_life(id(1)) && member.told.is_none());
+        let mut member = Member::default();
+        member.in_office().told = Some(7);
+        assert!(member.learn_life(id(1)) && member.in_office().told.is_none());
         assert!(!member.learn_life(id(1)) && !member.learn_life(id(0)));
         assert!(member.learn_life(id(2)));
         assert_eq!(member.lives, [id(2)]);

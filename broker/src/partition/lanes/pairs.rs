@@ -137,9 +137,13 @@ impl Lanes {
     }
 
     fn falls_asleep(&mut self, table: &mut Table, from: i32, key: &GroupKey) {
-        let Some(Replica { group, member: Some(member), .. }) = table.get_mut(key) else { return };
+        let replica = table.get_mut(key).map(|it| &mut **it);
+        let Some(Replica { group, member: Some(member), .. }) = replica else { return };
         let (epoch, end) = (group.epoch(), group.history().end());
         member.asleep = Some(Asleep { under: from, epoch, end });
+        if group.role() != Role::Leader {
+            member.office = None;
+        }
         if let Some(lane) = self.lanes.get_mut(&lane_of(key)) {
             lane.waiting.remove(key);
         }
@@ -275,14 +279,15 @@ impl Here<'_> {
 
 impl Replicas<GroupKey> for Here<'_> {
     fn follows(&mut self, key: GroupKey, epoch: i32) -> bool {
-        let in_epoch = |replica: &Replica| replica.group.epoch() == epoch;
-        self.leader(&key).is_some() && self.table.get(&key).is_some_and(in_epoch)
+        let replica = self.table.get(&key);
+        let is_in_epoch = replica.is_some_and(|replica| replica.group.epoch() == epoch);
+        self.leader(&key).is_some() && is_in_epoch
     }
 
     fn rests(&mut self, key: GroupKey, epoch: i32, end: Position) -> bool {
         let Some(leader) = self.leader(&key) else { return false };
-        let rests = |replica: &Replica| replica.group.rests_under(leader, epoch, end);
-        self.table.get(&key).is_some_and(rests)
+        let replica = self.table.get(&key);
+        replica.is_some_and(|replica| replica.group.rests_under(leader, epoch, end))
     }
 }
 

@@ -12,7 +12,8 @@ impl Lanes {
     /// A group that is led here is put to sleep wherever it rests.
     pub(super) fn put_to_sleep(&mut self, table: &mut Table, key: &GroupKey) {
         let Some(lane) = self.lanes.get_mut(&lane_of(key)) else { return };
-        let Some(Replica { group, member: Some(member), .. }) = table.get_mut(key) else { return };
+        let replica = table.get_mut(key).map(|it| &mut **it);
+        let Some(Replica { group, member: Some(member), .. }) = replica else { return };
         if group.role() != Role::Leader {
             return;
         }
@@ -27,7 +28,7 @@ impl Lanes {
             if let Some(end) = rests.filter(|_| !other.pair.is_asleep_there(*key)) {
                 other.pair.put_to_sleep(*key, epoch, end);
                 member.count_from(*broker, other.pair.next_beat());
-                member.rest = Some(Rest { epoch, end, log_start });
+                member.in_office().rest = Some(Rest { epoch, end, log_start });
             }
         }
     }
@@ -51,11 +52,12 @@ impl Lanes {
             member.campaigns_since = None;
         }
         let has_news = replica.member.as_ref().is_some_and(|member| {
+            let office = member.office.as_ref();
             let is_wish_new = member.wish.as_ref().is_some_and(|wish| {
                 let is_to_hand_over = wish.is_wished && wish.leader != own && is_there(wish.leader);
-                member.told != Some(wish.generation) || is_to_hand_over
+                office.is_none_or(|it| it.told != Some(wish.generation)) || is_to_hand_over
             });
-            is_wish_new || !member.is_told_observers
+            is_wish_new || office.is_none_or(|office| !office.is_told_observers)
         });
         // Who is damaged looks for somebody else to lead.
         let rests = is_asleep && !has_news && !replica.is_damaged;

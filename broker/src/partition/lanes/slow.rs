@@ -33,7 +33,8 @@ impl Slow {
     /// Whether a group is handed over: one that was led before flushes hung. Who is given it
     /// afterwards keeps it, so that slow brokers don't pass it on and on.
     pub(super) fn relieves(self, member: &Member) -> bool {
-        member.led.is_some_and(|(_, since)| since <= self.since)
+        let led = member.office.as_ref().and_then(|office| office.led);
+        led.is_some_and(|(_, since)| since <= self.since)
     }
 }
 

@@ -79,7 +79,7 @@ impl Shard {
             let first = member.wish.as_ref().map(|wish| wish.leader).or_else(others);
             self.lanes.add(&mut replica, self.hands.around.boot_ms(), is_new && first == Some(own));
         }
-        self.replicas.insert(key, replica);
+        self.replicas.insert(key, Box::new(replica));
         self.registry.insert(partition);
     }
 }

@@ -90,7 +90,7 @@ impl Cluster {
 
     pub(super) fn replica(&self, at: usize, group: usize) -> Option<&Replica> {
         let process = self.brokers[at].process.as_ref()?;
-        process.shard.replicas.get(&self.subjects[group].key)
+        process.shard.replicas.get(&self.subjects[group].key).map(|replica| &**replica)
     }
 
     /// What is still missing, if anything.
@@ -114,7 +114,7 @@ impl Cluster {
             return None;
         }
         let replica = |at: &usize| self.replica(*at, index);
-        let group = |at: &usize| replica(at).map(|replica| &*replica.group);
+        let group = |at: &usize| replica(at).map(|replica| &replica.group);
         let leads = |at: &&usize| group(at).is_some_and(|it| it.role() == Role::Leader);
         let mut leaders = wished.iter().filter(leads);
         let (Some(at), None) = (leaders.next(), leaders.next()) else {

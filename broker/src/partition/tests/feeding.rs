@@ -258,7 +258,7 @@ fn a_rate_holds_back_who_is_neither_in_sync_nor_needed() {
         if is_used_up {
             catch_up.permit(limits, 1_000_000, 1_000).unwrap().settle(1_000_000);
         }
-        leader.setting.replica.member.as_mut().unwrap().in_sync = in_sync.to_vec();
+        leader.setting.replica.member.as_mut().unwrap().in_office().in_sync = in_sync.to_vec();
         leader.has(0, 0);
         assert!(leader.sends(0).is_empty());
         assert_eq!(leader.read() > 0, reads, "in sync: {in_sync:?}, used up: {is_used_up}");

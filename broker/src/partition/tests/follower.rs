@@ -204,7 +204,7 @@ fn who_has_more_than_a_candidate_does_not_wait_for_its_own_turn() {
     let (key, now) = (replica.partition.key, 10_000);
     let (to, end) = (replica.group.id(), replica.group.history().end());
     replica.member.as_mut().unwrap().deadline = now + 5_000;
-    let (mut lanes, mut table) = (Lanes::new(1, 0, 1), HashMap::from([(key, replica)]));
+    let (mut lanes, mut table) = (Lanes::new(1, 0, 1), HashMap::from([(key, Box::new(replica))]));
     let mut ask = |end| {
         let body = raft::Body::Vote(raft::Vote { pre: true, end, transfer: false });
         let message = raft::Message { from, to, epoch: 2, body };

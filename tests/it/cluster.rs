@@ -278,7 +278,13 @@ fn move_to(cluster: &Cluster, topic: &str, partitions: i32, brokers: &[i32]) {
     let partitions = (0..partitions).map(moved).collect();
     let topics = vec![ReassignableTopic { name: topic.into(), partitions }];
     let request = AlterPartitionReassignmentsRequest { topics, ..Default::default() };
-    let answer = cluster.any().call(0, &request);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let mut answer = cluster.any().call(0, &request);
+    // Who decides may change where much else is to be done.
+    while answer.error_code == ErrorCode::NOT_CONTROLLER && Instant::now() < deadline {
+        pause();
+        answer = cluster.any().call(0, &request);
+    }
     assert_eq!(answer.error_code, ErrorCode::NONE, "{answer:?}");
     for moved in &answer.responses[0].partitions {
         assert_eq!(moved.error_code, ErrorCode::NONE, "{answer:?}");

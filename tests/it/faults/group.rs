@@ -9,12 +9,16 @@ use logboom_tests::foreign::{or_skip, python};
 
 use super::PATIENCE;
 use super::history::History;
+use crate::groups::command;
 use crate::tour::groups::{Place, Reader, ours};
 
 const GROUP: &str = "over-faults";
 
 /// Those who are in it.
-pub(super) struct Members(Vec<Reader>);
+pub(super) struct Members {
+    readers: Vec<Reader>,
+    bootstrap: String,
+}
 
 impl Members {
     /// Ours, and librdkafka where it can be had.
@@ -26,7 +30,7 @@ impl Members {
             command.args([&bootstrap, topic, GROUP, "0", "range"]);
             members.push(Reader::start(command));
         }
-        Self(members)
+        Self { readers: members, bootstrap }
     }
 
     /// Waits until everything that was acknowledged was read, and ends them; how much they have
@@ -37,13 +41,26 @@ impl Members {
         let mut left: BTreeSet<Place> = all.collect();
         let deadline = Instant::now() + PATIENCE;
         while !left.is_empty() && Instant::now() < deadline {
-            self.0.iter_mut().for_each(|member| _ = member.look());
-            for place in self.0.iter().flat_map(|member| &member.seen) {
+            self.readers.iter_mut().for_each(|member| _ = member.look());
+            for place in self.readers.iter().flat_map(|member| &member.seen) {
                 left.remove(place);
             }
             pause();
         }
-        let read = self.0.into_iter().map(|member| member.stop().len()).sum();
+        if !left.is_empty() {
+            self.tell(left.len());
+        }
+        let read = self.readers.into_iter().map(|member| member.stop().len()).sum();
         (read, left.into_iter().collect())
+    }
+
+    /// Says how it stands, where members lack something.
+    fn tell(&self, left: usize) {
+        let read: Vec<usize> = self.readers.iter().map(|member| member.seen.len()).collect();
+        println!("members have read {read:?}, and {left} records never");
+        for words in [&["group", "describe", GROUP][..], &["cluster", "health"]] {
+            let output = command(&self.bootstrap, words).output().unwrap();
+            println!("{}", String::from_utf8_lossy(&output.stdout));
+        }
     }
 }

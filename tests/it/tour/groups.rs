@@ -179,11 +179,13 @@ pub(crate) struct Reader {
     pub(crate) seen: Vec<Place>,
     /// Whether it is told by a signal, and not by the end of its input.
     by_signal: bool,
+    program: String,
 }
 
 impl Reader {
     pub(crate) fn start(mut command: Command) -> Self {
         let by_signal = command.get_program() == logboom();
+        let program = format!("{command:?}");
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let (sender, lines) = channel();
@@ -194,7 +196,7 @@ impl Reader {
                 }
             }
         });
-        Self { child, lines, seen: Vec::new(), by_signal }
+        Self { child, lines, seen: Vec::new(), by_signal, program }
     }
 
     /// Takes what has come; how much that is in all.
@@ -215,7 +217,8 @@ impl Reader {
             let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
             assert!(sent.unwrap().success());
         }
-        assert!(self.child.wait().unwrap().success());
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "{status}: {}", self.program);
         self.seen.extend(self.lines.iter());
         std::mem::take(&mut self.seen)
     }

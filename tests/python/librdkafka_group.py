@@ -1,5 +1,7 @@
-"""BOOTSTRAP TOPIC GROUP COUNT [STRATEGY]: reads with a group, commits each record, and prints its
-partition and offset then; so many of them, or with 0 until standard input ends."""
+"""BOOTSTRAP TOPIC GROUP COUNT [STRATEGY [TOLD]]: reads with a group, commits each record, and prints
+its partition and offset then; so many of them, or with 0 until standard input ends. With `read` it
+prints what it couldn't commit as well: where an answer was lost it may be committed, and nobody
+else would read it."""
 
 import sys
 import threading
@@ -28,7 +30,7 @@ def commit(consumer, message):
                 return False
 
 
-def main(bootstrap, topic, group, count, strategy="range"):
+def main(bootstrap, topic, group, count, strategy="range", told="committed"):
     consumer = confluent_kafka.Consumer({
         "bootstrap.servers": bootstrap,
         "group.id": group,
@@ -48,7 +50,9 @@ def main(bootstrap, topic, group, count, strategy="range"):
     while not ended.is_set() and (count == "0" or read < int(count)):
         message = consumer.poll(0.2)
         # Errors say that the broker is away; it comes back.
-        if message is None or message.error() or not commit(consumer, message):
+        if message is None or message.error():
+            continue
+        if not commit(consumer, message) and told != "read":
             continue
         print(message.partition(), message.offset(), flush=True)
         read += 1

@@ -26,6 +26,7 @@ use logboom_protocol::units::Uuid;
 use crate::record::{BrokerRegistration, ConfigResource, Partition};
 
 pub use self::apply::ApplyError;
+pub(crate) use self::brokers::DRAIN;
 
 /// The configuration of one resource: what was set, by key.
 type Settings = RedBlackTreeMapSync<CompactString, CompactString>;

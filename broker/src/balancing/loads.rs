@@ -22,13 +22,16 @@ pub(super) struct Loads {
 struct Told {
     means: Means,
     growth: Option<Growth>,
+    /// Whether it has said all.
+    is_whole: bool,
 }
 
 impl Loads {
     /// Notes what a broker says.
     pub(super) fn note(&mut self, broker: i32, report: LoadReport) {
-        let LoadReport { means, growth, loads } = report;
-        self.brokers.insert(broker, Told { means, growth });
+        let LoadReport { means, growth, loads, is_last, .. } = report;
+        let was_whole = self.has(broker);
+        self.brokers.insert(broker, Told { means, growth, is_whole: was_whole || is_last });
         for (key, load) in loads {
             let known = self.replicas.entry(key).or_default();
             known.retain(|(id, _)| *id != broker);
@@ -72,9 +75,9 @@ impl Loads {
         sums
     }
 
-    /// Whether a broker has spoken.
+    /// Whether a broker has said all once.
     pub(super) fn has(&self, broker: i32) -> bool {
-        self.brokers.contains_key(&broker)
+        self.brokers.get(&broker).is_some_and(|told| told.is_whole)
     }
 
     pub(super) fn means(&self, broker: i32) -> Option<Means> {
@@ -110,7 +113,7 @@ mod tests {
     }
 
     fn report(loads: &[(GroupKey, Load)]) -> LoadReport {
-        LoadReport { means: MEANS, growth: None, loads: loads.to_vec() }
+        LoadReport { means: MEANS, growth: None, loads: loads.to_vec(), office: 1, is_last: true }
     }
 
     #[test]

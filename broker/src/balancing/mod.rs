@@ -113,6 +113,9 @@ impl Balancing {
     /// Notes what a broker says of its loads; the answer to it, `None` where nobody decides here.
     pub(crate) fn note(&self, broker: i32, report: LoadReport) -> Option<Bytes> {
         let office = self.office()?;
+        // Who told another office what it has begins anew.
+        let is_last = report.is_last && report.office == office;
+        let report = LoadReport { is_last, ..report };
         self.messages.try_send(Message::Report(broker, report)).ok()?;
         Some(Bytes::copy_from_slice(&office.to_be_bytes()))
     }
@@ -204,16 +207,14 @@ impl<'a> Balancer<'a> {
                 while let Ok(message) = self.inbox.0.try_recv() {
                     self.hear(message);
                 }
+                self.node.placement.tell(self.loads.sums());
             }
         }
     }
 
     fn hear(&mut self, message: Message) {
         match message {
-            Message::Report(broker, report) => {
-                self.loads.note(broker, report);
-                self.node.placement.tell(self.loads.sums());
-            }
+            Message::Report(broker, report) => self.loads.note(broker, report),
             Message::Ask(question, answer) => {
                 // Without one, and where nobody waits any more, the sender is dropped.
                 _ = self.answer(question).map(|text| answer.send(text));
@@ -261,23 +262,22 @@ impl<'a> Balancer<'a> {
         if self.office.is_some() {
             self.loads.prune(&self.node.image());
         }
-        let mut is_first = true;
         loop {
             let mut news = self.meter.news();
-            if news.is_empty() && !is_first {
+            let is_last = news.len() <= LOADS_MAX;
+            news.truncate(LOADS_MAX);
+            let (means, growth, loads) = (means(self.node), self.meter.growth(), news.clone());
+            let office = self.told.unwrap_or(0);
+            let report = LoadReport { office, is_last, means, growth, loads };
+            let Some(office) = self.deliver(report).await else { return };
+            let is_same = self.told.replace(office) == Some(office);
+            if !is_same {
+                self.meter.forget_told();
+            }
+            self.meter.told(&news);
+            if is_same && is_last {
                 return;
             }
-            news.truncate(LOADS_MAX);
-            let growth = self.meter.growth();
-            let report = LoadReport { means: means(self.node), growth, loads: news.clone() };
-            let Some(office) = self.deliver(report).await else { return };
-            if self.told.replace(office) == Some(office) {
-                self.meter.told(&news);
-            } else {
-                self.meter.forget_told();
-                self.meter.told(&news);
-            }
-            is_first = false;
         }
     }
 
@@ -324,10 +324,13 @@ impl<'a> Balancer<'a> {
         }
     }
 
-    async fn begin_moves(&self, moves: Vec<Relocation>) -> Result<(), ControllerError> {
+    async fn begin_moves(&mut self, moves: Vec<Relocation>) -> Result<(), ControllerError> {
         let decide = move |image: &MetadataImage| relocate(image, &moves);
         let begun = self.node.controller.decide(decide).await?;
         self.node.metrics.balance_moves.add(begun);
+        if let Some(office) = self.office.as_mut().filter(|_| begun == 0) {
+            office.give_up(self.node.integer("balance.report.interval.ms"), boot_ms());
+        }
         Ok(())
     }
 

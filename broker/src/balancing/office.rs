@@ -10,9 +10,10 @@ mod unplanned;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use logboom_balance::snapshot::Load;
 use logboom_balance::status::{DrainStatus, Growth, MoveStatus, PlanStatus, Status, UnmetStatus};
 use logboom_balance::{
-    Limits, Move, MoveKind, Options, PerResource, Progress, Rule, Stage, Unmet, next, plan,
+    Limits, Move, MoveKind, Options, PerResource, Progress, Rule, Stage, Unmet, next_beside, plan,
 };
 use logboom_controller::MetadataImage;
 use logboom_controller::config::{Effective, StaticConfig};
@@ -35,6 +36,10 @@ const OFFSETS_REPLICAS: &str = "offsets.topic.replication.factor";
 /// two plans where nothing else asks for one.
 const INTERVALS: u64 = 3;
 const REST_INTERVALS: u64 = 6;
+/// The most plans that are made because somebody asked once.
+const PLANS_MAX: u32 = 10;
+/// After so long another plan is made, whatever holds this one up; what is under way goes on.
+const PLAN_MAX_MS: u64 = 600_000;
 /// The most moves of one decision.
 const MOVES_MAX: usize = 500;
 
@@ -83,6 +88,8 @@ pub(super) struct Office {
     waits: bool,
     /// When the next plan is made though nothing has changed.
     next_plan: u64,
+    /// How many were made of what is wanted.
+    plans: u32,
 }
 
 /// What the configuration says.
@@ -118,6 +125,7 @@ impl Office {
             unmet: Vec::new(),
             waits: false,
             next_plan: now,
+            plans: 0,
         }
     }
 
@@ -135,12 +143,17 @@ impl Office {
         let wanted = self.wanted(image, &effective, settings.grace, now);
         if wanted != self.wanted {
             (self.wanted, self.plan, self.next_plan) = (wanted, None, now);
+            self.plans = 0;
         }
         let unplanned = self.unplanned(image, &effective, &settings);
         if !unplanned.is_empty() {
             return Step::Move(unplanned);
         }
         if self.plan.is_none() && (now < self.next_plan || self.wanted.rules.is_empty()) {
+            return Step::Rest;
+        }
+        // A plan of loads that nobody has told would move things the wrong way, and then back.
+        if self.plan.is_none() && !self.knows_all(image, loads, &settings, now) {
             return Step::Rest;
         }
         let picture = match Picture::new(image, loads, &self.wanted.lost) {
@@ -154,13 +167,12 @@ impl Office {
         if self.plan.is_none() {
             self.make_plan(&picture, image, now);
         }
-        let knows_all = self.knows_all(image, loads, &settings, now);
         if self.plan.is_some() {
-            return self.carry_on(&picture, image, &settings, knows_all, now);
+            let leaving = leaving(image, loads);
+            return self.carry_on(&picture, image, &leaving, &settings, now);
         }
         self.next_plan = now + REST_INTERVALS * settings.interval;
-        // Only when all is known is nothing left to do.
-        if self.wanted.once && knows_all && !self.waits { Step::IsDone } else { Step::Rest }
+        if self.wanted.once && !self.waits { Step::IsDone } else { Step::Rest }
     }
 
     /// What has to be done in any case, and needs no plan.
@@ -238,7 +250,9 @@ impl Office {
         let (can_go, waits): (Vec<Move>, Vec<Move>) =
             moves.partition(|one| image.is_in_contact(one.to));
         self.waits = !waits.is_empty();
-        if can_go.is_empty() {
+        self.plans += 1;
+        // What is left after so many follows loads that change faster than they are moved.
+        if can_go.is_empty() || (self.wanted.once && self.plans > PLANS_MAX) {
             return;
         }
         let bytes = can_go.iter().map(|one| one.bytes).sum();
@@ -252,8 +266,8 @@ impl Office {
         &mut self,
         picture: &Picture,
         image: &MetadataImage,
+        leaving: &[Leaving],
         settings: &Settings,
-        knows_all: bool,
         now: u64,
     ) -> Step {
         let Some(plan) = &mut self.plan else { return Step::Rest };
@@ -266,18 +280,20 @@ impl Office {
             .filter(|place| is_under_way(image, &plan.moves[*place]))
             .collect();
         let moves: Vec<Move> = plan.moves.iter().map(|(_, one)| *one).collect();
-        let progress = next(&picture.snapshot, &moves, &under_way, &settings.limits);
+        let own = |key: &GroupKey| under_way.iter().any(|place| plan.moves[*place].0 == *key);
+        let others = leaving.iter().filter(|it| !own(&it.key)).count();
+        let moves_max = settings.limits.moves.saturating_sub(others);
+        let limits = Limits { moves: moves_max, ..settings.limits };
+        let taken: Vec<(i32, Load)> = leaving.iter().map(|it| (it.broker, it.load)).collect();
+        let progress = next_beside(&picture.snapshot, &moves, &under_way, &taken, &limits);
         let now_moves = progress.now().map(|place| &plan.moves[place]);
-        let relocations: Vec<Relocation> = now_moves
-            .filter(|_| knows_all)
-            .take(MOVES_MAX)
-            .map(|(key, one)| relocation(key, one))
-            .collect();
+        let relocations: Vec<Relocation> =
+            now_moves.take(MOVES_MAX).map(|(key, one)| relocation(key, one)).collect();
         plan.progress = Some(progress);
         if !relocations.is_empty() {
             return Step::Move(relocations);
         }
-        if under_way.is_empty() && knows_all {
+        if under_way.is_empty() || now >= plan.since + PLAN_MAX_MS {
             // It is done, or what is left can't go. Another plan may find more to do, once what
             // has moved is measured where it is.
             (self.plan, self.next_plan) = (None, now + 2 * settings.interval);
@@ -291,6 +307,12 @@ impl Office {
         metrics.balance_moves_left.set(left.0);
         metrics.balance_bytes_left.set(usize::try_from(left.1).unwrap_or(usize::MAX));
         metrics.balance_unmet.set(self.unmet.len());
+    }
+
+    /// Nothing of what was to begin could: another plan may find a way, later.
+    pub(super) fn give_up(&mut self, interval: i64, now: u64) {
+        let interval = u64::try_from(interval).unwrap_or(0);
+        (self.plan, self.next_plan) = (None, now + 2 * interval);
     }
 
     /// How it stands, for operators.
@@ -371,6 +393,30 @@ fn name(image: &MetadataImage, key: &GroupKey) -> Option<String> {
 fn triggers(config: &Effective<'_>) -> BTreeSet<Rule> {
     let list = config.broker_text(TRIGGERS);
     list.split(',').filter_map(|name| Rule::from_name(name.trim())).collect()
+}
+
+/// A replica that is still there though another one is wished for.
+struct Leaving {
+    key: GroupKey,
+    broker: i32,
+    load: Load,
+}
+
+/// The replicas that are on their way out.
+fn leaving(image: &MetadataImage, loads: &Loads) -> Vec<Leaving> {
+    let mut leaving = Vec::new();
+    for topic in image.topics() {
+        for (partition, known) in (0..).zip(topic.partitions()).filter(|it| it.1.is_moving()) {
+            let key = GroupKey { topic_id: topic.id(), partition };
+            for broker in known.all_replicas() {
+                if !known.wish().0.contains(&broker) {
+                    let load = loads.of(&key, broker).unwrap_or_default();
+                    leaving.push(Leaving { key, broker, load });
+                }
+            }
+        }
+    }
+    leaving
 }
 
 /// The place of each partition.

@@ -90,12 +90,20 @@ fn broker(
 }
 
 /// The replicas that a partition is to have. One that its broker hasn't measured yet will take what
-/// the leader's does, but for what that gives.
+/// the leader's does, but for what that gives; and all take in what the leader's does: what one
+/// that was behind took in more is over.
 fn replicas(loads: &Loads, key: &GroupKey, partition: &record::Partition) -> Vec<Replica> {
     let of_leader = Some(partition.leader).filter(|leader| *leader != NO_BROKER);
     let of_leader = of_leader.and_then(|leader| loads.of(key, leader)).unwrap_or_default();
     let expected = Load { bytes_out: 0, ..of_leader };
     let wished = partition.wish().0.iter().take(REPLICAS_MAX);
-    let load = |broker: i32| loads.of(key, broker).unwrap_or(expected);
+    let load = |broker: i32| {
+        let own = loads.of(key, broker).unwrap_or(expected);
+        if of_leader == Load::default() {
+            own
+        } else {
+            Load { bytes_in: of_leader.bytes_in, ..own }
+        }
+    };
     wished.map(|&broker| Replica { broker, load: load(broker) }).collect()
 }

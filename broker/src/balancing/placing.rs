@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use logboom_balance::snapshot::{AMOUNT_MAX, Broker, Load, REPLICAS_MAX, WEIGHT_USUAL};
-use logboom_balance::{Host, NewTopic, PerResource, PlaceError, Strategy, place};
+use logboom_balance::{Host, NewTopic, PerResource, PlaceError, Resource, Strategy, place};
 use logboom_controller::MetadataImage;
 use logboom_controller::topics::Placement;
 use logboom_protocol::CompactString;
@@ -93,9 +93,18 @@ impl Placement for Request<'_> {
         }
         let mut known = self.placing.known();
         known.count(image, boot_ms());
-        let mut hosts = known.hosts(image);
         let topic = NewTopic { partitions, replicas, expected: known.usual_load() };
-        match place(&mut hosts, &topic, strategy) {
+        let placed = place(&mut known.hosts(image), &topic, strategy);
+        let placed = placed.or_else(|error| match error {
+            // What a usual one takes says where there is room, and refuses nothing: a new one takes
+            // nothing yet.
+            PlaceError::Capacity { resource, .. } if resource != Resource::Partitions => {
+                let topic = NewTopic { expected: Load::default(), ..topic };
+                place(&mut known.hosts(image), &topic, strategy)
+            }
+            error => Err(error),
+        });
+        match placed {
             Ok(placed) => {
                 known.note(&placed);
                 Ok(Some(placed))
@@ -209,7 +218,11 @@ mod tests {
         assert_eq!(placed, [[2]], "900 and what is usual, 500, are more than it has");
         let full = BTreeMap::from([(1, (means, load(900))), (2, (means, load(900)))]);
         placing.tell(full);
-        let why = placing.next().place(&image, "weighted", 1, 1).unwrap_err();
+        let placed = placing.next().place(&image, "weighted", 1, 1).unwrap().unwrap();
+        assert_eq!(placed.len(), 1, "what it will take is a guess");
+        let means = Means { capacity: [Some(2), None, None, None], ..MEANS };
+        placing.tell(BTreeMap::from([1, 2].map(|id| (id, (means, load(0))))));
+        let why = placing.next().place(&image, "weighted", 3, 1).unwrap_err();
         assert!(why.contains("capacity"), "{why}");
     }
 

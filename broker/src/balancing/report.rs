@@ -2,6 +2,8 @@
 //!
 //! | bytes | field |
 //! | ---: | --- |
+//! | 8 | the office that was told what isn't in this report; 0: none |
+//! | 1 | whether more follows, 1, or this is the last part, 0 |
 //! | 4 | weight |
 //! | 8, 8, 8, 8 | capacities: partitions, bytes on disk, bytes in and out a second; −1: not known |
 //! | 8 | milliseconds over which growth was measured; 0: it isn't known |
@@ -72,16 +74,22 @@ pub(crate) struct LoadReport {
     pub(crate) means: Means,
     pub(crate) growth: Option<Growth>,
     pub(crate) loads: Vec<(GroupKey, Load)>,
+    /// The office that was told what isn't in this; 0 is none.
+    pub(crate) office: u64,
+    /// Whether nothing follows: then all that it has to say is said.
+    pub(crate) is_last: bool,
 }
 
 /// The most replicas of one report.
 pub(super) const LOADS_MAX: usize = 2_000;
 
-const FIXED_BYTES: usize = 4 + 4 * 8 + 8 + 5 * 8;
+const FIXED_BYTES: usize = 8 + 1 + 4 + 4 * 8 + 8 + 5 * 8;
 const LOAD_BYTES: usize = 16 + 4 + 3 * 8;
 
 impl LoadReport {
     pub(crate) fn encode(&self, out: &mut BytesMut) {
+        out.put_u64(self.office);
+        out.put_u8(u8::from(!self.is_last));
         out.put_u32(self.means.weight);
         for capacity in self.means.capacity {
             out.put_i64(capacity.map_or(-1, |it| i64::try_from(it).unwrap_or(i64::MAX)));
@@ -104,6 +112,12 @@ impl LoadReport {
         if !count.is_multiple_of(LOAD_BYTES) || count / LOAD_BYTES > LOADS_MAX {
             return None;
         }
+        let office = bytes.get_u64();
+        let is_last = match bytes.get_u8() {
+            0 => true,
+            1 => false,
+            _ => return None,
+        };
         let weight = Some(bytes.get_u32()).filter(|it| (1..=WEIGHT_MAX).contains(it))?;
         let mut capacity = [None; 4];
         for one in &mut capacity {
@@ -119,7 +133,7 @@ impl LoadReport {
         while bytes.has_remaining() {
             loads.push(load(&mut bytes)?);
         }
-        Some(Self { means: Means { weight, capacity }, growth, loads })
+        Some(Self { means: Means { weight, capacity }, growth, loads, office, is_last })
     }
 }
 
@@ -148,6 +162,8 @@ mod tests {
             means: Means { weight: 50, capacity: [None, Some(9), None, Some(AMOUNT_MAX)] },
             growth: Some(Growth { over_ms: 5, per_day: Sums([-1, i64::MAX, 0, i64::MIN, 2]) }),
             loads: vec![(key, load); 3],
+            office: 9,
+            is_last: false,
         }
     }
 
@@ -159,7 +175,9 @@ mod tests {
 
     #[test]
     fn a_report_is_read_as_it_was_written() {
-        for report in [report(), LoadReport { growth: None, loads: Vec::new(), ..report() }] {
+        for report in
+            [report(), LoadReport { growth: None, loads: Vec::new(), is_last: true, ..report() }]
+        {
             assert_eq!(LoadReport::decode(bytes(&report).into()), Some(report));
         }
     }
@@ -174,7 +192,7 @@ mod tests {
             assert_eq!(read.is_some(), is_whole, "{length} bytes");
         }
         // A weight of nothing, a capacity of nothing, and too much of everything.
-        for (at, byte) in [(3, 0), (19, 0), (4, 1), (FIXED_BYTES + 20, 0x80)] {
+        for (at, byte) in [(8, 2), (12, 0), (28, 0), (13, 1), (FIXED_BYTES + 20, 0x80)] {
             let mut bytes = sound.clone();
             bytes[at] = byte;
             assert_eq!(LoadReport::decode(bytes.into()), None, "byte {at}");

@@ -314,6 +314,8 @@ mod tests {
                 means: Means { weight: 1, capacity: [None; 4] },
                 growth: None,
                 loads: Vec::new(),
+                office: 0,
+                is_last: true,
             }),
             Request::Balance(Question::Status),
         ] {

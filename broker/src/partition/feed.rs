@@ -152,7 +152,7 @@ impl Replica {
         let settings = self.partition.settings();
         let (own, partition) = (self.group.id().broker, self.partition.key.partition);
         let Some(member) = self.member.as_deref_mut() else { return Vec::new() };
-        let Member { office, tail, outgoing, .. } = member;
+        let Member { office, tail, outgoing, wish, .. } = member;
         let office = office.get_or_insert_default();
         let in_sync = &office.in_sync;
         let (throttled, voters) = (&settings.throttled, Arc::clone(self.group.voters()));
@@ -163,7 +163,10 @@ impl Replica {
             }
             let leader = throttled.leader.names(partition, own);
             let follower = throttled.follower.names(partition, to).then_some(to);
-            let is_new = !voters.all().any(|id| id.broker == to);
+            // Who observes and isn't to have a vote, as of the metadata, is no newcomer.
+            let is_wished =
+                wish.as_ref().is_some_and(|it| it.voters.iter().any(|id| id.broker == to));
+            let is_new = is_wished && !voters.all().any(|id| id.broker == to);
             Limits { leader, follower, newcomers: is_new && !leader && follower.is_none() }
         };
         let mut feeder = Feeder {
@@ -181,7 +184,10 @@ impl Replica {
         self.group.ship(
             |to, from, until, bytes_max| {
                 let batches = feeder.batches(to, from, until, bytes_max)?;
-                given.add(batches.bytes as usize);
+                // What is copied once is no load.
+                if limits(to.broker) == Limits::default() {
+                    given.add(batches.bytes as usize);
+                }
                 Some(batches)
             },
             &mut effects,
@@ -243,7 +249,8 @@ impl Feeder<'_> {
             return Some(*batches);
         }
         // What begins before the offset that was asked for is asked for once more, from there on.
-        if let Some((_, batches, bytes)) = fits.find(|it| it.1.from == from).cloned() {
+        if let Some((_, batches, bytes)) = fits.find(|it| it.1.from == from && it.0 > from).cloned()
+        {
             self.read.push((from, batches, bytes));
             return Some(batches);
         }

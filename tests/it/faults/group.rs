@@ -27,7 +27,7 @@ impl Members {
         let mut members = vec![Reader::start(ours(&bootstrap, topic, GROUP))];
         if let Some(python) = or_skip("librdkafka in a group over faults", python()) {
             let mut command = python.command("librdkafka_group.py");
-            command.args([&bootstrap, topic, GROUP, "0", "range"]);
+            command.args([&bootstrap, topic, GROUP, "0", "range", "read"]);
             members.push(Reader::start(command));
         }
         Self { readers: members, bootstrap }

@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 
 use crate::plan::{Move, MoveKind};
 use crate::resource::{Amounts, Resource};
-use crate::snapshot::{Partition, Snapshot};
+use crate::snapshot::{Load, Partition, Snapshot};
 
 /// How much may go at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,12 +79,7 @@ impl Progress {
     }
 }
 
-/// How it stands with moves, and which may go now. Earlier ones come first, but those that have to
-/// wait hold up nobody at other brokers.
-///
-/// - `snapshot`: as it is now; a move that is under way may show or not.
-/// - `moves`: of a plan, their partitions as places in this snapshot.
-/// - `under_way`: places in `moves`.
+/// How it stands with moves, as [`next_beside`] nothing else.
 #[must_use]
 pub fn next(
     snapshot: &Snapshot,
@@ -92,7 +87,28 @@ pub fn next(
     under_way: &BTreeSet<usize>,
     limits: &Limits,
 ) -> Progress {
+    next_beside(snapshot, moves, under_way, &[], limits)
+}
+
+/// How it stands with moves, and which may go now. Earlier ones come first, but those that have to
+/// wait hold up nobody at other brokers.
+///
+/// - `snapshot`: as it is now; a move that is under way may show or not.
+/// - `moves`: of a plan, their partitions as places in this snapshot.
+/// - `under_way`: places in `moves`.
+/// - `leaving`: what is on brokers still, and not in the snapshot, because it is to leave.
+#[must_use]
+pub fn next_beside(
+    snapshot: &Snapshot,
+    moves: &[Move],
+    under_way: &BTreeSet<usize>,
+    leaving: &[(i32, Load)],
+    limits: &Limits,
+) -> Progress {
     let mut traffic = Traffic::new(snapshot, limits);
+    for (broker, load) in leaving {
+        traffic.load.entry(*broker).or_default().add(&load.amounts(false));
+    }
     for (place, one) in moves.iter().enumerate() {
         if under_way.contains(&place) && is_replica(one) {
             traffic.begin(one);

@@ -9,7 +9,8 @@ use logboom_protocol::messages::unregister_broker::{
 
 use crate::MetadataImage;
 use crate::decision::{Decision, message};
-use crate::record::MetadataRecord;
+use crate::image::DRAIN;
+use crate::record::{ConfigResource, MetadataRecord};
 
 /// Removes a broker, in contact or not. As in the reference the partitions that name it still do,
 /// and so does its configuration: what it had is moved by a reassignment, before or after.
@@ -24,7 +25,12 @@ pub fn unregister_broker(
 ) -> Decision<UnregisterBrokerResponse> {
     let id = request.broker_id;
     if image.node(id).is_some() {
-        let records = Vec::from([MetadataRecord::BrokerRemoved { id }]);
+        let mut records = Vec::from([MetadataRecord::BrokerRemoved { id }]);
+        if image.is_drained(id) {
+            // Who comes under its number later isn't to be emptied.
+            let (resource, name) = (ConfigResource::broker(id), DRAIN.into());
+            records.push(MetadataRecord::Config { resource, name, value: None });
+        }
         return Decision { records, response: UnregisterBrokerResponse::default() };
     }
     let response = UnregisterBrokerResponse {

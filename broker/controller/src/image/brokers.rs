@@ -8,6 +8,9 @@ use crate::record::{BrokerRegistration, ConfigResource, Partition};
 
 use super::{MetadataImage, Topic};
 
+/// The configuration that says that a broker is to be emptied.
+pub(crate) const DRAIN: &str = "balance.drain";
+
 impl MetadataImage {
     /// The registered brokers, by id.
     pub fn brokers(&self) -> impl ExactSizeIterator<Item = &BrokerRegistration> {
@@ -45,7 +48,7 @@ impl MetadataImage {
     /// Whether a broker is to be emptied (`balance.drain`).
     #[must_use]
     pub fn is_drained(&self, id: i32) -> bool {
-        let value = self.config_value(&ConfigResource::broker(id), "balance.drain");
+        let value = self.config_value(&ConfigResource::broker(id), DRAIN);
         value.is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
     }
 

@@ -41,7 +41,8 @@ impl World {
     fn report(&mut self, broker: i32, loads: &[(i32, Load)]) {
         let loads = loads.iter();
         let loads = loads.map(|(it, load)| (GroupKey { partition: *it, ..KEY }, *load));
-        let report = LoadReport { means: MEANS, growth: None, loads: loads.collect() };
+        let loads = loads.collect();
+        let report = LoadReport { means: MEANS, growth: None, loads, office: 1, is_last: true };
         self.loads.note(broker, report);
     }
 

@@ -40,7 +40,7 @@ use logboom_controller::{Decision, MetadataImage, MetadataRecord};
 use logboom_storage::state::GroupKey;
 
 use crate::clock::boot_ms;
-use crate::cluster::{ANSWER_MAX, ControllerError, Request};
+use crate::cluster::{ANSWER_MAX, AskError, ControllerError, Request};
 use crate::limits;
 use crate::node::{Node, random_bytes};
 use crate::threads::spawn;
@@ -140,7 +140,13 @@ pub(crate) async fn ask(node: &Node, question: Question) -> Result<String, Strin
     let Some(others) = &node.others else { return Err("nothing is known yet".to_owned()) };
     match others.ask(&Request::Balance(question), ANSWER_MAX).await {
         Ok(text) => Ok(String::from_utf8_lossy(&text).into_owned()),
-        Err(error) => Err(format!("the broker that decides gives no answer: {error:?}")),
+        Err(AskError::Nobody) => Err("nobody decides at this moment".to_owned()),
+        Err(AskError::Refused(why)) => Err(why),
+        Err(AskError::Unknown) => {
+            Err("the broker that decides gave no answer, or a larger one than \
+                                       brokers send each other; ask its own admin listener"
+                .to_owned())
+        }
     }
 }
 
@@ -344,7 +350,7 @@ impl<'a> Balancer<'a> {
             Decision { records, response: () }
         };
         self.node.controller.decide(decide).await?;
-        tracing::info!("nothing is left to balance");
+        tracing::info!("balancing that was asked for is over");
         Ok(())
     }
 }

@@ -36,7 +36,7 @@ const OFFSETS_REPLICAS: &str = "offsets.topic.replication.factor";
 /// two plans where nothing else asks for one.
 const INTERVALS: u64 = 3;
 const REST_INTERVALS: u64 = 6;
-/// The most plans that are made because somebody asked once.
+/// The most plans that are carried out because somebody asked once.
 const PLANS_MAX: u32 = 10;
 /// After so long another plan is made, whatever holds this one up; what is under way goes on.
 const PLAN_MAX_MS: u64 = 600_000;
@@ -88,7 +88,7 @@ pub(super) struct Office {
     waits: bool,
     /// When the next plan is made though nothing has changed.
     next_plan: u64,
-    /// How many were made of what is wanted.
+    /// How many of what is wanted are over.
     plans: u32,
 }
 
@@ -167,12 +167,13 @@ impl Office {
         if self.plan.is_none() {
             self.make_plan(&picture, image, now);
         }
+        let leaving = leaving(image, loads);
         if self.plan.is_some() {
-            let leaving = leaving(image, loads);
             return self.carry_on(&picture, image, &leaving, &settings, now);
         }
         self.next_plan = now + REST_INTERVALS * settings.interval;
-        if self.wanted.once && !self.waits { Step::IsDone } else { Step::Rest }
+        let is_done = self.wanted.once && !self.waits && leaving.is_empty();
+        if is_done { Step::IsDone } else { Step::Rest }
     }
 
     /// What has to be done in any case, and needs no plan.
@@ -250,9 +251,8 @@ impl Office {
         let (can_go, waits): (Vec<Move>, Vec<Move>) =
             moves.partition(|one| image.is_in_contact(one.to));
         self.waits = !waits.is_empty();
-        self.plans += 1;
         // What is left after so many follows loads that change faster than they are moved.
-        if can_go.is_empty() || (self.wanted.once && self.plans > PLANS_MAX) {
+        if can_go.is_empty() || (self.wanted.once && self.plans >= PLANS_MAX) {
             return;
         }
         let bytes = can_go.iter().map(|one| one.bytes).sum();
@@ -293,10 +293,13 @@ impl Office {
         if !relocations.is_empty() {
             return Step::Move(relocations);
         }
-        if under_way.is_empty() || now >= plan.since + PLAN_MAX_MS {
+        // One that takes long is only made anew, and not over.
+        let is_over = under_way.is_empty();
+        if is_over || now >= plan.since + PLAN_MAX_MS {
             // It is done, or what is left can't go. Another plan may find more to do, once what
             // has moved is measured where it is.
             (self.plan, self.next_plan) = (None, now + 2 * settings.interval);
+            self.plans += u32::from(is_over);
         }
         Step::Rest
     }
@@ -313,6 +316,7 @@ impl Office {
     pub(super) fn give_up(&mut self, interval: i64, now: u64) {
         let interval = u64::try_from(interval).unwrap_or(0);
         (self.plan, self.next_plan) = (None, now + 2 * interval);
+        self.plans += 1;
     }
 
     /// How it stands, for operators.

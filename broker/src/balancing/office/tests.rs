@@ -247,3 +247,43 @@ fn what_can_go_nowhere_is_told() {
     assert_eq!((unmet[0].from, unmet[0].rule), (1, Rule::Drain));
     assert_eq!(world.partition(0).leader, 2, "but who leads can change");
 }
+
+#[test]
+fn what_was_asked_for_ends_though_loads_never_rest() {
+    let mut world = world(&[1, 2], &on(1, 20));
+    world.set(None, ONCE, Some("true"));
+    // What comes to the second broker grows there, and what goes back to the first shrinks.
+    for round in 0.. {
+        assert!(round < 1_000, "it never ends");
+        for (broker, disk_bytes) in [(1, 1 << 20), (2, 1 << 30)] {
+            let load = Load { disk_bytes, ..Load::default() };
+            world.report(broker, &(0..20).map(|it| (it, load)).collect::<Vec<_>>());
+        }
+        match world.look() {
+            Step::IsDone => break,
+            Step::Rest => world.now += 30_000,
+            Step::Move(moves) => world.carry_out(&moves),
+        }
+    }
+    assert!(world.moved.1 > 40, "{:?}: they do rest", world.moved);
+}
+
+#[test]
+fn a_plan_that_takes_hours_is_made_anew_and_asked_for_still() {
+    let mut world = world(&[1, 2], &on(1, 200));
+    world.set(None, ONCE, Some("true"));
+    // What has begun takes longer than everything here.
+    for _ in 0..50 {
+        world.now += PLAN_MAX_MS;
+        match world.look() {
+            Step::IsDone => panic!("it isn't"),
+            Step::Rest => {}
+            Step::Move(more) => {
+                let records = relocate(&world.image, &more).records;
+                world.image = world.image.with(&records).unwrap();
+            }
+        }
+    }
+    let moving = (0..200).filter(|it| world.partition(*it).is_moving()).count();
+    assert!(moving > 4 * 10, "{moving}: what later plans begin, too");
+}

@@ -112,8 +112,13 @@ impl Leader {
         replica.hear(&message, &Bytes::new(), false, hands);
     }
 
-    /// It has the log up to an offset, and nothing else.
+    /// It has the log up to an offset, all of it flushed, and nothing else.
     fn has(&mut self, other: usize, offset: i64) {
+        self.keeps(other, offset, offset);
+    }
+
+    /// It has the log up to an offset, flushed up to another one.
+    fn keeps(&mut self, other: usize, offset: i64, flushed: i64) {
         let end = self.setting.replica.group.history().end();
         let matched = Position { offset, ..end };
         self.say(
@@ -123,6 +128,7 @@ impl Leader {
                 outcome: Outcome::Matched,
                 matched,
                 kept: matched,
+                flushed,
                 commit: Position::ZERO,
                 log_start: 0,
                 run: 1,
@@ -192,6 +198,22 @@ fn who_lacks_what_was_appended_a_moment_ago_is_sent_it_in_the_same_turn() {
     let sent = leader.sends(0);
     assert_eq!((sent[0].0.start, sent.last().unwrap().0.end), (end - 5, end));
     assert_eq!(leader.read(), 0);
+}
+
+#[test]
+fn what_others_have_in_the_page_cache_only_counts_where_the_leader_knows_that_it_does() {
+    for write_caching in [true, false] {
+        let mut leader = Leader::new(None);
+        let settings = settings(write_caching);
+        leader.setting.partition.set_settings(Arc::clone(&settings));
+        leader.setting.replica.configure(&settings, &leader.setting.hands);
+        let end = leader.end();
+        leader.keeps(0, end, end - 5);
+        let counted = if write_caching { end } else { end - 5 };
+        assert_eq!(leader.setting.high_watermark(), counted);
+        leader.keeps(0, end, end);
+        assert_eq!(leader.setting.high_watermark(), end);
+    }
 }
 
 #[test]

@@ -84,10 +84,14 @@ fn start(log_start: i64) -> String {
 }
 
 fn append_reply(reply: &AppendReply) -> String {
-    let AppendReply { outcome, matched, kept, commit, log_start, run, lossy, held_back } = reply;
+    let AppendReply { outcome, matched, kept, commit, log_start, .. } = reply;
+    let AppendReply { flushed, run, lossy, held_back, .. } = reply;
     let mut words = Vec::from([matched.to_string()]);
     if kept != matched {
         words.push(format!("kept {kept}"));
+    }
+    if *flushed != kept.offset {
+        words.push(format!("flushed {flushed}"));
     }
     match outcome {
         Outcome::Matched => {}

@@ -81,15 +81,6 @@ impl Node {
         Effective::new(&self.image(), &self.config).broker_boolean(name)
     }
 
-    /// Why requests are not served as they should be, if so.
-    pub(crate) fn unready(&self) -> Option<String> {
-        if *self.stopping.borrow() {
-            return Some("the broker stops".to_owned());
-        }
-        let failure = self.directory.failure()?;
-        Some(format!("the data directory is out of service: {failure}"))
-    }
-
     /// An id that no other producer has, ever.
     ///
     /// # Errors

@@ -303,7 +303,7 @@ impl Controller {
     }
 
     /// All that are registered are to have the metadata log, whether they have a vote or not, and
-    /// whoever may come to decide can be called.
+    /// whoever may come to decide can be called; nobody else is spoken to.
     fn tell_of_nodes(&self) {
         self.log.observe(followers(&self.image));
         let own = self.reconciler.config.broker_id();
@@ -311,6 +311,7 @@ impl Controller {
         if let Some(first) = self.reconciler.shards.first() {
             first.send(Command::Call(others));
         }
+        self.reconciler.shards.iter().for_each(|shard| shard.send(Command::Part));
     }
 
     /// Takes over what is committed, and has the partitions of this broker follow.

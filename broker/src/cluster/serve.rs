@@ -20,7 +20,7 @@ use logboom_storage::{Found, ReadUntil};
 use super::calls::{AskedBatches, Request, Response};
 use super::compacted::Compacted;
 use super::controller::{ControllerError, ControllerHandle};
-use super::recovery;
+use super::recovery::Replicas;
 use crate::config::QuorumVoter;
 use crate::handlers::{self, Reply, RequestContext};
 use crate::node::{Node, random_id};
@@ -35,6 +35,8 @@ pub(crate) struct Desk {
     pub(crate) node: Arc<OnceLock<Arc<Node>>>,
     /// The metadata that are in force.
     pub(crate) published: Arc<ArcSwap<MetadataImage>>,
+    /// The replicas here, whether clients are served or not.
+    pub(crate) replicas: Replicas,
 }
 
 /// An address in place of that of a client of another broker.
@@ -43,6 +45,7 @@ const ELSEWHERE: ([u8; 4], u16) = ([0, 0, 0, 0], 0);
 impl Desk {
     pub(super) fn answer(&self, from: PeerId, request: Bytes) -> Answer {
         let (controller, node) = (self.controller.clone(), self.node.get().cloned());
+        let replicas = self.replicas.clone();
         // Who is known hears of the leader itself; brokers of earlier versions take no name.
         let is_known = is_known(&self.published.load(), from);
         let known = node.as_deref().filter(|_| !is_known).and_then(controller_of);
@@ -82,6 +85,16 @@ impl Desk {
                     None => Response::NotController(None),
                 },
                 Ok(Request::Forward { .. }) => Response::NotController(None),
+                Ok(Request::Condition(key)) => {
+                    let condition = replicas.condition(key).await;
+                    condition.map_or_else(no_replica, |it| Response::Done(it.encode()))
+                }
+                Ok(Request::Recover { key, left, epoch }) => {
+                    match replicas.recover(key, left, epoch).await {
+                        Ok(()) => Response::Done(Bytes::new()),
+                        Err(why) => Response::Refused(why),
+                    }
+                }
                 Ok(request) => match &node {
                     Some(node) => of_replica(node, request).await,
                     None => Response::NotController(None),
@@ -157,24 +170,18 @@ fn is_known(image: &MetadataImage, from: PeerId) -> bool {
     image.node(from.node).is_some_and(|it| it.directory_id == from.directory)
 }
 
-/// What is asked of a replica here.
+fn no_replica() -> Response {
+    Response::Refused("there is no replica".to_owned())
+}
+
+/// What is asked of a replica of a broker that serves clients.
 async fn of_replica(node: &Node, request: Request) -> Response {
     match request {
         Request::Batches(asked) => batches(node, asked).await,
-        Request::Condition(key) => match recovery::condition_here(node, key).await {
-            Some(condition) => Response::Done(condition.encode()),
-            None => Response::Refused("there is no replica".to_owned()),
-        },
-        Request::Recover { key, left, epoch } => {
-            match recovery::recover_here(node, key, left, epoch).await {
-                Ok(()) => Response::Done(Bytes::new()),
-                Err(why) => Response::Refused(why),
-            }
+        Request::Compacted(key) => {
+            let compacted = Compacted::here(node, key).await;
+            compacted.map_or_else(no_replica, |it| Response::Done(it.encode()))
         }
-        Request::Compacted(key) => match Compacted::here(node, key).await {
-            Some(compacted) => Response::Done(compacted.encode()),
-            None => Response::Refused("there is no replica".to_owned()),
-        },
         _ => Response::Refused("nobody asks that of a replica".to_owned()),
     }
 }
@@ -256,7 +263,9 @@ mod tests {
         let node = broker.broker().node();
         let (controller, own) = (node.controller.clone(), OnceLock::from(Arc::clone(node)));
         let published = Arc::clone(&node.published);
-        let desk = Desk { controller, node: Arc::new(own), published };
+        let replicas =
+            Replicas { registry: Arc::clone(&node.registry), shards: Arc::clone(&node.shards) };
+        let desk = Desk { controller, node: Arc::new(own), published, replicas };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let ask = |from, request: &Request| {
             let answer = runtime.block_on(desk.answer(from, request.encode().unwrap()));

@@ -14,11 +14,12 @@ use tokio::sync::{Mutex, oneshot};
 use tokio::time::{Instant, sleep};
 
 use logboom_controller::record::NO_BROKER;
+use logboom_protocol::units::Uuid;
 use logboom_raft::ReplicaId;
 
 use super::metadata_log::METADATA;
 use crate::partition::{Command, Electorate, ShardHandle, Wish};
-use crate::peer::{lane_of, shard_of};
+use crate::peer::{PeerId, lane_of, shard_of};
 
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -106,6 +107,12 @@ impl VoterChanges {
     pub(crate) async fn has_vote(&self, broker: i32) -> bool {
         let known = self.electorate().await;
         known.is_ok_and(|known| known.voters.all().any(|id| id.broker == broker))
+    }
+
+    /// Whether a node has a vote with its data directory, as far as is known here.
+    pub(crate) async fn votes(&self, node: PeerId) -> bool {
+        let is_it = |id: &ReplicaId| (id.broker, Uuid(id.directory)) == (node.node, node.directory);
+        self.electorate().await.is_ok_and(|known| known.voters.all().any(|id| is_it(&id)))
     }
 
     fn wish(&self, voters: &[ReplicaId], generation: i64) {

@@ -303,6 +303,7 @@ impl Shard {
             Command::Call(nodes) => {
                 self.peering.iter_mut().for_each(|peering| peering.call(&nodes));
             }
+            Command::Part => self.peering.iter_mut().for_each(Peering::part),
             Command::Wish(key, wish) => {
                 if let Some(replica) = self.replicas.get_mut(&key) {
                     self.lanes.wish(replica, wish, now);

@@ -3,11 +3,11 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::mpsc::{self as std_mpsc, Receiver};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use logboom_controller::MetadataImage;
 use logboom_controller::record::{BrokerRegistration, Endpoint, LeaderReport, PeerAddress};
@@ -20,8 +20,9 @@ use super::broker::Around;
 use super::operators::Answered;
 use super::plan::Plan;
 use super::tasks::{Mailbox, Tasks};
-use crate::cluster::{Neighbours, Reconciler};
+use crate::cluster::{Neighbours, Reconciler, Replicas};
 use crate::config::QuorumVoter;
+use crate::groundwork::Groundwork;
 use crate::partition::{CatchUp, Command, Hands, Registry, Seat, Shard, ShardHandle};
 use crate::peer::{Calls, Identity, Kind, PeerId, Roster as _, check};
 use crate::start::StartError;
@@ -67,16 +68,26 @@ impl Birth {
 
     fn beginning(
         &self,
+        registry: Arc<Registry>,
         reconciler: Reconciler,
         peers: Option<(Arc<Neighbours>, Arc<dyn Calls>)>,
         from_shards: mpsc::UnboundedReceiver<LeaderReport>,
         plan: &Plan,
     ) -> Beginning {
+        let ground = Groundwork {
+            id: self.id,
+            directory: Arc::clone(&self.directory),
+            metrics: Arc::default(),
+            replicas: Replicas { registry, shards: Arc::clone(&reconciler.shards) },
+            published: Arc::clone(&reconciler.published),
+            others: OnceLock::new(),
+            node: Arc::default(),
+            stopping: watch::channel(false).1,
+        };
         Beginning {
             this: self.this(),
-            directory: Arc::clone(&self.directory),
+            ground: Arc::new(ground),
             around: Arc::clone(&self.around) as _,
-            metrics: Arc::default(),
             reconciler,
             registration: self.registration(),
             checkpoint_above: plan.checkpoint_above,
@@ -168,7 +179,8 @@ impl Process {
             kept: Vec::new(),
         };
         let peers = Some((Arc::clone(&neighbours), Arc::clone(&mailbox) as _));
-        let (tasks, ready) = begun(birth.beginning(reconciler, peers, from_shards, plan));
+        let (tasks, ready) =
+            begun(birth.beginning(Arc::clone(&registry), reconciler, peers, from_shards, plan));
         let known = (published.load_full(), 0);
         Self {
             directory: birth.directory,

@@ -81,6 +81,20 @@ impl Node {
         Effective::new(&self.image(), &self.config).broker_boolean(name)
     }
 
+    /// Whether there is room for new partitions, where this broker is alone with them. Others make
+    /// theirs when they have room.
+    ///
+    /// # Errors
+    /// [`ControllerError::NoRoom`].
+    pub(crate) async fn check_room(&self) -> Result<(), ControllerError> {
+        if self.others.is_some() || !self.directory.is_short() {
+            return Ok(());
+        }
+        let directory = Arc::clone(&self.directory);
+        let looked = tokio::task::spawn_blocking(move || directory.has_room()).await;
+        if looked.unwrap_or(false) { Ok(()) } else { Err(ControllerError::NoRoom) }
+    }
+
     /// An id that no other producer has, ever.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! Must always hold: nobody is answered before what was there is open again, and a stop loses
 //! nothing that was acknowledged and leaves nothing to be read at the next start.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -311,6 +312,7 @@ fn reconciler(
         catch_up,
         published: Arc::clone(published),
         kept: Vec::new(),
+        unmade: BTreeSet::new(),
     }
 }
 

@@ -177,6 +177,7 @@ impl Process {
             catch_up: Arc::clone(&birth.catch_up),
             published: Arc::clone(&published),
             kept: Vec::new(),
+            unmade: BTreeSet::new(),
         };
         let peers = Some((Arc::clone(&neighbours), Arc::clone(&mailbox) as _));
         let (tasks, ready) =

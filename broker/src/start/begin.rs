@@ -87,7 +87,8 @@ pub(crate) async fn begin(beginning: Beginning, ready: &Ready) -> Result<(), Sta
     let own_node = Arc::new(OnceLock::new());
     if let Some((neighbours, _)) = &peers {
         let (controller, node) = (handle.clone(), Arc::clone(&own_node));
-        neighbours.open(Desk { controller, node, published: Arc::clone(&published) });
+        let (published, around) = (Arc::clone(&published), Arc::clone(&around));
+        neighbours.open(Desk { controller, node, published, around });
     }
     let reports = others.clone().map(|others| {
         let (controller, around) = (handle.clone(), Arc::clone(&around));

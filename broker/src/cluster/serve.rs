@@ -48,11 +48,14 @@ impl Desk {
     pub(super) fn answer(&self, from: PeerId, request: Bytes) -> Answer {
         let (controller, node) = (self.controller.clone(), self.node.get().cloned());
         let around = Arc::clone(&self.around);
-        // Who is known hears of the leader itself; brokers of earlier versions take no name.
         let is_known = is_known(&self.published.load(), from);
-        let known = node.as_deref().filter(|_| !is_known).and_then(controller_of);
+        let request = Request::decode(request);
+        // Who is known hears of the leader itself, unless it has none of the metadata yet and asks
+        // to be let in; brokers of earlier versions take no name.
+        let is_lost = !is_known || matches!(request, Ok(Request::Register { .. }));
+        let known = node.as_deref().filter(|_| is_lost).and_then(controller_of);
         Box::pin(async move {
-            let response = match Request::decode(request) {
+            let response = match request {
                 Ok(Request::Register { cluster_id, registration }) => {
                     let request = RegisterBroker { registration, cluster_id };
                     answered(register(&controller, request).await)

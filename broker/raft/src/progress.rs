@@ -59,6 +59,8 @@ pub struct Standing {
     pub log_start: i64,
     /// Whether it only votes at present, and takes no office.
     pub held_back: bool,
+    /// Whether it has answered since the beat before the last.
+    pub answers: bool,
 }
 
 impl Progress {
@@ -82,7 +84,8 @@ impl Progress {
 
     pub(crate) fn standing(&self) -> Standing {
         let Self { id, matched, kept, commit, log_start, held_back, .. } = *self;
-        Standing { id, matched, kept, commit, log_start, held_back }
+        let answers = self.is_there();
+        Standing { id, matched, kept, commit, log_start, held_back, answers }
     }
 
     /// Asks anew where the logs part, from `next` on.

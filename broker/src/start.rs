@@ -269,7 +269,7 @@ fn start_threads(
         directory,
         metrics: Arc::clone(&metrics),
         registry,
-        voter_changes: VoterChanges::new(&shards),
+        voter_changes: VoterChanges::new(&shards, Arc::new(Process)),
         shards,
         controller: handle,
         others,

@@ -61,6 +61,8 @@ pub struct Standing {
     pub log_start: i64,
     /// Whether it only votes at present, and takes no office.
     pub held_back: bool,
+    /// Whether it has answered since the beat before the last.
+    pub answers: bool,
 }
 
 impl Progress {
@@ -86,8 +88,8 @@ impl Progress {
     /// - `caching`: as for [`Self::counted`].
     pub(crate) fn standing(&self, caching: bool) -> Standing {
         let Self { id, matched, commit, log_start, held_back, .. } = *self;
-        let kept = self.counted(caching);
-        Standing { id, matched, kept, commit, log_start, held_back }
+        let (kept, answers) = (self.counted(caching), self.is_there());
+        Standing { id, matched, kept, commit, log_start, held_back, answers }
     }
 
     /// What of it counts.

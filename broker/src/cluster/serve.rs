@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use tokio::sync::oneshot;
 
 use logboom_controller::brokers::{RegisterBroker, register_broker};
 use logboom_controller::leaders::report_leaders;
@@ -25,6 +26,7 @@ use crate::config::QuorumVoter;
 use crate::handlers::{self, Reply, RequestContext};
 use crate::node::{Node, random_id};
 use crate::panics::for_one;
+use crate::partition::Surroundings;
 use crate::peer::{Answer, PeerId};
 use crate::server::Client;
 
@@ -37,6 +39,8 @@ pub(crate) struct Desk {
     pub(crate) published: Arc<ArcSwap<MetadataImage>>,
     /// The replicas here, whether clients are served or not.
     pub(crate) replicas: Replicas,
+    /// Threads that may wait.
+    pub(crate) around: Arc<dyn Surroundings>,
 }
 
 /// An address in place of that of a client of another broker.
@@ -45,12 +49,15 @@ const ELSEWHERE: ([u8; 4], u16) = ([0, 0, 0, 0], 0);
 impl Desk {
     pub(super) fn answer(&self, from: PeerId, request: Bytes) -> Answer {
         let (controller, node) = (self.controller.clone(), self.node.get().cloned());
-        let replicas = self.replicas.clone();
-        // Who is known hears of the leader itself; brokers of earlier versions take no name.
+        let (replicas, around) = (self.replicas.clone(), Arc::clone(&self.around));
         let is_known = is_known(&self.published.load(), from);
-        let known = node.as_deref().filter(|_| !is_known).and_then(controller_of);
+        let request = Request::decode(request);
+        // Who is known hears of the leader itself, unless it has none of the metadata yet and asks
+        // to be let in; brokers of earlier versions take no name.
+        let is_lost = !is_known || matches!(request, Ok(Request::Register { .. }));
+        let known = node.as_deref().filter(|_| is_lost).and_then(controller_of);
         Box::pin(async move {
-            let response = match Request::decode(request) {
+            let response = match request {
                 Ok(Request::Register { cluster_id, registration }) => {
                     let request = RegisterBroker { registration, cluster_id };
                     answered(register(&controller, request).await)
@@ -96,7 +103,7 @@ impl Desk {
                     }
                 }
                 Ok(request) => match &node {
-                    Some(node) => of_replica(node, request).await,
+                    Some(node) => of_replica(node, request, &*around).await,
                     None => Response::NotController(None),
                 },
                 Err(strange) => {
@@ -175,9 +182,9 @@ fn no_replica() -> Response {
 }
 
 /// What is asked of a replica of a broker that serves clients.
-async fn of_replica(node: &Node, request: Request) -> Response {
+async fn of_replica(node: &Node, request: Request, around: &dyn Surroundings) -> Response {
     match request {
-        Request::Batches(asked) => batches(node, asked).await,
+        Request::Batches(asked) => batches(node, asked, around).await,
         Request::Compacted(key) => {
             let compacted = Compacted::here(node, key).await;
             compacted.map_or_else(no_replica, |it| Response::Done(it.encode()))
@@ -190,7 +197,7 @@ async fn of_replica(node: &Node, request: Request) -> Response {
 const BATCHES_BYTES: u32 = 4 << 20;
 
 /// Batches of a replica here, for one that is damaged.
-async fn batches(node: &Node, asked: AskedBatches) -> Response {
+async fn batches(node: &Node, asked: AskedBatches, around: &dyn Surroundings) -> Response {
     let refused = |why: &str| Response::Refused(why.to_owned());
     let AskedBatches { key, offset, until, compacted_to } = asked;
     let Some(partition) = node.registry.get(key.topic_id, key.partition) else {
@@ -207,8 +214,12 @@ async fn batches(node: &Node, asked: AskedBatches) -> Response {
         Ok(Found::Nothing) => return refused("there is nothing"),
         Ok(Found::Batches(bytes)) => Ok(bytes),
         Ok(Found::Cold(cold)) => {
-            let read = tokio::task::spawn_blocking(move || cold.run()).await;
-            read.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
+            let (reply, answer) = oneshot::channel();
+            around.spawn(Box::new(move || drop(reply.send(cold.run()))));
+            match answer.await {
+                Ok(read) => read,
+                Err(_) => return refused("reading has failed"),
+            }
         }
         Err(error) => Err(error),
     };
@@ -265,7 +276,8 @@ mod tests {
         let published = Arc::clone(&node.published);
         let replicas =
             Replicas { registry: Arc::clone(&node.registry), shards: Arc::clone(&node.shards) };
-        let desk = Desk { controller, node: Arc::new(own), published, replicas };
+        let around = Arc::new(crate::partition::Process);
+        let desk = Desk { controller, node: Arc::new(own), published, replicas, around };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let ask = |from, request: &Request| {
             let answer = runtime.block_on(desk.answer(from, request.encode().unwrap()));

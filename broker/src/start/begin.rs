@@ -79,14 +79,15 @@ pub(crate) async fn begin(beginning: Beginning, ready: &Ready) -> Result<(), Sta
         Arc::new(Others::new(this.node, calls, Arc::clone(&around), metadata, neighbours))
     });
     let cluster_id = directory.cluster();
-    let voters = VoterChanges::new(&reconciler.shards);
+    let voters = VoterChanges::new(&reconciler.shards, Arc::clone(&around));
     let (controller, handle) =
         Controller::new(log, image, reconciler, Arc::clone(&around), metrics);
     others.iter().for_each(|others| drop(ground.others.set(Arc::clone(others))));
     if let Some((neighbours, _)) = &peers {
         let (node, replicas) = (Arc::clone(&ground.node), ground.replicas.clone());
         let (controller, published) = (handle.clone(), Arc::clone(&published));
-        neighbours.open(Desk { controller, node, published, replicas });
+        let around = Arc::clone(&around);
+        neighbours.open(Desk { controller, node, published, replicas, around });
     }
     let reports = others.clone().map(|others| {
         let (controller, around) = (handle.clone(), Arc::clone(&around));

@@ -178,7 +178,7 @@ pub(super) fn node(node: &Node) -> String {
 
 /// What a leader knows of a follower.
 pub(super) fn standing(it: &Standing) -> String {
-    let Standing { id, matched, kept, commit, log_start, held_back } = it;
+    let Standing { id, matched, kept, commit, log_start, held_back, answers: _ } = it;
     let (start, back) = (start(*log_start), if *held_back { " held back" } else { "" });
     format!("{id}: matched {matched} kept {kept} commit {commit}{start}{back}")
 }

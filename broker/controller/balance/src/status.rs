@@ -16,7 +16,7 @@
 //!
 //! A KIND is `replica`, `leading-replica` or `leader`. A STAGE is `done`, `under-way`, `now`,
 //! `void`, `waits partition`, `waits limit` or `waits capacity WORD`; an OBSTACLE is
-//! `no-other-broker`, `racks` or `capacity WORD`. Lines that say nothing are left out; moves, and
+//! `no-other-broker`, `racks`, `capacity WORD` or `exchange WORD`. Lines that say nothing are left out; moves, and
 //! what is unmet, follow their plan. Names are written as in snapshots.
 //!
 //! Must always hold: what was written is read back as it was, if it is within the limits here and
@@ -170,6 +170,7 @@ fn write_plan(f: &mut fmt::Formatter<'_>, plan: &PlanStatus) -> fmt::Result {
             Obstacle::NoOtherBroker => writeln!(f, " no-other-broker")?,
             Obstacle::Racks => writeln!(f, " racks")?,
             Obstacle::Capacity(resource) => writeln!(f, " capacity {}", resource.word())?,
+            Obstacle::Exchange(resource) => writeln!(f, " exchange {}", resource.word())?,
         }
     }
     Ok(())

@@ -214,6 +214,7 @@ fn unmet_status(words: Words<'_, '_>) -> Result<UnmetStatus, Wrong> {
         Some("no-other-broker") => Obstacle::NoOtherBroker,
         Some("racks") => Obstacle::Racks,
         Some("capacity") => Obstacle::Capacity(resource(words.next())?),
+        Some("exchange") => Obstacle::Exchange(resource(words.next())?),
         other => return Err(unexpected("obstacle", other)),
     };
     Ok(UnmetStatus { topic, index, from, rule, obstacle })

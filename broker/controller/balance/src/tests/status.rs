@@ -188,7 +188,11 @@ fn moves() -> impl Strategy<Value = MoveStatus> {
 
 fn unmet() -> impl Strategy<Value = UnmetStatus> {
     let plain = prop::sample::select([Obstacle::NoOtherBroker, Obstacle::Racks].to_vec());
-    let obstacles = prop_oneof![plain, resources().prop_map(Obstacle::Capacity)];
+    let obstacles = prop_oneof![
+        plain,
+        resources().prop_map(Obstacle::Capacity),
+        resources().prop_map(Obstacle::Exchange)
+    ];
     (".*", 0..=i32::MAX, 0..=i32::MAX, rules(), obstacles).prop_map(
         |(topic, index, from, rule, obstacle)| UnmetStatus { topic, index, from, rule, obstacle },
     )

@@ -48,7 +48,7 @@ mod text;
 pub use after::after;
 pub use bound::{Bound, bound};
 pub use capacity::{BrokerCapacity, Capacity, Headroom, Outlook, capacity};
-pub use next::{Limits, Progress, Stage, Wait, next, next_beside};
+pub use next::{Beside, Limits, Other, Progress, Stage, Wait, next, next_beside};
 pub use options::{Options, Rules};
 pub use place::{Host, NewTopic, PlaceError, Strategy, hosts, place};
 pub use plan::{

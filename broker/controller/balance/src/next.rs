@@ -80,6 +80,26 @@ impl Progress {
     }
 }
 
+/// What is under way and isn't one of the moves that are asked about, and what it takes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Beside {
+    /// What is on brokers still, and not in the snapshot, because it is to leave.
+    pub leaving: Vec<(i32, Load)>,
+    /// What others have begun.
+    pub others: Vec<Other>,
+}
+
+/// A partition of which others have begun to move replicas.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Other {
+    /// As a place in the snapshot's.
+    pub partition: usize,
+    /// The brokers that they leave.
+    pub from: Vec<i32>,
+    /// The brokers that they come to.
+    pub to: Vec<i32>,
+}
+
 /// How it stands with moves, as [`next_beside`] nothing else.
 #[must_use]
 pub fn next(
@@ -88,7 +108,7 @@ pub fn next(
     under_way: &BTreeSet<usize>,
     limits: &Limits,
 ) -> Progress {
-    next_beside(snapshot, moves, under_way, &[], limits)
+    next_beside(snapshot, moves, under_way, &Beside::default(), limits)
 }
 
 /// How it stands with moves, and which may go now. Earlier ones come first, but those that have to
@@ -97,19 +117,17 @@ pub fn next(
 /// - `snapshot`: as it is now; a move that is under way may show or not.
 /// - `moves`: of a plan, their partitions as places in this snapshot.
 /// - `under_way`: places in `moves`.
-/// - `leaving`: what is on brokers still, and not in the snapshot, because it is to leave.
+/// - `beside`: it counts for the limits, and for the room that there is.
 #[must_use]
 pub fn next_beside(
     snapshot: &Snapshot,
     moves: &[Move],
     under_way: &BTreeSet<usize>,
-    leaving: &[(i32, Load)],
+    beside: &Beside,
     limits: &Limits,
 ) -> Progress {
     let mut traffic = Traffic::new(snapshot, limits);
-    for (broker, load) in leaving {
-        traffic.load.entry(*broker).or_default().add(&load.amounts(false));
-    }
+    traffic.note(beside);
     for (place, one) in moves.iter().enumerate() {
         if under_way.contains(&place) && is_replica(one) {
             traffic.begin(one);
@@ -216,6 +234,19 @@ impl<'a> Traffic<'a> {
     fn expect(&mut self, one: &Move) {
         if let Some(load) = self.load_of(one) {
             self.coming.insert((one.partition, one.to), load);
+        }
+    }
+
+    fn note(&mut self, beside: &Beside) {
+        for (broker, load) in &beside.leaving {
+            self.load.entry(*broker).or_default().add(&load.amounts(false));
+        }
+        for Other { partition, from, to } in &beside.others {
+            for id in from.iter().chain(to) {
+                *self.moves.entry(*id).or_default() += 1;
+            }
+            self.all += from.len().max(to.len());
+            self.partitions.insert(*partition);
         }
     }
 

@@ -16,6 +16,7 @@
 mod loads;
 mod meter;
 mod office;
+mod pages;
 mod picture;
 mod placing;
 mod report;
@@ -23,8 +24,8 @@ mod report;
 mod samples;
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ use crate::threads::spawn;
 use self::loads::Loads;
 use self::meter::Meter;
 use self::office::{ONCE, Office, Step};
+pub(crate) use self::pages::PageOf;
+use self::pages::{PAGE_BYTES_MAX, Pages, gather};
 use self::picture::Picture;
 pub(crate) use self::placing::Placing;
 use self::report::LOADS_MAX;
@@ -92,6 +95,8 @@ pub(crate) struct Balancing {
     messages: mpsc::Sender<Message>,
     /// The number of the office of this broker; 0 where it doesn't decide.
     office: AtomicU64,
+    /// What other brokers read page by page.
+    pages: Mutex<Pages>,
 }
 
 /// What the thread hears.
@@ -103,7 +108,8 @@ const MESSAGES_MAX: usize = 1_000;
 impl Balancing {
     pub(crate) fn new() -> (Self, Inbox) {
         let (messages, inbox) = mpsc::channel(MESSAGES_MAX);
-        (Self { messages, office: AtomicU64::new(0) }, Inbox(inbox))
+        let (office, pages) = (AtomicU64::new(0), Mutex::default());
+        (Self { messages, office, pages }, Inbox(inbox))
     }
 
     fn office(&self) -> Option<u64> {
@@ -127,6 +133,20 @@ impl Balancing {
         self.messages.try_send(Message::Ask(question, answer)).ok()?;
         answered.await.ok()
     }
+
+    /// Answers an operator of another broker with a page, `None` where nobody decides here.
+    pub(crate) async fn page(&self, question: Question, of: PageOf) -> Option<Bytes> {
+        if of.number != 0 {
+            let page = self.pages().go_on(of, PAGE_BYTES_MAX, boot_ms());
+            return Some(page.map(|page| page.encode()).unwrap_or_default());
+        }
+        let text = self.answer(question).await?;
+        Some(self.pages().begin(text, PAGE_BYTES_MAX, boot_ms()).encode())
+    }
+
+    fn pages(&self) -> std::sync::MutexGuard<'_, Pages> {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Asks the broker that decides for an operator.
@@ -140,13 +160,24 @@ pub(crate) async fn ask(node: &Node, question: Question) -> Result<String, Strin
     let Some(others) = &node.others else { return Err("nothing is known yet".to_owned()) };
     match others.ask(&Request::Balance(question), ANSWER_MAX).await {
         Ok(text) => Ok(String::from_utf8_lossy(&text).into_owned()),
-        Err(AskError::Nobody) => Err("nobody decides at this moment".to_owned()),
-        Err(AskError::Refused(why)) => Err(why),
+        // The answer may be larger than what brokers send each other. Those before didn't know of
+        // pages, so these are asked for last.
         Err(AskError::Unknown) => {
-            Err("the broker that decides gave no answer, or a larger one than \
-                                       brokers send each other; ask its own admin listener"
-                .to_owned())
+            let ask = |of| async move {
+                let page = others.ask(&Request::BalancePage(question, of), ANSWER_MAX).await;
+                page.map_err(why)
+            };
+            gather(ask).await
         }
+        Err(error) => Err(why(error)),
+    }
+}
+
+fn why(error: AskError) -> String {
+    match error {
+        AskError::Nobody => "nobody decides at this moment".to_owned(),
+        AskError::Refused(why) => why,
+        AskError::Unknown => "the broker that decides gave no answer".to_owned(),
     }
 }
 
@@ -215,6 +246,7 @@ impl<'a> Balancer<'a> {
                 }
                 self.node.placement.tell(self.loads.sums());
             }
+            self.node.balancing.pages().forget(boot_ms());
         }
     }
 

@@ -6,14 +6,16 @@
 //! Must always hold: without being asked only what the triggers say is moved; nothing is moved to
 //! a broker that isn't in contact.
 
+mod endless;
 mod unplanned;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use logboom_balance::snapshot::Load;
 use logboom_balance::status::{DrainStatus, Growth, MoveStatus, PlanStatus, Status, UnmetStatus};
 use logboom_balance::{
-    Limits, Move, MoveKind, Options, PerResource, Progress, Rule, Stage, Unmet, next_beside, plan,
+    Beside, Limits, Move, MoveKind, Options, Other, PerResource, Progress, Rule, Stage, Unmet,
+    Wait, next_beside, plan,
 };
 use logboom_controller::MetadataImage;
 use logboom_controller::config::{Effective, StaticConfig};
@@ -21,6 +23,7 @@ use logboom_controller::reassignments::{Relocation, RelocationKind};
 use logboom_controller::record::ConfigResource;
 use logboom_storage::state::GroupKey;
 
+use self::endless::endless;
 use self::unplanned::{missing_of_internal, offices_of_drained};
 use super::loads::Loads;
 use super::picture::Picture;
@@ -90,6 +93,10 @@ pub(super) struct Office {
     next_plan: u64,
     /// How many of what is wanted are over.
     plans: u32,
+    /// The partitions whose new replicas never catch up, as was seen last, and when is looked
+    /// again.
+    endless: BTreeSet<GroupKey>,
+    next_endless: u64,
 }
 
 /// What the configuration says.
@@ -126,6 +133,8 @@ impl Office {
             waits: false,
             next_plan: now,
             plans: 0,
+            endless: BTreeSet::new(),
+            next_endless: now,
         }
     }
 
@@ -140,6 +149,10 @@ impl Office {
         let effective = Effective::new(image, config);
         let settings = Settings::of(&effective);
         self.note_contact(image, now);
+        if now >= self.next_endless {
+            self.next_endless = now + settings.interval;
+            self.warn_of_endless(image, config, loads);
+        }
         let wanted = self.wanted(image, &effective, settings.grace, now);
         if wanted != self.wanted {
             (self.wanted, self.plan, self.next_plan) = (wanted, None, now);
@@ -195,6 +208,25 @@ impl Office {
         offices
     }
 
+    /// Says once of each move that never ends why, and what helps.
+    fn warn_of_endless(&mut self, image: &MetadataImage, config: &StaticConfig, loads: &Loads) {
+        let endless = endless(image, config, loads);
+        for (key, one) in endless.iter().filter(|(key, _)| !self.endless.contains(key)) {
+            tracing::warn!(
+                topic = one.topic,
+                partition = key.partition,
+                leader = one.leader,
+                bytes_in = one.bytes_in,
+                all_bytes_in = one.all_bytes_in,
+                rate = one.bytes_per_second,
+                "a new replica never catches up: its partition takes in more than its leader \
+                 sends new replicas; raise balance.move.bytes.per.second, or take the move back \
+                 with `logboom cluster balance --cancel`"
+            );
+        }
+        self.endless = endless.into_iter().map(|(key, _)| key).collect();
+    }
+
     /// Brokers that won't come back in time.
     pub(super) fn lost(&self) -> &BTreeSet<i32> {
         &self.wanted.lost
@@ -242,14 +274,13 @@ impl Office {
 
     /// Makes a plan, if there is anything that can go.
     fn make_plan(&mut self, picture: &Picture, image: &MetadataImage, now: u64) {
-        let made = plan(&picture.snapshot, &Options::default());
-        let is_wanted = |rule: Rule| self.wanted.rules.contains(&rule);
-        let unmet = made.unmet.into_iter().filter(|one| is_wanted(one.rule));
+        let rules = self.wanted.rules.iter().copied().collect();
+        let made = plan(&picture.snapshot, &Options { rules, ..Options::default() });
+        let unmet = made.unmet.into_iter();
         self.unmet = unmet.filter_map(|one| Some((picture.key(one.partition)?, one))).collect();
-        let moves = made.moves.into_iter().filter(|one| is_wanted(one.rule));
         // When brokers come into contact another plan is made.
         let (can_go, waits): (Vec<Move>, Vec<Move>) =
-            moves.partition(|one| image.is_in_contact(one.to));
+            made.moves.into_iter().partition(|one| image.is_in_contact(one.to));
         self.waits = !waits.is_empty();
         // What is left after so many follows loads that change faster than they are moved.
         if can_go.is_empty() || (self.wanted.once && self.plans >= PLANS_MAX) {
@@ -280,12 +311,13 @@ impl Office {
             .filter(|place| is_under_way(image, &plan.moves[*place]))
             .collect();
         let moves: Vec<Move> = plan.moves.iter().map(|(_, one)| *one).collect();
-        let own = |key: &GroupKey| under_way.iter().any(|place| plan.moves[*place].0 == *key);
-        let others = leaving.iter().filter(|it| !own(&it.key)).count();
-        let moves_max = settings.limits.moves.saturating_sub(others);
-        let limits = Limits { moves: moves_max, ..settings.limits };
-        let taken: Vec<(i32, Load)> = leaving.iter().map(|it| (it.broker, it.load)).collect();
-        let progress = next_beside(&picture.snapshot, &moves, &under_way, &taken, &limits);
+        let own: HashSet<GroupKey> = under_way.iter().map(|place| plan.moves[*place].0).collect();
+        let beside = Beside {
+            leaving: leaving.iter().map(|it| (it.broker, it.load)).collect(),
+            others: others(image, &places, &own),
+        };
+        let progress =
+            next_beside(&picture.snapshot, &moves, &under_way, &beside, &settings.limits);
         let now_moves = progress.now().map(|place| &plan.moves[place]);
         let relocations: Vec<Relocation> =
             now_moves.take(MOVES_MAX).map(|(key, one)| relocation(key, one)).collect();
@@ -295,6 +327,11 @@ impl Office {
         }
         // One that takes long is only made anew, and not over.
         let is_over = under_way.is_empty();
+        let stages = plan.progress.iter().flat_map(|progress| &progress.stages);
+        let waiting = stages.filter(|it| matches!(it, Stage::Waits(Wait::Capacity(_)))).count();
+        if is_over && waiting > 0 {
+            tracing::info!(moves = waiting, "what is left of a plan has no room; another is made");
+        }
         if is_over || now >= plan.since + PLAN_MAX_MS {
             // It is done, or what is left can't go. Another plan may find more to do, once what
             // has moved is measured where it is.
@@ -339,6 +376,7 @@ impl Office {
             plan: self.plan_status(image, now),
             growth,
             drains,
+            endless: endless(image, config, loads).into_iter().map(|(_, one)| one).collect(),
         }
     }
 
@@ -401,7 +439,6 @@ fn triggers(config: &Effective<'_>) -> BTreeSet<Rule> {
 
 /// A replica that is still there though another one is wished for.
 struct Leaving {
-    key: GroupKey,
     broker: i32,
     load: Load,
 }
@@ -415,12 +452,35 @@ fn leaving(image: &MetadataImage, loads: &Loads) -> Vec<Leaving> {
             for broker in known.all_replicas() {
                 if !known.wish().0.contains(&broker) {
                     let load = loads.of(&key, broker).unwrap_or_default();
-                    leaving.push(Leaving { key, broker, load });
+                    leaving.push(Leaving { broker, load });
                 }
             }
         }
     }
     leaving
+}
+
+/// What is under way and isn't the plan's.
+///
+/// - `own`: partitions of which it has begun to move something.
+fn others(
+    image: &MetadataImage,
+    places: &HashMap<GroupKey, usize>,
+    own: &HashSet<GroupKey>,
+) -> Vec<Other> {
+    let mut others = Vec::new();
+    for topic in image.topics() {
+        for (partition, known) in (0..).zip(topic.partitions()).filter(|it| it.1.is_moving()) {
+            let key = GroupKey { topic_id: topic.id(), partition };
+            if own.contains(&key) {
+                continue;
+            }
+            let partition = places.get(&key).copied().unwrap_or(usize::MAX);
+            let (from, to) = (known.removing().collect(), known.adding().collect());
+            others.push(Other { partition, from, to });
+        }
+    }
+    others
 }
 
 /// The place of each partition.
@@ -451,10 +511,11 @@ fn relocation(key: &GroupKey, one: &Move) -> Relocation {
 }
 
 fn drain(image: &MetadataImage, broker: i32) -> DrainStatus {
-    let mut status = DrainStatus { broker, replicas: 0, leaders: 0 };
+    let mut status = DrainStatus { broker, replicas: 0, leaders: 0, moving: 0 };
     for (_, _, partition) in image.partitions_of(broker) {
         status.replicas += 1;
         status.leaders += u64::from(partition.leader == broker);
+        status.moving += u64::from(!partition.wish().0.contains(&broker));
     }
     status
 }

@@ -107,3 +107,48 @@ fn replicas(loads: &Loads, key: &GroupKey, partition: &record::Partition) -> Vec
     };
     wished.map(|&broker| Replica { broker, load: load(broker) }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use logboom_controller::reassignments::{Relocation, RelocationKind, relocate};
+
+    use super::*;
+    use crate::balancing::report::LoadReport;
+    use crate::balancing::samples::{KEY, MEANS, cluster};
+
+    /// A partition that goes from the first broker to the third, with what each has told of it.
+    fn moving(told: [Load; 3]) -> Vec<(i32, Load)> {
+        let image = cluster(&[1, 2, 3], &[&[2, 1]]);
+        let (topic_id, index) = (KEY.topic_id, KEY.partition);
+        let one = Relocation { topic_id, index, kind: RelocationKind::Replica, from: 1, to: 3 };
+        let image = image.with(&relocate(&image, &[one]).records).unwrap();
+        let mut loads = Loads::default();
+        for (id, load) in (1..).zip(told) {
+            let loads_of = vec![(KEY, load)];
+            let (means, office) = (MEANS, 1);
+            let report = LoadReport { means, growth: None, loads: loads_of, office, is_last: true };
+            loads.note(id, report);
+        }
+        let picture = Picture::new(&image, &loads, &BTreeSet::new()).unwrap();
+        let replicas = &picture.snapshot.partitions()[0].replicas;
+        replicas.iter().map(|it| (it.broker, it.load)).collect()
+    }
+
+    #[test]
+    fn what_is_copied_to_a_new_replica_is_no_load_of_the_partition() {
+        let leader = Load { disk_bytes: 1_000, bytes_in: 10, bytes_out: 30 };
+        // It takes in all that there is, as fast as it can.
+        let new = Load { disk_bytes: 400, bytes_in: 50_000, bytes_out: 0 };
+        let old = Load { bytes_out: 0, ..leader };
+        let expected = Load { bytes_in: 10, ..new };
+        assert_eq!(moving([old, leader, new]), [(2, leader), (3, expected)]);
+    }
+
+    #[test]
+    fn a_replica_that_nobody_has_measured_will_take_what_the_leader_does() {
+        let leader = Load { disk_bytes: 1_000, bytes_in: 10, bytes_out: 30 };
+        let expected = Load { bytes_out: 0, ..leader };
+        let told = moving([Load::default(), leader, Load::default()]);
+        assert_eq!(told, [(2, leader), (3, expected)]);
+    }
+}

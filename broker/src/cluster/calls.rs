@@ -11,7 +11,7 @@
 //! | 6 | lead with those who are left | topic id 16, partition 4, epoch 4, replicas 24 each |
 //! | 7 | how far a replica is compacted | topic id 16, partition 4 |
 //! | 8 | loads | `balancing/report.rs` |
-//! | 9 | how it stands with balancing | 1: 0 the snapshot, 1 the status |
+//! | 9 | how it stands with balancing | 1: 0 the snapshot, 1 the status; then nothing, or 16 as in `balancing/pages.rs` |
 //!
 //! | byte | answer | what follows |
 //! | ---: | --- | --- |
@@ -21,7 +21,7 @@
 //!
 //! Asked for are, in the order of the requests: the cluster id, 16; the answer's frame; nothing;
 //! the first id, 8, and the one behind the last, 8; whole batches; `partition/condition.rs`;
-//! nothing; `cluster/compacted.rs`; `balancing/report.rs`; text.
+//! nothing; `cluster/compacted.rs`; `balancing/report.rs`; text, or a page of it.
 //!
 //! Must always hold: whatever arrives is a request, an answer, or an error; nothing is allocated
 //! beyond its length.
@@ -36,7 +36,7 @@ use logboom_protocol::units::Uuid;
 use logboom_raft::ReplicaId;
 use logboom_storage::state::GroupKey;
 
-use crate::balancing::{LoadReport, Question};
+use crate::balancing::{LoadReport, PageOf, Question};
 use crate::partition::{REPLICA_BYTES, get_replica, put_replica};
 
 use crate::config::QuorumVoter;
@@ -64,6 +64,8 @@ pub(crate) enum Request {
     Loads(LoadReport),
     /// How it stands with balancing, for an operator.
     Balance(Question),
+    /// The same, page by page: it may be larger than an answer.
+    BalancePage(Question, PageOf),
 }
 
 /// Batches that are committed.
@@ -146,6 +148,10 @@ impl Request {
                 report.encode(&mut out);
             }
             Self::Balance(question) => out.put_slice(&[BALANCE, *question as u8]),
+            Self::BalancePage(question, of) => {
+                out.put_slice(&[BALANCE, *question as u8]);
+                [of.number, of.offset].into_iter().for_each(|it| out.put_u64(it));
+            }
             Self::Recover { key, left, epoch } => {
                 out.put_u8(RECOVER);
                 put_key(&mut out, key);
@@ -201,6 +207,11 @@ impl Request {
             PRODUCER_IDS if bytes.is_empty() => Ok(Self::ProducerIds),
             LOADS => LoadReport::decode(bytes).map(Self::Loads).ok_or(Strange),
             BALANCE if bytes.len() == 1 => Question::of(bytes[0]).map(Self::Balance).ok_or(Strange),
+            BALANCE if bytes.len() == 1 + 2 * 8 => {
+                let question = Question::of(bytes.get_u8()).ok_or(Strange)?;
+                let [number, offset] = std::array::from_fn(|_| bytes.get_u64());
+                Ok(Self::BalancePage(question, PageOf { number, offset }))
+            }
             BATCHES if bytes.len() == KEY_BYTES + 3 * 8 => {
                 let key = get_key(&mut bytes);
                 let [offset, until, compacted_to] = std::array::from_fn(|_| bytes.get_i64());
@@ -318,6 +329,7 @@ mod tests {
                 is_last: true,
             }),
             Request::Balance(Question::Status),
+            Request::BalancePage(Question::Snapshot, PageOf { number: u64::MAX, offset: 7 }),
         ] {
             assert_eq!(Request::decode(request.encode().unwrap()), Ok(request));
         }

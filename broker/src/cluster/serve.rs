@@ -87,6 +87,10 @@ impl Desk {
                     Some(node) => node.balancing.answer(question).await.map(Bytes::from),
                     None => None,
                 }),
+                Ok(Request::BalancePage(question, of)) => done_or_elsewhere(match &node {
+                    Some(node) => node.balancing.page(question, of).await,
+                    None => None,
+                }),
                 Ok(Request::Forward { listener, frame }) if controller.decides() => match node {
                     Some(node) => forwarded(node, from, &listener, frame).await,
                     None => Response::NotController(None),

@@ -102,7 +102,7 @@ impl Settings {
         }
         let name = canonical(name);
         let checked = match broker::find(name) {
-            Some(broker) => broker.definition.check(value),
+            Some(broker) => broker.check_in_file(value),
             None => Err(ConfigError::Unknown { name: name.into() }),
         };
         match checked {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use logboom_controller::config::broker;
+use logboom_controller::config::{ConfigError, broker};
 
 use super::*;
 
@@ -166,6 +166,29 @@ fn keys_without_a_meaning_here_are_taken() {
     assert_eq!((config.shards, config.admin), (3, None));
 }
 
+fn is_elsewhere(error: &ConfigError) -> bool {
+    matches!(error, ConfigError::NotInFile { .. })
+}
+
+#[test]
+fn what_has_no_effect_in_a_file_is_refused_with_the_command_that_sets_it() {
+    for (text, says) in [
+        (
+            "balance.drain = true",
+            "balance.drain has no effect here: it is set for one broker while that runs, by \
+             `logboom cluster drain ID`",
+        ),
+        (
+            "balance.once = false",
+            "balance.once has no effect here: it is set for all brokers while they run, by \
+             `logboom cluster balance`",
+        ),
+    ] {
+        let refused = from_toml(text).unwrap_err();
+        assert!(refused.contains(says) && refused.contains("broker.toml"), "{refused}");
+    }
+}
+
 /// What `deploy/broker.toml` is to be.
 fn template() -> String {
     let mut text = String::from(
@@ -180,6 +203,11 @@ fn template() -> String {
         let when = match broker.update {
             broker::Update::ReadOnly => "at the start",
             broker::Update::ClusterWide => "at any time",
+            broker::Update::OneBroker { by } | broker::Update::AllBrokers { by } => {
+                let (name, what) = (definition.name, definition.documentation);
+                write!(text, "\n# {what}\n# {name} isn't set here, but by `{by}`.\n").unwrap();
+                continue;
+            }
         };
         let rule = match definition.rule {
             logboom_controller::config::Rule::Any => String::new(),
@@ -216,6 +244,10 @@ fn the_file_in_deploy_has_every_key_with_its_default() {
     let config = from_toml(&set).unwrap();
     for broker in broker::all() {
         let definition = broker.definition;
+        if broker.check_in_file("false").is_err_and(|error| is_elsewhere(&error)) {
+            assert_eq!(config.settings.get(definition.name), None);
+            continue;
+        }
         assert_eq!(config.settings.get(definition.name), definition.default, "{}", definition.name);
     }
 }

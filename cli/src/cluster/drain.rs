@@ -221,7 +221,7 @@ fn outcome(status: &Status, id: i32, was_known: bool) -> Outcome {
         drain.replicas, drain.leaders
     );
     let Some(plan) = &status.plan else { return Outcome::GoesOn(left) };
-    match stuck(plan, id) {
+    match stuck(plan, id).filter(|_| drain.moving == 0) {
         Some(why) => Outcome::Stuck { why, left },
         None => {
             let time = figures::seconds(plan.seconds_left);
@@ -301,6 +301,10 @@ mod tests {
             let stuck = Outcome::Stuck { why: why.to_owned(), left };
             assert_eq!(with(stage, from), stuck, "{stage}");
         }
+        // What others have begun empties it still.
+        let moving = DRAINS.replace("replicas 4 leaders 1", "replicas 4 leaders 1 moving 1");
+        let goes_on = outcome(&status(&format!("{moving}{PLAN}{UNMET}")), 3, true);
+        assert!(matches!(goes_on, Outcome::GoesOn(_)), "{goes_on:?}");
         // A plan that was made before says nothing of the drain.
         let older = UNMET.replace("rule drain", "rule skew");
         let older = outcome(&status(&format!("{DRAINS}{PLAN}{older}")), 3, true);

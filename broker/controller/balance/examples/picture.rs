@@ -24,6 +24,8 @@ const MARGIN: f64 = 50.0;
 /// Brokers that are drawn apart from the others, with their colours and what is said of them.
 const NAMED: [(i32, &str, &str); 3] =
     [(12, "#d1495b", "joins"), (3, "#00798c", "is lost"), (7, "#edae49", "is drained")];
+/// Between two numbers below the plot, in seconds.
+const TICK_S: f64 = 1_800.0;
 /// What is there between two things that happen, in seconds.
 const PAUSE_S: f64 = 120.0;
 
@@ -40,7 +42,8 @@ fn main() {
     let shape = Shape {
         seed: 1,
         brokers: 12,
-        racks: 3,
+        // In three, one would have all small brokers, and no room for its replicas.
+        racks: 4,
         partitions: 2_400,
         replicas: 3,
         is_mixed: true,
@@ -112,8 +115,13 @@ impl Film {
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
              font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" \
-             fill=\"white\"/>\n<text x=\"{MARGIN}\" y=\"16\">worst utilisation of each broker, in \
-             percent of its capacity, over minutes</text>\n"
+             fill=\"white\"/>\n<text x=\"{MARGIN}\" y=\"16\">worst utilisation of each broker\
+             </text>\n<text transform=\"translate(14 {:.0}) rotate(-90)\" text-anchor=\"middle\">percent of \
+             its capacity</text>\n<text x=\"{:.0}\" y=\"{:.0}\" text-anchor=\"middle\">minutes\
+             </text>\n",
+            HEIGHT / 2.0,
+            WIDTH / 2.0,
+            HEIGHT - 12.0
         );
         for percent in (0..).map(|step| f64::from(step) * 20.0).take_while(|it| *it <= highest) {
             let (left, right, y) = (MARGIN, WIDTH - MARGIN, y(percent));
@@ -124,15 +132,14 @@ impl Film {
                 y + 4.0
             );
         }
+        let bottom = HEIGHT - MARGIN;
+        svg += &ticks(self.now_s, x);
         for (at_s, what) in &self.happened {
-            let (x, top, bottom) = (x(*at_s), 30.0, HEIGHT - MARGIN);
+            let (x, top) = (x(*at_s), 30.0);
             svg += &format!(
                 "<path d=\"M{x:.1} {top}V{bottom}\" stroke=\"#999\" stroke-dasharray=\"4\"/>\n\
-                 <text x=\"{:.1}\" y=\"40\" fill=\"#555\">{what}</text>\n\
-                 <text x=\"{x:.1}\" y=\"{:.0}\" text-anchor=\"middle\">{:.0}</text>\n",
-                x + 4.0,
-                bottom + 16.0,
-                at_s / 60.0
+                 <text x=\"{:.1}\" y=\"40\" fill=\"#555\">{what}</text>\n",
+                x + 4.0
             );
         }
         for (id, line) in (0..).zip(&self.lines) {
@@ -143,15 +150,32 @@ impl Film {
                 "<path d=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"{width}\"/>\n"
             );
         }
-        for (row, (id, colour, what)) in (0_u32..).zip(NAMED) {
-            let (x, y) = (WIDTH - MARGIN, 60.0 + 16.0 * f64::from(row));
-            svg += &format!(
-                "<text x=\"{x}\" y=\"{y}\" text-anchor=\"end\" fill=\"{colour}\">\
-                 broker {id} {what}</text>\n"
-            );
-        }
-        svg + "</svg>\n"
+        svg + &legend() + "</svg>\n"
     }
+}
+
+/// The minutes below the plot.
+fn ticks(until_s: f64, x: impl Fn(f64) -> f64) -> String {
+    let mut svg = String::new();
+    let ticks = (0..).map(|step| f64::from(step) * TICK_S);
+    for at_s in ticks.take_while(|it| *it <= until_s) {
+        svg += &format!(
+            "<text x=\"{:.1}\" y=\"{:.0}\" text-anchor=\"middle\">{:.0}</text>\n",
+            x(at_s),
+            HEIGHT - MARGIN + 16.0,
+            at_s / 60.0
+        );
+    }
+    svg
+}
+
+/// What is said of the brokers that are drawn apart, beside the title.
+fn legend() -> String {
+    let named = NAMED.map(|(id, colour, what)| {
+        format!("<tspan fill=\"{colour}\" dx=\"16\">broker {id} {what}</tspan>")
+    });
+    let (x, named) = (WIDTH - MARGIN, named.concat());
+    format!("<text x=\"{x}\" y=\"16\" text-anchor=\"end\">{named}</text>\n")
 }
 
 /// A line through points, without those that are next to the one before.

@@ -5,8 +5,9 @@ use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use crate::options::Rules;
 use crate::resource::{Amounts, Resource};
-use crate::snapshot::{Partition, Snapshot};
+use crate::snapshot::{REPLICAS_MAX, Replica, Snapshot, Standing};
 
 /// The partitions that have the same number of replicas.
 #[derive(Debug, Clone)]
@@ -26,13 +27,21 @@ pub(crate) struct Demand {
 }
 
 impl Demand {
-    pub(crate) fn of(snapshot: &Snapshot) -> Self {
+    /// What is to be on active brokers: not what stays on others, because no rule that is wanted
+    /// empties them.
+    pub(crate) fn of(snapshot: &Snapshot, rules: Rules) -> Self {
         let mut factors: BTreeMap<usize, Factor> = BTreeMap::new();
         let mut largest = Amounts::default();
+        let others = snapshot.brokers().iter().filter(|it| it.standing != Standing::Active);
+        let kept = others.filter(|it| !rules.empty(it.standing)).map(|it| it.id);
+        let kept: Vec<i32> = kept.collect();
         for partition in snapshot.partitions() {
-            let replicas = partition.replicas.len();
-            let new = || Factor { replicas, top: vec![Amounts::default(); replicas + 1] };
-            factors.entry(replicas).or_insert_with(new).take(partition, &mut largest);
+            let goes = |it: &&Replica| !kept.contains(&it.broker);
+            let replicas = partition.replicas.iter().filter(goes);
+            let count = replicas.clone().count();
+            let new = || Factor { replicas: count, top: vec![Amounts::default(); count + 1] };
+            let factor = factors.entry(count).or_insert_with(new);
+            factor.take(partition.leader, replicas, &mut largest);
         }
         Self { factors: factors.into_values().collect(), largest }
     }
@@ -59,16 +68,19 @@ impl Factor {
             - self.most(self.replicas.saturating_sub(count), resource)
     }
 
-    fn take(&mut self, partition: &Partition, largest: &mut Amounts) {
-        let amounts =
-            |it: &crate::snapshot::Replica| it.load.amounts(partition.leader == Some(it.broker));
-        let first = amounts(&partition.replicas[0]);
-        let mut sizes = [0; crate::snapshot::REPLICAS_MAX];
-        let count = partition.replicas.len();
+    fn take<'a>(
+        &mut self,
+        leader: Option<i32>,
+        replicas: impl Iterator<Item = &'a Replica> + Clone,
+        largest: &mut Amounts,
+    ) {
+        let amounts = |it: &Replica| it.load.amounts(leader == Some(it.broker));
+        let Some(first) = replicas.clone().next().map(amounts) else { return };
+        let mut sizes = [0; REPLICAS_MAX];
         for resource in Resource::ALL {
-            let sizes = &mut sizes[..count];
+            let sizes = &mut sizes[..self.replicas];
             let mut are_equal = true;
-            for (size, replica) in sizes.iter_mut().zip(&partition.replicas) {
+            for (size, replica) in sizes.iter_mut().zip(replicas.clone()) {
                 *size = amounts(replica)[resource];
                 are_equal &= *size == first[resource];
             }

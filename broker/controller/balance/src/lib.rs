@@ -48,8 +48,8 @@ mod text;
 pub use after::after;
 pub use bound::{Bound, bound};
 pub use capacity::{BrokerCapacity, Capacity, Headroom, Outlook, capacity};
-pub use next::{Limits, Progress, Stage, Wait, next, next_beside};
-pub use options::Options;
+pub use next::{Beside, Limits, Other, Progress, Stage, Wait, next, next_beside};
+pub use options::{Options, Rules};
 pub use place::{Host, NewTopic, PlaceError, Strategy, hosts, place};
 pub use plan::{
     Alternative, ManualError, ManualMove, Move, MoveKind, Obstacle, Plan, Refusal, Rule, Unmet,

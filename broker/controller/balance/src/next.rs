@@ -4,8 +4,9 @@
 //! the snapshot, what is under way is told. So it goes on after a change of who decides, and a move
 //! that somebody else has made, or made impossible, is passed over.
 //!
-//! Moves of a plan that was changed on its way may wait for each other's room; then a plan that is
-//! made anew from there finds another way.
+//! The moves of a plan have room one after the other, in their order. A later one that goes before
+//! takes no room that an earlier one will need, so that they never wait for each other. Where loads
+//! have changed on the way they may; then a plan that is made anew from there finds another way.
 //!
 //! Must always hold: what goes now exceeds no limit together with what is under way, and no
 //! capacity of the broker that it comes to; of a partition one replica moves at a time.
@@ -79,6 +80,26 @@ impl Progress {
     }
 }
 
+/// What is under way and isn't one of the moves that are asked about, and what it takes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Beside {
+    /// What is on brokers still, and not in the snapshot, because it is to leave.
+    pub leaving: Vec<(i32, Load)>,
+    /// What others have begun.
+    pub others: Vec<Other>,
+}
+
+/// A partition of which others have begun to move replicas.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Other {
+    /// As a place in the snapshot's.
+    pub partition: usize,
+    /// The brokers that they leave.
+    pub from: Vec<i32>,
+    /// The brokers that they come to.
+    pub to: Vec<i32>,
+}
+
 /// How it stands with moves, as [`next_beside`] nothing else.
 #[must_use]
 pub fn next(
@@ -87,7 +108,7 @@ pub fn next(
     under_way: &BTreeSet<usize>,
     limits: &Limits,
 ) -> Progress {
-    next_beside(snapshot, moves, under_way, &[], limits)
+    next_beside(snapshot, moves, under_way, &Beside::default(), limits)
 }
 
 /// How it stands with moves, and which may go now. Earlier ones come first, but those that have to
@@ -96,19 +117,17 @@ pub fn next(
 /// - `snapshot`: as it is now; a move that is under way may show or not.
 /// - `moves`: of a plan, their partitions as places in this snapshot.
 /// - `under_way`: places in `moves`.
-/// - `leaving`: what is on brokers still, and not in the snapshot, because it is to leave.
+/// - `beside`: it counts for the limits, and for the room that there is.
 #[must_use]
 pub fn next_beside(
     snapshot: &Snapshot,
     moves: &[Move],
     under_way: &BTreeSet<usize>,
-    leaving: &[(i32, Load)],
+    beside: &Beside,
     limits: &Limits,
 ) -> Progress {
     let mut traffic = Traffic::new(snapshot, limits);
-    for (broker, load) in leaving {
-        traffic.load.entry(*broker).or_default().add(&load.amounts(false));
-    }
+    traffic.note(beside);
     for (place, one) in moves.iter().enumerate() {
         if under_way.contains(&place) && is_replica(one) {
             traffic.begin(one);
@@ -116,21 +135,41 @@ pub fn next_beside(
     }
     let stage = |(place, one): (usize, &Move)| {
         if under_way.contains(&place) {
+            traffic.expect(one);
             return Stage::UnderWay;
         }
         let stage = traffic.stage(one);
-        if stage == Stage::Now && is_replica(one) {
-            traffic.begin(one);
+        if is_replica(one) {
+            match stage {
+                Stage::Now => traffic.begin(one),
+                Stage::Waits(_) => traffic.reserve(one),
+                Stage::Done | Stage::UnderWay | Stage::Void => return stage,
+            }
+            traffic.expect(one);
         }
         stage
     };
-    let stages: Vec<Stage> = moves.iter().enumerate().map(stage).collect();
+    let mut stages: Vec<Stage> = moves.iter().enumerate().map(stage).collect();
+    note_ways(moves, &mut stages);
     let (bytes_left, seconds_left) = left(moves, &stages, limits);
     Progress { stages, bytes_left, seconds_left }
 }
 
 fn is_replica(one: &Move) -> bool {
     matches!(one.kind, MoveKind::Replica { .. })
+}
+
+/// What has gone on from where a move brought it is done, and not void.
+fn note_ways(moves: &[Move], stages: &mut [Stage]) {
+    let mut gone_on = BTreeSet::new();
+    for (one, stage) in moves.iter().zip(stages).rev().filter(|(one, _)| is_replica(one)) {
+        if *stage == Stage::Void && gone_on.contains(&(one.partition, one.to)) {
+            *stage = Stage::Done;
+        }
+        if *stage != Stage::Void {
+            gone_on.insert((one.partition, one.from));
+        }
+    }
 }
 
 /// The bytes that are left to copy, and the seconds that this takes the busiest broker.
@@ -157,6 +196,10 @@ struct Traffic<'a> {
     limits: &'a Limits,
     /// By broker: what it has and what comes to it.
     load: BTreeMap<i32, Amounts>,
+    /// By broker: what earlier moves bring that wait.
+    reserved: BTreeMap<i32, Amounts>,
+    /// What comes to a broker of a partition, with what it takes: it may go on from there.
+    coming: BTreeMap<(usize, i32), Amounts>,
     moves: BTreeMap<i32, usize>,
     all: usize,
     partitions: BTreeSet<usize>,
@@ -168,8 +211,43 @@ impl<'a> Traffic<'a> {
         for replica in snapshot.partitions().iter().flat_map(|it| &it.replicas) {
             load.entry(replica.broker).or_default().add(&replica.load.amounts(false));
         }
-        let (moves, partitions) = (BTreeMap::new(), BTreeSet::new());
-        Self { snapshot, limits, load, moves, all: 0, partitions }
+        Self {
+            snapshot,
+            limits,
+            load,
+            reserved: BTreeMap::new(),
+            coming: BTreeMap::new(),
+            moves: BTreeMap::new(),
+            all: 0,
+            partitions: BTreeSet::new(),
+        }
+    }
+
+    /// Keeps the room that a move will need that has to wait.
+    fn reserve(&mut self, one: &Move) {
+        if let Some(load) = self.load_of(one) {
+            self.reserved.entry(one.to).or_default().add(&load);
+        }
+    }
+
+    /// A replica comes, or will.
+    fn expect(&mut self, one: &Move) {
+        if let Some(load) = self.load_of(one) {
+            self.coming.insert((one.partition, one.to), load);
+        }
+    }
+
+    fn note(&mut self, beside: &Beside) {
+        for (broker, load) in &beside.leaving {
+            self.load.entry(*broker).or_default().add(&load.amounts(false));
+        }
+        for Other { partition, from, to } in &beside.others {
+            for id in from.iter().chain(to) {
+                *self.moves.entry(*id).or_default() += 1;
+            }
+            self.all += from.len().max(to.len());
+            self.partitions.insert(*partition);
+        }
     }
 
     fn begin(&mut self, one: &Move) {
@@ -187,10 +265,11 @@ impl<'a> Traffic<'a> {
         self.snapshot.partitions().get(one.partition)
     }
 
-    /// What a replica takes that is still where it was.
+    /// What a replica takes that is still where it was, or on its way there.
     fn load_of(&self, one: &Move) -> Option<Amounts> {
         let mut replicas = self.partition(one)?.replicas.iter();
-        replicas.find(|it| it.broker == one.from).map(|it| it.load.amounts(false))
+        let known = replicas.find(|it| it.broker == one.from).map(|it| it.load.amounts(false));
+        known.or_else(|| self.coming.get(&(one.partition, one.from)).copied())
     }
 
     fn stage(&self, one: &Move) -> Stage {
@@ -204,6 +283,9 @@ impl<'a> Traffic<'a> {
             MoveKind::Leader if has(one.to) => Stage::Now,
             MoveKind::Leader => Stage::Void,
             MoveKind::Replica { .. } if has(one.to) && !has(one.from) => Stage::Done,
+            MoveKind::Replica { .. } if self.coming.contains_key(&(one.partition, one.from)) => {
+                Stage::Waits(Wait::Partition)
+            }
             MoveKind::Replica { .. } if has(one.to) || !has(one.from) => Stage::Void,
             MoveKind::Replica { .. } => self.stage_of_replica(one),
         }
@@ -225,8 +307,9 @@ impl<'a> Traffic<'a> {
     fn lacks(&self, one: &Move) -> Option<Resource> {
         let place = self.snapshot.place_of(one.to)?;
         let capacity = &self.snapshot.brokers()[place].capacity;
-        let (more, load) = (self.load_of(one)?, self.load.get(&one.to).copied());
-        let load = load.unwrap_or_default();
+        let more = self.load_of(one)?;
+        let mut load = self.load.get(&one.to).copied().unwrap_or_default();
+        load.add(&self.reserved.get(&one.to).copied().unwrap_or_default());
         Resource::MEASURED.into_iter().find(|it| {
             let exceeds = |capacity: u64| load[*it] + more[*it] > capacity;
             more[*it] > 0 && capacity[*it].is_some_and(exceeds)

@@ -12,8 +12,9 @@
 //! worst broker's is taken first, and of its replicas those that relieve it of the most for each
 //! byte that is copied. What takes away less than an eighth of what is wrong isn't worth it.
 //!
-//! Must always hold: the same snapshot gives the same plan; no move breaks a hard rule in the end;
-//! with what the plan makes of a snapshot, there is nothing to plan.
+//! Must always hold: the same snapshot gives the same plan; no move breaks a hard rule in the end,
+//! and none needs room that only a later one makes; every move is for a rule that is wanted; with
+//! what the plan makes of a snapshot, there is nothing to plan.
 
 mod candidates;
 mod chain;
@@ -21,6 +22,7 @@ mod desk;
 mod duty;
 mod fitness;
 mod leadership;
+mod order;
 mod story;
 mod verdict;
 
@@ -55,7 +57,7 @@ pub(crate) struct Ground<'a> {
 
 impl<'a> Ground<'a> {
     pub(crate) fn new(snapshot: &'a Snapshot, options: &Options) -> Self {
-        let demand = Demand::of(snapshot);
+        let demand = Demand::of(snapshot, options.rules);
         let racks = Racks::new(snapshot.brokers());
         let total = demand.placeable(racks.active.iter().sum());
         let levels = Levels::new(snapshot.brokers(), &total);
@@ -89,6 +91,8 @@ pub(crate) struct Step {
     pub(crate) change: Change,
     pub(crate) rule: Rule,
     pub(crate) resource: Option<Resource>,
+    /// Whether it is worth it only together with the one before.
+    pub(crate) is_more: bool,
 }
 
 /// A plan that is being made.
@@ -153,9 +157,14 @@ impl<'a> Planner<'a> {
         self.steps.len() > begun
     }
 
+    /// Whether anything may be moved for a rule.
+    fn wants(&self, rule: Rule) -> bool {
+        self.ground.options.rules.has(rule)
+    }
+
     pub(crate) fn make(&mut self, change: Change, rule: Rule, resource: Option<Resource>) {
         self.change(change);
-        self.steps.push(Step { change, rule, resource });
+        self.steps.push(Step { change, rule, resource, is_more: false });
     }
 
     /// Makes a change without giving a reason.

@@ -8,7 +8,8 @@
 //! triggers RULE …
 //! once
 //! growth SECONDS partitions N disk N in N out N leaders N
-//! drain ID replicas N leaders N
+//! drain ID replicas N leaders N [moving N]
+//! endless TOPIC INDEX leader ID in N all N rate N
 //! plan age SECONDS bytes N left N seconds N
 //! move TOPIC INDEX KIND from ID to ID rule RULE [resource WORD] bytes N stage STAGE
 //! unmet TOPIC INDEX from ID rule RULE obstacle OBSTACLE
@@ -16,7 +17,7 @@
 //!
 //! A KIND is `replica`, `leading-replica` or `leader`. A STAGE is `done`, `under-way`, `now`,
 //! `void`, `waits partition`, `waits limit` or `waits capacity WORD`; an OBSTACLE is
-//! `no-other-broker`, `racks` or `capacity WORD`. Lines that say nothing are left out; moves, and
+//! `no-other-broker`, `racks`, `capacity WORD` or `exchange WORD`. Lines that say nothing are left out; moves, and
 //! what is unmet, follow their plan. Names are written as in snapshots.
 //!
 //! Must always hold: what was written is read back as it was, if it is within the limits here and
@@ -57,6 +58,8 @@ pub struct Status {
     pub growth: Option<Growth>,
     /// The brokers that are drained.
     pub drains: Vec<DrainStatus>,
+    /// What is under way and never ends, unless something changes.
+    pub endless: Vec<EndlessStatus>,
 }
 
 /// A plan that is being carried out.
@@ -132,6 +135,25 @@ pub struct DrainStatus {
     pub replicas: u64,
     /// The partitions that it still leads.
     pub leaders: u64,
+    /// Of the replicas, those that are on their way to other brokers, whoever has begun that.
+    pub moving: u64,
+}
+
+/// A partition whose new replicas never catch up, as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndlessStatus {
+    /// The partition's topic.
+    pub topic: String,
+    /// The partition's number.
+    pub index: i32,
+    /// The id of the broker that leads it, and sends them what they lack.
+    pub leader: i32,
+    /// What it takes in, in bytes a second, for all its new replicas together.
+    pub bytes_in: u64,
+    /// What all partitions take in of which that broker sends new replicas something.
+    pub all_bytes_in: u64,
+    /// What that broker sends new replicas, in bytes a second.
+    pub bytes_per_second: u64,
 }
 
 impl fmt::Display for Status {
@@ -152,11 +174,22 @@ impl fmt::Display for Status {
             }
             writeln!(f)?;
         }
-        for DrainStatus { broker, replicas, leaders } in &self.drains {
-            writeln!(f, "drain {broker} replicas {replicas} leaders {leaders}")?;
+        for DrainStatus { broker, replicas, leaders, moving } in &self.drains {
+            write!(f, "drain {broker} replicas {replicas} leaders {leaders}")?;
+            if *moving > 0 {
+                write!(f, " moving {moving}")?;
+            }
+            writeln!(f)?;
         }
+        self.endless.iter().try_for_each(|one| write_endless(f, one))?;
         self.plan.as_ref().map_or(Ok(()), |plan| write_plan(f, plan))
     }
+}
+
+fn write_endless(f: &mut fmt::Formatter<'_>, one: &EndlessStatus) -> fmt::Result {
+    let EndlessStatus { topic, index, leader, bytes_in, all_bytes_in, bytes_per_second } = one;
+    write!(f, "endless {} {index} leader {leader} in {bytes_in} ", Escaped(topic))?;
+    writeln!(f, "all {all_bytes_in} rate {bytes_per_second}")
 }
 
 fn write_plan(f: &mut fmt::Formatter<'_>, plan: &PlanStatus) -> fmt::Result {
@@ -170,6 +203,7 @@ fn write_plan(f: &mut fmt::Formatter<'_>, plan: &PlanStatus) -> fmt::Result {
             Obstacle::NoOtherBroker => writeln!(f, " no-other-broker")?,
             Obstacle::Racks => writeln!(f, " racks")?,
             Obstacle::Capacity(resource) => writeln!(f, " capacity {}", resource.word())?,
+            Obstacle::Exchange(resource) => writeln!(f, " exchange {}", resource.word())?,
         }
     }
     Ok(())

@@ -6,3 +6,4 @@ mod rules;
 mod scripts;
 mod status;
 mod text;
+mod wanted;

@@ -7,7 +7,7 @@ mod balancing;
 mod table;
 
 use self::table::TABLE;
-use super::{Definition, Layered, group, topic};
+use super::{ConfigError, Definition, Layered, group, topic};
 
 pub use self::table::RACK_AWARE_SELECTOR;
 
@@ -18,6 +18,16 @@ pub enum Update {
     ReadOnly,
     /// At once, for one broker or for all of them (KIP-226).
     ClusterWide,
+    /// At once, for one broker, and from no file.
+    OneBroker {
+        /// The command that sets it.
+        by: &'static str,
+    },
+    /// At once, for all of them together, and from no file.
+    AllBrokers {
+        /// The command that sets it.
+        by: &'static str,
+    },
 }
 
 /// A configuration of a broker.
@@ -27,6 +37,26 @@ pub struct BrokerDefinition {
     pub definition: Definition,
     /// When a new value is taken.
     pub update: Update,
+}
+
+impl BrokerDefinition {
+    /// Whether a file, the environment or a flag may set `value`.
+    ///
+    /// # Errors
+    /// [`ConfigError::NotInFile`] where it would have no effect, and those of
+    /// [`Definition::check`].
+    pub fn check_in_file(&self, value: &str) -> Result<(), ConfigError> {
+        let name = self.definition.name;
+        match self.update {
+            Update::ReadOnly | Update::ClusterWide => self.definition.check(value),
+            Update::OneBroker { by } => {
+                Err(ConfigError::NotInFile { name, whom: "one broker while that runs", by })
+            }
+            Update::AllBrokers { by } => {
+                Err(ConfigError::NotInFile { name, whom: "all brokers while they run", by })
+            }
+        }
+    }
 }
 
 /// The configuration of that name.

@@ -108,6 +108,15 @@ pub enum ConfigError {
         /// The rule.
         rule: Rule,
     },
+    /// It has no effect where a broker starts from.
+    NotInFile {
+        /// The key.
+        name: &'static str,
+        /// For whom it is set.
+        whom: &'static str,
+        /// The command that does it.
+        by: &'static str,
+    },
 }
 
 impl Definition {
@@ -235,6 +244,9 @@ impl fmt::Display for ConfigError {
                 write!(f, "{name}={value}: must be {config_type}")
             }
             Self::Rule { name, value, rule } => write!(f, "{name}={value}: must be {rule}"),
+            Self::NotInFile { name, whom, by } => {
+                write!(f, "{name} has no effect here: it is set for {whom}, by `{by}`")
+            }
         }
     }
 }

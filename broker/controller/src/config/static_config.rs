@@ -19,7 +19,8 @@ impl StaticConfig {
     /// Checks what was written. A key that comes twice has its last value.
     ///
     /// # Errors
-    /// [`ConfigError`] for the first key that is unknown or whose value breaks its rule.
+    /// [`ConfigError`] for the first key that is unknown, has no effect in a file,
+    /// or whose value breaks its rule.
     pub fn new<'a>(
         settings: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, ConfigError> {
@@ -27,7 +28,7 @@ impl StaticConfig {
         for (name, value) in settings {
             let broker =
                 broker::find(name).ok_or_else(|| ConfigError::Unknown { name: name.into() })?;
-            broker.definition.check(value)?;
+            broker.check_in_file(value)?;
             if name == "node.id" {
                 broker_id = value.trim().parse().unwrap_or(broker_id);
             }

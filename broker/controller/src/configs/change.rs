@@ -73,6 +73,7 @@ pub(super) fn change(
     let mut records = Vec::new();
     for (name, value) in wanted {
         if current.get(name) != Some(value) {
+            resource::check_scope(resource, name)?;
             check(resource.kind, name, value)?;
             records.push(record(name, Some(value)));
         }

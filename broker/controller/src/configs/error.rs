@@ -47,6 +47,20 @@ pub enum ConfigChangeError {
     NotAList(&'static str),
     /// A key that only a broker's file can set.
     ReadOnly(&'static str),
+    /// A key of one broker that is to be set for all.
+    ForOneBroker {
+        /// The key.
+        name: &'static str,
+        /// The command that sets it.
+        by: &'static str,
+    },
+    /// A key of all brokers together that is to be set for one.
+    ForAllBrokers {
+        /// The key.
+        name: &'static str,
+        /// The command that sets it.
+        by: &'static str,
+    },
     /// A key or a value of a topic, a group or a subscription.
     Value(ConfigError),
     /// A key or a value of a broker.
@@ -121,7 +135,9 @@ impl ConfigChangeError {
             Self::NoValueOfNewTopic(_)
             | Self::NotAList(_)
             | Self::Value(_)
-            | Self::BrokerValue(ConfigError::Unknown { .. })
+            | Self::BrokerValue(ConfigError::Unknown { .. } | ConfigError::NotInFile { .. })
+            | Self::ForOneBroker { .. }
+            | Self::ForAllBrokers { .. }
             | Self::TooLong { .. }
             | Self::CompactionLag { .. }
             | Self::OutOfBounds { .. } => ErrorCode::INVALID_CONFIG,
@@ -154,6 +170,16 @@ impl fmt::Display for ConfigChangeError {
             }
             Self::NotAList(name) => write!(f, "{name} is no list"),
             Self::ReadOnly(name) => write!(f, "{name} is set in the broker's file only"),
+            Self::ForOneBroker { name, by } => {
+                write!(f, "{name} is of one broker, and not of all: name it, or use `{by}`")
+            }
+            Self::ForAllBrokers { name, by } => {
+                write!(
+                    f,
+                    "{name} is of all brokers, and not of one: set their default, or use \
+                           `{by}`"
+                )
+            }
             Self::Value(error) | Self::BrokerValue(error) => error.fmt(f),
             Self::TooLong { name, length, limit } => {
                 write!(f, "{name} has {length} bytes, at most {limit}")

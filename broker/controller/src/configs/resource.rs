@@ -76,6 +76,23 @@ pub(super) fn settable(kind: ResourceKind, name: &str) -> Result<Definition, Con
     if read_only { Err(ConfigChangeError::ReadOnly(definition.name)) } else { Ok(definition) }
 }
 
+/// Whether a configuration is one of this resource: some are of one broker, and some of all.
+pub(super) fn check_scope(resource: &ConfigResource, name: &str) -> Result<(), ConfigChangeError> {
+    if resource.kind != ResourceKind::Broker {
+        return Ok(());
+    }
+    let is_all = resource.name.is_empty();
+    match broker::find(name).map(|broker| (broker.definition.name, broker.update)) {
+        Some((name, broker::Update::OneBroker { by })) if is_all => {
+            Err(ConfigChangeError::ForOneBroker { name, by })
+        }
+        Some((name, broker::Update::AllBrokers { by })) if !is_all => {
+            Err(ConfigChangeError::ForAllBrokers { name, by })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The same, of one that is a list.
 pub(super) fn list(kind: ResourceKind, name: &str) -> Result<Definition, ConfigChangeError> {
     let definition = settable(kind, name)?;

@@ -1,12 +1,13 @@
 //! What the balancer does about what it sees, in a cluster that does at once what it is told.
 
 use logboom_balance::snapshot::Load;
+use logboom_balance::{Obstacle, Resource};
 use logboom_controller::reassignments::relocate;
 use logboom_controller::record::{LeaderReport, Partition};
 use logboom_controller::{Decision, MetadataRecord};
 
 use super::*;
-use crate::balancing::report::LoadReport;
+use crate::balancing::report::{LoadReport, Means};
 use crate::balancing::samples::{KEY, MEANS, cluster, cluster_of, set};
 use crate::coordination::OFFSETS_TOPIC;
 
@@ -81,24 +82,41 @@ impl World {
         assert_eq!(response, moves.len(), "what may go can go");
         self.image = self.image.with(&records).unwrap();
         for one in moves {
-            let partition = self.partition(one.index).clone();
-            let (wish, directories) = partition.wish();
             let leads = one.kind == RelocationKind::Leader;
             self.moved.0 += usize::from(leads);
             self.moved.1 += usize::from(!leads);
-            let report = LeaderReport {
-                topic_id: KEY.topic_id,
-                index: one.index,
-                leader: wish[0],
-                leader_epoch: partition.leader_epoch + 1,
-                control_sequence: 1,
-                voters: wish.to_vec(),
-                voter_directories: directories.to_vec(),
-                isr: wish.to_vec(),
-            };
-            let record = MetadataRecord::Leaders(vec![report]);
-            self.image = self.image.with([&record]).unwrap();
+            self.report_moved(one.index);
         }
+    }
+
+    /// What is wished for a partition is so.
+    fn report_moved(&mut self, index: i32) {
+        let partition = self.partition(index).clone();
+        let (wish, directories) = partition.wish();
+        let report = LeaderReport {
+            topic_id: KEY.topic_id,
+            index,
+            leader: wish[0],
+            leader_epoch: partition.leader_epoch + 1,
+            control_sequence: partition.control_sequence + 1,
+            voters: wish.to_vec(),
+            voter_directories: directories.to_vec(),
+            isr: wish.to_vec(),
+        };
+        let record = MetadataRecord::Leaders(vec![report]);
+        self.image = self.image.with([&record]).unwrap();
+    }
+
+    /// Begins what may go, and finishes nothing. Answers with how much that is.
+    fn begin(&mut self) -> usize {
+        let Step::Move(moves) = self.look() else { return 0 };
+        let Decision { records, response } = relocate(&self.image, &moves);
+        self.image = self.image.with(&records).unwrap();
+        response
+    }
+
+    fn status(&self) -> Status {
+        self.office.status(&self.image, &self.config, &self.loads, self.now)
     }
 
     /// Replicas of each of so many brokers.
@@ -143,6 +161,26 @@ fn a_trigger_is_followed_without_being_asked() {
 }
 
 #[test]
+fn no_room_is_waited_for_that_a_rule_nobody_wants_would_make() {
+    // Whatever is where, somebody has too much for this one.
+    let mut world = world(&[1, 2], &[vec![1], vec![1], vec![1], vec![2]]);
+    let capacity = [Some(3), None, None, None];
+    for id in [1, 2] {
+        let means = Means { capacity, ..MEANS };
+        let loads = Vec::new();
+        let report = LoadReport { means, growth: None, loads, office: 1, is_last: true };
+        world.loads.note(id, report);
+    }
+    world.set(None, TRIGGERS, Some("drain"));
+    world.set(Some(2), "balance.drain", Some("true"));
+    assert_eq!(world.look(), Step::Rest);
+    let status = world.office.status(&world.image, &world.config, &world.loads, world.now);
+    let unmet = status.plan.unwrap().unmet;
+    let what: Vec<_> = unmet.iter().map(|it| (it.from, it.rule, it.obstacle)).collect();
+    assert_eq!(what, [(2, Rule::Drain, Obstacle::Capacity(Resource::Partitions))]);
+}
+
+#[test]
 fn a_drained_broker_gives_its_offices_first_and_then_everything() {
     let mut world = world(&[1, 2, 3], &[vec![1, 2], vec![1, 2], vec![2, 1]]);
     world.set(Some(1), "balance.drain", Some("true"));
@@ -153,7 +191,7 @@ fn a_drained_broker_gives_its_offices_first_and_then_everything() {
     world.settle();
     assert_eq!(world.counts(3), [0, 3, 3]);
     let status = world.office.status(&world.image, &world.config, &world.loads, world.now);
-    assert_eq!(status.drains, [DrainStatus { broker: 1, replicas: 0, leaders: 0 }]);
+    assert_eq!(status.drains, [DrainStatus { broker: 1, replicas: 0, leaders: 0, moving: 0 }]);
     world.set(Some(1), "balance.drain", None);
     world.settle();
     assert_eq!(world.counts(3), [0, 3, 3], "nobody asked for it to come back");
@@ -284,6 +322,116 @@ fn a_plan_that_takes_hours_is_made_anew_and_asked_for_still() {
             }
         }
     }
-    let moving = (0..200).filter(|it| world.partition(*it).is_moving()).count();
-    assert!(moving > 4 * 10, "{moving}: what later plans begin, too");
+    let moving = |world: &World| (0..200).filter(|it| world.partition(*it).is_moving()).count();
+    assert_eq!(moving(&world), 4, "what earlier plans have begun counts for the limit of a broker");
+    world.set(None, "balance.moves.per.broker", Some("6"));
+    world.now += PLAN_MAX_MS;
+    world.begin();
+    world.begin();
+    assert_eq!(moving(&world), 6);
+}
+
+#[test]
+fn what_leaves_a_broker_takes_its_room_until_it_is_gone() {
+    let mut world = world(&[1, 2, 3], &[vec![1], vec![1], vec![2]]);
+    let means = Means { capacity: [None, Some(100), None, None], ..MEANS };
+    let of = |partition, disk_bytes| {
+        (GroupKey { partition, ..KEY }, Load { disk_bytes, ..Load::default() })
+    };
+    for (id, loads) in [(1, vec![of(0, 60), of(1, 60)]), (2, vec![of(2, 60)]), (3, Vec::new())] {
+        let report = LoadReport { means, growth: None, loads, office: 1, is_last: true };
+        world.loads.note(id, report);
+    }
+    // Somebody moves a replica from the third broker; what has left it in the end is there still.
+    let there = GroupKey { partition: 2, ..KEY };
+    let moves = [(2, 3), (3, 2)].map(|(from, to)| Relocation {
+        topic_id: there.topic_id,
+        index: there.partition,
+        kind: RelocationKind::Replica,
+        from,
+        to,
+    });
+    world.carry_out(&moves[..1]);
+    let load = Load { disk_bytes: 60, ..Load::default() };
+    let report =
+        LoadReport { means, growth: None, loads: vec![(there, load)], office: 1, is_last: true };
+    world.loads.note(3, report);
+    world.image = world.image.with(&relocate(&world.image, &moves[1..]).records).unwrap();
+    // The first has too much, and the third would have the room if nothing were leaving it.
+    assert_eq!(world.begin(), 0);
+    let moves = world.status().plan.unwrap().moves;
+    let stages: Vec<_> = moves.iter().map(|it| (it.from, it.to, it.stage)).collect();
+    assert_eq!(stages, [(1, 3, Stage::Waits(Wait::Capacity(Resource::DiskBytes)))]);
+    // Once it is gone, it goes.
+    world.report_moved(2);
+    assert_eq!(world.begin(), 1);
+}
+
+#[test]
+fn a_plan_of_which_nothing_can_begin_is_given_up_for_a_while() {
+    let mut world = world(&[1, 2], &on(1, 20));
+    world.set(None, ONCE, Some("true"));
+    let mut plans = 0;
+    while world.now < LONG {
+        match world.look() {
+            Step::Rest => world.now += 5_000,
+            Step::IsDone => break,
+            Step::Move(_) => {
+                plans += 1;
+                world.office.give_up(10_000, world.now);
+                assert_eq!(world.look(), Step::Rest, "not at once again");
+                assert_eq!(world.status().plan, None);
+            }
+        }
+    }
+    assert_eq!(plans, PLANS_MAX, "and not for ever");
+}
+
+#[test]
+fn moves_that_never_end_are_told() {
+    let mut world = world(&[1, 2, 3], &[vec![1], vec![1], vec![2]]);
+    world.set(None, "balance.move.bytes.per.second", Some("100"));
+    let takes = |bytes_in| Load { disk_bytes: 1 << 20, bytes_in, bytes_out: 0 };
+    world.report(1, &[(0, takes(60)), (1, takes(30))]);
+    world.report(2, &[(2, takes(500))]);
+    assert_eq!(world.status().endless, [], "nothing moves");
+    let moves = [(0, 1), (1, 1), (2, 2)].map(|(index, from)| Relocation {
+        topic_id: KEY.topic_id,
+        index,
+        kind: RelocationKind::Replica,
+        from,
+        to: 3,
+    });
+    world.image = world.image.with(&relocate(&world.image, &moves).records).unwrap();
+    let told = |world: &World| -> Vec<_> {
+        let endless = world.status().endless.into_iter();
+        endless.map(|it| (it.index, it.leader, it.bytes_in, it.all_bytes_in)).collect()
+    };
+    assert_eq!(told(&world), [(2, 2, 500, 500)]);
+    world.look();
+    assert_eq!(world.office.endless.len(), 1, "it is said once");
+    // What one broker sends is shared: without the larger one the other catches up.
+    world.report(1, &[(0, takes(70)), (1, takes(30))]);
+    assert_eq!(told(&world), [(2, 2, 500, 500), (0, 1, 70, 100)]);
+    world.set(Some(2), "balance.move.bytes.per.second", Some("501"));
+    assert_eq!(told(&world), [(0, 1, 70, 100)]);
+    assert_eq!(world.status().endless[0].bytes_per_second, 100);
+    // A throttle of the topic's own says otherwise.
+    let resource = ConfigResource::topic("t");
+    let (name, value) = ("leader.replication.throttled.replicas".into(), Some("*".into()));
+    let record = MetadataRecord::Config { resource, name, value };
+    world.image = world.image.with([&record]).unwrap();
+    assert_eq!(told(&world), []);
+}
+
+#[test]
+fn what_leaves_a_drained_broker_is_told_whoever_has_begun_it() {
+    let mut world = world(&[1, 2, 3], &on(1, 6));
+    world.set(None, ONCE, Some("true"));
+    let begun = world.begin();
+    assert!(begun > 0);
+    world.set(Some(1), "balance.drain", Some("true"));
+    world.look();
+    let moving = u64::try_from(begun).unwrap();
+    assert_eq!(world.status().drains, [DrainStatus { broker: 1, replicas: 6, leaders: 6, moving }]);
 }

@@ -4,7 +4,9 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
-use logboom_balance::status::{DrainStatus, Growth, MoveStatus, PlanStatus, Status, UnmetStatus};
+use logboom_balance::status::{
+    DrainStatus, EndlessStatus, Growth, MoveStatus, PlanStatus, Status, UnmetStatus,
+};
 use logboom_balance::{Resource, Rule, Stage, Wait};
 
 use super::super::figures;
@@ -38,7 +40,8 @@ fn write_lines(status: &Status, out: &mut impl Write) -> io::Result<()> {
     let moves = moves.iter().map(move_row);
     let unmet = unmet.iter().map(unmet_row);
     let drains = status.drains.iter().map(drain_row);
-    moves.chain(unmet).chain(drains).try_for_each(|row| writeln!(out, "{row}"))?;
+    let endless = status.endless.iter().map(endless_row);
+    moves.chain(unmet).chain(drains).chain(endless).try_for_each(|row| writeln!(out, "{row}"))?;
     writeln!(out, "{}", summary(status))
 }
 
@@ -75,8 +78,49 @@ fn unmet_row(one: &UnmetStatus) -> Value {
 }
 
 fn drain_row(one: &DrainStatus) -> Value {
-    let DrainStatus { broker, replicas, leaders } = one;
-    json!({ "kind": "drain", "broker": broker, "replicas": replicas, "leaders": leaders })
+    let DrainStatus { broker, replicas, leaders, moving } = one;
+    json!({
+        "kind": "drain", "broker": broker, "replicas": replicas, "leaders": leaders,
+        "moving": moving,
+    })
+}
+
+fn endless_row(one: &EndlessStatus) -> Value {
+    json!({
+        "kind": "endless", "partition": format!("{}-{}", one.topic, one.index),
+        "topic": one.topic, "index": one.index, "leader": one.leader, "in": one.bytes_in,
+        "all": one.all_bytes_in, "rate": one.bytes_per_second,
+    })
+}
+
+/// What never ends, and what helps.
+fn write_endless(endless: &[EndlessStatus], out: &mut impl Write) -> io::Result<()> {
+    if endless.is_empty() {
+        return Ok(());
+    }
+    let count = figures::count(endless.len(), "partition", "partitions");
+    writeln!(
+        out,
+        "\nnew replicas of {count} never catch up: what arrives for them (IN), with what else\n\
+         their leader copies (ALL), is no less than what it sends (RATE)"
+    )?;
+    let shown = &endless[..endless.len().min(ROWS_MAX)];
+    let row = |one: &EndlessStatus| {
+        let mut row = endless_row(one);
+        for key in ["in", "all", "rate"] {
+            let bytes = row[key].as_u64().unwrap_or_default();
+            row[key] = format!("{}/s", figures::bytes(bytes)).into();
+        }
+        row
+    };
+    let rows: Vec<Value> = shown.iter().map(row).collect();
+    write_rows(out, Output::Table, &["partition", "leader", "in", "all", "rate"], &rows)?;
+    write_more(out, endless.len() - shown.len())?;
+    writeln!(
+        out,
+        "raise balance.move.bytes.per.second, or take the moves back: `logboom cluster balance \
+         --cancel`"
+    )
 }
 
 fn summary(status: &Status) -> Value {
@@ -144,8 +188,9 @@ fn write_text(status: &Status, out: &mut impl Write) -> io::Result<()> {
     if !status.drains.is_empty() {
         writeln!(out, "\ndrained brokers")?;
         let rows: Vec<Value> = status.drains.iter().map(drain_row).collect();
-        write_rows(out, Output::Table, &["broker", "replicas", "leaders"], &rows)?;
+        write_rows(out, Output::Table, &["broker", "replicas", "leaders", "moving"], &rows)?;
     }
+    write_endless(&status.endless, out)?;
     match &status.plan {
         None => writeln!(out, "\nnothing is being moved"),
         Some(plan) => write_plan(plan, out),

@@ -32,11 +32,13 @@ type Scored = (i64, u64, Change);
 
 /// Makes a chain of changes that relieves a broker. Answers which brokers it touches, if there is
 /// one.
+///
+/// - `barred`: by broker, whether no replica may come to it.
 pub(super) fn find(
     planner: &mut Planner<'_>,
-    broker: usize,
-    resource: Resource,
+    (broker, resource): (usize, Resource),
     rule: Rule,
+    barred: &[bool],
 ) -> Option<Vec<usize>> {
     let levels = &planner.ground.levels;
     let level = levels.level(broker, resource, planner.state.load[broker][resource]);
@@ -53,13 +55,16 @@ pub(super) fn find(
                 touched: Vec::from([broker]),
                 made: Vec::new(),
                 begun: (broker, resource),
+                barred,
             };
             let is_found = search.follow(planner, length);
             planner.search_steps -= allowed - search.allowed;
             if is_found {
-                let steps = search.made.into_iter();
-                let reason = Some(resource);
-                planner.steps.extend(steps.map(|change| Step { change, rule, resource: reason }));
+                let steps = search.made.into_iter().enumerate().map(|(place, change)| {
+                    let (resource, is_more) = (Some(resource), place > 0);
+                    Step { change, rule, resource, is_more }
+                });
+                planner.steps.extend(steps);
                 return Some(search.touched);
             }
         }
@@ -67,7 +72,7 @@ pub(super) fn find(
     None
 }
 
-struct Search {
+struct Search<'a> {
     /// The level that all that are touched have to get below, unless they are within their bands.
     limit: i64,
     /// Steps that may still be taken.
@@ -76,9 +81,10 @@ struct Search {
     made: Vec<Change>,
     /// The case that it is about.
     begun: (usize, Resource),
+    barred: &'a [bool],
 }
 
-impl Search {
+impl Search<'_> {
     /// Brings everybody that was touched below the limit with at most so many changes.
     fn follow(&mut self, planner: &mut Planner<'_>, length: usize) -> bool {
         let Some((broker, resource)) = self.worst(planner) else { return true };
@@ -147,8 +153,11 @@ impl Search {
         left.remove(&load);
         let view = View { aims, ground };
         let left = view.highest(from, &left);
-        let allowed = &mut self.allowed;
+        let (allowed, barred) = (&mut self.allowed, self.barred);
         state.hosts(seat, |state, to| {
+            if barred[to] {
+                return;
+            }
             *allowed = allowed.saturating_sub(1);
             let mut after = state.load[to];
             after.add(&load);

@@ -183,6 +183,9 @@ impl Desk {
     }
 
     fn is_open(&mut self, planner: &Planner<'_>, case: Case) -> bool {
+        if !self.is_wanted(planner, case) {
+            return false;
+        }
         let Case { broker, resource, side } = case;
         let (load, aim) = (planner.state.load[broker][resource], &planner.aims.of[broker]);
         let (is_out, is_in) = match side {
@@ -195,10 +198,27 @@ impl Desk {
         progress.is_begun && !progress.is_given_up
     }
 
+    /// Whether there is a rule that something may be moved for.
+    fn is_wanted(&self, planner: &Planner<'_>, case: Case) -> bool {
+        let Case { broker, resource, side } = case;
+        if resource == Resource::Leaders {
+            return planner.wants(Rule::LeaderSkew);
+        }
+        let is_for_new = || match side {
+            Side::High => self.is_new.contains(&true),
+            Side::Low => self.is_new[broker],
+        };
+        let is_pressed = || side == Side::High && planner.is_pressed(broker, resource);
+        planner.wants(Rule::Skew)
+            || planner.wants(Rule::NewBroker) && is_for_new()
+            || planner.wants(Rule::DiskPressure) && is_pressed()
+    }
+
     /// Makes one move for a case. Answers whether there is one.
     fn serve(&mut self, planner: &mut Planner<'_>, case: Case) -> bool {
         let Case { broker, resource, side } = case;
-        if resource.goes_with_leadership() && self.serve_by_leader(planner, case) {
+        let may_lead = resource.goes_with_leadership() && planner.wants(rule_of_leaders(resource));
+        if may_lead && self.serve_by_leader(planner, case) {
             return true;
         }
         if resource == Resource::Leaders {
@@ -227,8 +247,14 @@ impl Desk {
             else {
                 return false;
             };
-            let rule = self.rule(planner, case.broker, case.broker, case.resource);
-            if let Some(touched) = chain::find(planner, case.broker, case.resource, rule) {
+            let Case { broker, resource, .. } = case;
+            let rule = rule(planner, &self.is_new, (broker, broker), resource);
+            let found = rule.and_then(|rule| {
+                let may_fill = planner.wants(Rule::NewBroker) || rule == Rule::DiskPressure;
+                let barred: Vec<bool> = self.is_new.iter().map(|new| *new && !may_fill).collect();
+                chain::find(planner, (broker, resource), rule, &barred)
+            });
+            if let Some(touched) = found {
                 touched.iter().for_each(|broker| self.open_again(*broker));
                 planner.changed.extend(touched);
                 return true;
@@ -249,18 +275,10 @@ impl Desk {
         offers.filter(|it| !it.is_empty()).for_each(|it| it[broker] = Cursor::default());
     }
 
-    fn rule(&self, planner: &Planner<'_>, from: usize, to: usize, resource: Resource) -> Rule {
-        match resource {
-            Resource::Leaders => Rule::LeaderSkew,
-            _ if from != to && self.is_new[to] => Rule::NewBroker,
-            _ if planner.is_pressed(from, resource) => Rule::DiskPressure,
-            _ => Rule::Skew,
-        }
-    }
-
     fn make(&mut self, planner: &mut Planner<'_>, seat: usize, to: usize, resource: Resource) {
         let from = planner.state.seats[seat].broker();
-        let rule = self.rule(planner, from, to, resource);
+        let rule = rule(planner, &self.is_new, (from, to), resource);
+        let rule = rule.expect("only brokers between which something may move were asked");
         planner.make(Change::Seat { seat, from, to }, rule, Some(resource));
     }
 
@@ -271,6 +289,10 @@ impl Desk {
             .get_or_insert_with(|| Candidates::of(planner, from, resource));
         let cursor = &mut self.relief[from][resource];
         let (mut tries, mut looks) = (0, RELIEF_LOOKS_MAX);
+        let is_new = &self.is_new;
+        let [may_old, may_new] =
+            [false, true].map(|to_new| rule_between(planner, to_new, from, resource).is_some());
+        let may = |to: usize| if is_new[to] { may_new } else { may_old };
         while tries < TRIES_MAX {
             list.window(cursor, &mut looks, &mut self.window, |seat| {
                 let own = &planner.state.seats[seat];
@@ -283,7 +305,7 @@ impl Desk {
                 return false;
             }
             for offer in &self.window {
-                if let Some(to) = planner.best_receiver(offer.seat, purpose) {
+                if let Some(to) = planner.best_receiver(offer.seat, purpose, may) {
                     cursor.has_given = true;
                     let seat = offer.seat;
                     self.make(planner, seat, to, resource);
@@ -344,7 +366,8 @@ impl Desk {
         let givers = planner.state.active().filter(|from| {
             let load = planner.state.load[*from][resource];
             let is_able = load > planner.aims.of[*from].low.inner[resource];
-            *from != to && is_able && !offers[*from].is_over
+            let may = || rule(planner, &self.is_new, (*from, to), resource).is_some();
+            *from != to && is_able && !offers[*from].is_over && may()
         });
         givers.max_by_key(|from| (planner.distance(*from, resource), Reverse(*from)))
     }
@@ -369,15 +392,42 @@ impl Desk {
                 Side::Low => predecessor(planner, seat, purpose),
             };
             let Some((from, to)) = found else { continue };
-            let rule = match resource {
-                Resource::Leaders => Rule::LeaderSkew,
-                _ => Rule::Skew,
-            };
-            planner.make(Change::Leader { from, to }, rule, Some(resource));
+            planner.make(Change::Leader { from, to }, rule_of_leaders(resource), Some(resource));
             return true;
         }
         false
     }
+}
+
+/// Why a replica may move from one broker to another, or as a part of a chain from one broker to
+/// itself; `None` where no rule is wanted that says so.
+fn rule(
+    planner: &Planner<'_>,
+    is_new: &[bool],
+    (from, to): (usize, usize),
+    resource: Resource,
+) -> Option<Rule> {
+    rule_between(planner, from != to && is_new[to], from, resource)
+}
+
+fn rule_between(
+    planner: &Planner<'_>,
+    to_new: bool,
+    from: usize,
+    resource: Resource,
+) -> Option<Rule> {
+    if to_new && planner.wants(Rule::NewBroker) {
+        return Some(Rule::NewBroker);
+    }
+    if planner.wants(Rule::DiskPressure) && planner.is_pressed(from, resource) {
+        return Some(Rule::DiskPressure);
+    }
+    (!to_new && planner.wants(Rule::Skew)).then_some(Rule::Skew)
+}
+
+/// Why leadership moves alone.
+fn rule_of_leaders(resource: Resource) -> Rule {
+    if resource == Resource::Leaders { Rule::LeaderSkew } else { Rule::Skew }
 }
 
 /// Who takes over from a leader at the lowest cost, disturbing nobody.

@@ -11,7 +11,7 @@ use crate::resource::Resource;
 use crate::snapshot::Standing;
 use crate::state::{Change, small};
 
-/// Does all that hard rules demand.
+/// Does all that hard rules demand, as far as they are wanted.
 pub(super) fn fulfil(planner: &mut Planner<'_>) {
     empty(planner, Standing::Absent, Rule::LostBroker);
     part_racks(planner);
@@ -50,6 +50,9 @@ pub(super) fn obey(planner: &mut Planner<'_>, wanted: &ManualMove) -> Result<(),
 
 /// Empties the brokers that stand so, the largest replicas first.
 fn empty(planner: &mut Planner<'_>, standing: Standing, rule: Rule) {
+    if !planner.wants(rule) {
+        return;
+    }
     let brokers = planner.ground.snapshot.brokers();
     for place in (0..brokers.len()).filter(|place| brokers[*place].standing == standing) {
         for seat in by_size(planner, place) {
@@ -110,7 +113,7 @@ fn move_or_tell(
 
 /// Moves replicas that share racks more than must be, of each partition the cheapest to move.
 fn part_racks(planner: &mut Planner<'_>) {
-    if planner.ground.racks.active.len() == 1 {
+    if planner.ground.racks.active.len() == 1 || !planner.wants(Rule::Rack) {
         return;
     }
     for partition in 0..small(planner.ground.snapshot.partitions().len()) {
@@ -143,6 +146,9 @@ fn crowded(planner: &Planner<'_>, partition: u32) -> Option<Vec<usize>> {
 
 /// Relieves brokers that exceed a capacity.
 fn keep_capacities(planner: &mut Planner<'_>) {
+    if !planner.wants(Rule::Capacity) {
+        return;
+    }
     for broker in 0..planner.state.load.len() {
         for resource in Resource::MEASURED {
             relieve(planner, broker, resource);

@@ -8,6 +8,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::Planner;
+use super::verdict::Rule;
 use crate::levels::LEVEL;
 use crate::resource::{Amounts, PerResource, Resource};
 
@@ -59,7 +60,7 @@ impl Planner<'_> {
         Purpose { broker, wanted, distance: self.distance(broker, wanted).abs() }
     }
 
-    /// The strain of all brokers.
+    /// The strain of all brokers, as far as a rule that is wanted is about it.
     pub(super) fn strain(&self) -> Strain {
         let mut strain = Strain { brokers: vec![0; self.strains.len()], ..Strain::default() };
         let options = &self.ground.options;
@@ -68,6 +69,9 @@ impl Planner<'_> {
         strain.least = beyond * beyond;
         for broker in self.state.active() {
             for resource in Resource::ALL {
+                if !self.is_about(broker, resource) {
+                    continue;
+                }
                 let own = i128::from(self.strains[broker][resource]);
                 let load = self.state.load[broker][resource];
                 strain.all += own;
@@ -79,6 +83,16 @@ impl Planner<'_> {
             }
         }
         strain
+    }
+
+    /// Whether any rule that is wanted is about what a broker has too much or too little of.
+    fn is_about(&self, broker: usize, resource: Resource) -> bool {
+        if resource == Resource::Leaders {
+            return self.wants(Rule::LeaderSkew);
+        }
+        self.wants(Rule::Skew)
+            || self.wants(Rule::NewBroker)
+            || self.wants(Rule::DiskPressure) && self.is_pressed(broker, resource)
     }
 
     /// Works out anew what is known of a broker that has another load.
@@ -189,11 +203,18 @@ impl Planner<'_> {
     }
 
     /// The broker that takes a replica at the lowest cost, if that is worth it.
-    pub(super) fn best_receiver(&mut self, seat: usize, purpose: Purpose) -> Option<usize> {
+    ///
+    /// - `may`: whether a broker may be asked.
+    pub(super) fn best_receiver(
+        &mut self,
+        seat: usize,
+        purpose: Purpose,
+        may: impl Fn(usize) -> bool,
+    ) -> Option<usize> {
         let (from, load) = (self.state.seats[seat].broker(), self.state.seats[seat].load);
         let mut hosts = core::mem::take(&mut self.hosts);
         hosts.clear();
-        self.state.hosts(seat, |_, broker| hosts.push(broker));
+        self.state.hosts(seat, |_, broker| hosts.extend(may(broker).then_some(broker)));
         let able = hosts.iter().copied().filter(|to| self.suits(purpose, &load, from, *to));
         let best = able.min_by_key(|it| (self.cost_with(*it, &load), *it));
         self.hosts = hosts;

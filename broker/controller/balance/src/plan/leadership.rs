@@ -3,6 +3,7 @@
 use super::Planner;
 use super::fitness::Purpose;
 use crate::resource::{Amounts, Resource};
+use crate::snapshot::Standing;
 use crate::state::exchanged;
 
 /// What two brokers have after a transfer.
@@ -31,7 +32,7 @@ impl Planner<'_> {
     pub(super) fn transfer(&self, leader: usize, heir: usize) -> Option<Transfer> {
         let (old, new) = (&self.state.seats[leader], &self.state.seats[heir]);
         let (from, to) = (old.broker(), new.broker());
-        if !self.state.is_active[to] || from == to {
+        if !self.state.is_active[to] || from == to || self.keeps(from) {
             return None;
         }
         let (old_load, new_load) = exchanged(&old.load, &new.load);
@@ -48,6 +49,12 @@ impl Planner<'_> {
             .into_iter()
             .all(|it| !exceeds(to, &to_load, it) && !exceeds(from, &from_load, it));
         is_allowed.then_some(Transfer { from, to, from_load, to_load })
+    }
+
+    /// Whether a broker isn't active and keeps what it has all the same.
+    fn keeps(&self, broker: usize) -> bool {
+        let standing = self.ground.snapshot.brokers()[broker].standing;
+        standing != Standing::Active && !self.ground.options.rules.empty(standing)
     }
 
     /// The cost of a transfer, `None` where it may not be.

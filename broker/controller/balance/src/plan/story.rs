@@ -8,7 +8,8 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::duty::cheapest;
-use super::verdict::{Alternative, Move, MoveKind, Plan, Rule, Unmet, Worst};
+use super::order::{self, Stuck};
+use super::verdict::{Alternative, Move, MoveKind, Obstacle, Plan, Rule, Unmet, Worst};
 use super::{Ground, Planner, Step};
 use crate::levels::LEVEL;
 use crate::resource::{Amounts, Resource};
@@ -18,21 +19,29 @@ use crate::state::{Change, State};
 const COST_UNIT: i64 = 1000;
 
 /// What is different of a partition in the end.
-#[derive(Debug)]
-struct Told {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told {
     /// When the last of it was decided.
     turn: usize,
-    change: Change,
+    pub(super) change: Change,
     rule: Rule,
     resource: Option<Resource>,
 }
 
-/// The plan of the steps that led from a snapshot to `end`.
+impl Told {
+    /// The same for another change.
+    pub(super) fn with(self, change: Change) -> Self {
+        Self { change, ..self }
+    }
+}
+
+/// The plan of the steps that led from a snapshot to `end`. Where replicas would change places for
+/// which nobody has room meanwhile, it ends before those steps, and says so.
 pub(super) fn tell(
     ground: &Ground<'_>,
     end: &State<'_>,
     steps: &[Step],
-    unmet: Vec<Unmet>,
+    mut unmet: Vec<Unmet>,
 ) -> Plan {
     if steps.is_empty() {
         let worst = worst_of_all(ground, end);
@@ -41,16 +50,36 @@ pub(super) fn tell(
     let mut planner = Planner::new(ground);
     let begun = worst_of_all(ground, &planner.state);
     let mut moves = Vec::new();
-    for told in changes(&planner.state, end, steps) {
-        moves.push(tell_one(&mut planner, &told));
-        planner.change(told.change);
-        let last = moves.last_mut().expect("just pushed");
-        let place = |id| ground.snapshot.place_of(id).expect("a broker of the snapshot");
-        last.from_worst[1] = worst(&planner, place(last.from));
-        last.to_worst[1] = worst(&planner, place(last.to));
+    let told = changes(&planner.state, end, steps);
+    let stuck = order::follow(&mut planner, end, told, |planner, told| {
+        moves.push(make_one(planner, told));
+    });
+    if let Some(first) = stuck.iter().map(|it| it.told.turn).min() {
+        unmet.extend(stuck.iter().map(|it| unmet_of(&planner, it)));
+        let steps = &steps[..beginning(steps, first)];
+        return tell(ground, &state_after(ground, steps), steps, unmet);
     }
     let bytes = moves.iter().map(|it| it.bytes).sum();
     Plan { moves, unmet, worst: [begun, worst_of_all(ground, &planner.state)], bytes }
+}
+
+/// Where the steps begin that are worth it only together with this one.
+fn beginning(steps: &[Step], place: usize) -> usize {
+    let place = place.min(steps.len() - 1);
+    steps[..=place].iter().rposition(|step| !step.is_more).unwrap_or(0)
+}
+
+fn state_after<'a>(ground: &'a Ground<'_>, steps: &[Step]) -> State<'a> {
+    let mut state = State::new(ground.snapshot, &ground.racks);
+    steps.iter().for_each(|step| state.make(step.change));
+    state
+}
+
+fn unmet_of(planner: &Planner<'_>, stuck: &Stuck) -> Unmet {
+    let seat = &planner.state.seats[stuck.seat];
+    let from = planner.ground.snapshot.brokers()[seat.origin as usize].id;
+    let (rule, obstacle) = (stuck.told.rule, Obstacle::Exchange(stuck.lacks));
+    Unmet { partition: seat.partition as usize, from, rule, obstacle }
 }
 
 /// The steps that touched a partition, with their places.
@@ -130,6 +159,15 @@ fn handed_over(
         if comes.is_some() { steps.last().map_or(turn, |(last, _)| *last + 1) } else { turn };
     let change = Change::Leader { from: old, to: heir };
     (heir != old).then_some(Told { turn, change, rule, resource })
+}
+
+/// Tells a move and makes it.
+fn make_one(planner: &mut Planner<'_>, told: &Told) -> Move {
+    let mut one = tell_one(planner, told);
+    let ends = planner.state.ends(told.change);
+    planner.change(told.change);
+    [one.from_worst[1], one.to_worst[1]] = ends.map(|broker| worst(planner, broker));
+    one
 }
 
 /// A move as it looks before it is made.
@@ -251,4 +289,18 @@ fn worst_of_all(ground: &Ground<'_>, state: &State<'_>) -> Option<(i32, Worst)> 
         }
     }
     most.map(|(broker, worst)| (ground.snapshot.brokers()[broker].id, worst))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_worth_it_only_together_is_cut_together() {
+        let change = Change::Seat { seat: 0, from: 0, to: 1 };
+        let step = |is_more| Step { change, rule: Rule::Skew, resource: None, is_more };
+        let steps = [false, false, true, true, false].map(step);
+        let cuts: Vec<usize> = (0..=steps.len()).map(|it| beginning(&steps, it)).collect();
+        assert_eq!(cuts, [0, 1, 1, 1, 4, 4]);
+    }
 }

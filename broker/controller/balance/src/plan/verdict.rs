@@ -143,6 +143,8 @@ pub enum Obstacle {
     Racks,
     /// Those in other racks have no capacity for it.
     Capacity(Resource),
+    /// It would change places with others, and nobody has room for any of them meanwhile.
+    Exchange(Resource),
 }
 
 impl fmt::Display for Obstacle {
@@ -151,6 +153,11 @@ impl fmt::Display for Obstacle {
             Self::NoOtherBroker => f.write_str("every active broker has a replica of it"),
             Self::Racks => f.write_str("racks: only racks that have a replica have other brokers"),
             Self::Capacity(resource) => write!(f, "capacity: nobody has room for its {resource}"),
+            Self::Exchange(resource) => write!(
+                f,
+                "capacity: it would change places with others, and nobody has room for its \
+                 {resource} meanwhile"
+            ),
         }
     }
 }

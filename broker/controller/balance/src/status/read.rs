@@ -5,7 +5,8 @@ use alloc::string::{String, ToString as _};
 use core::str::SplitAsciiWhitespace;
 
 use super::{
-    DRAINS_MAX, DrainStatus, Growth, HEADER, MOVES_MAX, MoveStatus, PlanStatus, Status, UnmetStatus,
+    DRAINS_MAX, DrainStatus, EndlessStatus, Growth, HEADER, MOVES_MAX, MoveStatus, PlanStatus,
+    Status, UnmetStatus,
 };
 use crate::next::{Stage, Wait};
 use crate::plan::{MoveKind, Obstacle, Rule};
@@ -62,6 +63,7 @@ impl Reader {
             }
             Some("growth") => self.growth(of)?,
             Some("drain") => self.drain(of)?,
+            Some("endless") => self.endless(of)?,
             Some("plan") => self.plan(of)?,
             Some("move") => {
                 let one = move_status(of)?;
@@ -112,13 +114,36 @@ impl Reader {
     fn drain(&mut self, words: Words<'_, '_>) -> Result<(), Wrong> {
         let broker = id("id of a broker", words.next())?;
         let replicas = keyed("replicas", words)?;
-        let one = DrainStatus { broker, replicas, leaders: keyed("leaders", words)? };
+        let leaders = keyed("leaders", words)?;
+        let moving = match words.next() {
+            None => 0,
+            Some("moving") => amount(words)?,
+            other => return Err(unexpected("`moving`, or end of the line", other)),
+        };
+        let one = DrainStatus { broker, replicas, leaders, moving };
         let drains = &mut self.status.drains;
         bounded("drains", drains.len(), DRAINS_MAX)?;
         if drains.iter().any(|known| known.broker == broker) {
             return Err(format!("drain {broker} is told twice"));
         }
         drains.push(one);
+        Ok(())
+    }
+
+    fn endless(&mut self, words: Words<'_, '_>) -> Result<(), Wrong> {
+        let (topic, index) = partition(words)?;
+        let leader = broker("leader", words)?;
+        let (bytes_in, all_bytes_in) = (keyed("in", words)?, keyed("all", words)?);
+        let bytes_per_second = keyed("rate", words)?;
+        bounded("moves without an end", self.status.endless.len(), MOVES_MAX)?;
+        self.status.endless.push(EndlessStatus {
+            topic,
+            index,
+            leader,
+            bytes_in,
+            all_bytes_in,
+            bytes_per_second,
+        });
         Ok(())
     }
 
@@ -214,6 +239,7 @@ fn unmet_status(words: Words<'_, '_>) -> Result<UnmetStatus, Wrong> {
         Some("no-other-broker") => Obstacle::NoOtherBroker,
         Some("racks") => Obstacle::Racks,
         Some("capacity") => Obstacle::Capacity(resource(words.next())?),
+        Some("exchange") => Obstacle::Exchange(resource(words.next())?),
         other => return Err(unexpected("obstacle", other)),
     };
     Ok(UnmetStatus { topic, index, from, rule, obstacle })

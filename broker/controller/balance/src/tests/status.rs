@@ -6,7 +6,9 @@ use std::vec::Vec;
 
 use proptest::prelude::*;
 
-use crate::status::{DrainStatus, Growth, MoveStatus, PlanStatus, Status, UnmetStatus};
+use crate::status::{
+    DrainStatus, EndlessStatus, Growth, MoveStatus, PlanStatus, Status, UnmetStatus,
+};
 use crate::{MoveKind, Obstacle, PerResource, Resource, Rule, Stage, Wait};
 
 const SMALL: &str = "\
@@ -16,6 +18,8 @@ triggers lost-broker drain
 once
 growth 86400 partitions 1 disk 2000 in 3 out 4 leaders 5
 drain 3 replicas 12 leaders 1
+drain 4 replicas 7 leaders 0 moving 5
+endless a%20b 7 leader 2 in 60 all 70 rate 50
 plan age 61 bytes 500 left 300 seconds 7
 move t 0 replica from 1 to 2 rule skew resource disk bytes 200 stage under-way
 move t 1 leading-replica from 3 to 2 rule drain bytes 300 stage waits capacity disk
@@ -32,7 +36,17 @@ fn what(text: &str) -> String {
 fn what_is_written_is_read_back() {
     let status = Status::parse(SMALL).unwrap();
     assert_eq!(status.to_string(), SMALL);
-    assert_eq!(status.drains, [DrainStatus { broker: 3, replicas: 12, leaders: 1 }]);
+    let (first, second) = (DrainStatus { broker: 3, replicas: 12, leaders: 1, moving: 0 }, 5);
+    assert_eq!((status.drains[0], status.drains[1].moving), (first, second));
+    let endless = EndlessStatus {
+        topic: "a b".into(),
+        index: 7,
+        leader: 2,
+        bytes_in: 60,
+        all_bytes_in: 70,
+        bytes_per_second: 50,
+    };
+    assert_eq!(status.endless, [endless]);
     assert_eq!(status.triggers, [Rule::LostBroker, Rule::Drain]);
     let plan = status.plan.unwrap();
     assert_eq!(
@@ -96,41 +110,41 @@ fn what_is_wrong_is_named_with_its_line() {
             bare("unmet t 0 from 1 rule drain obstacle racks"),
             "line 4: what is unmet comes after its plan",
         ),
-        (with("controller 1"), "line 13: controller is told twice"),
-        (with("once"), "line 13: once is told twice"),
-        (with("triggers rack"), "line 13: triggers is told twice"),
+        (with("controller 1"), "line 15: controller is told twice"),
+        (with("once"), "line 15: once is told twice"),
+        (with("triggers rack"), "line 15: triggers is told twice"),
         (
             with("growth 1 partitions 1 disk 2 in 3 out 4 leaders 5"),
-            "line 13: growth is told twice",
+            "line 15: growth is told twice",
         ),
-        (with("drain 3 replicas 0 leaders 0"), "line 13: drain 3 is told twice"),
-        (with("plan age 1 bytes 2 left 3 seconds 4"), "line 13: plan is told twice"),
-        (with("plan"), "line 13: plan is told twice"),
-        (with("movement"), "line 13: `movement` is no line of a status"),
-        (with("move t -1"), "line 13: `-1` is no number of a partition"),
-        (with("move %g 1"), "line 13: `%g` is no topic"),
-        (with("move t 1 copy"), "line 13: `copy` is no kind of a move"),
-        (with("move t 1 leader to 2"), "line 13: `to` is no `from`"),
+        (with("drain 3 replicas 0 leaders 0"), "line 15: drain 3 is told twice"),
+        (with("plan age 1 bytes 2 left 3 seconds 4"), "line 15: plan is told twice"),
+        (with("plan"), "line 15: plan is told twice"),
+        (with("movement"), "line 15: `movement` is no line of a status"),
+        (with("move t -1"), "line 15: `-1` is no number of a partition"),
+        (with("move %g 1"), "line 15: `%g` is no topic"),
+        (with("move t 1 copy"), "line 15: `copy` is no kind of a move"),
+        (with("move t 1 leader to 2"), "line 15: `to` is no `from`"),
         (
             with("move t 1 leader from 1 to 2 rule skew stage now"),
-            "line 13: `stage` is no `resource` or `bytes`",
+            "line 15: `stage` is no `resource` or `bytes`",
         ),
         (
             with("move t 1 leader from 1 to 2 rule skew resource air bytes 0 stage now"),
-            "line 13: `air` is no resource",
+            "line 15: `air` is no resource",
         ),
         (
             with("move t 1 leader from 1 to 2 rule skew bytes 0 stage later"),
-            "line 13: `later` is no stage",
+            "line 15: `later` is no stage",
         ),
         (
             with("move t 1 leader from 1 to 2 rule skew bytes 0 stage waits"),
-            "line 13: reason to wait is missing",
+            "line 15: reason to wait is missing",
         ),
-        (with("unmet t 1 from 1 rule skew obstacle luck"), "line 13: `luck` is no obstacle"),
+        (with("unmet t 1 from 1 rule skew obstacle luck"), "line 15: `luck` is no obstacle"),
         (
             with("unmet t 1 from 1 rule skew obstacle racks capacity"),
-            "line 13: `capacity` is no end of the line",
+            "line 15: `capacity` is no end of the line",
         ),
     ] {
         assert_eq!(what(&text), said, "{text}");
@@ -188,7 +202,11 @@ fn moves() -> impl Strategy<Value = MoveStatus> {
 
 fn unmet() -> impl Strategy<Value = UnmetStatus> {
     let plain = prop::sample::select([Obstacle::NoOtherBroker, Obstacle::Racks].to_vec());
-    let obstacles = prop_oneof![plain, resources().prop_map(Obstacle::Capacity)];
+    let obstacles = prop_oneof![
+        plain,
+        resources().prop_map(Obstacle::Capacity),
+        resources().prop_map(Obstacle::Exchange)
+    ];
     (".*", 0..=i32::MAX, 0..=i32::MAX, rules(), obstacles).prop_map(
         |(topic, index, from, rule, obstacle)| UnmetStatus { topic, index, from, rule, obstacle },
     )
@@ -202,28 +220,44 @@ fn plans() -> impl Strategy<Value = PlanStatus> {
     })
 }
 
+fn endless() -> impl Strategy<Value = EndlessStatus> {
+    (".*", 0..=i32::MAX, 0..=i32::MAX, any::<[u64; 3]>()).prop_map(
+        |(topic, index, leader, [bytes_in, all_bytes_in, bytes_per_second])| EndlessStatus {
+            topic,
+            index,
+            leader,
+            bytes_in,
+            all_bytes_in,
+            bytes_per_second,
+        },
+    )
+}
+
 fn statuses() -> impl Strategy<Value = Status> {
     let growth = any::<(u64, [u64; 5])>()
         .prop_map(|(over_seconds, per_day)| Growth { over_seconds, per_day: PerResource(per_day) });
-    let drains = prop::collection::btree_map(0..=i32::MAX, any::<[u64; 2]>(), 0..3);
+    let drains = prop::collection::btree_map(0..=i32::MAX, any::<[u64; 3]>(), 0..3);
     let drains = drains.prop_map(|all| {
-        let one = |(broker, [replicas, leaders]): (i32, [u64; 2])| DrainStatus {
+        let one = |(broker, [replicas, leaders, moving]): (i32, [u64; 3])| DrainStatus {
             broker,
             replicas,
             leaders,
+            moving,
         };
         all.into_iter().map(one).collect()
     });
     let triggers = prop::sample::subsequence(Rule::ALL.to_vec(), 0..=Rule::ALL.len());
     let told = (0..=i32::MAX, triggers, any::<bool>());
-    (told, prop::option::of(plans()), prop::option::of(growth), drains).prop_map(
-        |((controller, triggers, once), plan, growth, drains)| Status {
+    let brokers = (drains, prop::collection::vec(endless(), 0..3));
+    (told, prop::option::of(plans()), prop::option::of(growth), brokers).prop_map(
+        |((controller, triggers, once), plan, growth, (drains, endless))| Status {
             controller,
             triggers,
             once,
             plan,
             growth,
             drains,
+            endless,
         },
     )
 }

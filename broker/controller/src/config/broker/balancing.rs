@@ -1,9 +1,9 @@
 //! What operators say of balancing.
 
-use super::super::ConfigType::{Boolean, Int, List, Long};
-use super::super::Rule::{Any, AtLeast, Between, ListOf};
-use super::BrokerDefinition;
-use super::table::cluster_wide;
+use super::super::ConfigType::{Int, List, Long};
+use super::super::Rule::{AtLeast, Between, ListOf};
+use super::table::{cluster_wide, live};
+use super::{BrokerDefinition, Update};
 
 /// The reasons for which something is moved: the rules of the balancer, but for what operators move
 /// themselves.
@@ -29,19 +29,17 @@ pub(super) static TABLE: [BrokerDefinition; 13] = [
         ListOf(&TRIGGERS),
         "For which reasons replicas and leaders are moved without being asked.",
     ),
-    cluster_wide(
+    live(
         "balance.once",
-        Boolean,
-        Some("false"),
-        Any,
+        "false",
+        Update::AllBrokers { by: "logboom cluster balance" },
         "Whether a plan for all reasons is carried out, until nothing is left to move; then it is \
          removed. For all brokers.",
     ),
-    cluster_wide(
+    live(
         "balance.drain",
-        Boolean,
-        Some("false"),
-        Any,
+        "false",
+        Update::OneBroker { by: "logboom cluster drain ID" },
         "Whether a broker is to be emptied. For one broker.",
     ),
     cluster_wide(

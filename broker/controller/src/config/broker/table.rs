@@ -35,6 +35,18 @@ pub(super) const fn cluster_wide(
     BrokerDefinition { definition, update: Update::ClusterWide }
 }
 
+/// One that has no effect in a file: `update` says for whom it is set.
+pub(super) const fn live(
+    name: &'static str,
+    default: &'static str,
+    update: Update,
+    documentation: &'static str,
+) -> BrokerDefinition {
+    let (config_type, default, rule) = (Boolean, Some(default), Any);
+    let definition = Definition { name, config_type, default, rule, documentation };
+    BrokerDefinition { definition, update }
+}
+
 /// A broker's own.
 pub(super) static TABLE: [BrokerDefinition; 77] = [
     // Who and where it is.

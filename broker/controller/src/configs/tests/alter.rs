@@ -193,6 +193,55 @@ fn wire_87_the_older_request_replaces_the_whole_set() {
 }
 
 #[test]
+fn what_is_of_one_broker_or_of_all_is_set_for_no_others() {
+    for (name, key, says) in [
+        (
+            "",
+            "balance.drain",
+            "balance.drain is of one broker, and not of all: name it, or use `logboom cluster \
+             drain ID`",
+        ),
+        (
+            "1",
+            "balance.once",
+            "balance.once is of all brokers, and not of one: set their default, or use `logboom \
+             cluster balance`",
+        ),
+    ] {
+        let resources = vec![resource(BROKER, name, &[(key, SET, Some("true"))])];
+        let request = single::IncrementalAlterConfigsRequest { resources, validate_only: false };
+        let decision =
+            incremental_alter_configs(&image(), &request, &StaticConfig::default(), ASKED);
+        let answer = &decision.response.responses[0];
+        assert_eq!((answer.error_code, decision.records.len()), (ErrorCode::INVALID_CONFIG, 0));
+        assert_eq!(answer.error_message.as_deref(), Some(says));
+        // The other way round it is what they are for.
+        let other = if name.is_empty() { "1" } else { "" };
+        let right = resource(BROKER, other, &[(key, SET, Some("true"))]);
+        let (image, codes) = incremental(&image(), vec![right]);
+        assert_eq!(codes, [ErrorCode::NONE]);
+        assert_eq!(set(&image, BROKER, other), settings(&[(key, "true")]));
+    }
+}
+
+#[test]
+fn one_that_an_older_broker_took_can_be_taken_away_again() {
+    let old = MetadataRecord::Config {
+        resource: ConfigResource::all_brokers(),
+        name: "balance.drain".into(),
+        value: Some("true".into()),
+    };
+    let image = image().with([&old]).unwrap();
+    let beside = resource(BROKER, "", &[("balance.moves", SET, Some("3"))]);
+    let (image, codes) = incremental(&image, vec![beside]);
+    assert_eq!(codes, [ErrorCode::NONE], "it is in nobody's way");
+    let (image, codes) =
+        incremental(&image, vec![resource(BROKER, "", &[("balance.drain", DELETE, None)])]);
+    assert_eq!(codes, [ErrorCode::NONE]);
+    assert_eq!(set(&image, BROKER, ""), settings(&[("balance.moves", "3")]));
+}
+
+#[test]
 fn a_resource_that_is_there_twice_stays() {
     let change = resource(TOPIC, "t", &[("retention.ms", SET, Some("2"))]);
     let (after, codes) = incremental(&image(), vec![change.clone(), change]);

@@ -1,0 +1,147 @@
+//! The order in which moves can be made, each when the broker that it comes to has room.
+//!
+//! What the search moved twice is told once, so that two replicas may change places, each of which
+//! needs the room of the other. Then one of them goes by way of a broker that has room: it is
+//! copied twice, and told as two moves.
+//!
+//! Must always hold: what is made in this order exceeds no capacity in between, and no replica
+//! comes to a broker that its partition has left or goes to otherwise; so it can be seen of a
+//! partition alone which of its moves are done.
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+use super::Planner;
+use super::story::Told;
+use crate::resource::Resource;
+use crate::state::{Change, State};
+
+/// A replica for which nobody has room.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stuck {
+    pub(super) told: Told,
+    pub(super) seat: usize,
+    /// What the broker lacks that it should come to.
+    pub(super) lacks: Resource,
+}
+
+/// Makes moves one after the other, later ones first only where earlier ones have to wait for
+/// them. Gives those for which nobody has room.
+///
+/// - `end`: who has what when all is done.
+pub(super) fn follow(
+    planner: &mut Planner<'_>,
+    end: &State<'_>,
+    mut told: Vec<Told>,
+    mut make: impl FnMut(&mut Planner<'_>, &Told),
+) -> Vec<Stuck> {
+    let mut went_round = BTreeSet::new();
+    loop {
+        let before = told.len();
+        told = pass(planner, told, &mut make);
+        if told.is_empty() {
+            return Vec::new();
+        }
+        if told.len() < before {
+            continue;
+        }
+        let Some(way) = way_round(planner, end, &told, &went_round) else { break };
+        let Way { place, seat, from, by, to, .. } = way;
+        went_round.insert(planner.state.seats[seat].partition);
+        make(planner, &told[place].with(Change::Seat { seat, from, to: by }));
+        told[place] = told[place].with(Change::Seat { seat, from: by, to });
+    }
+    let stuck = told.into_iter().filter_map(|told| {
+        let Change::Seat { seat, .. } = told.change else { return None };
+        let lacks = lacks(planner, &told)?;
+        Some(Stuck { told, seat, lacks })
+    });
+    stuck.collect()
+}
+
+/// Makes what has room, and gives what is left. Of a partition nothing is made before what was
+/// decided earlier.
+fn pass(
+    planner: &mut Planner<'_>,
+    told: Vec<Told>,
+    make: &mut impl FnMut(&mut Planner<'_>, &Told),
+) -> Vec<Told> {
+    let (mut held, mut left) = (BTreeSet::new(), Vec::new());
+    for told in told {
+        let (Change::Seat { seat, .. } | Change::Leader { to: seat, .. }) = told.change;
+        let partition = planner.state.seats[seat].partition;
+        if held.contains(&partition) || lacks(planner, &told).is_some() {
+            held.insert(partition);
+            left.push(told);
+        } else {
+            make(planner, &told);
+        }
+    }
+    left
+}
+
+/// What the broker that a replica comes to has too little room of.
+fn lacks(planner: &Planner<'_>, told: &Told) -> Option<Resource> {
+    match told.change {
+        Change::Seat { seat, to, .. } => planner.state.lacks(to, &planner.state.seats[seat].load),
+        Change::Leader { .. } => None,
+    }
+}
+
+/// A move that is made in two.
+#[derive(Debug)]
+struct Way {
+    bytes: u64,
+    /// Which of the moves it is.
+    place: usize,
+    seat: usize,
+    from: usize,
+    by: usize,
+    to: usize,
+}
+
+/// The cheapest of the moves for whose place others wait, and by way of which broker it can be
+/// made.
+///
+/// - `went_round`: partitions of which one was made in two before.
+fn way_round(
+    planner: &mut Planner<'_>,
+    end: &State<'_>,
+    told: &[Told],
+    went_round: &BTreeSet<u32>,
+) -> Option<Way> {
+    let wanted = told.iter().filter_map(|it| match it.change {
+        Change::Seat { to, .. } => Some(to),
+        Change::Leader { .. } => None,
+    });
+    let wanted: BTreeSet<usize> = wanted.collect();
+    let mut best: Option<Way> = None;
+    for (place, one) in told.iter().enumerate() {
+        let Change::Seat { seat, from, to } = one.change else { continue };
+        let bytes = planner.state.seats[seat].load[Resource::DiskBytes];
+        let is_better = best.as_ref().is_none_or(|best| bytes < best.bytes);
+        let has_gone = went_round.contains(&planner.state.seats[seat].partition);
+        if !is_better || has_gone || !wanted.contains(&from) {
+            continue;
+        }
+        if let Some(by) = stop(planner, end, seat) {
+            best = Some(Way { bytes, place, seat, from, by, to });
+        }
+    }
+    best
+}
+
+/// The broker that may have a seat meanwhile, and has nothing else to do with its partition.
+fn stop(planner: &mut Planner<'_>, end: &State<'_>, seat: usize) -> Option<usize> {
+    let load = planner.state.seats[seat].load;
+    let mut able = Vec::new();
+    planner.state.hosts(seat, |_, broker| able.push(broker));
+    let (began, ends) = (&planner.state.seats, &end.seats);
+    let partition = end.beside(seat);
+    able.retain(|broker| {
+        !partition
+            .clone()
+            .any(|it| began[it].origin as usize == *broker || ends[it].broker() == *broker)
+    });
+    able.into_iter().min_by_key(|broker| (planner.cost_with(*broker, &load), *broker))
+}

@@ -36,6 +36,7 @@ mod first_record;
 mod groups;
 mod partitioner;
 mod produce;
+mod properties;
 #[cfg(test)]
 mod testing;
 
@@ -57,3 +58,4 @@ pub use groups::{
 };
 pub use partitioner::{murmur2, partition_of_key};
 pub use produce::{Acks, Produced};
+pub use properties::{Properties, PropertyError};

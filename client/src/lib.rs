@@ -37,8 +37,8 @@ mod groups;
 mod partitioner;
 mod produce;
 mod properties;
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use address::{AddressError, BrokerAddress};
 pub use admin::{
@@ -46,7 +46,7 @@ pub use admin::{
     CreatedTopic, FoundOffset, LogDir, LogDirReplica, NewTopic, OffsetSpec, PartitionCursor,
     PartitionPage, QuorumDescription, QuorumReplica, Reassignment,
 };
-pub use cluster::{Broker, Cluster, ClusterImage, Partition, Topic};
+pub use cluster::{Broker, Cluster, ClusterImage, LeaderHint, Partition, Topic};
 pub use config::ClientConfig;
 pub use connection::{Connection, Versions};
 pub use error::{ClientError, Disconnect, Remedy};
@@ -57,5 +57,5 @@ pub use groups::{
     GroupMemberDescription, Joined, ListedGroup, MemberConfig, PartitionOffset,
 };
 pub use partitioner::{murmur2, partition_of_key};
-pub use produce::{Acks, Produced};
+pub use produce::{Acks, PartitionBatch, PostedBatches, Produced};
 pub use properties::{Properties, PropertyError};

@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test is to fail")]
 
+mod relay;
+
 use std::sync::{Arc, Mutex};
 
 use bytes::{Bytes, BytesMut};
@@ -16,6 +18,8 @@ use logboom_protocol::messages::api_versions::{ApiVersion, ApiVersionsResponse};
 use logboom_protocol::{ApiKey, Message, VersionRange};
 
 use crate::{BrokerAddress, ClientConfig, Cluster};
+
+pub use self::relay::{Fault, Passed, Relay, Towards, Trouble};
 
 /// A request as it arrived.
 #[derive(Debug, Clone)]

@@ -137,7 +137,7 @@ impl Accumulator {
         room: SemaphorePermit<'_>,
     ) -> Result<Delivery, ProduceError> {
         if self.is_closed() {
-            return Err(ProduceError::Closed);
+            return Err(self.ended().unwrap_or(ProduceError::Closed));
         }
         let partitions = topic.partitions.load();
         let queue = self.choose(topic, &partitions, record, room.num_permits())?;
@@ -292,7 +292,10 @@ impl Accumulator {
     /// Nothing more is taken, and what isn't under way is given up.
     pub(crate) fn end(&self, error: &ProduceError) {
         self.is_closed.store(true, Ordering::Release);
-        self.topics.write().unwrap_or_else(PoisonError::into_inner).ended = Some(error.clone());
+        let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
+        // The first reason counts.
+        topics.ended.get_or_insert_with(|| error.clone());
+        drop(topics);
         self.queues().iter().for_each(|queue| queue.lock().end(error));
         self.wake.notify_one();
     }

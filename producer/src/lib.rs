@@ -51,3 +51,6 @@ pub use logboom_protocol::records::{Codec, HeaderRef as Header};
 pub use producer::Producer;
 pub use record::Record;
 pub use settings::ProducerBuilder;
+
+#[cfg(test)]
+mod tests;

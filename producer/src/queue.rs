@@ -11,12 +11,16 @@
 //! **Invariant:** batches reach the broker's log in the order of their numbers. An idempotent
 //! producer has several of them under way, and the broker refuses one whose predecessor is missing;
 //! any other has one. After an error nothing is taken until all that is under way is answered, and
-//! then the oldest goes first.
+//! then those that are sent again go one by one, the oldest first.
 //!
 //! **Invariant:** a batch that may have been appended is sent again only with the numbers that it
 //! had, so that the broker knows it (KIP-98). Batches are numbered anew, in the next epoch, only
 //! when the broker has refused the oldest one as out of order: then neither it nor what is behind it
 //! has been appended (KIP-360).
+//!
+//! **Invariant:** from the oldest batch that isn't acknowledged to the newest that was sent there
+//! are no more than a broker knows of a producer. So nothing new is sent while one is sent again:
+//! the broker would forget that one meanwhile, and take it for one that is out of order.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -105,6 +109,8 @@ struct UnderWay {
     outcome: Arc<Outcome>,
     /// First record and count.
     range: (i32, i32),
+    /// Whether it had its numbers before.
+    is_repeated: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -207,7 +213,13 @@ impl Queue {
             let open = self.open.take_if(|open| open.number < due)?;
             self.close(open);
         }
+        // One that is sent again goes alone.
+        let next = self.waiting.front();
+        if next.is_some_and(|batch| batch.numbers.is_some()) && !self.under_way.is_empty() {
+            return None;
+        }
         let mut batch = self.waiting.pop_front()?;
+        let is_repeated = batch.numbers.is_some();
         if let Some(producer) = producer {
             self.number(&mut batch, producer);
         }
@@ -216,6 +228,7 @@ impl Queue {
             deadline: batch.created + limits.delivery_timeout,
             outcome: Arc::clone(batch.outcome()),
             range: batch.range(),
+            is_repeated,
         });
         Some(batch)
     }
@@ -239,7 +252,8 @@ impl Queue {
     /// Whether a batch may be taken, apart from there being one.
     pub(crate) fn may_take(&self, now: Instant, limits: &QueueLimits) -> bool {
         let is_paused = self.paused_until.is_some_and(|until| now < until);
-        let is_recovering = !self.failed.is_empty();
+        let is_repeating = self.under_way.iter().any(|one| one.is_repeated);
+        let is_recovering = !self.failed.is_empty() || is_repeating;
         !is_paused && !is_recovering && self.under_way.len() < limits.under_way_max
     }
 

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use crate::{BrokerAddress, Properties, PropertyError};
+use crate::{BrokerAddress, Properties, PropertyError, Security};
 
 /// Limits and names of a client.
 #[derive(Debug, Clone)]
 pub struct ClientConfig {
     /// What the broker's logs and quotas call us (`client.id`).
     pub client_id: String,
+    /// How connections are protected (`security.protocol`).
+    pub security: Security,
     /// How long an answer may take, its way included (`request.timeout.ms`).
     pub request_timeout: Duration,
     /// How long a call may take with all that is tried again (`default.api.timeout.ms`).
@@ -56,6 +58,9 @@ impl ClientConfig {
         for (key, setting) in times {
             *setting = properties.millis(key)?.unwrap_or(*setting);
         }
+        if properties.get("security.protocol").is_some() {
+            self.security = Security::of(properties)?;
+        }
         if let Some(client_id) = properties.get("client.id") {
             client_id.clone_into(&mut self.client_id);
         }
@@ -85,6 +90,7 @@ impl Default for ClientConfig {
     fn default() -> Self {
         Self {
             client_id: "logboom".to_owned(),
+            security: Security::default(),
             request_timeout: Duration::from_secs(30),
             api_timeout: Duration::from_secs(60),
             delivery_timeout: Duration::from_secs(120),

@@ -37,6 +37,7 @@ mod groups;
 mod partitioner;
 mod produce;
 mod properties;
+mod security;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
@@ -59,3 +60,10 @@ pub use groups::{
 pub use partitioner::{murmur2, partition_of_key};
 pub use produce::{Acks, PartitionBatch, PostedBatches, Produced};
 pub use properties::{Properties, PropertyError};
+pub use security::{
+    Plain, Protecting, SaslExchange, SaslMechanism, SaslStep, Security, Stream, Transport,
+};
+#[cfg(feature = "scram")]
+pub use security::{Scram, ScramHash};
+#[cfg(feature = "tls")]
+pub use security::{Tls, TlsError};

@@ -149,6 +149,13 @@ impl ScriptedBroker {
     }
 }
 
+/// Answers the question for the versions over a stream that stands already, and waits for its end.
+pub async fn serve_versions<S: AsyncRead + AsyncWrite + Unpin>(stream: S) {
+    let mut peer = Peer { stream, buffer: BytesMut::new() };
+    peer.greet().await;
+    assert!(peer.request().await.is_none(), "nothing else is asked");
+}
+
 async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     mut peer: Peer<S>,
     limits: Arc<[(ApiKey, i16)]>,

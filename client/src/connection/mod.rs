@@ -27,11 +27,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use logboom_protocol::hot::Rope;
 use logboom_protocol::{ApiKey, EncodeError, Message, Request, VersionRange};
 
 use self::line::Line;
+use crate::security::authenticate;
 use crate::{BrokerAddress, ClientConfig, ClientError, Disconnect};
 
 pub use self::versions::Versions;
@@ -42,6 +44,8 @@ pub use self::versions::Versions;
 pub struct Connection {
     line: Line,
     versions: Versions,
+    /// From when on no more is sent over it: the broker is about to end it.
+    valid_until: Option<Instant>,
 }
 
 impl Connection {
@@ -62,10 +66,17 @@ impl Connection {
             .map_err(|e| failed(Disconnect::io("connect", e)))?;
         // A request is written whole; waiting for more of them to fill a packet only delays it.
         stream.set_nodelay(true).map_err(|e| failed(Disconnect::io("connect", e)))?;
+        let Some(transport) = &config.security.transport else {
+            return Self::over(stream, address, config).await;
+        };
+        let stream = tokio::time::timeout(after, transport.protect(stream, address))
+            .await
+            .map_err(|_| failed(Disconnect::ConnectTimeout { after }))?
+            .map_err(|e| failed(Disconnect::io("protect", e)))?;
         Self::over(stream, address, config).await
     }
 
-    /// Asks for the versions over a stream that stands already.
+    /// Asks for the versions over a stream that stands already, and says who the client is.
     ///
     /// # Errors
     /// As [`Self::connect`].
@@ -78,8 +89,14 @@ impl Connection {
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
         let line = Line::over(stream, address, config);
-        let versions = negotiate::ask(&line, config.request_timeout).await?;
-        Ok(Self { line, versions })
+        let timeout = config.request_timeout;
+        let versions = negotiate::ask(&line, timeout).await?;
+        let mut connection = Self { line, versions, valid_until: None };
+        if let Some(mechanism) = &config.security.sasl {
+            let until = authenticate(&connection, &**mechanism, timeout).await?;
+            connection.valid_until = until;
+        }
+        Ok(connection)
     }
 
     /// Sends a request in the newest version that both sides speak, and waits for its answer.
@@ -174,6 +191,12 @@ impl Connection {
     #[must_use]
     pub fn versions(&self) -> &Versions {
         &self.versions
+    }
+
+    /// Whether more may be sent over it.
+    pub(crate) fn is_usable(&self) -> bool {
+        let is_valid = self.valid_until.is_none_or(|until| Instant::now() < until);
+        is_valid && self.closed().is_none()
     }
 
     /// Why the connection has ended, if it has.

@@ -202,7 +202,7 @@ async fn a_body_that_is_none_ends_the_connection_and_names_the_field() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_doesn_t_come_ends_the_connection_at_the_time_out() {
     let (connection, mut peer) = connected().await;
-    let began = tokio::time::Instant::now();
+    let began = Instant::now();
     let reason = reason(ask(&connection).await);
     assert_eq!(reason.to_string(), "Metadata was not answered within 1000 ms");
     assert_eq!(began.elapsed().as_secs(), 1);

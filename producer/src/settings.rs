@@ -103,6 +103,13 @@ impl ProducerBuilder {
         self
     }
 
+    /// The same, as addresses that were read already.
+    pub fn brokers(mut self, addresses: Vec<BrokerAddress>) -> Self {
+        let none = || "there is no bootstrap address: where is the cluster?".to_owned();
+        self.bootstrap = if addresses.is_empty() { Err(none()) } else { Ok(addresses) };
+        self
+    }
+
     /// How it connects and asks.
     pub fn client(mut self, client: ClientConfig) -> Self {
         self.client = client;

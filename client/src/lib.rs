@@ -37,6 +37,7 @@ mod first_record;
 mod groups;
 mod partitioner;
 mod produce;
+mod properties;
 #[cfg(test)]
 mod testing;
 
@@ -60,3 +61,4 @@ pub use groups::{
 };
 pub use partitioner::{murmur2, partition_of_key};
 pub use produce::{Acks, Produced};
+pub use properties::{Properties, PropertyError};

@@ -162,7 +162,8 @@ impl State {
         }
         let stamp = self.next_stamp();
         self.slots.insert(place.clone(), Slot::new(stamp, is_shared, start));
-        self.topics.entry(Arc::clone(&place.topic)).or_default();
+        // Who leads it is looked up, if only where the cluster remembers it.
+        self.topics.entry(Arc::clone(&place.topic)).or_default().told = None;
         self.signals.driver = true;
     }
 

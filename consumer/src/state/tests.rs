@@ -175,6 +175,19 @@ async fn partitions_are_read_in_turn_from_where_they_begin() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_partition_that_comes_later_is_read_as_those_before() {
+    let mut life = Life::new(earliest());
+    life.state.assign(vec![(place(0), Some(Start::Earliest))]);
+    assert_eq!(asked(&life.fetches()[0]), [(0, 10)]);
+    let both = [0, 1].map(|one| (place(one), None));
+    life.state.assign(both.to_vec());
+    life.state.seek(&place(1), Start::Offset(7));
+    life.fetches();
+    life.answer(vec![data(0, batch(10, 1, 3))]);
+    assert_eq!(asked(&life.fetches()[0]), [(0, 11), (1, 7)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_fetched_before_a_seek_is_never_handed_out() {
     let mut life = Life::assigned(earliest(), Start::Offset(10));
     life.fetches();

@@ -82,7 +82,10 @@ impl ProduceArguments {
     fn producer(&self) -> ProducerBuilder {
         let linger = Duration::from_millis(self.linger_ms.into());
         let producer = self.client.producer(linger).acks(self.acks.acks());
-        producer.compression(self.compression.codec()).batch_bytes(self.batch_bytes).linger(linger)
+        producer
+            .compression_type(self.compression.codec())
+            .batch_size(self.batch_bytes)
+            .linger(linger)
     }
 }
 

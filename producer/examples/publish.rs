@@ -14,7 +14,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let [bootstrap, topic] = &arguments[..] else {
         return Err("give an address and a topic".into());
     };
-    let producer = Producer::builder().bootstrap(bootstrap).build()?;
+    let producer = Producer::builder().bootstrap_servers(bootstrap).build()?;
     let mut deliveries = Vec::new();
     for line in std::io::stdin().lock().lines() {
         deliveries.push(producer.send(Record::to(topic).value(&line?)).await?);

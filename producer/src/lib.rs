@@ -4,7 +4,7 @@
 //! use logboom_producer::{Producer, Record};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let producer = Producer::builder().bootstrap("localhost:9092").build()?;
+//! let producer = Producer::builder().bootstrap_servers("localhost:9092").build()?;
 //! let record = Record::to("departures").key("LH 401").value("boarding");
 //! let delivered = producer.publish(record).await?;
 //! println!("partition {}, offset {:?}", delivered.partition, delivered.offset);

@@ -37,8 +37,8 @@ pub(crate) struct Settings {
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let producer = Producer::builder()
-///     .bootstrap("localhost:9092")
-///     .compression(Codec::Zstd)
+///     .bootstrap_servers("localhost:9092")
+///     .compression_type(Codec::Zstd)
 ///     .linger(Duration::from_millis(20))
 ///     .build()?;
 /// # let _ = producer;
@@ -98,7 +98,7 @@ impl Default for ProducerBuilder {
 
 impl ProducerBuilder {
     /// Where the cluster is: addresses with commas between them (`bootstrap.servers`).
-    pub fn bootstrap(mut self, addresses: &str) -> Self {
+    pub fn bootstrap_servers(mut self, addresses: &str) -> Self {
         self.bootstrap = BrokerAddress::parse_list(addresses).map_err(|error| error.to_string());
         self
     }
@@ -124,20 +124,20 @@ impl ProducerBuilder {
 
     /// Whether what is tried again is appended once (`enable.idempotence`). It is so with
     /// acknowledgements of all replicas, unless this is called.
-    pub fn idempotence(mut self, is_idempotent: bool) -> Self {
+    pub fn enable_idempotence(mut self, is_idempotent: bool) -> Self {
         self.idempotence = Some(is_idempotent);
         self
     }
 
     /// How batches are compressed (`compression.type`).
-    pub fn compression(mut self, codec: Codec) -> Self {
+    pub fn compression_type(mut self, codec: Codec) -> Self {
         self.codec = codec;
         self
     }
 
     /// Bytes of a batch before it is compressed (`batch.size`). A larger record has a batch of its
     /// own.
-    pub fn batch_bytes(mut self, bytes: usize) -> Self {
+    pub fn batch_size(mut self, bytes: usize) -> Self {
         self.batch_bytes = bytes;
         self
     }
@@ -150,7 +150,7 @@ impl ProducerBuilder {
 
     /// Bytes of all records that aren't acknowledged (`buffer.memory`); beyond them
     /// [`Producer::send`] waits.
-    pub fn buffer_bytes(mut self, bytes: usize) -> Self {
+    pub fn buffer_memory(mut self, bytes: usize) -> Self {
         self.buffer_bytes = bytes;
         self
     }
@@ -163,7 +163,7 @@ impl ProducerBuilder {
     }
 
     /// Bytes of a request, and of a record (`max.request.size`).
-    pub fn request_bytes_max(mut self, bytes: usize) -> Self {
+    pub fn max_request_size(mut self, bytes: usize) -> Self {
         self.request_bytes_max = bytes;
         self
     }
@@ -295,11 +295,11 @@ mod tests {
 
     #[test]
     fn settings_that_don_t_go_together_are_named() {
-        let builder = || Producer::builder().bootstrap("a:1");
+        let builder = || Producer::builder().bootstrap_servers("a:1");
         let reason = refused(Producer::builder());
         assert!(reason.contains("bootstrap.servers"), "{reason}");
-        assert!(refused(Producer::builder().bootstrap("a:x")).contains("a:x"));
-        let reason = refused(builder().acks(Acks::Leader).idempotence(true));
+        assert!(refused(Producer::builder().bootstrap_servers("a:x")).contains("a:x"));
+        let reason = refused(builder().acks(Acks::Leader).enable_idempotence(true));
         assert_eq!(reason, "enable.idempotence=true needs acks=all");
         let reason = refused(builder().delivery_timeout(Duration::from_secs(1)));
         assert!(reason.starts_with("delivery.timeout.ms=1000 "), "{reason}");
@@ -314,7 +314,7 @@ mod tests {
         };
         assert_eq!(under_way(Producer::builder()), (true, 5));
         assert_eq!(under_way(Producer::builder().acks(Acks::Leader)), (false, 1));
-        assert_eq!(under_way(Producer::builder().idempotence(false)), (false, 1));
+        assert_eq!(under_way(Producer::builder().enable_idempotence(false)), (false, 1));
     }
 
     #[test]

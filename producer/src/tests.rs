@@ -59,9 +59,10 @@ impl Rig {
         let broker = Arc::new(Mutex::new(broker));
         let answering = Arc::clone(&broker);
         scripted.run(move |asked| answering.lock().unwrap().answer(asked));
-        let builder = Producer::builder().bootstrap(&bootstrap.to_string()).client(client());
+        let builder =
+            Producer::builder().bootstrap_servers(&bootstrap.to_string()).client(client());
         // Three records a batch.
-        let producer = builder.batch_bytes(120).linger(MILLISECOND).build().unwrap();
+        let producer = builder.batch_size(120).linger(MILLISECOND).build().unwrap();
         Self { broker, producer }
     }
 
@@ -165,9 +166,9 @@ async fn memory_that_is_full_makes_who_sends_wait() {
     let answering = Arc::clone(&broker);
     scripted.run(move |asked| answering.lock().unwrap().answer(asked));
     let client = ClientConfig { request_timeout: 50 * MILLISECOND, ..client() };
-    let builder = Producer::builder().bootstrap(&bootstrap).client(client);
-    let builder = builder.buffer_bytes(1_000).max_block(100 * MILLISECOND);
-    let producer = builder.batch_bytes(100).linger(MILLISECOND).build().unwrap();
+    let builder = Producer::builder().bootstrap_servers(&bootstrap).client(client);
+    let builder = builder.buffer_memory(1_000).max_block(100 * MILLISECOND);
+    let producer = builder.batch_size(100).linger(MILLISECOND).build().unwrap();
     let value = [b'x'; 300];
     let mut deliveries = Vec::new();
     let error = loop {
@@ -256,7 +257,7 @@ async fn codecs_are_as_the_batch_says() {
         let broker = Arc::new(Mutex::new(Broker { address, ..Broker::default() }));
         let answering = Arc::clone(&broker);
         scripted.run(move |asked| answering.lock().unwrap().answer(asked));
-        let builder = Producer::builder().bootstrap(&bootstrap).compression(codec);
+        let builder = Producer::builder().bootstrap_servers(&bootstrap).compression_type(codec);
         let producer = builder.build().unwrap();
         producer.publish(Record::to("t").value("5")).await.unwrap();
         assert_eq!(broker.lock().unwrap().codecs, [codec]);

@@ -11,7 +11,7 @@ use logboom_protocol::messages::sasl_handshake::{SaslHandshakeRequest, SaslHands
 use logboom_protocol::{ApiKey, ErrorCode};
 
 use crate::testing::{Arrived, ScriptedBroker};
-use crate::{ClientConfig, ClientError, Connection, Plain, Properties, Remedy, Security};
+use crate::{ClientConfig, Connection, Plain, Properties, Remedy, Security};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -32,7 +32,7 @@ async fn broker(lifetime_ms: i64) -> crate::BrokerAddress {
             }
             ApiKey::SaslAuthenticate => {
                 let request: SaslAuthenticateRequest = asked.decode();
-                let is_right = request.auth_bytes == &b"\0alice\0secret"[..];
+                let is_right = request.auth_bytes == b"\0alice\0secret"[..];
                 let wrong = ErrorCode::SASL_AUTHENTICATION_FAILED;
                 asked.answer(&SaslAuthenticateResponse {
                     error_code: if is_right { ErrorCode::NONE } else { wrong },
@@ -116,9 +116,10 @@ fn settings_that_are_missing_are_named() {
 
 #[cfg(feature = "tls")]
 mod tls {
-    use super::*;
-
     use tokio_rustls::TlsAcceptor;
+
+    use super::*;
+    use crate::ClientError;
 
     /// A listener that protects one connection and hears its first byte.
     async fn server(key: &rcgen::CertifiedKey<rcgen::KeyPair>) -> crate::BrokerAddress {

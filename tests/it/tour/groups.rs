@@ -84,7 +84,10 @@ pub(crate) fn committed(raw: &mut Raw, group: &str, topic: &str) -> Vec<i64> {
 }
 
 /// A client reads a part, goes, and comes back for the rest: everything, once.
-pub(crate) fn comes_back(name: &str, program: impl Fn(&str, &str, &str, &str) -> Result<Command, String>) {
+pub(crate) fn comes_back(
+    name: &str,
+    program: impl Fn(&str, &str, &str, &str) -> Result<Command, String>,
+) {
     let subject = shared();
     let (bootstrap, group) = (subject.bootstrap(), topic_name(&format!("group-{name}")));
     if or_skip(&format!("groups with {name}"), program(&bootstrap, "", &group, "1")).is_none() {
@@ -106,7 +109,11 @@ pub(crate) fn comes_back(name: &str, program: impl Fn(&str, &str, &str, &str) ->
 }
 
 /// A program with these arguments, and one more.
-pub(crate) fn with(mut command: Command, [bootstrap, topic, group, count]: [&str; 4], more: &str) -> Command {
+pub(crate) fn with(
+    mut command: Command,
+    [bootstrap, topic, group, count]: [&str; 4],
+    more: &str,
+) -> Command {
     command.args([bootstrap, topic, group, count]).args(Some(more).filter(|more| !more.is_empty()));
     command
 }

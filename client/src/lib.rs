@@ -30,30 +30,43 @@ mod backoff;
 mod cluster;
 mod config;
 mod connection;
+mod epochs;
 mod error;
 mod fetch;
 mod first_record;
 mod groups;
 mod partitioner;
 mod produce;
-#[cfg(test)]
-mod testing;
+mod properties;
+mod security;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use address::{AddressError, BrokerAddress};
 pub use admin::{
     ClusterDescription, ConfigChange, ConfigEntry, ConfigOperation, ConfigResource, ConfigSource,
-    CreatedTopic, FoundOffset, LogDir, LogDirReplica, NewTopic, OffsetSpec, PartitionCursor,
-    PartitionPage, QuorumDescription, QuorumReplica, Reassignment,
+    CreatedTopic, FoundOffset, IsolationLevel, LogDir, LogDirReplica, NewTopic, OffsetSpec,
+    PartitionCursor, PartitionPage, QuorumDescription, QuorumReplica, Reassignment,
 };
-pub use cluster::{Broker, Cluster, ClusterImage, Partition, Topic};
+pub use cluster::{Broker, Cluster, ClusterImage, LeaderHint, Partition, Topic};
 pub use config::ClientConfig;
 pub use connection::{Connection, Versions};
+pub use epochs::{EpochEnd, EpochQuestion};
 pub use error::{ClientError, Disconnect, Remedy};
 pub use fetch::{FetchLimits, FetchPosition, FetchedPartition, visit_records};
 pub use first_record::{FirstRecord, FirstRecordResult};
 pub use groups::{
-    Assignment, Beat, CommittedOffset, GroupDescription, GroupFilter, GroupMember,
-    GroupMemberDescription, Joined, ListedGroup, MemberConfig, PartitionOffset,
+    Assignment, Assignor, Beat, CommittedOffset, Committer, GroupDescription, GroupFilter,
+    GroupMember, GroupMemberDescription, Joined, ListedGroup, MemberConfig, OffsetToCommit,
+    PartitionOffset, UnknownAssignor,
 };
 pub use partitioner::{murmur2, partition_of_key};
-pub use produce::{Acks, Produced};
+pub use produce::{Acks, PartitionBatch, PostedBatches, Produced};
+pub use properties::{Properties, PropertyError};
+pub use security::{
+    Plain, Protecting, SaslExchange, SaslMechanism, SaslStep, Security, Stream, Transport,
+};
+#[cfg(feature = "scram")]
+pub use security::{Scram, ScramHash};
+#[cfg(feature = "tls")]
+pub use security::{Tls, TlsError};

@@ -13,6 +13,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("logboom-raft", &["logboom-units"]),
     ("logboom-storage", &["logboom-protocol"]),
     ("logboom-client", &["logboom-protocol"]),
+    ("logboom-consumer", &["logboom-client", "logboom-protocol"]),
+    ("logboom-producer", &["logboom-client", "logboom-protocol"]),
     (
         "logboom-broker",
         &[
@@ -30,6 +32,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "logboom-balance",
             "logboom-broker",
             "logboom-client",
+            "logboom-producer",
             "logboom-protocol",
             "logboom-storage",
         ],
@@ -41,10 +44,20 @@ const EDGES: &[(&str, &[&str])] = &[
 
 /// Crates of others that only some of ours may use.
 const RESTRICTED: &[(&str, &[&str])] = &[
-    ("tokio", &["logboom", "logboom-broker", "logboom-client", "logboom-tests"]),
+    (
+        "tokio",
+        &[
+            "logboom",
+            "logboom-broker",
+            "logboom-client",
+            "logboom-consumer",
+            "logboom-producer",
+            "logboom-tests",
+        ],
+    ),
     ("clap", &["logboom"]),
     ("memmap2", &["logboom-storage"]),
-    ("metrics", &[]),
+    ("metrics", &["logboom-consumer", "logboom-producer"]),
     ("kafka-protocol", &["logboom-tests"]),
 ];
 

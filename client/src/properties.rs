@@ -1,0 +1,305 @@
+//! Settings by the names that Kafka's own clients use, as a `client.properties` file has them.
+//!
+//! ```text
+//!   # a comment          ! one, too
+//!   bootstrap.servers = a:9092,\
+//!                       b:9092
+//!   client.id: loader
+//! ```
+//!
+//! Must always hold: a value that can't be read is an error that names key, value and rule; a key
+//! that nobody has asked for is told by [`Properties::unused`], so that a name with a typing error
+//! doesn't pass for a setting.
+//!
+//! Source: `java.util.Properties.load`.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Settings by name. The last value of a name counts.
+#[derive(Debug, Clone, Default)]
+pub struct Properties {
+    settings: BTreeMap<String, Setting>,
+}
+
+#[derive(Debug, Clone)]
+struct Setting {
+    value: String,
+    is_used: Cell<bool>,
+}
+
+/// Why settings can't be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PropertyError {
+    /// A line of a file isn't one of settings.
+    Line {
+        /// From 1 on.
+        number: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The file can't be read.
+    File {
+        /// As it was named.
+        path: String,
+        /// What the system says.
+        reason: String,
+    },
+    /// A value is none that the setting can have.
+    Value {
+        /// The setting.
+        key: String,
+        /// The value.
+        value: String,
+        /// What it has to be.
+        rule: String,
+    },
+}
+
+impl Properties {
+    /// The settings of a text.
+    ///
+    /// # Errors
+    /// [`PropertyError::Line`] for an escape that is none.
+    pub fn parse(text: &str) -> Result<Self, PropertyError> {
+        let mut properties = Self::default();
+        let mut lines = text.lines().enumerate();
+        while let Some((at, line)) = lines.next() {
+            let mut whole = line.trim_start().to_owned();
+            if whole.is_empty() || whole.starts_with(['#', '!']) {
+                continue;
+            }
+            while is_continued(&whole) {
+                whole.pop();
+                let Some((_, next)) = lines.next() else { break };
+                whole.push_str(next.trim_start());
+            }
+            let fault =
+                |reason: &str| PropertyError::Line { number: at + 1, reason: reason.into() };
+            let (key, value) = split(&whole);
+            properties.set(
+                unescape(key).map_err(|reason| fault(&reason))?,
+                unescape(value).map_err(|reason| fault(&reason))?,
+            );
+        }
+        Ok(properties)
+    }
+
+    /// The settings of a file.
+    ///
+    /// # Errors
+    /// [`PropertyError::File`], or as [`Self::parse`].
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, PropertyError> {
+        let path = path.as_ref();
+        let text = std::fs::read_to_string(path).map_err(|error| PropertyError::File {
+            path: path.display().to_string(),
+            reason: error.to_string(),
+        })?;
+        Self::parse(&text)
+    }
+
+    /// Gives a setting a value, whatever it had.
+    pub fn set(&mut self, key: impl Into<String>, value: impl Into<String>) {
+        let setting = Setting { value: value.into(), is_used: Cell::new(false) };
+        self.settings.insert(key.into(), setting);
+    }
+
+    /// The value of a setting; it counts as used.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&str> {
+        let setting = self.settings.get(key)?;
+        setting.is_used.set(true);
+        Some(&setting.value)
+    }
+
+    /// The value of a setting as `read` understands it.
+    ///
+    /// - `rule`: what the value has to be, as "a number of bytes".
+    ///
+    /// # Errors
+    /// [`PropertyError::Value`] where `read` doesn't understand it.
+    pub fn read<T>(
+        &self,
+        key: &str,
+        rule: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, PropertyError> {
+        let Some(value) = self.get(key) else { return Ok(None) };
+        read(value.trim()).map(Some).ok_or_else(|| PropertyError::Value {
+            key: key.to_owned(),
+            value: value.to_owned(),
+            rule: rule.to_owned(),
+        })
+    }
+
+    /// A number within `range`.
+    ///
+    /// # Errors
+    /// [`PropertyError::Value`].
+    pub fn number<T>(
+        &self,
+        key: &str,
+        range: std::ops::RangeInclusive<T>,
+    ) -> Result<Option<T>, PropertyError>
+    where
+        T: FromStr + PartialOrd + fmt::Display,
+    {
+        let rule = format!("a number from {} to {}", range.start(), range.end());
+        self.read(key, &rule, |text| text.parse().ok().filter(|number| range.contains(number)))
+    }
+
+    /// A time in milliseconds.
+    ///
+    /// # Errors
+    /// [`PropertyError::Value`].
+    pub fn millis(&self, key: &str) -> Result<Option<Duration>, PropertyError> {
+        let rule = "a number of milliseconds, at least 0";
+        self.read(key, rule, |text| text.parse().ok().map(Duration::from_millis))
+    }
+
+    /// `true` or `false`.
+    ///
+    /// # Errors
+    /// [`PropertyError::Value`].
+    pub fn flag(&self, key: &str) -> Result<Option<bool>, PropertyError> {
+        self.read(key, "true or false", |text| text.to_ascii_lowercase().parse().ok())
+    }
+
+    /// The names of the settings that nobody has asked for.
+    pub fn unused(&self) -> impl Iterator<Item = &str> {
+        let unused = self.settings.iter().filter(|(_, setting)| !setting.is_used.get());
+        unused.map(|(key, _)| key.as_str())
+    }
+}
+
+impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Properties {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(settings: I) -> Self {
+        let mut properties = Self::default();
+        settings.into_iter().for_each(|(key, value)| properties.set(key, value));
+        properties
+    }
+}
+
+/// Whether the line ends in an odd number of backslashes.
+fn is_continued(line: &str) -> bool {
+    line.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1
+}
+
+/// A key ends at the first `=`, `:` or white space that no backslash stands before.
+fn split(line: &str) -> (&str, &str) {
+    let mut is_escaped = false;
+    let end = line.find(|c: char| {
+        let ends = !is_escaped && (c == '=' || c == ':' || c.is_ascii_whitespace());
+        is_escaped = !is_escaped && c == '\\';
+        ends
+    });
+    let Some(end) = end else { return (line, "") };
+    let (key, rest) = line.split_at(end);
+    let rest = rest.trim_start();
+    (key, rest.strip_prefix(['=', ':']).unwrap_or(rest).trim_start())
+}
+
+fn unescape(text: &str) -> Result<String, String> {
+    let mut plain = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            plain.push(c);
+            continue;
+        }
+        match chars.next() {
+            None => {}
+            Some('n') => plain.push('\n'),
+            Some('r') => plain.push('\r'),
+            Some('t') => plain.push('\t'),
+            Some('f') => plain.push('\u{c}'),
+            Some('u') => {
+                let digits: String = chars.by_ref().take(4).collect();
+                let code = u32::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 4);
+                let code = code.and_then(char::from_u32);
+                plain.push(code.ok_or_else(|| format!("\\u{digits} is no character"))?);
+            }
+            Some(other) => plain.push(other),
+        }
+    }
+    Ok(plain)
+}
+
+impl fmt::Display for PropertyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line { number, reason } => write!(f, "line {number}: {reason}"),
+            Self::File { path, reason } => write!(f, "{path}: {reason}"),
+            Self::Value { key, value, rule } => write!(f, "{key}={value}: it has to be {rule}"),
+        }
+    }
+}
+
+impl std::error::Error for PropertyError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(text: &str) -> Vec<(String, String)> {
+        let properties = Properties::parse(text).unwrap();
+        properties.settings.into_iter().map(|(key, setting)| (key, setting.value)).collect()
+    }
+
+    fn setting(text: &str) -> (String, String) {
+        let [setting] = settings(text).try_into().unwrap();
+        setting
+    }
+
+    fn is(key: &str, value: &str) -> (String, String) {
+        (key.to_owned(), value.to_owned())
+    }
+
+    #[test]
+    fn a_file_is_read_as_java_reads_it() {
+        assert_eq!(setting("a.b=c"), is("a.b", "c"));
+        assert_eq!(setting("  a.b : c d "), is("a.b", "c d "), "blanks behind a value are its own");
+        assert_eq!(setting("a b=c"), is("a", "b=c"), "a blank ends a key, too");
+        assert_eq!(setting("a"), is("a", ""));
+        assert_eq!(setting("a=b\\\n   c"), is("a", "bc"), "a line goes on");
+        assert_eq!(setting("a=b\\"), is("a", "b"), "where nothing follows");
+        assert_eq!(setting(r"a=c:\\d\\"), is("a", r"c:\d\"));
+        assert_eq!(setting(r"a\=b\ c=\u00e9\t\q"), is("a=b c", "é\tq"));
+        assert_eq!(settings("# a=b\n\n ! c=d\r\n"), []);
+        assert_eq!(setting("a=1\r\na=2\r\n"), is("a", "2"), "the last one counts");
+    }
+
+    #[test]
+    fn an_escape_that_is_none_is_named_by_its_line() {
+        for text in ["a=b\nc=\\u12", "a=b\nc=\\u12x4", "a=b\nc=\\ud800"] {
+            let error = Properties::parse(text).unwrap_err();
+            assert!(error.to_string().starts_with("line 2: \\u"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_none_is_named_with_its_rule() {
+        let properties: Properties =
+            [("a", "9"), ("b", "x"), ("c", "-1"), ("d", " TRUE ")].into_iter().collect();
+        assert_eq!(properties.number("a", 0..=9), Ok(Some(9)));
+        let error = properties.number("a", 0..=8).unwrap_err();
+        assert_eq!(error.to_string(), "a=9: it has to be a number from 0 to 8");
+        assert!(properties.flag("b").is_err());
+        assert!(properties.millis("c").is_err());
+        assert_eq!(properties.flag("d"), Ok(Some(true)));
+        assert_eq!(properties.flag("e"), Ok(None));
+    }
+
+    #[test]
+    fn settings_that_nobody_asked_for_are_told() {
+        let properties: Properties = [("linger.ms", "5"), ("lingerms", "6")].into_iter().collect();
+        assert_eq!(properties.unused().count(), 2);
+        properties.millis("linger.ms").unwrap();
+        assert_eq!(properties.unused().collect::<Vec<_>>(), ["lingerms"]);
+    }
+}

@@ -54,7 +54,7 @@ async fn read(bootstrap: &str, topic: &str, expected: &[Vec<Record>]) -> Vec<Vec
         let record = consumer.next().await.unwrap();
         let own = read.entry(record.partition).or_default();
         assert_eq!(record.offset, i64::try_from(own.len()).unwrap());
-        assert!(matches!(record.timestamp, Timestamp::Create(_)), "{:?}", record.timestamp);
+        assert!(matches!(record.timestamp, Timestamp::Created(_)), "{:?}", record.timestamp);
         let header = |one: logboom_consumer::Header| {
             (String::from_utf8(one.key.to_vec()).unwrap(), one.value.map(|value| value.to_vec()))
         };

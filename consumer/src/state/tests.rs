@@ -117,7 +117,7 @@ impl Life {
     fn taken(&mut self) -> Option<(i32, Vec<i64>)> {
         let mut taken = self.state.take()?;
         let (mut inflater, mut offsets) = (Inflater::new(1 << 20), Vec::new());
-        while let Some((record, _)) = taken.run.next_record(&mut inflater).unwrap() {
+        while let Some((record, _)) = taken.haul.next_record(&mut inflater).unwrap() {
             offsets.push(record.offset);
         }
         self.state.settle(&taken);

@@ -5,9 +5,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
-use logboom_consumer::{
-    Consumer, ConsumerError, IsolationLevel, Start, Timestamp, TopicPartition,
-};
+use logboom_consumer::{Consumer, ConsumerError, IsolationLevel, Start, Timestamp, TopicPartition};
 use logboom_protocol::records::layout;
 use logboom_tests::shapes::{Record, words};
 use logboom_tests::stub::{Stub, TOPIC};

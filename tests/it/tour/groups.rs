@@ -84,7 +84,10 @@ pub(crate) fn committed(raw: &mut Raw, group: &str, topic: &str) -> Vec<i64> {
 }
 
 /// A client reads a part, goes, and comes back for the rest: everything, once.
-pub(crate) fn comes_back(name: &str, program: impl Fn(&str, &str, &str, &str) -> Result<Command, String>) {
+pub(crate) fn comes_back(
+    name: &str,
+    program: impl Fn(&str, &str, &str, &str) -> Result<Command, String>,
+) {
     let subject = shared();
     let (bootstrap, group) = (subject.bootstrap(), topic_name(&format!("group-{name}")));
     if or_skip(&format!("groups with {name}"), program(&bootstrap, "", &group, "1")).is_none() {
@@ -106,7 +109,11 @@ pub(crate) fn comes_back(name: &str, program: impl Fn(&str, &str, &str, &str) ->
 }
 
 /// A program with these arguments, and one more.
-pub(crate) fn with(mut command: Command, [bootstrap, topic, group, count]: [&str; 4], more: &str) -> Command {
+pub(crate) fn with(
+    mut command: Command,
+    [bootstrap, topic, group, count]: [&str; 4],
+    more: &str,
+) -> Command {
     command.args([bootstrap, topic, group, count]).args(Some(more).filter(|more| !more.is_empty()));
     command
 }
@@ -304,19 +311,26 @@ fn check_described(bootstrap: &str, group: &str, assignor: &str) {
 
 /// Two clients share a group by ranges, the first gives it up, and nothing comes twice.
 fn two_share(name: &str, kinds: impl Fn(&str, &str, &str) -> Result<[Command; 2], String>) {
-    two_share_by("range", name, kinds);
+    let read = two_share_by("range", name, kinds);
+    check_once(&read);
 }
 
-/// The same in another way.
+/// Nothing comes twice.
+pub(crate) fn check_once(read: &[Place]) {
+    let distinct: BTreeSet<Place> = read.iter().copied().collect();
+    assert_eq!(read.len(), distinct.len(), "something came twice");
+}
+
+/// The same in another way; all that was read, which is everything that there is.
 pub(crate) fn two_share_by(
     assignor: &str,
     name: &str,
     kinds: impl Fn(&str, &str, &str) -> Result<[Command; 2], String>,
-) {
+) -> Vec<Place> {
     let subject = shared();
     let (bootstrap, group) = (subject.bootstrap(), topic_name(name));
     if or_skip(&format!("a group of {name}"), kinds(&bootstrap, "", &group)).is_none() {
-        return;
+        return Vec::new();
     }
     let mut raw = Raw::connect(&bootstrap);
     let topic = new_topic_with(&mut raw, name, PARTITIONS, &[]);
@@ -338,10 +352,10 @@ pub(crate) fn two_share_by(
     let second = readers.remove(0).stop();
     let read: Vec<Place> = first.into_iter().chain(second).collect();
     let distinct: BTreeSet<Place> = read.iter().copied().collect();
-    assert_eq!(read.len(), distinct.len(), "something came twice");
     let ends = committed(&mut raw, &group, &topic);
     assert!(ends.iter().all(|end| *end == ends[0]));
     assert_eq!(distinct, all(ends[0] / ROUND));
+    read
 }
 
 #[test]

@@ -248,6 +248,22 @@ async fn what_is_fetched_ahead_has_a_bound() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_partition_that_is_far_ahead_holds_up_no_other() {
+    let bytes = batch(10, 2, 3).len();
+    let config =
+        ConsumerConfig { partition_bytes_max: i32::try_from(bytes).unwrap(), ..earliest() };
+    let mut life = Life::assigned(config, Start::Offset(10));
+    life.fetches();
+    life.answer(vec![data(0, batch(10, 2, 3)), data(1, Vec::new())]);
+    let fetch = life.fetches().remove(0);
+    let forgotten = &fetch.request.forgotten_topics_data;
+    assert_eq!((asked(&fetch), forgotten[0].partitions.as_slice()), (vec![], &[0][..]));
+    life.answer(vec![data(1, batch(10, 1, 3))]);
+    assert!(life.taken().is_some());
+    assert_eq!(asked(&life.fetches()[0]), [(0, 12), (1, 11)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_new_leader_is_asked_whether_it_has_what_was_read() {
     let mut life = Life::assigned(no_reset(), Start::Offset(10));
     life.fetches();

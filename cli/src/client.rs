@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::Args;
 
 use logboom_client::{AddressError, BrokerAddress, ClientConfig, ClientError, Cluster};
+use logboom_producer::{ProduceError, Producer, ProducerBuilder};
 use logboom_protocol::ErrorCode;
 use logboom_protocol::records::BatchError;
 
@@ -71,6 +72,19 @@ impl From<ClientError> for Failure {
             Some(way_out) => format!("{}; {way_out}", error.to_string().trim_end_matches('.')),
             None => error.to_string(),
         })
+    }
+}
+
+impl From<ProduceError> for Failure {
+    fn from(error: ProduceError) -> Self {
+        match error {
+            ProduceError::Cluster(error) => error.into(),
+            ProduceError::Late { last: Some(ref last), .. } => match way_out(last) {
+                Some(way_out) => Self::Failed(format!("{error}; {way_out}")),
+                None => Self::failed(error),
+            },
+            error => Self::failed(error),
+        }
     }
 }
 
@@ -162,11 +176,27 @@ impl ClientArguments {
     }
 
     fn cluster(&self) -> Cluster {
+        Cluster::new(self.bootstrap.0.clone(), self.config())
+    }
+
+    /// A producer that is as patient as the caller.
+    ///
+    /// - `linger`: how long it waits for more records.
+    pub(crate) fn producer(&self, linger: Duration) -> ProducerBuilder {
+        let mut config = self.config();
+        // An attempt has no more time than all of them.
+        let attempt = config.delivery_timeout.saturating_sub(linger);
+        config.request_timeout = config.request_timeout.min(attempt);
+        let patience = config.delivery_timeout;
+        Producer::builder().brokers(self.bootstrap.0.clone()).client(config).max_block(patience)
+    }
+
+    fn config(&self) -> ClientConfig {
         let mut config = ClientConfig { api_timeout: API_TIMEOUT, ..ClientConfig::default() };
         if let Some(timeout) = self.patience() {
             (config.api_timeout, config.delivery_timeout) = (timeout, timeout);
         }
-        Cluster::new(self.bootstrap.0.clone(), config)
+        config
     }
 }
 

@@ -2,20 +2,19 @@
 //!
 //! With `--acks all` it is an idempotent producer: what is tried again is appended once.
 
-mod lane;
 mod lines;
 mod sender;
 
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
 use tokio::io::BufReader;
 
-use logboom_client::Acks;
-use logboom_protocol::records::Codec;
+use logboom_producer::{Acks, Codec, ProducerBuilder};
 
 use self::lines::Lines;
 use self::sender::Sender;
@@ -78,6 +77,18 @@ enum CompressionArgument {
     Zstd,
 }
 
+impl ProduceArguments {
+    /// A producer as the arguments describe it.
+    fn producer(&self) -> ProducerBuilder {
+        let linger = Duration::from_millis(self.linger_ms.into());
+        let producer = self.client.producer(linger).acks(self.acks.acks());
+        producer
+            .compression_type(self.compression.codec())
+            .batch_size(self.batch_bytes)
+            .linger(linger)
+    }
+}
+
 impl AcksArgument {
     fn acks(self) -> Acks {
         match self {
@@ -105,9 +116,9 @@ const READ_BYTES: usize = 64 << 10;
 
 /// Runs the command.
 pub(crate) fn run(arguments: &ProduceArguments) -> ExitCode {
-    arguments.client.run("produce", async |cluster| {
+    arguments.client.run("produce", async |_| {
         let is_typed = arguments.file.is_none() && io::stdin().is_terminal();
-        let sender = Sender::new(&cluster, arguments, Progress::new(!is_typed)).await?;
+        let sender = Sender::new(arguments, Progress::new(!is_typed)).await?;
         match &arguments.file {
             Some(path) => {
                 let file = tokio::fs::File::open(path).await;

@@ -20,6 +20,16 @@ fn pause(initial: Duration, max: Duration, attempt: u32, random: u32) -> Duratio
     doubled.saturating_mul(percent) / 100
 }
 
+impl ClientConfig {
+    /// The pause before repetition number `attempt`, from 0. It differs from call to call, so that
+    /// clients that failed together don't come back together.
+    #[must_use]
+    pub fn backoff(&self, attempt: u32) -> Duration {
+        let [random, ..] = RandomState::new().hash_one(attempt).to_be_bytes();
+        pause(self.retry_backoff, self.retry_backoff_max, attempt, random.into())
+    }
+}
+
 /// A call that may be tried again until its deadline.
 #[derive(Debug)]
 pub(crate) struct Retry<'a> {
@@ -65,9 +75,7 @@ impl<'a> Retry<'a> {
 
     /// As [`Self::pause`], for who knows that a repetition helps.
     pub(crate) async fn pause_whatever(&mut self, error: ClientError) -> Result<(), ClientError> {
-        let [random, ..] = RandomState::new().hash_one(self.attempt).to_be_bytes();
-        let ClientConfig { retry_backoff, retry_backoff_max, .. } = *self.config;
-        let pause = pause(retry_backoff, retry_backoff_max, self.attempt, random.into());
+        let pause = self.config.backoff(self.attempt);
         if self.started.elapsed().saturating_add(pause) >= self.limit {
             let doing = std::mem::take(&mut self.doing);
             let (limit, last) = (self.limit, Box::new(error));

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use crate::{BrokerAddress, Properties, PropertyError};
+use crate::{BrokerAddress, Properties, PropertyError, Security};
 
 /// Limits and names of a client.
 #[derive(Debug, Clone)]
 pub struct ClientConfig {
     /// What the broker's logs and quotas call us (`client.id`).
     pub client_id: String,
+    /// How connections are protected (`security.protocol`).
+    pub security: Security,
     /// How long an answer may take, its way included (`request.timeout.ms`).
     pub request_timeout: Duration,
     /// How long a call may take with all that is tried again (`default.api.timeout.ms`).
@@ -26,6 +28,9 @@ pub struct ClientConfig {
     /// How long a topic that no broker knows is believed to be on its way. librdkafka's
     /// `topic.metadata.propagation.max.ms`, but shorter: who mistyped a name waits for it.
     pub topic_propagation_max: Duration,
+    /// Whether asking for a topic that doesn't exist makes it, where brokers allow that
+    /// (`allow.auto.create.topics`).
+    pub auto_create_topics: bool,
     /// Requests sent and not answered on a connection, at least 1
     /// (`max.in.flight.requests.per.connection`).
     pub in_flight_max: usize,
@@ -53,9 +58,14 @@ impl ClientConfig {
         for (key, setting) in times {
             *setting = properties.millis(key)?.unwrap_or(*setting);
         }
+        if properties.get("security.protocol").is_some() {
+            self.security = Security::of(properties)?;
+        }
         if let Some(client_id) = properties.get("client.id") {
             client_id.clone_into(&mut self.client_id);
         }
+        let auto_create = properties.flag("allow.auto.create.topics")?;
+        self.auto_create_topics = auto_create.unwrap_or(self.auto_create_topics);
         let in_flight = properties.number("max.in.flight.requests.per.connection", 1..=1_000)?;
         self.in_flight_max = in_flight.unwrap_or(self.in_flight_max);
         let bytes =
@@ -80,6 +90,7 @@ impl Default for ClientConfig {
     fn default() -> Self {
         Self {
             client_id: "logboom".to_owned(),
+            security: Security::default(),
             request_timeout: Duration::from_secs(30),
             api_timeout: Duration::from_secs(60),
             delivery_timeout: Duration::from_secs(120),
@@ -88,6 +99,7 @@ impl Default for ClientConfig {
             retry_backoff_max: Duration::from_secs(1),
             metadata_age_max: Duration::from_secs(300),
             topic_propagation_max: Duration::from_secs(1),
+            auto_create_topics: false,
             in_flight_max: 5,
             response_bytes_max: 100 << 20,
         }

@@ -162,6 +162,13 @@ pub enum Disconnect {
     Malformed(DecodeError),
     /// The broker doesn't say which versions it speaks.
     Negotiation(ErrorCode),
+    /// The broker and the client don't believe each other.
+    Authentication {
+        /// How one said who one is.
+        mechanism: String,
+        /// Why that isn't believed.
+        reason: String,
+    },
     /// The last handle was dropped.
     Dropped,
 }
@@ -174,8 +181,12 @@ impl ClientError {
             Self::Connection { reason, .. } => reason.remedy(),
             // Retriable as long as one of them may come back.
             Self::NoBroker { failures } => {
-                let hopeful = failures.iter().any(|(_, why)| why.remedy() == Remedy::Retry);
-                if hopeful { Remedy::Retry } else { Remedy::GiveUp }
+                let remedy = |wanted| failures.iter().any(|(_, why)| why.remedy() == wanted);
+                match () {
+                    () if remedy(Remedy::Retry) => Remedy::Retry,
+                    () if remedy(Remedy::FixCall) => Remedy::FixCall,
+                    () => Remedy::GiveUp,
+                }
             }
             Self::Refused { code, .. } if code.is_retriable() => Remedy::Retry,
             Self::Refused { code: ErrorCode::UNKNOWN_SERVER_ERROR, .. } => Remedy::GiveUp,
@@ -277,6 +288,7 @@ impl Disconnect {
             | Self::Unsolicited
             | Self::Malformed(_)
             | Self::Negotiation(_) => Remedy::GiveUp,
+            Self::Authentication { .. } => Remedy::FixCall,
         }
     }
 }
@@ -356,6 +368,7 @@ impl fmt::Display for Disconnect {
             Self::Unsolicited => f.write_str("an answer to no request"),
             Self::Malformed(error) => write!(f, "{error}"),
             Self::Negotiation(code) => write!(f, "ApiVersions: {code}"),
+            Self::Authentication { mechanism, reason } => write!(f, "{mechanism}: {reason}"),
             Self::Dropped => f.write_str("the connection is no longer used"),
         }
     }

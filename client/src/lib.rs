@@ -38,8 +38,9 @@ mod groups;
 mod partitioner;
 mod produce;
 mod properties;
-#[cfg(test)]
-mod testing;
+mod security;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use address::{AddressError, BrokerAddress};
 pub use admin::{
@@ -47,7 +48,7 @@ pub use admin::{
     CreatedTopic, FoundOffset, IsolationLevel, LogDir, LogDirReplica, NewTopic, OffsetSpec,
     PartitionCursor, PartitionPage, QuorumDescription, QuorumReplica, Reassignment,
 };
-pub use cluster::{Broker, Cluster, ClusterImage, Partition, Topic};
+pub use cluster::{Broker, Cluster, ClusterImage, LeaderHint, Partition, Topic};
 pub use config::ClientConfig;
 pub use connection::{Connection, Versions};
 pub use epochs::{EpochEnd, EpochQuestion};
@@ -60,5 +61,12 @@ pub use groups::{
     PartitionOffset, UnknownAssignor,
 };
 pub use partitioner::{murmur2, partition_of_key};
-pub use produce::{Acks, Produced};
+pub use produce::{Acks, PartitionBatch, PostedBatches, Produced};
 pub use properties::{Properties, PropertyError};
+pub use security::{
+    Plain, Protecting, SaslExchange, SaslMechanism, SaslStep, Security, Stream, Transport,
+};
+#[cfg(feature = "scram")]
+pub use security::{Scram, ScramHash};
+#[cfg(feature = "tls")]
+pub use security::{Tls, TlsError};

@@ -1,20 +1,26 @@
-//! Sending one batch to one partition.
+//! Sending batches to the brokers that lead their partitions.
 //!
-//! Must always hold: a batch is in flight once at a time. A repetition after a lost answer may
-//! append it twice, unless the batch names its idempotent producer (KIP-98).
+//! Must always hold: the records of a batch are lent to the socket, not copied. A repetition after
+//! a lost answer may append a batch twice, unless it names its idempotent producer (KIP-98).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
+use logboom_protocol::hot::{ProduceRequestHead, ProduceRequestWriter, Rope, TopicRef};
 use logboom_protocol::messages::init_producer_id::InitProducerIdRequest;
 use logboom_protocol::messages::produce::{
-    PartitionProduceData, PartitionProduceResponse, ProduceRequest, TopicProduceData,
+    PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceResponse,
 };
 use logboom_protocol::units::Uuid;
-use logboom_protocol::{ErrorCode, VersionRange};
+use logboom_protocol::{EncodeError, ErrorCode, VersionRange};
 
 use crate::backoff::Retry;
 use crate::cluster::Target;
-use crate::{ClientError, Cluster, Connection, Topic};
+use crate::connection::Posted;
+use crate::{BrokerAddress, ClientError, Cluster, LeaderHint, Topic};
 
 /// How many copies an acknowledgement stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -46,6 +52,17 @@ impl Acks {
             Self::All => -1,
         }
     }
+}
+
+/// A batch for a partition.
+#[derive(Debug, Clone)]
+pub struct PartitionBatch {
+    /// The topic, as it is known.
+    pub topic: Arc<Topic>,
+    /// The partition.
+    pub partition: i32,
+    /// One batch, as [`logboom_protocol::records::BatchBuilder`] makes it.
+    pub batch: Bytes,
 }
 
 /// The last version that names topics by name.
@@ -114,44 +131,161 @@ impl Cluster {
         acks: Acks,
         retry: &Retry<'_>,
     ) -> Result<Produced, ClientError> {
-        let (connection, known) = self.leader(topic, partition).await?;
-        let request = ProduceRequest {
-            acks: acks.to_wire(),
-            timeout_ms: i32::try_from(retry.timeout().as_millis()).unwrap_or(i32::MAX),
-            topic_data: vec![TopicProduceData {
-                name: topic.into(),
-                topic_id: known.id,
-                partition_data: vec![PartitionProduceData {
-                    index: partition,
-                    records: Some(batch),
-                }],
-            }],
-            ..ProduceRequest::default()
+        let topic = self.topic(topic).await?;
+        let leader = topic.leader(partition)?;
+        let batches = [PartitionBatch { topic, partition, batch }];
+        let posted = self.post_batches(leader, acks, retry.timeout(), &batches).await?;
+        let [result] = posted.answers().await?.try_into().expect("an answer a batch");
+        result
+    }
+
+    /// Gives a request with batches its place behind those that were posted to the same broker
+    /// before. Nothing is tried again.
+    ///
+    /// - `batches`: one a partition, all of which the broker leads; those of a topic stand
+    ///   together.
+    ///
+    /// # Errors
+    /// Why the broker can't be asked. None of the batches has been sent, or, as
+    /// [`ClientError::Connection`], perhaps all.
+    pub async fn post_batches(
+        &self,
+        broker_id: i32,
+        acks: Acks,
+        timeout: Duration,
+        batches: &[PartitionBatch],
+    ) -> Result<PostedBatches, ClientError> {
+        let connection = self.connection(Target::Broker(broker_id)).await?;
+        let allowed = batches.iter().map(|one| naming(&one.topic, NAMES_MAX).max).min();
+        let allowed = VersionRange { min: 0, max: allowed.unwrap_or(i16::MAX) };
+        let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+        let encode = |version: i16, correlation_id: i32, client_id: &str| {
+            let acks = acks.to_wire();
+            let transactional_id = None;
+            let head = ProduceRequestHead {
+                correlation_id,
+                client_id,
+                transactional_id,
+                acks,
+                timeout_ms,
+            };
+            encode(version, &head, batches)
         };
-        let versions = naming(&known, NAMES_MAX);
-        if acks == Acks::None {
-            connection.send_unanswered(&request, versions, retry.timeout()).await?;
-            return Ok(Produced::default());
+        let posted = match acks {
+            Acks::None => {
+                connection.tell::<ProduceRequest>(allowed, timeout, encode).await?;
+                None
+            }
+            _ => Some(connection.post::<ProduceRequest>(allowed, timeout, encode).await?),
+        };
+        let sent = batches.iter().map(|one| (Arc::clone(&one.topic), one.partition)).collect();
+        Ok(PostedBatches { cluster: self.clone(), posted, sent })
+    }
+}
+
+/// A request with batches that has its place in the order of its connection.
+#[derive(Debug)]
+pub struct PostedBatches {
+    cluster: Cluster,
+    /// Nothing where the broker doesn't answer.
+    posted: Option<Posted<ProduceRequest>>,
+    /// For what it was.
+    sent: Vec<(Arc<Topic>, i32)>,
+}
+
+impl PostedBatches {
+    /// Waits for what has become of the batches, in their order.
+    ///
+    /// # Errors
+    /// [`ClientError::Connection`]; any of them may have been appended.
+    pub async fn answers(self) -> Result<Vec<Result<Produced, ClientError>>, ClientError> {
+        let Self { cluster, posted, sent } = self;
+        let Some(posted) = posted else {
+            return Ok(sent.iter().map(|_| Ok(Produced::default())).collect());
+        };
+        let address = posted.address().clone();
+        let mut answer = Answer::new(posted.answer().await?);
+        let read = |(topic, partition): (Arc<Topic>, i32)| {
+            let told = answer.take(&topic, partition);
+            if let Some((leader, address)) = told.as_ref().and_then(|told| answer.leader(told)) {
+                cluster.hear_of_leader(&topic.name, partition, leader, address);
+            }
+            read(&address, &topic.name, partition, told)
+        };
+        Ok(sent.into_iter().map(read).collect())
+    }
+}
+
+/// Groups batches by their topics.
+fn encode(
+    version: i16,
+    head: &ProduceRequestHead<'_>,
+    batches: &[PartitionBatch],
+) -> Result<Rope, EncodeError> {
+    let by_topic = || batches.chunk_by(|a, b| a.topic.name == b.topic.name);
+    let mut writer = ProduceRequestWriter::new(version, head, by_topic().count())?;
+    for group in by_topic() {
+        let topic = &group[0].topic;
+        let named = match version {
+            ..=NAMES_MAX => TopicRef::Name(&topic.name),
+            _ => TopicRef::Id(topic.id),
+        };
+        writer.topic(named, group.len())?;
+        for one in group {
+            writer.partition(one.partition, one.batch.clone())?;
         }
-        let response = connection.send_within(&request, versions, retry.timeout()).await?;
-        let topics = response.responses.into_iter();
-        let mut partitions = topics.flat_map(|topic| topic.partition_responses);
-        let answer = partitions.find(|answer| answer.index == partition);
-        read(&connection, topic, partition, answer)
+    }
+    writer.finish()
+}
+
+/// What a broker says of each partition.
+struct Answer {
+    by_name: BTreeMap<(String, i32), PartitionProduceResponse>,
+    by_id: BTreeMap<(Uuid, i32), PartitionProduceResponse>,
+    brokers: BTreeMap<i32, BrokerAddress>,
+}
+
+impl Answer {
+    fn new(response: ProduceResponse) -> Self {
+        let (mut by_name, mut by_id) = (BTreeMap::new(), BTreeMap::new());
+        for TopicProduceResponse { name, topic_id, partition_responses } in response.responses {
+            for told in partition_responses {
+                if topic_id == Uuid::ZERO {
+                    by_name.insert((name.as_str().to_owned(), told.index), told);
+                } else {
+                    by_id.insert((topic_id, told.index), told);
+                }
+            }
+        }
+        let brokers = response.node_endpoints.into_iter().filter_map(|one| {
+            let port = u16::try_from(one.port).ok()?;
+            Some((one.node_id, BrokerAddress { host: one.host.into(), port }))
+        });
+        Self { by_name, by_id, brokers: brokers.collect() }
+    }
+
+    fn take(&mut self, topic: &Topic, partition: i32) -> Option<PartitionProduceResponse> {
+        let by_id = self.by_id.remove(&(topic.id, partition));
+        by_id.or_else(|| self.by_name.remove(&(topic.name.clone(), partition)))
+    }
+
+    /// The leader that it names in place of the one that was asked (KIP-951).
+    fn leader(&self, told: &PartitionProduceResponse) -> Option<(LeaderHint, BrokerAddress)> {
+        let leader = &told.current_leader;
+        let address = self.brokers.get(&leader.leader_id)?.clone();
+        Some((LeaderHint { broker_id: leader.leader_id, epoch: leader.leader_epoch }, address))
     }
 }
 
 fn read(
-    connection: &Connection,
+    address: &BrokerAddress,
     topic: &str,
     partition: i32,
     answer: Option<PartitionProduceResponse>,
 ) -> Result<Produced, ClientError> {
     let what = || format!("partition {topic}-{partition}");
-    let answer = answer.ok_or_else(|| ClientError::Unanswered {
-        address: connection.address().clone(),
-        what: what(),
-    })?;
+    let answer =
+        answer.ok_or_else(|| ClientError::Unanswered { address: address.clone(), what: what() })?;
     // The batch is there already: an earlier attempt appended it.
     if answer.error_code != ErrorCode::DUPLICATE_SEQUENCE_NUMBER {
         ClientError::check(answer.error_code, message(&answer).as_deref(), what)?;

@@ -1,4 +1,10 @@
-//! The other side of a connection, scripted by a test.
+//! The other side of a connection, scripted by a test. It is there with the feature `testing`.
+//!
+//! It answers or panics: what it is sent is what a test expects.
+
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test is to fail")]
+
+mod relay;
 
 use std::sync::{Arc, Mutex};
 
@@ -13,32 +19,39 @@ use logboom_protocol::{ApiKey, Message, VersionRange};
 
 use crate::{BrokerAddress, ClientConfig, Cluster};
 
+pub use self::relay::{Fault, Passed, Relay, Towards, Trouble};
+
 /// A request as it arrived.
 #[derive(Debug, Clone)]
-pub(crate) struct Arrived {
-    pub(crate) api: ApiKey,
-    pub(crate) version: i16,
-    pub(crate) correlation_id: i32,
-    pub(crate) body: Bytes,
+pub struct Arrived {
+    /// Of what kind it is.
+    pub api: ApiKey,
+    /// In which version it was sent.
+    pub version: i16,
+    /// What the answer is found by.
+    pub correlation_id: i32,
+    /// What is behind its header.
+    pub body: Bytes,
 }
 
 impl Arrived {
-    pub(crate) fn decode<M: Message>(&self) -> M {
+    /// The request as a message.
+    pub fn decode<M: Message>(&self) -> M {
         M::decode(&self.body, self.version).unwrap()
     }
 
     /// The frame that answers it.
-    pub(crate) fn answer<M: Message>(&self, response: &M) -> Bytes {
+    pub fn answer<M: Message>(&self, response: &M) -> Bytes {
         frame::encode_response(response, self.version, self.correlation_id).unwrap()
     }
 
     /// The frame that names all versions of this crate, but no version of `api` above `max`.
-    pub(crate) fn versions(&self, api: ApiKey, max: i16) -> Bytes {
+    pub fn versions(&self, api: ApiKey, max: i16) -> Bytes {
         self.versions_up_to(&[(api, max)])
     }
 
     /// The frame that names all versions of this crate, but none of these APIs above its limit.
-    pub(crate) fn versions_up_to(&self, limits: &[(ApiKey, i16)]) -> Bytes {
+    pub fn versions_up_to(&self, limits: &[(ApiKey, i16)]) -> Bytes {
         let listed = |one: &ApiKey| {
             let VersionRange { min, max: newest } = one.versions();
             let limit = limits.iter().find(|(api, _)| api == one);
@@ -52,20 +65,21 @@ impl Arrived {
 
 /// The broker's end of a stream.
 #[derive(Debug)]
-pub(crate) struct Peer<S> {
-    pub(crate) stream: S,
+pub struct Peer<S> {
+    /// It reads and writes here.
+    pub stream: S,
     buffer: BytesMut,
 }
 
 /// A stream for a connection, and its other end.
-pub(crate) fn stream() -> (DuplexStream, Peer<DuplexStream>) {
+pub fn stream() -> (DuplexStream, Peer<DuplexStream>) {
     let (ours, theirs) = tokio::io::duplex(64 << 10);
     (ours, Peer { stream: theirs, buffer: BytesMut::new() })
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     /// The next request; `None` when the client has gone.
-    pub(crate) async fn request(&mut self) -> Option<Arrived> {
+    pub async fn request(&mut self) -> Option<Arrived> {
         loop {
             if let Split::Frame(frame) = frame::split(&mut self.buffer, 1 << 20).unwrap() {
                 let serves = |api: ApiKey| Some(api.versions());
@@ -80,12 +94,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         }
     }
 
-    pub(crate) async fn write(&mut self, bytes: &[u8]) {
+    /// Writes bytes, whatever they are.
+    pub async fn write(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.unwrap();
     }
 
     /// Answers the question for the versions with all that this crate speaks.
-    pub(crate) async fn greet(&mut self) {
+    pub async fn greet(&mut self) {
         let asked = self.request().await.unwrap();
         assert_eq!(asked.api, ApiKey::ApiVersions);
         self.write(&asked.versions(ApiKey::ApiVersions, 4)).await;
@@ -94,30 +109,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
 
 /// What a scripted broker does about a request: a frame to answer with, or the end of the
 /// connection.
-pub(crate) type Script = dyn FnMut(&Arrived) -> Option<Bytes> + Send;
+pub type Script = dyn FnMut(&Arrived) -> Option<Bytes> + Send;
 
 /// A broker on loopback. It names the versions by itself, of Produce up to `produce_max`.
 #[derive(Debug)]
-pub(crate) struct ScriptedBroker {
-    pub(crate) address: BrokerAddress,
+pub struct ScriptedBroker {
+    /// Where it listens.
+    pub address: BrokerAddress,
     listener: TcpListener,
 }
 
 impl ScriptedBroker {
     /// Takes a port.
-    pub(crate) async fn bind() -> Self {
+    pub async fn bind() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         Self { address: BrokerAddress { host: "127.0.0.1".to_owned(), port }, listener }
     }
 
     /// Answers by the script until the test ends.
-    pub(crate) fn run(self, script: impl FnMut(&Arrived) -> Option<Bytes> + Send + 'static) {
+    pub fn run(self, script: impl FnMut(&Arrived) -> Option<Bytes> + Send + 'static) {
         self.run_with(&[], script);
     }
 
     /// The same, with APIs that it speaks up to a version only.
-    pub(crate) fn run_with(
+    pub fn run_with(
         self,
         limits: &[(ApiKey, i16)],
         script: impl FnMut(&Arrived) -> Option<Bytes> + Send + 'static,
@@ -131,6 +147,13 @@ impl ScriptedBroker {
             }
         });
     }
+}
+
+/// Answers the question for the versions over a stream that stands already, and waits for its end.
+pub async fn serve_versions<S: AsyncRead + AsyncWrite + Unpin>(stream: S) {
+    let mut peer = Peer { stream, buffer: BytesMut::new() };
+    peer.greet().await;
+    assert!(peer.request().await.is_none(), "nothing else is asked");
 }
 
 async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
@@ -151,7 +174,7 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// A cluster that pauses only shortly between repetitions.
-pub(crate) fn cluster(bootstrap: Vec<BrokerAddress>) -> Cluster {
+pub fn cluster(bootstrap: Vec<BrokerAddress>) -> Cluster {
     let millisecond = std::time::Duration::from_millis(1);
     let config = ClientConfig {
         retry_backoff: millisecond,

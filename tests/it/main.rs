@@ -18,6 +18,7 @@ mod offline;
 mod operations;
 mod oracle;
 mod repair;
+mod rust;
 mod storage;
 mod tour;
 mod wire;

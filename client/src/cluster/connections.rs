@@ -26,7 +26,7 @@ impl Connections {
     ) -> Result<Connection, ClientError> {
         let slot = Arc::clone(self.slots().entry(address.clone()).or_default());
         let mut slot = slot.lock().await;
-        if let Some(connection) = slot.as_ref().filter(|connection| connection.closed().is_none()) {
+        if let Some(connection) = slot.as_ref().filter(|connection| connection.is_usable()) {
             return Ok(connection.clone());
         }
         let connection = Connection::connect(address, config).await?;
@@ -38,7 +38,7 @@ impl Connections {
     pub(super) fn any_open(&self) -> Option<Connection> {
         self.slots().values().find_map(|slot| {
             let slot = slot.try_lock().ok()?;
-            slot.as_ref().filter(|connection| connection.closed().is_none()).cloned()
+            slot.as_ref().filter(|connection| connection.is_usable()).cloned()
         })
     }
 

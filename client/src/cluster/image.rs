@@ -52,7 +52,7 @@ pub struct Topic {
 }
 
 /// A partition.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Partition {
     /// Its number, from 0.
     pub index: i32,

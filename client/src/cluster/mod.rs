@@ -49,6 +49,15 @@ struct Known {
     topics: Topics,
 }
 
+/// Which broker leads a partition, as an answer has told (KIP-951).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeaderHint {
+    /// The broker's number.
+    pub broker_id: i32,
+    /// The number of its leadership.
+    pub epoch: i32,
+}
+
 /// Which broker a request is for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Target<'a> {
@@ -120,6 +129,37 @@ impl Cluster {
             } else {
                 retry.pause(error).await?;
             }
+        }
+    }
+
+    /// A topic, if it was asked for lately.
+    #[must_use]
+    pub fn known_topic(&self, name: &str) -> Option<Arc<Topic>> {
+        self.known().topics.get(name, self.config().metadata_age_max)
+    }
+
+    /// A broker has named the leader of a partition; one that is older than what is known is left
+    /// out of account.
+    pub(crate) fn hear_of_leader(
+        &self,
+        topic: &str,
+        partition: i32,
+        leader: LeaderHint,
+        address: BrokerAddress,
+    ) {
+        let mut known = self.known();
+        if known.topics.lead(topic, partition, leader) {
+            let broker = Broker { id: leader.broker_id, address, rack: None };
+            known.brokers.entry(leader.broker_id).or_insert(broker);
+        }
+    }
+
+    /// A broker that was asked as the leader of a partition isn't, or can't be reached: who leads it
+    /// is asked for when it is next needed, unless another broker is known to by now.
+    pub fn doubt_leader(&self, topic: &str, partition: i32, broker_id: i32) {
+        let leader = self.known_topic(topic).and_then(|topic| topic.leader(partition).ok());
+        if leader.is_none_or(|leader| leader == broker_id) {
+            self.forget(topic);
         }
     }
 
@@ -234,7 +274,7 @@ impl Cluster {
         };
         let request = MetadataRequest {
             topics: names.map(|names| names.iter().map(topic).collect()),
-            allow_auto_topic_creation: false,
+            allow_auto_topic_creation: self.config().auto_create_topics,
             ..MetadataRequest::default()
         };
         let connection = self.any().await?;

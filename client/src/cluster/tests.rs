@@ -53,7 +53,8 @@ fn produced(error_code: ErrorCode, base_offset: i64) -> ProduceResponse {
     let answer =
         PartitionProduceResponse { error_code, base_offset, ..PartitionProduceResponse::default() };
     let partition_responses = vec![answer];
-    let topic = TopicProduceResponse { partition_responses, ..TopicProduceResponse::default() };
+    let topic =
+        TopicProduceResponse { name: "t".into(), topic_id: Uuid([1; 16]), partition_responses };
     ProduceResponse { responses: vec![topic], ..ProduceResponse::default() }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Topic;
+use super::{LeaderHint, Topic};
 
 /// How many topics are remembered. Beyond that all are asked for again as they are needed.
 const TOPICS_MAX: usize = 1_000;
@@ -34,6 +34,20 @@ impl Topics {
         self.told.insert(topic.name.clone(), (Instant::now(), topic));
     }
 
+    /// Another broker leads a partition than was known; whether that is news.
+    pub(super) fn lead(&mut self, name: &str, partition: i32, leader: LeaderHint) -> bool {
+        let Some((_, topic)) = self.told.get_mut(name) else { return false };
+        let known = |one: &&mut super::Partition| one.index == partition;
+        // Cheap: who holds the former image is about to see that it is old.
+        let topic = Arc::make_mut(topic);
+        let Some(known) = topic.partitions.iter_mut().find(known) else { return false };
+        if known.leader_epoch >= leader.epoch {
+            return false;
+        }
+        (known.leader, known.leader_epoch) = (Some(leader.broker_id), leader.epoch);
+        true
+    }
+
     pub(super) fn forget(&mut self, name: &str) {
         self.told.remove(name);
     }
@@ -44,6 +58,7 @@ mod tests {
     use logboom_protocol::units::Uuid;
 
     use super::*;
+    use crate::Partition;
 
     fn topic(name: &str) -> Arc<Topic> {
         let (name, partitions) = (name.to_owned(), Vec::new());
@@ -64,6 +79,23 @@ mod tests {
         assert_eq!(topics.told.len(), 2, "the old one is gone");
         topics.forget("b");
         assert!(topics.get("b", age_max).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_leader_that_is_told_of_replaces_an_older_one() {
+        let (mut topics, age_max) = (Topics::default(), Duration::from_secs(10));
+        let mut told = Topic::clone(&topic("a"));
+        told.partitions =
+            vec![Partition { leader: Some(1), leader_epoch: 5, ..Partition::default() }];
+        topics.keep(Arc::new(told), age_max);
+        let hint = |broker_id, epoch| LeaderHint { broker_id, epoch };
+        let leader = |topics: &Topics| topics.get("a", age_max).unwrap().leader(0).unwrap();
+        assert!(!topics.lead("a", 0, hint(2, 5)), "of the same epoch");
+        assert!(!topics.lead("a", 1, hint(2, 6)), "another partition");
+        assert!(!topics.lead("b", 0, hint(2, 6)), "another topic");
+        assert_eq!(leader(&topics), 1);
+        assert!(topics.lead("a", 0, hint(2, 6)));
+        assert_eq!(leader(&topics), 2);
     }
 
     #[tokio::test(start_paused = true)]

@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use logboom_protocol::frame::{self, Split};
 use logboom_protocol::header::decode_response_header;
+use logboom_protocol::hot::Rope;
 use logboom_protocol::{ApiKey, DecodeError, FieldError, MessageKind};
 
 use super::line::Ending;
@@ -32,9 +33,9 @@ pub(super) struct Limits {
 #[derive(Debug)]
 pub(super) enum Outgoing {
     /// It has an answer.
-    Answered { frame: Bytes, pending: Pending },
+    Answered { frame: Rope, pending: Pending },
     /// It has none.
-    Unanswered { frame: Bytes, written: Written },
+    Unanswered { frame: Rope, written: Written },
 }
 
 /// A request whose answer is to come.
@@ -85,14 +86,14 @@ async fn write_requests<W: AsyncWrite + Unpin>(
     sent: mpsc::Sender<Pending>,
 ) -> Disconnect {
     while let Some(outgoing) = queue.recv().await {
-        let (frame, written) = match outgoing {
+        let (mut frame, written) = match outgoing {
             Outgoing::Answered { frame, pending } => {
                 sent.try_send(pending).expect("it has room for all that may be in flight");
                 (frame, None)
             }
             Outgoing::Unanswered { frame, written } => (frame, Some(written)),
         };
-        let result = match sink.write_all(&frame).await {
+        let result = match sink.write_all_buf(&mut frame).await {
             Ok(()) => sink.flush().await,
             error => error,
         };

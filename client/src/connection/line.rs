@@ -9,7 +9,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
-use logboom_protocol::{ApiKey, Request, frame};
+use logboom_protocol::hot::Rope;
+use logboom_protocol::{ApiKey, EncodeError, Request, frame};
 
 use super::driver::{self, Outgoing, Pending, Written};
 use crate::{BrokerAddress, ClientConfig, ClientError, Disconnect};
@@ -102,56 +103,68 @@ impl Line {
         version: i16,
         timeout: Duration,
     ) -> Result<Bytes, ClientError> {
-        let clock = Clock::start(R::API, timeout);
-        let (correlation_id, frame) = self.encode(request, version)?;
+        let encode = |id: i32, client: &str| {
+            frame::encode_request(request, version, id, Some(client)).map(Rope::from)
+        };
+        self.post(R::API, version, timeout, encode).await?.body().await
+    }
+
+    /// Gives a request its place behind those that were given theirs before.
+    ///
+    /// - `encode`: makes the frame, of a correlation id and a client id.
+    pub(super) async fn post(
+        &self,
+        api: ApiKey,
+        version: i16,
+        timeout: Duration,
+        encode: impl FnOnce(i32, &str) -> Result<Rope, EncodeError>,
+    ) -> Result<Posted, ClientError> {
+        let clock = Clock::start(api, timeout);
+        let (correlation_id, frame) = self.encode(encode)?;
         let place = self.place(&clock).await?;
         let (reply, answer) = oneshot::channel();
-        let pending = Pending {
-            api: R::API,
-            version,
-            correlation_id,
-            deadline: clock.deadline,
-            timeout,
-            reply,
-            _place: place,
-        };
+        let deadline = clock.deadline;
+        let pending =
+            Pending { api, version, correlation_id, deadline, timeout, reply, _place: place };
         self.queue(Outgoing::Answered { frame, pending })?;
-        match timeout_at(clock.deadline, answer).await {
-            Ok(Ok(body)) => Ok(body),
-            Ok(Err(_)) => Err(self.ended()),
-            Err(_) => {
-                self.close(clock.over());
-                Err(self.error(clock.over()))
-            }
-        }
+        Ok(Posted { line: self.clone(), clock, answer })
     }
 
     /// Sends a request that has no answer; returns when the system has taken it.
-    pub(super) async fn tell<R: Request>(
+    ///
+    /// - `encode`: as in [`Self::post`].
+    pub(super) async fn tell(
         &self,
-        request: &R,
-        version: i16,
+        api: ApiKey,
         timeout: Duration,
+        encode: impl FnOnce(i32, &str) -> Result<Rope, EncodeError>,
     ) -> Result<(), ClientError> {
-        let clock = Clock::start(R::API, timeout);
-        let (_, frame) = self.encode(request, version)?;
+        let clock = Clock::start(api, timeout);
+        let (_, frame) = self.encode(encode)?;
         let place = self.place(&clock).await?;
         let (reply, taken) = oneshot::channel();
         self.queue(Outgoing::Unanswered { frame, written: Written { reply, _place: place } })?;
-        match timeout_at(clock.deadline, taken).await {
-            Ok(Ok(())) => Ok(()),
+        self.wait(&clock, taken).await
+    }
+
+    fn encode(
+        &self,
+        encode: impl FnOnce(i32, &str) -> Result<Rope, EncodeError>,
+    ) -> Result<(i32, Rope), ClientError> {
+        let id = self.shared.correlation_id.fetch_add(1, Ordering::Relaxed);
+        Ok((id, encode(id, &self.shared.client_id)?))
+    }
+
+    /// Waits for what the socket's end hands over; that it doesn't in time ends the connection.
+    async fn wait<T>(&self, clock: &Clock, handed: oneshot::Receiver<T>) -> Result<T, ClientError> {
+        match timeout_at(clock.deadline, handed).await {
+            Ok(Ok(value)) => Ok(value),
             Ok(Err(_)) => Err(self.ended()),
             Err(_) => {
                 self.close(clock.over());
                 Err(self.error(clock.over()))
             }
         }
-    }
-
-    fn encode<R: Request>(&self, request: &R, version: i16) -> Result<(i32, Bytes), ClientError> {
-        let id = self.shared.correlation_id.fetch_add(1, Ordering::Relaxed);
-        let frame = frame::encode_request(request, version, id, Some(&self.shared.client_id))?;
-        Ok((id, frame))
     }
 
     /// Waits for a free place. That there is none in time says nothing about the connection.
@@ -179,7 +192,23 @@ impl Line {
     }
 }
 
+/// A request that has its place.
+#[derive(Debug)]
+pub(super) struct Posted {
+    line: Line,
+    clock: Clock,
+    answer: oneshot::Receiver<Bytes>,
+}
+
+impl Posted {
+    /// Waits for the body of the answer.
+    pub(super) async fn body(self) -> Result<Bytes, ClientError> {
+        self.line.wait(&self.clock, self.answer).await
+    }
+}
+
 /// The time that a request has.
+#[derive(Debug)]
 struct Clock {
     api: ApiKey,
     timeout: Duration,

@@ -21,14 +21,19 @@ mod negotiate;
 mod tests;
 mod versions;
 
+use std::marker::PhantomData;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
-use logboom_protocol::{Message as _, Request, VersionRange};
+use logboom_protocol::hot::Rope;
+use logboom_protocol::{ApiKey, EncodeError, Message, Request, VersionRange};
 
 use self::line::Line;
+use crate::security::authenticate;
 use crate::{BrokerAddress, ClientConfig, ClientError, Disconnect};
 
 pub use self::versions::Versions;
@@ -39,6 +44,8 @@ pub use self::versions::Versions;
 pub struct Connection {
     line: Line,
     versions: Versions,
+    /// From when on no more is sent over it: the broker is about to end it.
+    valid_until: Option<Instant>,
 }
 
 impl Connection {
@@ -59,10 +66,17 @@ impl Connection {
             .map_err(|e| failed(Disconnect::io("connect", e)))?;
         // A request is written whole; waiting for more of them to fill a packet only delays it.
         stream.set_nodelay(true).map_err(|e| failed(Disconnect::io("connect", e)))?;
+        let Some(transport) = &config.security.transport else {
+            return Self::over(stream, address, config).await;
+        };
+        let stream = tokio::time::timeout(after, transport.protect(stream, address))
+            .await
+            .map_err(|_| failed(Disconnect::ConnectTimeout { after }))?
+            .map_err(|e| failed(Disconnect::io("protect", e)))?;
         Self::over(stream, address, config).await
     }
 
-    /// Asks for the versions over a stream that stands already.
+    /// Asks for the versions over a stream that stands already, and says who the client is.
     ///
     /// # Errors
     /// As [`Self::connect`].
@@ -75,8 +89,14 @@ impl Connection {
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
         let line = Line::over(stream, address, config);
-        let versions = negotiate::ask(&line, config.request_timeout).await?;
-        Ok(Self { line, versions })
+        let timeout = config.request_timeout;
+        let versions = negotiate::ask(&line, timeout).await?;
+        let mut connection = Self { line, versions, valid_until: None };
+        if let Some(mechanism) = &config.security.sasl {
+            let until = authenticate(&connection, &**mechanism, timeout).await?;
+            connection.valid_until = until;
+        }
+        Ok(connection)
     }
 
     /// Sends a request in the newest version that both sides speak, and waits for its answer.
@@ -108,34 +128,56 @@ impl Connection {
         allowed: VersionRange,
         timeout: Duration,
     ) -> Result<R::Response, ClientError> {
-        let version = self.newest_common::<R>(allowed)?;
+        let version = self.newest_common(R::API, allowed)?;
         let body = self.line.call(request, version, timeout).await?;
-        R::Response::decode(&body, version).map_err(|error| {
+        self.decode(&body, version)
+    }
+
+    /// Gives a request that lends parts of itself its place behind those that were posted before.
+    ///
+    /// - `encode`: makes the frame, of the version, a correlation id and a client id.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub(crate) async fn post<R: Request>(
+        &self,
+        allowed: VersionRange,
+        timeout: Duration,
+        encode: impl FnOnce(i16, i32, &str) -> Result<Rope, EncodeError>,
+    ) -> Result<Posted<R>, ClientError> {
+        let version = self.newest_common(R::API, allowed)?;
+        let encode = |id: i32, client: &str| encode(version, id, client);
+        let posted = self.line.post(R::API, version, timeout, encode).await?;
+        Ok(Posted { connection: self.clone(), posted, version, request: PhantomData })
+    }
+
+    /// Sends such a request that is not answered, and waits until the system has taken it.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub(crate) async fn tell<R: Request>(
+        &self,
+        allowed: VersionRange,
+        timeout: Duration,
+        encode: impl FnOnce(i16, i32, &str) -> Result<Rope, EncodeError>,
+    ) -> Result<(), ClientError> {
+        let version = self.newest_common(R::API, allowed)?;
+        self.line.tell(R::API, timeout, |id, client| encode(version, id, client)).await
+    }
+
+    /// An answer that can't be understood ends the connection.
+    fn decode<M: Message>(&self, body: &Bytes, version: i16) -> Result<M, ClientError> {
+        M::decode(body, version).map_err(|error| {
             let reason = Disconnect::Malformed(error);
             self.line.close(reason.clone());
             self.line.error(reason)
         })
     }
 
-    /// Sends a request that is not answered, and waits until the system has taken it. Cancel-safe
-    /// as [`Self::send`].
-    ///
-    /// # Errors
-    /// As [`Self::send`].
-    pub async fn send_unanswered<R: Request>(
-        &self,
-        request: &R,
-        allowed: VersionRange,
-        timeout: Duration,
-    ) -> Result<(), ClientError> {
-        let version = self.newest_common::<R>(allowed)?;
-        self.line.tell(request, version, timeout).await
-    }
-
-    fn newest_common<R: Request>(&self, allowed: VersionRange) -> Result<i16, ClientError> {
-        self.versions.newest_common(R::API, allowed).ok_or_else(|| {
-            let (address, theirs) = (self.address().clone(), self.versions.of(R::API));
-            ClientError::UnsupportedVersion { address, api: R::API, ours: allowed, theirs }
+    fn newest_common(&self, api: ApiKey, allowed: VersionRange) -> Result<i16, ClientError> {
+        self.versions.newest_common(api, allowed).ok_or_else(|| {
+            let (address, theirs) = (self.address().clone(), self.versions.of(api));
+            ClientError::UnsupportedVersion { address, api, ours: allowed, theirs }
         })
     }
 
@@ -151,9 +193,40 @@ impl Connection {
         &self.versions
     }
 
+    /// Whether more may be sent over it.
+    pub(crate) fn is_usable(&self) -> bool {
+        let is_valid = self.valid_until.is_none_or(|until| Instant::now() < until);
+        is_valid && self.closed().is_none()
+    }
+
     /// Why the connection has ended, if it has.
     #[must_use]
     pub fn closed(&self) -> Option<&Disconnect> {
         self.line.closed()
+    }
+}
+
+/// A request that has its place in the order of its connection.
+#[derive(Debug)]
+pub(crate) struct Posted<R> {
+    connection: Connection,
+    posted: line::Posted,
+    version: i16,
+    request: PhantomData<R>,
+}
+
+impl<R: Request> Posted<R> {
+    /// Waits for the answer.
+    ///
+    /// # Errors
+    /// [`ClientError::Connection`].
+    pub(crate) async fn answer(self) -> Result<R::Response, ClientError> {
+        let Self { connection, posted, version, .. } = self;
+        connection.decode(&posted.body().await?, version)
+    }
+
+    /// The broker that answers.
+    pub(crate) fn address(&self) -> &BrokerAddress {
+        self.connection.address()
     }
 }

@@ -238,22 +238,8 @@ impl FetchResponseWriter {
         self.end_topic();
         assert_eq!(self.topics_left, 0, "topics are missing");
         self.response_tags(endpoints).map_err(|error| self.error(error))?;
-        let records: usize = self.lent.iter().map(|(_, piece)| piece.len()).sum();
-        let length = self.out.len() - PREFIX_BYTES + records;
-        let too_long = Fault::TooLong { length, limit: i32::MAX as usize };
-        let prefix = i32::try_from(length).map_err(|_| self.error(too_long.into()))?;
-        let mut out = self.out.into_inner();
-        out[..PREFIX_BYTES].copy_from_slice(&prefix.to_be_bytes());
-        let out = out.freeze();
-        let mut rope = Rope::with_capacity(2 * self.lent.len() + 1, out.len());
-        let mut written = 0;
-        for (place, piece) in self.lent {
-            rope.push(out.slice(written..place));
-            rope.push(piece);
-            written = place;
-        }
-        rope.push(out.slice(written..));
-        Ok(rope)
+        let error = |fault: Fault| Self::error_of(self.version, fault.into());
+        Rope::framed(self.out.into_inner(), self.lent).map_err(error)
     }
 
     fn response_tags(&mut self, endpoints: &[NodeEndpoint]) -> Result<(), FieldError> {
@@ -283,8 +269,12 @@ impl FetchResponseWriter {
         self.version >= FLEXIBLE_FROM
     }
 
-    fn error(&self, FieldError { field, fault }: FieldError) -> EncodeError {
+    fn error(&self, error: FieldError) -> EncodeError {
+        Self::error_of(self.version, error)
+    }
+
+    fn error_of(version: i16, FieldError { field, fault }: FieldError) -> EncodeError {
         let (api, kind) = (ApiKey::Fetch, MessageKind::Response);
-        EncodeError { api, kind, version: self.version, field, fault }
+        EncodeError { api, kind, version, field, fault }
     }
 }

@@ -8,11 +8,13 @@
 //! **Invariant:** no record is copied, and a produce request is decoded without allocating.
 
 mod fetch;
-mod produce;
+mod produce_request;
+mod produce_visit;
 mod rope;
 
 pub use fetch::{FetchResponseHead, FetchResponseWriter, PartitionHead};
-pub use produce::{PartitionRecords, ProduceVisit};
+pub use produce_request::{ProduceRequestHead, ProduceRequestWriter};
+pub use produce_visit::{PartitionRecords, ProduceVisit};
 pub use rope::Rope;
 
 use crate::units::Uuid;

@@ -3,7 +3,10 @@
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
+
+use crate::Fault;
+use crate::frame::PREFIX_BYTES;
 
 /// A sequence of slices that reads like one run of bytes.
 ///
@@ -16,9 +19,30 @@ pub struct Rope {
 }
 
 impl Rope {
-    /// - `own_bytes`: of the buffer that was written for it.
-    pub(super) fn with_capacity(pieces: usize, own_bytes: usize) -> Self {
-        Self { pieces: VecDeque::with_capacity(pieces), remaining: 0, own_bytes }
+    /// A frame whose length is put in its place.
+    ///
+    /// - `out`: what was written for it, with room for the length in front.
+    /// - `lent`: pieces and the places in `out` before which they belong, in order.
+    ///
+    /// # Errors
+    /// [`Fault::TooLong`] for a frame of 2 GiB.
+    pub(super) fn framed(mut out: BytesMut, lent: Vec<(usize, Bytes)>) -> Result<Self, Fault> {
+        let lent_bytes: usize = lent.iter().map(|(_, piece)| piece.len()).sum();
+        let length = out.len() - PREFIX_BYTES + lent_bytes;
+        let too_long = |_| Fault::TooLong { length, limit: i32::MAX as usize };
+        let prefix = i32::try_from(length).map_err(too_long)?;
+        out[..PREFIX_BYTES].copy_from_slice(&prefix.to_be_bytes());
+        let out = out.freeze();
+        let pieces = VecDeque::with_capacity(2 * lent.len() + 1);
+        let mut rope = Self { pieces, remaining: 0, own_bytes: out.len() };
+        let mut written = 0;
+        for (place, piece) in lent {
+            rope.push(out.slice(written..place));
+            rope.push(piece);
+            written = place;
+        }
+        rope.push(out.slice(written..));
+        Ok(rope)
     }
 
     /// Adds bytes that were written for it.
@@ -50,6 +74,14 @@ impl Rope {
     /// The pieces that are left, none of them empty.
     pub fn pieces(&self) -> impl Iterator<Item = &Bytes> {
         self.pieces.iter()
+    }
+}
+
+impl From<Bytes> for Rope {
+    fn from(own: Bytes) -> Self {
+        let mut rope = Self::default();
+        rope.push_own(own);
+        rope
     }
 }
 

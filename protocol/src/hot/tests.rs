@@ -56,6 +56,47 @@ fn a_produce_visit_sees_what_the_message_holds_in_every_version() {
 }
 
 #[test]
+fn a_produce_request_that_lends_its_batches_is_the_message_in_every_version() {
+    for version in 3..=13 {
+        let (mut request, _) = produce_request(version);
+        // A batch that is null is for nobody to send.
+        request.topic_data[0].partition_data[1].records = Some(Bytes::new());
+        let head = ProduceRequestHead {
+            correlation_id: 5,
+            client_id: "c",
+            transactional_id: Some("tx"),
+            acks: -1,
+            timeout_ms: 1500,
+        };
+        let mut writer = ProduceRequestWriter::new(version, &head, 2).unwrap();
+        for topic in &request.topic_data {
+            let name = TopicRef::Name(&topic.name);
+            let named = if version >= 13 { TopicRef::Id(topic.topic_id) } else { name };
+            writer.topic(named, topic.partition_data.len()).unwrap();
+            for partition in &topic.partition_data {
+                writer.partition(partition.index, partition.records.clone().unwrap()).unwrap();
+            }
+        }
+        let mut rope = writer.finish().unwrap();
+        let records = request.topic_data[0].partition_data[0].records.as_ref().unwrap();
+        assert!(rope.pieces().any(|piece| piece.as_ptr() == records.as_ptr()), "not copied");
+        let expected = frame::encode_request(&request, version, 5, Some("c")).unwrap();
+        assert_eq!(rope.copy_to_bytes(rope.remaining()), expected, "version {version}");
+    }
+    let head = ProduceRequestHead {
+        correlation_id: 0,
+        client_id: "",
+        transactional_id: None,
+        acks: 1,
+        timeout_ms: 0,
+    };
+    let mut writer = ProduceRequestWriter::new(13, &head, 1).unwrap();
+    let error = writer.topic(TopicRef::Name("t"), 0).unwrap_err();
+    assert_eq!(error.fault, Fault::NotInVersion);
+    assert_eq!(ProduceRequestWriter::new(14, &head, 0).unwrap_err().fault, Fault::Version);
+}
+
+#[test]
 fn a_produce_visit_refuses_what_the_message_refuses() {
     for version in 3..=13 {
         let (_, body) = produce_request(version);
@@ -169,7 +210,7 @@ fn a_fetch_rope_has_the_bytes_of_the_message_in_every_version() {
 fn a_rope_advances_over_its_pieces() {
     let whole: Vec<u8> = (0..100).collect();
     let rope = || {
-        let mut rope = Rope::with_capacity(4, 0);
+        let mut rope = Rope::default();
         [&whole[..1], &[], &whole[1..60], &whole[60..]]
             .into_iter()
             .for_each(|piece| rope.push(Bytes::copy_from_slice(piece)));
@@ -190,11 +231,11 @@ fn a_rope_advances_over_its_pieces() {
 fn a_rope_takes_others_at_its_end() {
     let mut rope = Rope::default();
     rope.push_own(Bytes::from_static(b"one"));
-    let mut other = Rope::with_capacity(1, 2);
+    let mut other = Rope::from(Bytes::from_static(b"two"));
     other.push(Bytes::from_static(b"lent"));
     rope.append(other);
-    assert_eq!((rope.remaining(), rope.own_bytes()), (7, 5));
-    assert_eq!(rope.copy_to_bytes(7), &b"onelent"[..]);
+    assert_eq!((rope.remaining(), rope.own_bytes()), (10, 6));
+    assert_eq!(rope.copy_to_bytes(10), &b"onetwolent"[..]);
 }
 
 #[test]

@@ -14,6 +14,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("logboom-storage", &["logboom-protocol"]),
     ("logboom-client", &["logboom-protocol"]),
     ("logboom-consumer", &["logboom-client", "logboom-protocol"]),
+    ("logboom-producer", &["logboom-client", "logboom-protocol"]),
     (
         "logboom-broker",
         &[
@@ -31,6 +32,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "logboom-balance",
             "logboom-broker",
             "logboom-client",
+            "logboom-producer",
             "logboom-protocol",
             "logboom-storage",
         ],
@@ -44,11 +46,18 @@ const EDGES: &[(&str, &[&str])] = &[
 const RESTRICTED: &[(&str, &[&str])] = &[
     (
         "tokio",
-        &["logboom", "logboom-broker", "logboom-client", "logboom-consumer", "logboom-tests"],
+        &[
+            "logboom",
+            "logboom-broker",
+            "logboom-client",
+            "logboom-consumer",
+            "logboom-producer",
+            "logboom-tests",
+        ],
     ),
     ("clap", &["logboom"]),
     ("memmap2", &["logboom-storage"]),
-    ("metrics", &["logboom-consumer"]),
+    ("metrics", &["logboom-consumer", "logboom-producer"]),
     ("kafka-protocol", &["logboom-tests"]),
 ];
 

@@ -1,0 +1,181 @@
+//! Plan: a scripted broker asks who the client is; with TLS a server of rustls stands in for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use logboom_protocol::messages::metadata::{MetadataRequest, MetadataResponse};
+use logboom_protocol::messages::sasl_authenticate::{
+    SaslAuthenticateRequest, SaslAuthenticateResponse,
+};
+use logboom_protocol::messages::sasl_handshake::{SaslHandshakeRequest, SaslHandshakeResponse};
+use logboom_protocol::{ApiKey, ErrorCode};
+
+use crate::testing::{Arrived, ScriptedBroker};
+use crate::{ClientConfig, Connection, Plain, Properties, Remedy, Security};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A broker that believes one password, for so many milliseconds.
+async fn broker(lifetime_ms: i64) -> crate::BrokerAddress {
+    let broker = ScriptedBroker::bind().await;
+    let address = broker.address.clone();
+    broker.run(move |asked: &Arrived| {
+        Some(match asked.api {
+            ApiKey::SaslHandshake => {
+                let request: SaslHandshakeRequest = asked.decode();
+                let is_known = request.mechanism == "PLAIN";
+                let unknown = ErrorCode::UNSUPPORTED_SASL_MECHANISM;
+                asked.answer(&SaslHandshakeResponse {
+                    error_code: if is_known { ErrorCode::NONE } else { unknown },
+                    mechanisms: vec!["PLAIN".into()],
+                })
+            }
+            ApiKey::SaslAuthenticate => {
+                let request: SaslAuthenticateRequest = asked.decode();
+                let is_right = request.auth_bytes == b"\0alice\0secret"[..];
+                let wrong = ErrorCode::SASL_AUTHENTICATION_FAILED;
+                asked.answer(&SaslAuthenticateResponse {
+                    error_code: if is_right { ErrorCode::NONE } else { wrong },
+                    error_message: Some("who are you?".into()),
+                    session_lifetime_ms: lifetime_ms,
+                    ..SaslAuthenticateResponse::default()
+                })
+            }
+            _ => asked.answer(&MetadataResponse::default()),
+        })
+    });
+    address
+}
+
+fn config(text: &str) -> ClientConfig {
+    let mut config = ClientConfig::default();
+    config.apply(&Properties::parse(text).unwrap()).unwrap();
+    config
+}
+
+#[tokio::test]
+async fn a_client_says_who_it_is_before_it_asks() {
+    let config = config(
+        "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\n\
+         sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
+         username=\"alice\" password=\"secret\";",
+    );
+    let connection = Connection::connect(&broker(0).await, &config).await.unwrap();
+    connection.send(&MetadataRequest::default(), SECOND).await.unwrap();
+    assert!(connection.is_usable());
+}
+
+#[tokio::test]
+async fn who_isn_t_believed_hears_why_and_needn_t_try_again() {
+    let address = broker(0).await;
+    for (user, mechanism, expected) in [
+        ("mallory", "PLAIN", "PLAIN: SASL_AUTHENTICATION_FAILED (58): who are you?"),
+        #[cfg(feature = "scram")]
+        (
+            "alice",
+            "SCRAM-SHA-256",
+            "SCRAM-SHA-256: UNSUPPORTED_SASL_MECHANISM (33); it knows PLAIN",
+        ),
+    ] {
+        let config = config(&format!(
+            "security.protocol=SASL_PLAINTEXT\nsasl.mechanism={mechanism}\n\
+             sasl.username={user}\nsasl.password=secret"
+        ));
+        let error = Connection::connect(&address, &config).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("broker {address}: {expected}"));
+        assert_eq!(error.remedy(), Remedy::FixCall);
+        assert!(!format!("{error:?}{config:?}").contains("secret"));
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_is_about_to_end_is_not_used() {
+    let sasl: Arc<dyn super::SaslMechanism> = Arc::new(Plain::new("alice", "secret"));
+    let security = Security { sasl: Some(sasl), transport: None };
+    let config = ClientConfig { security, ..ClientConfig::default() };
+    let connection = Connection::connect(&broker(1).await, &config).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    assert!(!connection.is_usable());
+    assert!(connection.closed().is_none(), "what is under way goes on");
+}
+
+#[test]
+fn settings_that_are_missing_are_named() {
+    let reason = |text: &str| {
+        let properties = Properties::parse(text).unwrap();
+        Security::of(&properties).unwrap_err().to_string()
+    };
+    assert!(reason("security.protocol=TLS").starts_with("security.protocol=TLS: "));
+    let sasl = "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\n";
+    assert!(reason(sasl).starts_with("sasl.username=: it has to be set"), "{}", reason(sasl));
+    let user = format!("{sasl}sasl.username=a\n");
+    assert!(reason(&user).starts_with("sasl.password="), "{}", reason(&user));
+    let user = "security.protocol=SASL_PLAINTEXT\nsasl.username=a\nsasl.password=b\n";
+    assert!(reason(user).starts_with("sasl.mechanism=GSSAPI: "), "{}", reason(user));
+}
+
+#[cfg(feature = "tls")]
+mod tls {
+    use tokio_rustls::TlsAcceptor;
+
+    use super::*;
+    use crate::ClientError;
+
+    /// A listener that protects one connection and hears its first byte.
+    async fn server(key: &rcgen::CertifiedKey<rcgen::KeyPair>) -> crate::BrokerAddress {
+        let chain = vec![key.cert.der().clone()];
+        let private = rustls::pki_types::PrivateKeyDer::try_from(key.signing_key.serialize_der());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, private.unwrap())
+            .unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    crate::testing::serve_versions(stream).await;
+                }
+            }
+        });
+        crate::BrokerAddress { host: "127.0.0.1".to_owned(), port }
+    }
+
+    fn certificate(name: &str) -> rcgen::CertifiedKey<rcgen::KeyPair> {
+        rcgen::generate_simple_self_signed([name.to_owned()]).unwrap()
+    }
+
+    async fn connect(
+        address: &crate::BrokerAddress,
+        roots: &str,
+        more: &str,
+    ) -> Result<Connection, ClientError> {
+        let mut properties = Properties::parse(more).unwrap();
+        properties.set("security.protocol", "SSL");
+        properties.set("ssl.truststore.type", "PEM");
+        properties.set("ssl.truststore.certificates", roots);
+        let mut config = ClientConfig::default();
+        config.apply(&properties).unwrap();
+        Connection::connect(address, &config).await
+    }
+
+    #[tokio::test]
+    async fn a_broker_proves_its_name_unless_nobody_wants_it() {
+        let (own, other) = (certificate("127.0.0.1"), certificate("elsewhere"));
+        let address = server(&own).await;
+        connect(&address, &own.cert.pem(), "").await.unwrap();
+        let error = connect(&address, &other.cert.pem(), "").await.unwrap_err();
+        assert!(error.to_string().contains("protect: "), "not trusted: {error}");
+        let address = server(&other).await;
+        let error = connect(&address, &other.cert.pem(), "").await.unwrap_err();
+        assert!(error.to_string().contains("protect: "), "another name: {error}");
+        let nameless = "ssl.endpoint.identification.algorithm=";
+        connect(&address, &other.cert.pem(), nameless).await.unwrap();
+        let error = connect(&address, &own.cert.pem(), nameless).await.unwrap_err();
+        assert!(error.to_string().contains("protect: "), "trust is still needed: {error}");
+    }
+}

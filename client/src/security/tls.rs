@@ -1,0 +1,162 @@
+//! TLS by rustls: certificates in PEM, as files or as text.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::{Protecting, Stream, Transport};
+use crate::BrokerAddress;
+
+/// TLS towards brokers.
+#[derive(Clone)]
+pub struct Tls {
+    config: Arc<ClientConfig>,
+}
+
+/// Why TLS can't be set up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsError(String);
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for TlsError {}
+
+impl Tls {
+    /// - `roots`: PEM with the certificates that are trusted; those of the system, if there are
+    ///   none.
+    /// - `own`: PEM with the client's certificate and those that stand for it, and PEM with its
+    ///   key, where brokers ask for them.
+    /// - `checks_name`: whether a broker has to prove its name, and not only that it is trusted.
+    ///
+    /// # Errors
+    /// PEM that isn't any, or a key that isn't the certificate's.
+    pub fn new(
+        roots: Option<&str>,
+        own: Option<(&str, &str)>,
+        checks_name: bool,
+    ) -> Result<Self, TlsError> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let roots = Arc::new(root_store(roots)?);
+        let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider));
+        let verifier = verifier.build().map_err(fault)?;
+        let verifier: Arc<dyn ServerCertVerifier> =
+            if checks_name { verifier } else { Arc::new(Nameless(verifier)) };
+        let builder = ClientConfig::builder_with_provider(provider);
+        let builder = builder.with_safe_default_protocol_versions().map_err(fault)?;
+        let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
+        let config = match own {
+            None => builder.with_no_client_auth(),
+            Some((chain, key)) => {
+                let chain = certificates(chain)?;
+                let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(fault)?;
+                builder.with_client_auth_cert(chain, key).map_err(fault)?
+            }
+        };
+        Ok(Self { config: Arc::new(config) })
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tls")
+    }
+}
+
+impl Transport for Tls {
+    fn protect<'a>(&'a self, stream: TcpStream, address: &'a BrokerAddress) -> Protecting<'a> {
+        Box::pin(async move {
+            let name = ServerName::try_from(address.host.clone()).map_err(io::Error::other)?;
+            let connector = TlsConnector::from(Arc::clone(&self.config));
+            let stream = connector.connect(name, stream).await?;
+            Ok(Box::new(stream) as Box<dyn Stream>)
+        })
+    }
+}
+
+fn fault(error: impl fmt::Display) -> TlsError {
+    TlsError(error.to_string())
+}
+
+fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    let found = found.map_err(fault)?;
+    if found.is_empty() {
+        return Err(TlsError("there is no certificate in the PEM".to_owned()));
+    }
+    Ok(found)
+}
+
+fn root_store(pem: Option<&str>) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    match pem {
+        Some(pem) => {
+            for certificate in certificates(pem)? {
+                roots.add(certificate).map_err(fault)?;
+            }
+        }
+        None => {
+            // One that can't be read is left out, as everywhere.
+            let found = rustls_native_certs::load_native_certs();
+            roots.add_parsable_certificates(found.certs);
+        }
+    }
+    Ok(roots)
+}
+
+/// Believes whoever is trusted, whatever the name (`ssl.endpoint.identification.algorithm=`).
+#[derive(Debug)]
+struct Nameless(Arc<WebPkiServerVerifier>);
+
+impl ServerCertVerifier for Nameless {
+    fn verify_server_cert(
+        &self,
+        own: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        match self.0.verify_server_cert(own, others, name, ocsp, now) {
+            Err(rustls::Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) => Ok(ServerCertVerified::assertion()),
+            verified => verified,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}

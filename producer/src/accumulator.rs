@@ -1,0 +1,403 @@
+//! What was appended and isn't acknowledged: a queue a partition, within `buffer.memory`.
+//!
+//! Whoever appends puts the record into its partition's queue, and the queue on a list when it has
+//! something to send; the sender takes it from there.
+//!
+//! **Invariant:** a queue that has something to send is on a list, or has a batch under way after
+//! which it is put on one.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::time::Instant;
+
+use logboom_client::{ClientError, Topic, partition_of_key};
+
+use crate::batch::Room;
+use crate::delivery::{Delivery, Outcome};
+use crate::partitioner::{Choice, Sticky, draw};
+use crate::queue::{Event, Queue};
+use crate::settings::Settings;
+use crate::{ProduceError, Record};
+
+/// All queues of a producer.
+#[derive(Debug)]
+pub(crate) struct Accumulator {
+    pub(crate) settings: Settings,
+    /// Bytes of `buffer.memory` that are free.
+    memory: Arc<Semaphore>,
+    topics: RwLock<Topics>,
+    schedule: Mutex<Schedule>,
+    /// Wakes the sender.
+    pub(crate) wake: Notify,
+    is_closed: AtomicBool,
+    random: Random,
+}
+
+#[derive(Debug, Default)]
+struct Topics {
+    by_name: HashMap<Arc<str>, Arc<TopicQueues>>,
+    /// Why no more are added.
+    ended: Option<ProduceError>,
+}
+
+/// The queues of a topic.
+#[derive(Debug)]
+pub(crate) struct TopicQueues {
+    name: Arc<str>,
+    partitions: ArcSwap<Partitions>,
+    sticky: Mutex<Sticky>,
+}
+
+#[derive(Debug, Default)]
+struct Partitions {
+    /// In the order of their numbers, from 0.
+    queues: Vec<Arc<PartitionQueue>>,
+    /// Those that have a leader, or all where none has.
+    led: Vec<i32>,
+}
+
+/// The queue of a partition.
+#[derive(Debug)]
+pub(crate) struct PartitionQueue {
+    pub(crate) topic: Arc<str>,
+    pub(crate) partition: i32,
+    /// Whether it is on a list.
+    is_listed: AtomicBool,
+    /// Batches that wait.
+    waiting: AtomicUsize,
+    queue: Mutex<Queue>,
+}
+
+/// What the sender is to look at.
+#[derive(Debug, Default)]
+struct Schedule {
+    ready: Vec<Arc<PartitionQueue>>,
+    /// Open batches, in the order in which they have waited long enough.
+    lingering: VecDeque<Lingering>,
+    /// Whether none of them is waited for any longer.
+    is_hurried: bool,
+}
+
+#[derive(Debug)]
+struct Lingering {
+    until: Instant,
+    queue: Arc<PartitionQueue>,
+    number: u64,
+}
+
+impl Accumulator {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self {
+            memory: Arc::new(Semaphore::new(settings.buffer_bytes.min(Semaphore::MAX_PERMITS))),
+            settings,
+            topics: RwLock::default(),
+            schedule: Mutex::default(),
+            wake: Notify::new(),
+            is_closed: AtomicBool::new(false),
+            random: Random::new(),
+        }
+    }
+
+    /// Takes room for a record; waits for it where there is none. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`ProduceError::TooLarge`], or [`ProduceError::NoRoom`] after `max.block.ms`.
+    pub(crate) async fn take_room(
+        &self,
+        bytes: usize,
+    ) -> Result<SemaphorePermit<'_>, ProduceError> {
+        let Settings { request_bytes_max, buffer_bytes, max_block, .. } = self.settings;
+        let limit = request_bytes_max.min(buffer_bytes);
+        let permits = u32::try_from(bytes).ok().filter(|_| bytes <= limit);
+        let permits = permits.ok_or(ProduceError::TooLarge { bytes, limit })?;
+        if let Ok(room) = self.memory.try_acquire_many(permits) {
+            return Ok(room);
+        }
+        self.schedule().is_hurried = true;
+        self.wake.notify_one();
+        let room = tokio::time::timeout(max_block, self.memory.acquire_many(permits)).await;
+        let room = room.map_err(|_| ProduceError::NoRoom { after: max_block })?;
+        room.map_err(|_| ProduceError::Closed)
+    }
+
+    /// Puts a record into the queue of its partition.
+    ///
+    /// # Errors
+    /// There is no such partition, it can't be a record, or the producer has ended.
+    pub(crate) fn append(
+        &self,
+        topic: &TopicQueues,
+        record: &Record<'_>,
+        room: SemaphorePermit<'_>,
+    ) -> Result<Delivery, ProduceError> {
+        if self.is_closed() {
+            return Err(self.ended().unwrap_or(ProduceError::Closed));
+        }
+        let partitions = topic.partitions.load();
+        let queue = self.choose(topic, &partitions, record, room.num_permits())?;
+        let timestamp = record.timestamp.unwrap_or_else(now);
+        let mut held = queue.lock();
+        let (delivery, event) =
+            held.append(record, timestamp, room, &self.settings.queue, || {
+                let outcome = Outcome::new(Arc::clone(&queue.topic), queue.partition);
+                (outcome, Room::of(&self.memory))
+            })?;
+        queue.waiting.store(held.waiting(), Ordering::Relaxed);
+        drop(held);
+        if event != Event::default() {
+            self.note(queue, event);
+        }
+        Ok(delivery)
+    }
+
+    fn choose<'a>(
+        &self,
+        topic: &TopicQueues,
+        partitions: &'a Partitions,
+        record: &Record<'_>,
+        bytes: usize,
+    ) -> Result<&'a Arc<PartitionQueue>, ProduceError> {
+        let count = partitions.queues.len();
+        let none = |partition| ClientError::UnknownPartition {
+            topic: topic.name.to_string(),
+            partition,
+            partition_count: count,
+        };
+        let chosen = match (record.partition, record.key) {
+            (Some(partition), _) => partition,
+            (None, Some(key)) if !self.settings.ignore_keys => {
+                let count = i32::try_from(count).map_err(|_| none(0))?;
+                if count == 0 {
+                    return Err(none(0).into());
+                }
+                partition_of_key(key, count)
+            }
+            _ => {
+                let mut sticky = topic.sticky.lock().unwrap_or_else(PoisonError::into_inner);
+                let draw =
+                    || draw(&partitions.choices(self.settings.is_adaptive), self.random.next());
+                let next = sticky.next(bytes, self.settings.queue.batch_bytes, draw);
+                next.ok_or_else(|| none(0))?
+            }
+        };
+        let at = usize::try_from(chosen).ok();
+        Ok(at.and_then(|at| partitions.queues.get(at)).ok_or_else(|| none(chosen))?)
+    }
+
+    /// Tells the sender what an appended record has begun or ended.
+    fn note(&self, queue: &Arc<PartitionQueue>, event: Event) {
+        let linger = self.settings.linger;
+        let mut schedule = self.schedule();
+        let mut wakes = false;
+        if let Some(number) = event.opened {
+            if linger.is_zero() {
+                queue.lock().make_due(number);
+                wakes = true;
+            } else {
+                wakes = schedule.lingering.is_empty();
+                let (until, queue) = (Instant::now() + linger, Arc::clone(queue));
+                schedule.lingering.push_back(Lingering { until, queue, number });
+            }
+        }
+        if (event.has_filled || linger.is_zero()) && !queue.list() {
+            schedule.ready.push(Arc::clone(queue));
+            wakes = true;
+        }
+        drop(schedule);
+        if wakes {
+            self.wake.notify_one();
+        }
+    }
+
+    /// The queues that may have something to send now, and when the next open batch has waited
+    /// long enough.
+    pub(crate) fn ready(&self, now: Instant) -> (Vec<Arc<PartitionQueue>>, Option<Instant>) {
+        let mut schedule = self.schedule();
+        let mut ready = std::mem::take(&mut schedule.ready);
+        let is_hurried = std::mem::take(&mut schedule.is_hurried);
+        while let Some(Lingering { queue, number, .. }) =
+            schedule.lingering.pop_front_if(|first| is_hurried || first.until <= now)
+        {
+            queue.lock().make_due(number);
+            if !queue.list() {
+                ready.push(queue);
+            }
+        }
+        (ready, schedule.lingering.front().map(|first| first.until))
+    }
+
+    /// Has all that was appended sent; returns what is to be waited for.
+    pub(crate) fn flush(&self) -> Vec<Arc<Outcome>> {
+        let mut unsettled = Vec::new();
+        for queue in self.queues() {
+            let mut held = queue.lock();
+            unsettled.extend(held.flush());
+            let has_work = held.has_work();
+            drop(held);
+            if has_work && !queue.list() {
+                self.schedule().ready.push(queue);
+            }
+        }
+        self.wake.notify_one();
+        unsettled
+    }
+
+    /// The queues of a topic, if it is known.
+    pub(crate) fn topic(&self, name: &str) -> Option<Arc<TopicQueues>> {
+        let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner);
+        topics.by_name.get(name).cloned()
+    }
+
+    /// Makes the queues of a topic, or those of its partitions that are new.
+    ///
+    /// # Errors
+    /// The producer has ended.
+    pub(crate) fn learn(&self, topic: &Topic) -> Result<Arc<TopicQueues>, ProduceError> {
+        let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(error) = &topics.ended {
+            return Err(error.clone());
+        }
+        let name: Arc<str> = topic.name.as_str().into();
+        let queues = topics.by_name.entry(Arc::clone(&name)).or_insert_with(|| {
+            let (partitions, sticky) = (ArcSwap::default(), Mutex::default());
+            Arc::new(TopicQueues { name, partitions, sticky })
+        });
+        queues.learn(topic);
+        Ok(Arc::clone(queues))
+    }
+
+    /// Every queue.
+    pub(crate) fn queues(&self) -> Vec<Arc<PartitionQueue>> {
+        let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner);
+        let queues = |topic: &Arc<TopicQueues>| topic.partitions.load().queues.clone();
+        topics.by_name.values().flat_map(queues).collect()
+    }
+
+    /// Nothing more is taken; what was is sent.
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::Release);
+        self.flush();
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Acquire)
+    }
+
+    /// Nothing more is taken, and what isn't under way is given up.
+    pub(crate) fn end(&self, error: &ProduceError) {
+        self.is_closed.store(true, Ordering::Release);
+        let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
+        // The first reason counts.
+        topics.ended.get_or_insert_with(|| error.clone());
+        drop(topics);
+        self.queues().iter().for_each(|queue| queue.lock().end(error));
+        self.wake.notify_one();
+    }
+
+    /// Why the producer has ended, if it has.
+    pub(crate) fn ended(&self) -> Option<ProduceError> {
+        self.topics.read().unwrap_or_else(PoisonError::into_inner).ended.clone()
+    }
+
+    fn schedule(&self) -> MutexGuard<'_, Schedule> {
+        self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl TopicQueues {
+    fn learn(&self, topic: &Topic) {
+        let known = self.partitions.load();
+        let count = known.queues.len().max(topic.partitions.len());
+        let mut led: Vec<i32> = topic
+            .partitions
+            .iter()
+            .filter(|one| one.leader.is_some())
+            .map(|one| one.index)
+            .collect();
+        if led.is_empty() {
+            led = topic.partitions.iter().map(|one| one.index).collect();
+        }
+        if count == known.queues.len() && led == known.led {
+            return;
+        }
+        let mut queues = known.queues.clone();
+        let added = (0..).take(count).skip(queues.len());
+        queues.extend(added.map(|partition| PartitionQueue::new(&self.name, partition)));
+        self.partitions.store(Arc::new(Partitions { queues, led }));
+        self.sticky.lock().unwrap_or_else(PoisonError::into_inner).forget();
+    }
+}
+
+impl Partitions {
+    /// - `is_adaptive`: whether it counts what waits for each.
+    fn choices(&self, is_adaptive: bool) -> Vec<Choice> {
+        let waiting = |partition: i32| {
+            let queue = usize::try_from(partition).ok().and_then(|at| self.queues.get(at));
+            queue.map_or(0, |queue| queue.waiting.load(Ordering::Relaxed))
+        };
+        let choice = |&partition: &i32| Choice {
+            partition,
+            waiting: if is_adaptive { waiting(partition) } else { 0 },
+        };
+        self.led.iter().map(choice).collect()
+    }
+}
+
+impl PartitionQueue {
+    fn new(topic: &Arc<str>, partition: i32) -> Arc<Self> {
+        Arc::new(Self {
+            topic: Arc::clone(topic),
+            partition,
+            is_listed: AtomicBool::new(false),
+            waiting: AtomicUsize::new(0),
+            queue: Mutex::new(Queue::new()),
+        })
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Queue> {
+        // What a panic leaves is a batch less, which has its outcome.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Marks it as being on a list; whether it was.
+    pub(crate) fn list(&self) -> bool {
+        self.is_listed.swap(true, Ordering::AcqRel)
+    }
+
+    /// It is on no list any more.
+    ///
+    /// - `held`: it has nothing to send, as the lock on it guarantees.
+    pub(crate) fn unlist(&self, held: &MutexGuard<'_, Queue>) {
+        self.waiting.store(held.waiting(), Ordering::Relaxed);
+        self.is_listed.store(false, Ordering::Release);
+    }
+}
+
+/// Numbers that are good enough to draw partitions with.
+#[derive(Debug)]
+struct Random {
+    seed: RandomState,
+    drawn: AtomicU64,
+}
+
+impl Random {
+    fn new() -> Self {
+        Self { seed: RandomState::new(), drawn: AtomicU64::new(0) }
+    }
+
+    fn next(&self) -> u64 {
+        self.seed.hash_one(self.drawn.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Milliseconds since 1970; 0 on a machine whose clock stands before that.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,124 @@
+//! Why a record wasn't sent.
+
+use std::fmt;
+use std::time::Duration;
+
+use logboom_client::{ClientError, PropertyError, Remedy};
+use logboom_protocol::ErrorCode;
+use logboom_protocol::records::BatchError;
+
+/// Why a record wasn't sent, or may not have been.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum ProduceError {
+    /// What the cluster says, or why it can't be asked.
+    Cluster(ClientError),
+    /// It is larger than a request may be (`max.request.size`).
+    TooLarge {
+        /// Bytes that it may take.
+        bytes: usize,
+        /// The most that it may take.
+        limit: usize,
+    },
+    /// It can't be a record of a batch.
+    Record(BatchError),
+    /// There was no room for it (`buffer.memory`) within `max.block.ms`.
+    NoRoom {
+        /// How long it waited.
+        after: Duration,
+    },
+    /// It wasn't acknowledged within `delivery.timeout.ms`.
+    Late {
+        /// The topic and the partition that it was for, as "partition t-0".
+        what: String,
+        /// The limit.
+        after: Duration,
+        /// Whether it may have been appended all the same: it was sent, and no answer came.
+        may_be_appended: bool,
+        /// What went wrong last.
+        last: Option<Box<ClientError>>,
+    },
+    /// The producer was closed before it was sent.
+    Closed,
+}
+
+impl ProduceError {
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(&self) -> Remedy {
+        match self {
+            Self::Cluster(error) => error.remedy(),
+            Self::TooLarge { .. } | Self::Record(_) => Remedy::FixCall,
+            Self::NoRoom { .. } | Self::Late { .. } => Remedy::Retry,
+            Self::Closed => Remedy::GiveUp,
+        }
+    }
+
+    /// The broker's error code, if that is why.
+    #[must_use]
+    pub fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Self::Cluster(error) => error.code(),
+            Self::Late { last, .. } => last.as_ref().and_then(|error| error.code()),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ProduceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cluster(error) => write!(f, "{error}"),
+            Self::TooLarge { bytes, limit } => {
+                write!(f, "a record of {bytes} bytes; max.request.size allows {limit}")
+            }
+            Self::Record(error) => write!(f, "{error}"),
+            Self::NoRoom { after } => {
+                write!(f, "buffer.memory was full for {} ms (max.block.ms)", after.as_millis())
+            }
+            Self::Late { what, after, may_be_appended, last } => {
+                write!(f, "{what}: not acknowledged within {} ms", after.as_millis())?;
+                if *may_be_appended {
+                    f.write_str(", but perhaps appended")?;
+                }
+                last.as_ref().map_or(Ok(()), |last| write!(f, "; {last}"))
+            }
+            Self::Closed => f.write_str("the producer was closed"),
+        }
+    }
+}
+
+impl std::error::Error for ProduceError {}
+
+impl From<ClientError> for ProduceError {
+    fn from(error: ClientError) -> Self {
+        Self::Cluster(error)
+    }
+}
+
+/// Why a producer can't be made.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A setting has a value that is none.
+    Property(PropertyError),
+    /// Settings that don't go together, or one that is missing.
+    Settings(String),
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Property(error) => write!(f, "{error}"),
+            Self::Settings(reason) => f.write_str(reason),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+impl From<PropertyError> for BuildError {
+    fn from(error: PropertyError) -> Self {
+        Self::Property(error)
+    }
+}

@@ -1,0 +1,56 @@
+//! An asynchronous producer for every cluster that speaks the Kafka protocol.
+//!
+//! ```no_run
+//! use logboom_producer::{Producer, Record};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let producer = Producer::builder().bootstrap_servers("localhost:9092").build()?;
+//! let record = Record::to("departures").key("LH 401").value("boarding");
+//! let delivered = producer.publish(record).await?;
+//! println!("partition {}, offset {:?}", delivered.partition, delivered.offset);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`Producer::send`] takes a record and returns at once, unless `buffer.memory` is full: then it
+//! waits, and nothing is dropped. What becomes of the record its [`Delivery`] tells; records that
+//! are sent one after the other travel together.
+//!
+//! ```text
+//!   send ─▶ Accumulator: a Queue a partition ─▶ Sender ─▶ Request, a task each ─▶ logboom-client
+//!             ▲ room is given back                 │
+//!   Delivery ─┴────────────── Outcome ◀── settle ──┘
+//! ```
+//!
+//! # What must always hold
+//!
+//! - A record is copied once, into the batch that goes to the socket.
+//! - Records of a partition keep their order, whatever is tried again. With idempotence, which is
+//!   the default, each is appended once.
+//! - Every record has an outcome by `delivery.timeout.ms`, and every queue a limit.
+//! - An error says by [`ProduceError::remedy`] whether to try again, to change the call, or to
+//!   give up.
+
+mod accumulator;
+mod batch;
+mod delivery;
+mod error;
+mod metrics;
+mod partitioner;
+mod producer;
+mod queue;
+mod record;
+mod request;
+mod sender;
+mod settings;
+
+pub use delivery::{Delivered, Delivery};
+pub use error::{BuildError, ProduceError};
+pub use logboom_client::{Acks, ClientConfig, ClientError, Properties, Remedy};
+pub use logboom_protocol::records::{Codec, HeaderRef as Header};
+pub use producer::Producer;
+pub use record::Record;
+pub use settings::ProducerBuilder;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,384 @@
+//! The batches of one partition: one that is filled, those that wait, those under way.
+//!
+//! ```text
+//!   append ─▶ open ── full, lingered ──▶ waiting ── take ──▶ under way ── settle ──▶ outcome
+//!                                          ▲                     │
+//!                                          └──── again, in order ┘
+//! ```
+//!
+//! It knows no socket and no clock of its own: the time comes in.
+//!
+//! **Invariant:** batches reach the broker's log in the order of their numbers. An idempotent
+//! producer has several of them under way, and the broker refuses one whose predecessor is missing;
+//! any other has one. After an error nothing is taken until all that is under way is answered, and
+//! then those that are sent again go one by one, the oldest first.
+//!
+//! **Invariant:** a batch that may have been appended is sent again only with the numbers that it
+//! had, so that the broker knows it (KIP-98). Batches are numbered anew, in the next epoch, only
+//! when the broker has refused the oldest one as out of order: then neither it nor what is behind it
+//! has been appended (KIP-360).
+//!
+//! **Invariant:** from the oldest batch that isn't acknowledged to the newest that was sent there
+//! are no more than a broker knows of a producer. So nothing new is sent while one is sent again:
+//! the broker would forget that one meanwhile, and take it for one that is out of order.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::SemaphorePermit;
+use tokio::time::Instant;
+
+use logboom_client::{ClientError, Produced};
+use logboom_protocol::records::{Codec, ProducerState};
+
+use crate::batch::{Batch, Room, next_sequence};
+use crate::delivery::{Delivery, Outcome};
+use crate::{ProduceError, Record};
+
+/// What a queue goes by.
+#[derive(Debug, Clone)]
+pub(crate) struct QueueLimits {
+    pub(crate) codec: Codec,
+    /// Bytes of a batch (`batch.size`).
+    pub(crate) batch_bytes: usize,
+    /// Batches under way: one, unless they are numbered.
+    pub(crate) under_way_max: usize,
+    /// How long a record may take (`delivery.timeout.ms`).
+    pub(crate) delivery_timeout: Duration,
+}
+
+/// Id and epoch that brokers have given to an idempotent producer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ProducerId {
+    pub(crate) id: i64,
+    pub(crate) epoch: i16,
+}
+
+/// What an answer means for a batch.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    Appended(Produced),
+    /// It isn't appended and won't be.
+    Refused(ProduceError),
+    /// It may be sent again after a pause.
+    Again {
+        error: ClientError,
+        pause: Duration,
+    },
+    /// The broker misses what comes before it, or knows the producer no more.
+    OutOfOrder(ClientError),
+    /// It is larger than the broker takes.
+    TooLarge(ClientError),
+}
+
+/// What an appended record has begun and ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Event {
+    /// It is the first one of the open batch, which has this number.
+    pub(crate) opened: Option<u64>,
+    /// A batch is full.
+    pub(crate) has_filled: bool,
+}
+
+/// The batches of a partition.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    open: Option<Batch>,
+    /// The open batch is sent though it isn't full, if its number is less than this.
+    due_before: u64,
+    waiting: VecDeque<Batch>,
+    under_way: Vec<UnderWay>,
+    /// Those to send again, until nothing is under way.
+    failed: Vec<Batch>,
+    /// No batch is taken before.
+    paused_until: Option<Instant>,
+    numbering: Option<Numbering>,
+    /// Whether all that waits is numbered anew once nothing is under way.
+    is_out_of_order: bool,
+    next_number: u64,
+    /// Why nothing is appended any more.
+    ended: Option<ProduceError>,
+}
+
+/// A batch that somebody else holds.
+#[derive(Debug)]
+struct UnderWay {
+    number: u64,
+    deadline: Instant,
+    outcome: Arc<Outcome>,
+    /// First record and count.
+    range: (i32, i32),
+    /// Whether it had its numbers before.
+    is_repeated: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Numbering {
+    producer: ProducerId,
+    next_sequence: i32,
+}
+
+impl Queue {
+    pub(crate) fn new() -> Self {
+        Self {
+            open: None,
+            due_before: 0,
+            waiting: VecDeque::new(),
+            under_way: Vec::new(),
+            failed: Vec::new(),
+            paused_until: None,
+            numbering: None,
+            is_out_of_order: false,
+            next_number: 0,
+            ended: None,
+        }
+    }
+
+    /// Adds a record to the open batch, or to a new one where it is full.
+    ///
+    /// - `outcome`: makes the outcome of a new batch; `room` that of its memory.
+    ///
+    /// # Errors
+    /// It can't be a record at all, or why the queue has ended.
+    pub(crate) fn append(
+        &mut self,
+        record: &Record<'_>,
+        timestamp: i64,
+        taken: SemaphorePermit<'_>,
+        limits: &QueueLimits,
+        new: impl FnOnce() -> (Outcome, Room),
+    ) -> Result<(Delivery, Event), ProduceError> {
+        let bytes = record.bytes_max();
+        if let Some(error) = &self.ended {
+            return Err(error.clone());
+        }
+        let mut event = Event::default();
+        let is_full = |open: &mut Batch| open.bytes() + bytes > limits.batch_bytes;
+        if let Some(full) = self.open.take_if(is_full) {
+            self.close(full);
+            event.has_filled = true;
+        }
+        let mut open = self.open.take().unwrap_or_else(|| {
+            let (outcome, room) = new();
+            let number = self.next_number;
+            self.next_number += 1;
+            event.opened = Some(number);
+            Batch::new(number, limits.codec, outcome, room, Instant::now())
+        });
+        let delivery = open.append(record, timestamp, taken);
+        if open.bytes() >= limits.batch_bytes {
+            event = Event { opened: None, has_filled: true };
+            self.close(open);
+        } else if open.record_count() > 0 {
+            self.open = Some(open);
+        }
+        Ok((delivery.map_err(ProduceError::Record)?, event))
+    }
+
+    fn close(&mut self, batch: Batch) {
+        batch.close();
+        self.waiting.push_back(batch);
+    }
+
+    /// The open batch is sent though it isn't full, if it has this number or one before.
+    pub(crate) fn make_due(&mut self, number: u64) {
+        self.due_before = self.due_before.max(number.saturating_add(1));
+    }
+
+    /// All that was appended is sent, full or not; returns what is not settled yet.
+    pub(crate) fn flush(&mut self) -> Vec<Arc<Outcome>> {
+        self.due_before = self.next_number;
+        let held = self.open.iter().chain(&self.waiting).chain(&self.failed);
+        let held = held.map(|batch| Arc::clone(batch.outcome()));
+        let under_way = self.under_way.iter().map(|one| Arc::clone(&one.outcome));
+        held.chain(under_way).filter(|outcome| !outcome.is_settled()).collect()
+    }
+
+    /// Takes the next batch to send, if one may be sent.
+    ///
+    /// - `producer`: who numbers them, if they are numbered.
+    pub(crate) fn take(
+        &mut self,
+        now: Instant,
+        producer: Option<ProducerId>,
+        limits: &QueueLimits,
+    ) -> Option<Batch> {
+        self.recover();
+        if !self.may_take(now, limits) {
+            return None;
+        }
+        if self.waiting.is_empty() {
+            let due = self.due_before;
+            let open = self.open.take_if(|open| open.number < due)?;
+            self.close(open);
+        }
+        // One that is sent again goes alone.
+        let next = self.waiting.front();
+        if next.is_some_and(|batch| batch.numbers.is_some()) && !self.under_way.is_empty() {
+            return None;
+        }
+        let mut batch = self.waiting.pop_front()?;
+        let is_repeated = batch.numbers.is_some();
+        if let Some(producer) = producer {
+            self.number(&mut batch, producer);
+        }
+        self.under_way.push(UnderWay {
+            number: batch.number,
+            deadline: batch.created + limits.delivery_timeout,
+            outcome: Arc::clone(batch.outcome()),
+            range: batch.range(),
+            is_repeated,
+        });
+        Some(batch)
+    }
+
+    /// Whether there is something to take, now or when a pause is over.
+    pub(crate) fn has_work(&self) -> bool {
+        let is_due = self.open.as_ref().is_some_and(|open| open.number < self.due_before);
+        is_due || !self.waiting.is_empty() || !self.failed.is_empty()
+    }
+
+    /// Whether there is anything at all that isn't settled.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.open.is_none() && self.under_way.is_empty() && !self.has_work()
+    }
+
+    /// When a pause ends, if one keeps the next batch.
+    pub(crate) fn paused_until(&self) -> Option<Instant> {
+        self.paused_until.filter(|_| self.under_way.is_empty())
+    }
+
+    /// Whether a batch may be taken, apart from there being one.
+    pub(crate) fn may_take(&self, now: Instant, limits: &QueueLimits) -> bool {
+        let is_paused = self.paused_until.is_some_and(|until| now < until);
+        let is_repeating = self.under_way.iter().any(|one| one.is_repeated);
+        let is_recovering = !self.failed.is_empty() || is_repeating;
+        !is_paused && !is_recovering && self.under_way.len() < limits.under_way_max
+    }
+
+    /// When nothing is under way, those that failed come first again, in their order, and with new
+    /// numbers if the broker misses what was before them.
+    fn recover(&mut self) {
+        if self.failed.is_empty() || !self.under_way.is_empty() {
+            return;
+        }
+        self.failed.sort_by_key(|batch| (batch.number, batch.range()));
+        for batch in self.failed.drain(..).rev() {
+            self.waiting.push_front(batch);
+        }
+        if std::mem::take(&mut self.is_out_of_order) {
+            self.waiting.iter_mut().for_each(|batch| batch.numbers = None);
+            self.numbering = self.numbering.and_then(|numbering| {
+                // Behind the greatest epoch it begins with another id.
+                let epoch = numbering.producer.epoch.checked_add(1)?;
+                let producer = ProducerId { epoch, ..numbering.producer };
+                Some(Numbering { producer, next_sequence: 0 })
+            });
+        }
+    }
+
+    fn number(&mut self, batch: &mut Batch, producer: ProducerId) {
+        if batch.numbers.is_some() {
+            return;
+        }
+        let first = Numbering { producer, next_sequence: 0 };
+        let numbering = self.numbering.get_or_insert(first);
+        batch.numbers = Some(ProducerState {
+            id: numbering.producer.id,
+            epoch: numbering.producer.epoch,
+            base_sequence: numbering.next_sequence,
+            transactional: false,
+        });
+        numbering.next_sequence = next_sequence(numbering.next_sequence, batch.record_count());
+    }
+
+    /// Takes a batch back with what has become of it.
+    pub(crate) fn settle(&mut self, mut batch: Batch, verdict: Verdict, now: Instant) {
+        let range = batch.range();
+        self.under_way.retain(|one| (one.number, one.range) != (batch.number, range));
+        let is_over = batch.outcome().is_settled_from(range.0);
+        match verdict {
+            Verdict::Appended(produced) => batch.settle(Ok(produced)),
+            Verdict::Refused(error) => batch.settle(Err(error)),
+            // It was given up meanwhile; whether it is there its successors will show.
+            Verdict::Again { .. } | Verdict::OutOfOrder(_) if is_over => {}
+            Verdict::Again { error, pause } => {
+                batch.attempts = batch.attempts.saturating_add(1);
+                batch.last_error = Some(error);
+                self.paused_until = self.paused_until.max(Some(now + pause));
+                self.failed.push(batch);
+            }
+            Verdict::OutOfOrder(error) => {
+                // Behind others that aren't answered, or failed, it is what comes of theirs.
+                let number = batch.number;
+                let is_behind = self.under_way.iter().any(|one| one.number < number)
+                    || self.failed.iter().any(|one| one.number < number);
+                self.is_out_of_order |= !is_behind;
+                batch.last_error = Some(error);
+                self.failed.push(batch);
+            }
+            Verdict::TooLarge(error) => match batch.divide() {
+                Ok(halves) => self.failed.extend(halves),
+                Err(whole) => whole.settle(Err(error.into())),
+            },
+        }
+    }
+
+    /// Settles what is too old as late; returns how many records.
+    pub(crate) fn expire(&mut self, now: Instant, limits: &QueueLimits) -> u64 {
+        let after = limits.delivery_timeout;
+        let is_late = |created: Instant| created + after <= now;
+        let mut late: Vec<Batch> = Vec::new();
+        if let Some(open) = self.open.take_if(|open| is_late(open.created)) {
+            open.close();
+            late.push(open);
+        }
+        // Halves of one batch are as old as each other, others as their order.
+        while self.waiting.front().is_some_and(|batch| is_late(batch.created)) {
+            late.extend(self.waiting.pop_front());
+        }
+        late.extend(self.failed.extract_if(.., |batch| is_late(batch.created)));
+        let mut records = 0;
+        for batch in late {
+            let what = batch.outcome().what();
+            let last = batch.last_error.clone().map(Box::new);
+            let may_be_appended = batch.attempts > 0;
+            records += u64::from(batch.record_count().unsigned_abs());
+            batch.settle(Err(ProduceError::Late { what, after, may_be_appended, last }));
+        }
+        for one in self.under_way.iter().filter(|one| one.deadline <= now) {
+            let what = one.outcome.what();
+            if !one.outcome.is_settled_from(one.range.0) {
+                records += u64::from(one.range.1.unsigned_abs());
+            }
+            let late = ProduceError::Late { what, after, may_be_appended: true, last: None };
+            one.outcome.settle(one.range.0, one.range.1, Err(late));
+        }
+        records
+    }
+
+    /// Says of all that waits what keeps it.
+    pub(crate) fn blame(&mut self, error: &ClientError) {
+        self.waiting.iter_mut().for_each(|batch| batch.last_error = Some(error.clone()));
+    }
+
+    /// Gives up all that isn't under way, and takes nothing more.
+    pub(crate) fn end(&mut self, error: &ProduceError) {
+        self.ended = Some(error.clone());
+        if let Some(open) = self.open.take() {
+            self.close(open);
+        }
+        for batch in self.waiting.drain(..).chain(self.failed.drain(..)) {
+            batch.settle(Err(error.clone()));
+        }
+    }
+
+    /// Batches that wait to be sent.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len() + self.failed.len()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,337 @@
+//! How a producer is made: typed setters, and the reference's names.
+
+use std::time::Duration;
+
+use logboom_client::{Acks, BrokerAddress, ClientConfig, Cluster, Properties};
+use logboom_protocol::records::Codec;
+
+use crate::queue::QueueLimits;
+use crate::{BuildError, Producer};
+
+/// What a producer goes by.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) acks: Acks,
+    pub(crate) is_idempotent: bool,
+    pub(crate) queue: QueueLimits,
+    pub(crate) linger: Duration,
+    pub(crate) buffer_bytes: usize,
+    pub(crate) max_block: Duration,
+    pub(crate) request_bytes_max: usize,
+    pub(crate) request_timeout: Duration,
+    /// Requests under way to a broker.
+    pub(crate) in_flight_max: usize,
+    /// How often a batch may be sent again (`retries`).
+    pub(crate) retries: u32,
+    pub(crate) is_adaptive: bool,
+    pub(crate) ignore_keys: bool,
+}
+
+/// Makes a [`Producer`]. What isn't set has the reference's default, but for `batch.size`, which is
+/// 256 KiB: a batch takes memory as it fills.
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use logboom_producer::{Codec, Producer};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let producer = Producer::builder()
+///     .bootstrap_servers("localhost:9092")
+///     .compression_type(Codec::Zstd)
+///     .linger(Duration::from_millis(20))
+///     .build()?;
+/// # let _ = producer;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "it makes a producer when it is built"]
+pub struct ProducerBuilder {
+    bootstrap: Result<Vec<BrokerAddress>, String>,
+    client: ClientConfig,
+    acks: Acks,
+    /// Whether it was asked for; where it wasn't, it goes by the other settings.
+    idempotence: Option<bool>,
+    codec: Codec,
+    batch_bytes: usize,
+    linger: Duration,
+    buffer_bytes: usize,
+    max_block: Duration,
+    request_bytes_max: usize,
+    retries: u32,
+    is_adaptive: bool,
+    ignore_keys: bool,
+}
+
+/// How long a topic that no broker knows is believed to be on its way: brokers may be about to make
+/// it.
+const PROPAGATION_MAX: Duration = Duration::from_secs(10);
+/// The most batches of a partition under way whose repetitions a broker knows (KIP-98).
+const NUMBERED_MAX: usize = 5;
+
+impl Default for ProducerBuilder {
+    fn default() -> Self {
+        let client = ClientConfig {
+            client_id: "logboom-producer".to_owned(),
+            auto_create_topics: true,
+            topic_propagation_max: PROPAGATION_MAX,
+            ..ClientConfig::default()
+        };
+        Self {
+            bootstrap: Err("bootstrap.servers isn't set: where is the cluster?".to_owned()),
+            client,
+            acks: Acks::All,
+            idempotence: None,
+            codec: Codec::None,
+            batch_bytes: 256 << 10,
+            linger: Duration::from_millis(5),
+            buffer_bytes: 32 << 20,
+            max_block: Duration::from_secs(60),
+            request_bytes_max: 1 << 20,
+            retries: i32::MAX.unsigned_abs(),
+            is_adaptive: true,
+            ignore_keys: false,
+        }
+    }
+}
+
+impl ProducerBuilder {
+    /// Where the cluster is: addresses with commas between them (`bootstrap.servers`).
+    pub fn bootstrap_servers(mut self, addresses: &str) -> Self {
+        self.bootstrap = BrokerAddress::parse_list(addresses).map_err(|error| error.to_string());
+        self
+    }
+
+    /// The same, as addresses that were read already.
+    pub fn brokers(mut self, addresses: Vec<BrokerAddress>) -> Self {
+        let none = || "there is no bootstrap address: where is the cluster?".to_owned();
+        self.bootstrap = if addresses.is_empty() { Err(none()) } else { Ok(addresses) };
+        self
+    }
+
+    /// How it connects and asks.
+    pub fn client(mut self, client: ClientConfig) -> Self {
+        self.client = client;
+        self
+    }
+
+    /// How many copies an acknowledgement stands for (`acks`).
+    pub fn acks(mut self, acks: Acks) -> Self {
+        self.acks = acks;
+        self
+    }
+
+    /// Whether what is tried again is appended once (`enable.idempotence`). It is so with
+    /// acknowledgements of all replicas, unless this is called.
+    pub fn enable_idempotence(mut self, is_idempotent: bool) -> Self {
+        self.idempotence = Some(is_idempotent);
+        self
+    }
+
+    /// How batches are compressed (`compression.type`).
+    pub fn compression_type(mut self, codec: Codec) -> Self {
+        self.codec = codec;
+        self
+    }
+
+    /// Bytes of a batch before it is compressed (`batch.size`). A larger record has a batch of its
+    /// own.
+    pub fn batch_size(mut self, bytes: usize) -> Self {
+        self.batch_bytes = bytes;
+        self
+    }
+
+    /// How long a batch waits for more records (`linger.ms`).
+    pub fn linger(mut self, linger: Duration) -> Self {
+        self.linger = linger;
+        self
+    }
+
+    /// Bytes of all records that aren't acknowledged (`buffer.memory`); beyond them
+    /// [`Producer::send`] waits.
+    pub fn buffer_memory(mut self, bytes: usize) -> Self {
+        self.buffer_bytes = bytes;
+        self
+    }
+
+    /// How long [`Producer::send`] waits for room, or for what there is to know of the topic
+    /// (`max.block.ms`).
+    pub fn max_block(mut self, limit: Duration) -> Self {
+        self.max_block = limit;
+        self
+    }
+
+    /// Bytes of a request, and of a record (`max.request.size`).
+    pub fn max_request_size(mut self, bytes: usize) -> Self {
+        self.request_bytes_max = bytes;
+        self
+    }
+
+    /// How long a record may take until it is acknowledged (`delivery.timeout.ms`).
+    pub fn delivery_timeout(mut self, limit: Duration) -> Self {
+        self.client.delivery_timeout = limit;
+        self
+    }
+
+    /// Takes the settings of a `client.properties` file. Those that no producer has are warned
+    /// of, not refused, as the reference does.
+    ///
+    /// # Errors
+    /// A value that is none.
+    pub fn properties(mut self, properties: &Properties) -> Result<Self, BuildError> {
+        self.client.apply(properties)?;
+        if let Some(bootstrap) = properties.bootstrap()? {
+            self.bootstrap = Ok(bootstrap);
+        }
+        let acks = properties.read("acks", "0, 1 or all", acks)?;
+        self.acks = acks.unwrap_or(self.acks);
+        self.idempotence = properties.flag("enable.idempotence")?.or(self.idempotence);
+        let rule = "none, gzip, snappy, lz4 or zstd";
+        let codec = properties.read("compression.type", rule, |name| {
+            Codec::ALL.into_iter().find(|codec| codec.name() == name)
+        })?;
+        self.codec = codec.unwrap_or(self.codec);
+        let sizes = [
+            ("batch.size", &mut self.batch_bytes),
+            ("buffer.memory", &mut self.buffer_bytes),
+            ("max.request.size", &mut self.request_bytes_max),
+        ];
+        for (key, setting) in sizes {
+            let bytes = properties.number(key, 0..=i32::MAX.unsigned_abs())?;
+            *setting = bytes.map_or(*setting, |bytes| bytes as usize);
+        }
+        self.linger = properties.millis("linger.ms")?.unwrap_or(self.linger);
+        self.max_block = properties.millis("max.block.ms")?.unwrap_or(self.max_block);
+        let retries = properties.number("retries", 0..=i32::MAX.unsigned_abs())?;
+        self.retries = retries.unwrap_or(self.retries);
+        let adaptive = properties.flag("partitioner.adaptive.partitioning.enable")?;
+        self.is_adaptive = adaptive.unwrap_or(self.is_adaptive);
+        let ignore = properties.flag("partitioner.ignore.keys")?;
+        self.ignore_keys = ignore.unwrap_or(self.ignore_keys);
+        for key in properties.unused() {
+            tracing::warn!(key, "a setting that no producer has");
+        }
+        Ok(self)
+    }
+
+    /// Makes the producer. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`BuildError::Settings`] for settings that don't go together, or where no tokio runtime
+    /// runs.
+    pub fn build(self) -> Result<Producer, BuildError> {
+        let fault = |reason: String| Err(BuildError::Settings(reason));
+        let bootstrap = self.bootstrap.clone().map_err(BuildError::Settings)?;
+        let settings = match self.settings() {
+            Ok(settings) => settings,
+            Err(reason) => return fault(reason),
+        };
+        if tokio::runtime::Handle::try_current().is_err() {
+            return fault("a producer is made within a tokio runtime".to_owned());
+        }
+        // Metadata has a place beside the batches.
+        let in_flight_max = settings.in_flight_max.saturating_add(1);
+        let client = ClientConfig { in_flight_max, ..self.client };
+        Ok(Producer::start(Cluster::new(bootstrap, client), settings))
+    }
+
+    fn settings(&self) -> Result<Settings, String> {
+        let is_idempotent = match (self.idempotence, self.acks) {
+            (Some(true), Acks::None | Acks::Leader) => {
+                return Err("enable.idempotence=true needs acks=all".to_owned());
+            }
+            (asked, acks) => asked.unwrap_or(acks == Acks::All),
+        };
+        let ClientConfig { delivery_timeout, request_timeout, in_flight_max, .. } = self.client;
+        let least = self.linger.saturating_add(request_timeout);
+        if delivery_timeout < least {
+            return Err(format!(
+                "delivery.timeout.ms={} is less than linger.ms and request.timeout.ms together, \
+                 {}",
+                delivery_timeout.as_millis(),
+                least.as_millis()
+            ));
+        }
+        let under_way_max = if is_idempotent { in_flight_max.clamp(1, NUMBERED_MAX) } else { 1 };
+        Ok(Settings {
+            acks: self.acks,
+            is_idempotent,
+            queue: QueueLimits {
+                codec: self.codec,
+                batch_bytes: self.batch_bytes,
+                under_way_max,
+                delivery_timeout,
+            },
+            linger: self.linger,
+            buffer_bytes: self.buffer_bytes,
+            max_block: self.max_block,
+            request_bytes_max: self.request_bytes_max,
+            request_timeout,
+            in_flight_max: in_flight_max.max(1),
+            retries: self.retries,
+            is_adaptive: self.is_adaptive,
+            ignore_keys: self.ignore_keys,
+        })
+    }
+}
+
+fn acks(text: &str) -> Option<Acks> {
+    match text {
+        "0" => Some(Acks::None),
+        "1" => Some(Acks::Leader),
+        "all" | "-1" => Some(Acks::All),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(builder: ProducerBuilder) -> String {
+        builder.build().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn settings_that_don_t_go_together_are_named() {
+        let builder = || Producer::builder().bootstrap_servers("a:1");
+        let reason = refused(Producer::builder());
+        assert!(reason.contains("bootstrap.servers"), "{reason}");
+        assert!(refused(Producer::builder().bootstrap_servers("a:x")).contains("a:x"));
+        let reason = refused(builder().acks(Acks::Leader).enable_idempotence(true));
+        assert_eq!(reason, "enable.idempotence=true needs acks=all");
+        let reason = refused(builder().delivery_timeout(Duration::from_secs(1)));
+        assert!(reason.starts_with("delivery.timeout.ms=1000 "), "{reason}");
+        assert!(refused(builder()).contains("runtime"), "outside of one");
+    }
+
+    #[test]
+    fn what_isn_t_numbered_has_one_batch_of_a_partition_under_way() {
+        let under_way = |builder: ProducerBuilder| {
+            let settings = builder.settings().unwrap();
+            (settings.is_idempotent, settings.queue.under_way_max)
+        };
+        assert_eq!(under_way(Producer::builder()), (true, 5));
+        assert_eq!(under_way(Producer::builder().acks(Acks::Leader)), (false, 1));
+        assert_eq!(under_way(Producer::builder().enable_idempotence(false)), (false, 1));
+    }
+
+    #[test]
+    fn the_reference_s_names_are_understood() {
+        let properties = Properties::parse(
+            "bootstrap.servers=a:1\nacks=1\ncompression.type=lz4\nbatch.size=100\nlinger.ms=0\n\
+             buffer.memory=1000\nmax.request.size=500\nmax.block.ms=9\nretries=3\n\
+             partitioner.ignore.keys=true\ndelivery.timeout.ms=60000\n",
+        );
+        let builder = Producer::builder().properties(&properties.unwrap()).unwrap();
+        let settings = builder.settings().unwrap();
+        assert_eq!((settings.acks, settings.queue.codec), (Acks::Leader, Codec::Lz4));
+        assert_eq!((settings.queue.batch_bytes, settings.buffer_bytes), (100, 1_000));
+        assert_eq!((settings.request_bytes_max, settings.retries), (500, 3));
+        assert!(settings.linger.is_zero() && settings.ignore_keys);
+        let wrong: Properties = [("acks", "2")].into_iter().collect();
+        let error = Producer::builder().properties(&wrong).unwrap_err();
+        assert_eq!(error.to_string(), "acks=2: it has to be 0, 1 or all");
+    }
+}

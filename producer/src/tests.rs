@@ -1,0 +1,265 @@
+//! Plan: a producer sends to a broker that a test scripts, which keeps the rules of idempotent
+//! producers (KIP-98) and nothing else; a relay or the script makes trouble. In the end the log
+//! must hold what was acknowledged where it was acknowledged, once and in order.
+
+mod model;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use logboom_client::testing::{Fault, Relay, ScriptedBroker, Towards, Trouble};
+use logboom_client::{BrokerAddress, ClientConfig};
+use logboom_protocol::ErrorCode;
+
+use self::model::{Broker, Chance};
+use crate::{Codec, Delivery, ProduceError, Producer, Record};
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+/// Longer than anything that these tests wait for.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A model with a producer that talks to it.
+struct Rig {
+    broker: Arc<Mutex<Broker>>,
+    producer: Producer,
+}
+
+fn client() -> ClientConfig {
+    ClientConfig {
+        retry_backoff: MILLISECOND,
+        retry_backoff_max: 2 * MILLISECOND,
+        topic_propagation_max: 20 * MILLISECOND,
+        request_timeout: Duration::from_millis(500),
+        auto_create_topics: true,
+        ..ClientConfig::default()
+    }
+}
+
+impl Rig {
+    /// Through a relay, whose address the broker names as its own.
+    async fn relayed(
+        mut broker: Broker,
+        fault: Option<Fault>,
+    ) -> (Self, Arc<logboom_client::testing::Passed>) {
+        let (scripted, relay) = (ScriptedBroker::bind().await, Relay::bind().await);
+        broker.address = Some(relay.address.clone());
+        let (target, bootstrap) = (scripted.address.clone(), relay.address.clone());
+        let passed = relay.run(target, fault);
+        (Self::over(broker, scripted, &bootstrap), passed)
+    }
+
+    async fn new(mut broker: Broker) -> Self {
+        let scripted = ScriptedBroker::bind().await;
+        broker.address = Some(scripted.address.clone());
+        let bootstrap = scripted.address.clone();
+        Self::over(broker, scripted, &bootstrap)
+    }
+
+    fn over(broker: Broker, scripted: ScriptedBroker, bootstrap: &BrokerAddress) -> Self {
+        let broker = Arc::new(Mutex::new(broker));
+        let answering = Arc::clone(&broker);
+        scripted.run(move |asked| answering.lock().unwrap().answer(asked));
+        let builder =
+            Producer::builder().bootstrap_servers(&bootstrap.to_string()).client(client());
+        // Three records a batch.
+        let producer = builder.batch_size(120).linger(MILLISECOND).build().unwrap();
+        Self { broker, producer }
+    }
+
+    /// Sends numbers as records.
+    async fn send(&self, numbers: std::ops::Range<u32>) -> Vec<(u32, Delivery)> {
+        let mut deliveries = Vec::new();
+        for number in numbers {
+            let value = number.to_string();
+            let record = Record::to("t").value(&value);
+            deliveries.push((number, self.producer.send(record).await.unwrap()));
+        }
+        deliveries
+    }
+}
+
+/// The numbers that were acknowledged; each stands at its offset.
+async fn acknowledged(rig: &Rig, deliveries: Vec<(u32, Delivery)>, run: &str) -> Vec<u32> {
+    let mut sent = Vec::new();
+    for (number, delivery) in deliveries {
+        let result = tokio::time::timeout(LIMIT, delivery).await.expect("every record has an end");
+        match result {
+            Ok(delivered) => {
+                let at = usize::try_from(delivered.offset.unwrap()).unwrap();
+                let log = rig.broker.lock().unwrap().log.clone();
+                assert_eq!(log.get(at), Some(&number), "{run}: {number} isn't at {at}");
+                sent.push(number);
+            }
+            Err(error) => assert!(rig.broker.lock().unwrap().refuses(number), "{run}: {error}"),
+        }
+    }
+    sent
+}
+
+/// All numbers, once and in order.
+fn check_log(rig: &Rig, acknowledged: &[u32], run: &str) {
+    assert_eq!(rig.broker.lock().unwrap().log, acknowledged, "{run}");
+}
+
+#[tokio::test]
+async fn records_arrive_in_order_whatever_travels_together() {
+    let rig = Rig::new(Broker::default()).await;
+    let deliveries = rig.send(0..500).await;
+    let sent = acknowledged(&rig, deliveries, "").await;
+    check_log(&rig, &sent, "");
+    assert_eq!(sent.len(), 500);
+    let batches = rig.broker.lock().unwrap().batches;
+    assert!(batches < 300, "{batches} batches of 500 records");
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_at_any_byte_costs_and_doubles_nothing() {
+    let records = 0..8;
+    let (rig, passed) = Rig::relayed(Broker::default(), None).await;
+    let deliveries = rig.send(records.clone()).await;
+    acknowledged(&rig, deliveries, "").await;
+    let length = |towards| passed.bytes(towards);
+    let step = if std::env::var_os("LOGBOOM_EVERY_BYTE").is_some() { 1 } else { 13 };
+    for towards in [Towards::Broker, Towards::Client] {
+        for trouble in [Trouble::Cut, Trouble::CutAndRepeat, Trouble::Delay(3 * MILLISECOND)] {
+            for at in (0..length(towards)).step_by(step) {
+                let fault = Fault { towards, at, trouble };
+                let run = format!("{fault:?}");
+                let (rig, _) = Rig::relayed(Broker::default(), Some(fault)).await;
+                let deliveries = rig.send(records.clone()).await;
+                let sent = acknowledged(&rig, deliveries, &run).await;
+                assert_eq!(sent.len(), records.len(), "{run}");
+                check_log(&rig, &sent, &run);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn whatever_brokers_answer_what_is_acknowledged_is_there_once_and_in_order() {
+    let seeds = std::env::var("LOGBOOM_PRODUCER_SEEDS").ok().and_then(|text| text.parse().ok());
+    for seed in 0..seeds.unwrap_or(150) {
+        let run = format!("seed {seed}");
+        let rig = Rig::new(Broker::troubled(seed)).await;
+        let mut chance = Chance::new(seed);
+        let mut deliveries = Vec::new();
+        let mut next = 0;
+        for _ in 0..8 {
+            let count = u32::try_from(chance.below(12)).unwrap();
+            deliveries.extend(rig.send(next..next + count).await);
+            next += count;
+            if chance.below(2) == 0 {
+                rig.producer.flush().await;
+            }
+        }
+        let sent = acknowledged(&rig, deliveries, &run).await;
+        check_log(&rig, &sent, &run);
+    }
+}
+
+#[tokio::test]
+async fn memory_that_is_full_makes_who_sends_wait() {
+    let broker = Broker { is_silent: true, ..Broker::default() };
+    let scripted = ScriptedBroker::bind().await;
+    let bootstrap = scripted.address.to_string();
+    let broker = Arc::new(Mutex::new(Broker { address: Some(scripted.address.clone()), ..broker }));
+    let answering = Arc::clone(&broker);
+    scripted.run(move |asked| answering.lock().unwrap().answer(asked));
+    let client = ClientConfig { request_timeout: 50 * MILLISECOND, ..client() };
+    let builder = Producer::builder().bootstrap_servers(&bootstrap).client(client);
+    let builder = builder.buffer_memory(1_000).max_block(100 * MILLISECOND);
+    let producer = builder.batch_size(100).linger(MILLISECOND).build().unwrap();
+    let value = [b'x'; 300];
+    let mut deliveries = Vec::new();
+    let error = loop {
+        match producer.send(Record::to("t").value(&value)).await {
+            Ok(delivery) => deliveries.push(delivery),
+            Err(error) => break error,
+        }
+        assert!(deliveries.len() < 4, "there is room for three");
+    };
+    assert!(matches!(error, ProduceError::NoRoom { .. }), "{error}");
+    let large = [b'x'; 1_000];
+    let error = producer.send(Record::to("t").value(&large)).await.unwrap_err();
+    assert!(matches!(error, ProduceError::TooLarge { limit: 1_000, .. }), "{error}");
+    // As soon as brokers answer there is room again.
+    broker.lock().unwrap().is_silent = false;
+    for delivery in deliveries {
+        delivery.await.unwrap();
+    }
+    producer.publish(Record::to("t").value(&value)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_topic_that_isn_t_there_is_named() {
+    let rig = Rig::new(Broker::default()).await;
+    let error = rig.producer.send(Record::to("none").value("a")).await.unwrap_err();
+    assert_eq!(error.to_string(), "topic none: there is none of that name");
+    let record = Record::to("t").value("a").partition(7);
+    let error = rig.producer.send(record).await.unwrap_err();
+    assert!(error.to_string().starts_with("partition t-7: the topic has 1"), "{error}");
+}
+
+#[tokio::test]
+async fn a_producer_that_is_closed_has_sent_what_it_took() {
+    let rig = Rig::new(Broker::default()).await;
+    let other = rig.producer.clone();
+    let deliveries = rig.send(0..9).await;
+    let Rig { broker, producer } = rig;
+    producer.close(LIMIT).await;
+    assert_eq!(broker.lock().unwrap().log.len(), 9);
+    for (_, delivery) in deliveries {
+        delivery.await.unwrap();
+    }
+    for topic in ["t", "other"] {
+        let error = other.send(Record::to(topic).value("a")).await.unwrap_err();
+        assert!(matches!(error, ProduceError::Closed), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_producer_that_is_dropped_sends_what_it_took() {
+    let Rig { broker, producer } = Rig::new(Broker::default()).await;
+    let delivery = producer.send(Record::to("t").value("1")).await.unwrap();
+    drop(producer);
+    delivery.await.unwrap();
+    assert_eq!(broker.lock().unwrap().log, [1]);
+}
+
+#[tokio::test]
+async fn a_close_that_takes_too_long_fails_what_is_left() {
+    let rig = Rig::new(Broker { is_silent: true, ..Broker::default() }).await;
+    let deliveries = rig.send(0..20).await;
+    rig.producer.close(50 * MILLISECOND).await;
+    for (_, delivery) in deliveries {
+        let error = delivery.await.unwrap_err();
+        assert!(matches!(error, ProduceError::Closed | ProduceError::Cluster(_)), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_producer_that_brokers_don_t_allow_ends_with_their_reason() {
+    let refused = Broker { naming: ErrorCode::CLUSTER_AUTHORIZATION_FAILED, ..Broker::default() };
+    let rig = Rig::new(refused).await;
+    let delivery = rig.producer.send(Record::to("t").value("a")).await.unwrap();
+    let error = delivery.await.unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::CLUSTER_AUTHORIZATION_FAILED));
+    let error = rig.producer.send(Record::to("t").value("a")).await.unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::CLUSTER_AUTHORIZATION_FAILED));
+}
+
+#[tokio::test]
+async fn codecs_are_as_the_batch_says() {
+    for codec in Codec::ALL {
+        let scripted = ScriptedBroker::bind().await;
+        let bootstrap = scripted.address.to_string();
+        let address = Some(scripted.address.clone());
+        let broker = Arc::new(Mutex::new(Broker { address, ..Broker::default() }));
+        let answering = Arc::clone(&broker);
+        scripted.run(move |asked| answering.lock().unwrap().answer(asked));
+        let builder = Producer::builder().bootstrap_servers(&bootstrap).compression_type(codec);
+        let producer = builder.build().unwrap();
+        producer.publish(Record::to("t").value("5")).await.unwrap();
+        assert_eq!(broker.lock().unwrap().codecs, [codec]);
+    }
+}

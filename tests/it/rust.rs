@@ -1,0 +1,49 @@
+//! Our Rust clients against real brokers, and beside the clients of others: what one writes the
+//! other reads, whatever goes wrong on the way.
+//!
+//! Those that need only an address also run against another broker (`LOGBOOM_REFERENCE`).
+//! `LOGBOOM_EVERY_BYTE` has the relay cut at every byte of an exchange, and not at every 41st.
+
+mod cuts;
+mod exchange;
+mod kills;
+mod newcomer;
+
+use std::time::Duration;
+
+use logboom_client::{BrokerAddress, ClientConfig, Cluster, NewTopic};
+use logboom_consumer::{Consumer, ConsumerBuilder, OffsetReset};
+use logboom_producer::{Producer, ProducerBuilder};
+
+/// Longer than anything that these tests wait for.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Runs a test of asynchronous clients.
+fn run<T>(test: impl Future<Output = T>) -> T {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.enable_all().worker_threads(2).build().unwrap();
+    runtime.block_on(async { tokio::time::timeout(LIMIT, test).await.expect("it takes too long") })
+}
+
+fn producer(bootstrap: &str) -> ProducerBuilder {
+    Producer::builder().bootstrap_servers(bootstrap)
+}
+
+/// A consumer that reads from the start.
+fn consumer(bootstrap: &str) -> ConsumerBuilder {
+    let builder = Consumer::builder().bootstrap_servers(bootstrap);
+    builder.auto_offset_reset(OffsetReset::Earliest)
+}
+
+async fn create_topic(bootstrap: &str, name: &str, partitions: i32) {
+    let cluster =
+        Cluster::new(BrokerAddress::parse_list(bootstrap).unwrap(), ClientConfig::default());
+    let topic = NewTopic {
+        name: name.to_owned(),
+        partition_count: Some(partitions),
+        replication_factor: None,
+        configs: Vec::new(),
+        validate_only: false,
+    };
+    cluster.create_topic(&topic).await.unwrap();
+}

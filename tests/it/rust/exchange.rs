@@ -1,0 +1,135 @@
+//! Records of every shape and codec, from our producer to the consumers of others, and back.
+
+use std::collections::BTreeMap;
+
+use logboom_consumer::{Start, Timestamp, TopicPartition};
+use logboom_producer::{Codec, Header, Record as Sent};
+use logboom_tests::broker::shared;
+use logboom_tests::foreign::{self, Client};
+use logboom_tests::raw::topic_name;
+use logboom_tests::shapes::{NOT_FOR_KAFKA_PYTHON, Record, from_words, shapes, to_text};
+
+use super::{consumer, create_topic, producer, run};
+
+/// The shapes, each to a partition of its own.
+fn expected(leaves_out: &[&str]) -> Vec<Vec<Record>> {
+    let wanted = shapes().into_iter().filter(|shape| !leaves_out.contains(&shape.name));
+    wanted.map(|shape| shape.records).collect()
+}
+
+async fn send(bootstrap: &str, topic: &str, codec: Codec, partitions: &[Vec<Record>]) {
+    create_topic(bootstrap, topic, i32::try_from(partitions.len()).unwrap()).await;
+    let producer = producer(bootstrap).compression_type(codec).build().unwrap();
+    let mut deliveries = Vec::new();
+    for (partition, records) in (0..).zip(partitions) {
+        for record in records {
+            let headers = record.headers.iter();
+            let headers: Vec<Header<'_>> =
+                headers.map(|(key, value)| Header { key, value: value.as_deref() }).collect();
+            let mut sent = Sent::to(topic).partition(partition).headers(&headers);
+            sent = sent.timestamp(record.timestamp);
+            if let Some(key) = &record.key {
+                sent = sent.key(key);
+            }
+            if let Some(value) = &record.value {
+                sent = sent.value(value);
+            }
+            deliveries.push(producer.send(sent).await.unwrap());
+        }
+    }
+    for delivery in deliveries {
+        delivery.await.unwrap();
+    }
+}
+
+/// What our consumer reads of each partition.
+async fn read(bootstrap: &str, topic: &str, expected: &[Vec<Record>]) -> Vec<Vec<Record>> {
+    let mut consumer = consumer(bootstrap).build().unwrap();
+    let count = i32::try_from(expected.len()).unwrap();
+    let places =
+        (0..count).map(|partition| (TopicPartition::new(topic, partition), Start::Earliest));
+    consumer.assign_from(places).unwrap();
+    let mut read = BTreeMap::<i32, Vec<Record>>::new();
+    for _ in 0..expected.iter().map(Vec::len).sum::<usize>() {
+        let record = consumer.next().await.unwrap();
+        let own = read.entry(record.partition).or_default();
+        assert_eq!(record.offset, i64::try_from(own.len()).unwrap());
+        assert!(matches!(record.timestamp, Timestamp::Create(_)), "{:?}", record.timestamp);
+        let header = |one: logboom_consumer::Header| {
+            (String::from_utf8(one.key.to_vec()).unwrap(), one.value.map(|value| value.to_vec()))
+        };
+        own.push(Record {
+            timestamp: record.timestamp.millis().unwrap(),
+            key: record.key.map(|key| key.to_vec()),
+            value: record.value.map(|value| value.to_vec()),
+            headers: record.headers.into_iter().map(header).collect(),
+        });
+    }
+    read.into_values().collect()
+}
+
+#[test]
+fn what_our_producer_writes_our_consumer_reads() {
+    let subject = shared();
+    let bootstrap = subject.bootstrap();
+    for codec in Codec::ALL {
+        let topic = topic_name(&format!("rust-{}", codec.name()));
+        let expected = expected(&[]);
+        run(async {
+            send(&bootstrap, &topic, codec, &expected).await;
+            assert_eq!(read(&bootstrap, &topic, &expected).await, expected, "{}", codec.name());
+        });
+    }
+}
+
+#[test]
+fn what_our_producer_writes_others_read() {
+    let subject = shared();
+    let bootstrap = subject.bootstrap();
+    let expected = expected(&[]);
+    let topics = Codec::ALL.map(|codec| (codec, topic_name(&format!("rust-{}", codec.name()))));
+    for (codec, topic) in &topics {
+        run(send(&bootstrap, topic, *codec, &expected));
+    }
+    for client in Client::ALL {
+        for (codec, topic) in &topics {
+            let what = format!("{} reading our producer's {}", client.name(), codec.name());
+            let Some(mut command) = foreign::or_skip(&what, client.consumer()) else { break };
+            command.args([&bootstrap, topic, "read_committed"]);
+            let last = expected.iter().enumerate();
+            command.args(last.map(|(at, records)| format!("{at}:{}", records.len() - 1)));
+            let mut read = vec![Vec::new(); expected.len()];
+            for line in foreign::printed(&mut command).lines() {
+                let words: Vec<&str> = line.split(' ').collect();
+                assert_eq!(words[2], "CreateTime", "{what}: {line}");
+                read[words[0].parse::<usize>().unwrap()].push(from_words(&words[3..]));
+            }
+            assert_eq!(read, expected, "{what}");
+        }
+    }
+}
+
+#[test]
+fn what_others_write_our_consumer_reads() {
+    let subject = shared();
+    let bootstrap = subject.bootstrap();
+    for client in Client::ALL {
+        let is_python = client == Client::KafkaPython;
+        let leaves_out: &[&str] = if is_python { &NOT_FOR_KAFKA_PYTHON } else { &[] };
+        let expected = expected(leaves_out);
+        let dir = foreign::scratch(&format!("rust-{}", client.name()));
+        for codec in Codec::ALL {
+            let what = format!("reading {} of {}", codec.name(), client.name());
+            let Some(mut command) = foreign::or_skip(&what, client.producer()) else { break };
+            let topic = topic_name(&format!("rust-{}-{}", client.name(), codec.name()));
+            run(create_topic(&bootstrap, &topic, i32::try_from(expected.len()).unwrap()));
+            let file = dir.join(codec.name());
+            let batches = expected.iter().enumerate().map(|(at, records)| (at, records.as_slice()));
+            std::fs::write(&file, to_text(batches)).unwrap();
+            command.args([&bootstrap, &topic, codec.name(), "false"]).arg(file);
+            foreign::printed(&mut command);
+            assert_eq!(run(read(&bootstrap, &topic, &expected)), expected, "{what}");
+        }
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+}

@@ -164,7 +164,7 @@ impl ConsumerBuilder {
 
     /// Bytes for which a broker answers at once (`fetch.min.bytes`).
     pub fn fetch_min_bytes(mut self, bytes: i32) -> Self {
-        self.config.fetch_bytes_min = bytes.max(0);
+        self.config.fetch_bytes_min = bytes.max(1);
         self
     }
 

@@ -1,13 +1,13 @@
 //! The front: what the application holds, and asks for records.
 //!
 //! ```text
-//!   next, next_batch ─▶ held run ── empty, or attention moved ──▶ State: steps, errors, next run
+//!   next, next_batch ─▶ held haul ── empty, or attention moved ──▶ State: steps, errors, next haul
 //!        │                                                             │ nothing
 //!        └── a load and a store a call, no lock                        └── waits
 //! ```
 //!
-//! **Invariant:** whoever holds a run looks at the attention before each hand-out, and at the state
-//! when it has moved.
+//! **Invariant:** whoever holds a haul looks at the attention before each hand-out, and at the
+//! state when it has moved.
 //!
 //! **Invariant:** what is handed out is told to be done with at the next call, never before.
 
@@ -191,13 +191,7 @@ impl Consumer {
         let places = shared.update(|state| state.shared_places());
         self.hear(Step { id: 0, kind: StepKind::Revoke, places });
         poll_fn(|cx| self.poll_hearing(cx)).await;
-        shared.update(|state| {
-            state.take_back_steps();
-            state.subscription = Subscription::None;
-            let places = state.assignment();
-            state.remove(&places);
-            state.begin_anew();
-        });
+        shared.update(State::unsubscribe);
     }
 
     /// Waits for the next record. What was handed out before counts as processed.
@@ -228,7 +222,7 @@ impl Consumer {
         loop {
             ready!(self.poll_held(cx))?;
             let Some(taken) = &mut self.held else { continue };
-            match taken.run.next_record(&mut self.inflater) {
+            match taken.haul.next_record(&mut self.inflater) {
                 Ok(Some((lent, part))) => {
                     return Poll::Ready(Ok(Record::new(&taken.place, &lent, part)));
                 }
@@ -309,7 +303,7 @@ impl Consumer {
         self.control.shared.polled(self.polls);
     }
 
-    /// Ready when a run is held that may be handed out.
+    /// Ready when a haul is held that may be handed out.
     #[inline]
     fn poll_held(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConsumerError>> {
         let is_calm = self.control.shared.attention() == self.seen && self.hearing.is_none();
@@ -362,12 +356,12 @@ impl Consumer {
         }));
     }
 
-    /// The next batches of the held run.
+    /// The next batches of the held haul.
     fn gather(&mut self) -> Result<Option<RecordBatch>, BatchError> {
         let Some(taken) = &mut self.held else { return Ok(None) };
         let (mut parts, mut count, mut bytes) = (Vec::new(), 0, 0);
         while count < self.control.config.poll_records_max && bytes < BATCH_BYTES {
-            match taken.run.next_part(&mut self.inflater) {
+            match taken.haul.next_part(&mut self.inflater) {
                 Ok(Some(part)) => {
                     count += crate::record::count(&part.records);
                     bytes += part.records.bytes().len();
@@ -383,10 +377,10 @@ impl Consumer {
         Ok((!parts.is_empty()).then(|| RecordBatch::new(place.clone(), parts)))
     }
 
-    /// The held run is over.
+    /// The held haul is over.
     fn let_go(&mut self) {
         if let Some(mut taken) = self.held.take() {
-            metrics::counter!("logboom_consumer_records_total").increment(taken.run.take_count());
+            metrics::counter!("logboom_consumer_records_total").increment(taken.haul.take_count());
             self.control.shared.update(|state| {
                 state.settle(&taken);
                 state.commit_if_due();
@@ -394,11 +388,11 @@ impl Consumer {
         }
     }
 
-    /// The held run can't be read on.
+    /// The held haul can't be read on.
     #[cold]
     fn refuse(&mut self, error: BatchError) -> ConsumerError {
         let Some(taken) = self.held.take() else { return ConsumerError::Closed };
-        let (partition, offset) = (taken.place.clone(), taken.run.next());
+        let (partition, offset) = (taken.place.clone(), taken.haul.next());
         metrics::counter!("logboom_consumer_damaged_total").increment(1);
         self.control.shared.update(|state| state.refetch(taken));
         ConsumerError::Damaged { partition, offset, error }
@@ -421,7 +415,7 @@ impl Consumer {
 }
 
 impl State {
-    /// What the front is to do next, who holds a run or not.
+    /// What the front is to do next, who holds a haul or not.
     fn advance(&mut self, held: &mut Option<Taken>, cx: &Context<'_>) -> Next {
         if let Some(taken) = held {
             self.settle(taken);

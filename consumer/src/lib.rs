@@ -81,8 +81,8 @@
 //! [`Consumer::subscribe`] makes it a member of a classic group, together with any other client:
 //! it shares by `range`, `roundrobin`, `sticky` and `cooperative-sticky` ([`Assignor`]). Heartbeats
 //! go on by themselves; but whoever doesn't ask for records for `max.poll.interval.ms` leaves its
-//! group, and hears of it by [`ConsumerError::PollInterval`]. A [`RebalanceListener`] hears what the
-//! group gives and takes.
+//! group, and hears of it by [`ConsumerError::PollInterval`]. A [`RebalanceListener`] hears what
+//! the group gives and takes.
 //!
 //! # From elsewhere
 //!
@@ -91,8 +91,8 @@
 //!
 //! # Errors
 //!
-//! [`ConsumerError::remedy`] says whether to call again, to fix the call or the settings, or to give
-//! up. After any error the consumer is as usable as before.
+//! [`ConsumerError::remedy`] says whether to call again, to fix the call or the settings, or to
+//! give up. After any error the consumer is as usable as before.
 //!
 //! # Limits
 //!
@@ -100,7 +100,7 @@
 //! | --- | --- | --- |
 //! | bytes that are fetched ahead | `queued.max.messages.kbytes` | 64 MiB |
 //! | bytes of an answer | `fetch.max.bytes` | 50 MiB |
-//! | bytes of a partition, in an answer and ahead of the reader | `max.partition.fetch.bytes` | 1 MiB |
+//! | bytes of a partition in an answer, and ahead | `max.partition.fetch.bytes` | 1 MiB |
 //! | records with which a lent batch ends | `max.poll.records` | 500 |
 //! | errors that wait to be heard | | 100 |
 //!
@@ -108,15 +108,16 @@
 //!
 //! By the `metrics` facade:
 //!
-//! | name | what |
+//! | name: `logboom_consumer_…` | what |
 //! | --- | --- |
-//! | `logboom_consumer_records_total` | records that were handed out |
-//! | `logboom_consumer_bytes_total` | bytes of batches that were fetched |
-//! | `logboom_consumer_fetches_total`, `logboom_consumer_fetch_seconds` | fetches, and how long they took, waiting included |
-//! | `logboom_consumer_lag_records{topic,partition}` | records behind what is processed |
-//! | `logboom_consumer_rebalances_total` | rebalances that ended in an assignment |
-//! | `logboom_consumer_commits_total`, `logboom_consumer_commit_failures_total` | commits |
-//! | `logboom_consumer_truncations_total`, `logboom_consumer_damaged_total` | records that were read and are gone; batches that can't be read |
+//! | `records_total` | records that were handed out |
+//! | `bytes_total` | bytes of batches that were fetched |
+//! | `fetches_total`, `fetch_seconds` | fetches, and how long they took, waiting included |
+//! | `lag_records{topic,partition}` | records behind what is processed |
+//! | `rebalances_total` | rebalances that ended in an assignment |
+//! | `commits_total`, `commit_failures_total` | commits |
+//! | `truncations_total` | times that records were read and are gone |
+//! | `damaged_total` | batches that couldn't be read |
 //!
 //! By `tracing`: INFO for what changes (joined, begun anew), WARN for what is odd (records lost by
 //! the cluster, left a group), DEBUG for what passes.
@@ -128,11 +129,11 @@ mod consumer;
 mod control;
 mod driver;
 mod error;
+mod haul;
 mod listener;
 mod membership;
 mod place;
 mod record;
-mod run;
 mod shared;
 mod state;
 

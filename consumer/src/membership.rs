@@ -78,8 +78,16 @@ pub(crate) struct Membership {
     cluster: Cluster,
     config: Arc<ConsumerConfig>,
     group: String,
-    topics: Vec<String>,
+    wish: Wish,
     watch: PollWatch,
+}
+
+/// What the application wants of the group.
+#[derive(Debug, Clone, Default)]
+struct Wish {
+    topics: Vec<String>,
+    /// [`State::farewells`] when it was wished.
+    farewells: u64,
 }
 
 impl Membership {
@@ -89,14 +97,15 @@ impl Membership {
         config: Arc<ConsumerConfig>,
         group: String,
     ) -> Self {
-        Self { shared, cluster, config, group, topics: Vec::new(), watch: PollWatch::new() }
+        let (wish, watch) = (Wish::default(), PollWatch::new());
+        Self { shared, cluster, config, group, wish, watch }
     }
 
     /// Is a member whenever topics are subscribed to, until the consumer is closed.
     pub(crate) async fn run(mut self) {
-        while let Some(topics) = self.subscription().await {
-            self.topics = topics;
-            let config = self.config.member(&self.group, self.topics.clone());
+        while let Some(wish) = self.wish().await {
+            self.wish = wish;
+            let config = self.config.member(&self.group, self.wish.topics.clone());
             let mut member = GroupMember::new(self.cluster.clone(), config);
             let committer = member.committer();
             self.shared.update(|state| state.committer = Some(committer));
@@ -110,11 +119,14 @@ impl Membership {
     }
 
     /// Waits for topics; `None` when the consumer is closed.
-    async fn subscription(&self) -> Option<Vec<String>> {
+    async fn wish(&self) -> Option<Wish> {
         loop {
             let wish = self.shared.update(|state| match (&state.subscription, state.life) {
                 (_, Life::Closing) => Some(None),
-                (Subscription::Topics(topics), Life::Open) => Some(Some(topics.clone())),
+                (Subscription::Topics(topics), Life::Open) => {
+                    let (topics, farewells) = (topics.clone(), state.farewells);
+                    Some(Some(Wish { topics, farewells }))
+                }
                 _ => None,
             });
             match wish {
@@ -129,7 +141,7 @@ impl Membership {
         loop {
             let mut turn = self.turn(member, &mut kept).await;
             if turn == Err(Interrupt::Resubscribed) {
-                member.subscribe(self.topics.clone());
+                member.subscribe(self.wish.topics.clone());
                 turn = self.prepare(&mut kept).await;
             }
             if let Err(stop) = turn {
@@ -188,7 +200,8 @@ impl Membership {
     /// Lets go, before the group shares anew, of what isn't kept meanwhile.
     async fn prepare(&mut self, kept: &mut Assignment) -> Result<(), Interrupt> {
         let is_kept = |place: &TopicPartition| {
-            self.config.is_cooperative() && self.topics.iter().any(|topic| **topic == *place.topic)
+            self.config.is_cooperative()
+                && self.wish.topics.iter().any(|topic| **topic == *place.topic)
         };
         let owned = self.shared.update(|state| state.shared_places());
         let gone = owned.into_iter().filter(|place| !is_kept(place)).collect();
@@ -256,9 +269,9 @@ impl Membership {
         mut check: impl FnMut(&State) -> Option<T>,
     ) -> Result<T, Interrupt> {
         loop {
-            let topics = &mut self.topics;
+            let wish = &mut self.wish;
             let verdict = self.shared.update(|state| {
-                check(state).map(Ok).or_else(|| interrupt(state, topics, heeds_topics).map(Err))
+                check(state).map(Ok).or_else(|| interrupt(state, wish, heeds_topics).map(Err))
             });
             if let Some(verdict) = verdict {
                 return verdict;
@@ -285,7 +298,7 @@ impl Membership {
     }
 
     /// The application hears that it was too slow, and what it has lost; then it goes on.
-    async fn hear_of_poll_interval(&self) {
+    async fn hear_of_poll_interval(&mut self) {
         let limit = self.config.poll_interval_max;
         tracing::warn!(group = self.group, ?limit, "nobody asks for records; left the group");
         let id = self.shared.update(|state| {
@@ -295,8 +308,9 @@ impl Membership {
             state.put_step(StepKind::Lose, owned)
         });
         loop {
+            let wish = &mut self.wish;
             let is_over = |state: &mut State| {
-                state.is_step_done(id) || interrupt(state, &mut Vec::new(), false).is_some()
+                state.is_step_done(id) || interrupt(state, wish, false).is_some()
             };
             if self.shared.update(is_over) {
                 return;
@@ -314,12 +328,13 @@ impl Membership {
     }
 }
 
-/// Whether the application wants something else than `topics`, which become what it wants.
-fn interrupt(state: &State, topics: &mut Vec<String>, heeds_topics: bool) -> Option<Interrupt> {
+/// Whether the application wants something else than it did; other topics become what it wants.
+fn interrupt(state: &State, wish: &mut Wish, heeds_topics: bool) -> Option<Interrupt> {
     match &state.subscription {
         _ if state.life == Life::Closing => Some(Interrupt::Closing),
-        Subscription::Topics(wanted) if heeds_topics && wanted != topics => {
-            topics.clone_from(wanted);
+        _ if state.farewells != wish.farewells => Some(Interrupt::Unsubscribed),
+        Subscription::Topics(wanted) if heeds_topics && *wanted != wish.topics => {
+            wish.topics.clone_from(wanted);
             Some(Interrupt::Resubscribed)
         }
         Subscription::Topics(_) => None,

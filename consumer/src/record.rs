@@ -9,7 +9,7 @@ use logboom_protocol::records::{
     BatchError, Record as RecordRef, RecordIter, Records, TimestampType,
 };
 
-use crate::run::Part;
+use crate::haul::Part;
 use crate::{ConsumerError, TopicPartition};
 
 /// When a record is from.
@@ -207,15 +207,15 @@ mod tests {
     use logboom_protocol::records::{BatchBuilder, Codec, HeaderRef, Inflater};
 
     use super::*;
-    use crate::run::{Aborted, Run};
+    use crate::haul::{Aborted, Haul};
 
     fn batch() -> RecordBatch {
         let mut builder = BatchBuilder::new(Codec::None);
         let header = HeaderRef { key: "h", value: None };
         builder.append(5, Some(b"k"), Some(b"v"), &[header]).unwrap();
         builder.append(-1, None, None, &[]).unwrap();
-        let mut run = Run::new(builder.build().unwrap(), 0, Aborted::default(), true);
-        let part = run.next_part(&mut Inflater::new(1 << 10)).unwrap().unwrap();
+        let mut haul = Haul::new(builder.build().unwrap(), 0, Aborted::default(), true);
+        let part = haul.next_part(&mut Inflater::new(1 << 10)).unwrap().unwrap();
         let next = Part { from: 1, ..part.clone() };
         RecordBatch::new(TopicPartition::new("t", 1), vec![part, next])
     }

@@ -11,19 +11,6 @@ use super::offsets::{COMMIT_BY_NAME, Identity, OffsetToCommit, check_committed, 
 use super::pulse::Line;
 use crate::{ClientError, Cluster};
 
-/// What a member and its committers know together of its membership.
-pub(super) type SharedIdentity = Arc<Mutex<Identity>>;
-
-/// The present identity.
-pub(super) fn present(identity: &SharedIdentity) -> Identity {
-    // A change of it is one assignment, so a panic elsewhere leaves it sound.
-    identity.lock().unwrap_or_else(PoisonError::into_inner).clone()
-}
-
-pub(super) fn replace(identity: &SharedIdentity, by: Identity) {
-    *identity.lock().unwrap_or_else(PoisonError::into_inner) = by;
-}
-
 /// Commits offsets for a group. Clones are the same.
 #[derive(Debug, Clone)]
 pub struct Committer {
@@ -31,8 +18,8 @@ pub struct Committer {
     group: Arc<str>,
     instance_id: Option<Arc<str>>,
     line: Arc<Line>,
-    /// `None` for who commits without being a member.
-    identity: Option<SharedIdentity>,
+    /// As whom; `None` for who commits without being a member.
+    identity: Option<Arc<Mutex<Identity>>>,
 }
 
 impl Committer {
@@ -43,15 +30,27 @@ impl Committer {
         Self { cluster, group: group.into(), instance_id: None, line, identity: None }
     }
 
-    pub(super) fn of_member(
-        cluster: Cluster,
-        group: &str,
-        instance_id: Option<&str>,
-        line: Arc<Line>,
-        identity: SharedIdentity,
-    ) -> Self {
-        let (group, instance_id) = (group.into(), instance_id.map(Into::into));
-        Self { cluster, group, instance_id, line, identity: Some(identity) }
+    /// Commits for a member, which isn't one yet. Its connection isn't the one over which the
+    /// member joins: answers come in order, and a join waits for others.
+    pub(super) fn of_member(cluster: Cluster, group: &str, instance_id: Option<&str>) -> Self {
+        Self {
+            instance_id: instance_id.map(Into::into),
+            identity: Some(Arc::default()),
+            ..Self::standalone(cluster, group)
+        }
+    }
+
+    /// Commits are made as this member from now on.
+    pub(super) fn become_member(&self, by: Identity) {
+        if let Some(identity) = &self.identity {
+            // A change of it is one assignment, so a panic elsewhere leaves it sound.
+            *identity.lock().unwrap_or_else(PoisonError::into_inner) = by;
+        }
+    }
+
+    fn member(&self) -> Option<Identity> {
+        let identity = self.identity.as_ref()?;
+        Some(identity.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
     /// Commits offsets, until they are committed or the time of a call is over. Dropped, it may
@@ -65,7 +64,7 @@ impl Committer {
             return Ok(());
         }
         let group = &self.group;
-        let member = self.identity.as_ref().map(present);
+        let member = self.member();
         if member.as_ref().is_some_and(|member| member.generation < 0) {
             // Without one a group that is empty by now would take it as an operator's.
             let (what, code) = (format!("group {group}"), ErrorCode::UNKNOWN_MEMBER_ID);

@@ -10,7 +10,8 @@
 //! shares anew, and gives up only what it isn't given again (KIP-429). Else it gives up all before.
 //!
 //! **Invariant:** it has a connection of its own to the coordinator, so that neither a fetch that
-//! waits holds up a heartbeat, nor a join that waits a fetch.
+//! waits holds up a heartbeat, nor a join that waits a fetch. Its commits have another one: who
+//! keeps what it has commits while it joins.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +26,7 @@ use logboom_protocol::messages::sync_group::{SyncGroupRequest, SyncGroupRequestA
 use logboom_protocol::{CompactString, ErrorCode, VersionRange};
 
 use super::assignor::{Assignor, Counts, Shares, Subscriber};
-use super::committer::{self, Committer, SharedIdentity};
+use super::committer::Committer;
 use super::offsets::{Identity, OffsetToCommit, PartitionOffset};
 use super::pulse::{Beat, Line, Pulse};
 use super::subscription::{self, Assignment, Holding, Subscription};
@@ -93,8 +94,8 @@ pub struct GroupMember {
     config: MemberConfig,
     line: Arc<Line>,
     identity: Identity,
-    /// What its committers know of the identity: that of the last join that ended.
-    shared: SharedIdentity,
+    /// Knows the identity of the last join that ended.
+    committer: Committer,
     /// What it was given last.
     had: Holding,
     /// Heartbeats of the generation.
@@ -119,12 +120,14 @@ impl GroupMember {
     #[must_use]
     pub fn new(cluster: Cluster, config: MemberConfig) -> Self {
         let line = Arc::new(Line::new(cluster.clone(), config.group.clone()));
+        let MemberConfig { group, instance_id, .. } = &config;
+        let committer = Committer::of_member(cluster.clone(), group, instance_id.as_deref());
         Self {
             cluster,
             config,
             line,
             identity: Identity::default(),
-            shared: SharedIdentity::default(),
+            committer,
             had: Holding::default(),
             pulse: None,
             is_joining: false,
@@ -140,9 +143,7 @@ impl GroupMember {
     /// Who commits what the last join has given, beside whatever this does.
     #[must_use]
     pub fn committer(&self) -> Committer {
-        let MemberConfig { group, instance_id, .. } = &self.config;
-        let (line, identity) = (Arc::clone(&self.line), Arc::clone(&self.shared));
-        Committer::of_member(self.cluster.clone(), group, instance_id.as_deref(), line, identity)
+        self.committer.clone()
     }
 
     /// What it wants to read from the next join on.
@@ -223,7 +224,7 @@ impl GroupMember {
     /// As [`Committer::commit`].
     pub async fn commit(&self, offsets: &[PartitionOffset]) -> Result<(), ClientError> {
         let offsets: Vec<OffsetToCommit> = offsets.iter().map(Into::into).collect();
-        self.committer().commit(&offsets).await
+        self.committer.commit(&offsets).await
     }
 
     /// Waits until the membership isn't what it was: never [`Beat::Steady`]. Cancel-safe.
@@ -317,7 +318,7 @@ impl GroupMember {
         let assignment = subscription::decode_assignment(&response.assignment);
         let assignment = assignment.ok_or_else(|| self.lacks("assignment"))?;
         self.identity.generation = request.generation_id;
-        committer::replace(&self.shared, self.identity.clone());
+        self.committer.become_member(self.identity.clone());
         self.had = Holding { partitions: assignment.clone(), generation: self.identity.generation };
         let beginning = Pulse::begin(&self.cluster, &self.config, &self.line, &request, counts);
         self.pulse = Some(beginning);
@@ -394,7 +395,7 @@ impl GroupMember {
 
     fn forget_membership(&mut self) {
         self.identity = Identity::default();
-        committer::replace(&self.shared, Identity::default());
+        self.committer.become_member(Identity::default());
     }
 
     fn doing(&self, verb: &str) -> String {

@@ -3,9 +3,10 @@
 use std::sync::Mutex;
 use std::task::Waker;
 
+use tokio::sync::{Semaphore, mpsc};
+
 use logboom_client::Cluster;
 use logboom_protocol::records::{BatchBuilder, Codec};
-use tokio::sync::{Semaphore, mpsc};
 
 use super::*;
 use crate::config::ConsumerConfig;
@@ -156,7 +157,7 @@ async fn after_a_call_from_elsewhere_nothing_older_is_handed_out() {
 }
 
 #[tokio::test]
-async fn batches_lend_what_is_left_of_a_record_by_record_run() {
+async fn batches_lend_what_is_left_of_a_record_by_record_haul() {
     let mut stage = assigned(1);
     let both = [batch(2), {
         let mut second = batch(2).to_vec();

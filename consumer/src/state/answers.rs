@@ -14,7 +14,7 @@ use super::State;
 use super::plan::Question;
 use super::session::Asked;
 use super::slot::{Leader, Place, Position, Slot};
-use crate::run::{self, Aborted, Run};
+use crate::haul::{self, Aborted, Haul};
 use crate::{ConsumerError, Start, TopicPartition};
 
 /// What the answer of a partition means for it.
@@ -431,7 +431,7 @@ impl Slot {
             offset: asked.offset,
             error,
         };
-        let measured = match run::measure(records) {
+        let measured = match haul::measure(records) {
             Ok(Some(measured)) => measured,
             // Not even one batch: the broker doesn't answer with more than was asked for.
             Ok(None) => return Verdict::Wait,
@@ -439,7 +439,7 @@ impl Slot {
         };
         let bytes = measured.bytes.len();
         let aborted = Aborted::new(data.aborted_transactions.unwrap_or_default());
-        self.queue.push_back(Run::new(measured.bytes, asked.offset, aborted, check_crcs));
+        self.queue.push_back(Haul::new(measured.bytes, asked.offset, aborted, check_crcs));
         self.queued_bytes += bytes;
         let offset = measured.end.max(asked.offset);
         self.place = Place::At(Position { offset, epoch: measured.leader_epoch });

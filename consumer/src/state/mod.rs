@@ -6,8 +6,8 @@
 //!                  records, errors, steps ◀──          ──▶ actions
 //! ```
 //!
-//! It is held under one lock, which is taken once a run and never across a wait. Whoever has changed
-//! it wakes whom its [`Signals`] name.
+//! It is held under one lock, which is taken once a haul and never across a wait. Whoever has
+//! changed it wakes whom its [`Signals`] name.
 //!
 //! **Invariant:** when a call that revokes, seeks or pauses a partition returns, nothing that was
 //! fetched of it before is handed out any more: its stamp is another one, what waits is thrown away
@@ -35,7 +35,7 @@ use self::plan::{BrokerState, TopicState};
 use self::session::TopicIds;
 use self::slot::Slot;
 use crate::config::ConsumerConfig;
-use crate::run::Run;
+use crate::haul::Haul;
 use crate::{ConsumerError, Start, TopicPartition};
 
 pub(crate) use self::commits::{CommitResult, CommitRound};
@@ -74,12 +74,12 @@ pub(crate) enum Subscription {
     Topics(Vec<String>),
 }
 
-/// A run that the front holds.
+/// A haul that the front holds.
 #[derive(Debug)]
 pub(crate) struct Taken {
     pub(crate) place: TopicPartition,
     pub(crate) stamp: u64,
-    pub(crate) run: Run,
+    pub(crate) haul: Haul,
 }
 
 /// How many errors wait for the application at most; of more the oldest ones are dropped.
@@ -92,6 +92,8 @@ pub(crate) struct State {
     pub(crate) signals: Signals,
     pub(crate) life: Life,
     pub(crate) subscription: Subscription,
+    /// How often the group was left, so that who subscribes anew at once is a new member.
+    pub(crate) farewells: u64,
     /// Who commits: a member, or, without a group's partitions, anybody.
     pub(crate) committer: Option<Committer>,
     /// The front that waits.
@@ -111,7 +113,7 @@ pub(crate) struct State {
     steps: VecDeque<Step>,
     step_count: u64,
     commits: commits::Commits,
-    /// Whether the front holds a run of which not all is told.
+    /// Whether the front holds a haul of which not all is told.
     is_holding: bool,
 }
 
@@ -122,6 +124,7 @@ impl State {
             signals: Signals::default(),
             life: Life::Open,
             subscription: Subscription::None,
+            farewells: 0,
             committer: None,
             waker: None,
             slots: BTreeMap::new(),
@@ -227,14 +230,14 @@ impl State {
         unknown
     }
 
-    /// The next run to hand out, of the partitions in turn.
+    /// The next haul to hand out, of the partitions in turn.
     pub(crate) fn take(&mut self) -> Option<Taken> {
         while let Some(place) = self.ready.pop_front() {
             let Some(slot) = self.slots.get_mut(&place).filter(|slot| !slot.is_paused) else {
                 continue;
             };
-            let Some(run) = slot.queue.pop_front() else { continue };
-            let bytes = run.rest_bytes();
+            let Some(haul) = slot.queue.pop_front() else { continue };
+            let bytes = haul.rest_bytes();
             slot.queued_bytes -= bytes;
             self.queued_bytes -= bytes;
             let stamp = slot.stamp;
@@ -244,7 +247,7 @@ impl State {
             self.is_holding = true;
             // There is room for another one.
             self.signals.driver = true;
-            return Some(Taken { place, stamp, run });
+            return Some(Taken { place, stamp, haul });
         }
         None
     }
@@ -255,10 +258,10 @@ impl State {
         slot.is_some_and(|slot| slot.stamp == taken.stamp && !slot.is_paused)
     }
 
-    /// What was handed out of a run is done with.
+    /// What was handed out of a haul is done with.
     pub(crate) fn settle(&mut self, taken: &Taken) {
         self.is_holding = false;
-        let (offset, epoch) = (taken.run.next(), taken.run.epoch());
+        let (offset, epoch) = (taken.haul.next(), taken.haul.epoch());
         let Some(slot) = self.slots.get_mut(&taken.place) else { return };
         if slot.stamp == taken.stamp {
             let before = slot.done.map_or(-1, |before| before.epoch);
@@ -267,7 +270,7 @@ impl State {
         }
     }
 
-    /// The front goes on with a run.
+    /// The front goes on with a haul.
     pub(crate) fn hold(&mut self) {
         self.is_holding = true;
     }
@@ -278,23 +281,23 @@ impl State {
         (self.signals.attention, self.signals.front, self.signals.group) = (true, true, true);
     }
 
-    /// The front lets go of a run: what is left of it waits, if it is still wanted.
+    /// The front lets go of a haul: what is left of it waits, if it is still wanted.
     pub(crate) fn give_back(&mut self, taken: Taken) {
         self.settle(&taken);
-        let Taken { place, stamp, run } = taken;
+        let Taken { place, stamp, haul } = taken;
         let Some(slot) = self.slots.get_mut(&place).filter(|slot| slot.stamp == stamp) else {
             return;
         };
-        let bytes = run.rest_bytes();
+        let bytes = haul.rest_bytes();
         slot.queued_bytes += bytes;
         self.queued_bytes += bytes;
-        slot.queue.push_front(run);
+        slot.queue.push_front(haul);
         if !slot.is_paused {
             self.ready.push_front(place);
         }
     }
 
-    /// A run holds what can't be read: it is fetched again, unless the application seeks past it.
+    /// A haul holds what can't be read: it is fetched again, unless the application seeks past it.
     pub(crate) fn refetch(&mut self, taken: Taken) {
         self.settle(&taken);
         let stamp = self.next_stamp();
@@ -303,7 +306,7 @@ impl State {
             self.queued_bytes -= slot.drop_queue();
             slot.stamp = stamp;
             let epoch = slot.done.map_or(-1, |done| done.epoch);
-            slot.place = slot::Place::At(Position { offset: taken.run.next(), epoch });
+            slot.place = slot::Place::At(Position { offset: taken.haul.next(), epoch });
             let client = &self.config.client;
             let now = tokio::time::Instant::now();
             slot.back_off(now, client.retry_backoff, client.retry_backoff_max);
@@ -358,6 +361,15 @@ impl State {
         self.signals.front = true;
     }
 
+    /// Nothing is read any more, and the group is left.
+    pub(crate) fn unsubscribe(&mut self) {
+        self.farewells += 1;
+        self.subscription = Subscription::None;
+        self.take_back_steps();
+        self.remove(&self.assignment());
+        self.begin_anew();
+    }
+
     /// Topics are read anew.
     pub(crate) fn begin_anew(&mut self) {
         self.fatal = None;
@@ -376,7 +388,7 @@ impl State {
         slot.stand(Position { offset, epoch: -1 });
         slot.queued_bytes += batches.len();
         self.queued_bytes += batches.len();
-        slot.queue.push_back(Run::new(batches, offset, crate::run::Aborted::default(), true));
+        slot.queue.push_back(Haul::new(batches, offset, crate::haul::Aborted::default(), true));
         self.ready.push_back(place.clone());
         self.signals.front = true;
     }

@@ -164,7 +164,7 @@ impl State {
                     slot.is_asking = true;
                 }
                 Place::At(at) => {
-                    // One run waits, and the next one is on its way, and no more.
+                    // One haul waits, and the next one is on its way, and no more.
                     let partition_max = size(config.partition_bytes_max);
                     if slot.is_paused || slot.queued_bytes >= partition_max {
                         continue;

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use logboom_client::OffsetSpec;
 use logboom_protocol::units::Uuid;
 
-use crate::run::Run;
+use crate::haul::Haul;
 use crate::{OffsetAndMetadata, Start};
 
 /// Where a partition goes on.
@@ -73,7 +73,7 @@ pub(crate) struct Slot {
     pub(crate) epoch_seen: i32,
     /// Who is to be read from instead of the leader (KIP-392), and until when.
     pub(crate) nearest: Option<(i32, Instant)>,
-    pub(crate) queue: VecDeque<Run>,
+    pub(crate) queue: VecDeque<Haul>,
     /// Bytes in the queue.
     pub(crate) queued_bytes: usize,
     /// What was handed out and is done with.

@@ -117,7 +117,7 @@ impl Life {
     fn taken(&mut self) -> Option<(i32, Vec<i64>)> {
         let mut taken = self.state.take()?;
         let (mut inflater, mut offsets) = (Inflater::new(1 << 20), Vec::new());
-        while let Some((record, _)) = taken.run.next_record(&mut inflater).unwrap() {
+        while let Some((record, _)) = taken.haul.next_record(&mut inflater).unwrap() {
             offsets.push(record.offset);
         }
         self.state.settle(&taken);
@@ -245,6 +245,22 @@ async fn what_is_fetched_ahead_has_a_bound() {
     assert_eq!(life.fetches().len(), 1);
     life.state.remove(&[place(0), place(1)]);
     assert_eq!(life.state.queued_bytes, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_that_is_far_ahead_holds_up_no_other() {
+    let bytes = batch(10, 2, 3).len();
+    let config =
+        ConsumerConfig { partition_bytes_max: i32::try_from(bytes).unwrap(), ..earliest() };
+    let mut life = Life::assigned(config, Start::Offset(10));
+    life.fetches();
+    life.answer(vec![data(0, batch(10, 2, 3)), data(1, Vec::new())]);
+    let fetch = life.fetches().remove(0);
+    let forgotten = &fetch.request.forgotten_topics_data;
+    assert_eq!((asked(&fetch), forgotten[0].partitions.as_slice()), (vec![], &[0][..]));
+    life.answer(vec![data(1, batch(10, 1, 3))]);
+    assert!(life.taken().is_some());
+    assert_eq!(asked(&life.fetches()[0]), [(0, 12), (1, 11)]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -311,19 +311,26 @@ fn check_described(bootstrap: &str, group: &str, assignor: &str) {
 
 /// Two clients share a group by ranges, the first gives it up, and nothing comes twice.
 fn two_share(name: &str, kinds: impl Fn(&str, &str, &str) -> Result<[Command; 2], String>) {
-    two_share_by("range", name, kinds);
+    let read = two_share_by("range", name, kinds);
+    check_once(&read);
 }
 
-/// The same in another way.
+/// Nothing comes twice.
+pub(crate) fn check_once(read: &[Place]) {
+    let distinct: BTreeSet<Place> = read.iter().copied().collect();
+    assert_eq!(read.len(), distinct.len(), "something came twice");
+}
+
+/// The same in another way; all that was read, which is everything that there is.
 pub(crate) fn two_share_by(
     assignor: &str,
     name: &str,
     kinds: impl Fn(&str, &str, &str) -> Result<[Command; 2], String>,
-) {
+) -> Vec<Place> {
     let subject = shared();
     let (bootstrap, group) = (subject.bootstrap(), topic_name(name));
     if or_skip(&format!("a group of {name}"), kinds(&bootstrap, "", &group)).is_none() {
-        return;
+        return Vec::new();
     }
     let mut raw = Raw::connect(&bootstrap);
     let topic = new_topic_with(&mut raw, name, PARTITIONS, &[]);
@@ -345,10 +352,10 @@ pub(crate) fn two_share_by(
     let second = readers.remove(0).stop();
     let read: Vec<Place> = first.into_iter().chain(second).collect();
     let distinct: BTreeSet<Place> = read.iter().copied().collect();
-    assert_eq!(read.len(), distinct.len(), "something came twice");
     let ends = committed(&mut raw, &group, &topic);
     assert!(ends.iter().all(|end| *end == ends[0]));
     assert_eq!(distinct, all(ends[0] / ROUND));
+    read
 }
 
 #[test]

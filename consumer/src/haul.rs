@@ -1,7 +1,7 @@
-//! A run: what one fetch has brought of one partition, and how far it is handed out.
+//! A haul: what one fetch has brought of one partition, and how far it is handed out.
 //!
 //! ```text
-//!   Run: wire batches ── split ── checksum ── inflate ──▶ Part: the records of one of them
+//!   Haul: wire batches ── split ── checksum ── inflate ──▶ Part: the records of one of them
 //!                          │
 //!                          ├ ends before what is wanted: left out
 //!                          ├ control batch: left out, and may end what is aborted
@@ -11,7 +11,7 @@
 //! Batches are looked at when their records are wanted, so what waits in a queue takes no more
 //! memory than it took on the wire.
 //!
-//! **Invariant:** [`Run::next`] is behind all that was handed out, and not behind anything that
+//! **Invariant:** [`Haul::next`] is behind all that was handed out, and not behind anything that
 //! wasn't, but for what nobody is to see.
 
 use std::collections::VecDeque;
@@ -77,7 +77,7 @@ pub(crate) struct Part {
 
 /// What a fetch has brought of a partition.
 #[derive(Debug)]
-pub(crate) struct Run {
+pub(crate) struct Haul {
     /// From the next batch on that hasn't been looked at.
     rest: Bytes,
     next: i64,
@@ -120,7 +120,7 @@ pub(crate) fn measure(mut bytes: Bytes) -> Result<Option<Measured>, BatchError> 
     Ok(last.map(|(end, leader_epoch)| Measured { bytes, end, leader_epoch }))
 }
 
-impl Run {
+impl Haul {
     /// - `bytes`: whole batches, of which the first may begin before `from`.
     pub(crate) fn new(bytes: Bytes, from: i64, aborted: Aborted, check_crcs: bool) -> Self {
         Self { rest: bytes, next: from, epoch: -1, aborted, check_crcs, open: None, count: 0 }
@@ -289,17 +289,17 @@ mod tests {
         place(end_transaction_batch(producer(id), committed, 0, 0).bytes(), base_offset, 3)
     }
 
-    fn run(batches: &[Vec<u8>], from: i64, aborted: Vec<AbortedTransaction>) -> Run {
-        Run::new(batches.concat().into(), from, Aborted::new(aborted), true)
+    fn haul(batches: &[Vec<u8>], from: i64, aborted: Vec<AbortedTransaction>) -> Haul {
+        Haul::new(batches.concat().into(), from, Aborted::new(aborted), true)
     }
 
-    fn offsets(run: &mut Run) -> Vec<i64> {
+    fn offsets(haul: &mut Haul) -> Vec<i64> {
         let mut inflater = Inflater::new(1 << 20);
         let mut offsets = Vec::new();
-        while let Some((record, _)) = run.next_record(&mut inflater).unwrap() {
+        while let Some((record, _)) = haul.next_record(&mut inflater).unwrap() {
             let offset = record.offset;
             offsets.push(offset);
-            assert_eq!(run.next(), offset + 1);
+            assert_eq!(haul.next(), offset + 1);
         }
         offsets
     }
@@ -310,21 +310,21 @@ mod tests {
 
     #[test]
     fn records_from_the_offset_on_are_handed_out_one_by_one() {
-        let mut run = run(&[batch(0, 3), batch(3, 3)], 1, Vec::new());
-        assert_eq!(offsets(&mut run), [1, 2, 3, 4, 5]);
-        assert_eq!((run.next(), run.epoch(), run.rest_bytes()), (6, 3, 0));
+        let mut haul = haul(&[batch(0, 3), batch(3, 3)], 1, Vec::new());
+        assert_eq!(offsets(&mut haul), [1, 2, 3, 4, 5]);
+        assert_eq!((haul.next(), haul.epoch(), haul.rest_bytes()), (6, 3, 0));
     }
 
     #[test]
     fn the_rest_of_a_batch_comes_as_a_part() {
-        let mut run = run(&[batch(0, 3), batch(3, 3)], 0, Vec::new());
+        let mut haul = haul(&[batch(0, 3), batch(3, 3)], 0, Vec::new());
         let mut inflater = Inflater::new(1 << 20);
-        run.next_record(&mut inflater).unwrap();
-        let part = run.next_part(&mut inflater).unwrap().unwrap();
-        assert_eq!((part.from, part.end, run.next()), (1, 3, 3));
-        let part = run.next_part(&mut inflater).unwrap().unwrap();
-        assert_eq!((part.from, part.end, run.next()), (3, 6, 6));
-        assert!(run.next_part(&mut inflater).unwrap().is_none());
+        haul.next_record(&mut inflater).unwrap();
+        let part = haul.next_part(&mut inflater).unwrap().unwrap();
+        assert_eq!((part.from, part.end, haul.next()), (1, 3, 3));
+        let part = haul.next_part(&mut inflater).unwrap().unwrap();
+        assert_eq!((part.from, part.end, haul.next()), (3, 6, 6));
+        assert!(haul.next_part(&mut inflater).unwrap().is_none());
     }
 
     #[test]
@@ -338,33 +338,33 @@ mod tests {
             marker(7, 7, true),
             batch(8, 1),
         ];
-        assert_eq!(offsets(&mut run(&batches, 0, Vec::new())), [0, 1, 2, 3, 5, 8]);
-        let mut given_up = run(&batches, 0, vec![aborted(7, 0)]);
+        assert_eq!(offsets(&mut haul(&batches, 0, Vec::new())), [0, 1, 2, 3, 5, 8]);
+        let mut given_up = haul(&batches, 0, vec![aborted(7, 0)]);
         assert_eq!(offsets(&mut given_up), [2, 3, 5, 8]);
         assert_eq!(given_up.next(), 9);
-        assert_eq!(offsets(&mut run(&batches, 1, vec![aborted(8, 2), aborted(7, 0)])), [5, 8]);
+        assert_eq!(offsets(&mut haul(&batches, 1, vec![aborted(8, 2), aborted(7, 0)])), [5, 8]);
     }
 
     #[test]
     fn what_ends_with_markers_moves_the_position_behind_them() {
-        let mut run = run(&[batch(0, 1), marker(7, 1, true)], 0, Vec::new());
-        assert_eq!(offsets(&mut run), [0]);
-        assert_eq!(run.next(), 2);
+        let mut haul = haul(&[batch(0, 1), marker(7, 1, true)], 0, Vec::new());
+        assert_eq!(offsets(&mut haul), [0]);
+        assert_eq!(haul.next(), 2);
     }
 
     #[test]
     fn a_damaged_batch_is_named_and_stays_next() {
         let mut second = batch(3, 3);
         *second.last_mut().unwrap() ^= 1;
-        let mut run = run(&[batch(0, 3), second.clone()], 0, Vec::new());
+        let mut haul = haul(&[batch(0, 3), second.clone()], 0, Vec::new());
         let mut inflater = Inflater::new(1 << 20);
-        assert!(run.next_part(&mut inflater).unwrap().is_some());
+        assert!(haul.next_part(&mut inflater).unwrap().is_some());
         for _ in 0..2 {
-            let error = run.next_part(&mut inflater).unwrap_err();
+            let error = haul.next_part(&mut inflater).unwrap_err();
             assert!(matches!(error, BatchError::Crc { .. }), "{error}");
-            assert_eq!(run.next(), 3);
+            assert_eq!(haul.next(), 3);
         }
-        let mut trusting = Run::new(second.into(), 3, Aborted::default(), false);
+        let mut trusting = Haul::new(second.into(), 3, Aborted::default(), false);
         assert!(trusting.next_part(&mut inflater).unwrap().is_some(), "check.crcs=false");
     }
 

@@ -15,8 +15,8 @@
 //!
 //! **Invariant:** a batch that may have been appended is sent again only with the numbers that it
 //! had, so that the broker knows it (KIP-98). Batches are numbered anew, in the next epoch, only
-//! when the broker has refused the oldest one as out of order: then neither it nor what is behind it
-//! has been appended (KIP-360).
+//! when the broker has refused the oldest one as out of order: then neither it nor what is behind
+//! it has been appended (KIP-360).
 //!
 //! **Invariant:** from the oldest batch that isn't acknowledged to the newest that was sent there
 //! are no more than a broker knows of a producer. So nothing new is sent while one is sent again:

@@ -1,3 +1,5 @@
+//! Publishes three records, and reads them as a member of a group.
+
 use logboom_consumer::{Consumer, OffsetReset};
 use logboom_producer::{Producer, Record};
 

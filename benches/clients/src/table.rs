@@ -45,7 +45,7 @@ impl fmt::Display for Results {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "| work | client | records/s | records a CPU second | ours is times | p99 ms | peak RSS MiB |"
+            "| work | client | records/s | a CPU second | ours is times | p99 ms | peak RSS MiB |"
         )?;
         writeln!(f, "| --- | --- | ---: | ---: | ---: | ---: | ---: |")?;
         for ((work, bytes), clients) in &self.rounds {

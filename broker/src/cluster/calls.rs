@@ -11,7 +11,7 @@
 //! | 6 | lead with those who are left | topic id 16, partition 4, epoch 4, replicas 24 each |
 //! | 7 | how far a replica is compacted | topic id 16, partition 4 |
 //! | 8 | loads | `balancing/report.rs` |
-//! | 9 | how it stands with balancing | 1: 0 the snapshot, 1 the status; then nothing, or 16 as in `balancing/pages.rs` |
+//! | 9 | how it stands with balancing | 1: 0 snapshot, 1 status; nothing, or `balancing/pages.rs` |
 //!
 //! | byte | answer | what follows |
 //! | ---: | --- | --- |

@@ -154,8 +154,8 @@ impl Cluster {
         }
     }
 
-    /// A broker that was asked as the leader of a partition isn't, or can't be reached: who leads it
-    /// is asked for when it is next needed, unless another broker is known to by now.
+    /// A broker that was asked as the leader of a partition isn't, or can't be reached: who leads
+    /// it is asked for when it is next needed, unless another broker is known to by now.
     pub fn doubt_leader(&self, topic: &str, partition: i32, broker_id: i32) {
         let leader = self.known_topic(topic).and_then(|topic| topic.leader(partition).ok());
         if leader.is_none_or(|leader| leader == broker_id) {

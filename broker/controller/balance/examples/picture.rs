@@ -116,9 +116,9 @@ impl Film {
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
              font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" \
              fill=\"white\"/>\n<text x=\"{MARGIN}\" y=\"16\">worst utilisation of each broker\
-             </text>\n<text transform=\"translate(14 {:.0}) rotate(-90)\" text-anchor=\"middle\">percent of \
-             its capacity</text>\n<text x=\"{:.0}\" y=\"{:.0}\" text-anchor=\"middle\">minutes\
-             </text>\n",
+             </text>\n<text transform=\"translate(14 {:.0}) rotate(-90)\" \
+             text-anchor=\"middle\">percent of its capacity</text>\n\
+             <text x=\"{:.0}\" y=\"{:.0}\" text-anchor=\"middle\">minutes</text>\n",
             HEIGHT / 2.0,
             WIDTH / 2.0,
             HEIGHT - 12.0

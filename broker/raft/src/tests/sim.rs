@@ -169,7 +169,8 @@ const RARE: [Mutant; 6] = [
 /// Where seeds begin that show a fault.
 fn first_seed(mutant: Mutant) -> u64 {
     match mutant {
-        // It takes a start within a promise, and somebody who campaigns meanwhile: 414 is the first.
+        // It takes a start within a promise, and somebody who campaigns meanwhile: 414 is the
+        // first.
         Mutant::VotesWithinPromise => 400,
         _ => 0,
     }

@@ -135,12 +135,9 @@ impl<'a> Sender<'a> {
 
     /// Counts a line of which something was heard.
     fn hear(&mut self, number: u64, result: Result<Delivered, ProduceError>) {
-        let error = match result {
-            Ok(_) => {
-                self.sent += 1;
-                return self.progress.show(|| format!("{} records sent", self.sent));
-            }
-            Err(error) => error,
+        let Err(error) = result else {
+            self.sent += 1;
+            return self.progress.show(|| format!("{} records sent", self.sent));
         };
         self.failed += 1;
         let reason = match &error {

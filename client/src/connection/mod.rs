@@ -194,7 +194,8 @@ impl Connection {
     }
 
     /// Whether more may be sent over it.
-    pub(crate) fn is_usable(&self) -> bool {
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
         let is_valid = self.valid_until.is_none_or(|until| Instant::now() < until);
         is_valid && self.closed().is_none()
     }

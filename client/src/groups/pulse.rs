@@ -69,7 +69,7 @@ impl Line {
 
     async fn connection(&self) -> Result<Connection, ClientError> {
         let held = self.held().clone();
-        if let Some(connection) = held.filter(|connection| connection.closed().is_none()) {
+        if let Some(connection) = held.filter(Connection::is_usable) {
             return Ok(connection);
         }
         let config = self.cluster.config();

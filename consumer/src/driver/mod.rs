@@ -76,8 +76,7 @@ impl Driver {
     }
 
     fn fetch(&mut self, fetch: Fetch) {
-        let open = |connection: &Connection| connection.closed().is_none();
-        let connection = self.connections.remove(&fetch.broker).filter(open);
+        let connection = self.connections.remove(&fetch.broker).filter(Connection::is_usable);
         let timeout = self.config.client.request_timeout + self.config.fetch_wait_max;
         self.asking.spawn(ask::fetch(self.cluster.clone(), connection, fetch, timeout));
     }

@@ -22,6 +22,21 @@
 //!   Delivery ─┴────────────── Outcome ◀── settle ──┘
 //! ```
 //!
+//! # Settings, and what protects a connection
+//!
+//! A `client.properties` file of Kafka's works as it is, `security.protocol` included; TLS and SCRAM
+//! come with the features `tls` and `scram`, and [`ClientConfig::security`] takes others.
+//!
+//! ```no_run
+//! # use logboom_producer::{Producer, Properties};
+//! # fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let settings = Properties::load("client.properties")?;
+//! let producer = Producer::builder().properties(&settings)?.build()?;
+//! # let _ = producer;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # What must always hold
 //!
 //! - A record is copied once, into the batch that goes to the socket.

@@ -14,9 +14,13 @@ type Step = (&'static str, fn(&Path) -> Result<(), String>);
 const CHECKS: &[Step] = &[
     ("format", |root| execute(&mut command(root, "cargo", &["fmt", "--check"]))),
     // Its lints and tests need librdkafka, which takes more than a C compiler to build.
-    ("format of benches/compare", |root| {
-        let manifest = ["fmt", "--check", "--manifest-path", "benches/compare/Cargo.toml"];
-        execute(&mut command(root, "cargo", &manifest))
+    ("format of benches/compare and benches/clients", |root| {
+        ["benches/compare/Cargo.toml", "benches/clients/Cargo.toml"].into_iter().try_for_each(
+            |manifest| {
+                let arguments = ["fmt", "--check", "--manifest-path", manifest];
+                execute(&mut command(root, "cargo", &arguments))
+            },
+        )
     }),
     ("tidy", tidy::run),
     ("generate --check", |root| generate::run(root, Mode::Check)),
@@ -30,6 +34,12 @@ const CHECKS: &[Step] = &[
             "clippy",
             "-p",
             "logboom-protocol",
+            "-p",
+            "logboom-client",
+            "-p",
+            "logboom-producer",
+            "-p",
+            "logboom-consumer",
             "--no-default-features",
             "--locked",
             "--",

@@ -12,12 +12,12 @@ use logboom_tests::shapes::{NOT_FOR_KAFKA_PYTHON, Record, from_words, shapes, to
 use super::{consumer, create_topic, producer, run};
 
 /// The shapes, each to a partition of its own.
-fn expected(leaves_out: &[&str]) -> Vec<Vec<Record>> {
+pub(super) fn expected(leaves_out: &[&str]) -> Vec<Vec<Record>> {
     let wanted = shapes().into_iter().filter(|shape| !leaves_out.contains(&shape.name));
     wanted.map(|shape| shape.records).collect()
 }
 
-async fn send(bootstrap: &str, topic: &str, codec: Codec, partitions: &[Vec<Record>]) {
+pub(super) async fn send(bootstrap: &str, topic: &str, codec: Codec, partitions: &[Vec<Record>]) {
     create_topic(bootstrap, topic, i32::try_from(partitions.len()).unwrap()).await;
     let producer = producer(bootstrap).compression_type(codec).build().unwrap();
     let mut deliveries = Vec::new();
@@ -43,7 +43,11 @@ async fn send(bootstrap: &str, topic: &str, codec: Codec, partitions: &[Vec<Reco
 }
 
 /// What our consumer reads of each partition.
-async fn read(bootstrap: &str, topic: &str, expected: &[Vec<Record>]) -> Vec<Vec<Record>> {
+pub(super) async fn read(
+    bootstrap: &str,
+    topic: &str,
+    expected: &[Vec<Record>],
+) -> Vec<Vec<Record>> {
     let mut consumer = consumer(bootstrap).build().unwrap();
     let count = i32::try_from(expected.len()).unwrap();
     let places =

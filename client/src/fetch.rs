@@ -9,7 +9,7 @@ use logboom_protocol::messages::fetch::{FetchPartition, FetchRequest, FetchTopic
 use logboom_protocol::records::{BatchError, CheckedBatch, Inflater, RawBatch, Record};
 
 use crate::produce::naming;
-use crate::{ClientError, Cluster};
+use crate::{ClientError, Cluster, Connection};
 
 /// From where on a partition is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +123,20 @@ impl Cluster {
         ClientError::check(response.error_code, None, || format!("topic {topic}"))?;
         let partitions = response.responses.into_iter().flat_map(|topic| topic.partitions);
         Ok(partitions.map(|data| FetchedPartition::new(topic, data)).collect())
+    }
+}
+
+impl Cluster {
+    /// A new connection to a broker that nobody else uses, for who sends it what waits: requests
+    /// are answered in order, so a fetch that waits holds up whatever is sent behind it.
+    ///
+    /// # Errors
+    /// [`ClientError::UnknownBroker`], or why it can't be reached.
+    pub async fn connect_to(&self, broker_id: i32) -> Result<Connection, ClientError> {
+        let image = self.image(Some(&[])).await?;
+        let broker = image.brokers.get(&broker_id);
+        let broker = broker.ok_or(ClientError::UnknownBroker { broker_id })?;
+        Connection::connect(&broker.address, self.config()).await
     }
 }
 

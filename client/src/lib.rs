@@ -30,6 +30,7 @@ mod backoff;
 mod cluster;
 mod config;
 mod connection;
+mod epochs;
 mod error;
 mod fetch;
 mod first_record;
@@ -43,18 +44,20 @@ pub mod testing;
 pub use address::{AddressError, BrokerAddress};
 pub use admin::{
     ClusterDescription, ConfigChange, ConfigEntry, ConfigOperation, ConfigResource, ConfigSource,
-    CreatedTopic, FoundOffset, LogDir, LogDirReplica, NewTopic, OffsetSpec, PartitionCursor,
-    PartitionPage, QuorumDescription, QuorumReplica, Reassignment,
+    CreatedTopic, FoundOffset, IsolationLevel, LogDir, LogDirReplica, NewTopic, OffsetSpec,
+    PartitionCursor, PartitionPage, QuorumDescription, QuorumReplica, Reassignment,
 };
 pub use cluster::{Broker, Cluster, ClusterImage, LeaderHint, Partition, Topic};
 pub use config::ClientConfig;
 pub use connection::{Connection, Versions};
+pub use epochs::{EpochEnd, EpochQuestion};
 pub use error::{ClientError, Disconnect, Remedy};
 pub use fetch::{FetchLimits, FetchPosition, FetchedPartition, visit_records};
 pub use first_record::{FirstRecord, FirstRecordResult};
 pub use groups::{
-    Assignment, Beat, CommittedOffset, GroupDescription, GroupFilter, GroupMember,
-    GroupMemberDescription, Joined, ListedGroup, MemberConfig, PartitionOffset,
+    Assignment, Assignor, Beat, CommittedOffset, Committer, GroupDescription, GroupFilter,
+    GroupMember, GroupMemberDescription, Joined, ListedGroup, MemberConfig, OffsetToCommit,
+    PartitionOffset, UnknownAssignor,
 };
 pub use partitioner::{murmur2, partition_of_key};
 pub use produce::{Acks, PartitionBatch, PostedBatches, Produced};

@@ -3,4 +3,5 @@
 //! With `LOGBOOM_RECORD=1` the tests also write the golden files that [`crate::golden`] replays.
 
 pub(crate) mod consume;
+mod ours;
 pub(crate) mod produce;

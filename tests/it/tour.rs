@@ -18,6 +18,7 @@
 //! Must always hold: a step that a client does not do is named here, with the reason.
 
 mod cluster;
+mod consumer;
 pub(crate) mod groups;
 mod stored;
 mod tools;

@@ -101,15 +101,20 @@ pub fn to_text<'a>(batches: impl IntoIterator<Item = (usize, &'a [Record])>) -> 
     for (partition, records) in batches {
         writeln!(text, "batch {partition}").expect("memory");
         for record in records {
-            let Record { timestamp, key, value, .. } = record;
-            let (key, value) = (show(key.as_deref()), show(value.as_deref()));
-            write!(text, "record {timestamp} {key} {value}").expect("memory");
-            for (name, content) in &record.headers {
-                let (name, content) = (show(Some(name.as_bytes())), show(content.as_deref()));
-                write!(text, " {name} {content}").expect("memory");
-            }
-            text.push('\n');
+            writeln!(text, "record {}", words(record)).expect("memory");
         }
+    }
+    text
+}
+
+/// The words of a record, for [`from_words`].
+pub fn words(record: &Record) -> String {
+    let Record { timestamp, key, value, headers } = record;
+    let (key, value) = (show(key.as_deref()), show(value.as_deref()));
+    let mut text = format!("{timestamp} {key} {value}");
+    for (name, content) in headers {
+        let (name, content) = (show(Some(name.as_bytes())), show(content.as_deref()));
+        write!(text, " {name} {content}").expect("memory");
     }
     text
 }

@@ -31,6 +31,30 @@ pub struct FoundOffset {
     pub offset: Option<i64>,
     /// The record's timestamp, milliseconds, where a record was searched for.
     pub timestamp: Option<i64>,
+    /// The leader epoch of the record at the offset, where brokers tell it (KIP-320).
+    pub leader_epoch: Option<i32>,
+}
+
+/// Which records a reader is to see (`isolation.level`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IsolationLevel {
+    /// All that are committed by the partition's replicas, those of transactions that may yet be
+    /// given up among them.
+    #[default]
+    ReadUncommitted,
+    /// None of a transaction that is open or was given up (KIP-98).
+    ReadCommitted,
+}
+
+impl IsolationLevel {
+    /// The number that requests carry.
+    #[must_use]
+    pub const fn to_wire(self) -> i8 {
+        match self {
+            Self::ReadUncommitted => 0,
+            Self::ReadCommitted => 1,
+        }
+    }
 }
 
 impl OffsetSpec {
@@ -62,7 +86,8 @@ impl Cluster {
         partitions: &[i32],
         spec: OffsetSpec,
     ) -> Result<Vec<FoundOffset>, ClientError> {
-        let told = self.list_until(topic, partitions, spec, |told| {
+        let isolation = IsolationLevel::ReadUncommitted;
+        let told = self.list_until(topic, partitions, spec, isolation, |told| {
             // One that can't be told is enough.
             told.values().any(|result| result.as_ref().is_err_and(|error| !error.is_retriable()))
         });
@@ -79,7 +104,19 @@ impl Cluster {
         partitions: &[i32],
         spec: OffsetSpec,
     ) -> Vec<Result<FoundOffset, ClientError>> {
-        self.list_until(topic, partitions, spec, |_| false).await
+        self.list_offsets_within(topic, partitions, spec, IsolationLevel::ReadUncommitted).await
+    }
+
+    /// The same, as a reader of that isolation sees it: for one that reads what is committed, the
+    /// latest offset is the last stable one.
+    pub async fn list_offsets_within(
+        &self,
+        topic: &str,
+        partitions: &[i32],
+        spec: OffsetSpec,
+        isolation: IsolationLevel,
+    ) -> Vec<Result<FoundOffset, ClientError>> {
+        self.list_until(topic, partitions, spec, isolation, |_| false).await
     }
 
     /// Asks until all is told or refused for good, it is too late, or what is told is `enough`.
@@ -88,6 +125,7 @@ impl Cluster {
         topic: &str,
         partitions: &[i32],
         spec: OffsetSpec,
+        isolation: IsolationLevel,
         is_enough: impl Fn(&Told) -> bool,
     ) -> Vec<Result<FoundOffset, ClientError>> {
         let mut retry = self.retry(format!("list offsets of topic {topic}"));
@@ -99,7 +137,7 @@ impl Cluster {
         loop {
             let open = partitions.iter().filter(|index| may_change(&told, index));
             let open: Vec<i32> = open.copied().collect();
-            told.extend(self.list_open(topic, &open, spec).await);
+            told.extend(self.list_open(topic, &open, spec, isolation).await);
             let errors = || open.iter().filter_map(|index| told[index].as_ref().err());
             if errors().any(ClientError::is_stale_metadata) {
                 self.forget(topic);
@@ -119,7 +157,13 @@ impl Cluster {
     }
 
     /// Asks each leader once.
-    async fn list_open(&self, name: &str, partitions: &[i32], spec: OffsetSpec) -> Told {
+    async fn list_open(
+        &self,
+        name: &str,
+        partitions: &[i32],
+        spec: OffsetSpec,
+        isolation: IsolationLevel,
+    ) -> Told {
         let refused = |partitions: &[i32], error: &ClientError| -> Told {
             partitions.iter().map(|&index| (index, Err(error.clone()))).collect()
         };
@@ -135,7 +179,7 @@ impl Cluster {
             }
         }
         for led in by_leader.into_values() {
-            match self.list_led(name, &led, spec).await {
+            match self.list_led(name, &led, spec, isolation).await {
                 Ok(found) => told.extend(found),
                 Err(error) => told.extend(refused(&led, &error)),
             }
@@ -149,11 +193,13 @@ impl Cluster {
         name: &str,
         led: &[i32],
         spec: OffsetSpec,
+        isolation: IsolationLevel,
     ) -> Result<Told, ClientError> {
         let Some(&first) = led.first() else { return Ok(Told::new()) };
         let (connection, _) = self.leader(name, first).await?;
         let timeout = self.config().request_timeout;
-        let request = request(name, led, spec, timeout);
+        let mut request = request(name, led, spec, timeout);
+        request.isolation_level = isolation.to_wire();
         let response = connection.send_within(&request, spec.versions(), timeout).await?;
         let answers = response.topics.into_iter().flat_map(|topic| topic.partitions);
         let answers: BTreeMap<_, _> =
@@ -214,5 +260,6 @@ fn read(answer: &ListOffsetsPartitionResponse) -> FoundOffset {
         partition: answer.partition_index,
         offset: told(answer.offset),
         timestamp: told(answer.timestamp),
+        leader_epoch: (answer.leader_epoch >= 0).then_some(answer.leader_epoch),
     }
 }

@@ -6,16 +6,12 @@
 //!    └──── disturbed: Beat::Rebalance, Beat::Lost ─┘      heartbeats run beside it
 //! ```
 //!
-//! Partitions are given up before they are shared anew (the eager protocol, assignor `range`),
-//! which goes together with every client that offers `range`.
+//! Where all assignors that it offers are cooperative, it may keep what it has while the group
+//! shares anew, and gives up only what it isn't given again (KIP-429). Else it gives up all before.
 //!
 //! **Invariant:** it has a connection of its own to the coordinator, so that neither a fetch that
 //! waits holds up a heartbeat, nor a join that waits a fetch.
-//!
-//! **Invariant:** a commit carries the generation that the partitions were given in, so that the
-//! coordinator refuses it when they are somebody else's.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,12 +22,13 @@ use logboom_protocol::messages::join_group::{
 };
 use logboom_protocol::messages::leave_group::{LeaveGroupRequest, MemberIdentity};
 use logboom_protocol::messages::sync_group::{SyncGroupRequest, SyncGroupRequestAssignment};
-use logboom_protocol::{ErrorCode, VersionRange};
+use logboom_protocol::{CompactString, ErrorCode, VersionRange};
 
-use super::assignor::{self, RANGE, Subscriber};
-use super::offsets::{COMMIT_BY_NAME, PartitionOffset, check_committed, commit_request};
+use super::assignor::{Assignor, Counts, Shares, Subscriber};
+use super::committer::{self, Committer, SharedIdentity};
+use super::offsets::{Identity, OffsetToCommit, PartitionOffset};
 use super::pulse::{Beat, Line, Pulse};
-use super::subscription::{self, Assignment};
+use super::subscription::{self, Assignment, Holding, Subscription};
 use super::{CONSUMER, from};
 use crate::{ClientError, Cluster, Disconnect};
 
@@ -42,6 +39,14 @@ pub struct MemberConfig {
     pub group: String,
     /// What it wants to read.
     pub topics: Vec<String>,
+    /// The ways of sharing that it offers, the best first, at least one
+    /// (`partition.assignment.strategy`).
+    pub assignors: Vec<Assignor>,
+    /// A name that it keeps over restarts, so that those start no rebalance (`group.instance.id`,
+    /// KIP-345). Two members of one name drive each other out.
+    pub instance_id: Option<String>,
+    /// Where it stands (`client.rack`), for a member that leads and shares by racks.
+    pub rack: Option<String>,
     /// After so long without a heartbeat it counts as gone (`session.timeout.ms`).
     pub session_timeout: Duration,
     /// How long others wait for it in a rebalance (`max.poll.interval.ms`).
@@ -51,12 +56,15 @@ pub struct MemberConfig {
 }
 
 impl MemberConfig {
-    /// Kafka's own limits.
+    /// Kafka's own limits; partitions are shared by ranges.
     #[must_use]
     pub fn new(group: String, topics: Vec<String>) -> Self {
         Self {
             group,
             topics,
+            assignors: vec![Assignor::Range],
+            instance_id: None,
+            rack: None,
             session_timeout: Duration::from_secs(45),
             rebalance_timeout: Duration::from_secs(300),
             heartbeat_interval: Duration::from_secs(3),
@@ -71,6 +79,8 @@ pub struct Joined {
     pub generation: i32,
     /// What it reads.
     pub assignment: Assignment,
+    /// How the group shares.
+    pub assignor: Assignor,
     /// Whether nobody else can have read these partitions since the last time that it joined: it
     /// was a member all the time.
     pub is_uninterrupted: bool,
@@ -82,27 +92,21 @@ pub struct GroupMember {
     cluster: Cluster,
     config: MemberConfig,
     line: Arc<Line>,
-    /// Empty until the coordinator has given one.
-    id: String,
-    /// −1 while it is none.
-    generation: i32,
+    identity: Identity,
+    /// What its committers know of the identity: that of the last join that ended.
+    shared: SharedIdentity,
+    /// What it was given last.
+    had: Holding,
     /// Heartbeats of the generation.
     pulse: Option<Pulse>,
     /// Whether a join was dropped that may still occupy the connection.
     is_joining: bool,
 }
 
-/// As what a member was known before it joined again.
-struct Membership {
-    id: String,
-    /// −1 if it was none.
-    generation: i32,
-}
-
-impl Membership {
+impl Identity {
     /// Whether nothing lies between it and what it is now: no rebalance that it took no part in.
-    fn goes_on_as(&self, id: &str, generation: i32) -> bool {
-        self.generation >= 0 && self.id == id && self.generation + 1 == generation
+    fn goes_on_as(&self, now: &Self) -> bool {
+        self.generation >= 0 && self.id == now.id && self.generation + 1 == now.generation
     }
 }
 
@@ -115,44 +119,75 @@ impl GroupMember {
     #[must_use]
     pub fn new(cluster: Cluster, config: MemberConfig) -> Self {
         let line = Arc::new(Line::new(cluster.clone(), config.group.clone()));
-        let (id, generation) = (String::new(), -1);
-        Self { cluster, config, line, id, generation, pulse: None, is_joining: false }
+        Self {
+            cluster,
+            config,
+            line,
+            identity: Identity::default(),
+            shared: SharedIdentity::default(),
+            had: Holding::default(),
+            pulse: None,
+            is_joining: false,
+        }
     }
 
     /// The id that the coordinator has given it; empty before.
     #[must_use]
     pub fn id(&self) -> &str {
-        &self.id
+        &self.identity.id
+    }
+
+    /// Who commits what the last join has given, beside whatever this does.
+    #[must_use]
+    pub fn committer(&self) -> Committer {
+        let MemberConfig { group, instance_id, .. } = &self.config;
+        let (line, identity) = (Arc::clone(&self.line), Arc::clone(&self.shared));
+        Committer::of_member(self.cluster.clone(), group, instance_id.as_deref(), line, identity)
+    }
+
+    /// What it wants to read from the next join on.
+    pub fn subscribe(&mut self, topics: Vec<String>) {
+        self.config.topics = topics;
     }
 
     /// Joins the group, or joins it again; gives up what it had. It takes as long as the others
     /// take to join, within their rebalance time-outs; who doesn't want to wait drops it.
     ///
     /// # Errors
-    /// A code that isn't over by itself, as INCONSISTENT_GROUP_PROTOCOL, where the others don't
-    /// share by ranges; or why the coordinator can't be asked.
+    /// A code that isn't over by itself, as INCONSISTENT_GROUP_PROTOCOL, where the others share in
+    /// none of its ways; or why the coordinator can't be asked.
     pub async fn join(&mut self) -> Result<Joined, ClientError> {
+        self.join_keeping(&Assignment::new()).await
+    }
+
+    /// The same, and goes on reading these partitions meanwhile. It may do so only if all its
+    /// assignors are cooperative.
+    ///
+    /// # Errors
+    /// As [`Self::join`]; and one that [`ClientError::is_lost_membership`] where it has lost what
+    /// it wanted to keep: it joins again, keeping nothing.
+    pub async fn join_keeping(&mut self, kept: &Assignment) -> Result<Joined, ClientError> {
         self.pulse = None;
         if std::mem::replace(&mut self.is_joining, true) {
             self.line.hang_up();
         }
-        let mut before = Some(Membership { id: self.id.clone(), generation: self.generation });
+        let mut before = Some(self.identity.clone());
         let cluster = self.cluster.clone();
         let mut retry = cluster.retry(self.doing("join"));
         loop {
             let reached = self.line.reach().await;
             let asked = Instant::now();
             let joined = match reached {
-                Ok(()) => self.join_once().await,
+                Ok(()) => self.join_once(kept).await,
                 Err(error) => Err(error),
             };
             let error = match joined {
-                Ok(assignment) => {
+                Ok((assignor, assignment)) => {
                     self.is_joining = false;
-                    let generation = self.generation;
+                    let generation = self.identity.generation;
                     let is_uninterrupted =
-                        before.is_some_and(|before| before.goes_on_as(&self.id, generation));
-                    return Ok(Joined { generation, assignment, is_uninterrupted });
+                        before.is_some_and(|before| before.goes_on_as(&self.identity));
+                    return Ok(Joined { generation, assignment, assignor, is_uninterrupted });
                 }
                 Err(error) => error,
             };
@@ -165,6 +200,9 @@ impl GroupMember {
                 Some(ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::ILLEGAL_GENERATION) => {
                     self.forget_membership();
                     before = None;
+                    if !kept.is_empty() {
+                        return Err(error);
+                    }
                     retry.pause_whatever(error).await?;
                 }
                 _ => {
@@ -182,33 +220,10 @@ impl GroupMember {
     /// Commits offsets of partitions that the last join has given.
     ///
     /// # Errors
-    /// One that [`ClientError::is_lost_membership`] where the partitions may be somebody else's by
-    /// now, another code, or why the coordinator can't be asked.
+    /// As [`Committer::commit`].
     pub async fn commit(&self, offsets: &[PartitionOffset]) -> Result<(), ClientError> {
-        if offsets.is_empty() {
-            return Ok(());
-        }
-        let group = &self.config.group;
-        if self.generation < 0 {
-            // Without one a group that is empty by now would take it as an operator's.
-            let (what, code) = (format!("group {group}"), ErrorCode::UNKNOWN_MEMBER_ID);
-            return Err(ClientError::Refused { what, code, message: None });
-        }
-        let request = commit_request(group, &self.id, self.generation, offsets);
-        let mut retry = self.cluster.retry(self.doing("commit offsets"));
-        loop {
-            let answer = self.line.call(&request, COMMIT_BY_NAME, retry.timeout()).await;
-            let address = self.line.address();
-            match answer.and_then(|told| check_committed(&address, &request, &told)) {
-                Ok(()) => return Ok(()),
-                Err(error) => {
-                    if error.is_retriable() {
-                        self.line.hang_up();
-                    }
-                    retry.pause(error).await?;
-                }
-            }
-        }
+        let offsets: Vec<OffsetToCommit> = offsets.iter().map(Into::into).collect();
+        self.committer().commit(&offsets).await
     }
 
     /// Waits until the membership isn't what it was: never [`Beat::Steady`]. Cancel-safe.
@@ -225,7 +240,7 @@ impl GroupMember {
     /// Why the coordinator can't be told.
     pub async fn leave(mut self) -> Result<(), ClientError> {
         self.pulse = None;
-        if self.id.is_empty() {
+        if self.identity.id.is_empty() {
             return Ok(());
         }
         if self.is_joining {
@@ -248,7 +263,8 @@ impl GroupMember {
         let listed = LeaveGroupRequest {
             group_id: group.as_str().into(),
             members: vec![MemberIdentity {
-                member_id: self.id.as_str().into(),
+                member_id: self.identity.id.as_str().into(),
+                group_instance_id: self.instance_id(),
                 ..MemberIdentity::default()
             }],
             ..LeaveGroupRequest::default()
@@ -257,7 +273,7 @@ impl GroupMember {
             Err(ClientError::UnsupportedVersion { .. }) => {
                 let alone = LeaveGroupRequest {
                     group_id: group.as_str().into(),
-                    member_id: self.id.as_str().into(),
+                    member_id: self.identity.id.as_str().into(),
                     ..LeaveGroupRequest::default()
                 };
                 self.line.call(&alone, LEAVES_ALONE, timeout).await?
@@ -270,58 +286,71 @@ impl GroupMember {
     }
 
     /// Joins and syncs once; begins the heartbeats of the generation.
-    async fn join_once(&mut self) -> Result<Assignment, ClientError> {
-        let joined = self.ask_to_join().await?;
-        self.id = joined.member_id.as_str().to_owned();
+    async fn join_once(
+        &mut self,
+        kept: &Assignment,
+    ) -> Result<(Assignor, Assignment), ClientError> {
+        let joined = self.ask_to_join(kept).await?;
+        self.identity.id = joined.member_id.as_str().to_owned();
+        let assignor = self.chosen(&joined)?;
         let is_leader = joined.leader == joined.member_id;
-        let (mut assignments, mut counts) = (Vec::new(), BTreeMap::new());
+        let (mut assignments, mut counts) = (Vec::new(), Counts::new());
         if is_leader {
-            let members = subscribers(&joined);
+            let members = subscribers(assignor, &joined);
             counts = self.partition_counts(&members).await?;
             if !joined.skip_assignment {
-                assignments = encoded(assignor::range(&members, &counts))?;
+                assignments = encoded(assignor.assign(&members, &counts))?;
             }
         }
         let request = SyncGroupRequest {
             group_id: self.config.group.as_str().into(),
             generation_id: joined.generation_id,
             member_id: joined.member_id,
+            group_instance_id: self.instance_id(),
             protocol_type: Some(CONSUMER.into()),
             protocol_name: joined.protocol_name,
             assignments,
-            ..SyncGroupRequest::default()
         };
         let response = self.line.call(&request, from(0), self.waiting_timeout()).await?;
         let what = || format!("group {}", self.config.group);
         ClientError::check(response.error_code, None, what)?;
         let assignment = subscription::decode_assignment(&response.assignment);
-        let assignment = assignment.ok_or_else(|| ClientError::Unanswered {
-            address: self.line.address(),
-            what: format!("assignment for group {}", self.config.group),
-        })?;
-        self.generation = request.generation_id;
+        let assignment = assignment.ok_or_else(|| self.lacks("assignment"))?;
+        self.identity.generation = request.generation_id;
+        committer::replace(&self.shared, self.identity.clone());
+        self.had = Holding { partitions: assignment.clone(), generation: self.identity.generation };
         let beginning = Pulse::begin(&self.cluster, &self.config, &self.line, &request, counts);
         self.pulse = Some(beginning);
-        Ok(assignment)
+        Ok((assignor, assignment))
+    }
+
+    /// How the group shares.
+    fn chosen(&self, joined: &JoinGroupResponse) -> Result<Assignor, ClientError> {
+        let name = joined.protocol_name.as_deref().unwrap_or_default();
+        name.parse().map_err(|_| self.lacks("known assignor"))
+    }
+
+    fn lacks(&self, what: &str) -> ClientError {
+        let what = format!("{what} for group {}", self.config.group);
+        ClientError::Unanswered { address: self.line.address(), what }
     }
 
     /// JoinGroup, a second time where the first only gives an id (KIP-394).
-    async fn ask_to_join(&mut self) -> Result<JoinGroupResponse, ClientError> {
-        let metadata = subscription::encode_subscription(&self.config.topics);
-        let metadata = metadata.map_err(|fault| unencodable(fault, "subscription"))?;
+    async fn ask_to_join(&mut self, kept: &Assignment) -> Result<JoinGroupResponse, ClientError> {
         let mut request = JoinGroupRequest {
             group_id: self.config.group.as_str().into(),
             session_timeout_ms: crate::admin::millis(self.config.session_timeout),
             rebalance_timeout_ms: crate::admin::millis(self.config.rebalance_timeout),
-            member_id: self.id.as_str().into(),
+            member_id: self.identity.id.as_str().into(),
+            group_instance_id: self.instance_id(),
             protocol_type: CONSUMER.into(),
-            protocols: vec![JoinGroupRequestProtocol { name: RANGE.into(), metadata }],
+            protocols: self.protocols(kept)?,
             ..JoinGroupRequest::default()
         };
         let mut response = self.line.call(&request, from(0), self.waiting_timeout()).await?;
         if response.error_code == ErrorCode::MEMBER_ID_REQUIRED && request.member_id.is_empty() {
             // Kept, so that it can leave if it gives up waiting.
-            self.id = response.member_id.as_str().to_owned();
+            self.identity.id = response.member_id.as_str().to_owned();
             request.member_id = response.member_id;
             response = self.line.call(&request, from(0), self.waiting_timeout()).await?;
         }
@@ -330,11 +359,24 @@ impl GroupMember {
         Ok(response)
     }
 
+    /// What it offers, with what each of the assignors is to know.
+    fn protocols(&self, kept: &Assignment) -> Result<Vec<JoinGroupRequestProtocol>, ClientError> {
+        let MemberConfig { topics, assignors, rack, .. } = &self.config;
+        let protocol = |&assignor: &Assignor| {
+            let offered = Subscription::new(assignor, topics, &self.had, kept, rack.as_deref());
+            let metadata = offered.and_then(|offered| offered.encode());
+            let metadata = metadata.map_err(|fault| unencodable(fault, "subscription"))?;
+            Ok(JoinGroupRequestProtocol { name: assignor.name().into(), metadata })
+        };
+        assignors.iter().map(protocol).collect()
+    }
+
+    fn instance_id(&self) -> Option<CompactString> {
+        self.config.instance_id.as_deref().map(Into::into)
+    }
+
     /// How many partitions the topics have that somebody wants; 0 for one that doesn't exist yet.
-    async fn partition_counts(
-        &self,
-        members: &[Subscriber],
-    ) -> Result<BTreeMap<String, usize>, ClientError> {
+    async fn partition_counts(&self, members: &[Subscriber]) -> Result<Counts, ClientError> {
         let mut topics: Vec<&str> =
             members.iter().flat_map(|member| &member.topics).map(String::as_str).collect();
         topics.sort_unstable();
@@ -351,8 +393,8 @@ impl GroupMember {
     }
 
     fn forget_membership(&mut self) {
-        self.id.clear();
-        self.generation = -1;
+        self.identity = Identity::default();
+        committer::replace(&self.shared, Identity::default());
     }
 
     fn doing(&self, verb: &str) -> String {
@@ -366,18 +408,15 @@ fn is_unanswered(error: &ClientError) -> bool {
 }
 
 /// The members as their leader sees them. One whose subscription can't be read wants nothing.
-fn subscribers(joined: &JoinGroupResponse) -> Vec<Subscriber> {
-    let members = joined.members.iter().map(|member| Subscriber {
-        member_id: member.member_id.as_str().to_owned(),
-        instance_id: member.group_instance_id.as_deref().map(str::to_owned),
-        topics: subscription::decode_subscription(&member.metadata).unwrap_or_default(),
+fn subscribers(assignor: Assignor, joined: &JoinGroupResponse) -> Vec<Subscriber> {
+    let members = joined.members.iter().map(|member| {
+        let (id, instance_id) = (&member.member_id, member.group_instance_id.as_deref());
+        Subscriber::new(assignor, id, instance_id, Subscription::decode(&member.metadata))
     });
     members.collect()
 }
 
-fn encoded(
-    assigned: BTreeMap<String, Assignment>,
-) -> Result<Vec<SyncGroupRequestAssignment>, ClientError> {
+fn encoded(assigned: Shares) -> Result<Vec<SyncGroupRequestAssignment>, ClientError> {
     let encode = |(member_id, own): (String, Assignment)| {
         let assignment = subscription::encode_assignment(&own);
         let assignment = assignment.map_err(|fault| unencodable(fault, "assignment"))?;

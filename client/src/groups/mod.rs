@@ -5,7 +5,8 @@
 //!     └──────┴───┬─────┴───────┘
 //!            coordinator                    who answers for a group
 //!                │
-//!             member ── pulse               joins, shares, commits, leaves; its heartbeats
+//!             member ── pulse               joins, shares, leaves; its heartbeats
+//!                │        committer         its commits
 //!                │
 //!      assignor, subscription               who reads what, and the bytes that say so
 //! ```
@@ -14,6 +15,7 @@
 //! every answer that says that it is another.
 
 mod assignor;
+mod committer;
 mod coordinator;
 mod delete;
 mod describe;
@@ -25,10 +27,12 @@ mod subscription;
 #[cfg(test)]
 mod tests;
 
+pub use assignor::{Assignor, UnknownAssignor};
+pub use committer::Committer;
 pub use describe::{GroupDescription, GroupMemberDescription};
 pub use list::{GroupFilter, ListedGroup};
 pub use member::{GroupMember, Joined, MemberConfig};
-pub use offsets::{CommittedOffset, PartitionOffset};
+pub use offsets::{CommittedOffset, OffsetToCommit, PartitionOffset};
 pub use pulse::Beat;
 pub use subscription::Assignment;
 

@@ -8,7 +8,7 @@ use logboom_protocol::messages::offset_commit::{
 };
 use logboom_protocol::messages::offset_fetch::{
     OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
-    OffsetFetchResponse,
+    OffsetFetchResponse, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
 };
 use logboom_protocol::{CompactString, ErrorCode, VersionRange};
 
@@ -34,8 +34,32 @@ pub struct CommittedOffset {
     pub partition: i32,
     /// The next record to read.
     pub offset: i64,
+    /// The leader epoch of the last record that was read; −1 where nobody told (KIP-320).
+    pub leader_epoch: i32,
     /// What the member has written down beside it.
     pub metadata: String,
+}
+
+/// What is to be committed for a partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OffsetToCommit {
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// The next record to read.
+    pub offset: i64,
+    /// The leader epoch of the last record that was read; −1 where it isn't known (KIP-320).
+    pub leader_epoch: i32,
+    /// What is written down beside it, up to `offset.metadata.max.bytes` of the broker.
+    pub metadata: String,
+}
+
+impl From<&PartitionOffset> for OffsetToCommit {
+    fn from(place: &PartitionOffset) -> Self {
+        let PartitionOffset { topic, partition, offset } = place.clone();
+        Self { topic, partition, offset, leader_epoch: NO_EPOCH, metadata: String::new() }
+    }
 }
 
 /// Versions of OffsetFetch that ask for several groups, by the names of topics; the last before
@@ -45,6 +69,8 @@ const STABLE: VersionRange = VersionRange { min: 7, max: 7 };
 const SINGLE: VersionRange = VersionRange { min: 2, max: 6 };
 /// Versions of OffsetCommit that name topics.
 pub(super) const COMMIT_BY_NAME: VersionRange = VersionRange { min: 2, max: 9 };
+/// The epoch of an offset that was committed without.
+const NO_EPOCH: i32 = -1;
 /// The generation of who is no member.
 const NO_GENERATION: i32 = -1;
 
@@ -72,13 +98,25 @@ impl Cluster {
         topic: &str,
         partitions: &[i32],
     ) -> Result<Vec<CommittedOffset>, ClientError> {
-        self.fetch_offsets(group, Some((topic, partitions))).await
+        self.fetch_offsets(group, Some(&[(topic, partitions)])).await
+    }
+
+    /// The same for partitions of several topics, in one request.
+    ///
+    /// # Errors
+    /// As [`Self::committed_offsets`].
+    pub async fn committed_offsets_for(
+        &self,
+        group: &str,
+        of: &[(&str, &[i32])],
+    ) -> Result<Vec<CommittedOffset>, ClientError> {
+        self.fetch_offsets(group, Some(of)).await
     }
 
     async fn fetch_offsets(
         &self,
         group: &str,
-        of: Option<(&str, &[i32])>,
+        of: Option<&[(&str, &[i32])]>,
     ) -> Result<Vec<CommittedOffset>, ClientError> {
         let doing = || format!("fetch the offsets of group {group}");
         let is_stable = of.is_some();
@@ -105,15 +143,17 @@ impl Cluster {
         group: &str,
         offsets: &[PartitionOffset],
     ) -> Result<(), ClientError> {
-        let request = commit_request(group, "", NO_GENERATION, offsets);
+        let offsets: Vec<OffsetToCommit> = offsets.iter().map(Into::into).collect();
+        let member = Identity::default();
+        let request = commit_request(group, &member, None, &offsets);
         let doing = format!("commit offsets for group {group}");
         let read = |address: &_, response| check_committed(address, &request, &response);
         self.call_coordinator(group, doing, COMMIT_BY_NAME, &request, read).await
     }
 }
 
-fn batched(group: &str, of: Option<(&str, &[i32])>, is_stable: bool) -> OffsetFetchRequest {
-    let topic = |(name, partitions): (&str, &[i32])| OffsetFetchRequestTopics {
+fn batched(group: &str, of: Option<&[(&str, &[i32])]>, is_stable: bool) -> OffsetFetchRequest {
+    let topic = |&(name, partitions): &(&str, &[i32])| OffsetFetchRequestTopics {
         name: name.into(),
         partition_indexes: partitions.to_vec(),
         ..OffsetFetchRequestTopics::default()
@@ -121,7 +161,7 @@ fn batched(group: &str, of: Option<(&str, &[i32])>, is_stable: bool) -> OffsetFe
     OffsetFetchRequest {
         groups: vec![OffsetFetchRequestGroup {
             group_id: group.into(),
-            topics: of.map(|of| vec![topic(of)]),
+            topics: of.map(|of| of.iter().map(topic).collect()),
             ..OffsetFetchRequestGroup::default()
         }],
         require_stable: is_stable,
@@ -129,14 +169,14 @@ fn batched(group: &str, of: Option<(&str, &[i32])>, is_stable: bool) -> OffsetFe
     }
 }
 
-fn single(group: &str, of: Option<(&str, &[i32])>, is_stable: bool) -> OffsetFetchRequest {
-    let topic = |(name, partitions): (&str, &[i32])| OffsetFetchRequestTopic {
+fn single(group: &str, of: Option<&[(&str, &[i32])]>, is_stable: bool) -> OffsetFetchRequest {
+    let topic = |&(name, partitions): &(&str, &[i32])| OffsetFetchRequestTopic {
         name: name.into(),
         partition_indexes: partitions.to_vec(),
     };
     OffsetFetchRequest {
         group_id: group.into(),
-        topics: of.map(|of| vec![topic(of)]),
+        topics: of.map(|of| of.iter().map(topic).collect()),
         require_stable: is_stable,
         ..OffsetFetchRequest::default()
     }
@@ -145,49 +185,90 @@ fn single(group: &str, of: Option<(&str, &[i32])>, is_stable: bool) -> OffsetFet
 fn read(group: &str, response: OffsetFetchResponse) -> Result<Vec<CommittedOffset>, ClientError> {
     let check = |code| ClientError::check(code, None, || format!("group {group}"));
     check(response.error_code)?;
-    let mut told: Vec<(CompactString, i32, i64, Option<CompactString>, ErrorCode)> = Vec::new();
+    let mut offsets = Vec::new();
+    let mut take = |topic: &CompactString, one: Told| -> Result<(), ClientError> {
+        let what = || format!("group {group}: partition {topic}-{}", one.partition);
+        ClientError::check(one.code, None, what)?;
+        if one.offset >= 0 {
+            offsets.push(CommittedOffset {
+                topic: topic.as_str().to_owned(),
+                partition: one.partition,
+                offset: one.offset,
+                leader_epoch: one.leader_epoch,
+                metadata: one.metadata.unwrap_or_default().into(),
+            });
+        }
+        Ok(())
+    };
     for topic in response.topics {
-        told.extend(topic.partitions.into_iter().map(|one| {
-            let (index, offset) = (one.partition_index, one.committed_offset);
-            (topic.name.clone(), index, offset, one.metadata, one.error_code)
-        }));
+        topic.partitions.into_iter().try_for_each(|one| take(&topic.name, one.into()))?;
     }
     for answer in response.groups {
         check(answer.error_code)?;
         for topic in answer.topics {
-            told.extend(topic.partitions.into_iter().map(|one| {
-                let (index, offset) = (one.partition_index, one.committed_offset);
-                (topic.name.clone(), index, offset, one.metadata, one.error_code)
-            }));
-        }
-    }
-    let mut offsets = Vec::with_capacity(told.len());
-    for (topic, partition, offset, metadata, code) in told {
-        let what = || format!("group {group}: partition {topic}-{partition}");
-        ClientError::check(code, None, what)?;
-        if offset >= 0 {
-            let (topic, metadata) = (topic.into(), metadata.unwrap_or_default().into());
-            offsets.push(CommittedOffset { topic, partition, offset, metadata });
+            topic.partitions.into_iter().try_for_each(|one| take(&topic.name, one.into()))?;
         }
     }
     offsets.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
     Ok(offsets)
 }
 
-/// A request that commits offsets; `member_id` is empty and `generation` −1 for who is no member.
+/// What an answer says of a partition, in whichever of its forms.
+struct Told {
+    partition: i32,
+    offset: i64,
+    leader_epoch: i32,
+    metadata: Option<CompactString>,
+    code: ErrorCode,
+}
+
+macro_rules! told_by {
+    ($($form:ty)*) => {
+        $(impl From<$form> for Told {
+            fn from(one: $form) -> Self {
+                Self {
+                    partition: one.partition_index,
+                    offset: one.committed_offset,
+                    leader_epoch: one.committed_leader_epoch,
+                    metadata: one.metadata,
+                    code: one.error_code,
+                }
+            }
+        })*
+    };
+}
+
+told_by!(OffsetFetchResponsePartition OffsetFetchResponsePartitions);
+
+/// As what somebody asks the coordinator of a group; the default is nobody's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Identity {
+    /// Empty until the coordinator has given one.
+    pub(super) id: String,
+    /// −1 while it is no member.
+    pub(super) generation: i32,
+}
+
+impl Default for Identity {
+    fn default() -> Self {
+        Self { id: String::new(), generation: NO_GENERATION }
+    }
+}
+
+/// A request that commits offsets.
 pub(super) fn commit_request(
     group: &str,
-    member_id: &str,
-    generation: i32,
-    offsets: &[PartitionOffset],
+    member: &Identity,
+    instance_id: Option<&str>,
+    offsets: &[OffsetToCommit],
 ) -> OffsetCommitRequest {
     let mut topics = BTreeMap::<&str, Vec<OffsetCommitRequestPartition>>::new();
     for one in offsets {
         topics.entry(&one.topic).or_default().push(OffsetCommitRequestPartition {
             partition_index: one.partition,
             committed_offset: one.offset,
-            committed_metadata: Some(CompactString::default()),
-            ..OffsetCommitRequestPartition::default()
+            committed_leader_epoch: one.leader_epoch,
+            committed_metadata: Some(one.metadata.as_str().into()),
         });
     }
     let topic = |(name, partitions): (&str, _)| OffsetCommitRequestTopic {
@@ -197,8 +278,9 @@ pub(super) fn commit_request(
     };
     OffsetCommitRequest {
         group_id: group.into(),
-        generation_id_or_member_epoch: generation,
-        member_id: member_id.into(),
+        generation_id_or_member_epoch: member.generation,
+        member_id: member.id.as_str().into(),
+        group_instance_id: instance_id.map(Into::into),
         topics: topics.into_iter().map(topic).collect(),
         ..OffsetCommitRequest::default()
     }

@@ -110,7 +110,7 @@ impl Pulse {
             group_id: joined.group_id.clone(),
             generation_id: joined.generation_id,
             member_id: joined.member_id.clone(),
-            ..HeartbeatRequest::default()
+            group_instance_id: joined.group_instance_id.clone(),
         };
         let heart = Heart {
             cluster: cluster.clone(),

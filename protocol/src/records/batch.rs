@@ -55,6 +55,26 @@ impl<'a> RawBatch<'a> {
         self.bytes
     }
 
+    /// The records, for who leaves the checksum to others (`check.crcs=false`); of the header only
+    /// that its fields fit together is looked at.
+    ///
+    /// - `owner`: what the batch was split off from.
+    ///
+    /// # Errors
+    /// As [`CheckedBatch::records`], or the fields that don't fit together.
+    ///
+    /// # Panics
+    /// If the batch doesn't lie within `owner`.
+    pub fn unchecked_records(
+        &self,
+        owner: &Bytes,
+        inflater: &mut Inflater,
+    ) -> Result<Records, BatchError> {
+        check_header(&self.header)?;
+        let (bytes, header) = (owner.slice_ref(self.bytes), self.header);
+        CheckedBatch { bytes, header }.records(inflater)
+    }
+
     /// Checks what makes a [`CheckedBatch`], without owning the bytes: the checksum, and the
     /// fields of the header against each other.
     ///

@@ -37,7 +37,7 @@ pub use control::{ControlRecord, ControlType, end_transaction_batch};
 pub use error::BatchError;
 pub use header::{Attributes, BatchHeader, TimestampType};
 pub use produced::{ProducedBatch, Stamps};
-pub use record::{Header, Headers, Record, RecordIter, Records};
+pub use record::{Header, Headers, Record, RecordCursor, RecordIter, Records};
 pub use retain::{Retained, Retainer, emptied_batch, gap_batch};
 pub use stamped::StampedBatch;
 pub use walk::RecordSummary;

@@ -35,6 +35,51 @@ impl Records {
     }
 }
 
+/// Where in the records of a batch a reader is, who comes back for the next one.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RecordCursor {
+    /// Bytes behind which the next record begins.
+    position: usize,
+    index: i32,
+    floor: i32,
+}
+
+impl RecordCursor {
+    /// How many records lie before it.
+    #[must_use]
+    pub fn taken(&self) -> i32 {
+        self.index
+    }
+}
+
+impl Records {
+    /// The record at a cursor, which goes on behind it; as [`Records::iter`] for who can't hold an
+    /// iterator.
+    #[inline]
+    pub fn next_at(&self, cursor: &mut RecordCursor) -> Option<Result<Record<'_>, BatchError>> {
+        let rest = self.bytes.get(cursor.position..).unwrap_or_default();
+        let source = SliceSource::new(rest);
+        let RecordCursor { index, floor, .. } = *cursor;
+        let mut iter = RecordIter { source, header: &self.header, index, floor };
+        let record = iter.next();
+        let position = self.bytes.len().saturating_sub(iter.source.rest.len());
+        *cursor = RecordCursor { position, index: iter.index, floor: iter.floor };
+        record
+    }
+
+    /// How many records the header of the batch promises.
+    #[must_use]
+    pub fn count(&self) -> i32 {
+        self.header.record_count
+    }
+
+    /// Where the timestamps come from.
+    #[must_use]
+    pub fn timestamp_type(&self) -> TimestampType {
+        self.header.attributes.timestamp_type()
+    }
+}
+
 impl<'a> IntoIterator for &'a Records {
     type Item = Result<Record<'a>, BatchError>;
     type IntoIter = RecordIter<'a>;

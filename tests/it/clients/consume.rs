@@ -68,6 +68,27 @@ impl Served {
         format!("ours/{}.bin", self.name)
     }
 
+    /// What a stub serves of it.
+    pub(crate) fn partition(&self) -> Partition {
+        self.partition.clone()
+    }
+
+    /// Serves other batches.
+    pub(crate) fn replace(&mut self, batches: Vec<Bytes>) {
+        self.partition.batches = batches;
+    }
+
+    /// Behind its last batch.
+    pub(crate) fn end(&self) -> i64 {
+        self.next_offset()
+    }
+
+    /// How many records a consumer of that isolation sees.
+    pub(crate) fn visible(&self, isolation: Isolation) -> usize {
+        let seen = |need: Isolation| need == Isolation::ReadCommitted || need == isolation;
+        self.expected.iter().filter(|(need, _)| seen(*need)).count()
+    }
+
     fn next_offset(&self) -> i64 {
         let sizes = self.partition.batches.iter().map(|batch| {
             let raw = RawBatches::new(batch).next().unwrap().unwrap();

@@ -84,7 +84,7 @@ pub(crate) fn committed(raw: &mut Raw, group: &str, topic: &str) -> Vec<i64> {
 }
 
 /// A client reads a part, goes, and comes back for the rest: everything, once.
-fn comes_back(name: &str, program: impl Fn(&str, &str, &str, &str) -> Result<Command, String>) {
+pub(crate) fn comes_back(name: &str, program: impl Fn(&str, &str, &str, &str) -> Result<Command, String>) {
     let subject = shared();
     let (bootstrap, group) = (subject.bootstrap(), topic_name(&format!("group-{name}")));
     if or_skip(&format!("groups with {name}"), program(&bootstrap, "", &group, "1")).is_none() {
@@ -106,7 +106,7 @@ fn comes_back(name: &str, program: impl Fn(&str, &str, &str, &str) -> Result<Com
 }
 
 /// A program with these arguments, and one more.
-fn with(mut command: Command, [bootstrap, topic, group, count]: [&str; 4], more: &str) -> Command {
+pub(crate) fn with(mut command: Command, [bootstrap, topic, group, count]: [&str; 4], more: &str) -> Command {
     command.args([bootstrap, topic, group, count]).args(Some(more).filter(|more| !more.is_empty()));
     command
 }
@@ -271,7 +271,7 @@ fn write_until_shared(raw: &mut Raw, topic: &str, readers: &mut [Reader], mut ro
 }
 
 /// What the command line says of a group whose two members share all partitions of the topic.
-fn check_described(bootstrap: &str, group: &str) {
+fn check_described(bootstrap: &str, group: &str, assignor: &str) {
     let deadline = Instant::now() + PATIENCE;
     let told = loop {
         let told = described(bootstrap, group);
@@ -282,7 +282,7 @@ fn check_described(bootstrap: &str, group: &str) {
         assert!(Instant::now() < deadline, "{told}");
         pause();
     };
-    assert_eq!(told["assignor"], "range", "{told}");
+    assert_eq!(told["assignor"], assignor, "{told}");
     let mut owned = BTreeMap::new();
     for member in told["members"].as_array().unwrap() {
         for topic in member["assignment"].as_array().unwrap() {
@@ -302,8 +302,17 @@ fn check_described(bootstrap: &str, group: &str) {
     assert_eq!(rows.len(), owned.len(), "{told}");
 }
 
-/// Two clients share a group, the first gives it up, and nothing comes twice.
+/// Two clients share a group by ranges, the first gives it up, and nothing comes twice.
 fn two_share(name: &str, kinds: impl Fn(&str, &str, &str) -> Result<[Command; 2], String>) {
+    two_share_by("range", name, kinds);
+}
+
+/// The same in another way.
+pub(crate) fn two_share_by(
+    assignor: &str,
+    name: &str,
+    kinds: impl Fn(&str, &str, &str) -> Result<[Command; 2], String>,
+) {
     let subject = shared();
     let (bootstrap, group) = (subject.bootstrap(), topic_name(name));
     if or_skip(&format!("a group of {name}"), kinds(&bootstrap, "", &group)).is_none() {
@@ -320,7 +329,7 @@ fn two_share(name: &str, kinds: impl Fn(&str, &str, &str) -> Result<[Command; 2]
         readers.push(Reader::start(command));
         rounds = write_until_shared(&mut raw, &topic, &mut readers, rounds);
     }
-    check_described(&bootstrap, &group);
+    check_described(&bootstrap, &group, assignor);
     let first = readers.remove(0).stop();
     // And gives it back.
     let count = readers[0].look();

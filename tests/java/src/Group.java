@@ -19,7 +19,7 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 /**
  * {@code BOOTSTRAP TOPIC GROUP COUNT [STRATEGY]}: reads with a group, commits each record, and
  * prints its partition and offset then; so many of them, or with 0 until standard input ends.
- * Strategies are {@code range} and {@code cooperative-sticky}.
+ * Strategies are {@code range}, {@code roundrobin}, {@code sticky} and {@code cooperative-sticky}.
  */
 public final class Group implements ConsumerRebalanceListener {
     private static final String ASSIGNORS = "org.apache.kafka.clients.consumer.";
@@ -33,7 +33,7 @@ public final class Group implements ConsumerRebalanceListener {
 
     public static void main(String[] arguments) throws Exception {
         int count = Integer.parseInt(arguments[3]);
-        boolean cooperates = arguments.length > 4 && arguments[4].equals("cooperative-sticky");
+        String strategy = arguments.length > 4 ? arguments[4] : "range";
         AtomicBoolean ended = new AtomicBoolean();
         if (count == 0) {
             Thread watch = new Thread(() -> {
@@ -56,7 +56,7 @@ public final class Group implements ConsumerRebalanceListener {
             "heartbeat.interval.ms", "500",
             "session.timeout.ms", "10000",
             "partition.assignment.strategy",
-            ASSIGNORS + (cooperates ? "CooperativeStickyAssignor" : "RangeAssignor"));
+            ASSIGNORS + assignor(strategy));
         ByteArrayDeserializer bytes = new ByteArrayDeserializer();
         Group group = new Group();
         try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(configs, bytes, bytes)) {
@@ -66,6 +66,15 @@ public final class Group implements ConsumerRebalanceListener {
                 read += group.commit(consumer, count == 0 ? Integer.MAX_VALUE : count - read);
             }
         }
+    }
+
+    private static String assignor(String strategy) {
+        return switch (strategy) {
+            case "cooperative-sticky" -> "CooperativeStickyAssignor";
+            case "roundrobin" -> "RoundRobinAssignor";
+            case "sticky" -> "StickyAssignor";
+            default -> "RangeAssignor";
+        };
     }
 
     /** Commits what waits, at most so many; how many. The rest is tried after the next poll. */

@@ -13,6 +13,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("logboom-raft", &["logboom-units"]),
     ("logboom-storage", &["logboom-protocol"]),
     ("logboom-client", &["logboom-protocol"]),
+    ("logboom-consumer", &["logboom-client", "logboom-protocol"]),
+    ("logboom-producer", &["logboom-client", "logboom-protocol"]),
     (
         "logboom-broker",
         &[
@@ -41,10 +43,20 @@ const EDGES: &[(&str, &[&str])] = &[
 
 /// Crates of others that only some of ours may use.
 const RESTRICTED: &[(&str, &[&str])] = &[
-    ("tokio", &["logboom", "logboom-broker", "logboom-client", "logboom-tests"]),
+    (
+        "tokio",
+        &[
+            "logboom",
+            "logboom-broker",
+            "logboom-client",
+            "logboom-consumer",
+            "logboom-producer",
+            "logboom-tests",
+        ],
+    ),
     ("clap", &["logboom"]),
     ("memmap2", &["logboom-storage"]),
-    ("metrics", &[]),
+    ("metrics", &["logboom-consumer", "logboom-producer"]),
     ("kafka-protocol", &["logboom-tests"]),
 ];
 

@@ -1,45 +1,18 @@
-//! Who reads what: the range assignor, which every client has (`range`).
-//!
 //! Of each topic the members that want it get consecutive partitions, in the order of their names,
-//! and the first ones one more where it doesn't divide.
+//! and the first ones one more where it doesn't divide (`range`).
+//!
+//! Racks are not looked at: the reference does so only where members and replicas have them.
 
-use std::collections::BTreeMap;
+use super::{Counts, Shares, Subscriber, nothing, partitions, ranked};
 
-use super::subscription::Assignment;
-
-/// What it is called on the wire.
-pub(super) const RANGE: &str = "range";
-
-/// A member and what it wants.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Subscriber {
-    pub(super) member_id: String,
-    pub(super) instance_id: Option<String>,
-    pub(super) topics: Vec<String>,
-}
-
-impl Subscriber {
-    /// The reference's order: names that members keep come before those that they are given.
-    fn rank(&self) -> (bool, &str) {
-        (self.instance_id.is_none(), self.instance_id.as_deref().unwrap_or(&self.member_id))
-    }
-}
-
-/// Shares the partitions of topics among members. Every member has an assignment, if an empty one.
-///
-/// - `partition_counts`: of the topics; 0 for one that doesn't exist.
-pub(super) fn range(
-    members: &[Subscriber],
-    partition_counts: &BTreeMap<String, usize>,
-) -> BTreeMap<String, Assignment> {
-    let mut ranked: Vec<&Subscriber> = members.iter().collect();
-    ranked.sort_by_key(|member| member.rank());
-    let mut assigned: BTreeMap<String, Assignment> =
-        members.iter().map(|member| (member.member_id.clone(), Assignment::new())).collect();
-    for (topic, &count) in partition_counts {
+/// Shares the partitions of topics among members.
+pub(super) fn assign(members: &[Subscriber], counts: &Counts) -> Shares {
+    let ranked = ranked(members);
+    let mut assigned = nothing(members);
+    for (topic, &count) in counts {
         let wanting: Vec<&&Subscriber> =
             ranked.iter().filter(|member| member.topics.contains(topic)).collect();
-        let mut partitions = (0..).take(count);
+        let mut partitions = partitions(count);
         for (rank, member) in wanting.iter().enumerate() {
             let share = count / wanting.len() + usize::from(rank < count % wanting.len());
             let own: Vec<i32> = partitions.by_ref().take(share).collect();
@@ -60,12 +33,13 @@ mod tests {
             member_id: member_id.to_owned(),
             instance_id: instance_id.map(str::to_owned),
             topics: topics.iter().map(|&topic| topic.to_owned()).collect(),
+            ..Subscriber::default()
         }
     }
 
     fn shared(members: &[Subscriber], counts: &[(&str, usize)]) -> Vec<String> {
         let counts = counts.iter().map(|&(topic, count)| (topic.to_owned(), count)).collect();
-        range(members, &counts).iter().map(|(id, own)| format!("{id} {own:?}")).collect()
+        assign(members, &counts).iter().map(|(id, own)| format!("{id} {own:?}")).collect()
     }
 
     #[test]
@@ -103,7 +77,7 @@ mod tests {
             for count in 0..20 {
                 let all: Vec<_> =
                     (0..members).map(|one: i32| member(&one.to_string(), None, &["t"])).collect();
-                let shares = range(&all, &[("t".to_owned(), count)].into());
+                let shares = assign(&all, &[("t".to_owned(), count)].into());
                 let mut read: Vec<i32> =
                     shares.values().flat_map(|own| own.values().flatten()).copied().collect();
                 read.sort_unstable();

@@ -1,0 +1,233 @@
+//! Settings, typed and by Kafka's names, and the consumer that is made of them.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use logboom_client::{
+    AddressError, Assignor, BrokerAddress, ClientConfig, Cluster, Committer, IsolationLevel,
+    Properties,
+};
+
+use crate::config::ConsumerConfig;
+use crate::consumer::Tasks;
+use crate::driver::Driver;
+use crate::membership::Membership;
+use crate::shared::Shared;
+use crate::{Consumer, ConsumerControl, ConsumerError, OffsetReset, RebalanceListener, committing};
+
+/// Settings of a consumer to be. Each has Kafka's default until it is given.
+///
+/// ```
+/// use logboom_consumer::{Assignor, Consumer, OffsetReset, Properties};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let builder = Consumer::builder()
+///     .properties(&Properties::parse("bootstrap.servers=localhost:9092\nclient.id=reader")?)?
+///     .group_id("readers")
+///     .assignors([Assignor::CooperativeSticky])
+///     .auto_offset_reset(OffsetReset::Earliest);
+/// # drop(builder);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Default)]
+#[must_use]
+pub struct ConsumerBuilder {
+    config: ConsumerConfig,
+    /// An address that is none, told when the consumer is made.
+    fault: Option<AddressError>,
+    listener: Option<Box<dyn RebalanceListener>>,
+}
+
+impl ConsumerBuilder {
+    /// Takes settings by Kafka's names, as a `client.properties` file has them. Those that it
+    /// doesn't know are told by [`Properties::unused`] afterwards.
+    ///
+    /// # Errors
+    /// [`ConsumerError::Property`] for the first value that is none.
+    pub fn properties(mut self, properties: &Properties) -> Result<Self, ConsumerError> {
+        self.config.apply(properties)?;
+        Ok(self)
+    }
+
+    /// Where the cluster is: `HOST:PORT`, with commas between several (`bootstrap.servers`).
+    pub fn bootstrap_servers(mut self, servers: &str) -> Self {
+        match BrokerAddress::parse_list(servers) {
+            Ok(servers) => self.config.bootstrap = servers,
+            Err(fault) => self.fault = Some(fault),
+        }
+        self
+    }
+
+    /// What every client has: names and time-outs.
+    pub fn client(mut self, client: ClientConfig) -> Self {
+        self.config.client = client;
+        self
+    }
+
+    /// What the broker's logs and quotas call it (`client.id`).
+    pub fn client_id(mut self, id: impl Into<String>) -> Self {
+        self.config.client.client_id = id.into();
+        self
+    }
+
+    /// The group that gives partitions and holds offsets (`group.id`).
+    pub fn group_id(mut self, group: impl Into<String>) -> Self {
+        self.config.group_id = Some(group.into());
+        self
+    }
+
+    /// A name that the consumer keeps over restarts: those that end within the session time-out
+    /// start no rebalance (`group.instance.id`, KIP-345).
+    pub fn group_instance_id(mut self, name: impl Into<String>) -> Self {
+        self.config.instance_id = Some(name.into());
+        self
+    }
+
+    /// The ways of sharing that it offers to its group, the best first
+    /// (`partition.assignment.strategy`). Where all of them are cooperative, it keeps what it has
+    /// while the group shares anew (KIP-429).
+    pub fn assignors(mut self, assignors: impl IntoIterator<Item = Assignor>) -> Self {
+        self.config.assignors = assignors.into_iter().collect();
+        self
+    }
+
+    /// Hears which partitions the group gives and takes.
+    pub fn rebalance_listener(mut self, listener: impl RebalanceListener + 'static) -> Self {
+        self.listener = Some(Box::new(listener));
+        self
+    }
+
+    /// After so long without a heartbeat it counts as gone (`session.timeout.ms`).
+    pub fn session_timeout(mut self, timeout: Duration) -> Self {
+        self.config.session_timeout = timeout;
+        self
+    }
+
+    /// Between heartbeats (`heartbeat.interval.ms`).
+    pub fn heartbeat_interval(mut self, interval: Duration) -> Self {
+        self.config.heartbeat_interval = interval;
+        self
+    }
+
+    /// Whoever doesn't ask for records for so long leaves the group (`max.poll.interval.ms`).
+    pub fn max_poll_interval(mut self, interval: Duration) -> Self {
+        self.config.poll_interval_max = interval;
+        self
+    }
+
+    /// Records with which a batch ends (`max.poll.records`). Batches are handed out as they were
+    /// written, so it may have more.
+    pub fn max_poll_records(mut self, records: usize) -> Self {
+        self.config.poll_records_max = records.max(1);
+        self
+    }
+
+    /// Whether what was processed is committed from time to time (`enable.auto.commit`).
+    pub fn enable_auto_commit(mut self, is_enabled: bool) -> Self {
+        self.config.auto_commit = is_enabled;
+        self
+    }
+
+    /// From time to time (`auto.commit.interval.ms`).
+    pub fn auto_commit_interval(mut self, interval: Duration) -> Self {
+        self.config.auto_commit_interval = interval;
+        self
+    }
+
+    /// Where a partition is begun of which nothing is committed (`auto.offset.reset`).
+    pub fn auto_offset_reset(mut self, reset: OffsetReset) -> Self {
+        self.config.reset = reset;
+        self
+    }
+
+    /// Whether records of transactions are seen that aren't committed (`isolation.level`).
+    pub fn isolation_level(mut self, isolation: IsolationLevel) -> Self {
+        self.config.isolation = isolation;
+        self
+    }
+
+    /// Where it stands, so that it is sent to the nearest replica (`client.rack`, KIP-392).
+    pub fn client_rack(mut self, rack: impl Into<String>) -> Self {
+        self.config.rack = Some(rack.into());
+        self
+    }
+
+    /// Whether checksums of batches are looked at (`check.crcs`).
+    pub fn check_crcs(mut self, is_enabled: bool) -> Self {
+        self.config.check_crcs = is_enabled;
+        self
+    }
+
+    /// Bytes for which a broker answers at once (`fetch.min.bytes`).
+    pub fn fetch_min_bytes(mut self, bytes: i32) -> Self {
+        self.config.fetch_bytes_min = bytes.max(0);
+        self
+    }
+
+    /// How long a broker waits for them (`fetch.max.wait.ms`).
+    pub fn fetch_max_wait(mut self, wait: Duration) -> Self {
+        self.config.fetch_wait_max = wait;
+        self
+    }
+
+    /// Bytes of an answer; a first batch that is longer comes all the same (`fetch.max.bytes`).
+    pub fn fetch_max_bytes(mut self, bytes: i32) -> Self {
+        self.config.fetch_bytes_max = bytes.max(1);
+        self
+    }
+
+    /// Bytes of a partition in an answer, with the same exception (`max.partition.fetch.bytes`).
+    pub fn max_partition_fetch_bytes(mut self, bytes: i32) -> Self {
+        self.config.partition_bytes_max = bytes.max(1);
+        self
+    }
+
+    /// Bytes that are fetched ahead, of all partitions together (librdkafka's
+    /// `queued.max.messages.kbytes`, in bytes).
+    pub fn queued_max_bytes(mut self, bytes: usize) -> Self {
+        self.config.queued_bytes_max = bytes.max(1);
+        self
+    }
+
+    /// Makes the consumer and starts its tasks; nothing is asked of a broker before it reads
+    /// something.
+    ///
+    /// # Errors
+    /// Settings that don't fit together, or that it isn't called within a tokio runtime.
+    pub fn build(self) -> Result<Consumer, ConsumerError> {
+        if let Some(fault) = self.fault {
+            return Err(ConsumerError::config("bootstrap.servers", fault.to_string()));
+        }
+        self.config.check()?;
+        let outside = |_| ConsumerError::config("build", "it has to be within a tokio runtime");
+        let runtime = Handle::try_current().map_err(outside)?;
+        let config = Arc::new(self.config);
+        let cluster = Cluster::new(config.bootstrap.clone(), config.client.clone());
+        let shared = Arc::new(Shared::new(Arc::clone(&config)));
+        let driver = Driver::new(Arc::clone(&shared), cluster.clone(), Arc::clone(&config));
+        let committing = committing::run(Arc::clone(&shared), Arc::clone(&config));
+        let group = config.group_id.clone();
+        let membership = group.clone().map(|group| {
+            let (shared, config) = (Arc::clone(&shared), Arc::clone(&config));
+            runtime.spawn(Membership::new(shared, cluster.clone(), config, group).run())
+        });
+        let tasks = Tasks {
+            driver: runtime.spawn(driver.run()),
+            committing: runtime.spawn(committing),
+            membership,
+        };
+        let standalone = group.map(|group| Committer::standalone(cluster.clone(), &group));
+        let control = ConsumerControl { shared, cluster, config };
+        Ok(Consumer::new(control, standalone, self.listener, tasks))
+    }
+}
+
+impl fmt::Debug for ConsumerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConsumerBuilder").field("config", &self.config).finish_non_exhaustive()
+    }
+}

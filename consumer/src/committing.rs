@@ -1,0 +1,67 @@
+//! The task that commits: one round after the other, and one by itself every
+//! `auto.commit.interval.ms`.
+
+use std::sync::Arc;
+
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+use logboom_client::{Committer, OffsetToCommit};
+
+use crate::ConsumerError;
+use crate::config::ConsumerConfig;
+use crate::control::unknown_member;
+use crate::shared::Shared;
+use crate::state::CommitRound;
+
+/// Commits until its consumer ends.
+pub(crate) async fn run(shared: Arc<Shared>, config: Arc<ConsumerConfig>) {
+    let period = config.auto_commit_interval;
+    let mut ticks = interval_at(Instant::now() + period, period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let is_automatic = config.auto_commit && config.group_id.is_some();
+    loop {
+        while let Some(round) = shared.update(|state| state.take_commit()) {
+            commit(&shared, &config, round).await;
+        }
+        tokio::select! {
+            () = shared.commits.notified() => {}
+            _ = ticks.tick(), if is_automatic => shared.update(|state| state.due_commit()),
+        }
+    }
+}
+
+async fn commit(shared: &Shared, config: &ConsumerConfig, round: CommitRound) {
+    let CommitRound { offsets, result } = round;
+    let committer = shared.update(|state| state.committer.clone());
+    let told = match committer {
+        _ if offsets.is_empty() => Ok(()),
+        Some(committer) => send(&committer, &offsets).await,
+        None => Err(unknown_member(config.group_id.as_deref().unwrap_or_default()).into()),
+    };
+    metrics::counter!("logboom_consumer_commits_total").increment(1);
+    match &told {
+        Ok(()) => shared.update(|state| state.committed(&offsets)),
+        Err(error) => {
+            metrics::counter!("logboom_consumer_commit_failures_total").increment(1);
+            // Whoever waits is told; of an automatic one nobody else would hear.
+            tracing::debug!(%error, "a commit failed");
+        }
+    }
+    result.send_replace(Some(told));
+}
+
+async fn send(
+    committer: &Committer,
+    offsets: &std::collections::BTreeMap<crate::TopicPartition, crate::OffsetAndMetadata>,
+) -> Result<(), ConsumerError> {
+    let one =
+        |(place, offset): (&crate::TopicPartition, &crate::OffsetAndMetadata)| OffsetToCommit {
+            topic: place.topic.as_ref().to_owned(),
+            partition: place.partition,
+            offset: offset.offset,
+            leader_epoch: offset.leader_epoch.unwrap_or(-1),
+            metadata: offset.metadata.clone(),
+        };
+    let offsets: Vec<OffsetToCommit> = offsets.iter().map(one).collect();
+    Ok(committer.commit(&offsets).await?)
+}

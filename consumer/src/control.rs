@@ -1,0 +1,262 @@
+//! What can be done to a consumer from elsewhere than where its records are read.
+
+use std::collections::BTreeMap;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use logboom_client::{ClientError, Cluster, OffsetSpec};
+
+use crate::config::ConsumerConfig;
+use crate::shared::Shared;
+use crate::state::{CommitResult, Life};
+use crate::{ConsumerError, OffsetAndMetadata, Start, TopicPartition};
+
+/// A handle to a [`Consumer`](crate::Consumer). Clones are handles to the same one; they don't keep
+/// it open.
+///
+/// When a call that seeks or pauses has returned, nothing that was fetched before it is handed out
+/// any more.
+#[derive(Debug, Clone)]
+pub struct ConsumerControl {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) cluster: Cluster,
+    pub(crate) config: Arc<ConsumerConfig>,
+}
+
+/// Offsets and timestamps by partition; those of which nothing is known are left out.
+pub type Offsets = BTreeMap<TopicPartition, i64>;
+
+impl ConsumerControl {
+    /// The partitions that are read.
+    #[must_use]
+    pub fn assignment(&self) -> Vec<TopicPartition> {
+        self.shared.update(|state| state.assignment())
+    }
+
+    /// Goes on elsewhere in a partition. A time, an end or a committed offset is looked up when the
+    /// next records are fetched.
+    ///
+    /// # Errors
+    /// [`ConsumerError::NotAssigned`].
+    pub fn seek(&self, partition: &TopicPartition, start: Start) -> Result<(), ConsumerError> {
+        let is_read = self.shared.update(|state| state.seek(partition, start));
+        let unknown = || ConsumerError::NotAssigned { partition: partition.clone() };
+        is_read.then_some(()).ok_or_else(unknown)
+    }
+
+    /// Hands out nothing of these partitions until they are resumed. What was fetched of them
+    /// stays.
+    ///
+    /// # Errors
+    /// [`ConsumerError::NotAssigned`] for the first that isn't read; the others are paused.
+    pub fn pause(&self, partitions: &[TopicPartition]) -> Result<(), ConsumerError> {
+        self.hold(partitions, true)
+    }
+
+    /// Hands out records of these partitions again.
+    ///
+    /// # Errors
+    /// As [`Self::pause`].
+    pub fn resume(&self, partitions: &[TopicPartition]) -> Result<(), ConsumerError> {
+        self.hold(partitions, false)
+    }
+
+    fn hold(&self, partitions: &[TopicPartition], is_paused: bool) -> Result<(), ConsumerError> {
+        let unknown = self.shared.update(|state| state.pause(partitions, is_paused).cloned());
+        unknown.map_or(Ok(()), |partition| Err(ConsumerError::NotAssigned { partition }))
+    }
+
+    /// The partitions that are paused.
+    #[must_use]
+    pub fn paused(&self) -> Vec<TopicPartition> {
+        self.shared.update(|state| state.paused())
+    }
+
+    /// The offset behind what was handed out of a partition and is done with; `None` while it isn't
+    /// known where the partition begins.
+    ///
+    /// # Errors
+    /// [`ConsumerError::NotAssigned`].
+    pub fn position(&self, partition: &TopicPartition) -> Result<Option<i64>, ConsumerError> {
+        let position = self.shared.update(|state| state.position(partition))?;
+        Ok(position.map(|position| position.offset))
+    }
+
+    /// How many records of a partition are to come behind the position, as far as its leader has
+    /// told; `None` until it has.
+    ///
+    /// # Errors
+    /// [`ConsumerError::NotAssigned`].
+    pub fn lag(&self, partition: &TopicPartition) -> Result<Option<i64>, ConsumerError> {
+        self.shared.update(|state| state.lag(partition))
+    }
+
+    /// Commits all that is done with: what was handed out before the last call for records.
+    ///
+    /// Cancel-safe: the commit goes on when this is dropped.
+    ///
+    /// # Errors
+    /// [`ConsumerError::NoGroup`], or what the coordinator says; see
+    /// [`ConsumerError::is_rebalancing`].
+    pub async fn commit(&self) -> Result<(), ConsumerError> {
+        self.commit_async().await
+    }
+
+    /// Begins to commit all that is done with. Whoever wants to know the result waits for it;
+    /// commits don't overtake each other.
+    pub fn commit_async(&self) -> PendingCommit {
+        self.begin_commit(|state| state.uncommitted())
+    }
+
+    /// Commits offsets of one's own choice.
+    ///
+    /// Cancel-safe as [`Self::commit`].
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    pub async fn commit_offsets(
+        &self,
+        offsets: BTreeMap<TopicPartition, OffsetAndMetadata>,
+    ) -> Result<(), ConsumerError> {
+        self.commit_offsets_async(offsets).await
+    }
+
+    /// Begins to commit offsets of one's own choice.
+    pub fn commit_offsets_async(
+        &self,
+        offsets: BTreeMap<TopicPartition, OffsetAndMetadata>,
+    ) -> PendingCommit {
+        self.begin_commit(|_| offsets)
+    }
+
+    fn begin_commit(
+        &self,
+        offsets: impl FnOnce(&crate::state::State) -> BTreeMap<TopicPartition, OffsetAndMetadata>,
+    ) -> PendingCommit {
+        if self.config.group_id.is_none() {
+            return PendingCommit { result: Err(ConsumerError::NoGroup) };
+        }
+        self.shared.update(|state| {
+            if state.life == Life::Closing {
+                return PendingCommit { result: Err(ConsumerError::Closed) };
+            }
+            let offsets = offsets(state);
+            PendingCommit { result: Ok(state.queue_commit(offsets)) }
+        })
+    }
+
+    /// What the group has committed for partitions; those without are left out.
+    ///
+    /// # Errors
+    /// [`ConsumerError::NoGroup`], or why the coordinator can't be asked.
+    pub async fn committed(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>, ConsumerError> {
+        let group = self.config.group_id.as_deref().ok_or(ConsumerError::NoGroup)?;
+        let topics = by_topic(partitions);
+        let of: Vec<(&str, &[i32])> =
+            topics.iter().map(|(topic, partitions)| (&***topic, partitions.as_slice())).collect();
+        let told = self.cluster.committed_offsets_for(group, &of).await?;
+        let one = |one: logboom_client::CommittedOffset| {
+            let leader_epoch = (one.leader_epoch >= 0).then_some(one.leader_epoch);
+            let committed =
+                OffsetAndMetadata { offset: one.offset, leader_epoch, metadata: one.metadata };
+            (TopicPartition::new(one.topic, one.partition), committed)
+        };
+        Ok(told.into_iter().map(one).collect())
+    }
+
+    /// The first record of each partition whose timestamp is at least so many milliseconds since
+    /// 1970; partitions without are left out.
+    ///
+    /// # Errors
+    /// A partition that isn't there, or whose leader can't be asked.
+    pub async fn offsets_for_times(
+        &self,
+        times: &BTreeMap<TopicPartition, i64>,
+    ) -> Result<Offsets, ConsumerError> {
+        let mut found = Offsets::new();
+        for (partition, &time) in times {
+            let spec = OffsetSpec::Timestamp(time);
+            found.extend(self.find(std::slice::from_ref(partition), spec).await?);
+        }
+        Ok(found)
+    }
+
+    /// The first offset that is kept of each partition.
+    ///
+    /// # Errors
+    /// As [`Self::offsets_for_times`].
+    pub async fn beginning_offsets(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<Offsets, ConsumerError> {
+        self.find(partitions, OffsetSpec::Earliest).await
+    }
+
+    /// The offset behind the last record of each partition that the consumer may see.
+    ///
+    /// # Errors
+    /// As [`Self::offsets_for_times`].
+    pub async fn end_offsets(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<Offsets, ConsumerError> {
+        self.find(partitions, OffsetSpec::Latest).await
+    }
+
+    async fn find(
+        &self,
+        partitions: &[TopicPartition],
+        spec: OffsetSpec,
+    ) -> Result<Offsets, ConsumerError> {
+        let mut offsets = Offsets::new();
+        for (topic, partitions) in by_topic(partitions) {
+            let isolation = self.config.isolation;
+            let found = self.cluster.list_offsets_within(topic, &partitions, spec, isolation).await;
+            for result in found {
+                let found = result?;
+                let place = TopicPartition::new(Arc::clone(topic), found.partition);
+                offsets.extend(found.offset.map(|offset| (place, offset)));
+            }
+        }
+        Ok(offsets)
+    }
+}
+
+fn by_topic(partitions: &[TopicPartition]) -> BTreeMap<&Arc<str>, Vec<i32>> {
+    let mut topics = BTreeMap::<&Arc<str>, Vec<i32>>::new();
+    for place in partitions {
+        topics.entry(&place.topic).or_default().push(place.partition);
+    }
+    topics
+}
+
+/// A commit that is under way, whether or not anybody waits for it.
+#[derive(Debug)]
+pub struct PendingCommit {
+    result: Result<watch::Receiver<CommitResult>, ConsumerError>,
+}
+
+impl IntoFuture for PendingCommit {
+    type Output = Result<(), ConsumerError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let mut result = self.result?;
+            let told = result.wait_for(Option::is_some).await;
+            told.ok().and_then(|told| told.clone()).unwrap_or(Err(ConsumerError::Closed))
+        })
+    }
+}
+
+/// An error of a request that nobody made, because there is nobody to make it to.
+pub(crate) fn unknown_member(group: &str) -> ClientError {
+    let code = logboom_protocol::ErrorCode::UNKNOWN_MEMBER_ID;
+    ClientError::Refused { what: format!("group {group}"), code, message: None }
+}

@@ -1,0 +1,154 @@
+//! An asynchronous consumer for every cluster that speaks the Kafka protocol.
+//!
+//! ```no_run
+//! use logboom_consumer::{Consumer, OffsetReset};
+//!
+//! # async fn run() -> Result<(), logboom_consumer::ConsumerError> {
+//! let mut consumer = Consumer::builder()
+//!     .bootstrap_servers("localhost:9092")
+//!     .group_id("readers")
+//!     .auto_offset_reset(OffsetReset::Earliest)
+//!     .build()?;
+//! consumer.subscribe(["events"])?;
+//! loop {
+//!     let record = consumer.next().await?;
+//!     println!("{}-{} {}: {:?}", record.topic, record.partition, record.offset, record.value);
+//! }
+//! # }
+//! ```
+//!
+//! # Records, one by one or lent
+//!
+//! [`Consumer::next`] gives records that are one's own; [`Consumer`] is a
+//! [`Stream`](futures_core::Stream) of them, too. [`Consumer::next_batch`] gives records of one
+//! partition that it lends: nothing is copied, and nothing allocated for a record.
+//!
+//! ```no_run
+//! # async fn run(mut consumer: logboom_consumer::Consumer)
+//! # -> Result<(), logboom_consumer::ConsumerError> {
+//! let mut bytes = 0;
+//! while bytes < 1 << 30 {
+//!     let batch = consumer.next_batch().await?;
+//!     for record in &batch {
+//!         bytes += record?.value.map_or(0, <[u8]>::len);
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is processed, and what is committed
+//!
+//! What was handed out counts as processed when records are asked for the next time, or when
+//! [`Consumer::commit`] or [`Consumer::close`] is called. With `enable.auto.commit`, which is the
+//! default, what is processed is committed every `auto.commit.interval.ms`, before partitions are
+//! given up, and in the end: after a crash records may come again, and none is left out. Whoever
+//! commits by hand waits for the result or doesn't:
+//!
+//! ```no_run
+//! # use logboom_consumer::{Consumer, ConsumerError};
+//! # async fn store(_: logboom_consumer::Record) {}
+//! # async fn run(mut consumer: Consumer) -> Result<(), ConsumerError> {
+//! for _ in 0..100 {
+//!     store(consumer.next().await?).await;
+//! }
+//! consumer.commit_async();
+//! store(consumer.next().await?).await;
+//! consumer.commit().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Without a group
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use logboom_consumer::{Consumer, Start, TopicPartition};
+//!
+//! # async fn run() -> Result<(), logboom_consumer::ConsumerError> {
+//! let mut consumer = Consumer::builder().bootstrap_servers("localhost:9092").build()?;
+//! let place = TopicPartition::new("events", 0);
+//! consumer.assign_from([(place.clone(), Start::ago(Duration::from_secs(3600)))])?;
+//! let record = consumer.next().await?;
+//! consumer.seek(&place, Start::Offset(record.offset))?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Groups
+//!
+//! [`Consumer::subscribe`] makes it a member of a classic group, together with any other client:
+//! it shares by `range`, `roundrobin`, `sticky` and `cooperative-sticky` ([`Assignor`]). Heartbeats
+//! go on by themselves; but whoever doesn't ask for records for `max.poll.interval.ms` leaves its
+//! group, and hears of it by [`ConsumerError::PollInterval`]. A [`RebalanceListener`] hears what the
+//! group gives and takes.
+//!
+//! # From elsewhere
+//!
+//! A [`ConsumerControl`] pauses, seeks, commits, and tells how far a consumer is behind, from
+//! another task. When its call has returned, nothing older is handed out.
+//!
+//! # Errors
+//!
+//! [`ConsumerError::remedy`] says whether to call again, to fix the call or the settings, or to give
+//! up. After any error the consumer is as usable as before.
+//!
+//! # Limits
+//!
+//! | what | setting | default |
+//! | --- | --- | --- |
+//! | bytes that are fetched ahead | `queued.max.messages.kbytes` | 64 MiB |
+//! | bytes of an answer | `fetch.max.bytes` | 50 MiB |
+//! | bytes of a partition, in an answer and ahead of the reader | `max.partition.fetch.bytes` | 1 MiB |
+//! | records with which a lent batch ends | `max.poll.records` | 500 |
+//! | errors that wait to be heard | | 100 |
+//!
+//! # What it tells of itself
+//!
+//! By the `metrics` facade:
+//!
+//! | name | what |
+//! | --- | --- |
+//! | `logboom_consumer_records_total` | records that were handed out |
+//! | `logboom_consumer_bytes_total` | bytes of batches that were fetched |
+//! | `logboom_consumer_fetches_total`, `logboom_consumer_fetch_seconds` | fetches, and how long they took, waiting included |
+//! | `logboom_consumer_lag_records{topic,partition}` | records behind what is processed |
+//! | `logboom_consumer_rebalances_total` | rebalances that ended in an assignment |
+//! | `logboom_consumer_commits_total`, `logboom_consumer_commit_failures_total` | commits |
+//! | `logboom_consumer_truncations_total`, `logboom_consumer_damaged_total` | records that were read and are gone; batches that can't be read |
+//!
+//! By `tracing`: INFO for what changes (joined, begun anew), WARN for what is odd (records lost by
+//! the cluster, left a group), DEBUG for what passes.
+
+mod builder;
+mod committing;
+mod config;
+mod consumer;
+mod control;
+mod driver;
+mod error;
+mod listener;
+mod membership;
+mod place;
+mod record;
+mod run;
+mod shared;
+mod state;
+
+pub use builder::ConsumerBuilder;
+pub use config::OffsetReset;
+pub use consumer::Consumer;
+pub use control::{ConsumerControl, Offsets, PendingCommit};
+pub use error::ConsumerError;
+pub use listener::{BoxFuture, RebalanceListener};
+pub use place::{OffsetAndMetadata, Start, TopicPartition};
+pub use record::{BatchRecords, Header, Record, RecordBatch, Timestamp};
+
+pub use logboom_client::{
+    Assignor, BrokerAddress, ClientConfig, ClientError, IsolationLevel, Properties, PropertyError,
+    Remedy,
+};
+pub use logboom_protocol::records::{
+    BatchError, Header as LentHeader, Headers as LentHeaders, Record as LentRecord,
+};

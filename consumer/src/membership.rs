@@ -1,0 +1,345 @@
+//! The task that is a member of the group: it joins, has the front tell the listener what it gets
+//! and loses, stays, and leaves.
+//!
+//! ```text
+//!   subscribe ─▶ join ─▶ Revoke, Assign ─▶ stay ─┬─ the group shares anew ─▶ (Revoke) ─▶ join
+//!                 ▲           │ let go of some   ├─ membership lost ─▶ Lose ─▶ join
+//!                 └───────────┘ (cooperative)    ├─ nobody asks for records ─▶ leave, Lose, wait
+//!                                                └─ unsubscribed, closed ─▶ leave
+//! ```
+//!
+//! **Invariant:** the group is asked for partitions anew only when the front has let go of those
+//! that it isn't to keep.
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use logboom_client::{Assignment, Beat, ClientError, Cluster, GroupMember, Joined};
+use logboom_protocol::ErrorCode;
+
+use crate::config::ConsumerConfig;
+use crate::shared::Shared;
+use crate::state::{Life, State, StepKind, Subscription};
+use crate::{ConsumerError, TopicPartition};
+
+/// Why a member doesn't go on as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Interrupt {
+    Closing,
+    Unsubscribed,
+    /// To other topics.
+    Resubscribed,
+    /// Nobody has asked for records for too long.
+    PollInterval,
+}
+
+/// How often it is looked at whether records are asked for, as a part of the interval, and the
+/// limits of that.
+const WATCH_PART: u32 = 16;
+const WATCH_MIN: Duration = Duration::from_millis(5);
+const WATCH_MAX: Duration = Duration::from_secs(5);
+
+/// Whether anybody asks for records.
+struct PollWatch {
+    seen: u64,
+    since: Instant,
+}
+
+impl PollWatch {
+    fn new() -> Self {
+        Self { seen: 0, since: Instant::now() }
+    }
+
+    /// Waits until nobody has asked for so long. Cancel-safe.
+    async fn exceeded(&mut self, shared: &Shared, limit: Duration) {
+        let pause = (limit / WATCH_PART).clamp(WATCH_MIN, WATCH_MAX);
+        loop {
+            let polls = shared.polls();
+            if polls != self.seen {
+                (self.seen, self.since) = (polls, Instant::now());
+            } else if self.since.elapsed() >= limit {
+                return;
+            } else {
+                // Whoever waits asks again, which shows that it is there.
+                shared.update(|state| state.signals.front = true);
+            }
+            sleep(pause).await;
+        }
+    }
+}
+
+/// The task.
+pub(crate) struct Membership {
+    shared: Arc<Shared>,
+    cluster: Cluster,
+    config: Arc<ConsumerConfig>,
+    group: String,
+    topics: Vec<String>,
+    watch: PollWatch,
+}
+
+impl Membership {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        cluster: Cluster,
+        config: Arc<ConsumerConfig>,
+        group: String,
+    ) -> Self {
+        Self { shared, cluster, config, group, topics: Vec::new(), watch: PollWatch::new() }
+    }
+
+    /// Is a member whenever topics are subscribed to, until the consumer is closed.
+    pub(crate) async fn run(mut self) {
+        while let Some(topics) = self.subscription().await {
+            self.topics = topics;
+            let config = self.config.member(&self.group, self.topics.clone());
+            let mut member = GroupMember::new(self.cluster.clone(), config);
+            let committer = member.committer();
+            self.shared.update(|state| state.committer = Some(committer));
+            self.watch = PollWatch::new();
+            let stop = self.take_part(&mut member).await;
+            self.leave(member).await;
+            if stop == Interrupt::PollInterval {
+                self.hear_of_poll_interval().await;
+            }
+        }
+    }
+
+    /// Waits for topics; `None` when the consumer is closed.
+    async fn subscription(&self) -> Option<Vec<String>> {
+        loop {
+            let wish = self.shared.update(|state| match (&state.subscription, state.life) {
+                (_, Life::Closing) => Some(None),
+                (Subscription::Topics(topics), Life::Open) => Some(Some(topics.clone())),
+                _ => None,
+            });
+            match wish {
+                Some(wish) => return wish,
+                None => self.shared.group.notified().await,
+            }
+        }
+    }
+
+    async fn take_part(&mut self, member: &mut GroupMember) -> Interrupt {
+        let mut kept = Assignment::new();
+        loop {
+            let mut turn = self.turn(member, &mut kept).await;
+            if turn == Err(Interrupt::Resubscribed) {
+                member.subscribe(self.topics.clone());
+                turn = self.prepare(&mut kept).await;
+            }
+            if let Err(stop) = turn {
+                return stop;
+            }
+        }
+    }
+
+    /// From one rebalance to the next.
+    async fn turn(
+        &mut self,
+        member: &mut GroupMember,
+        kept: &mut Assignment,
+    ) -> Result<(), Interrupt> {
+        let joined = tokio::select! {
+            joined = member.join_keeping(kept) => joined,
+            stop = self.interrupted() => return Err(stop),
+        };
+        let joined = match joined {
+            Ok(joined) => joined,
+            Err(error) => return self.fall_out(error, kept).await,
+        };
+        if self.apply(&joined).await? {
+            *kept = self.owned();
+            return Ok(());
+        }
+        let beat = tokio::select! {
+            beat = member.disturbed() => beat,
+            stop = self.interrupted() => return Err(stop),
+        };
+        tracing::debug!(group = self.group, ?beat, "the group shares anew");
+        match beat {
+            Beat::Steady | Beat::Rebalance => self.prepare(kept).await,
+            Beat::Lost => self.lose(kept).await,
+        }
+    }
+
+    /// The front learns what has changed; whether it has let go of something that the group shares
+    /// next.
+    async fn apply(&mut self, joined: &Joined) -> Result<bool, Interrupt> {
+        metrics::counter!("logboom_consumer_rebalances_total").increment(1);
+        let owned: BTreeSet<_> =
+            self.shared.update(|state| state.shared_places()).into_iter().collect();
+        let given: BTreeSet<_> = places(&joined.assignment).collect();
+        let (generation, assignor) = (joined.generation, joined.assignor);
+        let count = given.len();
+        tracing::info!(group = self.group, generation, %assignor, partitions = count, "joined");
+        let gone: Vec<_> = owned.difference(&given).cloned().collect();
+        let new: Vec<_> = given.difference(&owned).cloned().collect();
+        let lets_go = !gone.is_empty();
+        self.step(StepKind::Revoke, gone).await?;
+        self.step(StepKind::Assign, new).await?;
+        Ok(lets_go)
+    }
+
+    /// Lets go, before the group shares anew, of what isn't kept meanwhile.
+    async fn prepare(&mut self, kept: &mut Assignment) -> Result<(), Interrupt> {
+        let is_kept = |place: &TopicPartition| {
+            self.config.is_cooperative() && self.topics.iter().any(|topic| **topic == *place.topic)
+        };
+        let owned = self.shared.update(|state| state.shared_places());
+        let gone = owned.into_iter().filter(|place| !is_kept(place)).collect();
+        let result = self.step(StepKind::Revoke, gone).await;
+        *kept = self.owned();
+        result
+    }
+
+    async fn lose(&mut self, kept: &mut Assignment) -> Result<(), Interrupt> {
+        kept.clear();
+        let owned = self.shared.update(|state| state.shared_places());
+        self.step(StepKind::Lose, owned).await
+    }
+
+    /// The group doesn't take it, or not now.
+    async fn fall_out(
+        &mut self,
+        error: ClientError,
+        kept: &mut Assignment,
+    ) -> Result<(), Interrupt> {
+        let is_fenced = error.code() == Some(ErrorCode::FENCED_INSTANCE_ID);
+        let is_lost = error.is_lost_membership() && !is_fenced;
+        if is_lost || may_pass(&error) {
+            if !is_lost {
+                self.shared.update(|state| state.tell(None, error.into()));
+            }
+            return self.lose(kept).await;
+        }
+        self.shared.update(|state| state.end_by(error.into()));
+        self.lose(kept).await?;
+        // There is nothing to do until the application wants something else.
+        let stop = loop {
+            match self.interrupted().await {
+                Interrupt::PollInterval => self.watch = PollWatch::new(),
+                stop => break stop,
+            }
+        };
+        self.shared.update(State::begin_anew);
+        Err(stop)
+    }
+
+    /// Tells the listener by way of the front, and waits until it has heard.
+    async fn step(&mut self, kind: StepKind, places: Vec<TopicPartition>) -> Result<(), Interrupt> {
+        // Everybody is told of an assignment, even if it brings nothing new.
+        if places.is_empty() && kind != StepKind::Assign {
+            return Ok(());
+        }
+        let id = self.shared.update(|state| state.put_step(kind, places));
+        self.wait_for(false, |state| state.is_step_done(id).then_some(())).await
+    }
+
+    async fn interrupted(&mut self) -> Interrupt {
+        match self.wait_for(true, |_| None::<Infallible>).await {
+            Ok(never) => match never {},
+            Err(stop) => stop,
+        }
+    }
+
+    /// Waits until the state has what is looked for.
+    ///
+    /// - `heeds_topics`: whether other topics end it, too.
+    async fn wait_for<T>(
+        &mut self,
+        heeds_topics: bool,
+        mut check: impl FnMut(&State) -> Option<T>,
+    ) -> Result<T, Interrupt> {
+        loop {
+            let topics = &mut self.topics;
+            let verdict = self.shared.update(|state| {
+                check(state).map(Ok).or_else(|| interrupt(state, topics, heeds_topics).map(Err))
+            });
+            if let Some(verdict) = verdict {
+                return verdict;
+            }
+            tokio::select! {
+                () = self.shared.group.notified() => {}
+                () = self.watch.exceeded(&self.shared, self.config.poll_interval_max) => {
+                    return Err(Interrupt::PollInterval);
+                }
+            }
+        }
+    }
+
+    /// So that the others needn't wait for the end of the session. Who keeps a name stays a member
+    /// until then, to come back as the same.
+    async fn leave(&self, member: GroupMember) {
+        self.shared.update(|state| state.committer = None);
+        if self.config.instance_id.is_some() {
+            return;
+        }
+        if let Err(error) = member.leave().await {
+            tracing::debug!(group = self.group, %error, "the group wasn't told of the end");
+        }
+    }
+
+    /// The application hears that it was too slow, and what it has lost; then it goes on.
+    async fn hear_of_poll_interval(&self) {
+        let limit = self.config.poll_interval_max;
+        tracing::warn!(group = self.group, ?limit, "nobody asks for records; left the group");
+        let id = self.shared.update(|state| {
+            state.take_back_steps();
+            let owned = state.shared_places();
+            state.tell(None, ConsumerError::PollInterval { limit });
+            state.put_step(StepKind::Lose, owned)
+        });
+        loop {
+            let is_over = |state: &mut State| {
+                state.is_step_done(id) || interrupt(state, &mut Vec::new(), false).is_some()
+            };
+            if self.shared.update(is_over) {
+                return;
+            }
+            self.shared.group.notified().await;
+        }
+    }
+
+    fn owned(&self) -> Assignment {
+        let mut owned = Assignment::new();
+        for place in self.shared.update(|state| state.shared_places()) {
+            owned.entry(place.topic.as_ref().to_owned()).or_default().push(place.partition);
+        }
+        owned
+    }
+}
+
+/// Whether the application wants something else than `topics`, which become what it wants.
+fn interrupt(state: &State, topics: &mut Vec<String>, heeds_topics: bool) -> Option<Interrupt> {
+    match &state.subscription {
+        _ if state.life == Life::Closing => Some(Interrupt::Closing),
+        Subscription::Topics(wanted) if heeds_topics && wanted != topics => {
+            topics.clone_from(wanted);
+            Some(Interrupt::Resubscribed)
+        }
+        Subscription::Topics(_) => None,
+        Subscription::None | Subscription::Manual => Some(Interrupt::Unsubscribed),
+    }
+}
+
+/// Whether a call that has run out of time may have more luck with the next.
+fn may_pass(error: &ClientError) -> bool {
+    match error {
+        ClientError::Deadline { last, .. } => may_pass(last),
+        error => error.is_retriable(),
+    }
+}
+
+fn places(assignment: &Assignment) -> impl Iterator<Item = TopicPartition> {
+    assignment.iter().flat_map(|(topic, partitions)| {
+        let topic: Arc<str> = topic.as_str().into();
+        partitions
+            .iter()
+            .map(move |&partition| TopicPartition { topic: Arc::clone(&topic), partition })
+    })
+}

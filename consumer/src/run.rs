@@ -1,0 +1,382 @@
+//! A run: what one fetch has brought of one partition, and how far it is handed out.
+//!
+//! ```text
+//!   Run: wire batches ── split ── checksum ── inflate ──▶ Part: the records of one of them
+//!                          │
+//!                          ├ ends before what is wanted: left out
+//!                          ├ control batch: left out, and may end what is aborted
+//!                          └ of an aborted transaction: left out (read_committed)
+//! ```
+//!
+//! Batches are looked at when their records are wanted, so what waits in a queue takes no more
+//! memory than it took on the wire.
+//!
+//! **Invariant:** [`Run::next`] is behind all that was handed out, and not behind anything that
+//! wasn't, but for what nobody is to see.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use logboom_protocol::messages::fetch::AbortedTransaction;
+use logboom_protocol::records::{
+    BatchError, BatchHeader, ControlRecord, ControlType, Inflater, RawBatch, Record as RecordRef,
+    RecordCursor, Records,
+};
+
+/// What a consumer leaves out of a partition's records.
+#[derive(Debug, Default)]
+pub(crate) struct Aborted {
+    /// By first offset.
+    coming: VecDeque<AbortedTransaction>,
+    /// Producers whose transaction was given up and hasn't ended yet.
+    open: Vec<i64>,
+}
+
+impl Aborted {
+    /// - `told`: by the answer that brought the records.
+    pub(crate) fn new(mut told: Vec<AbortedTransaction>) -> Self {
+        told.sort_by_key(|one| one.first_offset);
+        Self { coming: told.into(), open: Vec::new() }
+    }
+
+    /// Whether the records of a batch are those of a transaction that was given up. Batches come in
+    /// their order.
+    fn hides(&mut self, header: &BatchHeader) -> bool {
+        if header.producer_id < 0 {
+            return false;
+        }
+        while self.coming.front().is_some_and(|one| one.first_offset < end(header)) {
+            self.open.extend(self.coming.pop_front().map(|one| one.producer_id));
+        }
+        header.attributes.is_transactional() && self.open.contains(&header.producer_id)
+    }
+
+    /// A marker has ended the producer's transaction.
+    fn end(&mut self, producer_id: i64) {
+        self.open.retain(|one| *one != producer_id);
+    }
+}
+
+/// Behind the last offset of a batch.
+fn end(header: &BatchHeader) -> i64 {
+    let last = header.base_offset.saturating_add(header.last_offset_delta.into());
+    last.saturating_add(1)
+}
+
+/// The records of one batch.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    pub(crate) records: Records,
+    /// Records before it are not wanted.
+    pub(crate) from: i64,
+    /// Behind the batch.
+    pub(crate) end: i64,
+    pub(crate) leader_epoch: i32,
+}
+
+/// What a fetch has brought of a partition.
+#[derive(Debug)]
+pub(crate) struct Run {
+    /// From the next batch on that hasn't been looked at.
+    rest: Bytes,
+    next: i64,
+    /// The leader epoch of the last batch that was handed out; −1 before the first.
+    epoch: i32,
+    aborted: Aborted,
+    check_crcs: bool,
+    open: Option<(Part, RecordCursor)>,
+    /// Records of the batches that were handed out.
+    count: u64,
+}
+
+/// A whole number of batches, and what follows from their headers.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    pub(crate) bytes: Bytes,
+    /// Behind the last batch.
+    pub(crate) end: i64,
+    pub(crate) leader_epoch: i32,
+}
+
+/// Cuts what a broker has cut off at its limit; `None` where no batch is whole.
+///
+/// # Errors
+/// What can't be a batch, if it is the first one; else the batches before it are returned.
+pub(crate) fn measure(mut bytes: Bytes) -> Result<Option<Measured>, BatchError> {
+    let (mut whole, mut last) = (0, None);
+    while whole < bytes.len() {
+        match RawBatch::split_first(&bytes[whole..]) {
+            Ok((batch, _)) => {
+                whole += batch.bytes().len();
+                last = Some((end(batch.header()), batch.header().leader_epoch));
+            }
+            Err(BatchError::Truncated { .. }) => break,
+            Err(error) if last.is_none() => return Err(error),
+            Err(_) => break,
+        }
+    }
+    bytes.truncate(whole);
+    Ok(last.map(|(end, leader_epoch)| Measured { bytes, end, leader_epoch }))
+}
+
+impl Run {
+    /// - `bytes`: whole batches, of which the first may begin before `from`.
+    pub(crate) fn new(bytes: Bytes, from: i64, aborted: Aborted, check_crcs: bool) -> Self {
+        Self { rest: bytes, next: from, epoch: -1, aborted, check_crcs, open: None, count: 0 }
+    }
+
+    /// The next offset to hand out.
+    pub(crate) fn next(&self) -> i64 {
+        self.next
+    }
+
+    /// The leader epoch of what was handed out last; −1 where that was nothing.
+    pub(crate) fn epoch(&self) -> i32 {
+        self.epoch
+    }
+
+    /// How many records it has handed out since it was asked last, but for those before its
+    /// beginning.
+    pub(crate) fn take_count(&mut self) -> u64 {
+        std::mem::take(&mut self.count)
+    }
+
+    /// Bytes that haven't been looked at.
+    pub(crate) fn rest_bytes(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// The next record, lent.
+    ///
+    /// # Errors
+    /// A batch that is damaged; [`Self::next`] stays before it.
+    pub(crate) fn next_record(
+        &mut self,
+        inflater: &mut Inflater,
+    ) -> Result<Option<(RecordRef<'_>, &Part)>, BatchError> {
+        while !self.has_record()? {
+            let Some(part) = self.split_part(inflater)? else { return Ok(None) };
+            let cursor = behind_unwanted(&part)?;
+            self.open = Some((part, cursor));
+        }
+        let Some((part, cursor)) = &mut self.open else { return Ok(None) };
+        let Some(record) = part.records.next_at(cursor).transpose()? else { return Ok(None) };
+        self.next = record.offset.saturating_add(1);
+        self.epoch = part.leader_epoch;
+        Ok(Some((record, part)))
+    }
+
+    /// Whether a batch is open that has more records; closes one that hasn't.
+    #[inline]
+    fn has_record(&mut self) -> Result<bool, BatchError> {
+        let Some((part, cursor)) = &mut self.open else { return Ok(false) };
+        if cursor.taken() < part.records.count() {
+            return Ok(true);
+        }
+        // Bytes behind the last record are an error.
+        part.records.next_at(cursor).transpose()?;
+        self.next = self.next.max(part.end);
+        self.open = None;
+        Ok(false)
+    }
+
+    /// The rest of the batch that is handed out, or the next batch whole.
+    ///
+    /// # Errors
+    /// As [`Self::next_record`].
+    pub(crate) fn next_part(
+        &mut self,
+        inflater: &mut Inflater,
+    ) -> Result<Option<Part>, BatchError> {
+        let part = match self.open.take() {
+            Some((part, _)) => Some(Part { from: self.next, ..part }),
+            None => self.split_part(inflater)?,
+        };
+        if let Some(part) = &part {
+            self.next = self.next.max(part.end);
+            self.epoch = part.leader_epoch;
+        }
+        Ok(part)
+    }
+
+    /// Splits off the next batch whose records are to be seen.
+    fn split_part(&mut self, inflater: &mut Inflater) -> Result<Option<Part>, BatchError> {
+        while !self.rest.is_empty() {
+            let (batch, _) = RawBatch::split_first(&self.rest)?;
+            let (header, length) = (*batch.header(), batch.bytes().len());
+            let end = end(&header);
+            let hidden = end <= self.next && !header.attributes.is_control();
+            if hidden || self.aborted.hides(&header) && !header.attributes.is_control() {
+                self.next = self.next.max(end);
+            } else {
+                if self.check_crcs {
+                    batch.check()?;
+                }
+                let records = batch.unchecked_records(&self.rest, inflater)?;
+                if !header.attributes.is_control() {
+                    let _batch = self.rest.split_to(length);
+                    let (from, leader_epoch) = (self.next, header.leader_epoch);
+                    self.count += u64::from(header.record_count.unsigned_abs());
+                    return Ok(Some(Part { records, from, end, leader_epoch }));
+                }
+                if is_abort(&records) {
+                    self.aborted.end(header.producer_id);
+                }
+                self.next = self.next.max(end);
+            }
+            let _batch = self.rest.split_to(length);
+        }
+        Ok(None)
+    }
+}
+
+/// The place of the first record that is wanted.
+fn behind_unwanted(part: &Part) -> Result<RecordCursor, BatchError> {
+    let mut cursor = RecordCursor::default();
+    loop {
+        let mut behind = cursor;
+        match part.records.next_at(&mut behind).transpose()? {
+            Some(record) if record.offset < part.from => cursor = behind,
+            _ => return Ok(cursor),
+        }
+    }
+}
+
+/// Whether a control batch says that a transaction was given up.
+fn is_abort(records: &Records) -> bool {
+    let control = |record: Result<RecordRef<'_>, _>| ControlRecord::from_record(&record.ok()?);
+    let mut controls = records.iter().filter_map(control);
+    controls.any(|control| control.kind == ControlType::Abort)
+}
+
+#[cfg(test)]
+mod tests {
+    use logboom_protocol::records::{
+        BatchBuilder, Codec, ProducerState, end_transaction_batch, layout,
+    };
+
+    use super::*;
+
+    fn place(bytes: &[u8], base_offset: i64, leader_epoch: i32) -> Vec<u8> {
+        let mut bytes = bytes.to_vec();
+        let mut header = BatchHeader::from_bytes(bytes.first_chunk().unwrap());
+        (header.base_offset, header.leader_epoch) = (base_offset, leader_epoch);
+        bytes[..layout::HEADER_BYTES].copy_from_slice(&header.to_bytes());
+        bytes
+    }
+
+    fn build(mut builder: BatchBuilder, base_offset: i64, count: i32) -> Vec<u8> {
+        for i in 0..count {
+            builder.append(i.into(), None, Some(b"value"), &[]).unwrap();
+        }
+        place(&builder.build().unwrap(), base_offset, 3)
+    }
+
+    fn batch(base_offset: i64, count: i32) -> Vec<u8> {
+        build(BatchBuilder::new(Codec::None), base_offset, count)
+    }
+
+    fn producer(id: i64) -> ProducerState {
+        ProducerState { id, epoch: 0, base_sequence: 0, transactional: true }
+    }
+
+    fn transaction(id: i64, base_offset: i64, count: i32) -> Vec<u8> {
+        build(BatchBuilder::new(Codec::None).producer(producer(id)), base_offset, count)
+    }
+
+    fn marker(id: i64, base_offset: i64, committed: bool) -> Vec<u8> {
+        place(end_transaction_batch(producer(id), committed, 0, 0).bytes(), base_offset, 3)
+    }
+
+    fn run(batches: &[Vec<u8>], from: i64, aborted: Vec<AbortedTransaction>) -> Run {
+        Run::new(batches.concat().into(), from, Aborted::new(aborted), true)
+    }
+
+    fn offsets(run: &mut Run) -> Vec<i64> {
+        let mut inflater = Inflater::new(1 << 20);
+        let mut offsets = Vec::new();
+        while let Some((record, _)) = run.next_record(&mut inflater).unwrap() {
+            let offset = record.offset;
+            offsets.push(offset);
+            assert_eq!(run.next(), offset + 1);
+        }
+        offsets
+    }
+
+    fn aborted(producer_id: i64, first_offset: i64) -> AbortedTransaction {
+        AbortedTransaction { producer_id, first_offset }
+    }
+
+    #[test]
+    fn records_from_the_offset_on_are_handed_out_one_by_one() {
+        let mut run = run(&[batch(0, 3), batch(3, 3)], 1, Vec::new());
+        assert_eq!(offsets(&mut run), [1, 2, 3, 4, 5]);
+        assert_eq!((run.next(), run.epoch(), run.rest_bytes()), (6, 3, 0));
+    }
+
+    #[test]
+    fn the_rest_of_a_batch_comes_as_a_part() {
+        let mut run = run(&[batch(0, 3), batch(3, 3)], 0, Vec::new());
+        let mut inflater = Inflater::new(1 << 20);
+        run.next_record(&mut inflater).unwrap();
+        let part = run.next_part(&mut inflater).unwrap().unwrap();
+        assert_eq!((part.from, part.end, run.next()), (1, 3, 3));
+        let part = run.next_part(&mut inflater).unwrap().unwrap();
+        assert_eq!((part.from, part.end, run.next()), (3, 6, 6));
+        assert!(run.next_part(&mut inflater).unwrap().is_none());
+    }
+
+    #[test]
+    fn transactions_that_were_given_up_are_left_out_up_to_their_marker() {
+        let batches = [
+            transaction(7, 0, 2),
+            transaction(8, 2, 2),
+            marker(7, 4, false),
+            transaction(7, 5, 1),
+            marker(8, 6, true),
+            marker(7, 7, true),
+            batch(8, 1),
+        ];
+        assert_eq!(offsets(&mut run(&batches, 0, Vec::new())), [0, 1, 2, 3, 5, 8]);
+        let mut given_up = run(&batches, 0, vec![aborted(7, 0)]);
+        assert_eq!(offsets(&mut given_up), [2, 3, 5, 8]);
+        assert_eq!(given_up.next(), 9);
+        assert_eq!(offsets(&mut run(&batches, 1, vec![aborted(8, 2), aborted(7, 0)])), [5, 8]);
+    }
+
+    #[test]
+    fn what_ends_with_markers_moves_the_position_behind_them() {
+        let mut run = run(&[batch(0, 1), marker(7, 1, true)], 0, Vec::new());
+        assert_eq!(offsets(&mut run), [0]);
+        assert_eq!(run.next(), 2);
+    }
+
+    #[test]
+    fn a_damaged_batch_is_named_and_stays_next() {
+        let mut second = batch(3, 3);
+        *second.last_mut().unwrap() ^= 1;
+        let mut run = run(&[batch(0, 3), second.clone()], 0, Vec::new());
+        let mut inflater = Inflater::new(1 << 20);
+        assert!(run.next_part(&mut inflater).unwrap().is_some());
+        for _ in 0..2 {
+            let error = run.next_part(&mut inflater).unwrap_err();
+            assert!(matches!(error, BatchError::Crc { .. }), "{error}");
+            assert_eq!(run.next(), 3);
+        }
+        let mut trusting = Run::new(second.into(), 3, Aborted::default(), false);
+        assert!(trusting.next_part(&mut inflater).unwrap().is_some(), "check.crcs=false");
+    }
+
+    #[test]
+    fn what_is_cut_off_is_not_counted() {
+        let whole = [batch(0, 3), batch(3, 3)].concat();
+        let first = batch(0, 3).len();
+        for cut in [first, first + 1, first + 17, whole.len() - 1] {
+            let measured = measure(whole[..cut].to_vec().into()).unwrap().unwrap();
+            assert_eq!((measured.bytes.len(), measured.end, measured.leader_epoch), (first, 3, 3));
+        }
+        assert!(measure(whole[..first - 1].to_vec().into()).unwrap().is_none());
+        assert!(measure(vec![0; 100].into()).is_err());
+    }
+}

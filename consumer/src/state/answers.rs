@@ -1,0 +1,477 @@
+//! What answers change. One to a question of another stamp than the slot has by now is thrown away.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use logboom_client::{ClientError, CommittedOffset, EpochEnd, FoundOffset, Topic};
+use logboom_protocol::ErrorCode;
+use logboom_protocol::messages::fetch::{FetchResponse, FetchableTopicResponse, PartitionData};
+use logboom_protocol::units::Uuid;
+
+use super::State;
+use super::plan::Question;
+use super::session::Asked;
+use super::slot::{Leader, Place, Position, Slot};
+use crate::run::{self, Aborted, Run};
+use crate::{ConsumerError, Start, TopicPartition};
+
+/// What the answer of a partition means for it.
+enum Verdict {
+    /// All is well; so many bytes more wait.
+    Fine(usize),
+    /// The offset isn't there.
+    OutOfRange,
+    /// Who leads is to be looked up.
+    Stale,
+    /// Another attempt may help.
+    Wait,
+    /// The application is to hear of it; another attempt may help all the same.
+    Tell(ConsumerError),
+}
+
+impl State {
+    /// Who leads the partitions of a topic.
+    pub(crate) fn take_topic(
+        &mut self,
+        name: &Arc<str>,
+        result: Result<Arc<Topic>, ClientError>,
+        now: Instant,
+    ) {
+        let (initial, max) = self.pauses();
+        let Some(state) = self.topics.get_mut(name) else { return };
+        state.is_asking = false;
+        let topic = match result {
+            Ok(topic) => topic,
+            Err(error) => {
+                state.is_stale = true;
+                state.failures = state.failures.saturating_add(1);
+                state.retry_at = Some(now + pause(state.failures, initial, max));
+                return self.refuse_topic(name, &error);
+            }
+        };
+        state.told = Some(now);
+        self.ids.learn(topic.id, name);
+        self.begin_if_anew(name, &topic);
+        let mut is_leaderless = false;
+        let mut unknown = Vec::new();
+        let slots = self.slots.iter_mut().filter(|(place, _)| place.topic == *name);
+        for (place, slot) in slots {
+            match topic.partition(place.partition) {
+                Ok(partition) => {
+                    let epoch = partition.leader_epoch;
+                    slot.topic_id = topic.id;
+                    slot.learn(partition.leader.map(|broker| Leader { broker, epoch }));
+                    is_leaderless |= slot.leader.is_none();
+                }
+                Err(error) => unknown.push((place.clone(), error)),
+            }
+        }
+        is_leaderless |= !unknown.is_empty();
+        for (place, error) in unknown {
+            self.tell(Some(&place), error.into());
+        }
+        let Some(state) = self.topics.get_mut(name) else { return };
+        if is_leaderless {
+            state.is_stale = true;
+            state.failures = state.failures.saturating_add(1);
+            state.retry_at = Some(now + pause(state.failures, initial, max));
+        } else {
+            state.failures = 0;
+        }
+    }
+
+    /// A topic that was deleted and made anew has other records at the same offsets.
+    fn begin_if_anew(&mut self, name: &Arc<str>, topic: &Topic) {
+        let is_other = |slot: &Slot| slot.topic_id != Uuid::ZERO && slot.topic_id != topic.id;
+        let slots =
+            self.slots.iter().filter(|(place, slot)| place.topic == *name && is_other(slot));
+        let places: Vec<TopicPartition> = slots.map(|(place, _)| place.clone()).collect();
+        for place in places {
+            let offset = self.position(&place).ok().flatten().map_or(0, |done| done.offset);
+            self.seek(&place, Start::Offset(offset));
+            if let Some(slot) = self.slots.get_mut(&place) {
+                slot.epoch_seen = -1;
+            }
+            self.reset(&place, |partition| ConsumerError::OutOfRange { partition, offset });
+        }
+    }
+
+    /// Nobody tells of a topic. Who has subscribed waits until it is there; who has assigned its
+    /// partitions hears of it.
+    fn refuse_topic(&mut self, name: &Arc<str>, error: &ClientError) {
+        let place = self.slots.iter().find(|(place, slot)| place.topic == *name && !slot.is_shared);
+        if let Some((place, _)) = place.filter(|_| !error.is_retriable()) {
+            let place = place.clone();
+            self.tell(Some(&place), error.clone().into());
+        }
+    }
+
+    /// What the group has committed for partitions; nothing for who has no group.
+    pub(crate) fn take_committed(
+        &mut self,
+        questions: &[Question],
+        result: Result<Vec<CommittedOffset>, ClientError>,
+        now: Instant,
+    ) {
+        let told = match result {
+            Ok(told) => told,
+            Err(error) => return self.fail(questions, &error, now),
+        };
+        for question in questions {
+            let place = &question.place;
+            let committed = told
+                .iter()
+                .find(|one| one.partition == place.partition && *one.topic == *place.topic);
+            let Some(slot) = self.answered(question) else { continue };
+            match committed {
+                Some(one) => {
+                    slot.committed = Some(one.offset);
+                    slot.stand(Position { offset: one.offset, epoch: one.leader_epoch });
+                }
+                None => self.reset(place, |partition| ConsumerError::NoOffset { partition }),
+            }
+        }
+    }
+
+    /// Where searches have led to. Where no record is so young, the end is next.
+    pub(crate) fn take_found(
+        &mut self,
+        questions: &[Question],
+        results: Vec<Result<FoundOffset, ClientError>>,
+        now: Instant,
+    ) {
+        for (question, result) in questions.iter().zip(results) {
+            match result {
+                Ok(found) => {
+                    let Some(slot) = self.answered(question) else { continue };
+                    match found.offset {
+                        Some(offset) => slot.stand(Position { offset, epoch: -1 }),
+                        None => slot.place = Place::Search(logboom_client::OffsetSpec::Latest),
+                    }
+                }
+                Err(error) => self.fail(std::slice::from_ref(question), &error, now),
+            }
+        }
+    }
+
+    /// Whether what was read is still there.
+    pub(crate) fn take_epochs(
+        &mut self,
+        questions: &[Question],
+        result: Result<Vec<Result<EpochEnd, ClientError>>, ClientError>,
+        now: Instant,
+    ) {
+        let ends = match result {
+            Ok(ends) => ends,
+            // A broker that can't tell is believed.
+            Err(ClientError::UnsupportedVersion { .. }) => {
+                questions.iter().for_each(|one| self.trust(one));
+                return;
+            }
+            Err(error) => return self.fail(questions, &error, now),
+        };
+        for (question, end) in questions.iter().zip(ends) {
+            match end {
+                Ok(end) => self.compare(question, end),
+                Err(error) => self.fail(std::slice::from_ref(question), &error, now),
+            }
+        }
+    }
+
+    fn trust(&mut self, question: &Question) {
+        if let Some(slot) = self.answered(question) {
+            slot.is_doubted = false;
+        }
+    }
+
+    fn compare(&mut self, question: &Question, end: EpochEnd) {
+        let resets = self.config.reset.spec().is_some();
+        let Some(slot) = self.answered(question) else { return };
+        let Some(at) = slot.position() else { return };
+        slot.is_doubted = false;
+        let diverging = end.epoch.and(end.end_offset);
+        if diverging.is_some_and(|diverging| diverging >= at.offset) {
+            return;
+        }
+        let (partition, offset) = (question.place.clone(), at.offset);
+        tracing::warn!(%partition, offset, ?diverging, "records that were read are gone");
+        metrics::counter!("logboom_consumer_truncations_total").increment(1);
+        let error = ConsumerError::Truncated { partition, offset, diverging };
+        // As the reference: it goes on where the logs parted, and reads what is there now.
+        let goes_on = diverging.filter(|_| resets);
+        self.seek(&question.place, Start::Offset(goes_on.unwrap_or(offset)));
+        if goes_on.is_none() {
+            self.reset(&question.place, |_| error);
+        }
+    }
+
+    /// What a broker has sent.
+    pub(crate) fn take_fetched(
+        &mut self,
+        broker: i32,
+        result: Result<FetchResponse, ClientError>,
+        now: Instant,
+    ) {
+        let (initial, max) = self.pauses();
+        let Some(state) = self.brokers.get_mut(&broker) else { return };
+        (state.is_asking, state.reserved) = (false, 0);
+        let response = match result.and_then(|response| checked(broker, response)) {
+            Ok(response) => response,
+            Err(error) if is_session(&error) && state.failures == 0 => {
+                // The next request names everything.
+                state.session.lost();
+                state.failures = 1;
+                return;
+            }
+            Err(error) => {
+                state.session.failed();
+                state.failures = state.failures.saturating_add(1);
+                state.retry_at = Some(now + pause(state.failures, initial, max));
+                return self.lose_broker(broker, error);
+            }
+        };
+        state.session.answered(response.session_id);
+        (state.failures, state.retry_at) = (0, None);
+        for topic in response.responses {
+            self.take_fetched_topic(broker, topic, now);
+        }
+    }
+
+    fn take_fetched_topic(&mut self, broker: i32, topic: FetchableTopicResponse, now: Instant) {
+        let name = match topic.topic.as_str() {
+            "" => self.ids.name(topic.topic_id),
+            name => self.topics.get_key_value(name).map(|(name, _)| Arc::clone(name)),
+        };
+        let Some(name) = name else { return };
+        for data in topic.partitions {
+            let place =
+                TopicPartition { topic: Arc::clone(&name), partition: data.partition_index };
+            self.take_partition(broker, &place, data, now);
+        }
+    }
+
+    fn take_partition(
+        &mut self,
+        broker: i32,
+        place: &TopicPartition,
+        data: PartitionData,
+        now: Instant,
+    ) {
+        let (initial, max) = self.pauses();
+        let age_max = self.config.client.metadata_age_max;
+        let check_crcs = self.config.check_crcs;
+        let asked = self.brokers.get(&broker).and_then(|state| state.session.asked().get(place));
+        let Some(asked) = asked.copied() else { return };
+        let Some(slot) = self.slots.get_mut(place).filter(|slot| slot.stamp == asked.stamp) else {
+            return;
+        };
+        let is_nearest = slot.nearest.is_some_and(|(nearest, _)| nearest == broker);
+        if data.preferred_read_replica >= 0 {
+            slot.nearest = Some((data.preferred_read_replica, now + age_max));
+            tracing::debug!(%place, broker = data.preferred_read_replica, "reads from a replica");
+        }
+        let leader = data.current_leader.clone();
+        match slot.take(place, asked, data, check_crcs) {
+            Verdict::Fine(bytes) => {
+                slot.settle();
+                if bytes > 0 {
+                    metrics::counter!("logboom_consumer_bytes_total").increment(bytes as u64);
+                    self.queued_bytes += bytes;
+                    self.ready.push_back(place.clone());
+                    self.signals.front = true;
+                }
+                self.measure_lag(place);
+            }
+            // A replica may lag behind its leader, who is asked next.
+            _ if is_nearest => slot.nearest = None,
+            Verdict::OutOfRange => {
+                let offset = asked.offset;
+                self.reset(place, |partition| ConsumerError::OutOfRange { partition, offset });
+            }
+            Verdict::Stale => {
+                if leader.leader_id >= 0 && leader.leader_epoch > slot.epoch_seen {
+                    let (broker, epoch) = (leader.leader_id, leader.leader_epoch);
+                    slot.learn(Some(Leader { broker, epoch }));
+                } else {
+                    slot.back_off(now, initial, max);
+                }
+                self.doubt(&place.topic);
+            }
+            Verdict::Wait => slot.back_off(now, initial, max),
+            Verdict::Tell(error) => {
+                slot.back_off(now, max, max);
+                self.tell(Some(place), error);
+            }
+        }
+    }
+
+    fn measure_lag(&self, place: &TopicPartition) {
+        let Ok(Some(lag)) = self.lag(place) else { return };
+        let labels =
+            [("topic", place.topic.to_string()), ("partition", place.partition.to_string())];
+        #[expect(clippy::cast_precision_loss, reason = "gauges are floating point numbers")]
+        metrics::gauge!("logboom_consumer_lag_records", &labels).set(lag as f64);
+    }
+
+    /// A broker doesn't answer, or not what was asked for.
+    fn lose_broker(&mut self, broker: i32, error: ClientError) {
+        let slots = self.slots.iter_mut();
+        let mut topics = Vec::new();
+        for (place, slot) in slots {
+            if slot.nearest.is_some_and(|(nearest, _)| nearest == broker) {
+                slot.nearest = None;
+            }
+            if slot.leader.is_some_and(|leader| leader.broker == broker) {
+                topics.push(Arc::clone(&place.topic));
+            }
+        }
+        topics.dedup();
+        topics.iter().for_each(|topic| self.doubt(topic));
+        tracing::debug!(broker, %error, "a broker can't be fetched from");
+        if !error.is_retriable() {
+            self.tell(None, error.into());
+        }
+    }
+
+    /// What is known of a topic is out of date.
+    fn doubt(&mut self, topic: &Arc<str>) {
+        if let Some(state) = self.topics.get_mut(topic) {
+            state.is_stale = true;
+            self.signals.driver = true;
+        }
+    }
+
+    /// Goes on where `auto.offset.reset` says, or tells the error.
+    fn reset(
+        &mut self,
+        place: &TopicPartition,
+        error: impl FnOnce(TopicPartition) -> ConsumerError,
+    ) {
+        let max = self.config.client.retry_backoff_max;
+        let Some(slot) = self.slots.get_mut(place) else { return };
+        match self.config.reset.spec() {
+            Some(spec) => {
+                tracing::info!(%place, ?spec, "begins anew");
+                slot.place = Place::Search(spec);
+                self.signals.driver = true;
+            }
+            None => {
+                slot.back_off(Instant::now(), max, max);
+                self.tell(Some(place), error(place.clone()));
+            }
+        }
+    }
+
+    /// Questions that weren't answered.
+    fn fail(&mut self, questions: &[Question], error: &ClientError, now: Instant) {
+        let (initial, max) = self.pauses();
+        for question in questions {
+            let Some(slot) = self.answered(question) else { continue };
+            slot.back_off(now, initial, max);
+            if error.is_stale_metadata() || error.is_epoch_mismatch() {
+                self.doubt(&question.place.topic);
+            } else if !error.is_retriable() {
+                self.tell(Some(&question.place), error.clone().into());
+            }
+        }
+    }
+
+    /// The slot that a question is about, if it is still the same. It may be asked again.
+    fn answered(&mut self, question: &Question) -> Option<&mut Slot> {
+        let slot = self.slots.get_mut(&question.place);
+        let slot = slot.filter(|slot| slot.stamp == question.stamp)?;
+        slot.is_asking = false;
+        Some(slot)
+    }
+
+    fn pauses(&self) -> (Duration, Duration) {
+        let client = &self.config.client;
+        (client.retry_backoff, client.retry_backoff_max)
+    }
+}
+
+impl Slot {
+    /// Takes what a broker says of the partition.
+    fn take(
+        &mut self,
+        place: &TopicPartition,
+        asked: Asked,
+        data: PartitionData,
+        check_crcs: bool,
+    ) -> Verdict {
+        match data.error_code {
+            ErrorCode::NONE => {}
+            ErrorCode::OFFSET_OUT_OF_RANGE => return Verdict::OutOfRange,
+            ErrorCode::NOT_LEADER_OR_FOLLOWER
+            | ErrorCode::REPLICA_NOT_AVAILABLE
+            | ErrorCode::FENCED_LEADER_EPOCH
+            | ErrorCode::LEADER_NOT_AVAILABLE
+            | ErrorCode::KAFKA_STORAGE_ERROR
+            | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+            | ErrorCode::UNKNOWN_TOPIC_ID
+            | ErrorCode::INCONSISTENT_TOPIC_ID => return Verdict::Stale,
+            code if code.is_retriable() && code != ErrorCode::CORRUPT_MESSAGE => {
+                return Verdict::Wait;
+            }
+            code => {
+                let what = format!("partition {place}");
+                return Verdict::Tell(ClientError::Refused { what, code, message: None }.into());
+            }
+        }
+        self.high_watermark = data.high_watermark;
+        self.last_stable = data.last_stable_offset;
+        let records = data.records.unwrap_or_default();
+        if records.is_empty() {
+            return Verdict::Fine(0);
+        }
+        let damaged = |error| ConsumerError::Damaged {
+            partition: place.clone(),
+            offset: asked.offset,
+            error,
+        };
+        let measured = match run::measure(records) {
+            Ok(Some(measured)) => measured,
+            // Not even one batch: the broker doesn't answer with more than was asked for.
+            Ok(None) => return Verdict::Wait,
+            Err(error) => return Verdict::Tell(damaged(error)),
+        };
+        let bytes = measured.bytes.len();
+        let aborted = Aborted::new(data.aborted_transactions.unwrap_or_default());
+        self.queue.push_back(Run::new(measured.bytes, asked.offset, aborted, check_crcs));
+        self.queued_bytes += bytes;
+        let offset = measured.end.max(asked.offset);
+        self.place = Place::At(Position { offset, epoch: measured.leader_epoch });
+        Verdict::Fine(bytes)
+    }
+}
+
+/// The answer, unless it is refused as a whole.
+fn checked(broker: i32, response: FetchResponse) -> Result<FetchResponse, ClientError> {
+    match response.error_code {
+        ErrorCode::NONE => Ok(response),
+        code => {
+            let what = format!("fetch from broker {broker}");
+            Err(ClientError::Refused { what, code, message: None })
+        }
+    }
+}
+
+/// Whether the two sides remember different things.
+fn is_session(error: &ClientError) -> bool {
+    matches!(
+        error.code(),
+        Some(
+            ErrorCode::FETCH_SESSION_ID_NOT_FOUND
+                | ErrorCode::INVALID_FETCH_SESSION_EPOCH
+                | ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR
+        )
+    )
+}
+
+/// The pause behind so many failures, at least one.
+fn pause(failures: u32, initial: Duration, max: Duration) -> Duration {
+    let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
+    initial.saturating_mul(doubled).min(max)
+}

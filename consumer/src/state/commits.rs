@@ -1,0 +1,103 @@
+//! Commits: what is to be committed is gathered while one is under way.
+//!
+//! **Invariant:** one commit is under way at a time, so an older one can't overtake a newer one.
+//!
+//! **Invariant:** what is gathered has an offset a partition at most; who waits for it holds a
+//! receiver, and nothing here.
+
+use std::collections::BTreeMap;
+
+use tokio::sync::watch;
+
+use super::State;
+use crate::{ConsumerError, OffsetAndMetadata, TopicPartition};
+
+/// What has become of a commit; `None` while it is under way.
+pub(crate) type CommitResult = Option<Result<(), ConsumerError>>;
+
+/// What is committed together, and who waits for it.
+#[derive(Debug)]
+pub(crate) struct CommitRound {
+    pub(crate) offsets: BTreeMap<TopicPartition, OffsetAndMetadata>,
+    pub(crate) result: watch::Sender<CommitResult>,
+}
+
+/// What is to be committed.
+#[derive(Debug, Default)]
+pub(super) struct Commits {
+    next: Option<CommitRound>,
+    /// Whether what is done with is to be committed as soon as the front has told it.
+    is_due: bool,
+}
+
+impl Commits {
+    /// Partitions are somebody else's: what was gathered of them isn't ours to say.
+    pub(super) fn forget(&mut self, places: &[TopicPartition]) {
+        if let Some(round) = &mut self.next {
+            round.offsets.retain(|place, _| !places.contains(place));
+        }
+    }
+}
+
+impl State {
+    /// Commits offsets with the next round.
+    pub(crate) fn queue_commit(
+        &mut self,
+        offsets: impl IntoIterator<Item = (TopicPartition, OffsetAndMetadata)>,
+    ) -> watch::Receiver<CommitResult> {
+        let round = self.commits.next.get_or_insert_with(|| CommitRound {
+            offsets: BTreeMap::new(),
+            result: watch::Sender::new(None),
+        });
+        round.offsets.extend(offsets);
+        self.signals.commits = true;
+        round.result.subscribe()
+    }
+
+    /// What is done with and not committed.
+    pub(crate) fn uncommitted(&self) -> BTreeMap<TopicPartition, OffsetAndMetadata> {
+        let open = self.slots.iter().filter_map(|(place, slot)| {
+            let done = slot.done.filter(|done| slot.committed != Some(done.offset))?;
+            Some((place.clone(), done.to_commit()))
+        });
+        open.collect()
+    }
+
+    /// The next round, if anything is to be committed.
+    pub(crate) fn take_commit(&mut self) -> Option<CommitRound> {
+        self.commits.next.take()
+    }
+
+    /// What the coordinator has taken. Who has sought meanwhile commits again.
+    pub(crate) fn committed(&mut self, offsets: &BTreeMap<TopicPartition, OffsetAndMetadata>) {
+        for (place, committed) in offsets {
+            if let Some(slot) = self.slots.get_mut(place) {
+                slot.committed = Some(committed.offset);
+            }
+        }
+    }
+
+    /// It is time for an automatic commit: now, or when the front has told how far it is.
+    pub(crate) fn due_commit(&mut self) {
+        if self.is_holding {
+            self.commits.is_due = true;
+            self.signals.attention = true;
+        } else {
+            self.auto_commit();
+        }
+    }
+
+    /// The front has told how far it is.
+    pub(crate) fn commit_if_due(&mut self) {
+        if std::mem::take(&mut self.commits.is_due) {
+            self.auto_commit();
+        }
+    }
+
+    fn auto_commit(&mut self) {
+        let open = self.uncommitted();
+        if !open.is_empty() && self.committer.is_some() {
+            let _receiver = self.queue_commit(open);
+        }
+    }
+}

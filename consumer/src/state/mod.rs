@@ -1,0 +1,395 @@
+//! All that a consumer knows, without any I/O: calls, answers and the time in; what is to be asked,
+//! and what is to be handed out, out.
+//!
+//! ```text
+//!   application ── assign, seek, pause, take ──▶ State ◀── answers ── driver
+//!                  records, errors, steps ◀──          ──▶ actions
+//! ```
+//!
+//! It is held under one lock, which is taken once a run and never across a wait. Whoever has changed
+//! it wakes whom its [`Signals`] name.
+//!
+//! **Invariant:** when a call that revokes, seeks or pauses a partition returns, nothing that was
+//! fetched of it before is handed out any more: its stamp is another one, what waits is thrown away
+//! or held back, and the front is told to look again at what it holds.
+//!
+//! **Invariant:** bytes that wait, and bytes that were asked for, are at most
+//! `queued.max.messages.kbytes`, but for one batch a broker that is longer.
+
+mod answers;
+mod commits;
+mod plan;
+mod session;
+mod slot;
+mod steps;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::task::Waker;
+
+use logboom_client::Committer;
+
+use self::plan::{BrokerState, TopicState};
+use self::session::TopicIds;
+use self::slot::Slot;
+use crate::config::ConsumerConfig;
+use crate::run::Run;
+use crate::{ConsumerError, Start, TopicPartition};
+
+pub(crate) use self::commits::{CommitResult, CommitRound};
+pub(crate) use self::plan::{Action, Fetch, Question};
+pub(crate) use self::slot::Position;
+pub(crate) use self::steps::{Step, StepKind};
+
+/// Who is to look again at what it knows.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Signals {
+    /// The front: what it holds may not be its own any more.
+    pub(crate) attention: bool,
+    /// The front, if it waits.
+    pub(crate) front: bool,
+    pub(crate) driver: bool,
+    pub(crate) commits: bool,
+    pub(crate) group: bool,
+}
+
+/// Whether the consumer goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Life {
+    Open,
+    /// It leaves its group.
+    Closing,
+}
+
+/// What a consumer reads: by its own choice, or by its group's.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) enum Subscription {
+    #[default]
+    None,
+    /// Partitions were assigned.
+    Manual,
+    /// Topics, of which the group gives partitions.
+    Topics(Vec<String>),
+}
+
+/// A run that the front holds.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    pub(crate) place: TopicPartition,
+    pub(crate) stamp: u64,
+    pub(crate) run: Run,
+}
+
+/// How many errors wait for the application at most; of more the oldest ones are dropped.
+const ERRORS_MAX: usize = 100;
+
+/// All that a consumer knows.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) config: Arc<ConsumerConfig>,
+    pub(crate) signals: Signals,
+    pub(crate) life: Life,
+    pub(crate) subscription: Subscription,
+    /// Who commits: a member, or, without a group's partitions, anybody.
+    pub(crate) committer: Option<Committer>,
+    /// The front that waits.
+    pub(crate) waker: Option<Waker>,
+    slots: BTreeMap<TopicPartition, Slot>,
+    stamp: u64,
+    /// Partitions with something to hand out, in their turn. One may stand here that has nothing.
+    ready: VecDeque<TopicPartition>,
+    queued_bytes: usize,
+    brokers: BTreeMap<i32, BrokerState>,
+    topics: BTreeMap<Arc<str>, TopicState>,
+    ids: TopicIds,
+    /// What the application has to hear, at most once a partition; `None` is the consumer itself.
+    errors: VecDeque<(Option<TopicPartition>, ConsumerError)>,
+    /// What ends the membership for good.
+    fatal: Option<ConsumerError>,
+    steps: VecDeque<Step>,
+    step_count: u64,
+    commits: commits::Commits,
+    /// Whether the front holds a run of which not all is told.
+    is_holding: bool,
+}
+
+impl State {
+    pub(crate) fn new(config: Arc<ConsumerConfig>) -> Self {
+        Self {
+            config,
+            signals: Signals::default(),
+            life: Life::Open,
+            subscription: Subscription::None,
+            committer: None,
+            waker: None,
+            slots: BTreeMap::new(),
+            stamp: 0,
+            ready: VecDeque::new(),
+            queued_bytes: 0,
+            brokers: BTreeMap::new(),
+            topics: BTreeMap::new(),
+            ids: TopicIds::default(),
+            errors: VecDeque::new(),
+            fatal: None,
+            steps: VecDeque::new(),
+            step_count: 0,
+            commits: commits::Commits::default(),
+            is_holding: false,
+        }
+    }
+
+    /// Reads these partitions, and no others; those that are read already and have no start go on.
+    pub(crate) fn assign(&mut self, wanted: Vec<(TopicPartition, Option<Start>)>) {
+        self.subscription = Subscription::Manual;
+        let wanted: BTreeMap<_, _> = wanted.into_iter().collect();
+        let gone: Vec<_> =
+            self.slots.keys().filter(|place| !wanted.contains_key(place)).cloned().collect();
+        self.remove(&gone);
+        for (place, start) in wanted {
+            match start {
+                None if self.slots.contains_key(&place) => {}
+                start => self.begin(&place, false, start.unwrap_or(Start::Committed)),
+            }
+        }
+    }
+
+    /// Begins to read a partition.
+    fn begin(&mut self, place: &TopicPartition, is_shared: bool, start: Start) {
+        if self.slots.contains_key(place) {
+            self.remove(std::slice::from_ref(place));
+        }
+        let stamp = self.next_stamp();
+        self.slots.insert(place.clone(), Slot::new(stamp, is_shared, start));
+        self.topics.entry(Arc::clone(&place.topic)).or_default();
+        self.signals.driver = true;
+    }
+
+    /// Reads these partitions no more.
+    pub(crate) fn remove(&mut self, places: &[TopicPartition]) {
+        for place in places {
+            if let Some(slot) = self.slots.remove(place) {
+                self.queued_bytes -= slot.queued_bytes;
+                self.signals.attention = true;
+                self.signals.driver = true;
+            }
+            self.errors.retain(|(of, _)| of.as_ref() != Some(place));
+        }
+        self.commits.forget(places);
+        self.ready.retain(|place| self.slots.contains_key(place));
+        let read: BTreeSet<&Arc<str>> = self.slots.keys().map(|place| &place.topic).collect();
+        let ids = &mut self.ids;
+        self.topics.retain(|topic, _| {
+            let is_read = read.contains(topic);
+            if !is_read {
+                ids.forget(topic);
+            }
+            is_read
+        });
+    }
+
+    /// Goes on elsewhere in a partition.
+    pub(crate) fn seek(&mut self, place: &TopicPartition, start: Start) -> bool {
+        let stamp = self.next_stamp();
+        let Some(slot) = self.slots.get_mut(place) else { return false };
+        self.queued_bytes -= slot.drop_queue();
+        slot.stamp = stamp;
+        slot.go(start);
+        self.errors.retain(|(of, _)| of.as_ref() != Some(place));
+        self.signals.attention = true;
+        self.signals.driver = true;
+        true
+    }
+
+    /// Holds partitions back, or no more. What was fetched of them stays. Partitions that aren't
+    /// read are left out; the first of them is returned.
+    pub(crate) fn pause<'a>(
+        &mut self,
+        places: &'a [TopicPartition],
+        is_paused: bool,
+    ) -> Option<&'a TopicPartition> {
+        let mut unknown = None;
+        for place in places {
+            let Some(slot) = self.slots.get_mut(place) else {
+                unknown = unknown.or(Some(place));
+                continue;
+            };
+            slot.is_paused = is_paused;
+            if !is_paused && !slot.queue.is_empty() {
+                self.ready.push_back(place.clone());
+                self.signals.front = true;
+            }
+            self.signals.attention |= is_paused;
+            self.signals.driver = true;
+        }
+        unknown
+    }
+
+    /// The next run to hand out, of the partitions in turn.
+    pub(crate) fn take(&mut self) -> Option<Taken> {
+        while let Some(place) = self.ready.pop_front() {
+            let Some(slot) = self.slots.get_mut(&place).filter(|slot| !slot.is_paused) else {
+                continue;
+            };
+            let Some(run) = slot.queue.pop_front() else { continue };
+            let bytes = run.rest_bytes();
+            slot.queued_bytes -= bytes;
+            self.queued_bytes -= bytes;
+            let stamp = slot.stamp;
+            if !slot.queue.is_empty() {
+                self.ready.push_back(place.clone());
+            }
+            self.is_holding = true;
+            // There is room for another one.
+            self.signals.driver = true;
+            return Some(Taken { place, stamp, run });
+        }
+        None
+    }
+
+    /// Whether the front may go on with what it has taken.
+    pub(crate) fn is_valid(&self, taken: &Taken) -> bool {
+        let slot = self.slots.get(&taken.place);
+        slot.is_some_and(|slot| slot.stamp == taken.stamp && !slot.is_paused)
+    }
+
+    /// What was handed out of a run is done with.
+    pub(crate) fn settle(&mut self, taken: &Taken) {
+        self.is_holding = false;
+        let (offset, epoch) = (taken.run.next(), taken.run.epoch());
+        let Some(slot) = self.slots.get_mut(&taken.place) else { return };
+        if slot.stamp == taken.stamp {
+            let before = slot.done.map_or(-1, |before| before.epoch);
+            let epoch = if epoch < 0 { before } else { epoch };
+            slot.done = Some(Position { offset, epoch });
+        }
+    }
+
+    /// The front goes on with a run.
+    pub(crate) fn hold(&mut self) {
+        self.is_holding = true;
+    }
+
+    /// Nothing is handed out any more, and the group is left.
+    pub(crate) fn close(&mut self) {
+        self.life = Life::Closing;
+        (self.signals.attention, self.signals.front, self.signals.group) = (true, true, true);
+    }
+
+    /// The front lets go of a run: what is left of it waits, if it is still wanted.
+    pub(crate) fn give_back(&mut self, taken: Taken) {
+        self.settle(&taken);
+        let Taken { place, stamp, run } = taken;
+        let Some(slot) = self.slots.get_mut(&place).filter(|slot| slot.stamp == stamp) else {
+            return;
+        };
+        let bytes = run.rest_bytes();
+        slot.queued_bytes += bytes;
+        self.queued_bytes += bytes;
+        slot.queue.push_front(run);
+        if !slot.is_paused {
+            self.ready.push_front(place);
+        }
+    }
+
+    /// A run holds what can't be read: it is fetched again, unless the application seeks past it.
+    pub(crate) fn refetch(&mut self, taken: Taken) {
+        self.settle(&taken);
+        let stamp = self.next_stamp();
+        let Some(slot) = self.slots.get_mut(&taken.place) else { return };
+        if slot.stamp == taken.stamp {
+            self.queued_bytes -= slot.drop_queue();
+            slot.stamp = stamp;
+            let epoch = slot.done.map_or(-1, |done| done.epoch);
+            slot.place = slot::Place::At(Position { offset: taken.run.next(), epoch });
+            let client = &self.config.client;
+            let now = tokio::time::Instant::now();
+            slot.back_off(now, client.retry_backoff, client.retry_backoff_max);
+            self.signals.driver = true;
+        }
+    }
+
+    /// What is read.
+    pub(crate) fn assignment(&self) -> Vec<TopicPartition> {
+        self.slots.keys().cloned().collect()
+    }
+
+    pub(crate) fn paused(&self) -> Vec<TopicPartition> {
+        let paused = self.slots.iter().filter(|(_, slot)| slot.is_paused);
+        paused.map(|(place, _)| place.clone()).collect()
+    }
+
+    /// How far a partition was handed out; `None` where nobody knows yet, and an error where it
+    /// isn't read.
+    pub(crate) fn position(
+        &self,
+        place: &TopicPartition,
+    ) -> Result<Option<Position>, ConsumerError> {
+        self.slot(place).map(|slot| slot.done)
+    }
+
+    /// How many records of a partition are to come, as far as its leader has told.
+    pub(crate) fn lag(&self, place: &TopicPartition) -> Result<Option<i64>, ConsumerError> {
+        let is_committed_only = self.config.isolation.to_wire() > 0;
+        self.slot(place).map(|slot| slot.lag(is_committed_only))
+    }
+
+    fn slot(&self, place: &TopicPartition) -> Result<&Slot, ConsumerError> {
+        let unknown = || ConsumerError::NotAssigned { partition: place.clone() };
+        self.slots.get(place).ok_or_else(unknown)
+    }
+
+    /// An error that the application is to hear; what it hasn't heard yet of the same partition is
+    /// replaced.
+    pub(crate) fn tell(&mut self, of: Option<&TopicPartition>, error: ConsumerError) {
+        self.errors.retain(|(other, _)| other.as_ref() != of);
+        if self.errors.len() >= ERRORS_MAX {
+            self.errors.pop_front();
+        }
+        self.errors.push_back((of.cloned(), error));
+        self.signals.front = true;
+    }
+
+    /// The membership is over for good.
+    pub(crate) fn end_by(&mut self, error: ConsumerError) {
+        self.fatal = Some(error);
+        self.signals.front = true;
+    }
+
+    /// Topics are read anew.
+    pub(crate) fn begin_anew(&mut self) {
+        self.fatal = None;
+    }
+
+    /// The next error for the application; one that is for good comes each time.
+    pub(crate) fn next_error(&mut self) -> Option<ConsumerError> {
+        let next = self.errors.pop_front().map(|(_, error)| error);
+        next.or_else(|| self.fatal.clone())
+    }
+
+    /// As if a broker had sent this from an offset on.
+    #[cfg(test)]
+    pub(crate) fn feed(&mut self, place: &TopicPartition, offset: i64, batches: bytes::Bytes) {
+        let slot = self.slots.get_mut(place).expect("it is read");
+        slot.stand(Position { offset, epoch: -1 });
+        slot.queued_bytes += batches.len();
+        self.queued_bytes += batches.len();
+        slot.queue.push_back(Run::new(batches, offset, crate::run::Aborted::default(), true));
+        self.ready.push_back(place.clone());
+        self.signals.front = true;
+    }
+
+    fn next_stamp(&mut self) -> u64 {
+        self.stamp += 1;
+        self.stamp
+    }
+}
+
+impl Slot {
+    /// Throws away what waits; its bytes.
+    fn drop_queue(&mut self) -> usize {
+        self.queue.clear();
+        std::mem::take(&mut self.queued_bytes)
+    }
+}

@@ -1,0 +1,252 @@
+//! A partition that is read: where it is, what waits of it, who is asked for more.
+//!
+//! ```text
+//!   Committed ─┐            ┌──────── seek ────────┐
+//!              ├─▶ Search ──▶ At: offset, epoch ───┴─▶ …
+//!   seek ──────┘               │ a new leader: is what was read still there?
+//!                              ▼
+//!                          is_doubted ─ the leader says so ─▶ At, or an error
+//! ```
+//!
+//! **Invariant:** the stamp changes with everything that makes what is on its way worthless: an
+//! answer that was asked for under another stamp is thrown away.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use logboom_client::OffsetSpec;
+use logboom_protocol::units::Uuid;
+
+use crate::run::Run;
+use crate::{OffsetAndMetadata, Start};
+
+/// Where a partition goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Position {
+    pub(crate) offset: i64,
+    /// In which epoch the record before it was written; −1 where nobody knows.
+    pub(crate) epoch: i32,
+}
+
+impl Position {
+    pub(crate) fn to_commit(self) -> OffsetAndMetadata {
+        let leader_epoch = (self.epoch >= 0).then_some(self.epoch);
+        OffsetAndMetadata { offset: self.offset, leader_epoch, metadata: String::new() }
+    }
+}
+
+/// What is known of where to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The group is to say, or `auto.offset.reset`.
+    Committed,
+    /// A broker is to say.
+    Search(OffsetSpec),
+    At(Position),
+}
+
+/// Who leads a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Leader {
+    pub(crate) broker: i32,
+    /// −1 where brokers don't tell it.
+    pub(crate) epoch: i32,
+}
+
+/// A partition that is read.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) stamp: u64,
+    /// Whether the group has given it.
+    pub(crate) is_shared: bool,
+    pub(crate) is_paused: bool,
+    /// Whether a question about its place is on its way.
+    pub(crate) is_asking: bool,
+    /// Whether the leader is to say that what was read is still there.
+    pub(crate) is_doubted: bool,
+    pub(crate) place: Place,
+    pub(crate) topic_id: Uuid,
+    pub(crate) leader: Option<Leader>,
+    /// The greatest epoch that anybody has told.
+    pub(crate) epoch_seen: i32,
+    /// Who is to be read from instead of the leader (KIP-392), and until when.
+    pub(crate) nearest: Option<(i32, Instant)>,
+    pub(crate) queue: VecDeque<Run>,
+    /// Bytes in the queue.
+    pub(crate) queued_bytes: usize,
+    /// What was handed out and is done with.
+    pub(crate) done: Option<Position>,
+    /// What the group has committed, as far as we know.
+    pub(crate) committed: Option<i64>,
+    /// Exclusive; −1 where no leader has told yet.
+    pub(crate) high_watermark: i64,
+    /// Exclusive; −1 where no leader has told yet.
+    pub(crate) last_stable: i64,
+    /// Nobody is asked before.
+    pub(crate) retry_at: Option<Instant>,
+    failures: u32,
+}
+
+impl Slot {
+    pub(crate) fn new(stamp: u64, is_shared: bool, start: Start) -> Self {
+        let mut slot = Self {
+            stamp,
+            is_shared,
+            is_paused: false,
+            is_asking: false,
+            is_doubted: false,
+            place: Place::Committed,
+            topic_id: Uuid::ZERO,
+            leader: None,
+            epoch_seen: -1,
+            nearest: None,
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            done: None,
+            committed: None,
+            high_watermark: -1,
+            last_stable: -1,
+            retry_at: None,
+            failures: 0,
+        };
+        slot.go(start);
+        slot
+    }
+
+    /// Goes on elsewhere. The caller gives it another stamp and throws away what waits.
+    pub(crate) fn go(&mut self, start: Start) {
+        (self.is_asking, self.is_doubted) = (false, false);
+        (self.done, self.nearest, self.retry_at) = (None, None, None);
+        self.failures = 0;
+        self.place = match start {
+            Start::Committed => Place::Committed,
+            Start::Earliest => Place::Search(OffsetSpec::Earliest),
+            Start::Latest => Place::Search(OffsetSpec::Latest),
+            Start::Timestamp(millis) => Place::Search(OffsetSpec::Timestamp(millis)),
+            Start::Offset(offset) => return self.stand(Position { offset, epoch: -1 }),
+        };
+    }
+
+    /// Its place is known.
+    pub(crate) fn stand(&mut self, at: Position) {
+        self.place = Place::At(at);
+        self.done = Some(at);
+        self.is_doubted = at.epoch >= 0 && self.epoch_seen > at.epoch;
+    }
+
+    /// Where the next fetch begins.
+    pub(crate) fn position(&self) -> Option<Position> {
+        match self.place {
+            Place::At(position) => Some(position),
+            Place::Committed | Place::Search(_) => None,
+        }
+    }
+
+    /// Whom to read from, now.
+    pub(crate) fn source(&mut self, now: Instant) -> Option<i32> {
+        self.nearest = self.nearest.filter(|(_, until)| *until > now);
+        self.nearest.map(|(broker, _)| broker).or(self.leader.map(|leader| leader.broker))
+    }
+
+    /// Learns who leads it. An older epoch than one that was told is no news.
+    pub(crate) fn learn(&mut self, leader: Option<Leader>) {
+        if leader.is_some_and(|leader| leader.epoch >= 0 && leader.epoch < self.epoch_seen) {
+            return;
+        }
+        if let Some(Leader { epoch, .. }) = leader
+            && epoch > self.epoch_seen
+        {
+            // What was read in an older epoch may not be what this leader has.
+            self.is_doubted |= self.position().is_some_and(|at| at.epoch >= 0 && at.epoch < epoch);
+            self.epoch_seen = epoch;
+        }
+        self.leader = leader;
+    }
+
+    /// Something went wrong; nobody is asked for a while, which doubles each time.
+    pub(crate) fn back_off(&mut self, now: Instant, initial: Duration, max: Duration) {
+        let pause = initial.saturating_mul(2_u32.saturating_pow(self.failures)).min(max);
+        self.failures = self.failures.saturating_add(1);
+        self.retry_at = Some(now + pause);
+    }
+
+    /// Something went well.
+    pub(crate) fn settle(&mut self) {
+        (self.failures, self.retry_at) = (0, None);
+    }
+
+    /// How many records, exclusive of those that were handed out, are to come.
+    pub(crate) fn lag(&self, is_committed_only: bool) -> Option<i64> {
+        let end = if is_committed_only { self.last_stable } else { self.high_watermark };
+        let done = self.done.filter(|_| end >= 0)?;
+        Some(end.saturating_sub(done.offset).max(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leader(broker: i32, epoch: i32) -> Option<Leader> {
+        Some(Leader { broker, epoch })
+    }
+
+    #[test]
+    fn what_was_read_in_an_older_epoch_is_doubted() {
+        let mut slot = Slot::new(1, false, Start::Offset(5));
+        slot.learn(leader(1, 3));
+        assert!(!slot.is_doubted, "nobody knows the epoch of what is before offset 5");
+        slot.stand(Position { offset: 6, epoch: 3 });
+        slot.learn(leader(2, 3));
+        assert!(!slot.is_doubted);
+        slot.learn(leader(2, 4));
+        assert!(slot.is_doubted);
+        slot.go(Start::Earliest);
+        assert!(!slot.is_doubted);
+        slot.stand(Position { offset: 6, epoch: 3 });
+        assert!(slot.is_doubted, "it was committed in epoch 3, and now is epoch 4");
+    }
+
+    #[test]
+    fn an_older_leader_is_no_news() {
+        let mut slot = Slot::new(1, false, Start::Offset(5));
+        slot.learn(leader(2, 4));
+        slot.learn(leader(1, 3));
+        assert_eq!(slot.leader, leader(2, 4));
+        slot.learn(leader(1, -1));
+        assert_eq!(slot.leader, leader(1, -1), "who tells no epochs is believed");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_nearest_is_read_from_for_a_while() {
+        let mut slot = Slot::new(1, false, Start::Offset(5));
+        slot.learn(leader(2, 4));
+        let now = Instant::now();
+        slot.nearest = Some((7, now + Duration::from_secs(1)));
+        assert_eq!(slot.source(now), Some(7));
+        assert_eq!(slot.source(now + Duration::from_secs(1)), Some(2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_double_until_something_goes_well() {
+        let mut slot = Slot::new(1, false, Start::Offset(5));
+        let (now, second) = (Instant::now(), Duration::from_secs(1));
+        let mut pause = || {
+            slot.back_off(now, Duration::from_millis(300), second);
+            slot.retry_at.unwrap().duration_since(now).as_millis()
+        };
+        assert_eq!([pause(), pause(), pause(), pause()], [300, 600, 1000, 1000]);
+    }
+
+    #[test]
+    fn lag_is_what_comes_behind_what_is_done() {
+        let mut slot = Slot::new(1, false, Start::Offset(5));
+        assert_eq!(slot.lag(false), None);
+        (slot.high_watermark, slot.last_stable) = (9, 7);
+        assert_eq!((slot.lag(false), slot.lag(true)), (Some(4), Some(2)));
+        slot.done = Some(Position { offset: 12, epoch: -1 });
+        assert_eq!(slot.lag(false), Some(0));
+    }
+}

@@ -40,6 +40,12 @@ impl Delivery {
     pub(crate) fn new(outcome: Arc<Outcome>, index: i32) -> Self {
         Self { outcome, index, place: None }
     }
+
+    /// The partition that it goes to.
+    #[must_use]
+    pub fn partition(&self) -> i32 {
+        self.outcome.partition
+    }
 }
 
 impl Future for Delivery {
@@ -228,6 +234,7 @@ mod tests {
         let mut deliveries: Vec<Delivery> =
             (0..3).map(|index| Delivery::new(Arc::clone(&outcome), index)).collect();
         assert!(poll(&mut deliveries[0]).is_pending());
+        assert_eq!(deliveries[0].partition(), 3, "it is known before the end is");
         outcome.settle(0, 3, produced(7));
         let offsets: Vec<_> = deliveries.iter_mut().map(offset).collect();
         assert_eq!(offsets, [Some(7), Some(8), Some(9)]);

@@ -16,6 +16,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("logboom-consumer", &["logboom-client", "logboom-protocol"]),
     ("logboom-producer", &["logboom-client", "logboom-protocol"]),
     (
+        "logboom-bench",
+        &["logboom-client", "logboom-consumer", "logboom-producer", "logboom-protocol"],
+    ),
+    (
         "logboom-broker",
         &[
             "logboom-balance",
@@ -48,6 +52,7 @@ const RESTRICTED: &[(&str, &[&str])] = &[
         "tokio",
         &[
             "logboom",
+            "logboom-bench",
             "logboom-broker",
             "logboom-client",
             "logboom-consumer",
@@ -55,7 +60,7 @@ const RESTRICTED: &[(&str, &[&str])] = &[
             "logboom-tests",
         ],
     ),
-    ("clap", &["logboom"]),
+    ("clap", &["logboom", "logboom-bench"]),
     ("memmap2", &["logboom-storage"]),
     ("metrics", &["logboom-consumer", "logboom-producer"]),
     ("kafka-protocol", &["logboom-tests"]),

@@ -1,0 +1,230 @@
+//! Clients as the command line asks for them: its own options go before `--property`, and those
+//! before the file of `--properties`.
+
+use std::sync::Arc;
+
+use logboom_client::{ClientConfig, Cluster, Properties};
+use logboom_consumer::{Consumer, ConsumerBuilder, OffsetReset, Start, TopicPartition};
+use logboom_producer::{Codec, Producer, ProducerBuilder};
+
+use crate::arguments::Plan;
+
+/// What clients are called by the brokers' logs and quotas.
+const CLIENT_ID: &str = "logboom-bench";
+/// Memory of all producers together for records that aren't acknowledged; each has a part of it,
+/// unless `buffer.memory` says otherwise.
+const BUFFER_BYTES: usize = 256 << 20;
+/// The most that one has, which is Kafka's default, and the least.
+const BUFFER_BYTES_EACH: (usize, usize) = (4 << 20, 32 << 20);
+/// Memory of all consumers together for what is fetched ahead; each has a part of it, unless
+/// `queued.max.messages.kbytes` says otherwise.
+const AHEAD_BYTES: usize = 256 << 20;
+/// The least and the most that one has.
+const AHEAD_BYTES_EACH: (usize, usize) = (4 << 20, 64 << 20);
+
+/// How clients are made.
+#[derive(Debug)]
+pub(crate) struct Clients<'a> {
+    plan: Plan<'a>,
+    properties: Properties,
+    /// All that was asked for by Kafka's names, as it is kept.
+    pub(crate) asked: Vec<(String, String)>,
+}
+
+impl<'a> Clients<'a> {
+    /// # Errors
+    /// A file that can't be read.
+    pub(crate) fn new(plan: Plan<'a>) -> Result<Self, String> {
+        let mut properties = match &plan.load.properties {
+            Some(path) => Properties::load(path).map_err(|error| error.to_string())?,
+            None => Properties::default(),
+        };
+        let mut asked = Vec::new();
+        if let Some(path) = &plan.load.properties {
+            asked.push(("--properties".to_owned(), path.display().to_string()));
+        }
+        for (key, value) in &plan.load.property {
+            properties.set(key, value);
+            asked.push((key.clone(), value.clone()));
+        }
+        Ok(Self { plan, properties, asked })
+    }
+
+    /// The cluster, for all but records.
+    ///
+    /// # Errors
+    /// An address or a setting that is none.
+    pub(crate) fn cluster(&self) -> Result<Cluster, String> {
+        let mut config =
+            ClientConfig { client_id: CLIENT_ID.to_owned(), ..ClientConfig::default() };
+        config.apply(&self.properties).map_err(|error| error.to_string())?;
+        // A topic that isn't there is made as it was asked for.
+        config.auto_create_topics = false;
+        let bootstrap = &self.plan.load.bootstrap;
+        let addresses = logboom_client::BrokerAddress::parse_list(bootstrap);
+        let addresses = addresses.map_err(|error| format!("--bootstrap {bootstrap}: {error}"))?;
+        Ok(Cluster::new(addresses, config))
+    }
+
+    /// So many producers.
+    ///
+    /// # Errors
+    /// Settings that are none, or don't go together.
+    pub(crate) fn producers(&self, count: u64) -> Result<Vec<Producer>, String> {
+        let each = share(BUFFER_BYTES, count, BUFFER_BYTES_EACH);
+        let make = || self.producer(each)?.build().map_err(|error| error.to_string());
+        (0..count).map(|_| make()).collect()
+    }
+
+    fn producer(&self, buffer_bytes: usize) -> Result<ProducerBuilder, String> {
+        let records = self.plan.records;
+        let client = ClientConfig { client_id: CLIENT_ID.to_owned(), ..ClientConfig::default() };
+        let mut builder = Producer::builder().client(client).buffer_bytes(buffer_bytes);
+        builder = builder.properties(&self.properties).map_err(|error| error.to_string())?;
+        builder = builder.bootstrap(&self.plan.load.bootstrap);
+        if let Some(acks) = records.acks {
+            builder = builder.acks(acks.acks());
+        }
+        if let Some(compression) = records.compression {
+            builder = builder.compression(compression.codec());
+        }
+        if let Some(linger) = records.linger {
+            builder = builder.linger(linger);
+        }
+        if let Some(bytes) = records.batch_bytes {
+            builder = builder.batch_bytes(bytes);
+        }
+        Ok(builder)
+    }
+
+    /// The codec of batches.
+    pub(crate) fn codec(&self) -> Codec {
+        let by_name = || match self.properties.get("compression.type")? {
+            "gzip" => Some(Codec::Gzip),
+            "snappy" => Some(Codec::Snappy),
+            "lz4" => Some(Codec::Lz4),
+            "zstd" => Some(Codec::Zstd),
+            _ => None,
+        };
+        let asked = self.plan.records.compression.map(|compression| compression.codec());
+        asked.or_else(by_name).unwrap_or(Codec::None)
+    }
+
+    /// Consumers of all groups, each with its group's number, which begin where `starts` says, by
+    /// partition.
+    ///
+    /// - `run`: a part of the groups' names that no other run has, so that they begin anew.
+    ///
+    /// # Errors
+    /// Settings that are none, or don't go together.
+    pub(crate) fn consumers(
+        &self,
+        topic: &str,
+        starts: &[i64],
+        run: &str,
+    ) -> Result<Vec<(usize, Consumer)>, String> {
+        let (groups, members) = (self.plan.group_count(), self.plan.consumers);
+        let ahead = share(AHEAD_BYTES, groups * members, AHEAD_BYTES_EACH);
+        let topic: Arc<str> = topic.into();
+        let mut consumers = Vec::new();
+        for group in 0..groups {
+            let name = self.plan.groups.and_then(|groups| groups.group.as_deref());
+            let name = name.map(|name| format!("{name}-{run}-{group}"));
+            for member in 0..members {
+                let mut builder = self.consumer(ahead)?;
+                if let Some(name) = &name {
+                    builder = builder.group_id(name);
+                }
+                let told = |error: logboom_consumer::ConsumerError| error.to_string();
+                let mut consumer = builder.build().map_err(told)?;
+                match &name {
+                    Some(_) => consumer.subscribe([&topic]).map_err(told)?,
+                    None => {
+                        let own = (0..).zip(starts).filter(|(at, _)| at % members == member);
+                        let own = own.filter_map(|(at, start)| {
+                            let place =
+                                TopicPartition::new(Arc::clone(&topic), i32::try_from(at).ok()?);
+                            Some((place, Start::Offset(*start)))
+                        });
+                        consumer.assign_from(own).map_err(told)?;
+                    }
+                }
+                consumers.push((usize::try_from(group).unwrap_or_default(), consumer));
+            }
+        }
+        Ok(consumers)
+    }
+
+    fn consumer(&self, ahead_bytes: usize) -> Result<ConsumerBuilder, String> {
+        let client = ClientConfig { client_id: CLIENT_ID.to_owned(), ..ClientConfig::default() };
+        let builder = Consumer::builder()
+            .client(client)
+            .queued_max_bytes(ahead_bytes)
+            .enable_auto_commit(false)
+            .auto_offset_reset(OffsetReset::Earliest);
+        let builder = builder.properties(&self.properties).map_err(|error| error.to_string())?;
+        Ok(builder.bootstrap_servers(&self.plan.load.bootstrap))
+    }
+
+    /// Names among the properties that no client has asked for, once all were made.
+    pub(crate) fn unused(&self) -> Vec<&str> {
+        self.properties.unused().collect()
+    }
+
+    /// The acknowledgements that producers wait for.
+    pub(crate) fn acks_name(&self) -> String {
+        let asked = self.plan.records.acks.map(|acks| acks.name().to_owned());
+        let property = || self.properties.get("acks").map(str::to_owned);
+        asked.or_else(property).unwrap_or_else(|| "all".to_owned())
+    }
+}
+
+/// The part of one of many, within limits.
+fn share(all: usize, count: u64, (least, most): (usize, usize)) -> usize {
+    let count = usize::try_from(count.max(1)).unwrap_or(usize::MAX);
+    (all / count).clamp(least, most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arguments::testing::parsed;
+
+    #[test]
+    fn options_go_before_properties_and_those_before_the_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "compression.type=gzip\nacks=0\n").unwrap();
+        let codec = |options: &str| {
+            let line = format!("produce --properties {} {options}", file.path().display());
+            let command = parsed(line.trim()).unwrap();
+            let clients = Clients::new(command.plan().unwrap()).unwrap();
+            (clients.codec(), clients.acks_name())
+        };
+        assert_eq!(codec(""), (Codec::Gzip, "0".to_owned()));
+        assert_eq!(codec("--property compression.type=lz4").0, Codec::Lz4);
+        let options = "--property compression.type=lz4 --compression zstd --acks 1";
+        assert_eq!(codec(options), (Codec::Zstd, "1".to_owned()));
+    }
+
+    #[test]
+    fn all_clients_together_have_bounded_memory_and_each_enough() {
+        assert_eq!(share(BUFFER_BYTES, 1, BUFFER_BYTES_EACH), 32 << 20);
+        assert_eq!(share(BUFFER_BYTES, 16, BUFFER_BYTES_EACH), 16 << 20);
+        assert_eq!(share(BUFFER_BYTES, 512, BUFFER_BYTES_EACH), 4 << 20);
+    }
+
+    #[tokio::test]
+    async fn settings_that_are_none_and_those_that_nobody_has_are_named() {
+        let command = parsed("produce --property acks=2").unwrap();
+        let clients = Clients::new(command.plan().unwrap()).unwrap();
+        let error = clients.producers(1).unwrap_err();
+        assert_eq!(error, "acks=2: it has to be 0, 1 or all");
+        let command = parsed("produce --property lingerms=2 --clients 2").unwrap();
+        let clients = Clients::new(command.plan().unwrap()).unwrap();
+        assert_eq!(clients.producers(2).unwrap().len(), 2);
+        assert_eq!(clients.unused(), ["lingerms"]);
+        let command = parsed("produce --bootstrap h:x").unwrap();
+        let clients = Clients::new(command.plan().unwrap()).unwrap();
+        assert!(clients.cluster().unwrap_err().starts_with("--bootstrap h:x: "));
+    }
+}

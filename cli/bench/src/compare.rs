@@ -1,0 +1,378 @@
+//! What can be said of two runs: by which factor each figure differs, within which interval, and
+//! whether that shows anything.
+//!
+//! Must always hold: "faster" and "slower" are said only where the whole interval is on that side;
+//! with one repetition of either nothing is said.
+
+use serde_json::{Value, json};
+
+use crate::latency;
+use crate::numbers::{real, whole};
+use crate::quantity;
+use crate::run::{self, Ceiling, Repetition, Run, Scenario, Settings};
+use crate::student::{self, Interval};
+
+/// A figure that two runs have.
+#[derive(Debug, Clone)]
+pub(crate) struct Figure {
+    pub(crate) name: String,
+    kind: Kind,
+    /// Whether the verdict goes by it.
+    pub(crate) is_main: bool,
+    pub(crate) before: Vec<f64>,
+    pub(crate) after: Vec<f64>,
+    pub(crate) interval: Option<Interval>,
+    pub(crate) verdict: Verdict,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Records,
+    Megabytes,
+    Micros,
+    SecondsAGigabyte,
+}
+
+/// What is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Better,
+    Worse,
+    /// The interval holds both.
+    NothingShown,
+    /// There is no interval.
+    CannotTell,
+}
+
+/// Two runs, compared.
+#[derive(Debug)]
+pub(crate) struct Comparison {
+    pub(crate) figures: Vec<Figure>,
+    /// Why the runs may differ for another reason than what was to be compared.
+    pub(crate) doubts: Vec<String>,
+    pub(crate) confidence: f64,
+}
+
+/// As much may a ceiling differ between the runs without a doubt.
+const CEILING_DRIFT_MAX: f64 = 0.1;
+type OfCeiling = fn(&Ceiling) -> Option<f64>;
+
+/// The ceilings that a flow of records meets.
+const CEILINGS: [(&str, OfCeiling); 3] = [
+    ("loopback", |ceiling| ceiling.loopback),
+    ("writing", |ceiling| ceiling.write),
+    ("writing with flushes", |ceiling| ceiling.write_flushed),
+];
+
+impl Comparison {
+    /// - `confidence`: of each interval by itself, 0 to 1.
+    ///
+    /// # Errors
+    /// Runs of different scenarios.
+    pub(crate) fn new(before: &Run, after: &Run, confidence: f64) -> Result<Self, String> {
+        if before.scenario != after.scenario {
+            let (before, after) = (before.scenario.name(), after.scenario.name());
+            return Err(format!("{before} and {after}: two runs of one scenario are wanted"));
+        }
+        let names = figures(before);
+        let compared = names.into_iter().filter_map(|(name, kind, is_main, of)| {
+            let all = |run: &Run| run.repetitions.iter().filter_map(|one| of(run, one)).collect();
+            Figure::new((name, kind, is_main), all(before), all(after), confidence)
+        });
+        let figures = compared.collect();
+        Ok(Self { figures, doubts: doubts(before, after), confidence })
+    }
+
+    /// The verdict: that of the main figure.
+    pub(crate) fn verdict(&self) -> Verdict {
+        let main = self.figures.iter().find(|figure| figure.is_main);
+        main.map_or(Verdict::CannotTell, |figure| figure.verdict)
+    }
+
+    /// The verdict in a sentence.
+    pub(crate) fn sentence(&self) -> String {
+        let Some(main) = self.figures.iter().find(|figure| figure.is_main) else {
+            return "no verdict: the runs have no main figure in common".to_owned();
+        };
+        let name = &main.name;
+        let percent = self.confidence * 100.0;
+        let range = main.interval.map(|interval| {
+            format!(
+                "{} to {}, {percent} % confidence",
+                change(interval.least),
+                change(interval.most)
+            )
+        });
+        match (main.verdict, range) {
+            (Verdict::Better, Some(range)) => format!("faster: {name} {range}"),
+            (Verdict::Worse, Some(range)) => format!("slower: {name} {range}"),
+            (Verdict::NothingShown, Some(range)) => {
+                format!("no difference shown: {name} {range}")
+            }
+            _ if main.before.len().min(main.after.len()) < 2 => {
+                format!("can't tell: {name} needs two repetitions of each run at least (--repeat)")
+            }
+            _ => format!("can't tell: {name} is the same in all repetitions, or 0 in one"),
+        }
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        json!({
+            "verdict": self.verdict().name(),
+            "sentence": self.sentence(),
+            "confidence": self.confidence,
+            "method": METHOD,
+            "figures": self.figures.iter().map(Figure::to_json).collect::<Vec<_>>(),
+            "doubts": self.doubts,
+        })
+    }
+}
+
+/// How the intervals are made.
+pub(crate) const METHOD: &str =
+    "Welch's interval for the ratio of geometric means over the repetitions";
+
+impl Verdict {
+    /// - `more_is_better`: whether a greater figure is the better one.
+    fn of(interval: Option<Interval>, more_is_better: bool) -> Self {
+        match interval {
+            None => Self::CannotTell,
+            Some(interval) if interval.least > 1.0 && more_is_better => Self::Better,
+            Some(interval) if interval.least > 1.0 => Self::Worse,
+            Some(interval) if interval.most < 1.0 && more_is_better => Self::Worse,
+            Some(interval) if interval.most < 1.0 => Self::Better,
+            Some(_) => Self::NothingShown,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Better => "faster",
+            Self::Worse => "slower",
+            Self::NothingShown => "no difference shown",
+            Self::CannotTell => "can't tell",
+        }
+    }
+}
+
+impl Figure {
+    /// `None` where a run hasn't measured it.
+    fn new(
+        (name, kind, is_main): (String, Kind, bool),
+        before: Vec<f64>,
+        after: Vec<f64>,
+        confidence: f64,
+    ) -> Option<Self> {
+        if before.is_empty() || after.is_empty() {
+            return None;
+        }
+        let interval = student::factor(&before, &after, confidence);
+        let verdict = Verdict::of(interval, matches!(kind, Kind::Records | Kind::Megabytes));
+        Some(Self { name, kind, is_main, before, after, interval, verdict })
+    }
+
+    /// The median of a side, with its unit.
+    pub(crate) fn told(&self, figures: &[f64]) -> String {
+        let median = student::median(figures);
+        match self.kind {
+            Kind::Records => format!("{}/s", quantity::grouped(median)),
+            Kind::Megabytes => format!("{} MB/s", quantity::three(median / 1e6)),
+            Kind::Micros => quantity::micros(whole(median)),
+            Kind::SecondsAGigabyte => format!("{} s/GB", quantity::three(median)),
+        }
+    }
+
+    /// The change of the medians, and its interval, as people read them.
+    pub(crate) fn told_change(&self) -> (String, String) {
+        let Some(interval) = self.interval else {
+            let (before, after) = (student::median(&self.before), student::median(&self.after));
+            let change = if before > 0.0 { change(after / before) } else { "-".to_owned() };
+            return (change, "-".to_owned());
+        };
+        let range = format!("{} to {}", change(interval.least), change(interval.most));
+        (change(interval.middle), range)
+    }
+
+    fn to_json(&self) -> Value {
+        let interval = self.interval.map(|interval| json!([interval.least, interval.most]));
+        json!({
+            "name": self.name,
+            "main": self.is_main,
+            "before": self.before,
+            "after": self.after,
+            "factor": self.interval.map(|interval| interval.middle),
+            "factor_interval": interval,
+            "verdict": self.verdict.name(),
+        })
+    }
+}
+
+/// "+12.0 %".
+fn change(factor: f64) -> String {
+    let percent = (factor - 1.0) * 100.0;
+    match percent.abs() < 1_000.0 {
+        true => format!("{percent:+.1} %"),
+        false => format!("× {}", quantity::three(factor)),
+    }
+}
+
+type Of = Box<dyn Fn(&Run, &Repetition) -> Option<f64>>;
+
+/// The figures of a scenario, and whether the verdict goes by them: throughput where as much was
+/// sent as goes, else the 99th percentile.
+fn figures(run: &Run) -> Vec<(String, Kind, bool, Of)> {
+    let is_at_rate = run.settings.rate.is_some() && run.scenario != Scenario::Mixed;
+    let rate: Of = Box::new(|run, one| Some(run.main_flow(one)?.records_per_second));
+    let bytes: Of = Box::new(|run, one| Some(run.main_flow(one)?.bytes_per_second));
+    let mut figures = vec![
+        ("records/s".to_owned(), Kind::Records, !is_at_rate, rate),
+        ("MB/s".to_owned(), Kind::Megabytes, false, bytes),
+    ];
+    for percent in [50.0, 99.0, 99.9] {
+        let of: Of = Box::new(move |run, one| {
+            let flow = run.main_flow(one).filter(|flow| flow.latency.is_some());
+            let flow = flow.or(one.produced.as_ref())?;
+            flow.latency.as_ref()?.percentile(percent).map(real)
+        });
+        let is_main = is_at_rate && (percent - 99.0).abs() < 1e-9;
+        figures.push((format!("latency {}", latency::name(percent)), Kind::Micros, is_main, of));
+    }
+    let client: Of = Box::new(|run, one| {
+        let bytes = run.main_flow(one)?.bytes;
+        (bytes > 0).then(|| one.client.cpu_seconds / (real(bytes) / 1e9))
+    });
+    figures.push(("client's CPU".to_owned(), Kind::SecondsAGigabyte, false, client));
+    let brokers: Of = Box::new(|run, one| {
+        let cpu: f64 = one.brokers.iter().map(|broker| broker.cpu_seconds).sum::<Option<f64>>()?;
+        let bytes = run.main_flow(one)?.bytes;
+        (bytes > 0 && cpu > 0.0).then(|| cpu / (real(bytes) / 1e9))
+    });
+    figures.push(("brokers' CPU".to_owned(), Kind::SecondsAGigabyte, false, brokers));
+    figures
+}
+
+fn doubts(before: &Run, after: &Run) -> Vec<String> {
+    let mut doubts = Vec::new();
+    for (name, one, other) in differing(&before.settings, &after.settings) {
+        doubts.push(format!("the loads differ: {name} was {one}, then {other}"));
+    }
+    let machine = |run: &Run| {
+        let machine = &run.machine;
+        format!("{}, {} × {}", machine.host, machine.processors, machine.processor)
+    };
+    if machine(before) != machine(after) {
+        doubts.push(format!("the machines differ: {}; then {}", machine(before), machine(after)));
+    }
+    for (name, of) in CEILINGS {
+        let median = |run: &Run| {
+            let ceilings = run.repetitions.iter().filter_map(|one| one.ceiling.as_ref());
+            run::median_of(ceilings, of)
+        };
+        let (Some(one), Some(other)) = (median(before), median(after)) else { continue };
+        if (other / one - 1.0).abs() > CEILING_DRIFT_MAX {
+            let change = change(other / one);
+            doubts.push(format!("the machine's own ceiling of {name} differs by {change}"));
+        }
+    }
+    for (run, which) in [(before, "first"), (after, "second")] {
+        if run.interrupted {
+            doubts.push(format!("the {which} run was ended before its time"));
+        }
+    }
+    doubts
+}
+
+/// The settings that aren't the same, but for those that name things.
+fn differing(before: &Settings, after: &Settings) -> Vec<(String, String, String)> {
+    let object = |settings: &Settings| match serde_json::to_value(settings) {
+        Ok(Value::Object(fields)) => fields,
+        _ => serde_json::Map::new(),
+    };
+    let (before, after) = (object(before), object(after));
+    let named = ["topic", "seed", "compressed_share", "record_bytes_mean"];
+    let differs = |(name, one): (&String, &Value)| {
+        let other = after.get(name).cloned().unwrap_or_default();
+        (*one != other && !named.contains(&name.as_str()))
+            .then(|| (name.clone(), one.to_string(), other.to_string()))
+    };
+    before.iter().filter_map(differs).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::testing::run;
+
+    fn flat_out(rates: &[u64]) -> Run {
+        let mut run = run(rates, &vec![5_000; rates.len()]);
+        run.settings.rate = None;
+        run
+    }
+
+    fn verdict(before: &[u64], after: &[u64]) -> (Verdict, String) {
+        let compared = Comparison::new(&flat_out(before), &flat_out(after), 0.95).unwrap();
+        (compared.verdict(), compared.sentence())
+    }
+
+    #[test]
+    fn a_verdict_is_given_where_the_whole_interval_is_on_one_side() {
+        let base = [1_000, 1_010, 990];
+        assert_eq!(verdict(&base, &[1_100, 1_110, 1_090]).0, Verdict::Better);
+        assert_eq!(verdict(&base, &[900, 910, 890]).0, Verdict::Worse);
+        // The medians differ by as much, but so do repetitions.
+        let (shown, sentence) = verdict(&base, &[1_100, 1_400, 900]);
+        assert_eq!(shown, Verdict::NothingShown);
+        assert!(sentence.starts_with("no difference shown: records/s -"), "{sentence}");
+        let (_, sentence) = verdict(&base, &[1_100, 1_110, 1_090]);
+        assert!(sentence.starts_with("faster: records/s +"), "{sentence}");
+    }
+
+    #[test]
+    fn one_repetition_tells_nothing_however_great_the_difference() {
+        for (before, after) in [(&[1_000][..], &[9_000][..]), (&[1_000, 1_001], &[9_000])] {
+            let (shown, sentence) = verdict(before, after);
+            assert_eq!(shown, Verdict::CannotTell);
+            assert!(sentence.contains("--repeat"), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn at_a_rate_the_99th_percentile_decides_and_less_is_better() {
+        let before = run(&[1_000; 3], &[5_000, 5_050, 4_950]);
+        let after = run(&[1_000; 3], &[4_000, 4_050, 3_950]);
+        let compared = Comparison::new(&before, &after, 0.95).unwrap();
+        assert!(
+            compared.sentence().starts_with("faster: latency p99 -"),
+            "{}",
+            compared.sentence()
+        );
+        let back = Comparison::new(&after, &before, 0.95).unwrap();
+        assert_eq!(back.verdict(), Verdict::Worse);
+        let json = back.to_json();
+        assert_eq!(
+            (&json["verdict"], &json["figures"][3]["main"]),
+            (&json!("slower"), &json!(true))
+        );
+    }
+
+    #[test]
+    fn what_else_differs_is_said_and_another_scenario_refused() {
+        let before = flat_out(&[1_000, 1_001]);
+        let mut after = flat_out(&[1_000, 1_001]);
+        assert_eq!(Comparison::new(&before, &after, 0.95).unwrap().doubts, Vec::<String>::new());
+        after.settings.partitions = 9;
+        after.settings.topic = "another".to_owned();
+        after.machine.host = "i".to_owned();
+        after.interrupted = true;
+        for one in &mut after.repetitions {
+            one.ceiling.as_mut().unwrap().loopback = Some(1e9);
+        }
+        let doubts = Comparison::new(&before, &after, 0.95).unwrap().doubts;
+        assert_eq!(doubts.len(), 4, "{doubts:?}");
+        assert_eq!(doubts[0], "the loads differ: partitions was 3, then 9");
+        assert!(doubts[2].ends_with("loopback differs by -50.0 %"), "{doubts:?}");
+        after.scenario = Scenario::Consume;
+        let refused = Comparison::new(&before, &after, 0.95).unwrap_err();
+        assert!(refused.starts_with("produce and consume: "), "{refused}");
+    }
+}

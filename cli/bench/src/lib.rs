@@ -1,0 +1,183 @@
+//! What `logboom bench` does: loads any cluster that speaks the Kafka protocol, measures, tells
+//! what came of it, and compares two runs.
+//!
+//! ```text
+//!   arguments ─▶ session ── a repetition each ─▶ measure ─▶ load: senders and readers
+//!                   │                               │
+//!                   │           workload, pace ─────┤  latency, timeline
+//!                   │      brokers, process, admin ─┘
+//!                   ▼
+//!                  Run ─▶ table, html, --save ─▶ compare
+//! ```
+//!
+//! It stands on the producer and the consumer of this project and knows nothing of our broker, but
+//! for the names of a few of its metrics.
+//!
+//! # What must always hold
+//!
+//! - At a rate, latencies count from when a record was due, whatever became of those before it.
+//! - A percentile is told only with twenty samples beyond it.
+//! - A comparison says no more than its intervals allow.
+//! - What wasn't measured is said to be missing; it is never shown as 0.
+//! - Memory is bounded, however long a run lasts.
+
+mod admin;
+mod arguments;
+mod brokers;
+mod ceiling;
+mod clients;
+mod compare;
+mod html;
+mod latency;
+mod load;
+mod machine;
+mod measure;
+mod numbers;
+mod pace;
+mod process;
+mod progress;
+mod quantity;
+mod random;
+mod run;
+mod session;
+mod signals;
+mod student;
+mod table;
+mod timeline;
+mod topic;
+mod workload;
+mod zipf;
+
+use std::fmt;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use compare::{Comparison, Verdict};
+use run::Run;
+use session::Session;
+
+pub use arguments::BenchArguments;
+use arguments::{BenchCommand, CompareArguments, Output, Plan};
+
+/// Why nothing came of it.
+#[derive(Debug)]
+enum Failure {
+    Failed(String),
+    /// The results can't be written.
+    Output(io::Error),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(why) => f.write_str(why),
+            Self::Output(error) => write!(f, "write: {error}"),
+        }
+    }
+}
+
+impl From<String> for Failure {
+    fn from(why: String) -> Self {
+        Self::Failed(why)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+/// Runs the command. Results go to stdout, errors to stderr; the status is 0 where it was done, and
+/// 1 where it failed or `compare` has shown what `--fail-if-slower` asks for.
+pub fn run(arguments: &BenchArguments) -> ExitCode {
+    let result = match (&arguments.command, arguments.command.plan()) {
+        (BenchCommand::Compare(arguments), _) => compare_runs(arguments),
+        (_, Some(plan)) => load(plan),
+        (_, None) => unreachable!("all but the comparison are loads"),
+    };
+    match result {
+        Ok(status) => status,
+        // Who reads our results has seen enough.
+        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            // Where that can't be written there is nobody to tell.
+            drop(writeln!(io::stderr(), "logboom bench: {failure}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Loads, and tells what came of it; a run that was ended by a failure is told as far as it came.
+fn load(plan: Plan<'_>) -> Result<ExitCode, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("start: {error}"))?;
+    let command = std::env::args().map(|word| quoted(&word)).collect::<Vec<_>>().join(" ");
+    let result = runtime.block_on(async { Session::new(plan)?.run(command).await });
+    runtime.shutdown_background();
+    let run = result?;
+    // The file first: it is the whole of what was measured.
+    if let Some(path) = &plan.load.save {
+        run.save(path)?;
+    }
+    if let Some(path) = &plan.load.html {
+        write_page(path, &html::page(&run))?;
+    }
+    let mut out = io::stdout().lock();
+    match plan.load.output {
+        Output::Json => {
+            let text = serde_json::to_string(&run).map_err(|error| error.to_string())?;
+            writeln!(out, "{text}")?;
+        }
+        Output::Table => table::write_run(&mut out, &run)?,
+    }
+    out.flush()?;
+    match run.failure {
+        Some(why) => Err(Failure::Failed(why)),
+        None => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn compare_runs(arguments: &CompareArguments) -> Result<ExitCode, Failure> {
+    let (before, after) = (Run::load(&arguments.before)?, Run::load(&arguments.after)?);
+    let comparison = Comparison::new(&before, &after, arguments.confidence / 100.0)?;
+    if let Some(path) = &arguments.html {
+        write_page(path, &html::comparison_page(&before, &after, &comparison))?;
+    }
+    let mut out = io::stdout().lock();
+    match arguments.output {
+        Output::Json => writeln!(out, "{}", comparison.to_json())?,
+        Output::Table => table::write_comparison(&mut out, &comparison)?,
+    }
+    let has_failed = arguments.fail_if_slower && comparison.verdict() == Verdict::Worse;
+    Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn write_page(path: &Path, page: &str) -> Result<(), String> {
+    std::fs::write(path, page).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn a_command_is_told_so_that_it_can_be_repeated() {
+        assert_eq!(quoted("--rate=10"), "--rate=10");
+        assert_eq!(quoted("a b"), "'a b'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
+    }
+}

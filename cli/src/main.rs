@@ -56,6 +56,8 @@ enum Command {
     Config(config::ConfigArguments),
     /// Shows who is there and who leads what.
     Cluster(cluster::ClusterArguments),
+    /// Loads a cluster, measures, and compares what was measured.
+    Bench(Box<logboom_bench::BenchArguments>),
     /// Recovers a partition that has lost most of its replicas.
     Partition(partition::PartitionArguments),
 }
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         Command::Group(arguments) => group::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
         Command::Cluster(arguments) => cluster::run(&arguments),
+        Command::Bench(arguments) => logboom_bench::run(&arguments),
         Command::Partition(arguments) => partition::run(&arguments),
     }
 }
@@ -129,6 +132,9 @@ mod tests {
             "cluster drain 3 --no-wait",
             "cluster undrain 3",
             "cluster remove 3 --force",
+            "bench produce --bootstrap h:1 --rate 100 --html f --output json",
+            "bench end-to-end --group g --groups 2",
+            "bench compare a.json b.json",
             "dev --brokers 5 --data-dir d --base-port 29092 --set num.partitions=3",
         ] {
             let words = std::iter::once("logboom").chain(arguments.split(' '));
@@ -174,6 +180,8 @@ mod tests {
             "cluster drain three",
             "cluster undrain 3 --admin h:9644",
             "cluster remove 3 --no-wait",
+            "bench",
+            "bench produce --rate 0",
             "config describe user u",
             "config set topic t key",
         ] {

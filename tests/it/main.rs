@@ -2,6 +2,7 @@
 
 mod balance;
 mod balancing;
+mod bench;
 mod clients;
 mod cluster;
 mod compaction;

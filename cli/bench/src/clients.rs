@@ -79,20 +79,20 @@ impl<'a> Clients<'a> {
     fn producer(&self, buffer_bytes: usize) -> Result<ProducerBuilder, String> {
         let records = self.plan.records;
         let client = ClientConfig { client_id: CLIENT_ID.to_owned(), ..ClientConfig::default() };
-        let mut builder = Producer::builder().client(client).buffer_bytes(buffer_bytes);
+        let mut builder = Producer::builder().client(client).buffer_memory(buffer_bytes);
         builder = builder.properties(&self.properties).map_err(|error| error.to_string())?;
-        builder = builder.bootstrap(&self.plan.load.bootstrap);
+        builder = builder.bootstrap_servers(&self.plan.load.bootstrap);
         if let Some(acks) = records.acks {
             builder = builder.acks(acks.acks());
         }
         if let Some(compression) = records.compression {
-            builder = builder.compression(compression.codec());
+            builder = builder.compression_type(compression.codec());
         }
         if let Some(linger) = records.linger {
             builder = builder.linger(linger);
         }
         if let Some(bytes) = records.batch_bytes {
-            builder = builder.batch_bytes(bytes);
+            builder = builder.batch_size(bytes);
         }
         Ok(builder)
     }

@@ -34,6 +34,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "logboom",
         &[
             "logboom-balance",
+            "logboom-bench",
             "logboom-broker",
             "logboom-client",
             "logboom-producer",

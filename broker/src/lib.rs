@@ -24,7 +24,6 @@
 //! | `balancing` | what replicas take, and where they had better be |
 //! | `cleaner`, `repair` | logs in the background: compaction, damage |
 //! | `config` | what it is started with |
-//! | `groundwork` | what there is of it before it serves |
 //! | `metrics`, `admin` | what is counted, and who is told |
 
 mod admin;
@@ -34,7 +33,6 @@ mod clock;
 mod cluster;
 mod config;
 mod coordination;
-mod groundwork;
 mod handlers;
 mod lease;
 mod limits;

@@ -25,10 +25,7 @@ pub(super) async fn handle(
     let decide = move |image: &_| {
         topics::create_partitions(image, &decided, &broker, &mut placement.next(), is_counted)
     };
-    let answer = match context.node.check_room().await {
-        Ok(()) => context.node.controller.decide_within(request.timeout_ms, decide).await,
-        Err(error) => Err(error),
-    };
+    let answer = context.node.controller.decide_within(request.timeout_ms, decide).await;
     answer.unwrap_or_else(|error| refused(&request, error))
 }
 

@@ -27,7 +27,6 @@ mod feed;
 mod handle;
 mod hands;
 mod lanes;
-mod later;
 mod member;
 mod office;
 mod peering;

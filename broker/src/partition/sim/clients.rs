@@ -184,8 +184,7 @@ impl Cluster {
             }
         }
         for (producer, group, sequence, appended) in acknowledged {
-            let offset = appended.base_offset;
-            self.subjects[group].note_acknowledged(at, producer, sequence, offset)?;
+            self.subjects[group].check_acknowledged(producer, sequence, appended.base_offset)?;
         }
         Ok(())
     }

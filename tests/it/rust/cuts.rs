@@ -57,8 +57,8 @@ async fn round(name: &str, fault: Option<Fault>) -> std::sync::Arc<Passed> {
     let own: BrokerAddress = broker.bootstrap().parse().unwrap();
     let topic = topic_name("cuts");
     let bootstrap = relay.address.to_string();
-    create_topic(&own.to_string(), &topic, 1).await;
     let passed = relay.run(own, fault);
+    create_topic(&bootstrap, &topic, 1).await;
     exchange(&bootstrap, &topic, &format!("{fault:?}")).await;
     passed
 }

@@ -2,9 +2,7 @@
 //! other reads, whatever goes wrong on the way.
 //!
 //! Those that need only an address also run against another broker (`LOGBOOM_REFERENCE`).
-//! `LOGBOOM_EVERY_BYTE` has the relay cut at every byte of an exchange, and not at every 41st.
 
-mod cuts;
 mod exchange;
 mod kafka;
 mod kills;

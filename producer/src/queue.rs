@@ -20,7 +20,9 @@
 //!
 //! **Invariant:** from the oldest batch that isn't acknowledged to the newest that was sent there
 //! are no more than a broker knows of a producer. So nothing new is sent while one is sent again:
-//! the broker would forget that one meanwhile, and take it for one that is out of order.
+//! the broker would forget that one meanwhile, and take it for one that is out of order. And until
+//! a batch of the producer is acknowledged one is under way: of a producer that it doesn't know a
+//! broker takes any number, also that of a batch whose predecessor is missing.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -117,6 +119,8 @@ struct UnderWay {
 struct Numbering {
     producer: ProducerId,
     next_sequence: i32,
+    /// Whether a batch of it was acknowledged.
+    is_known: bool,
 }
 
 impl Queue {
@@ -254,7 +258,9 @@ impl Queue {
         let is_paused = self.paused_until.is_some_and(|until| now < until);
         let is_repeating = self.under_way.iter().any(|one| one.is_repeated);
         let is_recovering = !self.failed.is_empty() || is_repeating;
-        !is_paused && !is_recovering && self.under_way.len() < limits.under_way_max
+        let is_stranger = self.numbering.is_some_and(|numbering| !numbering.is_known);
+        let under_way_max = if is_stranger { 1 } else { limits.under_way_max };
+        !is_paused && !is_recovering && self.under_way.len() < under_way_max
     }
 
     /// When nothing is under way, those that failed come first again, in their order, and with new
@@ -273,7 +279,7 @@ impl Queue {
                 // Behind the greatest epoch it begins with another id.
                 let epoch = numbering.producer.epoch.checked_add(1)?;
                 let producer = ProducerId { epoch, ..numbering.producer };
-                Some(Numbering { producer, next_sequence: 0 })
+                Some(Numbering { producer, next_sequence: 0, is_known: false })
             });
         }
     }
@@ -282,7 +288,7 @@ impl Queue {
         if batch.numbers.is_some() {
             return;
         }
-        let first = Numbering { producer, next_sequence: 0 };
+        let first = Numbering { producer, next_sequence: 0, is_known: false };
         let numbering = self.numbering.get_or_insert(first);
         batch.numbers = Some(ProducerState {
             id: numbering.producer.id,
@@ -293,13 +299,24 @@ impl Queue {
         numbering.next_sequence = next_sequence(numbering.next_sequence, batch.record_count());
     }
 
+    /// The broker has a batch of this producer.
+    fn note_known(&mut self, batch: &Batch) {
+        if let (Some(numbering), Some(own)) = (&mut self.numbering, batch.numbers) {
+            let ProducerId { id, epoch } = numbering.producer;
+            numbering.is_known |= (own.id, own.epoch) == (id, epoch);
+        }
+    }
+
     /// Takes a batch back with what has become of it.
     pub(crate) fn settle(&mut self, mut batch: Batch, verdict: Verdict, now: Instant) {
         let range = batch.range();
         self.under_way.retain(|one| (one.number, one.range) != (batch.number, range));
         let is_over = batch.outcome().is_settled_from(range.0);
         match verdict {
-            Verdict::Appended(produced) => batch.settle(Ok(produced)),
+            Verdict::Appended(produced) => {
+                self.note_known(&batch);
+                batch.settle(Ok(produced));
+            }
             Verdict::Refused(error) => batch.settle(Err(error)),
             // It was given up meanwhile; whether it is there its successors will show.
             Verdict::Again { .. } | Verdict::OutOfOrder(_) if is_over => {}

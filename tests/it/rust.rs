@@ -2,7 +2,9 @@
 //! other reads, whatever goes wrong on the way.
 //!
 //! Those that need only an address also run against another broker (`LOGBOOM_REFERENCE`).
+//! `LOGBOOM_EVERY_BYTE` has the relay cut at every byte of an exchange, and not at every 97th.
 
+mod cuts;
 mod exchange;
 mod kafka;
 mod kills;

@@ -46,6 +46,14 @@ impl Rig {
         self.queue.append(&record, 5, taken, &self.limits, new)
     }
 
+    /// The broker has a batch of the producer, with the number 0.
+    fn introduce(&mut self) {
+        drop(self.append("0"));
+        let mut first = self.take(NUMBERED).unwrap();
+        sent(&mut first);
+        self.settle(first, appended(0));
+    }
+
     fn append(&mut self, value: &str) -> Delivery {
         self.try_append(value).unwrap().0
     }
@@ -145,8 +153,24 @@ fn what_isn_t_numbered_goes_one_by_one() {
 }
 
 #[test]
+fn until_a_broker_knows_the_producer_one_batch_is_under_way() {
+    let mut rig = Rig::new(5);
+    ["a", "b", "c"].map(|value| drop(rig.append(value)));
+    let mut first = rig.take(NUMBERED).unwrap();
+    sent(&mut first);
+    assert!(rig.take(NUMBERED).is_none(), "a broker would take it without the first");
+    rig.settle(first, again());
+    let mut first = rig.take(NUMBERED).unwrap();
+    assert_eq!(sent(&mut first), (3, 0, "a".to_owned()));
+    rig.settle(first, appended(0));
+    let both = [(); 2].map(|()| rig.take(NUMBERED).unwrap());
+    assert_eq!(both.map(|mut batch| sent(&mut batch).1), [1, 2]);
+}
+
+#[test]
 fn after_an_error_all_are_sent_again_one_by_one_with_their_numbers() {
     let mut rig = Rig::new(5);
+    rig.introduce();
     let mut deliveries = ["a", "b", "c", "d"].map(|value| rig.append(value));
     let mut under_way: Vec<Batch> = (0..3).map(|_| rig.take(NUMBERED).unwrap()).collect();
     under_way.iter_mut().for_each(|batch| drop(sent(batch)));
@@ -156,19 +180,20 @@ fn after_an_error_all_are_sent_again_one_by_one_with_their_numbers() {
     // Whichever is answered first.
     rig.settle(c, out_of_order());
     rig.settle(b, out_of_order());
-    for (at, value) in (0..).zip(["a", "b", "c", "d"]) {
+    for (at, value) in (1..).zip(["a", "b", "c", "d"]) {
         let mut batch = rig.take(NUMBERED).unwrap();
         assert_eq!(sent(&mut batch), (3, at, value.to_owned()));
         // Also what is new waits, or the broker would forget this one.
         assert!(rig.take(NUMBERED).is_none());
         rig.settle(batch, appended(at.into()));
     }
-    assert_eq!(deliveries.each_mut().map(offset), [0, 1, 2, 3]);
+    assert_eq!(deliveries.each_mut().map(offset), [1, 2, 3, 4]);
 }
 
 #[test]
 fn behind_one_that_was_refused_the_others_begin_a_new_epoch() {
     let mut rig = Rig::new(5);
+    rig.introduce();
     let mut deliveries = ["a", "b", "c", "d"].map(|value| rig.append(value));
     let mut under_way: Vec<Batch> = (0..3).map(|_| rig.take(NUMBERED).unwrap()).collect();
     under_way.iter_mut().for_each(|batch| drop(sent(batch)));
@@ -177,10 +202,11 @@ fn behind_one_that_was_refused_the_others_begin_a_new_epoch() {
     rig.settle(b, out_of_order());
     assert!(rig.take(NUMBERED).is_none());
     rig.settle(c, out_of_order());
-    let mut retaken: Vec<Batch> = (0..3).map(|_| rig.take(NUMBERED).unwrap()).collect();
-    let seen: Vec<_> = retaken.iter_mut().map(sent).collect();
-    let expected = [("b", 0), ("c", 1), ("d", 2)];
-    assert_eq!(seen, expected.map(|(value, first)| (4, first, value.to_owned())));
+    for (at, value) in (0..).zip(["b", "c", "d"]) {
+        let mut batch = rig.take(NUMBERED).unwrap();
+        assert_eq!(sent(&mut batch), (4, at, value.to_owned()));
+        rig.settle(batch, appended(at.into()));
+    }
     assert!(outcome(&mut deliveries[0]).unwrap().is_err());
 }
 
@@ -240,6 +266,7 @@ fn a_pause_keeps_the_next_batch() {
 #[test]
 fn what_takes_too_long_is_late_and_says_whether_it_may_be_there() {
     let mut rig = Rig::new(2);
+    rig.introduce();
     let mut deliveries = ["a", "b", "c"].map(|value| rig.append(value));
     let [mut a, mut b] = [(); 2].map(|()| rig.take(NUMBERED).unwrap());
     sent(&mut a);

@@ -177,7 +177,6 @@ impl Broker {
         let batch = CheckedBatch::check(records).unwrap();
         let header = *batch.header();
         let (first, last) = (header.base_sequence, header.base_sequence + header.last_offset_delta);
-        let is_known = self.producers.contains_key(&header.producer_id);
         let known = self.producers.entry(header.producer_id);
         let known = known.or_insert_with(|| Known { epoch: -1, batches: VecDeque::new() });
         if header.producer_epoch < known.epoch {
@@ -190,12 +189,9 @@ impl Broker {
             return told(ErrorCode::NONE, *base);
         }
         let expected = known.batches.back().filter(|_| is_same).map_or(0, |one| one.1 + 1);
-        if first != expected {
-            let unknown = ErrorCode::UNKNOWN_PRODUCER_ID;
-            return told(
-                if is_known { ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER } else { unknown },
-                -1,
-            );
+        // Of a producer that it doesn't know a broker takes any number.
+        if first != expected && known.epoch >= 0 {
+            return told(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, -1);
         }
         if self.chance.is_some() && header.record_count > RECORDS_MAX {
             return told(ErrorCode::MESSAGE_TOO_LARGE, -1);

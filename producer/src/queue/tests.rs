@@ -155,7 +155,9 @@ fn what_isn_t_numbered_goes_one_by_one() {
 #[test]
 fn until_a_broker_knows_the_producer_one_batch_is_under_way() {
     let mut rig = Rig::new(5);
-    ["a", "b", "c"].map(|value| drop(rig.append(value)));
+    for value in ["a", "b", "c"] {
+        drop(rig.append(value));
+    }
     let mut first = rig.take(NUMBERED).unwrap();
     sent(&mut first);
     assert!(rig.take(NUMBERED).is_none(), "a broker would take it without the first");

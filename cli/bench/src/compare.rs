@@ -2,7 +2,8 @@
 //! whether that shows anything.
 //!
 //! Must always hold: "faster" and "slower" are said only where the whole interval is on that side;
-//! with one repetition of either nothing is said.
+//! with one repetition of either nothing is said; a run in which records failed, or whose rate
+//! wasn't reached, is never said to be the better one, for it has done less.
 
 use serde_json::{Value, json};
 
@@ -33,6 +34,12 @@ enum Kind {
     SecondsAGigabyte,
 }
 
+impl Kind {
+    fn more_is_better(self) -> bool {
+        matches!(self, Self::Records | Self::Megabytes)
+    }
+}
+
 /// What is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -40,7 +47,7 @@ pub(crate) enum Verdict {
     Worse,
     /// The interval holds both.
     NothingShown,
-    /// There is no interval.
+    /// There is no interval, or the run that it favours has left something undone.
     CannotTell,
 }
 
@@ -48,7 +55,9 @@ pub(crate) enum Verdict {
 #[derive(Debug)]
 pub(crate) struct Comparison {
     pub(crate) figures: Vec<Figure>,
-    /// Why the runs may differ for another reason than what was to be compared.
+    /// What each run left undone: what looks better then may be the less that was done.
+    faults: [Vec<String>; 2],
+    /// Why the runs may differ for another reason than what was to be compared; the faults first.
     pub(crate) doubts: Vec<String>,
     pub(crate) confidence: f64,
 }
@@ -74,13 +83,18 @@ impl Comparison {
             let (before, after) = (before.scenario.name(), after.scenario.name());
             return Err(format!("{before} and {after}: two runs of one scenario are wanted"));
         }
-        let names = figures(before);
-        let compared = names.into_iter().filter_map(|(name, kind, is_main, of)| {
-            let all = |run: &Run| run.repetitions.iter().filter_map(|one| of(run, one)).collect();
-            Figure::new((name, kind, is_main), all(before), all(after), confidence)
-        });
-        let figures = compared.collect();
-        Ok(Self { figures, doubts: doubts(before, after), confidence })
+        let faults = [faults(before, "first"), faults(after, "second")];
+        let (mut compared, mut without) = (Vec::new(), Vec::new());
+        for (name, kind, is_main, of) in figures(before) {
+            let all = |run: &Run| -> Vec<f64> {
+                run.repetitions.iter().filter_map(|one| of(run, one)).collect()
+            };
+            without.extend(dropped(&name, is_main, [(before, all(before)), (after, all(after))]));
+            let figure = Figure::new((name, kind, is_main), all(before), all(after), confidence);
+            compared.extend(figure.map(|figure| figure.doubted(&faults)));
+        }
+        let doubts = [faults.concat(), without, doubts(before, after)].concat();
+        Ok(Self { figures: compared, faults, doubts, confidence })
     }
 
     /// The verdict: that of the main figure.
@@ -108,6 +122,11 @@ impl Comparison {
             (Verdict::Worse, Some(range)) => format!("slower: {name} {range}"),
             (Verdict::NothingShown, Some(range)) => {
                 format!("no difference shown: {name} {range}")
+            }
+            (Verdict::CannotTell, Some(range)) => {
+                let why = main.favoured().and_then(|side| self.faults[side].first());
+                let why = why.map_or("a run is incomplete", String::as_str);
+                format!("can't tell: {name} {range}, but {why}")
             }
             _ if main.before.len().min(main.after.len()) < 2 => {
                 format!("can't tell: {name} needs two repetitions of each run at least (--repeat)")
@@ -167,8 +186,25 @@ impl Figure {
             return None;
         }
         let interval = student::factor(&before, &after, confidence);
-        let verdict = Verdict::of(interval, matches!(kind, Kind::Records | Kind::Megabytes));
+        let verdict = Verdict::of(interval, kind.more_is_better());
         Some(Self { name, kind, is_main, before, after, interval, verdict })
+    }
+
+    /// - `faults`: what each run has left undone.
+    fn doubted(mut self, faults: &[Vec<String>; 2]) -> Self {
+        if self.favoured().is_some_and(|side| !faults[side].is_empty()) {
+            self.verdict = Verdict::CannotTell;
+        }
+        self
+    }
+
+    /// Which run the interval favours, 0 or 1, whatever it has left undone.
+    fn favoured(&self) -> Option<usize> {
+        match Verdict::of(self.interval, self.kind.more_is_better()) {
+            Verdict::Better => Some(1),
+            Verdict::Worse => Some(0),
+            Verdict::NothingShown | Verdict::CannotTell => None,
+        }
     }
 
     /// The median of a side, with its unit.
@@ -230,9 +266,12 @@ fn figures(run: &Run) -> Vec<(String, Kind, bool, Of)> {
     ];
     for percent in [50.0, 99.0, 99.9] {
         let of: Of = Box::new(move |run, one| {
-            let flow = run.main_flow(one).filter(|flow| flow.latency.is_some());
-            let flow = flow.or(one.produced.as_ref())?;
-            flow.latency.as_ref()?.percentile(percent).map(real)
+            let flow = match run.scenario {
+                // What was there before was due at no time.
+                Scenario::Mixed => one.produced.as_ref(),
+                _ => run.main_flow(one),
+            };
+            flow?.latency.as_ref()?.percentile(percent).map(real)
         });
         let is_main = is_at_rate && (percent - 99.0).abs() < 1e-9;
         figures.push((format!("latency {}", latency::name(percent)), Kind::Micros, is_main, of));
@@ -249,6 +288,38 @@ fn figures(run: &Run) -> Vec<(String, Kind, bool, Of)> {
     });
     figures.push(("brokers' CPU".to_owned(), Kind::SecondsAGigabyte, false, brokers));
     figures
+}
+
+/// What a run left undone.
+fn faults(run: &Run, which: &str) -> Vec<String> {
+    let mut faults = Vec::new();
+    if let Some(why) = &run.failure {
+        faults.push(format!("the {which} run failed: {why}"));
+    }
+    let failed = run.failed();
+    if failed > 0 {
+        let failed = quantity::grouped(real(failed));
+        faults.push(format!("{failed} records of the {which} run failed"));
+    }
+    if let (Some(reached), Some(rate)) = (run.short_of_rate(), run.settings.rate) {
+        let (reached, rate) = (quantity::grouped(reached), quantity::grouped(rate));
+        faults.push(format!("the {which} run reached {reached} of {rate} records/s"));
+    }
+    faults
+}
+
+/// The repetitions that don't have a figure which others have, or by which the verdict goes.
+fn dropped(name: &str, is_main: bool, sides: [(&Run, Vec<f64>); 2]) -> Vec<String> {
+    let mut dropped = Vec::new();
+    for ((run, figures), which) in sides.into_iter().zip(["first", "second"]) {
+        let (all, with) = (run.repetitions.len(), figures.len());
+        if with < all && (is_main || with > 0) {
+            let without = all - with;
+            dropped
+                .push(format!("{without} of {all} repetitions of the {which} run have no {name}"));
+        }
+    }
+    dropped
 }
 
 fn doubts(before: &Run, after: &Run) -> Vec<String> {
@@ -301,11 +372,19 @@ fn differing(before: &Settings, after: &Settings) -> Vec<(String, String, String
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::Flow;
     use crate::run::testing::run;
 
     fn flat_out(rates: &[u64]) -> Run {
         let mut run = run(rates, &vec![5_000; rates.len()]);
         run.settings.rate = None;
+        run
+    }
+
+    /// With these 99th percentiles, at a rate that was reached.
+    fn at_rate(p99s: &[u64]) -> Run {
+        let mut run = run(&vec![1_000; p99s.len()], p99s);
+        run.settings.rate = Some(1_000.0);
         run
     }
 
@@ -338,8 +417,8 @@ mod tests {
 
     #[test]
     fn at_a_rate_the_99th_percentile_decides_and_less_is_better() {
-        let before = run(&[1_000; 3], &[5_000, 5_050, 4_950]);
-        let after = run(&[1_000; 3], &[4_000, 4_050, 3_950]);
+        let before = at_rate(&[5_000, 5_050, 4_950]);
+        let after = at_rate(&[4_000, 4_050, 3_950]);
         let compared = Comparison::new(&before, &after, 0.95).unwrap();
         assert!(
             compared.sentence().starts_with("faster: latency p99 -"),
@@ -353,6 +432,78 @@ mod tests {
             (&json["verdict"], &json["figures"][3]["main"]),
             (&json!("slower"), &json!(true))
         );
+    }
+
+    /// Both ways round, where the changed one looks faster.
+    fn with(change: impl FnOnce(&mut Run)) -> [Comparison; 2] {
+        let before = at_rate(&[5_000, 5_050, 4_950]);
+        let mut after = at_rate(&[4_000, 4_050, 3_950]);
+        change(&mut after);
+        let compared = |one, other| Comparison::new(one, other, 0.95).unwrap();
+        [compared(&before, &after), compared(&after, &before)]
+    }
+
+    fn second(run: &mut Run) -> &mut Flow {
+        run.repetitions[1].produced.as_mut().unwrap()
+    }
+
+    #[test]
+    fn who_has_left_something_undone_is_not_the_better_one() {
+        let [there, back] = with(|_| ());
+        assert_eq!((there.verdict(), back.verdict()), (Verdict::Better, Verdict::Worse));
+        let [there, back] = with(|run| second(run).failed = 3);
+        assert_eq!((there.verdict(), back.verdict()), (Verdict::CannotTell, Verdict::CannotTell));
+        assert_eq!(there.doubts, ["3 records of the second run failed"]);
+        let sentence = there.sentence();
+        assert!(sentence.starts_with("can't tell: latency p99 -"), "{sentence}");
+        assert!(sentence.ends_with(", but 3 records of the second run failed"), "{sentence}");
+        assert!(back.sentence().ends_with(", but 3 records of the first run failed"));
+        let [there, _] = with(|run| second(run).records_per_second = 979.0);
+        assert_eq!(there.verdict(), Verdict::CannotTell);
+        assert_eq!(there.doubts, ["the second run reached 979 of 1,000 records/s"]);
+        let [there, _] = with(|run| second(run).records_per_second = 981.0);
+        assert_eq!(there.verdict(), Verdict::Better);
+        let [there, _] = with(|run| run.failure = Some("gone".to_owned()));
+        assert_eq!(there.verdict(), Verdict::CannotTell);
+        assert_eq!(there.doubts, ["the second run failed: gone"]);
+    }
+
+    #[test]
+    fn who_has_left_something_undone_and_is_slower_all_the_same_is_said_to_be() {
+        let before = at_rate(&[5_000, 5_050, 4_950]);
+        let mut after = at_rate(&[6_000, 6_050, 5_950]);
+        second(&mut after).failed = 3;
+        let compared = Comparison::new(&before, &after, 0.95).unwrap();
+        assert_eq!(compared.verdict(), Verdict::Worse);
+        assert_eq!(compared.doubts, ["3 records of the second run failed"]);
+    }
+
+    #[test]
+    fn latencies_of_what_was_sent_stand_for_none_of_what_was_read() {
+        let mut before = at_rate(&[5_000, 5_050, 4_950]);
+        for one in &mut before.repetitions {
+            one.consumed = one.produced.clone();
+            one.consumed.as_mut().unwrap().latency = None;
+        }
+        let named = |scenario| {
+            let mut before = before.clone();
+            before.scenario = scenario;
+            let compared = Comparison::new(&before, &before, 0.95).unwrap();
+            let p99 = compared.figures.iter().any(|figure| figure.name == "latency p99");
+            (p99, compared.doubts.len())
+        };
+        assert_eq!(named(Scenario::Mixed), (true, 0));
+        assert_eq!(named(Scenario::EndToEnd), (false, 2), "each run is without");
+    }
+
+    #[test]
+    fn repetitions_that_drop_out_are_named() {
+        let before = at_rate(&[5_000, 5_050, 4_950]);
+        let mut after = before.clone();
+        let latency = after.repetitions[2].produced.as_mut().unwrap().latency.as_mut().unwrap();
+        latency.percentiles.retain(|one| one.percent < 99.0);
+        let compared = Comparison::new(&before, &after, 0.95).unwrap();
+        assert_eq!(compared.doubts, ["1 of 3 repetitions of the second run have no latency p99"]);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! How long things took, and which percentiles may be told.
 //!
 //! Must always hold: a percentile is told only with [`SAMPLES_BEYOND_MIN`] samples beyond it; what
-//! took longer than can be told counts as the longest time that can.
+//! took longer than can be told counts as the longest time that can; what never came lies beyond
+//! all that did, so that it can lower no percentile.
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
@@ -16,18 +17,28 @@ const LATENCY_US_MAX: u64 = 3_600_000_000;
 const DIGITS: u8 = 3;
 /// Percentiles that are told.
 const PERCENTILES: [f64; 6] = [50.0, 90.0, 99.0, 99.9, 99.99, 99.999];
+/// A share such as 0.1 % has no exact binary form; a millionth of a sample decides nothing.
+const ROUNDING: f64 = 1e-6;
 /// Parts of a halving of what lies beyond, in the curve of a distribution.
 const CURVE_STEPS: u32 = 4;
 
-/// Microseconds, with three digits.
+/// How long each of many took.
 #[derive(Debug, Clone)]
-pub(crate) struct Latencies(Histogram<u64>);
+pub(crate) struct Latencies {
+    /// Microseconds, with three digits.
+    times: Histogram<u64>,
+    /// Those that never came.
+    lost: u64,
+}
 
 /// What a number of latencies came to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Latency {
-    /// Samples.
+    /// Samples, those that never came among them.
     pub(crate) count: u64,
+    /// Those that never came: longer than all others, for the percentiles.
+    pub(crate) lost: u64,
+    /// Of those that came, as the next two.
     pub(crate) mean_us: f64,
     pub(crate) min_us: u64,
     pub(crate) max_us: u64,
@@ -47,45 +58,58 @@ pub(crate) struct Percentile {
 impl Default for Latencies {
     fn default() -> Self {
         let histogram = Histogram::new_with_max(LATENCY_US_MAX, DIGITS);
-        Self(histogram.expect("the limits are constants that it takes"))
+        Self { times: histogram.expect("the limits are constants that it takes"), lost: 0 }
     }
 }
 
 impl Latencies {
     /// Adds a sample, nanoseconds.
     pub(crate) fn record(&mut self, nanos: u64) {
-        self.0.saturating_record(nanos / 1_000);
+        self.times.saturating_record(nanos / 1_000);
+    }
+
+    /// Adds one that never came.
+    pub(crate) fn lose(&mut self) {
+        self.lost += 1;
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
-        self.0.add(&other.0).expect("all have the same limits");
+        self.times.add(&other.times).expect("all have the same limits");
+        self.lost += other.lost;
     }
 
     pub(crate) fn clear(&mut self) {
-        self.0.reset();
+        self.times.reset();
+        self.lost = 0;
     }
 
     pub(crate) fn count(&self) -> u64 {
-        self.0.len()
+        self.times.len() + self.lost
     }
 
-    pub(crate) fn max_us(&self) -> u64 {
-        self.0.max()
+    /// The longest of those that came, if any did.
+    pub(crate) fn max_us(&self) -> Option<u64> {
+        (!self.times.is_empty()).then(|| self.times.max())
     }
 
-    /// The percentile, if enough samples are beyond it.
+    /// The percentile, if enough samples are beyond it, and it isn't one of those that never came.
     pub(crate) fn percentile(&self, percent: f64) -> Option<u64> {
-        is_told(percent, self.0.len()).then(|| self.0.value_at_quantile(percent / 100.0))
+        let (all, came) = (real(self.count()), real(self.times.len()));
+        let rank = (all * percent / 100.0 - ROUNDING).ceil().max(1.0);
+        // Between two ranks, where rounding decides nothing.
+        let value = || self.times.value_at_quantile((rank - 0.5) / came);
+        (is_told(percent, self.count()) && rank <= came).then(value)
     }
 
-    /// What is told of them; `None` where there are none.
+    /// What is told of them; `None` where none came.
     pub(crate) fn summary(&self) -> Option<Latency> {
         let told = |percent: f64| Some(Percentile { percent, us: self.percentile(percent)? });
-        (!self.0.is_empty()).then(|| Latency {
-            count: self.0.len(),
-            mean_us: self.0.mean(),
-            min_us: self.0.min(),
-            max_us: self.0.max(),
+        Some(Latency {
+            count: self.count(),
+            lost: self.lost,
+            mean_us: self.times.mean(),
+            min_us: self.times.min(),
+            max_us: self.max_us()?,
             percentiles: PERCENTILES.into_iter().filter_map(told).collect(),
             curve: curve_percents().map_while(told).collect(),
         })
@@ -94,8 +118,7 @@ impl Latencies {
 
 /// Whether a percentile of so many samples has enough of them beyond it.
 pub(crate) fn is_told(percent: f64, count: u64) -> bool {
-    // A share such as 0.1 % has no exact binary form; a millionth of a sample decides nothing.
-    let beyond = real(count) * (100.0 - percent) / 100.0 + 1e-6;
+    let beyond = real(count) * (100.0 - percent) / 100.0 + ROUNDING;
     beyond >= real(SAMPLES_BEYOND_MIN)
 }
 
@@ -160,7 +183,7 @@ mod tests {
         assert_eq!(Latencies::default().summary(), None);
         let mut latencies = Latencies::default();
         latencies.record(u64::MAX);
-        assert!(latencies.max_us() >= LATENCY_US_MAX);
+        assert!(latencies.max_us() >= Some(LATENCY_US_MAX));
         latencies.clear();
         assert_eq!(latencies.count(), 0);
     }
@@ -169,6 +192,23 @@ mod tests {
     fn two_together_are_all_their_samples() {
         let mut all = of(100);
         all.add(&of(50));
-        assert_eq!((all.count(), all.max_us()), (150, 100));
+        assert_eq!((all.count(), all.max_us()), (150, Some(100)));
+    }
+
+    #[test]
+    fn what_never_came_lies_beyond_all_that_did() {
+        let mut latencies = of(2_000);
+        (0..2_000).for_each(|_| latencies.lose());
+        let latency = latencies.summary().unwrap();
+        assert_eq!((latency.count, latency.lost), (4_000, 2_000));
+        assert_eq!(latency.percentile(50.0), Some(2_000), "the slowest of those that came");
+        assert_eq!(latency.percentile(90.0), None, "nobody knows how long it takes");
+        let mut all = of(2_000);
+        all.add(&latencies);
+        assert_eq!(all.percentile(50.0), Some(1_500));
+        latencies.clear();
+        assert_eq!(latencies.count(), 0);
+        latencies.lose();
+        assert_eq!((latencies.count(), latencies.summary()), (1, None));
     }
 }

@@ -82,7 +82,6 @@ pub(crate) fn remarks(run: &Run) -> Vec<String> {
         settings.compressed_by,
         three(settings.compressed_share * 100.0)
     )];
-    let flows = || run.repetitions.iter().filter_map(|one| one.produced.as_ref());
     if settings.producers > 0 && settings.rate.is_none() {
         remarks.push(
             "flat out, a latency is mostly the time in the producer's own queue; --rate measures \
@@ -97,10 +96,7 @@ pub(crate) fn remarks(run: &Run) -> Vec<String> {
     if main_flows.any(|flow| flow.seconds < SECONDS_MIN) {
         remarks.push("it was measured for too short a time for rates that mean much".to_owned());
     }
-    let behind = settings.rate.filter(|rate| {
-        flows().any(|flow| flow.records_per_second < 0.98 * rate) && !run.interrupted
-    });
-    if let Some(rate) = behind {
+    if let (Some(rate), Some(_), false) = (settings.rate, run.short_of_rate(), run.interrupted) {
         let rate = grouped(rate);
         remarks.push(format!("fewer than the {rate} records a second that were due came through"));
     }
@@ -177,7 +173,8 @@ fn percentiles(latency: &Latency) -> String {
     let told = latency.percentiles.iter();
     let told = told.map(|one| format!("{} {}", latency::name(one.percent), micros(one.us)));
     let max = format!("max {}", micros(latency.max_us));
-    told.chain([max]).collect::<Vec<_>>().join(", ")
+    let lost = (latency.lost > 0).then(|| format!("{} never", grouped(real(latency.lost))));
+    told.chain([max]).chain(lost).collect::<Vec<_>>().join(", ")
 }
 
 fn share(part: f64, whole: f64) -> String {
@@ -355,8 +352,9 @@ mod tests {
 
     #[test]
     fn a_comparison_is_a_table_a_sentence_and_its_scruples() {
-        let before = run(&[1_000; 3], &[5_000, 5_100, 4_900]);
-        let after = run(&[1_000; 3], &[9_000, 9_100, 8_900]);
+        let mut before = run(&[1_000; 3], &[5_000, 5_100, 4_900]);
+        let mut after = run(&[1_000; 3], &[9_000, 9_100, 8_900]);
+        (before.settings.rate, after.settings.rate) = (Some(1_000.0), Some(1_000.0));
         let compared = Comparison::new(&before, &after, 0.95).unwrap();
         let mut out = Vec::new();
         write_comparison(&mut out, &compared).unwrap();

@@ -24,6 +24,8 @@ pub(crate) struct Tally {
 pub(crate) struct Sample {
     /// Nanoseconds since it was due; `None` where that isn't measured.
     pub(crate) latency: Option<u64>,
+    /// Whether it never comes, however long it has taken to know that.
+    pub(crate) is_lost: bool,
     /// Bytes of key and value; `None` where it came outside of what is measured.
     pub(crate) bytes: Option<u32>,
 }
@@ -31,8 +33,10 @@ pub(crate) struct Sample {
 impl Tally {
     pub(crate) fn take(&mut self, samples: &[Sample]) {
         for sample in samples {
-            if let Some(latency) = sample.latency {
-                self.recent.record(latency);
+            match sample.latency {
+                Some(_) if sample.is_lost => self.recent.lose(),
+                Some(latency) => self.recent.record(latency),
+                None => {}
             }
             if let Some(bytes) = sample.bytes {
                 self.count(1, bytes.into());
@@ -113,7 +117,6 @@ impl Timeline {
         self.records += records;
         self.bytes += bytes;
         self.all.add(&self.recent);
-        let max = (self.recent.count() > 0).then(|| self.recent.max_us());
         let point = Point {
             from: seconds(self.last),
             to: seconds(now),
@@ -121,7 +124,7 @@ impl Timeline {
             bytes,
             p50_us: self.recent.percentile(50.0),
             p99_us: self.recent.percentile(99.0),
-            max_us: max,
+            max_us: self.recent.max_us(),
         };
         self.recent.clear();
         if now <= self.last {
@@ -161,7 +164,7 @@ mod tests {
     const SECOND: u64 = 1_000_000_000;
 
     fn sample(latency_us: u64) -> Sample {
-        Sample { latency: Some(latency_us * 1_000), bytes: Some(10) }
+        Sample { latency: Some(latency_us * 1_000), is_lost: false, bytes: Some(10) }
     }
 
     #[test]
@@ -174,7 +177,7 @@ mod tests {
         let first = timeline.close(SECOND).unwrap().clone();
         assert_eq!((first.records, first.bytes), (50, 500));
         assert_eq!((first.p50_us, first.p99_us, first.max_us), (Some(5), None, Some(5)));
-        tally.take(&[sample(7), Sample { latency: None, bytes: None }]);
+        tally.take(&[sample(7), Sample { latency: None, is_lost: true, bytes: None }]);
         tally.count(2, 3);
         timeline.drain(&mut tally);
         timeline.drain(&mut Tally::default());
@@ -183,6 +186,20 @@ mod tests {
         assert!((second.from - 1.0).abs() + (second.to - 2.0).abs() < 1e-9);
         assert_eq!(timeline.total(), (53, 513));
         assert_eq!(timeline.latencies().count(), 51);
+    }
+
+    #[test]
+    fn what_has_failed_soon_makes_no_percentile_lower() {
+        let mut timeline = Timeline::new(SECOND);
+        let mut tally = Tally::default();
+        tally.take(&[sample(1_000); 1_000]);
+        let failed = Sample { latency: Some(1), is_lost: true, bytes: None };
+        tally.take(&vec![failed; 1_000]);
+        timeline.drain(&mut tally);
+        let point = timeline.close(SECOND).unwrap();
+        assert_eq!((point.records, point.p50_us, point.p99_us), (1_000, Some(1_000), None));
+        let all = timeline.latencies().summary().unwrap();
+        assert_eq!((all.count, all.lost, all.min_us), (2_000, 1_000, 1_000));
     }
 
     #[test]

@@ -366,8 +366,9 @@ mod tests {
 
     #[test]
     fn a_comparison_shows_both_runs_and_says_what_they_show() {
-        let before = run(&[1_000; 3], &[5_000, 5_100, 4_900]);
-        let after = run(&[1_000; 3], &[9_000, 9_100, 8_900]);
+        let mut before = run(&[1_000; 3], &[5_000, 5_100, 4_900]);
+        let mut after = run(&[1_000; 3], &[9_000, 9_100, 8_900]);
+        (before.settings.rate, after.settings.rate) = (Some(1_000.0), Some(1_000.0));
         let compared = Comparison::new(&before, &after, 0.95).unwrap();
         let page = comparison_page(&before, &after, &compared);
         assert!(page.contains("<strong>slower: latency p99 +"), "{page}");

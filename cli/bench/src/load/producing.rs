@@ -296,7 +296,7 @@ fn fail(shared: &Shared, due: u64, error: &ProduceError) -> Sample {
     if error.remedy() != Remedy::Retry && !matches!(error, ProduceError::Closed) {
         shared.give_up(error.to_string());
     }
-    shared.sample(due, shared.now(), None)
+    shared.lost(due)
 }
 
 /// The counts of a client; every change of them is whole, so a panic elsewhere leaves them sound.

@@ -126,14 +126,20 @@ impl Shared {
         self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
     }
 
-    /// A record has come through: what is measured of it.
+    /// A record has come so far: what is measured of it.
     ///
-    /// - `bytes`: of its key and its value; `None` where it has failed.
+    /// - `bytes`: of its key and its value; `None` where it hasn't come through.
     pub(crate) fn sample(&self, due: u64, now: u64, bytes: Option<u32>) -> Sample {
         Sample {
             latency: self.is_measured(due).then(|| now.saturating_sub(due)),
+            is_lost: false,
             bytes: bytes.filter(|_| self.is_measured(now)),
         }
+    }
+
+    /// A record never comes through. How soon that was known is no latency.
+    pub(crate) fn lost(&self, due: u64) -> Sample {
+        Sample { is_lost: true, ..self.sample(due, due, None) }
     }
 
     /// Records have been given to a consumer of a group, of which some are this load's.
@@ -240,7 +246,9 @@ mod tests {
         assert_eq!(parts(10, 12), (Some(2), Some(7)));
         assert_eq!(parts(19, 25), (Some(6), None), "what was due in time counts when it comes");
         assert_eq!(parts(20, 25), (None, None));
-        assert_eq!(shared.sample(15, 16, None).latency, Some(1), "what fails has waited, too");
+        let lost = shared.lost(15);
+        assert!(lost.is_lost && lost.latency.is_some() && lost.bytes.is_none(), "{lost:?}");
+        assert_eq!(shared.lost(20).latency, None);
     }
 
     #[test]

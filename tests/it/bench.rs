@@ -114,6 +114,19 @@ fn reading_reads_all_that_was_filled_and_mixed_does_both() {
 }
 
 #[test]
+fn repetitions_leave_what_others_have_under_a_like_name() {
+    let broker = Broker::start("bench-repeat");
+    let one = "produce --topic bench-r-2 --records 1 --partitions 1 --keep-topic --no-ceiling";
+    measured(&broker, one);
+    let run = measured(&broker, "produce --topic bench-r --records 50 --repeat 2 --no-ceiling");
+    assert_eq!(run["repetitions"].as_array().unwrap().len(), 2);
+    let read = ["consume", "bench-r-2", "-e", "--format", r"%o\n"];
+    let output = command(&broker.bootstrap(), &read).output().unwrap();
+    assert_eq!(output.stdout, b"0\n", "{output:?}");
+    assert_eq!(topics(&broker).matches("bench-r").count(), 1, "{}", topics(&broker));
+}
+
+#[test]
 fn two_runs_are_compared_and_one_repetition_is_not_enough() {
     let broker = Broker::start("bench-compare");
     let dir = scratch("bench-compare-files");

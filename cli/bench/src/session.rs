@@ -153,16 +153,29 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// The topic of a repetition; each has one of its own, where they are made.
+    /// The topic of a repetition; each has one of its own, where they are made: a name that was
+    /// deleted can't be had again at once.
     async fn topic(&mut self, number: u64) -> Result<BenchTopic, String> {
         let load = self.plan.load;
-        let name = match self.is_made {
-            true => format!("{}-{number}", load.topic),
-            false => load.topic.clone(),
+        let topic = match self.is_made {
+            true => {
+                let name = format!("{}-{:x}-{number}", load.topic, self.id);
+                BenchTopic::make(&self.cluster, &name, load).await?
+            }
+            false => BenchTopic::prepare(&self.cluster, &load.topic, load).await?,
         };
-        let topic = BenchTopic::prepare(&self.cluster, &name, load).await?;
         self.is_made |= topic.is_made;
-        Ok(topic)
+        let led = tokio::select! {
+            led = topic.led(&self.cluster) => led,
+            () = self.signals.next() => Err("interrupted while the topic was made".to_owned()),
+        };
+        match led {
+            Err(why) if !load.keep_topic => {
+                let left = topic.clear_away(&self.cluster).await.err();
+                Err([Some(why), left].into_iter().flatten().collect::<Vec<_>>().join("; "))
+            }
+            led => led,
+        }
     }
 
     async fn fill_and_measure(
@@ -293,5 +306,125 @@ fn codec_name(codec: Codec) -> &'static str {
         Codec::Snappy => "snappy",
         Codec::Lz4 => "lz4",
         Codec::Zstd => "zstd",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use bytes::Bytes;
+
+    use logboom_client::testing::{Arrived, ScriptedBroker};
+    use logboom_protocol::messages::create_topics::{
+        CreatableTopicResult, CreateTopicsRequest, CreateTopicsResponse,
+    };
+    use logboom_protocol::messages::delete_topics::{
+        DeletableTopicResult, DeleteTopicsRequest, DeleteTopicsResponse,
+    };
+    use logboom_protocol::messages::metadata::{
+        MetadataRequest, MetadataResponse, MetadataResponseBroker, MetadataResponseTopic,
+    };
+    use logboom_protocol::{ApiKey, ErrorCode};
+
+    use super::*;
+    use crate::arguments::testing::parsed;
+
+    /// Answers whoever makes, looks for and deletes topics.
+    struct Topics {
+        port: u16,
+        created: ErrorCode,
+        /// What is said of a topic once it was made.
+        looked_at: ErrorCode,
+        is_made: bool,
+        told: mpsc::Sender<(ApiKey, String)>,
+    }
+
+    impl Topics {
+        fn answer(&mut self, asked: &Arrived) -> Bytes {
+            match asked.api {
+                ApiKey::Metadata => self.metadata(asked),
+                ApiKey::CreateTopics => {
+                    self.is_made = true;
+                    let name = asked.decode::<CreateTopicsRequest>().topics.remove(0).name;
+                    self.told.send((asked.api, name.to_string())).unwrap();
+                    let error_code = self.created;
+                    let result = CreatableTopicResult { name, error_code, ..Default::default() };
+                    let topics = vec![result];
+                    asked.answer(&CreateTopicsResponse { topics, ..Default::default() })
+                }
+                ApiKey::DeleteTopics => {
+                    let name = asked.decode::<DeleteTopicsRequest>().topic_names.remove(0);
+                    self.told.send((asked.api, name.to_string())).unwrap();
+                    let result = DeletableTopicResult { name: Some(name), ..Default::default() };
+                    let responses = vec![result];
+                    asked.answer(&DeleteTopicsResponse { responses, ..Default::default() })
+                }
+                other => panic!("{other} isn't for topics"),
+            }
+        }
+
+        fn metadata(&self, asked: &Arrived) -> Bytes {
+            let error_code = match self.is_made {
+                true => self.looked_at,
+                false => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+            };
+            let topic = |name| MetadataResponseTopic { error_code, name, ..Default::default() };
+            let names = asked.decode::<MetadataRequest>().topics.unwrap_or_default();
+            asked.answer(&MetadataResponse {
+                brokers: vec![MetadataResponseBroker {
+                    node_id: 1,
+                    host: "127.0.0.1".into(),
+                    port: self.port.into(),
+                    ..Default::default()
+                }],
+                controller_id: 1,
+                topics: names.into_iter().map(|one| topic(one.name)).collect(),
+                ..Default::default()
+            })
+        }
+    }
+
+    /// Prepares the topic of a repetition, and returns what was asked for.
+    async fn prepared(
+        number: u64,
+        created: ErrorCode,
+        looked_at: ErrorCode,
+        more: &str,
+    ) -> (String, Vec<(ApiKey, String)>) {
+        let broker = ScriptedBroker::bind().await;
+        let port = broker.address.port;
+        let (told, heard) = mpsc::channel();
+        let mut topics = Topics { port, created, looked_at, is_made: false, told };
+        broker.run(move |asked| Some(topics.answer(asked)));
+        let line = format!("produce --topic t --bootstrap 127.0.0.1:{port}{more}");
+        let command = parsed(&line).unwrap();
+        let mut session = Session::new(command.plan().unwrap()).unwrap();
+        session.is_made = number > 1;
+        let why = session.topic(number).await.unwrap_err();
+        (why, heard.try_iter().collect())
+    }
+
+    const REFUSED: ErrorCode = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
+
+    #[tokio::test]
+    async fn a_topic_that_was_made_and_has_no_leaders_is_deleted() {
+        let made = (ApiKey::CreateTopics, "t".to_owned());
+        let (why, asked) = prepared(1, ErrorCode::NONE, REFUSED, "").await;
+        assert!(why.contains("topic t"), "{why}");
+        assert_eq!(asked, [made.clone(), (ApiKey::DeleteTopics, "t".to_owned())]);
+        let (_, asked) = prepared(1, ErrorCode::NONE, REFUSED, " --keep-topic").await;
+        assert_eq!(asked, std::slice::from_ref(&made), "it is to stay");
+        let (_, asked) = prepared(1, ErrorCode::TOPIC_ALREADY_EXISTS, REFUSED, "").await;
+        assert_eq!(asked, [made], "somebody else has made it meanwhile");
+    }
+
+    #[tokio::test]
+    async fn a_later_repetition_takes_nobody_s_topic() {
+        let exists = ErrorCode::TOPIC_ALREADY_EXISTS;
+        let (why, asked) = prepared(2, exists, ErrorCode::NONE, "").await;
+        let [(ApiKey::CreateTopics, name)] = &asked[..] else { panic!("{asked:?}") };
+        assert!(name.starts_with("t-") && name.ends_with("-2") && name.len() > 10, "{name}");
+        assert_eq!(why, format!("topic {name}: it is there already, and nothing is sent to it"));
     }
 }

@@ -27,7 +27,8 @@ pub(crate) struct BenchTopic {
 }
 
 impl BenchTopic {
-    /// Looks for the topic, and makes it where it isn't there.
+    /// Looks for the topic, and makes it where it isn't there. Its leaders aren't waited for, see
+    /// [`Self::led`].
     ///
     /// # Errors
     /// What the cluster says; or it has another number of partitions than was asked for.
@@ -36,18 +37,46 @@ impl BenchTopic {
         name: &str,
         load: &LoadArguments,
     ) -> Result<Self, String> {
-        let told = |error: ClientError| error.to_string();
-        let is_made = match look(cluster, name).await.map_err(told)? {
-            Some((found, _)) => {
-                found.check(load)?;
-                false
-            }
-            None => create(cluster, name, load).await?,
-        };
+        let found = look(cluster, name).await.map_err(|error| error.to_string())?;
+        if let Some((found, _)) = found {
+            found.check(load)?;
+            return Ok(found);
+        }
+        let is_made = create(cluster, name, load).await?;
+        Ok(Self { name: name.to_owned(), partitions: 0, replication_factor: 0, is_made })
+    }
+
+    /// Makes the topic, which mustn't be there: it isn't the one that was named.
+    ///
+    /// # Errors
+    /// What the cluster says; or somebody has it.
+    pub(crate) async fn make(
+        cluster: &Cluster,
+        name: &str,
+        load: &LoadArguments,
+    ) -> Result<Self, String> {
+        match create(cluster, name, load).await? {
+            false => Err(format!("topic {name}: it is there already, and nothing is sent to it")),
+            true => Ok(Self {
+                name: name.to_owned(),
+                partitions: 0,
+                replication_factor: 0,
+                is_made: true,
+            }),
+        }
+    }
+
+    /// Waits until all of its partitions have leaders. Cancel-safe.
+    ///
+    /// # Errors
+    /// What the cluster says; or it takes too long.
+    pub(crate) async fn led(&self, cluster: &Cluster) -> Result<Self, String> {
+        let Self { name, is_made, .. } = self;
         let deadline = Instant::now() + LEADERS_MAX;
         loop {
-            if let Some((found, true)) = look(cluster, name).await.map_err(told)? {
-                return Ok(Self { is_made, ..found });
+            let found = look(cluster, name).await.map_err(|error| error.to_string())?;
+            if let Some((found, true)) = found {
+                return Ok(Self { is_made: *is_made, ..found });
             }
             if Instant::now() > deadline {
                 return Err(format!(

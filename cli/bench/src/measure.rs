@@ -6,7 +6,14 @@
 //!                      │   latencies by when they were due          │
 //!                    open                                         close
 //! ```
+//!
+//! Reading what is there begins after the warm-up; it opens with the first records, which don't
+//! count, and closes with the last.
+//!
+//! Must always hold: what was due until the close is measured, however late it is done; when it
+//! closes doesn't depend on when somebody sees that it is time.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,8 +25,8 @@ use crate::arguments::Plan;
 use crate::brokers::{Probes, Reading};
 use crate::clients::Clients;
 use crate::latency::Latencies;
-use crate::load::{Consuming, Phase, Producing, ReadKind, SenderSettings, Shared, locked};
-use crate::numbers::{per_second, seconds};
+use crate::load::{Consuming, Extent, Phase, Producing, ReadKind, SenderSettings, Shared, locked};
+use crate::numbers::{duration_nanos, per_second, seconds};
 use crate::pace::Clock as _;
 use crate::process::{own_cpu_seconds, own_rss_bytes_max};
 use crate::progress::Progress;
@@ -62,8 +69,7 @@ struct Side {
 
 impl Side {
     fn new(interval: Duration, tallies: &[Arc<Mutex<Tally>>]) -> Self {
-        let interval = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
-        Self { timeline: Timeline::new(interval), tallies: tallies.to_vec() }
+        Self { timeline: Timeline::new(duration_nanos(interval)), tallies: tallies.to_vec() }
     }
 
     /// Takes what has come.
@@ -77,6 +83,17 @@ impl Side {
         self.drain();
         self.timeline.close(now).cloned()
     }
+
+    /// Takes all that has come of what was measured. Returns of how many records it was measured
+    /// how long they took.
+    ///
+    /// - `length`: of what was measured, nanoseconds.
+    fn settle(&mut self, length: u64) -> u64 {
+        self.close(length);
+        // Of what came later only the latencies count.
+        self.close(length);
+        self.timeline.latencies().count()
+    }
 }
 
 /// A load that runs.
@@ -88,6 +105,7 @@ struct Running {
     consumed: Option<Side>,
     /// Whether consumers read the records of this load.
     reads_own: bool,
+    groups: u64,
     started: u64,
 }
 
@@ -110,7 +128,7 @@ impl Measurement<'_> {
         let early = self.opening();
         let mut running = self.start().await?;
         let ended = tokio::select! {
-            ended = self.open(&running.shared) => ended.map(|()| Ended::AsPlanned),
+            ended = self.open(&mut running) => ended.map(|()| Ended::AsPlanned),
             () = signals.next() => Err("it was interrupted before anything was measured".into()),
         };
         if let Err(error) = ended {
@@ -122,14 +140,16 @@ impl Measurement<'_> {
             _ if running.shared.has_given_up() => Ended::GaveUp,
             ended => ended,
         };
-        let from = running.shared.opened().unwrap_or_default();
         let now = running.shared.now();
-        let to = self.plan.duration().filter(|_| ended == Ended::AsPlanned);
-        let to = to.map_or(now, |planned| now.min(from.saturating_add(nanos(planned))));
-        running.shared.close(to);
-        let length = to - from;
+        match ended {
+            Ended::AsPlanned if self.plan.duration().is_some() => {}
+            Ended::AsPlanned => running.shared.close_behind_last(),
+            Ended::Interrupted | Ended::GaveUp => running.shared.close(now),
+        }
+        let Range { start: from, end: to } = running.shared.window();
+        let length = to.saturating_sub(from);
         let client = ClientUse {
-            seconds: seconds(now - from),
+            seconds: seconds(now.saturating_sub(from)),
             cpu_seconds: own_cpu_seconds() - opening.cpu_seconds,
             rss_bytes_max: own_rss_bytes_max(),
         };
@@ -146,20 +166,20 @@ impl Measurement<'_> {
 
     /// Whether the first record counts: nothing goes before what is measured.
     fn opens_at_once(&self) -> bool {
-        let Plan { scenario, .. } = self.plan;
-        matches!(scenario, Scenario::Produce | Scenario::Mixed) && self.plan.warmup().is_zero()
+        self.plan.scenario == Scenario::Produce && self.plan.warmup().is_zero()
     }
 
-    /// Starts the clients; consumers first, so that they miss nothing.
+    /// Starts the clients; consumers first, so that they miss nothing, unless they read what is
+    /// there after the warm-up.
     async fn start(&self) -> Result<Running, String> {
         let Plan { scenario, load, .. } = self.plan;
         let records = load.records.filter(|_| scenario.produces());
         let groups = usize::try_from(self.plan.group_count()).unwrap_or_default();
-        let shared = Arc::new(Shared::new(records, self.id, groups));
+        let shared = Arc::new(Shared::new(records, self.plan.duration(), self.id, groups));
         let started = shared.now();
-        let consuming = match scenario.consumes() {
-            true => Some(self.start_consumers(&shared).await?),
-            false => None,
+        let consuming = match scenario {
+            Scenario::EndToEnd => Some(self.start_consumers(&shared).await?),
+            Scenario::Produce | Scenario::Consume | Scenario::Mixed => None,
         };
         if self.opens_at_once() {
             shared.open(shared.now());
@@ -176,6 +196,7 @@ impl Measurement<'_> {
             producing,
             consuming,
             reads_own: scenario == Scenario::EndToEnd,
+            groups: self.plan.group_count(),
             started,
         })
     }
@@ -193,49 +214,64 @@ impl Measurement<'_> {
 
     async fn start_consumers(&self, shared: &Arc<Shared>) -> Result<Consuming, String> {
         let (begins, ends) = self.topic.ends(self.cluster).await?;
-        let scenario = self.plan.scenario;
-        let starts = if scenario == Scenario::EndToEnd { &ends } else { &begins };
+        let is_there = self.plan.scenario.reads_what_is_there();
+        if is_there && begins == ends {
+            return Err(format!("topic {}: it has no records to read", self.topic.name));
+        }
+        let groups = usize::try_from(self.plan.group_count()).unwrap_or_default();
+        let (kind, starts, extent) = match is_there {
+            true => {
+                let enough = self.plan.load.records;
+                let enough = enough.filter(|_| self.plan.scenario == Scenario::Consume);
+                let extent = Extent::new(&begins, Some(&ends), enough, groups);
+                (ReadKind::There, &begins, extent)
+            }
+            false => (ReadKind::Own, &ends, Extent::new(&begins, None, None, groups)),
+        };
         let run = format!("{:x}", self.id);
         let consumers = self.clients.consumers(&self.topic.name, starts, &run)?;
-        let (kind, records) = match scenario {
-            Scenario::Consume => {
-                let there = begins.iter().zip(&ends).map(|(begin, end)| end - begin).sum::<i64>();
-                let there = u64::try_from(there).unwrap_or_default();
-                if there == 0 {
-                    return Err(format!("topic {}: it has no records to read", self.topic.name));
-                }
-                let wanted = self.plan.load.records.map_or(there, |records| records.min(there));
-                (ReadKind::All, Some(wanted * self.plan.group_count()))
-            }
-            Scenario::EndToEnd => (ReadKind::Own, None),
-            Scenario::Mixed | Scenario::Produce => (ReadKind::Catching, None),
-        };
-        Ok(Consuming::start(consumers, kind, records, shared))
+        Ok(Consuming::start(consumers, kind, extent, shared))
     }
 
     /// Waits until it is time to measure.
-    async fn open(&self, shared: &Shared) -> Result<(), String> {
-        if self.plan.scenario == Scenario::Consume {
-            let came = async {
-                while shared.opened().is_none() && shared.phase() == Phase::Running {
-                    sleep(LOOK_EVERY).await;
-                }
-            };
-            let limit = SILENCE_MAX.as_secs();
-            let silence = |_| format!("topic {}: nothing came for {limit} s", self.topic.name);
-            timeout(SILENCE_MAX, came).await.map_err(silence)?;
+    async fn open(&self, running: &mut Running) -> Result<(), String> {
+        let shared = Arc::clone(&running.shared);
+        tokio::select! {
+            () = sleep(self.plan.warmup()) => {}
+            () = shared.reached(Phase::Over) => {}
+        }
+        if self.plan.scenario.reads_what_is_there() {
+            running.started = shared.now();
+            let consuming = self.start_consumers(&shared).await?;
+            running.consumed = Some(Side::new(self.plan.load.interval, consuming.tallies()));
+            running.consuming = Some(consuming);
+            self.first_read(&shared).await?;
         } else {
-            tokio::select! {
-                () = sleep(self.plan.warmup()) => {}
-                () = shared.reached(Phase::Over) => {}
-            }
             if self.plan.scenario == Scenario::EndToEnd {
-                self.consumers_ready(shared).await?;
+                self.consumers_ready(&shared).await?;
             }
             shared.open(shared.now());
         }
         match shared.failures() {
             (_, Some(why)) if shared.has_given_up() => Err(why),
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits until something was read, which opens what is measured.
+    async fn first_read(&self, shared: &Shared) -> Result<(), String> {
+        let came = async {
+            while shared.opened().is_none() && shared.phase() == Phase::Running {
+                sleep(LOOK_EVERY).await;
+            }
+        };
+        let limit = SILENCE_MAX.as_secs();
+        let silence = |_| format!("topic {}: nothing came for {limit} s", self.topic.name);
+        timeout(SILENCE_MAX, came).await.map_err(silence)?;
+        match shared.opened() {
+            None if !shared.has_given_up() => {
+                Err(format!("topic {}: it has no records to read", self.topic.name))
+            }
             _ => Ok(()),
         }
     }
@@ -270,7 +306,7 @@ impl Measurement<'_> {
     ) -> Ended {
         let shared = Arc::clone(&running.shared);
         let from = shared.opened().unwrap_or_default();
-        let left = |duration| nanos(duration).saturating_sub(shared.now() - from);
+        let left = |duration| duration_nanos(duration).saturating_sub(shared.now() - from);
         let deadline = self.plan.duration().map(|duration| Duration::from_nanos(left(duration)));
         let deadline = deadline.map(|left| Instant::now() + left);
         let mut ticks = interval(self.plan.load.interval.min(SHOW_EVERY));
@@ -282,7 +318,7 @@ impl Measurement<'_> {
                 biased;
                 () = signals.next() => return Ended::Interrupted,
                 () = until(deadline) => return Ended::AsPlanned,
-                () = shared.reached(Phase::Over) => return Ended::AsPlanned,
+                () = shared.reached(Phase::Due) => return Ended::AsPlanned,
                 () = settled(producing.as_mut()) => {
                     self.all_read(&shared).await;
                     return Ended::AsPlanned;
@@ -291,7 +327,7 @@ impl Measurement<'_> {
                     let text = running.tick(shared.now() - from);
                     progress.show(|| self.progress(shared.now() - from, &text));
                     let read = shared.read();
-                    if read != heard.0 || self.plan.scenario != Scenario::Consume {
+                    if read != heard.0 || !self.plan.scenario.reads_what_is_there() {
                         heard = (read, Instant::now());
                     } else if heard.1.elapsed() > SILENCE_MAX {
                         let limit = SILENCE_MAX.as_secs();
@@ -370,7 +406,7 @@ impl Running {
     async fn abandon(self) {
         self.shared.end(Phase::Over);
         if let Some(producing) = self.producing {
-            producing.finish(Duration::ZERO).await;
+            producing.finish(Duration::ZERO, &self.shared).await;
         }
         if let Some(consuming) = self.consuming {
             consuming.finish().await;
@@ -382,11 +418,11 @@ impl Running {
     /// - `length`: of what was measured, nanoseconds.
     async fn finish(mut self, length: u64) -> Result<Repetition, String> {
         let has_given_up = self.shared.has_given_up();
-        self.shared.end(Phase::Sent);
+        self.shared.end(Phase::Due);
         let mut handed_over = None;
         if let Some(producing) = self.producing.take() {
             let limit = if has_given_up { Duration::ZERO } else { FINISH_MAX };
-            handed_over = Some(producing.finish(limit).await);
+            handed_over = Some(producing.finish(limit, &self.shared).await);
         }
         let (failed, first_failure) = self.shared.failures();
         let mut missing = 0;
@@ -398,6 +434,12 @@ impl Running {
         let mut first_record = None;
         if let Some(consuming) = self.consuming.take() {
             first_record = consuming.finish().await;
+        }
+        let due = self.produced.as_mut().map_or(0, |side| side.settle(length));
+        if let Some(side) = self.consumed.as_mut().filter(|_| self.reads_own) {
+            // What failed on its way to the cluster never came to any group, too.
+            let came = side.settle(length);
+            side.timeline.lose((due * self.groups).saturating_sub(came));
         }
         let produced = self.produced.take().map(|side| {
             let mut flow = flow(side, length);
@@ -428,9 +470,7 @@ impl Running {
 
 /// What a side has come to.
 fn flow(mut side: Side, length: u64) -> Flow {
-    side.close(length);
-    // Of what came later only the latencies count.
-    side.close(length);
+    side.settle(length);
     let (records, bytes) = side.timeline.total();
     Flow {
         latency: side.timeline.latencies().summary(),
@@ -449,8 +489,4 @@ fn told(point: &Point) -> String {
     };
     let (p50, p99) = (percentile("p50", point.p50_us), percentile("p99", point.p99_us));
     format!("{records} records/s, {megabytes} MB/s{p50}{p99}")
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

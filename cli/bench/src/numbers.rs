@@ -1,5 +1,7 @@
 //! From one kind of number to another, where the last digits don't count.
 
+use std::time::Duration;
+
 /// A count as a real number.
 pub(crate) fn real(count: u64) -> f64 {
     count as f64
@@ -30,6 +32,11 @@ pub(crate) fn nanos(seconds: f64) -> u64 {
     whole(seconds * 1e9)
 }
 
+/// The nanoseconds of a time, as many as there can be.
+pub(crate) fn duration_nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// Seconds of so many nanoseconds.
 pub(crate) fn seconds(nanos: u64) -> f64 {
     real(nanos) / 1e9
@@ -43,6 +50,7 @@ mod tests {
     fn what_lies_beyond_the_limits_ends_at_them() {
         assert_eq!([whole(-1.0), whole(1e30), whole(f64::NAN), whole(2.5)], [0, u64::MAX, 0, 3]);
         assert_eq!([ratio(3, 0), ratio(3, 2), per_second(3, 0.0)], [0.0, 1.5, 0.0]);
+        assert_eq!(duration_nanos(Duration::MAX), u64::MAX);
         assert_eq!(nanos(seconds(1_500_000_001)), 1_500_000_001);
     }
 }

@@ -8,10 +8,11 @@
 //! it is given.
 
 use std::fmt;
+use std::ops::Range;
 
 use clap::ValueEnum;
 
-use crate::numbers::{nanos, real};
+use crate::numbers::{nanos, real, seconds, whole};
 use crate::random::Random;
 
 /// How due times are spread.
@@ -86,10 +87,34 @@ impl Pace {
         self.drawn += self.draw();
     }
 
+    /// How many records from the next one on are due within a time. Of random ones, which aren't
+    /// drawn for that, as many as are to be expected.
+    pub(crate) fn count_within(&self, window: Range<u64>) -> u64 {
+        let due = self.due();
+        let (from, to) = (window.start.max(due), window.end);
+        if from >= to {
+            return 0;
+        }
+        let distances = |nanos: u64| seconds(nanos) * self.per_second;
+        match self.random {
+            Some(_) => u64::from(from == due) + whole(distances(to - from)),
+            None => {
+                // Those before a moment that lies `nanos` behind the next one.
+                let before = |nanos: u64| ceiling(distances(nanos));
+                before(to - due).saturating_sub(before(from - due))
+            }
+        }
+    }
+
     fn draw(&mut self) -> f64 {
         let Some(random) = &mut self.random else { return 0.0 };
         -(1.0 - random.unit()).ln() / self.per_second
     }
+}
+
+/// The next whole number; one that rounding has made a little more is taken for itself.
+fn ceiling(number: f64) -> u64 {
+    whole((number - 1e-6).ceil())
 }
 
 /// What tells the time and lets it pass.
@@ -102,16 +127,20 @@ pub(crate) trait Clock {
 
 /// Sends each record when it is due, or as soon after as can be.
 ///
-/// - `is_over`: asked before each record, and now and then while none is due.
+/// - `is_over`: asked before each record whether that which is due then is sent no more, and now
+///   and then while none is due.
 /// - `send`: takes the time at which the record was due.
 pub(crate) fn drive(
     pace: &mut Pace,
     clock: &impl Clock,
-    mut is_over: impl FnMut() -> bool,
+    mut is_over: impl FnMut(u64) -> bool,
     mut send: impl FnMut(u64),
 ) {
-    while !is_over() {
+    loop {
         let due = pace.due();
+        if is_over(due) {
+            return;
+        }
         if clock.now() < due {
             clock.wait_until(due);
             continue;
@@ -151,7 +180,7 @@ mod tests {
     fn records_that_wait_for_a_stall_are_late_by_as_long_as_they_wait() {
         let clock = Still::default();
         let mut late = Vec::new();
-        let is_over = || clock.now() >= 200 * MS;
+        let is_over = |_| clock.now() >= 200 * MS;
         // A record each ms; the one of 50 ms takes 100 ms to be sent, the others nothing.
         drive(&mut constant(1_000.0, (0, 1)), &clock, is_over, |due| {
             if due == 50 * MS {
@@ -178,6 +207,29 @@ mod tests {
         }
         dues.sort_unstable();
         assert_eq!(dues, (0..12).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_is_still_due_is_counted_however_much_it_is() {
+        for client in 0..4 {
+            let mut pace = constant(1_000.0, (client, 4));
+            let count = |pace: &Pace, from: u64, to: u64| pace.count_within(from * MS..to * MS);
+            assert_eq!(count(&pace, 0, 1_000), 250, "{client}");
+            assert_eq!(count(&pace, 500, 1_000), 125, "what is due before doesn't count");
+            (0..50).for_each(|_| pace.advance());
+            assert_eq!([count(&pace, 0, 1_000), count(&pace, 0, 100)], [200, 0], "{client}");
+            assert_eq!(count(&pace, 1_000, 500), 0);
+        }
+        let pace = constant(1e7, (0, 1));
+        assert_eq!(pace.count_within(0..3_600_000 * MS), 36_000_000_000);
+        let mut pace = Pace::new(0, 1_000.0, (0, 1), Arrivals::Poisson, 1);
+        let expected = pace.count_within(0..20_000 * MS);
+        let mut drawn = 0_u64;
+        while pace.due() < 20_000 * MS {
+            drawn += 1;
+            pace.advance();
+        }
+        assert!(expected.abs_diff(drawn) < 500, "{expected} {drawn}");
     }
 
     #[test]

@@ -256,6 +256,11 @@ impl Scenario {
         self != Self::Produce
     }
 
+    /// Whether what is read was there before.
+    pub(crate) fn reads_what_is_there(self) -> bool {
+        matches!(self, Self::Consume | Self::Mixed)
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Produce => "produce",

@@ -96,6 +96,16 @@ pub(crate) fn remarks(run: &Run) -> Vec<String> {
     if main_flows.any(|flow| flow.seconds < SECONDS_MIN) {
         remarks.push("it was measured for too short a time for rates that mean much".to_owned());
     }
+    let asked = settings.duration_seconds.filter(|_| run.scenario == Scenario::Mixed);
+    let mut main_flows = run.repetitions.iter().filter_map(|one| run.main_flow(one));
+    let shorter = asked.and_then(|asked| main_flows.find(|flow| flow.seconds < 0.98 * asked));
+    if let (Some(flow), false) = (shorter, run.interrupted) {
+        let seconds = three(flow.seconds);
+        remarks.push(format!(
+            "all that was there was read after {seconds} s, and measuring ended then; a greater \
+             --fill lasts longer"
+        ));
+    }
     if let (Some(rate), Some(_), false) = (settings.rate, run.short_of_rate(), run.interrupted) {
         let rate = grouped(rate);
         remarks.push(format!("fewer than the {rate} records a second that were due came through"));
@@ -348,6 +358,17 @@ mod tests {
         assert!(text.contains("ended before its time"), "{text}");
         assert!(text.contains("- 3 records failed; the first: no room"), "{text}");
         assert!(text.contains("- flat out, a latency is mostly"), "{text}");
+    }
+
+    #[test]
+    fn who_reads_all_that_is_there_before_the_time_is_told_so() {
+        let mut run = run(&[1_000], &[5_000]);
+        run.scenario = Scenario::Mixed;
+        run.repetitions[0].consumed = run.repetitions[0].produced.clone();
+        run.settings.duration_seconds = Some(10.0);
+        assert!(!written(&run).contains("--fill"));
+        run.settings.duration_seconds = Some(20.0);
+        assert!(written(&run).contains("- all that was there was read after 10.0 s, and"));
     }
 
     #[test]

@@ -34,7 +34,7 @@ impl Tally {
     pub(crate) fn take(&mut self, samples: &[Sample]) {
         for sample in samples {
             match sample.latency {
-                Some(_) if sample.is_lost => self.recent.lose(),
+                Some(_) if sample.is_lost => self.recent.lose(1),
                 Some(latency) => self.recent.record(latency),
                 None => {}
             }
@@ -42,6 +42,11 @@ impl Tally {
                 self.count(1, bytes.into());
             }
         }
+    }
+
+    /// So many records never come.
+    pub(crate) fn lose(&mut self, records: u64) {
+        self.recent.lose(records);
     }
 
     pub(crate) fn count(&mut self, records: u64, bytes: u64) {
@@ -102,6 +107,11 @@ impl Timeline {
             self.recent.add(&tally.recent);
             tally.recent.clear();
         }
+    }
+
+    /// So many records never came, of all the time.
+    pub(crate) fn lose(&mut self, records: u64) {
+        self.all.lose(records);
     }
 
     /// Whether it is time for a point.

@@ -1,24 +1,29 @@
 //! Consumers at work.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use logboom_consumer::{Consumer, ConsumerError, RecordBatch, Remedy};
 
 use super::Mark;
+use super::extent::Extent;
 use super::producing::locked;
 use super::shared::{Phase, Shared};
 use crate::pace::Clock as _;
 use crate::timeline::{Sample, Tally};
 
+/// How often it is looked whether a consumer has passed offsets that aren't records.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
 /// What consumers look for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReadKind {
-    /// All records count, and measuring begins with the first.
-    All,
-    /// All records count.
-    Catching,
+    /// Records that are there. Measuring begins with the first ones, which don't count: nobody
+    /// knows how long they took. It ends with the last one.
+    There,
     /// Only records of this load count, and how long they took.
     Own,
 }
@@ -34,21 +39,20 @@ impl Consuming {
     /// Starts to read.
     ///
     /// - `consumers`: each with the number of its group.
-    /// - `records`: after so many the load is over; `None`: it isn't for them to say.
     pub(crate) fn start(
         consumers: Vec<(usize, Consumer)>,
         kind: ReadKind,
-        records: Option<u64>,
+        extent: Extent,
         shared: &Arc<Shared>,
     ) -> Self {
         let (mut tallies, mut tasks) = (Vec::new(), Vec::new());
+        let extent = Arc::new(extent);
         for (group, consumer) in consumers {
             let tally = Arc::new(Mutex::new(Tally::default()));
             tallies.push(Arc::clone(&tally));
-            let shared = Arc::clone(shared);
-            let first = None;
+            let (shared, extent) = (Arc::clone(shared), Arc::clone(&extent));
             let samples = Vec::new();
-            let reader = Reader { shared, tally, group, kind, records, first, samples };
+            let reader = Reader { shared, tally, group, kind, extent, first: None, samples };
             tasks.push(tokio::spawn(reader.run(consumer)));
         }
         Self { tallies, tasks }
@@ -76,7 +80,7 @@ struct Reader {
     tally: Arc<Mutex<Tally>>,
     group: usize,
     kind: ReadKind,
-    records: Option<u64>,
+    extent: Arc<Extent>,
     first: Option<u64>,
     samples: Vec<Sample>,
 }
@@ -84,10 +88,15 @@ struct Reader {
 impl Reader {
     /// Reads until the load is over. Returns when the first record came.
     async fn run(mut self, mut consumer: Consumer) -> Option<u64> {
+        let mut looks = looks();
         loop {
             let batch = tokio::select! {
                 biased;
                 () = self.shared.reached(Phase::Over) => break,
+                _ = looks.tick(), if self.kind == ReadKind::There => {
+                    self.look(&mut consumer);
+                    continue;
+                }
                 batch = consumer.next_batch() => batch,
             };
             if let Err(error) = batch.and_then(|batch| self.take(&batch)) {
@@ -105,15 +114,31 @@ impl Reader {
         self.first
     }
 
+    /// Passes what has offsets and is no record.
+    fn look(&self, consumer: &mut Consumer) {
+        for place in consumer.assignment() {
+            let partition = usize::try_from(place.partition).unwrap_or_default();
+            if let Ok(Some(position)) = consumer.position(&place) {
+                self.extent.claim(self.group, partition, position);
+            }
+        }
+        self.end_if_read();
+    }
+
     fn take(&mut self, batch: &RecordBatch) -> Result<(), ConsumerError> {
         let now = self.shared.now();
         self.first.get_or_insert(now);
-        if self.kind == ReadKind::All {
-            self.shared.open(now);
-        }
+        let opens = self.kind == ReadKind::There && self.shared.open(now);
+        let partition = usize::try_from(batch.place().partition).unwrap_or_default();
+        // Before it is told that all was read.
+        self.shared.note(now);
+        let fresh = self.extent.claim(self.group, partition, batch.next_offset());
         let (mut records, mut bytes, mut own) = (0_u64, 0_u64, 0_u64);
         for record in batch {
             let record = record?;
+            if !fresh.contains(&record.offset) {
+                continue;
+            }
             let length = part(record.key) + part(record.value);
             records += 1;
             bytes += length;
@@ -128,20 +153,33 @@ impl Reader {
                 self.samples.push(self.shared.sample(mark.due, now, Some(length)));
             }
         }
-        let is_measured = self.shared.count_read(now, self.group, (records, own));
+        let is_measured = self.shared.count_read(now, self.group, (records, own)) && !opens;
         let mut tally = locked(&self.tally);
         match self.kind {
             ReadKind::Own => tally.take(&self.samples),
-            ReadKind::All | ReadKind::Catching if is_measured => tally.count(records, bytes),
-            ReadKind::All | ReadKind::Catching => {}
+            ReadKind::There if is_measured => tally.count(records, bytes),
+            ReadKind::There => {}
         }
         drop(tally);
         self.samples.clear();
-        if self.records.is_some_and(|most| self.shared.read() >= most) {
-            self.shared.end(Phase::Over);
-        }
+        self.extent.count(self.group, records);
+        self.end_if_read();
         Ok(())
     }
+
+    /// Measuring ends with the last record, not when that was seen.
+    fn end_if_read(&self) {
+        if self.kind == ReadKind::There && self.extent.is_read() {
+            self.shared.close_behind_last();
+            self.shared.end(Phase::Due);
+        }
+    }
+}
+
+fn looks() -> Interval {
+    let mut looks = interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    looks
 }
 
 fn part(bytes: Option<&[u8]>) -> u64 {

@@ -13,11 +13,13 @@
 //! Must always hold: all queues are bounded; who waits for something ends when the load does.
 
 mod consuming;
+mod extent;
 mod fill;
 mod producing;
 mod shared;
 
 pub(crate) use consuming::{Consuming, ReadKind};
+pub(crate) use extent::Extent;
 pub(crate) use fill::fill;
 pub(crate) use producing::{Producing, SenderSettings, locked};
 pub(crate) use shared::{Phase, Shared};

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use logboom_client::Remedy;
 use logboom_producer::{Delivery, Header, ProduceError, Producer, Record};
@@ -27,6 +28,9 @@ const LANE_RECORDS_MAX: usize = 16 << 10;
 const HEARD_AT_ONCE: usize = 256;
 /// A sender's stack: it calls nothing that is deep.
 const STACK_BYTES: usize = 512 << 10;
+
+/// Why a record wasn't sent that was due.
+const NO_ROOM: &str = "it was due, and there was no room for it until the end";
 
 /// What all senders are told.
 #[derive(Debug, Clone)]
@@ -62,7 +66,8 @@ impl Producing {
         let (unsettled, settled) = mpsc::channel(1);
         let count = producers.len() as u64;
         let (mut tallies, mut threads) = (Vec::new(), Vec::new());
-        let start = shared.now();
+        // Where all counts from the beginning, records are due from the beginning.
+        let start = shared.opened().unwrap_or_else(|| shared.now());
         for (number, producer) in (0..).zip(&producers) {
             let tally = Arc::new(Mutex::new(Tally::default()));
             tallies.push(Arc::clone(&tally));
@@ -75,6 +80,7 @@ impl Producing {
                 topic: settings.topic.clone(),
                 stream: workload.stream(number),
                 is_marked: settings.is_marked,
+                is_paced: pace.is_some(),
                 lanes: Vec::new(),
                 shared: Arc::clone(shared),
                 tally,
@@ -99,11 +105,14 @@ impl Producing {
         while self.settled.recv().await.is_some() {}
     }
 
-    /// Waits for what is under way and gives up what takes longer than `limit`. Returns how late
-    /// records were given to the producers.
-    pub(crate) async fn finish(mut self, limit: Duration) -> Latencies {
-        let closing: Vec<_> =
-            self.producers.drain(..).map(|one| tokio::spawn(one.close(limit))).collect();
+    /// Waits for what was due and what is under way, and gives up what takes longer than `limit`.
+    /// Returns how late records were given to the producers.
+    pub(crate) async fn finish(mut self, limit: Duration, shared: &Shared) -> Latencies {
+        // What hasn't ended by then is given up.
+        drop(timeout(limit, self.settled()).await);
+        shared.end(Phase::Sent);
+        let close = |one: Producer| tokio::spawn(one.close(Duration::ZERO));
+        let closing: Vec<_> = self.producers.drain(..).map(close).collect();
         for one in closing {
             // A producer that has panicked has told so already.
             drop(one.await);
@@ -132,6 +141,8 @@ struct Sender {
     topic: String,
     stream: Stream,
     is_marked: bool,
+    /// Whether records are due, which has to be kept.
+    is_paced: bool,
     /// By partition, where records have gone there.
     lanes: Vec<Option<mpsc::Sender<Sent>>>,
     shared: Arc<Shared>,
@@ -145,16 +156,16 @@ impl Sender {
     /// Sends until the load ends. Returns how late records were handed over.
     fn run(mut self, pace: Option<Pace>) -> Latencies {
         let (shared, runtime) = (Arc::clone(&self.shared), self.runtime.clone());
-        let is_over = || shared.phase() != Phase::Running;
         match pace {
-            None => {
-                runtime.block_on(async { while !is_over() && self.send(shared.now()).await {} })
-            }
+            None => runtime.block_on(async {
+                while shared.phase() == Phase::Running && self.send(shared.now()).await {}
+            }),
             Some(mut pace) => {
                 let has_more = Cell::new(true);
-                let is_over = || is_over() || !has_more.get();
+                let is_over = |due| !has_more.get() || shared.is_over(due);
                 let send = |due| has_more.set(runtime.block_on(self.send(due)));
                 drive(&mut pace, &*shared, is_over, send);
+                self.lose(pace.count_within(shared.window()));
             }
         }
         // What lingers goes now.
@@ -162,10 +173,23 @@ impl Sender {
         runtime.block_on(async {
             tokio::select! {
                 () = producer.flush() => {}
-                () = shared.reached(Phase::Over) => {}
+                () = shared.reached(Phase::Sent) => {}
             }
         });
         self.handed_over
+    }
+
+    /// Counts records that were due and aren't sent any more.
+    fn lose(&mut self, records: u64) {
+        if self.shared.has_given_up() {
+            return;
+        }
+        let records = self.shared.take(records);
+        if records > 0 {
+            self.shared.count_all_failed(records, || NO_ROOM.to_owned());
+            locked(&self.tally).lose(records);
+            self.handed_over.lose(records);
+        }
     }
 
     /// Sends a record. Returns whether there may be more.
@@ -189,18 +213,19 @@ impl Sender {
             record = record.headers(&header);
         }
         let (producer, shared) = (&self.producer, &self.shared);
+        let end = if self.is_paced { Phase::Sent } else { Phase::Due };
         let sent = tokio::select! {
             biased;
             sent = producer.send(record) => Some(sent),
-            () = shared.reached(Phase::Sent) => None,
+            () = shared.reached(end) => None,
         };
         match sent {
-            // The load has ended while there was no room for it.
+            // The load has ended while there was no room for it. Flat out it was due at no time.
             None => {
-                let waited = shared.sample(due, shared.now(), None);
-                if waited.latency.is_some() {
-                    shared.count_failed(|| "there was no room for it until the end".to_owned());
-                    locked(&self.tally).take(&[waited]);
+                let lost = shared.lost(due);
+                if self.is_paced && lost.latency.is_some() {
+                    shared.count_failed(|| NO_ROOM.to_owned());
+                    locked(&self.tally).take(&[lost]);
                 }
                 false
             }
@@ -302,4 +327,47 @@ fn fail(shared: &Shared, due: u64, error: &ProduceError) -> Sample {
 /// The counts of a client; every change of them is whole, so a panic elsewhere leaves them sound.
 pub(crate) fn locked(tally: &Mutex<Tally>) -> std::sync::MutexGuard<'_, Tally> {
     tally.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::Values;
+
+    /// Ends a load of ten seconds at once whose producer finds no broker. Returns what failed, what
+    /// never came of those that count, and of how many it is known how late they were sent.
+    async fn ended(rate: Option<(f64, Arrivals)>) -> (u64, u64, u64) {
+        let producer = Producer::builder().bootstrap_servers("127.0.0.1:1").build().unwrap();
+        let values = Values::new(&"10".parse().unwrap(), 1.0, 1).unwrap();
+        let settings = SenderSettings {
+            topic: "t".to_owned(),
+            workload: Workload { keys: "none".parse().unwrap(), values: values.into(), seed: 1 },
+            rate,
+            is_marked: false,
+        };
+        let shared = Arc::new(Shared::new(None, Some(Duration::from_secs(10)), 1, 0));
+        shared.open(shared.now());
+        let producing = Producing::start(vec![producer], &settings, &shared).unwrap();
+        let tally = Arc::clone(&producing.tallies()[0]);
+        shared.end(Phase::Due);
+        let late = producing.finish(Duration::ZERO, &shared).await;
+        let mut timeline = crate::timeline::Timeline::new(1);
+        timeline.drain(&mut locked(&tally));
+        timeline.close(1);
+        assert_eq!(timeline.latencies().summary(), None, "none came");
+        (shared.failures().0, timeline.latencies().count(), late.count())
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_was_due_and_not_sent_is_lost() {
+        let (failed, lost, handed_over) = ended(Some((1_000.0, Arrivals::Constant))).await;
+        assert!((9_999..=10_001).contains(&lost), "{lost} of 10000");
+        assert_eq!((failed, handed_over), (lost, lost));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn flat_out_nothing_was_due() {
+        let (failed, lost, _) = ended(None).await;
+        assert_eq!((failed, lost), (0, 0));
+    }
 }

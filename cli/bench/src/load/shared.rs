@@ -1,11 +1,13 @@
 //! What all clients of a load share: the clock, what is measured, and when it ends.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use crate::numbers::duration_nanos as nanos;
 use crate::pace::Clock;
 use crate::timeline::Sample;
 
@@ -21,6 +23,10 @@ pub(crate) struct Shared {
     /// What is measured, nanoseconds since the origin, half-open.
     from: AtomicU64,
     to: AtomicU64,
+    /// How long is measured at most.
+    length: u64,
+    /// When the last came of what is measured.
+    last: AtomicU64,
     /// Records that may still be sent; [`NEVER`]: as many as go.
     left: AtomicU64,
     acknowledged: AtomicU64,
@@ -40,6 +46,8 @@ pub(crate) struct Shared {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
     Running,
+    /// Nothing more is due; what was due before is still sent.
+    Due,
     /// Nothing is sent any more.
     Sent,
     /// Nothing is read any more.
@@ -73,13 +81,21 @@ impl Mark {
 
 impl Shared {
     /// - `records`: how many may be sent within what is measured; `None`: as many as go.
+    /// - `duration`: how long is measured; `None`: until it is told.
     /// - `id`: marks the records of this load.
     /// - `groups`: how many read, each by itself.
-    pub(crate) fn new(records: Option<u64>, id: u64, groups: usize) -> Self {
+    pub(crate) fn new(
+        records: Option<u64>,
+        duration: Option<Duration>,
+        id: u64,
+        groups: usize,
+    ) -> Self {
         Self {
             origin: Instant::now(),
             from: AtomicU64::new(NEVER),
             to: AtomicU64::new(NEVER),
+            length: duration.map_or(NEVER, nanos),
+            last: AtomicU64::new(0),
             left: AtomicU64::new(records.unwrap_or(NEVER)),
             acknowledged: AtomicU64::new(0),
             failed: AtomicU64::new(0),
@@ -96,10 +112,13 @@ impl Shared {
         self.id
     }
 
-    /// Begins to measure; returns when that was.
-    pub(crate) fn open(&self, at: u64) -> u64 {
+    /// Begins to measure, and fixes when that ends at the latest. Returns whether it hadn't begun.
+    pub(crate) fn open(&self, at: u64) -> bool {
         let opened = self.from.compare_exchange(NEVER, at, Ordering::Relaxed, Ordering::Relaxed);
-        opened.map_or_else(|earlier| earlier, |_| at)
+        if opened.is_ok() {
+            self.close(at.saturating_add(self.length));
+        }
+        opened.is_ok()
     }
 
     /// When measuring began.
@@ -107,34 +126,68 @@ impl Shared {
         Some(self.from.load(Ordering::Relaxed)).filter(|from| *from != NEVER)
     }
 
-    /// What comes from `at` on isn't measured.
+    /// What comes from `at` on isn't measured, if measuring doesn't end before.
     pub(crate) fn close(&self, at: u64) {
-        self.to.store(at, Ordering::Relaxed);
+        self.to.fetch_min(at, Ordering::Relaxed);
+    }
+
+    /// Something comes that is measured.
+    pub(crate) fn note(&self, now: u64) {
+        // Mostly somebody has noted something later, or nobody else does.
+        if self.last.load(Ordering::Relaxed) < now {
+            self.last.fetch_max(now, Ordering::Relaxed);
+        }
+    }
+
+    /// Measuring has ended with what came last.
+    pub(crate) fn close_behind_last(&self) {
+        self.close(self.last.load(Ordering::Relaxed).saturating_add(1));
+    }
+
+    /// What is measured, nanoseconds since the origin; empty where that hasn't begun.
+    pub(crate) fn window(&self) -> Range<u64> {
+        self.from.load(Ordering::Relaxed)..self.to.load(Ordering::Relaxed)
+    }
+
+    /// Whether a record isn't to be sent any more that was due then.
+    pub(crate) fn is_over(&self, due: u64) -> bool {
+        match self.phase() {
+            Phase::Running => false,
+            Phase::Due => due >= self.window().end,
+            Phase::Sent | Phase::Over => true,
+        }
     }
 
     fn is_measured(&self, at: u64) -> bool {
-        (self.from.load(Ordering::Relaxed)..self.to.load(Ordering::Relaxed)).contains(&at)
+        self.window().contains(&at)
     }
 
     /// Whether one more record may be sent; it counts as sent then.
     pub(crate) fn take_one(&self) -> bool {
+        self.take(1) == 1
+    }
+
+    /// How many of so many more records may be sent; they count as sent then.
+    pub(crate) fn take(&self, records: u64) -> u64 {
         // Before measuring begins all may be sent, and as many as go are never counted.
         if self.opened().is_none() || self.left.load(Ordering::Relaxed) == NEVER {
-            return true;
+            return records;
         }
-        let less = |left: u64| left.checked_sub(1);
-        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+        let less = |left: u64| Some(left.saturating_sub(records));
+        let left = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        left.map_or(0, |left| left.min(records))
     }
 
     /// A record has come so far: what is measured of it.
     ///
     /// - `bytes`: of its key and its value; `None` where it hasn't come through.
     pub(crate) fn sample(&self, due: u64, now: u64, bytes: Option<u32>) -> Sample {
-        Sample {
-            latency: self.is_measured(due).then(|| now.saturating_sub(due)),
-            is_lost: false,
-            bytes: bytes.filter(|_| self.is_measured(now)),
+        let bytes = bytes.filter(|_| self.is_measured(now));
+        if bytes.is_some() {
+            self.note(now);
         }
+        let latency = self.is_measured(due).then(|| now.saturating_sub(due));
+        Sample { latency, is_lost: false, bytes }
     }
 
     /// A record never comes through. How soon that was known is no latency.
@@ -171,7 +224,12 @@ impl Shared {
 
     /// A record has failed.
     pub(crate) fn count_failed(&self, why: impl FnOnce() -> String) {
-        self.failed.fetch_add(1, Ordering::Relaxed);
+        self.count_all_failed(1, why);
+    }
+
+    /// So many records have failed.
+    pub(crate) fn count_all_failed(&self, records: u64, why: impl FnOnce() -> String) {
+        self.failed.fetch_add(records, Ordering::Relaxed);
         self.failure().get_or_insert_with(why);
     }
 
@@ -233,15 +291,16 @@ mod tests {
 
     #[test]
     fn what_is_due_or_comes_outside_of_what_is_measured_does_not_count() {
-        let shared = Shared::new(None, 1, 1);
+        let shared = Shared::new(None, None, 1, 1);
         let parts = |due, now| {
             let sample = shared.sample(due, now, Some(7));
             (sample.latency, sample.bytes)
         };
         assert_eq!(parts(5, 6), (None, None), "nothing is measured yet");
-        assert_eq!(shared.open(10), 10);
-        assert_eq!(shared.open(11), 10, "it begins once");
+        assert!(shared.open(10));
+        assert!(!shared.open(11), "it begins once");
         shared.close(20);
+        shared.close(30);
         assert_eq!(parts(9, 12), (None, Some(7)));
         assert_eq!(parts(10, 12), (Some(2), Some(7)));
         assert_eq!(parts(19, 25), (Some(6), None), "what was due in time counts when it comes");
@@ -252,19 +311,50 @@ mod tests {
     }
 
     #[test]
+    fn measuring_ends_at_its_time_and_not_when_that_was_seen() {
+        let shared = Shared::new(None, Some(Duration::from_nanos(10)), 1, 1);
+        shared.open(10);
+        assert_eq!(shared.sample(19, 19, Some(7)).bytes, Some(7));
+        assert_eq!(shared.sample(20, 20, Some(7)).bytes, None);
+        assert_eq!(shared.window(), 10..20);
+        shared.close_behind_last();
+        assert_eq!(shared.window(), 10..20, "19 was the last");
+        let shared = Shared::new(None, None, 1, 1);
+        shared.open(10);
+        shared.note(15);
+        shared.sample(9, 14, Some(7));
+        shared.close_behind_last();
+        assert_eq!(shared.window(), 10..16);
+    }
+
+    #[test]
+    fn what_was_due_in_time_is_still_sent_when_nothing_more_is_due() {
+        let shared = Shared::new(None, Some(Duration::from_nanos(10)), 1, 1);
+        shared.open(10);
+        assert!(!shared.is_over(25), "nobody has said so yet");
+        shared.end(Phase::Due);
+        assert_eq!([shared.is_over(19), shared.is_over(20)], [false, true]);
+        shared.end(Phase::Sent);
+        assert!(shared.is_over(19));
+    }
+
+    #[test]
     fn so_many_records_may_be_sent_as_were_asked_for_once_measuring_has_begun() {
-        let shared = Shared::new(Some(2), 1, 1);
+        let shared = Shared::new(Some(2), None, 1, 1);
         assert!(shared.take_one() && shared.take_one() && shared.take_one());
         shared.open(1);
         assert_eq!([shared.take_one(), shared.take_one(), shared.take_one()], [true, true, false]);
-        let endless = Shared::new(None, 1, 1);
+        let shared = Shared::new(Some(5), None, 1, 1);
+        shared.open(1);
+        assert_eq!([shared.take(3), shared.take(3), shared.take(3)], [3, 2, 0]);
+        let endless = Shared::new(None, None, 1, 1);
         endless.open(1);
         assert!((0..100).all(|_| endless.take_one()));
     }
 
     #[test]
     fn the_first_failure_is_the_one_that_is_told() {
-        let shared = Shared::new(None, 1, 1);
+        let shared = Shared::new(None, None, 1, 1);
         shared.count_failed(|| "one".to_owned());
         shared.count_failed(|| "two".to_owned());
         assert_eq!(shared.failures(), (2, Some("one".to_owned())));
@@ -275,7 +365,7 @@ mod tests {
 
     #[test]
     fn each_group_has_to_read_everything_itself() {
-        let shared = Shared::new(None, 1, 2);
+        let shared = Shared::new(None, None, 1, 2);
         shared.count_read(0, 0, (9, 5));
         assert_eq!((shared.unread(4), shared.unread(5), shared.read()), (4, 5, 9));
         shared.count_read(0, 1, (3, 3));

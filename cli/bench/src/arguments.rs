@@ -1,5 +1,6 @@
 //! What `logboom bench` is asked for on the command line.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,10 +13,26 @@ use crate::quantity;
 use crate::run::Scenario;
 use crate::workload::{KeyChoice, ValueChoice};
 
-/// The most producers or consumers of a process: each producer has a thread.
+/// The most producers or consumers of a process: each producer has a thread, each client a buffer.
 const CLIENTS_MAX: u64 = 512;
 /// The most repetitions.
 const REPETITIONS_MAX: u64 = 1_000;
+/// The most records: at the highest rate they take three years.
+const RECORDS_MAX: u64 = 1_000_000_000_000_000;
+/// The most partitions of a topic: each producer has a place for each.
+const PARTITIONS_MAX: i64 = 100_000;
+/// Records a second: at fewer nothing comes within the time that is waited for the first; no
+/// process comes to more.
+const RATES: RangeInclusive<f64> = 0.1..=10_000_000.0;
+/// The shortest and the longest time.
+const TIMES: RangeInclusive<Duration> = Duration::from_millis(10)..=DURATION_MAX;
+const DURATION_MAX: Duration = Duration::from_secs(365 * 24 * 3_600);
+/// The longest that a batch may wait, milliseconds.
+const LINGER_MS_MAX: f64 = 3_600_000.0;
+/// The largest batch, bytes.
+const BATCH_BYTES_MAX: u64 = 100 << 20;
+/// The most bytes that are written first: more than any disk has.
+const FILL_BYTES_MAX: u64 = 1 << 50;
 
 /// The arguments of `logboom bench`.
 #[derive(Debug, Args)]
@@ -78,9 +95,8 @@ pub(crate) struct ConsumeArguments {
     pub(crate) records: RecordArguments,
     #[command(flatten)]
     pub(crate) groups: GroupArguments,
-    /// Bytes that are written first where the topic isn't there.
-    #[arg(long, value_name = "BYTES", default_value = "1GB", value_parser = quantity::bytes)]
-    pub(crate) fill: u64,
+    #[command(flatten)]
+    pub(crate) fill: FillArguments,
 }
 
 #[derive(Debug, Args)]
@@ -92,10 +108,7 @@ pub(crate) struct EndToEndArguments {
     #[command(flatten)]
     pub(crate) rate: RateArguments,
     #[command(flatten)]
-    pub(crate) groups: GroupArguments,
-    /// Consumers of each group.
-    #[arg(long, default_value_t = 1, value_parser = clients())]
-    pub(crate) consumers: u64,
+    pub(crate) readers: ReaderArguments,
 }
 
 #[derive(Debug, Args)]
@@ -107,13 +120,9 @@ pub(crate) struct MixedArguments {
     #[command(flatten)]
     pub(crate) rate: RateArguments,
     #[command(flatten)]
-    pub(crate) groups: GroupArguments,
-    /// Consumers of each group.
-    #[arg(long, default_value_t = 1, value_parser = clients())]
-    pub(crate) consumers: u64,
-    /// Bytes that are written first where the topic isn't there.
-    #[arg(long, value_name = "BYTES", default_value = "1GB", value_parser = quantity::bytes)]
-    pub(crate) fill: u64,
+    pub(crate) readers: ReaderArguments,
+    #[command(flatten)]
+    pub(crate) fill: FillArguments,
 }
 
 #[derive(Debug, Args)]
@@ -125,15 +134,22 @@ pub(crate) struct CompareArguments {
     /// How often, of a hundred, an interval is to hold the true difference.
     #[arg(long, value_name = "PERCENT", default_value = "95", value_parser = confidence)]
     pub(crate) confidence: f64,
-    /// Writes a report that a browser opens, all in one file.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) html: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) results: ResultArguments,
     /// Ends with status 1 where the second run is shown to be slower.
     #[arg(long)]
     pub(crate) fail_if_slower: bool,
+}
+
+/// Where results go.
+#[derive(Debug, Args)]
+pub(crate) struct ResultArguments {
     /// A table for people, or one JSON value.
     #[arg(long, value_enum, default_value = "table")]
     pub(crate) output: Output,
+    /// Writes a report that a browser opens, all in one file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 }
 
 /// How results are written.
@@ -156,14 +172,12 @@ pub(crate) struct LoadArguments {
         value_name = "HOST:PORT[,…]"
     )]
     pub(crate) bootstrap: String,
-    /// A table for people, or one JSON value.
-    #[arg(long, value_enum, default_value = "table")]
-    pub(crate) output: Output,
     /// The topic; made where it isn't there, and deleted then in the end.
     #[arg(long, default_value = "logboom-bench")]
     pub(crate) topic: String,
     /// Partitions of a topic that is made: 8, if it isn't given.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(long, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(i32).range(1..=PARTITIONS_MAX))]
     pub(crate) partitions: Option<i32>,
     /// Copies of each partition of a topic that is made; the brokers' default, if it isn't given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i16).range(1..))]
@@ -179,13 +193,13 @@ pub(crate) struct LoadArguments {
     pub(crate) clients: u64,
     /// Ends after so many records.
     #[arg(long, value_name = "N", conflicts_with = "duration")]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=RECORDS_MAX))]
     pub(crate) records: Option<u64>,
     /// How long is measured; 10 seconds, if neither this nor --records is given.
     #[arg(long, value_name = "TIME", value_parser = positive_duration)]
     pub(crate) duration: Option<Duration>,
     /// What goes before it and doesn't count; a second, or none with --records.
-    #[arg(long, value_name = "TIME", value_parser = quantity::duration)]
+    #[arg(long, value_name = "TIME", value_parser = warmup)]
     pub(crate) warmup: Option<Duration>,
     /// How often figures over time are taken.
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = positive_duration)]
@@ -216,9 +230,8 @@ pub(crate) struct LoadArguments {
     /// Keeps the run as JSON, for `compare`.
     #[arg(long, value_name = "FILE")]
     pub(crate) save: Option<PathBuf>,
-    /// Writes a report that a browser opens, all in one file.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) html: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) results: ResultArguments,
 }
 
 /// What is sent.
@@ -269,6 +282,24 @@ pub(crate) struct GroupArguments {
     /// How many groups, or sets of consumers, read all of it.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clients())]
     pub(crate) groups: u64,
+}
+
+/// Who reads while others send.
+#[derive(Debug, Args)]
+pub(crate) struct ReaderArguments {
+    #[command(flatten)]
+    pub(crate) groups: GroupArguments,
+    /// Consumers of each group.
+    #[arg(long, default_value_t = 1, value_parser = clients())]
+    pub(crate) consumers: u64,
+}
+
+/// What is there to be read.
+#[derive(Debug, Args)]
+pub(crate) struct FillArguments {
+    /// Bytes that are written first where the topic isn't there.
+    #[arg(long, value_name = "BYTES", default_value = "1GB", value_parser = fill_bytes)]
+    pub(crate) fill: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -357,20 +388,20 @@ impl BenchCommand {
                 groups: Some(groups),
                 producers: 0,
                 consumers: load.clients,
-                fill: Some(*fill),
+                fill: Some(fill.fill),
                 ..plan(Scenario::Consume, load, records)
             },
-            Self::EndToEnd(EndToEndArguments { load, records, rate, groups, consumers }) => Plan {
+            Self::EndToEnd(EndToEndArguments { load, records, rate, readers }) => Plan {
                 rate: Some(rate),
-                groups: Some(groups),
-                consumers: *consumers,
+                groups: Some(&readers.groups),
+                consumers: readers.consumers,
                 ..plan(Scenario::EndToEnd, load, records)
             },
-            Self::Mixed(MixedArguments { load, records, rate, groups, consumers, fill }) => Plan {
+            Self::Mixed(MixedArguments { load, records, rate, readers, fill }) => Plan {
                 rate: Some(rate),
-                groups: Some(groups),
-                consumers: *consumers,
-                fill: Some(*fill),
+                groups: Some(&readers.groups),
+                consumers: readers.consumers,
+                fill: Some(fill.fill),
                 ..plan(Scenario::Mixed, load, records)
             },
             Self::Compare(_) => return None,
@@ -401,6 +432,27 @@ impl Plan<'_> {
         }
     }
 
+    /// What each option by itself can't tell.
+    ///
+    /// # Errors
+    /// Options that don't go together.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let (groups, each) = (self.group_count(), self.consumers);
+        if groups * each > CLIENTS_MAX {
+            let option = if self.producers > 0 { "--consumers" } else { "--clients" };
+            return Err(format!(
+                "--groups {groups} with {option} {each}: at most {CLIENTS_MAX} consumers together"
+            ));
+        }
+        let is_filled_by_bytes = self.fill.is_some()
+            && (self.scenario == Scenario::Mixed || self.load.records.is_none());
+        let is_empty = self.records.keys == KeyChoice::None && self.records.record_bytes.is_empty();
+        if is_filled_by_bytes && is_empty {
+            return Err("--record-bytes: records without a byte never come to --fill".to_owned());
+        }
+        Ok(())
+    }
+
     pub(crate) fn group_count(&self) -> u64 {
         self.groups.map_or(0, |groups| groups.groups)
     }
@@ -419,17 +471,38 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 
 fn positive_duration(text: &str) -> Result<Duration, String> {
     let duration = quantity::duration(text)?;
-    let least = Duration::from_millis(10);
-    if duration >= least { Ok(duration) } else { Err(format!("{text}: at least 10ms")) }
+    match TIMES.contains(&duration) {
+        true => Ok(duration),
+        false => Err(format!("{text}: at least 10ms, and at most a year, 8760h")),
+    }
+}
+
+fn warmup(text: &str) -> Result<Duration, String> {
+    let duration = quantity::duration(text)?;
+    match duration <= DURATION_MAX {
+        true => Ok(duration),
+        false => Err(format!("{text}: at most a year, 8760h")),
+    }
 }
 
 fn millis(text: &str) -> Result<Duration, String> {
-    let millis: f64 = text.parse().map_err(|_| format!("{text}: write milliseconds as 5"))?;
-    Duration::try_from_secs_f64(millis / 1e3).map_err(|error| format!("{text}: {error}"))
+    let is_one = |millis: f64| (0.0..=LINGER_MS_MAX).contains(&millis);
+    let millis = number(text, is_one, "milliseconds from 0 to 3600000")?;
+    Ok(Duration::from_secs_f64(millis / 1e3))
 }
 
 fn batch_bytes(text: &str) -> Result<usize, String> {
-    usize::try_from(quantity::bytes(text)?).map_err(|error| format!("{text}: {error}"))
+    let bytes = quantity::bytes(text)?;
+    let is_one = usize::try_from(bytes).ok().filter(|_| bytes <= BATCH_BYTES_MAX);
+    is_one.ok_or_else(|| format!("{text}: a batch has at most {BATCH_BYTES_MAX} bytes"))
+}
+
+fn fill_bytes(text: &str) -> Result<u64, String> {
+    let bytes = quantity::bytes(text)?;
+    match (1..=FILL_BYTES_MAX).contains(&bytes) {
+        true => Ok(bytes),
+        false => Err(format!("{text}: from 1 to {FILL_BYTES_MAX} bytes")),
+    }
 }
 
 fn number(text: &str, is_one: impl FnOnce(f64) -> bool, rule: &str) -> Result<f64, String> {
@@ -442,8 +515,9 @@ fn share(text: &str) -> Result<f64, String> {
 }
 
 fn rate(text: &str) -> Result<f64, String> {
-    let is_rate = |rate: f64| rate > 0.0 && rate <= 1e9;
-    number(text, is_rate, "a number of records a second, greater than 0,")
+    let (least, most) = (RATES.start(), RATES.end());
+    let rule = format!("a number of records a second from {least} to {most}");
+    number(text, |rate| RATES.contains(&rate), &rule)
 }
 
 fn confidence(text: &str) -> Result<f64, String> {
@@ -507,7 +581,27 @@ mod tests {
             "produce --records 0",
             "produce --records 5 --duration 5s",
             "produce --rate 0",
-            "produce --rate -1",
+            "produce --rate=-1",
+            "produce --rate 0.01",
+            "produce --rate 1e8",
+            "produce --rate nan",
+            "produce --records 18446744073709551615",
+            "produce --duration 8761h",
+            "produce --warmup 8761h",
+            "produce --interval 8761h",
+            "produce --linger 3600001",
+            "produce --linger=-1",
+            "produce --linger nan",
+            "produce --batch-bytes 101MiB",
+            "produce --record-bytes 101MiB",
+            "produce --record-bytes uniform:0-101MiB",
+            "produce --partitions 0",
+            "produce --partitions 100001",
+            "produce --repeat 0",
+            "produce --repeat 1001",
+            "consume --fill 0",
+            "consume --fill 2000000g",
+            "consume --groups 513",
             "produce --arrivals poisson",
             "produce --record-bytes big",
             "produce --keys many",
@@ -526,6 +620,34 @@ mod tests {
         ] {
             let error = parsed(line).expect_err(line);
             assert_eq!(error.exit_code(), 2, "{line}");
+            // The option that is wrong, where one is.
+            let mut words = line.split([' ', '=']).rev();
+            let option = words.find(|word| word.starts_with("--")).unwrap_or_default();
+            let named = if option == "--arrivals" { "--rate" } else { option };
+            assert!(error.to_string().contains(named), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn options_that_do_not_go_together_are_named() {
+        let checked = |line: &str| parsed(line).unwrap().plan().unwrap().check();
+        for (line, named) in [
+            ("consume --groups 512 --clients 2", "--groups 512 with --clients 2: at most 512"),
+            ("end-to-end --groups 27 --consumers 19", "--groups 27 with --consumers 19: at most"),
+            ("consume --record-bytes 0", "--record-bytes: "),
+            ("mixed --record-bytes uniform:0-0 --records 5", "--record-bytes: "),
+        ] {
+            let why = checked(line).expect_err(line);
+            assert!(why.starts_with(named), "{line}: {why}");
+        }
+        for line in [
+            "consume --groups 256 --clients 2",
+            "consume --record-bytes 0 --records 5",
+            "consume --record-bytes 0 --keys uniform:5",
+            "consume --record-bytes uniform:0-1",
+            "produce --record-bytes 0",
+        ] {
+            assert_eq!(checked(line), Ok(()), "{line}");
         }
     }
 

@@ -123,11 +123,11 @@ fn load(plan: Plan<'_>) -> Result<ExitCode, Failure> {
     if let Some(path) = &plan.load.save {
         run.save(path)?;
     }
-    if let Some(path) = &plan.load.html {
+    if let Some(path) = &plan.load.results.html {
         write_page(path, &html::page(&run))?;
     }
     let mut out = io::stdout().lock();
-    match plan.load.output {
+    match plan.load.results.output {
         Output::Json => {
             let text = serde_json::to_string(&run).map_err(|error| error.to_string())?;
             writeln!(out, "{text}")?;
@@ -144,11 +144,11 @@ fn load(plan: Plan<'_>) -> Result<ExitCode, Failure> {
 fn compare_runs(arguments: &CompareArguments) -> Result<ExitCode, Failure> {
     let (before, after) = (Run::load(&arguments.before)?, Run::load(&arguments.after)?);
     let comparison = Comparison::new(&before, &after, arguments.confidence / 100.0)?;
-    if let Some(path) = &arguments.html {
+    if let Some(path) = &arguments.results.html {
         write_page(path, &html::comparison_page(&before, &after, &comparison))?;
     }
     let mut out = io::stdout().lock();
-    match arguments.output {
+    match arguments.results.output {
         Output::Json => writeln!(out, "{}", comparison.to_json())?,
         Output::Table => table::write_comparison(&mut out, &comparison)?,
     }

@@ -54,6 +54,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// What was asked for can't be done: a file, a setting, an address.
     pub(crate) fn new(plan: Plan<'a>) -> Result<Self, String> {
+        plan.check()?;
         let records = plan.records;
         let seed = plan.load.seed;
         let values = Values::new(&records.record_bytes, records.entropy, seed)?;

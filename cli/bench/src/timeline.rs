@@ -118,7 +118,7 @@ impl Timeline {
     ///
     /// - `now`: nanoseconds since measuring began.
     pub(crate) fn is_due(&self, now: u64) -> bool {
-        now >= self.last + self.interval
+        now >= self.last.saturating_add(self.interval)
     }
 
     /// What was drained since the last point becomes a point.

@@ -9,8 +9,9 @@ use crate::quantity;
 use crate::random::Random;
 use crate::zipf::Zipf;
 
-/// The largest value: more than any broker takes.
-const VALUE_BYTES_MAX: usize = 1 << 30;
+/// The largest value: the default of the largest request that a broker takes, ours or Kafka's. As
+/// much is held in memory of it, a few times.
+const VALUE_BYTES_MAX: usize = 100 << 20;
 
 /// How values are chosen.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +47,17 @@ impl FromStr for ValueChoice {
             _ => Err(format!(
                 "{text}: write BYTES, uniform:BYTES-BYTES, zipf:BYTES-BYTES:EXPONENT or file:PATH"
             )),
+        }
+    }
+}
+
+impl ValueChoice {
+    /// Whether no value has a byte.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Fixed(most) | Self::Uniform(_, most) | Self::Zipf(_, most, _) => *most == 0,
+            // Its empty lines are left out.
+            Self::File(_) => false,
         }
     }
 }

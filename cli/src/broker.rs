@@ -6,9 +6,8 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
+use logboom_bench::Signals;
 use logboom_broker::{Broker, Config, ConfigProblem, Origin, Settings};
-
-use crate::signals::Signals;
 
 /// What `--help` ends with.
 pub(crate) const EXAMPLES: &str = "\

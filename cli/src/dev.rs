@@ -8,7 +8,7 @@ use std::thread;
 
 use clap::Args;
 
-use crate::signals::Signals;
+use logboom_bench::Signals;
 
 /// What `--help` ends with.
 pub(crate) const EXAMPLES: &str = "\

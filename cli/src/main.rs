@@ -15,7 +15,6 @@ mod output;
 mod partition;
 mod produce;
 mod progress;
-mod signals;
 mod topic;
 
 use std::io::Write as _;

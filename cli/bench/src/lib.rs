@@ -59,6 +59,7 @@ use session::Session;
 
 pub use arguments::BenchArguments;
 use arguments::{BenchCommand, CompareArguments, Output, Plan};
+pub use signals::Signals;
 
 /// Why nothing came of it.
 #[derive(Debug)]

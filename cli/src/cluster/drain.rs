@@ -11,6 +11,7 @@ use serde_json::json;
 
 use logboom_balance::status::{PlanStatus, Status};
 use logboom_balance::{Rule, Stage};
+use logboom_bench::Signals;
 use logboom_client::{Cluster, ConfigChange, ConfigOperation, ConfigResource};
 
 use super::{balance, figures};
@@ -18,7 +19,6 @@ use crate::admin::AdminArguments;
 use crate::client::Failure;
 use crate::output::{Output, write_done};
 use crate::progress::Progress;
-use crate::signals::Signals;
 
 /// What stands below the options of `drain`.
 pub(super) const HELP: &str = "\

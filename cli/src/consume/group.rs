@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncWriteExt as _, Stdout};
 
+use logboom_bench::Signals;
 use logboom_client::{
     Beat, ClientError, Cluster, GroupMember, Joined, MemberConfig, PartitionOffset,
 };
@@ -22,7 +23,6 @@ use logboom_protocol::ErrorCode;
 
 use super::{ConsumeArguments, Consumer, PAUSE, Stop};
 use crate::client::Failure;
-use crate::signals::Signals;
 
 /// Between commits, while records come.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(500);

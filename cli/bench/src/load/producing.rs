@@ -334,8 +334,9 @@ mod tests {
     use super::*;
     use crate::workload::Values;
 
-    /// Ends a load of ten seconds at once whose producer finds no broker. Returns what failed, what
-    /// never came of those that count, and of how many it is known how late they were sent.
+    /// Ends a load of ten seconds whose producer finds no broker, once a record waits for it.
+    /// Returns what failed, what never came of those that count, and of how many it is known how
+    /// late they were sent.
     async fn ended(rate: Option<(f64, Arrivals)>) -> (u64, u64, u64) {
         let producer = Producer::builder().bootstrap_servers("127.0.0.1:1").build().unwrap();
         let values = Values::new(&"10".parse().unwrap(), 1.0, 1).unwrap();
@@ -345,10 +346,14 @@ mod tests {
             rate,
             is_marked: false,
         };
-        let shared = Arc::new(Shared::new(None, Some(Duration::from_secs(10)), 1, 0));
+        let most = 1_000_000;
+        let shared = Arc::new(Shared::new(Some(most), Some(Duration::from_secs(10)), 1, 0));
         shared.open(shared.now());
         let producing = Producing::start(vec![producer], &settings, &shared).unwrap();
         let tally = Arc::clone(&producing.tallies()[0]);
+        while shared.left() == most {
+            tokio::task::yield_now().await;
+        }
         shared.end(Phase::Due);
         let late = producing.finish(Duration::ZERO, &shared).await;
         let mut timeline = crate::timeline::Timeline::new(1);

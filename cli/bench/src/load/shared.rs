@@ -178,6 +178,12 @@ impl Shared {
         left.map_or(0, |left| left.min(records))
     }
 
+    /// How many more may be sent.
+    #[cfg(test)]
+    pub(crate) fn left(&self) -> u64 {
+        self.left.load(Ordering::Relaxed)
+    }
+
     /// A record has come so far: what is measured of it.
     ///
     /// - `bytes`: of its key and its value; `None` where it hasn't come through.

@@ -94,6 +94,12 @@ impl Side {
         self.close(length);
         self.timeline.latencies().count()
     }
+
+    /// The same of a side to which so many records should have come: what is missing never came.
+    fn settle_of(&mut self, due: u64, length: u64) {
+        let came = self.settle(length);
+        self.timeline.lose(due.saturating_sub(came));
+    }
 }
 
 /// A load that runs.
@@ -438,8 +444,7 @@ impl Running {
         let due = self.produced.as_mut().map_or(0, |side| side.settle(length));
         if let Some(side) = self.consumed.as_mut().filter(|_| self.reads_own) {
             // What failed on its way to the cluster never came to any group, too.
-            let came = side.settle(length);
-            side.timeline.lose((due * self.groups).saturating_sub(came));
+            side.settle_of(due * self.groups, length);
         }
         let produced = self.produced.take().map(|side| {
             let mut flow = flow(side, length);
@@ -489,4 +494,24 @@ fn told(point: &Point) -> String {
     };
     let (p50, p99) = (percentile("p50", point.p50_us), percentile("p99", point.p99_us));
     format!("{records} records/s, {megabytes} MB/s{p50}{p99}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timeline::Sample;
+
+    #[test]
+    fn what_was_due_and_never_read_is_lost() {
+        let tally = Arc::new(Mutex::new(Tally::default()));
+        let mut side = Side::new(Duration::from_secs(1), &[Arc::clone(&tally)]);
+        let sample = Sample { latency: Some(1_000_000), is_lost: false, bytes: Some(7) };
+        locked(&tally).take(&[sample; 60]);
+        side.settle_of(100, 1_000_000_000);
+        let flow = flow(side, 1_000_000_000);
+        assert_eq!((flow.records, flow.bytes, flow.timeline.len()), (60, 420, 1));
+        let latency = flow.latency.unwrap();
+        assert_eq!((latency.count, latency.lost), (100, 40));
+        assert_eq!(latency.percentile(50.0), Some(1_000));
+    }
 }

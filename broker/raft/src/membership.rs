@@ -143,7 +143,8 @@ impl Group {
         let Part::Leader(leader) = &self.part else { return false };
         let is_near = |id: &ReplicaId| {
             let progress = leader.of(*id);
-            progress.is_some_and(|it| it.is_there() && it.kept >= leader.beaten)
+            let caching = self.options.caching;
+            progress.is_some_and(|it| it.is_there() && it.counted(caching) >= leader.beaten)
         };
         voters.iter().all(|id| *id == self.id || is_near(id))
     }
@@ -161,7 +162,8 @@ impl Group {
             let knows = progress.commit >= named_at;
             knows && progress.is_there() && voters.contains(&progress.id)
         });
-        let best = ready.max_by_key(|progress| progress.kept).map(|progress| progress.id);
+        let best =
+            ready.max_by_key(|it| it.counted(self.options.caching)).map(|progress| progress.id);
         if let Some(best) = best {
             self.transfer(best, effects);
         }

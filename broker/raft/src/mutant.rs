@@ -43,6 +43,9 @@ pub(crate) enum Mutant {
     SkipNewMajority,
     /// A learner counts.
     LearnerCounts,
+    /// A leader counts what a follower answers for, though nothing counts any more before it is
+    /// flushed.
+    FollowersDecideWhatCounts,
     /// A voter that may have lost records counts as if not.
     LossyVoteCounts,
     /// A leader counts itself in a set that it isn't in.

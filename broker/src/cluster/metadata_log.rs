@@ -111,6 +111,8 @@ pub(crate) fn settings() -> TopicSettings {
         is_compacted: false,
         is_deleted: false,
         write_caching: false,
+        flush_messages: i64::MAX,
+        flush_ms: u64::MAX,
         throttled: Throttled::default(),
         min_insync_replicas: 1,
     }

@@ -45,8 +45,9 @@ pub(crate) struct Neighbours {
     /// Brokers to which a connection has ended and none was made since, and when that was.
     lost: ArcSwap<BTreeMap<i32, u64>>,
     /// Nodes that this broker's log names, whether that is known to be committed or not. A broker
-    /// that starts knows less to be committed than it did, and hears more only from those nodes.
-    foreseen: OnceLock<Vec<QuorumVoter>>,
+    /// that starts knows less to be committed than it did, and hears more only from those nodes,
+    /// until it is one of the cluster again.
+    foreseen: ArcSwap<Vec<QuorumVoter>>,
     /// The one that decides, as others told who know more than the configuration.
     told: ArcSwapOption<QuorumVoter>,
     /// Where calls are answered, once somebody can.
@@ -71,7 +72,7 @@ impl Neighbours {
             met: Mutex::default(),
             has_met: Notify::new(),
             lost: ArcSwap::default(),
-            foreseen: OnceLock::new(),
+            foreseen: ArcSwap::default(),
             told: ArcSwapOption::empty(),
             desk: OnceLock::new(),
         }
@@ -120,15 +121,23 @@ impl Neighbours {
 
     /// Says which nodes the log of this broker names at its start.
     pub(crate) fn foresee(&self, nodes: Vec<QuorumVoter>) {
-        drop(self.foreseen.set(nodes));
+        self.foreseen.store(Arc::new(nodes));
+    }
+
+    /// This broker is one of the cluster, and knows from there who the others are.
+    pub(crate) fn is_in(&self) {
+        self.foreseen.store(Arc::default());
+        self.told.store(None);
+        self.shards.iter().for_each(|shard| shard.send(Command::Part));
     }
 
     /// Where a node is to be found besides what is registered: as was told, as the log foresees,
     /// and as the configuration says, which may be newer than all of it.
     fn hearsay(&self, node: i32) -> impl Iterator<Item = QuorumVoter> {
         let told = self.told().map(Arc::unwrap_or_clone);
-        let others = self.foreseen.get().into_iter().flatten().chain(&self.voters);
-        told.into_iter().chain(others.cloned()).filter(move |other| other.node == node)
+        let foreseen = Vec::clone(&self.foreseen.load());
+        let others = told.into_iter().chain(foreseen).chain(self.voters.iter().cloned());
+        others.filter(move |other| other.node == node)
     }
 
     /// Calls are answered from now on.
@@ -142,7 +151,7 @@ impl Neighbours {
     }
 
     /// Whether a node may be given a vote, as it said last; unknown of one that wasn't met.
-    pub(super) fn is_controller(&self, node: i32) -> Option<bool> {
+    pub(crate) fn is_controller(&self, node: i32) -> Option<bool> {
         if node == self.own.id.node {
             return Some(self.own.is_controller);
         }
@@ -315,5 +324,9 @@ mod tests {
         );
         assert_eq!(hosts(1), ["b-1"], "once");
         assert_eq!(neighbours.membership(4), Membership::Stranger);
+        // As soon as the metadata say who there is, nothing else does but the configuration.
+        neighbours.is_in();
+        assert_eq!((neighbours.membership(3), hosts(3)), (Membership::Stranger, Vec::new()));
+        assert_eq!(hosts(2), ["b-2"]);
     }
 }

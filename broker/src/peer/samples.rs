@@ -76,16 +76,20 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 fn append_reply() -> impl Strategy<Value = AppendReply> {
     let positions = (position(), position(), position());
     let flags = (any::<bool>(), any::<bool>());
-    (outcome(), positions, 0..i64::MAX, any::<u32>(), flags).prop_map(
-        |(outcome, (matched, kept, commit), log_start, run, (lossy, held_back))| AppendReply {
-            outcome,
-            matched,
-            kept,
-            commit,
-            log_start,
-            run,
-            lossy,
-            held_back,
+    let offsets = (0..i64::MAX, 0..i64::MAX);
+    (outcome(), positions, offsets, any::<u32>(), flags).prop_map(
+        |(outcome, (matched, kept, commit), (flushed, log_start), run, (lossy, held_back))| {
+            AppendReply {
+                outcome,
+                matched,
+                kept,
+                flushed,
+                commit,
+                log_start,
+                run,
+                lossy,
+                held_back,
+            }
         },
     )
 }

@@ -358,6 +358,19 @@ impl Directory {
         }
     }
 
+    /// Whether there is room for new replicas. On a full disk there is none before the reserve of
+    /// the state store is used up, which is for those that are there. May wait for the device.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.shared.state.has_room()
+    }
+
+    /// Whether there was none when it was last looked for.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.shared.state.is_short()
+    }
+
     /// Commits rounds of the state store until [`Self::stop_flushes`]; for one thread of its own.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ fn a_group_and_what_hangs_on_it_stay_small() {
         ("a group", size_of::<Group>(), 224 + 8),
         ("its part as a follower", size_of::<Follower>(), 88),
         ("its part as a leader", size_of::<Leader>(), 128),
-        ("what a leader knows of a follower", size_of::<Progress>(), 176),
+        ("what a leader knows of a follower", size_of::<Progress>(), 184),
         ("a control entry", size_of::<Control>(), 32),
         ("a set of voters", size_of::<Voters>(), 48),
     ] {

@@ -12,6 +12,7 @@
 //! | `transfer 1 2`, `cancel 1`, `resign 1` | the leader hands over; does not; gives up |
 //! | `recover 1 1,2 [EPOCH]` | an operator names who is left, and the greatest epoch of them |
 //! | `hold-back 1`, `let-lead 1` | it is to vote only; it may lead again |
+//! | `cache 1 off`, `cache 1 on` | it hears that `write.caching` is off; that it is on |
 //! | `hears 1 2 3` | 1 finds that it hears of 2 and 3, and of nobody else |
 //! | `wish 1 1,2,4 [as GENERATION]` | the voters are to be these |
 //! | `observe 1 4,5`, `observe 1 nobody` | these are to have the log without a vote; none is |
@@ -225,6 +226,7 @@ impl Script {
             ("tell", []) => self.alive(id, |node, effects| node.alive().tell_commit(effects)),
             ("hold-back", []) => self.alive(id, |node, _| _ = node.alive().hold_back(true)),
             ("let-lead", []) => self.alive(id, |node, _| _ = node.alive().hold_back(false)),
+            ("cache", [is_on]) => self.cache(id, *is_on == "on"),
             ("transfer", [to]) => self.transfer(id, replica(to)),
             ("recover", [left]) => self.recover(id, left, 0),
             ("recover", [left, epoch]) => self.recover(id, left, epoch.parse().unwrap()),
@@ -278,6 +280,11 @@ impl Script {
             }
             _ => panic!("{command} {id} {words:?} is no command"),
         }
+    }
+
+    /// It hears whether records count before they are flushed.
+    fn cache(&mut self, id: ReplicaId, is_on: bool) -> Result<(), Violation> {
+        self.alive(id, |node, _| node.alive().set_caching(is_on, is_on))
     }
 
     fn stage(&mut self) -> &mut Stage {

@@ -311,23 +311,26 @@ fn a_plan_that_takes_hours_is_made_anew_and_asked_for_still() {
     let mut world = world(&[1, 2], &on(1, 200));
     world.set(None, ONCE, Some("true"));
     // What has begun takes longer than everything here.
-    for _ in 0..50 {
-        world.now += PLAN_MAX_MS;
-        match world.look() {
-            Step::IsDone => panic!("it isn't"),
-            Step::Rest => {}
-            Step::Move(more) => {
-                let records = relocate(&world.image, &more).records;
-                world.image = world.image.with(&records).unwrap();
+    let go_on = |world: &mut World, rounds: usize| {
+        for _ in 0..rounds {
+            world.now += PLAN_MAX_MS;
+            match world.look() {
+                Step::IsDone => panic!("it isn't"),
+                Step::Rest => {}
+                Step::Move(more) => {
+                    let records = relocate(&world.image, &more).records;
+                    world.image = world.image.with(&records).unwrap();
+                }
             }
         }
-    }
+    };
+    go_on(&mut world, 3);
     let moving = |world: &World| (0..200).filter(|it| world.partition(*it).is_moving()).count();
     assert_eq!(moving(&world), 4, "what earlier plans have begun counts for the limit of a broker");
     world.set(None, "balance.moves.per.broker", Some("6"));
-    world.now += PLAN_MAX_MS;
-    world.begin();
-    world.begin();
+    go_on(&mut world, 3);
+    assert_eq!(moving(&world), 6);
+    go_on(&mut world, 50);
     assert_eq!(moving(&world), 6);
 }
 
@@ -359,11 +362,9 @@ fn what_leaves_a_broker_takes_its_room_until_it_is_gone() {
     world.image = world.image.with(&relocate(&world.image, &moves[1..]).records).unwrap();
     // The first has too much, and the third would have the room if nothing were leaving it.
     assert_eq!(world.begin(), 0);
-    let moves = world.status().plan.unwrap().moves;
-    let stages: Vec<_> = moves.iter().map(|it| (it.from, it.to, it.stage)).collect();
-    assert_eq!(stages, [(1, 3, Stage::Waits(Wait::Capacity(Resource::DiskBytes)))]);
     // Once it is gone, it goes.
     world.report_moved(2);
+    world.now += PLAN_MAX_MS;
     assert_eq!(world.begin(), 1);
 }
 

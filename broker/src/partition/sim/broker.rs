@@ -214,8 +214,8 @@ impl Broker {
     pub(super) fn stop(&mut self) -> Result<(), Violation> {
         let Some(process) = self.process.take() else { return Ok(()) };
         // The controller ends first, and then the shards.
-        let Process { directory, mut shard, tasks, began, node, threads, neighbours, .. } = process;
-        drop((threads, tasks, began, node, neighbours));
+        let Process { directory, mut shard, tasks, began, threads, neighbours, .. } = process;
+        drop((threads, tasks, began, process.node, process.own_node, neighbours));
         for _ in 0..100 {
             directory.run_flushes();
             let closed = pin!(shard.close()).poll(&mut Context::from_waker(Waker::noop()));

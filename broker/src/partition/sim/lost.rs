@@ -3,9 +3,11 @@
 //! It isn't let in under its number until an operator has taken its vote away, where it decided,
 //! and removed it. Then it is given anew what the partitions name it for, as a learner at first.
 //! Only so many are lost that nothing acknowledged may be: of all who vote in a group, as anybody
-//! knows them, most have what they had.
+//! knows them, most have what they had. Where a topic was asked for before and is made behind that,
+//! most of a group's founders may be gone before it has begun: an operator deletes it.
 
 use logboom_controller::record::Partition;
+use logboom_protocol::CompactString;
 use logboom_protocol::units::Uuid;
 use logboom_raft::{ReplicaId, Voters};
 use logboom_storage::sim::SimDisk;
@@ -65,12 +67,28 @@ impl Cluster {
         })
     }
 
+    /// A topic with a group that can't begin, because most of its founders are gone.
+    fn never_begun(&self) -> Option<(Uuid, CompactString)> {
+        let image = self.metadata.newest();
+        let group = (0..self.subjects.len()).find(|group| {
+            let partition = self.partition(*group).filter(|it| it.is_founding);
+            let is_there = |id: &ReplicaId| !self.is_gone(*id);
+            partition.is_some_and(|it| !replicas(it).have_majority(|id| is_there(&id)))
+        })?;
+        let topic = image.topic(self.subjects[group].key.topic_id)?;
+        Some((topic.id(), topic.name().into()))
+    }
+
     /// An operator does what is next for those that have lost their data directories.
     pub(super) fn look_after_lost(&mut self) {
         let Some(asked) = self.controller() else { return };
         let gone = self.deciding().and_then(|voters| voters.all().find(|id| self.is_gone(*id)));
         if let Some(gone) = gone {
             return self.ask_voters(asked, VoterChange::Remove(gone));
+        }
+        if let Some((topic_id, name)) = self.never_begun() {
+            let wanted = self.deletion_of(asked, topic_id, name);
+            return self.ask(asked, wanted);
         }
         for at in 0..self.brokers.len() {
             let (broker, image) = (&self.brokers[at], self.metadata.newest());

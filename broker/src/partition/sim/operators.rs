@@ -171,6 +171,10 @@ impl Cluster {
     /// A topic is to be gone.
     fn deletion(&mut self, at: usize) -> Option<Wanted> {
         let (id, name) = self.some_topic()?;
+        Some(self.deletion_of(at, id, name))
+    }
+
+    pub(super) fn deletion_of(&mut self, at: usize, id: Uuid, name: CompactString) -> Wanted {
         let request = DeleteTopicsRequest {
             topic_names: vec![name.clone()],
             ..DeleteTopicsRequest::default()
@@ -180,7 +184,7 @@ impl Cluster {
             let decision = delete_topics(image, &request, 5, &config);
             decided(decision, Box::new(move |image| image.topic(id).is_none()))
         };
-        Some((format!("delete {name}"), Box::new(decide)))
+        (format!("delete {name}"), Box::new(decide))
     }
 
     fn some_topic(&mut self) -> Option<(Uuid, CompactString)> {

@@ -51,7 +51,7 @@ pub(super) struct Process {
     pub(super) alarms: BTreeSet<u64>,
     pub(super) answered: Rc<RefCell<Vec<Answered>>>,
     /// Where those find it that answer other brokers.
-    own_node: Arc<OnceLock<Arc<Node>>>,
+    pub(super) own_node: Arc<OnceLock<Arc<Node>>>,
     /// Once it has begun.
     pub(super) node: Option<Arc<Node>>,
     /// Those of the repair, once it has begun.

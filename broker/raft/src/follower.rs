@@ -336,6 +336,7 @@ impl Group {
             run: self.run,
             lossy: self.is_lossy(),
             held_back: self.held_back,
+            wish: self.known_wish,
         };
         self.send(leader, Body::AppendReply(reply), effects);
         self.look_whether_clean(effects);

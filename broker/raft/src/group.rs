@@ -144,6 +144,8 @@ pub struct Group {
     pub(crate) part: Part,
     /// Whether it only votes.
     pub(crate) held_back: bool,
+    /// The generation of the last wish that the host knows of.
+    pub(crate) known_wish: i64,
     /// What can't be, if the replica has met it.
     pub(crate) halted: Option<Impossible>,
     #[cfg(test)]
@@ -175,6 +177,7 @@ impl Group {
             run,
             part: Part::waits(commit),
             held_back: false,
+            known_wish: i64::MAX,
             halted: None,
             #[cfg(test)]
             mutant: None,
@@ -264,6 +267,15 @@ impl Group {
     /// next answer. Returns whether that is news.
     pub fn hold_back(&mut self, held_back: bool) -> bool {
         core::mem::replace(&mut self.held_back, held_back) != held_back
+    }
+
+    /// The host knows of this wish, and of those before it: an earlier one that had no place for
+    /// this replica takes it away no more. Its leader hears of it with the next answer, and makes
+    /// it a voter only then. A host that never says so takes no replica away.
+    ///
+    /// - `generation`: as for [`Self::wish`].
+    pub fn know_wish(&mut self, generation: i64) {
+        self.known_wish = generation;
     }
 
     /// Whether it counts what others have in the page cache only, and answers for what it has
@@ -376,6 +388,7 @@ impl Group {
                 run: self.run,
                 lossy: self.is_lossy(),
                 held_back: self.held_back,
+                wish: self.known_wish,
             };
             self.send(from, Body::AppendReply(reply), effects);
         }

@@ -132,6 +132,8 @@ pub struct AppendReply {
     pub lossy: bool,
     /// Whether it only votes at present.
     pub held_back: bool,
+    /// The last wish for voters that its host knows of ([`Group::know_wish`](crate::Group)).
+    pub wish: i64,
 }
 
 /// What a follower answers to what was sent to it.

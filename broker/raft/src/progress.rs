@@ -29,6 +29,8 @@ pub(crate) struct Progress {
     pub(crate) answered: [bool; 2],
     /// Whether it only votes at present, as it said.
     pub(crate) held_back: bool,
+    /// The generation of the last wish that its host knows of, as it said.
+    pub(crate) known_wish: i64,
     /// Whether it is to have the log though it has no vote and is to get none.
     pub(crate) observes: bool,
 }
@@ -81,6 +83,7 @@ impl Progress {
             silent_beats: 0,
             answered: [false; 2],
             held_back: false,
+            known_wish: i64::MIN,
             observes: false,
         }
     }

@@ -550,6 +550,10 @@ impl Lanes {
             if member.wish.as_ref().is_none_or(|known| known.generation != wish.generation) {
                 member.handovers.forget();
             }
+            // Of the metadata only the leader hears a wish, and no broker ever takes them away.
+            if replica.partition.key != METADATA {
+                replica.group.know_wish(wish.generation);
+            }
             member.wish = Some(wish);
             self.touch(replica, now);
         }

@@ -66,6 +66,8 @@ pub(super) struct Ends {
 const HELD_BACK_FROM: i16 = 1;
 /// From this version on it says how far the records are flushed.
 const FLUSHED_FROM: i16 = 2;
+/// From this version on it says which wish for voters the host knows of.
+const WISH_FROM: i16 = 3;
 
 impl Ends {
     /// Whether a message goes from one end to the other.
@@ -167,7 +169,7 @@ fn write_append(out: &mut Writer, append: &Append, records: u32) {
 
 fn write_append_reply(out: &mut Writer, version: i16, reply: &AppendReply) {
     let AppendReply { outcome, matched, kept, commit, log_start, .. } = reply;
-    let AppendReply { flushed, run, lossy, held_back, .. } = reply;
+    let AppendReply { flushed, run, lossy, held_back, wish, .. } = reply;
     write_bytes(out, [APPEND_REPLY]);
     match outcome {
         Outcome::Matched => write_bytes(out, [MATCHED]),
@@ -185,6 +187,9 @@ fn write_append_reply(out: &mut Writer, version: i16, reply: &AppendReply) {
     write_bytes(out, [flags([*lossy, says_held_back, false])]);
     if version >= FLUSHED_FROM {
         out.i64(*flushed);
+    }
+    if version >= WISH_FROM {
+        out.i64(*wish);
     }
 }
 
@@ -287,7 +292,21 @@ fn read_append_reply(reader: &mut Reader<'_>, version: i16) -> Result<AppendRepl
     let [lossy, held_back, _] = read_flags(reader, used)?;
     // Who doesn't say it decides by itself what counts.
     let flushed = if version >= FLUSHED_FROM { read_offset(reader)? } else { kept.offset };
-    Ok(AppendReply { outcome, matched, kept, flushed, commit, log_start, run, lossy, held_back })
+    // And is believed to stay.
+    let wish = if version >= WISH_FROM { reader.i64().map_err(at("wish"))? } else { i64::MAX };
+    let reply = AppendReply {
+        outcome,
+        matched,
+        kept,
+        flushed,
+        commit,
+        log_start,
+        run,
+        lossy,
+        held_back,
+        wish,
+    };
+    Ok(reply)
 }
 
 fn read_control(reader: &mut Reader<'_>) -> Result<Control, Strange> {

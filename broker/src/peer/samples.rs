@@ -76,9 +76,15 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 fn append_reply() -> impl Strategy<Value = AppendReply> {
     let positions = (position(), position(), position());
     let flags = (any::<bool>(), any::<bool>());
-    let offsets = (0..i64::MAX, 0..i64::MAX);
-    (outcome(), positions, offsets, any::<u32>(), flags).prop_map(
-        |(outcome, (matched, kept, commit), (flushed, log_start), run, (lossy, held_back))| {
+    let numbers = (0..i64::MAX, 0..i64::MAX, any::<i64>());
+    (outcome(), positions, numbers, any::<u32>(), flags).prop_map(
+        |(
+            outcome,
+            (matched, kept, commit),
+            (flushed, log_start, wish),
+            run,
+            (lossy, held_back),
+        )| {
             AppendReply {
                 outcome,
                 matched,
@@ -89,6 +95,7 @@ fn append_reply() -> impl Strategy<Value = AppendReply> {
                 run,
                 lossy,
                 held_back,
+                wish,
             }
         },
     )

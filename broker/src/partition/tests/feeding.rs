@@ -138,6 +138,7 @@ impl Leader {
                 run: 1,
                 lossy: false,
                 held_back: false,
+                wish: 0,
             }),
         );
     }

@@ -125,7 +125,7 @@ fn records_that_nobody_has_announced_are_strange() {
 }
 
 #[test]
-fn earlier_versions_do_not_say_who_is_held_back_and_what_is_flushed() {
+fn earlier_versions_do_not_say_all_of_an_answer() {
     let kept = Position { epoch: 1, offset: 5, control: 1 };
     let reply = AppendReply {
         outcome: Outcome::Matched,
@@ -137,6 +137,7 @@ fn earlier_versions_do_not_say_who_is_held_back_and_what_is_flushed() {
         run: 1,
         lossy: true,
         held_back: true,
+        wish: 7,
     };
     let (key, message) = data(1, 5);
     let message = Message { body: Body::AppendReply(reply), ..message };
@@ -146,11 +147,12 @@ fn earlier_versions_do_not_say_who_is_held_back_and_what_is_flushed() {
         let frame = Frame { head: out.into_inner().freeze(), records: Bytes::new() };
         let messages = read_messages(&frame, Ends { version: read, ..ENDS })?;
         let Body::AppendReply(reply) = &messages[0].message.body else { panic!() };
-        Ok::<_, Strange>((reply.lossy, reply.held_back, reply.flushed))
+        Ok::<_, Strange>((reply.lossy, reply.held_back, reply.flushed, reply.wish))
     };
-    assert_eq!(said(0, 0), Ok((true, false, 5)));
-    assert_eq!(said(1, 1), Ok((true, true, 5)));
-    assert_eq!(said(2, 2), Ok((true, true, 3)));
+    assert_eq!(said(0, 0), Ok((true, false, 5, i64::MAX)));
+    assert_eq!(said(1, 1), Ok((true, true, 5, i64::MAX)));
+    assert_eq!(said(2, 2), Ok((true, true, 3, i64::MAX)));
+    assert_eq!(said(3, 3), Ok((true, true, 3, 7)));
     assert!(said(1, 0).is_err(), "it can't be said there");
 }
 

@@ -15,6 +15,7 @@
 //! | `cache 1 off`, `cache 1 on` | it hears that `write.caching` is off; that it is on |
 //! | `hears 1 2 3` | 1 finds that it hears of 2 and 3, and of nobody else |
 //! | `wish 1 1,2,4 [as GENERATION]` | the voters are to be these |
+//! | `knows 4 1` | 4's host knows of the wish with this generation, and of no later one |
 //! | `observe 1 4,5`, `observe 1 nobody` | these are to have the log without a vote; none is |
 //! | `trim 1 OFFSET` | the log is to begin there |
 //! | `disconnect 1 2` | 1 learns that its connection to 2 is gone |
@@ -227,6 +228,10 @@ impl Script {
             ("hold-back", []) => self.alive(id, |node, _| _ = node.alive().hold_back(true)),
             ("let-lead", []) => self.alive(id, |node, _| _ = node.alive().hold_back(false)),
             ("cache", [is_on]) => self.cache(id, *is_on == "on"),
+            ("knows", [wish]) => {
+                let generation = wish.parse().unwrap();
+                self.alive(id, |node, _| node.alive().know_wish(generation))
+            }
             ("transfer", [to]) => self.transfer(id, replica(to)),
             ("recover", [left]) => self.recover(id, left, 0),
             ("recover", [left, epoch]) => self.recover(id, left, epoch.parse().unwrap()),

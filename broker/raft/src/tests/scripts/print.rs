@@ -85,7 +85,7 @@ fn start(log_start: i64) -> String {
 
 fn append_reply(reply: &AppendReply) -> String {
     let AppendReply { outcome, matched, kept, commit, log_start, .. } = reply;
-    let AppendReply { flushed, run, lossy, held_back, .. } = reply;
+    let AppendReply { flushed, run, lossy, held_back, wish, .. } = reply;
     let mut words = Vec::from([matched.to_string()]);
     if kept != matched {
         words.push(format!("kept {kept}"));
@@ -110,6 +110,9 @@ fn append_reply(reply: &AppendReply) -> String {
     }
     if *held_back {
         words.push("held back".to_owned());
+    }
+    if *wish != i64::MAX {
+        words.push(format!("knows wish {wish}"));
     }
     words.join(" ")
 }

@@ -164,6 +164,7 @@ impl Broker {
     pub(super) fn start(
         &mut self,
         plan: &Plan,
+        named: Vec<i32>,
         chance: &mut Chance,
     ) -> Result<&mut Process, OpenError> {
         let mark = OpenMark { boot_id: [self.boots; 16], mount_id: 1 };
@@ -190,6 +191,7 @@ impl Broker {
             around,
             catch_up: Arc::clone(&self.catch_up),
             incarnation: chance.id(),
+            named,
         };
         Ok(self.process.insert(Process::new(birth, plan)))
     }

@@ -151,8 +151,8 @@ impl Cluster {
                 return Some(format!("{other} may lack something"));
             }
             if !has_all || core.commit() != end.0 || view.high_watermark() != end.1 {
-                let (commit, end) = (core.commit(), core.history().end());
-                return Some(format!("{other} is at {commit} of {end}, {at} at {}", end));
+                let (commit, own, (leaders, _)) = (core.commit(), core.history().end(), end);
+                return Some(format!("{other} is at {commit} of {own}, {at} at {leaders}"));
             }
         }
         None

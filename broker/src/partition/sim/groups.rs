@@ -99,7 +99,8 @@ impl Cluster {
             return Ok(());
         }
         let before = self.brokers[at].disk.trace_len();
-        let started = self.brokers[at].start(&self.plan, &mut self.chance);
+        let named = self.named();
+        let started = self.brokers[at].start(&self.plan, named, &mut self.chance);
         let process = started.map_err(|error| format!("{at}: no start: {error}"))?;
         let (run, left_by) = (process.directory.run(), process.directory.left_by());
         self.tell(|| format!("{at}: starts, run {run}, after {left_by:?}"));

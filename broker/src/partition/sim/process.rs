@@ -75,6 +75,8 @@ pub(super) struct Birth {
     pub(super) around: Arc<Around>,
     pub(super) catch_up: Arc<CatchUp>,
     pub(super) incarnation: Uuid,
+    /// Those that decide, as its configuration says.
+    pub(super) named: Vec<i32>,
 }
 
 impl Birth {
@@ -136,11 +138,10 @@ fn address(node: i32) -> QuorumVoter {
 
 fn neighbours(
     birth: &Birth,
-    plan: &Plan,
     handle: &ShardHandle,
     published: &Arc<ArcSwap<MetadataImage>>,
 ) -> Neighbours {
-    let voters = (1..=i32::try_from(plan.voters).unwrap()).map(address).collect();
+    let voters = birth.named.iter().copied().map(address).collect();
     let own = Identity {
         id: birth.this(),
         cluster: birth.directory.cluster(),
@@ -181,7 +182,7 @@ impl Process {
         };
         let shard = Shard::new(0, hands, seat.clone(), Arc::clone(&registry), commands);
         let published = Arc::new(ArcSwap::from_pointee(MetadataImage::default()));
-        let neighbours = Arc::new(neighbours(&birth, plan, &handle, &published));
+        let neighbours = Arc::new(neighbours(&birth, &handle, &published));
         let mailbox = Arc::new(Mailbox::new(Arc::clone(around), u64::from(*starts) << 32));
         let config = Arc::new(plan.config(*id));
         let reconciler = Reconciler {

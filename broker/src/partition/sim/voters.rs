@@ -1,6 +1,7 @@
 //! Operators who change who decides: voters of the metadata log come and go while everything else
 //! goes wrong. What they are told to be done was in force.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -28,6 +29,15 @@ impl Cluster {
     /// The last voters of the metadata log that were settled.
     pub(super) fn deciding(&self) -> Option<&Voters> {
         self.subjects[METADATA_GROUP].controls.voters()
+    }
+
+    /// Whom a configuration names as those that decide: the founders, and whom operators wrote into
+    /// it since.
+    pub(super) fn named(&self) -> Vec<i32> {
+        let deciding = self.deciding().into_iter().flat_map(Voters::all).map(|id| id.broker);
+        let founders = 1..=i32::try_from(self.plan.voters).unwrap();
+        let all: BTreeSet<i32> = founders.chain(deciding).collect();
+        all.into_iter().collect()
     }
 
     /// Some broker is to decide, or isn't to any more.

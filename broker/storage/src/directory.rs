@@ -423,8 +423,8 @@ impl Directory {
         FlushContext { disk: &**disk, state, health, root }
     }
 
-    /// Marks the directory as closed, unless nobody has opened all logs since a power cut. Every log
-    /// that was opened was flushed and closed before.
+    /// Marks the directory as closed, unless not all logs were opened since a power cut. Those that
+    /// were are flushed and closed.
     ///
     /// # Errors
     /// [`StorageError::OutOfService`]; then the next start reads what it otherwise needn't.

@@ -228,10 +228,7 @@ impl Script {
             ("hold-back", []) => self.alive(id, |node, _| _ = node.alive().hold_back(true)),
             ("let-lead", []) => self.alive(id, |node, _| _ = node.alive().hold_back(false)),
             ("cache", [is_on]) => self.cache(id, *is_on == "on"),
-            ("knows", [wish]) => {
-                let generation = wish.parse().unwrap();
-                self.alive(id, |node, _| node.alive().know_wish(generation))
-            }
+            ("knows", [wish]) => self.know_wish(id, wish.parse().unwrap()),
             ("transfer", [to]) => self.transfer(id, replica(to)),
             ("recover", [left]) => self.recover(id, left, 0),
             ("recover", [left, epoch]) => self.recover(id, left, epoch.parse().unwrap()),
@@ -272,11 +269,7 @@ impl Script {
             ("lose", [offset]) => self.lose(id, offset.parse().unwrap(), true),
             ("lose", [offset, "unnoticed"]) => self.lose(id, offset.parse().unwrap(), false),
             ("wipe", []) => self.wipe(id),
-            ("held", [count]) => {
-                let held = self.group(id).held_by(count.parse().unwrap());
-                self.output.push(format!("{count} have {held}"));
-                Ok(())
-            }
+            ("held", [count]) => self.tell_held(id, count.parse().unwrap()),
             ("standings", []) => {
                 let lines: Vec<String> =
                     self.group(id).standings().map(|it| print::standing(&it)).collect();
@@ -290,6 +283,17 @@ impl Script {
     /// It hears whether records count before they are flushed.
     fn cache(&mut self, id: ReplicaId, is_on: bool) -> Result<(), Violation> {
         self.alive(id, |node, _| node.alive().set_caching(is_on, is_on))
+    }
+
+    fn tell_held(&mut self, id: ReplicaId, count: usize) -> Result<(), Violation> {
+        let held = self.group(id).held_by(count);
+        self.output.push(format!("{count} have {held}"));
+        Ok(())
+    }
+
+    /// Its host knows of the wish with this generation, and of no later one.
+    fn know_wish(&mut self, id: ReplicaId, generation: i64) -> Result<(), Violation> {
+        self.alive(id, |node, _| node.alive().know_wish(generation))
     }
 
     fn stage(&mut self) -> &mut Stage {

@@ -472,6 +472,7 @@ impl Lanes {
             }
         });
         Self::look_whether_lease_is_gone(replica, hands);
+        Self::look_whether_others_need_it(replica, hands);
         // Who came or went is noted at once: a group that sleeps isn't looked at again.
         self.note_in_sync(table, key, now);
         if beats {

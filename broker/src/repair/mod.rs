@@ -165,7 +165,7 @@ impl Shared {
         }
         if partition.view.damage().is_none() {
             // Whoever is damaged shouldn't lead for longer than it has to.
-            match partition.view.scrub(offset, &mut AtOnce(self)) {
+            match partition.view.scrub_suspect(offset, &mut AtOnce(self)) {
                 Ok(Some(found)) if found.damage.is_none() => return Outcome::Done,
                 Ok(Some(_)) => self.node.metrics.damaged_segments.add(1),
                 Ok(None) if offset >= partition.view.end_offset() => return Outcome::Done,

@@ -6,9 +6,11 @@ use std::collections::BTreeSet;
 use logboom_raft::{ReplicaId, Voters};
 
 use super::cluster::Cluster;
+use super::network::Way;
 use super::plan::{MILLISECOND, Plan, SECOND};
 use super::stories::{GROUP, ask, leader, well_with};
 use crate::cluster::VoterChange;
+use crate::peer::Kind;
 
 /// The brokers that decide.
 fn deciding(cluster: &Cluster) -> Vec<i32> {
@@ -150,4 +152,26 @@ fn bits_that_flip_are_made_good_from_other_replicas() {
         cluster.run_until_well().unwrap();
         assert!(cluster.subjects[GROUP].losses.rotten.is_empty());
     }
+}
+
+#[test]
+fn a_leader_whose_last_records_are_damaged_leaves_its_office_to_those_who_do_without() {
+    let mut cluster = well_with(|plan| Plan { is_cold: true, ..plan });
+    let first = leader(&cluster);
+    let others = [(first + 1) % 3, (first + 2) % 3];
+    for other in others {
+        cluster.network.cut_one(first, other);
+    }
+    cluster.send_records(0, GROUP, true);
+    cluster.run_for(50 * MILLISECOND).unwrap();
+    let log = &cluster.replica(first, GROUP).unwrap().log;
+    assert!(log.view().high_watermark() < log.end_offset(), "nobody else has it");
+    cluster.flip_last_bit(GROUP, first);
+    for to in others {
+        cluster.break_off(Way { from: first, to, kind: Kind::Groups });
+    }
+    cluster.mend();
+    cluster.run_for(10 * SECOND).unwrap();
+    assert_ne!(leader(&cluster), first);
+    cluster.run_until_well().unwrap();
 }

@@ -4,6 +4,8 @@
 //! Only so much is damaged that all of it is whole somewhere: of all who vote in a group, as
 //! anybody knows them, most have whole logs, and so have most of those that are to vote.
 
+use std::path::{Path, PathBuf};
+
 use logboom_controller::record::Partition;
 use logboom_protocol::records::RawBatches;
 use logboom_storage::state::GroupKey;
@@ -45,22 +47,43 @@ impl Cluster {
 
     /// Flips bits of a group's segments, if a broker has some.
     pub(super) fn flip_bits_of(&mut self, group: usize, at: usize) {
-        let (key, disk) = (self.subjects[group].key, self.brokers[at].disk.clone());
-        let is_log = |path: &std::path::PathBuf| path.extension() == Some("log".as_ref());
-        let files = disk.paths().into_iter().filter(is_log);
-        let files = files.filter_map(|path| Some((disk.read_file(&path)?, path)));
-        let files: Vec<_> = files.filter(|(bytes, _)| is_of(bytes, &key)).collect();
-        let Some((bytes, path)) = files.get(self.chance.index(files.len())) else { return };
-        let end = end(bytes);
-        if end == HEADER_BYTES {
+        let files = self.segments_of(group, at);
+        let Some((path, end)) = files.get(self.chance.index(files.len())) else { return };
+        if *end == HEADER_BYTES {
             return;
         }
         for _ in 0..self.chance.between(1, 3) {
-            let position = self.chance.index(end) as u64;
-            let bit = u8::try_from(self.chance.below(8)).unwrap();
-            self.tell(|| format!("{at}: bit {bit} of {} flips at {position}", path.display()));
-            disk.flip(path, position, bit);
+            let position = self.chance.index(*end);
+            self.flip(at, path, position);
         }
+        self.note_flips(group, at);
+    }
+
+    /// Flips a bit of the last batch of a group.
+    pub(super) fn flip_last_bit(&mut self, group: usize, at: usize) {
+        let files = self.segments_of(group, at);
+        let (path, end) = files.last().expect("it has segments");
+        self.flip(at, path, end - 1);
+        self.note_flips(group, at);
+    }
+
+    /// The files of a broker's segments of a group, in order, and where the batches of each end.
+    fn segments_of(&self, group: usize, at: usize) -> Vec<(PathBuf, usize)> {
+        let (key, disk) = (self.subjects[group].key, &self.brokers[at].disk);
+        let is_log = |path: &PathBuf| path.extension() == Some("log".as_ref());
+        let files = disk.paths().into_iter().filter(is_log);
+        let files = files.filter_map(|path| Some((disk.read_file(&path)?, path)));
+        let files = files.filter(|(bytes, _)| is_of(bytes, &key));
+        files.map(|(bytes, path)| (path, end(&bytes))).collect()
+    }
+
+    fn flip(&mut self, at: usize, path: &Path, position: usize) {
+        let bit = u8::try_from(self.chance.below(8)).unwrap();
+        self.tell(|| format!("{at}: bit {bit} of {} flips at {position}", path.display()));
+        self.brokers[at].disk.flip(path, position as u64, bit);
+    }
+
+    fn note_flips(&mut self, group: usize, at: usize) {
         self.totals.flips += 1;
         let start = self.brokers[at].starts;
         let subject = &mut self.subjects[group];

@@ -117,10 +117,15 @@ async fn records_arrive_in_order_whatever_travels_together() {
 #[tokio::test]
 async fn a_connection_that_ends_at_any_byte_costs_and_doubles_nothing() {
     let records = 0..8;
-    let (rig, passed) = Rig::relayed(Broker::default(), None).await;
-    let deliveries = rig.send(records.clone()).await;
-    acknowledged(&rig, deliveries, "").await;
-    let length = |towards| passed.bytes(towards);
+    let mut exchanges = Vec::new();
+    for _ in 0..3 {
+        let (rig, passed) = Rig::relayed(Broker::default(), None).await;
+        let deliveries = rig.send(records.clone()).await;
+        acknowledged(&rig, deliveries, "").await;
+        exchanges.push(passed);
+    }
+    // They differ in what travels together.
+    let length = |towards| exchanges.iter().map(|passed| passed.bytes(towards)).min().unwrap();
     let (mut rounds, mut came) = (0, 0);
     let step = if std::env::var_os("LOGBOOM_EVERY_BYTE").is_some() { 1 } else { 13 };
     for towards in [Towards::Broker, Towards::Client] {
@@ -137,7 +142,7 @@ async fn a_connection_that_ends_at_any_byte_costs_and_doubles_nothing() {
             }
         }
     }
-    // Some exchanges are shorter than the first one was.
+    // Some exchanges are shorter than those.
     assert!(came * 10 >= rounds * 8, "{came} of {rounds} faults came");
 }
 

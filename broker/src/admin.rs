@@ -12,7 +12,9 @@
 //! POST to the last has those who are left go on without the others; 409 where nothing is to be
 //! recovered.
 //!
-//! It has a thread of its own: whoever asks learns of shards that don't answer.
+//! It has a thread of its own: whoever asks learns of shards that don't answer. It is served before
+//! the broker is one of its cluster: whoever has lost the controllers for good gives them up here.
+//! `/metrics` lacks what the cluster would tell then.
 //!
 //! Must always hold: a client costs [`CONNECTIONS_MAX`]'s part of [`TIME_MAX`], whatever it sends.
 
@@ -43,7 +45,7 @@ use tokio::time::timeout;
 
 use crate::balancing::{self, Question};
 use crate::cluster::Survey;
-use crate::node::Node;
+use crate::groundwork::Groundwork;
 
 /// Connections at a time; more of them wait in the socket.
 const CONNECTIONS_MAX: usize = 16;
@@ -60,21 +62,21 @@ const REST: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// What the system says of the thread.
-pub(crate) fn start(node: Arc<Node>, socket: TcpListener) -> io::Result<JoinHandle<()>> {
+pub(crate) fn start(ground: Arc<Groundwork>, socket: TcpListener) -> io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("admin".to_owned()).spawn(move || {
-        let served = runtime.block_on(serve(node, socket));
+        let served = runtime.block_on(serve(ground, socket));
         if let Err(error) = served {
             tracing::error!(%error, "the admin listener is not served");
         }
     })
 }
 
-async fn serve(node: Arc<Node>, socket: TcpListener) -> io::Result<()> {
+async fn serve(ground: Arc<Groundwork>, socket: TcpListener) -> io::Result<()> {
     let socket = tokio::net::TcpListener::from_std(socket)?;
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
-    let mut stopping = node.stopping.clone();
+    let mut stopping = ground.stopping.clone();
     loop {
         let accept = async {
             let permit = Arc::clone(&permits).acquire_owned().await;
@@ -83,10 +85,10 @@ async fn serve(node: Arc<Node>, socket: TcpListener) -> io::Result<()> {
         tokio::select! {
             (accepted, permit) = accept => match accepted {
                 Ok((stream, _)) => {
-                    let node = Arc::clone(&node);
+                    let ground = Arc::clone(&ground);
                     connections.spawn(async move {
                         // Who is too slow, or goes away, needs no answer.
-                        drop(timeout(TIME_MAX, answer(node, stream)).await);
+                        drop(timeout(TIME_MAX, answer(ground, stream)).await);
                         drop(permit);
                     });
                 }
@@ -99,10 +101,10 @@ async fn serve(node: Arc<Node>, socket: TcpListener) -> io::Result<()> {
     }
 }
 
-async fn answer(node: Arc<Node>, stream: TcpStream) -> hyper::Result<()> {
+async fn answer(ground: Arc<Groundwork>, stream: TcpStream) -> hyper::Result<()> {
     let service = service_fn(move |request: Request<Incoming>| {
-        let node = Arc::clone(&node);
-        async move { Ok::<_, Infallible>(respond(&node, request).await) }
+        let ground = Arc::clone(&ground);
+        async move { Ok::<_, Infallible>(respond(&ground, request).await) }
     });
     http1::Builder::new()
         .timer(TokioTimer::new())
@@ -113,11 +115,11 @@ async fn answer(node: Arc<Node>, stream: TcpStream) -> hyper::Result<()> {
         .await
 }
 
-async fn respond(node: &Node, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn respond(ground: &Groundwork, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
     let (method, path) = (&head.method, head.uri.path());
     if let Some(partition) = path.strip_prefix("/recovery/") {
-        return recovery(node, method, partition, body).await;
+        return recovery(ground, method, partition, body).await;
     }
     if !matches!(*method, Method::GET | Method::HEAD) {
         let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "GET or HEAD\n");
@@ -125,14 +127,14 @@ async fn respond(node: &Node, request: Request<Incoming>) -> Response<Full<Bytes
         return response;
     }
     match path {
-        "/metrics" => plain(StatusCode::OK, scrape::metrics(node).await),
+        "/metrics" => plain(StatusCode::OK, scrape::metrics(ground).await),
         "/healthz" => plain(StatusCode::OK, "runs\n"),
-        "/readyz" => match node.unready() {
+        "/readyz" => match ground.unready() {
             None => plain(StatusCode::OK, "ready\n"),
             Some(why) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
         },
-        "/balance/snapshot" => balance(node, Question::Snapshot).await,
-        "/balance/status" => balance(node, Question::Status).await,
+        "/balance/snapshot" => balance(ground, Question::Snapshot).await,
+        "/balance/status" => balance(ground, Question::Status).await,
         _ => plain(
             StatusCode::NOT_FOUND,
             "there is /metrics, /healthz, /readyz, /balance, /recovery\n",
@@ -143,7 +145,7 @@ async fn respond(node: &Node, request: Request<Incoming>) -> Response<Full<Bytes
 /// What an operator sees, and does, of a partition that has lost a majority. What is done is what
 /// was seen: whoever has it done sends that along, which nobody else knows.
 async fn recovery(
-    node: &Node,
+    ground: &Groundwork,
     method: &Method,
     partition: &str,
     body: Incoming,
@@ -152,7 +154,7 @@ async fn recovery(
     let Some((topic, partition)) = named else {
         return plain(StatusCode::NOT_FOUND, "/recovery/TOPIC/PARTITION\n");
     };
-    let survey = match Survey::new(node, topic, partition).await {
+    let survey = match Survey::new(ground, topic, partition).await {
         Ok(survey) => survey,
         Err(why) => return plain(StatusCode::NOT_FOUND, format!("{topic}-{partition}: {why}\n")),
     };
@@ -168,7 +170,7 @@ async fn recovery(
                 let why = "not recovered: send the report of a GET; it is now\n";
                 return plain(StatusCode::PRECONDITION_FAILED, format!("{why}{report}"));
             }
-            match survey.recover(node).await {
+            match survey.recover(ground).await {
                 Ok(()) => plain(StatusCode::OK, "recovered\n"),
                 Err(why) => plain(StatusCode::CONFLICT, format!("not recovered: {why}\n")),
             }
@@ -178,7 +180,11 @@ async fn recovery(
 }
 
 /// What an operator sees of balancing.
-async fn balance(node: &Node, question: Question) -> Response<Full<Bytes>> {
+async fn balance(ground: &Groundwork, question: Question) -> Response<Full<Bytes>> {
+    let Some(node) = ground.node.get() else {
+        let why = ground.unready().unwrap_or_default();
+        return plain(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"));
+    };
     match balancing::ask(node, question).await {
         Ok(text) => plain(StatusCode::OK, text),
         Err(why) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),

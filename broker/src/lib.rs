@@ -24,6 +24,7 @@
 //! | `balancing` | what replicas take, and where they had better be |
 //! | `cleaner`, `repair` | logs in the background: compaction, damage |
 //! | `config` | what it is started with |
+//! | `groundwork` | what there is of it before it serves |
 //! | `metrics`, `admin` | what is counted, and who is told |
 
 mod admin;
@@ -33,6 +34,7 @@ mod clock;
 mod cluster;
 mod config;
 mod coordination;
+mod groundwork;
 mod handlers;
 mod lease;
 mod limits;

@@ -81,13 +81,18 @@ impl Node {
         Effective::new(&self.image(), &self.config).broker_boolean(name)
     }
 
-    /// Why requests are not served as they should be, if so.
-    pub(crate) fn unready(&self) -> Option<String> {
-        if *self.stopping.borrow() {
-            return Some("the broker stops".to_owned());
+    /// Whether there is room for new partitions, where this broker is alone with them. Others make
+    /// theirs when they have room.
+    ///
+    /// # Errors
+    /// [`ControllerError::NoRoom`].
+    pub(crate) async fn check_room(&self) -> Result<(), ControllerError> {
+        if self.others.is_some() || !self.directory.is_short() {
+            return Ok(());
         }
-        let failure = self.directory.failure()?;
-        Some(format!("the data directory is out of service: {failure}"))
+        let directory = Arc::clone(&self.directory);
+        let looked = tokio::task::spawn_blocking(move || directory.has_room()).await;
+        if looked.unwrap_or(false) { Ok(()) } else { Err(ControllerError::NoRoom) }
     }
 
     /// An id that no other producer has, ever.

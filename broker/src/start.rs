@@ -3,6 +3,7 @@
 //! Must always hold: nobody is answered before what was there is open again, and a stop loses
 //! nothing that was acknowledged and leaves nothing to be read at the next start.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -14,7 +15,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
 use logboom_controller::MetadataImage;
-use logboom_controller::config::Effective;
+use logboom_controller::config::{Effective, StaticConfig};
 use logboom_controller::image::Topic;
 use logboom_controller::record::{BrokerRegistration, PeerAddress};
 use logboom_protocol::units::Uuid;
@@ -23,14 +24,15 @@ use logboom_storage::{Directory, LeftBy, OpenError, StorageError};
 use crate::balancing::{self, Balancing, Inbox};
 use crate::cleaner::Cleaners;
 use crate::cluster::{
-    CHECKPOINT_ABOVE_BYTES, MetadataLogError, Neighbours, Reconciler, VoterChanges,
+    CHECKPOINT_ABOVE_BYTES, MetadataLogError, Neighbours, Reconciler, Replicas, VoterChanges,
 };
 use crate::config::{Config, Quorum, SocketOptions};
 use crate::coordination::Coordination;
+use crate::groundwork::Groundwork;
 use crate::machine::Machine;
 use crate::metrics::Metrics;
 use crate::node::{Node, random_id};
-use crate::partition::{Command, Joining, Process, Seat, TopicSettings};
+use crate::partition::{CatchUp, Command, Joining, Process, Seat, TopicSettings};
 use crate::peer::{Identity, Limits as PeerLimits, PeerId, Peers};
 use crate::repair::Repairs;
 use crate::server::{AnswerDoor, Doors, listen};
@@ -229,35 +231,35 @@ fn start_threads(
     let (settings, told) = (Arc::new(config.settings.clone()), Arc::new(OnceLock::new()));
     let published = Arc::new(ArcSwap::from_pointee(MetadataImage::default()));
     let registration = registration(config, &sockets, directory.id());
-    let reconciler = Reconciler {
-        config: Arc::clone(&settings),
+    let replicas = Replicas { registry: Arc::clone(&registry), shards: Arc::clone(&shards) };
+    let ground = Arc::new(Groundwork {
+        id: registration.id,
         directory: Arc::clone(&directory),
-        seat,
-        shards: Arc::clone(&shards),
-        registry: Arc::clone(&registry),
-        is_alone: config.quorum.is_none(),
-        incarnation: registration.incarnation,
-        coordination: Arc::clone(&told),
-        catch_up,
+        metrics: Arc::clone(&metrics),
+        replicas,
         published: Arc::clone(&published),
-        kept: Vec::new(),
-    };
+        others: OnceLock::new(),
+        node: Arc::default(),
+        stopping: threads.stopping(),
+    });
+    let own = (seat, catch_up, registration.incarnation);
+    let reconciler = reconciler(&ground, &settings, &told, own, config.quorum.is_none());
+    let admin = start_admin(threads, &ground, admin)?;
     let this = PeerId { node: registration.id, directory: directory.id(), run: directory.run() };
     let peers = peer_socket.map(|socket| {
         join(config, identity(config, this, &directory), socket, &published, threads)
     });
     let beginning = Beginning {
         this,
-        directory: Arc::clone(&directory),
+        ground: Arc::clone(&ground),
         around: Arc::new(Process),
-        metrics: Arc::clone(&metrics),
         reconciler,
         registration,
         checkpoint_above: CHECKPOINT_ABOVE_BYTES,
         peers: peers.map(|(neighbours, peers)| (neighbours, Arc::new(peers.caller()) as _)),
         from_shards,
     };
-    let Began { handle, cluster_id, others, own_node } = start_controller(threads, beginning)?;
+    let Began { handle, cluster_id, others } = start_controller(threads, beginning)?;
     let (coordination, inboxes) = Coordination::new(shards.len());
     let (balancing, inbox) = Balancing::new();
     drop(told.set(coordination.clone()));
@@ -267,7 +269,7 @@ fn start_threads(
         directory,
         metrics: Arc::clone(&metrics),
         registry,
-        voter_changes: VoterChanges::new(&shards),
+        voter_changes: VoterChanges::new(&shards, Arc::new(Process)),
         shards,
         controller: handle,
         others,
@@ -280,29 +282,58 @@ fn start_threads(
         answers: AnswerDoor::new(limits::answer_bytes(config), Arc::clone(&metrics)),
         stopping: threads.stopping(),
     });
-    drop(own_node.set(Arc::clone(&node)));
+    drop(ground.node.set(Arc::clone(&node)));
     let doors = Doors::new(limits::of(&node), metrics);
     let addresses = addresses(&sockets)?;
     serve(&node, &doors, sockets, starters.into_iter().zip(inboxes).collect());
-    let admin = start_helpers(threads, &node, admin, inbox)?;
+    start_helpers(threads, &node, inbox)?;
     say_ready(&node, config, &addresses);
     Ok(Serves { node, addresses, admin })
 }
 
-/// Starts what serves no clients; returns where operators reach the broker.
-fn start_helpers(
-    threads: &mut Threads,
-    node: &Arc<Node>,
-    admin: Option<std::net::TcpListener>,
-    inbox: Inbox,
-) -> Result<Option<SocketAddr>, StartError> {
-    let address = admin.as_ref().map(std::net::TcpListener::local_addr).transpose()?;
-    if let Some(socket) = admin {
-        threads.add_admin(admin::start(Arc::clone(node), socket)?);
+/// What has the partitions of a broker follow the metadata.
+fn reconciler(
+    ground: &Groundwork,
+    config: &Arc<StaticConfig>,
+    coordination: &Arc<OnceLock<Coordination>>,
+    (seat, catch_up, incarnation): (Seat, Arc<CatchUp>, Uuid),
+    is_alone: bool,
+) -> Reconciler {
+    let Groundwork { directory, replicas: Replicas { registry, shards }, published, .. } = ground;
+    Reconciler {
+        config: Arc::clone(config),
+        directory: Arc::clone(directory),
+        seat,
+        shards: Arc::clone(shards),
+        registry: Arc::clone(registry),
+        is_alone,
+        incarnation,
+        coordination: Arc::clone(coordination),
+        catch_up,
+        published: Arc::clone(published),
+        kept: Vec::new(),
+        unmade: BTreeSet::new(),
     }
+}
+
+/// Starts what serves nobody.
+fn start_helpers(threads: &mut Threads, node: &Arc<Node>, inbox: Inbox) -> Result<(), StartError> {
     threads.add_balancer(balancing::start(node, inbox)?);
     threads.add_cleaners(Cleaners::start(node)?);
     threads.add_repairs(Repairs::start(node)?);
+    Ok(())
+}
+
+/// Serves operators, who may be needed for the start to go on; returns where they reach the broker.
+fn start_admin(
+    threads: &mut Threads,
+    ground: &Arc<Groundwork>,
+    admin: Option<std::net::TcpListener>,
+) -> Result<Option<SocketAddr>, StartError> {
+    let address = admin.as_ref().map(std::net::TcpListener::local_addr).transpose()?;
+    if let Some(socket) = admin {
+        threads.add_admin(admin::start(Arc::clone(ground), socket)?);
+    }
     Ok(address)
 }
 

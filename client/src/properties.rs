@@ -21,12 +21,20 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// Settings by name. The last value of a name counts.
-#[derive(Debug, Clone, Default)]
+///
+/// Its `Debug` shows the names only: passwords are among the values.
+#[derive(Clone, Default)]
 pub struct Properties {
     settings: BTreeMap<String, Setting>,
 }
 
-#[derive(Debug, Clone)]
+impl fmt::Debug for Properties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.settings.keys()).finish()
+    }
+}
+
+#[derive(Clone)]
 struct Setting {
     value: String,
     is_used: Cell<bool>,
@@ -68,6 +76,7 @@ impl Properties {
     /// [`PropertyError::Line`] for an escape that is none.
     pub fn parse(text: &str) -> Result<Self, PropertyError> {
         let mut properties = Self::default();
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
         let mut lines = text.lines().enumerate();
         while let Some((at, line)) = lines.next() {
             let mut whole = line.trim_start().to_owned();
@@ -218,16 +227,29 @@ fn unescape(text: &str) -> Result<String, String> {
             Some('r') => plain.push('\r'),
             Some('t') => plain.push('\t'),
             Some('f') => plain.push('\u{c}'),
-            Some('u') => {
-                let digits: String = chars.by_ref().take(4).collect();
-                let code = u32::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 4);
-                let code = code.and_then(char::from_u32);
-                plain.push(code.ok_or_else(|| format!("\\u{digits} is no character"))?);
-            }
+            Some('u') => plain.push(unicode(&mut chars)?),
             Some(other) => plain.push(other),
         }
     }
     Ok(plain)
+}
+
+/// The character behind `\u`: four digits, or two times four where Java's has two parts.
+fn unicode(chars: &mut std::str::Chars<'_>) -> Result<char, String> {
+    let mut told = String::new();
+    let mut units = Vec::new();
+    loop {
+        let digits: String = chars.by_ref().take(4).collect();
+        told += &format!("\\u{digits}");
+        let is_number = digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let unit = u16::from_str_radix(&digits, 16).ok().filter(|_| is_number);
+        units.push(unit.ok_or_else(|| format!("{told} is no character"))?);
+        match char::decode_utf16(units.iter().copied()).next() {
+            Some(Ok(one)) => return Ok(one),
+            _ if units.len() == 1 && chars.as_str().starts_with("\\u") => drop(chars.nth(1)),
+            _ => return Err(format!("{told} is no character")),
+        }
+    }
 }
 
 impl fmt::Display for PropertyError {
@@ -271,12 +293,14 @@ mod tests {
         assert_eq!(setting(r"a=c:\\d\\"), is("a", r"c:\d\"));
         assert_eq!(setting(r"a\=b\ c=\u00e9\t\q"), is("a=b c", "é\tq"));
         assert_eq!(settings("# a=b\n\n ! c=d\r\n"), []);
-        assert_eq!(setting("a=1\r\na=2\r\n"), is("a", "2"), "the last one counts");
+        assert_eq!(setting("a=1\r\na=2\ra=3"), is("a", "3"), "the last one counts");
+        assert_eq!(setting("a=b\\\r\n  c"), is("a", "bc"));
+        assert_eq!(setting(r"a=\ud83d\ude00"), is("a", "😀"), "in two parts");
     }
 
     #[test]
     fn an_escape_that_is_none_is_named_by_its_line() {
-        for text in ["a=b\nc=\\u12", "a=b\nc=\\u12x4", "a=b\nc=\\ud800"] {
+        for text in ["a=b\nc=\\u12", "a=b\nc=\\u12x4", "a=b\nc=\\ud800", "a=b\nc=\\u+041"] {
             let error = Properties::parse(text).unwrap_err();
             assert!(error.to_string().starts_with("line 2: \\u"), "{error}");
         }
@@ -293,6 +317,12 @@ mod tests {
         assert!(properties.millis("c").is_err());
         assert_eq!(properties.flag("d"), Ok(Some(true)));
         assert_eq!(properties.flag("e"), Ok(None));
+    }
+
+    #[test]
+    fn what_is_secret_isn_t_shown() {
+        let properties: Properties = [("sasl.password", "hunter2")].into_iter().collect();
+        assert_eq!(format!("{properties:?}"), "{\"sasl.password\"}");
     }
 
     #[test]

@@ -36,7 +36,25 @@ pub(crate) struct Accumulator {
     /// Wakes the sender.
     pub(crate) wake: Notify,
     is_closed: AtomicBool,
+    /// Who waits for room.
+    waiting: AtomicUsize,
     random: Random,
+}
+
+/// Somebody waits for room, and until then no batch waits for more records.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -58,6 +76,8 @@ pub(crate) struct TopicQueues {
 struct Partitions {
     /// In the order of their numbers, from 0.
     queues: Vec<Arc<PartitionQueue>>,
+    /// How many of them the topic has: fewer where it was made again.
+    count: usize,
     /// Those that have a leader, or all where none has.
     led: Vec<i32>,
 }
@@ -80,8 +100,6 @@ struct Schedule {
     ready: Vec<Arc<PartitionQueue>>,
     /// Open batches, in the order in which they have waited long enough.
     lingering: VecDeque<Lingering>,
-    /// Whether none of them is waited for any longer.
-    is_hurried: bool,
 }
 
 #[derive(Debug)]
@@ -100,6 +118,7 @@ impl Accumulator {
             schedule: Mutex::default(),
             wake: Notify::new(),
             is_closed: AtomicBool::new(false),
+            waiting: AtomicUsize::new(0),
             random: Random::new(),
         }
     }
@@ -107,7 +126,8 @@ impl Accumulator {
     /// Takes room for a record; waits for it where there is none. Cancel-safe.
     ///
     /// # Errors
-    /// [`ProduceError::TooLarge`], or [`ProduceError::NoRoom`] after `max.block.ms`.
+    /// [`ProduceError::TooLarge`], [`ProduceError::NoRoom`] after `max.block.ms`, or why the
+    /// producer has ended.
     pub(crate) async fn take_room(
         &self,
         bytes: usize,
@@ -119,11 +139,11 @@ impl Accumulator {
         if let Ok(room) = self.memory.try_acquire_many(permits) {
             return Ok(room);
         }
-        self.schedule().is_hurried = true;
+        let _waiting = Waiting::begin(&self.waiting);
         self.wake.notify_one();
         let room = tokio::time::timeout(max_block, self.memory.acquire_many(permits)).await;
         let room = room.map_err(|_| ProduceError::NoRoom { after: max_block })?;
-        room.map_err(|_| ProduceError::Closed)
+        room.map_err(|_| self.ended().unwrap_or(ProduceError::Closed))
     }
 
     /// Puts a record into the queue of its partition.
@@ -143,17 +163,16 @@ impl Accumulator {
         let queue = self.choose(topic, &partitions, record, room.num_permits())?;
         let timestamp = record.timestamp.unwrap_or_else(now);
         let mut held = queue.lock();
-        let (delivery, event) =
-            held.append(record, timestamp, room, &self.settings.queue, || {
-                let outcome = Outcome::new(Arc::clone(&queue.topic), queue.partition);
-                (outcome, Room::of(&self.memory))
-            })?;
+        let (delivery, event) = held.append(record, timestamp, room, &self.settings.queue, || {
+            let outcome = Outcome::new(Arc::clone(&queue.topic), queue.partition);
+            (outcome, Room::of(&self.memory))
+        });
         queue.waiting.store(held.waiting(), Ordering::Relaxed);
         drop(held);
         if event != Event::default() {
             self.note(queue, event);
         }
-        Ok(delivery)
+        delivery
     }
 
     fn choose<'a>(
@@ -163,7 +182,7 @@ impl Accumulator {
         record: &Record<'_>,
         bytes: usize,
     ) -> Result<&'a Arc<PartitionQueue>, ProduceError> {
-        let count = partitions.queues.len();
+        let count = partitions.count;
         let none = |partition| ClientError::UnknownPartition {
             topic: topic.name.to_string(),
             partition,
@@ -187,6 +206,7 @@ impl Accumulator {
             }
         };
         let at = usize::try_from(chosen).ok();
+        let at = at.filter(|at| *at < count);
         Ok(at.and_then(|at| partitions.queues.get(at)).ok_or_else(|| none(chosen))?)
     }
 
@@ -220,7 +240,7 @@ impl Accumulator {
     pub(crate) fn ready(&self, now: Instant) -> (Vec<Arc<PartitionQueue>>, Option<Instant>) {
         let mut schedule = self.schedule();
         let mut ready = std::mem::take(&mut schedule.ready);
-        let is_hurried = std::mem::take(&mut schedule.is_hurried);
+        let is_hurried = self.waiting.load(Ordering::Acquire) > 0;
         while let Some(Lingering { queue, number, .. }) =
             schedule.lingering.pop_front_if(|first| is_hurried || first.until <= now)
         {
@@ -289,13 +309,14 @@ impl Accumulator {
         self.is_closed.load(Ordering::Acquire)
     }
 
-    /// Nothing more is taken, and what isn't under way is given up.
+    /// Nothing more is taken, all that was is given up, and nobody waits for room any more.
     pub(crate) fn end(&self, error: &ProduceError) {
         self.is_closed.store(true, Ordering::Release);
         let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
         // The first reason counts.
         topics.ended.get_or_insert_with(|| error.clone());
         drop(topics);
+        self.memory.close();
         self.queues().iter().for_each(|queue| queue.lock().end(error));
         self.wake.notify_one();
     }
@@ -313,7 +334,7 @@ impl Accumulator {
 impl TopicQueues {
     fn learn(&self, topic: &Topic) {
         let known = self.partitions.load();
-        let count = known.queues.len().max(topic.partitions.len());
+        let count = topic.partitions.len();
         let mut led: Vec<i32> = topic
             .partitions
             .iter()
@@ -323,13 +344,13 @@ impl TopicQueues {
         if led.is_empty() {
             led = topic.partitions.iter().map(|one| one.index).collect();
         }
-        if count == known.queues.len() && led == known.led {
+        if count == known.count && led == known.led {
             return;
         }
         let mut queues = known.queues.clone();
         let added = (0..).take(count).skip(queues.len());
         queues.extend(added.map(|partition| PartitionQueue::new(&self.name, partition)));
-        self.partitions.store(Arc::new(Partitions { queues, led }));
+        self.partitions.store(Arc::new(Partitions { queues, count, led }));
         self.sticky.lock().unwrap_or_else(PoisonError::into_inner).forget();
     }
 }
@@ -400,4 +421,42 @@ impl Random {
 fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Producer;
+    use logboom_client::Partition;
+    use logboom_protocol::units::Uuid;
+
+    #[tokio::test]
+    async fn a_topic_that_was_made_again_has_the_partitions_that_it_has_now() {
+        let accumulator = Accumulator::new(Producer::builder().settings().unwrap());
+        let topic = |count| {
+            let one = |index| Partition { index, leader: Some(0), ..Partition::default() };
+            let partitions = (0..count).map(one).collect();
+            Topic { name: "t".into(), id: Uuid::ZERO, is_internal: false, partitions }
+        };
+        let partitions = async |count: i32| {
+            let queues = accumulator.learn(&topic(count)).unwrap();
+            let mut taken = Vec::new();
+            for partition in 0..4 {
+                let record = Record::to("t").value("a").partition(partition);
+                let room = accumulator.take_room(record.bytes_max()).await.unwrap();
+                let delivery = accumulator.append(&queues, &record, room);
+                taken.extend(delivery.map(|delivery| delivery.partition()));
+            }
+            for key in (0..50).map(|key| format!("{key}")) {
+                let record = Record::to("t").key(&key).value("a");
+                let room = accumulator.take_room(record.bytes_max()).await.unwrap();
+                let delivery = accumulator.append(&queues, &record, room).unwrap();
+                assert!(delivery.partition() < count, "a key has no partition of before");
+            }
+            taken
+        };
+        assert_eq!(partitions(3).await, [0, 1, 2]);
+        assert_eq!(partitions(1).await, [0]);
+        assert_eq!(partitions(4).await, [0, 1, 2, 3]);
+    }
 }

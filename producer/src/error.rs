@@ -38,7 +38,8 @@ pub enum ProduceError {
         /// What went wrong last.
         last: Option<Box<ClientError>>,
     },
-    /// The producer was closed before it was sent.
+    /// The producer has ended before it was acknowledged: it was closed, or its runtime is gone.
+    /// What was under way may have been appended.
     Closed,
 }
 

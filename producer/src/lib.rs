@@ -24,8 +24,8 @@
 //!
 //! # Settings, and what protects a connection
 //!
-//! A `client.properties` file of Kafka's works as it is, `security.protocol` included. TLS and
-//! SCRAM come with the features `tls` and `scram`; [`ClientConfig::security`] takes others.
+//! A `client.properties` file of Kafka's is taken, `security.protocol` included. TLS and SCRAM come
+//! with the features `tls` and `scram`; [`ClientConfig::security`] takes others.
 //!
 //! ```no_run
 //! # use logboom_producer::{Producer, Properties};

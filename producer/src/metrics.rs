@@ -22,11 +22,18 @@ pub(crate) fn answered(batch: &Batch, verdict: &Verdict) {
             counter!("logboom_producer_bytes_total").increment(batch.bytes() as u64);
             counter!("logboom_producer_batches_total").increment(1);
         }
+        // One record can't be divided.
+        Verdict::TooLarge(error) if records == 1 => {
+            failed(records);
+            tracing::warn!(%error, "a record is too large");
+        }
         Verdict::Refused(error) => {
             failed(records);
             tracing::warn!(%error, records, "records were refused");
         }
-        Verdict::Again { error, .. } | Verdict::OutOfOrder(error) | Verdict::TooLarge(error) => {
+        Verdict::Again { error, .. }
+        | Verdict::OutOfOrder { error, .. }
+        | Verdict::TooLarge(error) => {
             counter!("logboom_producer_retries_total").increment(1);
             tracing::debug!(%error, records, "a batch is sent again");
         }

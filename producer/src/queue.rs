@@ -22,7 +22,8 @@
 //! are no more than a broker knows of a producer. So nothing new is sent while one is sent again:
 //! the broker would forget that one meanwhile, and take it for one that is out of order. And until
 //! a batch of the producer is acknowledged one is under way: of a producer that it doesn't know a
-//! broker takes any number, also that of a batch whose predecessor is missing.
+//! broker takes any number, also that of a batch whose predecessor is missing. The same holds where
+//! it may know the producer no longer: after a long silence, and of a topic that was made again.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ use tokio::time::Instant;
 
 use logboom_client::{ClientError, Produced};
 use logboom_protocol::records::{Codec, ProducerState};
+use logboom_protocol::units::Uuid;
 
 use crate::batch::{Batch, Room, next_sequence};
 use crate::delivery::{Delivery, Outcome};
@@ -68,8 +70,12 @@ pub(crate) enum Verdict {
         error: ClientError,
         pause: Duration,
     },
-    /// The broker misses what comes before it, or knows the producer no more.
-    OutOfOrder(ClientError),
+    /// The broker misses what comes before it, or knows the producer no more. It may be sent again,
+    /// after a pause unless it is the first time.
+    OutOfOrder {
+        error: ClientError,
+        pause: Duration,
+    },
     /// It is larger than the broker takes.
     TooLarge(ClientError),
 }
@@ -98,6 +104,8 @@ pub(crate) struct Queue {
     numbering: Option<Numbering>,
     /// Whether all that waits is numbered anew once nothing is under way.
     is_out_of_order: bool,
+    /// The topic's id; one that is made again knows no producer.
+    topic_id: Uuid,
     next_number: u64,
     /// Why nothing is appended any more.
     ended: Option<ProduceError>,
@@ -119,9 +127,13 @@ struct UnderWay {
 struct Numbering {
     producer: ProducerId,
     next_sequence: i32,
-    /// Whether a batch of it was acknowledged.
-    is_known: bool,
+    /// When a batch of it was last acknowledged.
+    known: Option<Instant>,
 }
+
+/// After so long without a batch a broker may have forgotten the producer
+/// (`producer.id.expiration.ms`, of which this is a small part).
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
 
 impl Queue {
     pub(crate) fn new() -> Self {
@@ -134,17 +146,16 @@ impl Queue {
             paused_until: None,
             numbering: None,
             is_out_of_order: false,
+            topic_id: Uuid::ZERO,
             next_number: 0,
             ended: None,
         }
     }
 
-    /// Adds a record to the open batch, or to a new one where it is full.
+    /// Adds a record to the open batch, or to a new one where it is full. Returns what has become
+    /// of the record, and what it has begun and ended; also where it can't be a record.
     ///
-    /// - `outcome`: makes the outcome of a new batch; `room` that of its memory.
-    ///
-    /// # Errors
-    /// It can't be a record at all, or why the queue has ended.
+    /// - `new`: makes the outcome of a new batch, and the room of its memory.
     pub(crate) fn append(
         &mut self,
         record: &Record<'_>,
@@ -152,12 +163,12 @@ impl Queue {
         taken: SemaphorePermit<'_>,
         limits: &QueueLimits,
         new: impl FnOnce() -> (Outcome, Room),
-    ) -> Result<(Delivery, Event), ProduceError> {
+    ) -> (Result<Delivery, ProduceError>, Event) {
         let bytes = record.bytes_max();
-        if let Some(error) = &self.ended {
-            return Err(error.clone());
-        }
         let mut event = Event::default();
+        if let Some(error) = &self.ended {
+            return (Err(error.clone()), event);
+        }
         let is_full = |open: &mut Batch| open.bytes() + bytes > limits.batch_bytes;
         if let Some(full) = self.open.take_if(is_full) {
             self.close(full);
@@ -171,13 +182,15 @@ impl Queue {
             Batch::new(number, limits.codec, outcome, room, Instant::now())
         });
         let delivery = open.append(record, timestamp, taken);
-        if open.bytes() >= limits.batch_bytes {
+        if open.record_count() == 0 {
+            event.opened = None;
+        } else if open.bytes() >= limits.batch_bytes {
             event = Event { opened: None, has_filled: true };
             self.close(open);
-        } else if open.record_count() > 0 {
+        } else {
             self.open = Some(open);
         }
-        Ok((delivery.map_err(ProduceError::Record)?, event))
+        (delivery.map_err(ProduceError::Record), event)
     }
 
     fn close(&mut self, batch: Batch) {
@@ -206,8 +219,14 @@ impl Queue {
         &mut self,
         now: Instant,
         producer: Option<ProducerId>,
+        topic_id: Uuid,
         limits: &QueueLimits,
     ) -> Option<Batch> {
+        if std::mem::replace(&mut self.topic_id, topic_id) != topic_id
+            && let Some(numbering) = &mut self.numbering
+        {
+            numbering.known = None;
+        }
         self.recover();
         if !self.may_take(now, limits) {
             return None;
@@ -258,7 +277,8 @@ impl Queue {
         let is_paused = self.paused_until.is_some_and(|until| now < until);
         let is_repeating = self.under_way.iter().any(|one| one.is_repeated);
         let is_recovering = !self.failed.is_empty() || is_repeating;
-        let is_stranger = self.numbering.is_some_and(|numbering| !numbering.is_known);
+        let is_known = |known: Instant| now.duration_since(known) < FORGOTTEN_AFTER;
+        let is_stranger = self.numbering.is_some_and(|own| !own.known.is_some_and(is_known));
         let under_way_max = if is_stranger { 1 } else { limits.under_way_max };
         !is_paused && !is_recovering && self.under_way.len() < under_way_max
     }
@@ -279,7 +299,7 @@ impl Queue {
                 // Behind the greatest epoch it begins with another id.
                 let epoch = numbering.producer.epoch.checked_add(1)?;
                 let producer = ProducerId { epoch, ..numbering.producer };
-                Some(Numbering { producer, next_sequence: 0, is_known: false })
+                Some(Numbering { producer, next_sequence: 0, known: None })
             });
         }
     }
@@ -288,7 +308,7 @@ impl Queue {
         if batch.numbers.is_some() {
             return;
         }
-        let first = Numbering { producer, next_sequence: 0, is_known: false };
+        let first = Numbering { producer, next_sequence: 0, known: None };
         let numbering = self.numbering.get_or_insert(first);
         batch.numbers = Some(ProducerState {
             id: numbering.producer.id,
@@ -299,11 +319,19 @@ impl Queue {
         numbering.next_sequence = next_sequence(numbering.next_sequence, batch.record_count());
     }
 
+    /// Bytes of the batch that is taken next.
+    pub(crate) fn next_bytes(&mut self) -> usize {
+        self.recover();
+        self.waiting.front().or(self.open.as_ref()).map_or(0, Batch::bytes)
+    }
+
     /// The broker has a batch of this producer.
-    fn note_known(&mut self, batch: &Batch) {
+    fn note_known(&mut self, batch: &Batch, now: Instant) {
         if let (Some(numbering), Some(own)) = (&mut self.numbering, batch.numbers) {
             let ProducerId { id, epoch } = numbering.producer;
-            numbering.is_known |= (own.id, own.epoch) == (id, epoch);
+            if (own.id, own.epoch) == (id, epoch) {
+                numbering.known = Some(now);
+            }
         }
     }
 
@@ -311,22 +339,26 @@ impl Queue {
     pub(crate) fn settle(&mut self, mut batch: Batch, verdict: Verdict, now: Instant) {
         let range = batch.range();
         self.under_way.retain(|one| (one.number, one.range) != (batch.number, range));
-        let is_over = batch.outcome().is_settled_from(range.0);
+        // One that was given up meanwhile has its outcome; whether it is there its successors show.
+        let is_over = self.ended.is_some() || batch.outcome().is_settled_from(range.0);
         match verdict {
             Verdict::Appended(produced) => {
-                self.note_known(&batch);
+                self.note_known(&batch, now);
                 batch.settle(Ok(produced));
             }
             Verdict::Refused(error) => batch.settle(Err(error)),
-            // It was given up meanwhile; whether it is there its successors will show.
-            Verdict::Again { .. } | Verdict::OutOfOrder(_) if is_over => {}
+            _ if is_over => {}
             Verdict::Again { error, pause } => {
                 batch.attempts = batch.attempts.saturating_add(1);
                 batch.last_error = Some(error);
                 self.paused_until = self.paused_until.max(Some(now + pause));
                 self.failed.push(batch);
             }
-            Verdict::OutOfOrder(error) => {
+            Verdict::OutOfOrder { error, pause } => {
+                if batch.attempts > 0 {
+                    self.paused_until = self.paused_until.max(Some(now + pause));
+                }
+                batch.attempts = batch.attempts.saturating_add(1);
                 // Behind others that aren't answered, or failed, it is what comes of theirs.
                 let number = batch.number;
                 let is_behind = self.under_way.iter().any(|one| one.number < number)
@@ -380,9 +412,12 @@ impl Queue {
         self.waiting.iter_mut().for_each(|batch| batch.last_error = Some(error.clone()));
     }
 
-    /// Gives up all that isn't under way, and takes nothing more.
+    /// Gives up all, and takes nothing more. What is under way may be appended all the same.
     pub(crate) fn end(&mut self, error: &ProduceError) {
         self.ended = Some(error.clone());
+        for UnderWay { outcome, range: (first, count), .. } in &self.under_way {
+            outcome.settle(*first, *count, Err(error.clone()));
+        }
         if let Some(open) = self.open.take() {
             self.close(open);
         }

@@ -108,7 +108,9 @@ fn verdict(
             ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER
             | ErrorCode::UNKNOWN_PRODUCER_ID
             | ErrorCode::INVALID_PRODUCER_EPOCH,
-        ) if batch.numbers.is_some() => Verdict::OutOfOrder(error),
+        ) if batch.numbers.is_some() && batch.attempts < retries => {
+            Verdict::OutOfOrder { error, pause }
+        }
         Some(ErrorCode::MESSAGE_TOO_LARGE | ErrorCode::RECORD_LIST_TOO_LARGE) => {
             Verdict::TooLarge(error)
         }

@@ -71,6 +71,13 @@ struct Answered {
     batches: Vec<(Arc<PartitionQueue>, Batch, Verdict)>,
 }
 
+/// However it ends, also with its runtime: nobody waits for what it doesn't send any more.
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.accumulator.end(&ProduceError::Closed);
+    }
+}
+
 impl Sender {
     pub(crate) fn new(cluster: Cluster, accumulator: Arc<Accumulator>) -> Self {
         Self {
@@ -108,7 +115,6 @@ impl Sender {
                 self.settle(answered);
             }
         }
-        self.accumulator.end(&ProduceError::Closed);
     }
 
     /// Whether nothing is left to do.
@@ -185,7 +191,10 @@ impl Sender {
     }
 
     fn take_topic(&mut self, found: Result<Found, JoinError>) {
-        let Ok((name, topic)) = found else { return };
+        let Ok((name, topic)) = found else {
+            // Whose topic it was asking for isn't known, and they would wait for ever.
+            return self.accumulator.end(&ProduceError::Closed);
+        };
         let homeless = self.homeless.remove(&name).unwrap_or_default();
         let now = Instant::now();
         match topic {
@@ -226,16 +235,18 @@ impl Sender {
         let outbox = self.outboxes.get_mut(&broker_id)?;
         let (mut entries, mut bytes) = (Vec::new(), 0);
         for _ in 0..outbox.queues.len() {
-            if bytes >= settings.request_bytes_max {
+            let Some(queue) = outbox.queues.pop_front() else { break };
+            let next = queue.lock().next_bytes();
+            if !entries.is_empty() && bytes + next > settings.request_bytes_max {
+                outbox.queues.push_front(queue);
                 break;
             }
-            let Some(queue) = outbox.queues.pop_front() else { break };
             let Some(topic) = self.cluster.known_topic(&queue.topic) else {
                 self.paused.entry(now).or_default().push(queue);
                 continue;
             };
             let mut held = queue.lock();
-            let batch = held.take(now, self.producer, &settings.queue);
+            let batch = held.take(now, self.producer, topic.id, &settings.queue);
             let goes_on = held.has_work() && held.may_take(now, &settings.queue);
             let paused = held.paused_until().filter(|until| held.has_work() && *until > now);
             if !goes_on && paused.is_none() {
@@ -305,7 +316,9 @@ impl Sender {
                 self.cluster.doubt_leader(&queue.topic, queue.partition, broker_id);
             }
             // It begins anew with another id where there is no further epoch.
-            Verdict::OutOfOrder(_) if batch.numbers.is_some_and(|own| own.epoch == i16::MAX) => {
+            Verdict::OutOfOrder { .. }
+                if batch.numbers.is_some_and(|own| own.epoch == i16::MAX) =>
+            {
                 self.producer = None;
             }
             _ => {}
@@ -324,9 +337,43 @@ impl Sender {
     fn take_name(&mut self, named: Result<Named, JoinError>) {
         match named {
             Ok(Ok((id, epoch))) => self.producer = Some(ProducerId { id, epoch }),
-            Ok(Err(error)) if !error.is_retriable() => self.accumulator.end(&error.into()),
             // It is asked again; what waits becomes late meanwhile.
-            Ok(Err(_)) | Err(_) => {}
+            Ok(Err(error @ ClientError::Deadline { .. })) => {
+                let waiting = self.outboxes.values().flat_map(|outbox| &outbox.queues);
+                waiting.for_each(|queue| queue.lock().blame(&error));
+            }
+            Ok(Err(error)) => self.accumulator.end(&error.into()),
+            Err(_) => self.accumulator.end(&ProduceError::Closed),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Producer, Record};
+    use logboom_client::{BrokerAddress, ClientConfig, Partition};
+    use logboom_protocol::units::Uuid;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lookup_that_panics_leaves_nobody_waiting() {
+        let settings = Producer::builder().settings().unwrap();
+        let accumulator = Arc::new(Accumulator::new(settings));
+        let partitions = vec![Partition::default()];
+        let topic = Topic { name: "t".into(), id: Uuid::ZERO, is_internal: false, partitions };
+        let queues = accumulator.learn(&topic).unwrap();
+        let record = Record::to("t").value("a");
+        let room = accumulator.take_room(record.bytes_max()).await.unwrap();
+        let delivery = accumulator.append(&queues, &record, room).unwrap();
+        let nowhere = BrokerAddress { host: "127.0.0.1".to_owned(), port: 1 };
+        let cluster = Cluster::new(vec![nowhere], ClientConfig::default());
+        let mut sender = Sender::new(cluster, Arc::clone(&accumulator));
+        let queue = accumulator.queues().remove(0);
+        sender.homeless.insert("t".into(), vec![queue]);
+        let lookup = tokio::spawn(async { panic!("a fault of ours") });
+        sender.take_topic(lookup.await);
+        let outcome = tokio::time::timeout(EXPIRY_INTERVAL, delivery).await.unwrap();
+        assert!(matches!(outcome, Err(ProduceError::Closed)), "{outcome:?}");
+        assert!(sender.is_over());
     }
 }

@@ -50,6 +50,8 @@ pub(crate) struct Settings {
 pub struct ProducerBuilder {
     bootstrap: Result<Vec<BrokerAddress>, String>,
     client: ClientConfig,
+    /// Whether how long a record may take was asked for; where it wasn't, it is long enough.
+    is_delivery_timed: bool,
     acks: Acks,
     /// Whether it was asked for; where it wasn't, it goes by the other settings.
     idempotence: Option<bool>,
@@ -67,6 +69,8 @@ pub struct ProducerBuilder {
 /// How long a topic that no broker knows is believed to be on its way: brokers may be about to make
 /// it.
 const PROPAGATION_MAX: Duration = Duration::from_secs(10);
+/// The longest time that is taken; clocks can't be asked for much more.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// The most batches of a partition under way whose repetitions a broker knows (KIP-98).
 const NUMBERED_MAX: usize = 5;
 
@@ -81,6 +85,7 @@ impl Default for ProducerBuilder {
         Self {
             bootstrap: Err("bootstrap.servers isn't set: where is the cluster?".to_owned()),
             client,
+            is_delivery_timed: false,
             acks: Acks::All,
             idempotence: None,
             codec: Codec::None,
@@ -113,6 +118,7 @@ impl ProducerBuilder {
     /// How it connects and asks.
     pub fn client(mut self, client: ClientConfig) -> Self {
         self.client = client;
+        self.is_delivery_timed = true;
         self
     }
 
@@ -171,6 +177,7 @@ impl ProducerBuilder {
     /// How long a record may take until it is acknowledged (`delivery.timeout.ms`).
     pub fn delivery_timeout(mut self, limit: Duration) -> Self {
         self.client.delivery_timeout = limit;
+        self.is_delivery_timed = true;
         self
     }
 
@@ -181,6 +188,7 @@ impl ProducerBuilder {
     /// A value that is none.
     pub fn properties(mut self, properties: &Properties) -> Result<Self, BuildError> {
         self.client.apply(properties)?;
+        self.is_delivery_timed |= properties.get("delivery.timeout.ms").is_some();
         if let Some(bootstrap) = properties.bootstrap()? {
             self.bootstrap = Ok(bootstrap);
         }
@@ -193,13 +201,12 @@ impl ProducerBuilder {
         })?;
         self.codec = codec.unwrap_or(self.codec);
         let sizes = [
-            ("batch.size", &mut self.batch_bytes),
-            ("buffer.memory", &mut self.buffer_bytes),
-            ("max.request.size", &mut self.request_bytes_max),
+            ("batch.size", i32::MAX as usize, &mut self.batch_bytes),
+            ("buffer.memory", usize::MAX, &mut self.buffer_bytes),
+            ("max.request.size", i32::MAX as usize, &mut self.request_bytes_max),
         ];
-        for (key, setting) in sizes {
-            let bytes = properties.number(key, 0..=i32::MAX.unsigned_abs())?;
-            *setting = bytes.map_or(*setting, |bytes| bytes as usize);
+        for (key, max, setting) in sizes {
+            *setting = properties.number(key, 0..=max)?.unwrap_or(*setting);
         }
         self.linger = properties.millis("linger.ms")?.unwrap_or(self.linger);
         self.max_block = properties.millis("max.block.ms")?.unwrap_or(self.max_block);
@@ -236,15 +243,20 @@ impl ProducerBuilder {
         Ok(Producer::start(Cluster::new(bootstrap, client), settings))
     }
 
-    fn settings(&self) -> Result<Settings, String> {
+    pub(crate) fn settings(&self) -> Result<Settings, String> {
         let is_idempotent = match (self.idempotence, self.acks) {
             (Some(true), Acks::None | Acks::Leader) => {
                 return Err("enable.idempotence=true needs acks=all".to_owned());
             }
             (asked, acks) => asked.unwrap_or(acks == Acks::All),
         };
-        let ClientConfig { delivery_timeout, request_timeout, in_flight_max, .. } = self.client;
-        let least = self.linger.saturating_add(request_timeout);
+        let ClientConfig { request_timeout, in_flight_max, .. } = self.client;
+        let linger = self.linger.min(LONGEST);
+        let least = linger.saturating_add(request_timeout).min(LONGEST);
+        let mut delivery_timeout = self.client.delivery_timeout.min(LONGEST);
+        if !self.is_delivery_timed {
+            delivery_timeout = delivery_timeout.max(least);
+        }
         if delivery_timeout < least {
             return Err(format!(
                 "delivery.timeout.ms={} is less than linger.ms and request.timeout.ms together, \
@@ -259,11 +271,12 @@ impl ProducerBuilder {
             is_idempotent,
             queue: QueueLimits {
                 codec: self.codec,
-                batch_bytes: self.batch_bytes,
+                // A batch has to fit into a request.
+                batch_bytes: self.batch_bytes.min(self.request_bytes_max),
                 under_way_max,
                 delivery_timeout,
             },
-            linger: self.linger,
+            linger,
             buffer_bytes: self.buffer_bytes,
             max_block: self.max_block,
             request_bytes_max: self.request_bytes_max,
@@ -304,6 +317,25 @@ mod tests {
         let reason = refused(builder().delivery_timeout(Duration::from_secs(1)));
         assert!(reason.starts_with("delivery.timeout.ms=1000 "), "{reason}");
         assert!(refused(builder()).contains("runtime"), "outside of one");
+    }
+
+    #[test]
+    fn times_have_limits_and_a_record_has_the_time_of_an_attempt() {
+        let delivery =
+            |builder: ProducerBuilder| builder.settings().unwrap().queue.delivery_timeout;
+        let slow: Properties = [("request.timeout.ms", "130000")].into_iter().collect();
+        let builder = Producer::builder().properties(&slow).unwrap();
+        assert_eq!(delivery(builder), Duration::from_millis(130_005));
+        let endless = Producer::builder().delivery_timeout(Duration::MAX).linger(Duration::MAX);
+        let settings = endless.settings().unwrap();
+        assert_eq!((settings.linger, settings.queue.delivery_timeout), (LONGEST, LONGEST));
+    }
+
+    #[test]
+    fn a_batch_fits_into_a_request() {
+        let limits = [("batch.size", "900000"), ("max.request.size", "500")];
+        let builder = Producer::builder().properties(&limits.into_iter().collect()).unwrap();
+        assert_eq!(builder.settings().unwrap().queue.batch_bytes, 500);
     }
 
     #[test]

@@ -20,6 +20,9 @@
 //! What can't be done on a machine (no root, no strace, a kernel without macvtap) prints `SKIPPED`
 //! and why.
 //!
+//! One topic has `write.caching`: no fault here is one that may take what it has acknowledged. What
+//! a kill leaves is in the page cache, and a disk whose flushes fail is one of three.
+//!
 //! Must always hold: what is checked is checked all the while, not only in the end.
 
 mod group;
@@ -38,6 +41,7 @@ use std::time::{Duration, Instant};
 
 use logboom_tests::broker::pause;
 use logboom_tests::cluster::Cluster;
+use logboom_tests::raw::topic_name;
 
 use self::group::Members;
 use self::history::{History, Partition, say};
@@ -48,6 +52,7 @@ use crate::storage::size;
 
 const BROKERS: usize = 3;
 const PARTITIONS: i32 = 4;
+const CACHED_PARTITIONS: i32 = 2;
 /// Longer than it takes until everything goes on, once all is well.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two pipelines of a producer, and of one whose records are committed one by one.
@@ -63,6 +68,8 @@ struct Topics {
     moved: String,
     /// Read by a group.
     grouped: String,
+    /// Acknowledged before it is flushed.
+    cached: String,
     /// librdkafka's.
     numbers: String,
 }
@@ -73,18 +80,21 @@ impl Topics {
         let moved = cluster.new_topic("moved", PARTITIONS, 2);
         let grouped = cluster.new_topic("grouped", PARTITIONS, 3);
         let numbers = cluster.new_topic("numbers", PARTITIONS, 3);
+        let cached = topic_name("cached");
+        cluster.create_topic_with(&cached, CACHED_PARTITIONS, 3, &[("write.caching", "true")]);
         let all = [(&held, PACE), (&moved, PACE), (&grouped, SLOW_PACE)];
         let of = |(topic, pace): (&String, Duration)| {
             let partition = move |index| Partition::new(topic, index, pace);
             (0..PARTITIONS).map(partition).collect::<Vec<_>>()
         };
-        let history = History::new(all.into_iter().flat_map(of).collect());
-        Self { history, moved, grouped, numbers }
+        let also = (0..CACHED_PARTITIONS).map(|index| Partition::new(&cached, index, PACE));
+        let history = History::new(all.into_iter().flat_map(of).chain(also).collect());
+        Self { history, moved, grouped, cached, numbers }
     }
 
-    fn names(&self) -> [&str; 4] {
+    fn names(&self) -> [&str; 5] {
         let held = &self.history.partitions[0].topic;
-        [held, &self.moved, &self.grouped, &self.numbers].map(String::as_str)
+        [held, &self.moved, &self.grouped, &self.cached, &self.numbers].map(String::as_str)
     }
 }
 
@@ -158,7 +168,8 @@ fn inflict(stage: &mut Stage, topics: &Topics, step: &Step) {
 
 /// Everybody is in sync, and nothing moves.
 fn calm(cluster: &Cluster, topics: &Topics) {
-    for topic in [&topics.history.partitions[0].topic, &topics.grouped, &topics.numbers] {
+    let held = &topics.history.partitions[0].topic;
+    for topic in [held, &topics.grouped, &topics.cached, &topics.numbers] {
         cluster.wait_until(topic, "all are in sync", |it| it.isr_nodes.len() == BROKERS);
     }
     cluster.wait_until(&topics.moved, "it has moved", |it| {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use logboom_protocol::ErrorCode;
+use logboom_protocol::messages::create_topics::{CreatableTopic, CreateTopicsRequest};
 use logboom_protocol::records::{BatchBuilder, Codec};
 use logboom_tests::broker::{Broker, pause};
 use logboom_tests::disk::Disk;
@@ -59,7 +60,7 @@ fn start(disk: &Disk) -> (Broker, PathBuf) {
 #[test]
 fn a_full_disk_refuses_records_and_nothing_else_until_there_is_room() {
     let Some(disk) = or_skip("a broker on a full disk", Disk::mount("full-disk")) else { return };
-    let (broker, other) = start(&disk);
+    let (mut broker, other) = start(&disk);
     let mut raw = Raw::connect(&broker.bootstrap());
     let topic = new_topic_with(&mut raw, "full", 1, &[]);
     let mut taken = 0;
@@ -75,7 +76,25 @@ fn a_full_disk_refuses_records_and_nothing_else_until_there_is_room() {
     // It stays full, and what is there is read.
     assert_eq!(send(&mut raw, &topic, taken).0, ErrorCode::KAFKA_STORAGE_ERROR);
     check(&mut raw, &topic, taken);
+    // A start serves what is there, and takes nothing new that would need the room of it.
+    broker.kill();
+    broker.restart();
+    let mut raw = Raw::connect(&broker.bootstrap());
+    check(&mut raw, &topic, taken);
+    let mut create = |name: &str| {
+        let topic = CreatableTopic {
+            name: name.into(),
+            num_partitions: 1,
+            replication_factor: 1,
+            ..CreatableTopic::default()
+        };
+        let request =
+            CreateTopicsRequest { topics: vec![topic], timeout_ms: 30_000, ..Default::default() };
+        raw.call(7, &request).topics[0].error_code
+    };
+    assert_eq!(create("another"), ErrorCode::KAFKA_STORAGE_ERROR);
     fs::remove_file(other).unwrap();
+    assert_eq!(create("another"), ErrorCode::NONE);
     let sent = (0..ATTEMPTS_MAX).map(|_| send(&mut raw, &topic, taken));
     let sent = sent.into_iter().find(|(code, _)| *code != ErrorCode::KAFKA_STORAGE_ERROR);
     assert_eq!(sent, Some((ErrorCode::NONE, i64::try_from(taken).unwrap())));

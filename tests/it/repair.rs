@@ -190,10 +190,11 @@ fn recover(cluster: &Cluster, admin: i32, topic: &str, more: &[&str]) -> (bool, 
     (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// What a POST without a body is answered.
-fn post(address: &str, path: &str) -> String {
+/// What a request without a body is answered.
+fn ask(address: &str, method: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
-    let head = format!("POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\n\r\n");
+    let length = "Content-Length: 0";
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\n{length}\r\n\r\n");
     stream.write_all(head.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -226,7 +227,7 @@ fn the_one_that_is_left_of_three_goes_on_when_an_operator_says_so() {
         }
         assert!(said.contains("possibly lost: every record at offset "), "{said}");
         // Who hasn't seen the report can't have it done.
-        let blind = post(cluster.admin(3), &format!("/recovery/{name}/0"));
+        let blind = ask(cluster.admin(3), "POST", &format!("/recovery/{name}/0"));
         assert!(blind.starts_with("HTTP/1.1 412 "), "{blind}");
         let (is_done, said) = recover(&cluster, 3, name, &["--yes"]);
         assert!(is_done && said.ends_with("recovered\n"), "{said}");
@@ -242,4 +243,41 @@ fn the_one_that_is_left_of_three_goes_on_when_an_operator_says_so() {
     cluster.kill(3);
     cluster.restart(3);
     assert_eq!(produce(&cluster, &topic, 0, &value(21)), 21);
+}
+
+#[test]
+fn a_broker_that_starts_when_the_controllers_are_lost_goes_on_when_an_operator_says_so() {
+    let mut cluster = Cluster::start("recover-start", 3);
+    let topic = cluster.new_topic("recover-start", 1, 3);
+    for number in 0..5 {
+        assert_eq!(produce(&cluster, &topic, 0, &value(number)), number);
+    }
+    cluster.wait_until(&topic, "all are in sync", |it| it.isr_nodes.len() == 3);
+    (1..=3).for_each(|id| cluster.kill(id));
+    for id in [1, 2] {
+        fs::remove_dir_all(cluster.broker(id).data_dir()).unwrap();
+    }
+    cluster.restart(3);
+    let admin = cluster.admin(3).to_owned();
+    let get = |path| ask(&admin, "GET", path);
+    eventually("it serves operators", || TcpStream::connect(&admin).is_ok());
+    assert!(get("/healthz").starts_with("HTTP/1.1 200 "));
+    let ready = get("/readyz");
+    let why = "the broker starts, and isn't one of its cluster yet";
+    assert!(ready.starts_with("HTTP/1.1 503 ") && ready.contains(why), "{ready}");
+    assert!(get("/balance/status").contains(why));
+    let told = get("/metrics");
+    assert!(told.contains("\nlogboom_directory_healthy 1\n"), "{told}");
+    for name in ["__cluster_metadata", &topic] {
+        eventually("the third knows that the others are gone", || {
+            recover(&cluster, 3, name, &[]).1.contains("nothing was done; --yes does it")
+        });
+        let (is_done, said) = recover(&cluster, 3, name, &["--yes"]);
+        assert!(is_done && said.contains("broker 1: missing\nbroker 2: missing\n"), "{said}");
+        eventually("it is one of its cluster", || get("/readyz").starts_with("HTTP/1.1 200 "));
+    }
+    cluster.wait_until(&topic, "the third leads", |it| it.leader_id == 3 && it.isr_nodes == [3]);
+    assert_eq!(produce(&cluster, &topic, 0, &value(5)), 5);
+    let read = try_read_all(&mut cluster.leader(&topic, 0), &topic, 0).unwrap();
+    assert_eq!(read.len(), 6);
 }

@@ -142,6 +142,25 @@ impl Broker {
         assert!(self.try_start(), "the broker did not start again:\n{}", self.stderr());
     }
 
+    /// Starts it again, whatever becomes of that.
+    ///
+    /// # Panics
+    /// If it runs.
+    pub fn launch(&mut self) {
+        assert!(self.child.is_none(), "it runs");
+        self.child = Some(self.spawn());
+    }
+
+    /// Starts it the next time with another value of a setting.
+    ///
+    /// # Panics
+    /// If it has no value.
+    pub fn set_option(&mut self, key: &str, value: &str) {
+        let is_it = |option: &&mut String| option.starts_with(&format!("{key}="));
+        let option = self.options.iter_mut().find(is_it).expect("it was started with one");
+        *option = format!("{key}={value}");
+    }
+
     /// Starts it the next time with these options in place of those that it was made with.
     pub fn set_options(&mut self, options: &[&str]) {
         self.options = options.iter().map(|&option| option.to_owned()).collect();
@@ -236,8 +255,7 @@ impl Broker {
         child.wait().expect("it was killed");
     }
 
-    /// Whether it accepts connections in time; not if it ended.
-    fn try_start(&mut self) -> bool {
+    fn spawn(&self) -> Child {
         let log = self.root.join("stderr");
         let log = OpenOptions::new().create(true).append(true).open(log).expect("ours to write");
         let stdout = File::create(self.root.join("stdout")).expect("ours to write");
@@ -260,7 +278,12 @@ impl Broker {
             command.env_remove(name);
         }
         command.envs(self.site.environment.iter().map(|(name, value)| (name, value)));
-        let mut child = command.spawn().expect("the binary was just built");
+        command.spawn().expect("the binary was just built")
+    }
+
+    /// Whether it accepts connections in time; not if it ended.
+    fn try_start(&mut self) -> bool {
+        let mut child = self.spawn();
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             if child.try_wait().expect("it is our child").is_some() {

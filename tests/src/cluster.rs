@@ -220,6 +220,15 @@ impl Cluster {
         self.is_up[index(id)] = true;
     }
 
+    /// Starts a broker again, whatever becomes of that.
+    ///
+    /// # Panics
+    /// If it runs.
+    pub fn launch(&mut self, id: i32) {
+        self.brokers[index(id)].launch();
+        self.is_up[index(id)] = true;
+    }
+
     /// A connection to some broker that runs.
     ///
     /// # Panics

@@ -100,7 +100,7 @@ fn through(work: &Work<'_>) -> Result<Spent, Failure> {
         for number in 0..records {
             let due = due(began, number);
             if let Some(wait) = due.checked_sub(now_micros()).filter(|wait| *wait > 500) {
-                // Pacing is what a sleep is for.
+                #[expect(clippy::disallowed_methods, reason = "pacing is what a sleep is for")]
                 std::thread::sleep(Duration::from_micros(wait));
             }
             mark(&mut value, due);

@@ -1,5 +1,5 @@
-//! Our Rust clients beside librdkafka, through its Rust binding, and beside rskafka, which is pure
-//! Rust: the same work against the same broker, each time in a process of its own.
+//! Our Rust clients beside librdkafka, through its Rust binding, and beside krafka and rskafka,
+//! which are pure Rust: the same work against the same broker, each time in a process of its own.
 //!
 //! `clients HOST:PORT [ROUNDS [RECORDS]]` measures all of them in turn, round by round, and prints
 //! a table with medians over the rounds and ratios within them. What it runs for each of them is
@@ -7,7 +7,9 @@
 //!
 //! All have acks=all, 5 ms of linger, batches of 256 KiB, no compression, and are idempotent where
 //! they can be. The processor's time is that of the client's process, from the first record on.
+//! What a client says that it has produced has to be there, or nothing is measured.
 
+mod krafka;
 mod librdkafka;
 mod measure;
 mod ours;
@@ -29,10 +31,12 @@ pub(crate) const PARTITIONS: i32 = 4;
 pub(crate) const BATCH_BYTES: usize = 256 << 10;
 /// Milliseconds for which a batch waits for more.
 pub(crate) const LINGER_MS: u64 = 5;
+/// Records that a producer sends before its time is taken, where it sends as fast as goes.
+const FIRST: u64 = 1;
 /// Records a second, where the time from end to end is measured.
 pub(crate) const RATE: u64 = 10_000;
 
-const CLIENTS: [&str; 3] = ["ours", "librdkafka", "rskafka"];
+const CLIENTS: [&str; 4] = ["ours", "librdkafka", "krafka", "rskafka"];
 const SIZES: [usize; 2] = [100, 1_024];
 const USAGE: &str = "usage: clients HOST:PORT [ROUNDS [RECORDS]]";
 
@@ -78,6 +82,7 @@ fn one(
     let spent = match client {
         "ours" => runtime.block_on(ours::run(&work))?,
         "librdkafka" => librdkafka::run(&work)?,
+        "krafka" => runtime.block_on(krafka::run(&work))?,
         "rskafka" => runtime.block_on(rskafka::run(&work))?,
         _ => return Err(format!("{client} is none of {}", CLIENTS.join(", ")).into()),
     };
@@ -94,12 +99,14 @@ fn all(bootstrap: &str, rounds: u64, records: u64) -> Result<String, Failure> {
         let records = records * SIZES[0] as u64 / bytes as u64;
         let filled = format!("clients-{run}-{bytes}");
         runtime.block_on(ours::create_topic(bootstrap, &filled))?;
-        child(bootstrap, "ours", "produce", &filled, bytes, records)?;
+        let told = child(bootstrap, "ours", "produce", &filled, bytes, records)?;
+        runtime.block_on(check(bootstrap, "ours", &filled, &told, FIRST))?;
         for round in 0..rounds {
             for client in CLIENTS {
                 let topic = format!("clients-{run}-{bytes}-{round}-{client}");
                 runtime.block_on(ours::create_topic(bootstrap, &topic))?;
                 let produced = child(bootstrap, client, "produce", &topic, bytes, records)?;
+                runtime.block_on(check(bootstrap, client, &topic, &produced, FIRST))?;
                 results.add("produce", bytes, client, &produced);
                 let consumed = child(bootstrap, client, "consume", &filled, bytes, records)?;
                 results.add("consume", bytes, client, &consumed);
@@ -111,6 +118,7 @@ fn all(bootstrap: &str, rounds: u64, records: u64) -> Result<String, Failure> {
                 let topic = format!("clients-{run}-{bytes}-{round}-{client}-through");
                 runtime.block_on(ours::create_topic(bootstrap, &topic))?;
                 let through = child(bootstrap, client, "through", &topic, bytes, 10 * RATE)?;
+                runtime.block_on(check(bootstrap, client, &topic, &through, 0))?;
                 results.add("through", bytes, client, &through);
                 runtime.block_on(ours::delete_topic(bootstrap, &topic))?;
             }
@@ -118,6 +126,24 @@ fn all(bootstrap: &str, rounds: u64, records: u64) -> Result<String, Failure> {
         runtime.block_on(ours::delete_topic(bootstrap, &filled))?;
     }
     Ok(results.to_string())
+}
+
+/// Looks whether as many records are there as a client says that it has produced.
+///
+/// - `first`: those that it sent before.
+async fn check(
+    bootstrap: &str,
+    client: &str,
+    topic: &str,
+    told: &Value,
+    first: u64,
+) -> Result<(), Failure> {
+    let told = told["records"].as_u64().unwrap_or(0) + first;
+    let there = ours::record_count(bootstrap, topic).await?;
+    if there == told {
+        return Ok(());
+    }
+    Err(format!("{client} says that it has produced {told} records; {topic} has {there}").into())
 }
 
 /// One client's work in a process of its own.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use logboom_client::{BrokerAddress, ClientConfig, Cluster, NewTopic};
+use logboom_client::{BrokerAddress, ClientConfig, Cluster, NewTopic, OffsetSpec};
 use logboom_consumer::{Consumer, Start, TopicPartition};
 use logboom_producer::{Producer, Record};
 
@@ -38,6 +38,18 @@ pub(crate) async fn delete_topic(bootstrap: &str, name: &str) -> Result<(), Fail
     Ok(())
 }
 
+/// How many records a topic has.
+pub(crate) async fn record_count(bootstrap: &str, topic: &str) -> Result<u64, Failure> {
+    let partitions: Vec<i32> = (0..PARTITIONS).collect();
+    let cluster = cluster(bootstrap)?;
+    let ends = cluster.list_offsets(topic, &partitions, OffsetSpec::Latest).await?;
+    let mut count = 0;
+    for end in ends {
+        count += u64::try_from(end.offset.unwrap_or(0))?;
+    }
+    Ok(count)
+}
+
 fn producer(work: &Work<'_>) -> Result<Producer, Failure> {
     let builder = Producer::builder().bootstrap_servers(work.bootstrap).batch_size(BATCH_BYTES);
     Ok(builder.linger(Duration::from_millis(LINGER_MS)).build()?)
@@ -45,7 +57,7 @@ fn producer(work: &Work<'_>) -> Result<Producer, Failure> {
 
 fn consumer(work: &Work<'_>, start: Start) -> Result<Consumer, Failure> {
     let mut consumer = Consumer::builder().bootstrap_servers(work.bootstrap).build()?;
-    let place = |partition| (TopicPartition::new(work.topic, partition), start.clone());
+    let place = |partition| (TopicPartition::new(work.topic, partition), start);
     consumer.assign_from((0..PARTITIONS).map(place))?;
     Ok(consumer)
 }

@@ -1,8 +1,9 @@
 //! Followers: what they take from a leader, and what they say they have.
 //!
 //! An acknowledgement of a position says: the epoch and all control entries up to it are durable,
-//! the records are flushed (with `write.caching`: in the page cache), and nothing is claimed beyond
-//! what this leader is known to have too.
+//! the records are flushed up to where it says so, and in the page cache up to where it answers for
+//! that (`write.caching`), and nothing is claimed beyond what this leader is known to have too.
+//! Which of the two counts is the leader's to decide.
 //!
 //! Source: the Raft paper, 5.3; divergence by epoch as in KIP-101 and KIP-595.
 
@@ -45,7 +46,7 @@ impl Group {
         let Part::Follower(follower) = &mut self.part else { return };
         follower.matched = follower.matched.max(end);
         self.follow_commit(effects);
-        if self.options.caching || self.is(Mutant::FollowerAcksUnflushed) {
+        if self.options.own_cached || self.is(Mutant::FollowerAcksUnflushed) {
             self.answer(None, effects);
         }
     }
@@ -318,23 +319,24 @@ impl Group {
     }
 
     fn acknowledge(&mut self, leader: ReplicaId, outcome: Outcome, effects: &mut Effects) {
-        let kept = if self.is(Mutant::AckBeforeControlIsDurable)
-            || self.is(Mutant::FollowerAcksUnflushed)
-        {
-            self.history.end()
-        } else {
-            self.counted()
+        let hurries =
+            self.is(Mutant::AckBeforeControlIsDurable) || self.is(Mutant::FollowerAcksUnflushed);
+        let (kept, durable) = match hurries {
+            true => (self.history.end(), self.history.end()),
+            false => (self.counted(), self.durable()),
         };
         let Part::Follower(follower) = &self.part else { return };
         let reply = AppendReply {
             outcome,
             matched: follower.matched,
             kept: kept.min(follower.matched),
+            flushed: durable.min(follower.matched).offset,
             commit: self.commit,
             log_start: self.durable_start(),
             run: self.run,
             lossy: self.is_lossy(),
             held_back: self.held_back,
+            wish: self.known_wish,
         };
         self.send(leader, Body::AppendReply(reply), effects);
         self.look_whether_clean(effects);

@@ -40,8 +40,11 @@ pub struct Durable {
 /// How a group is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Options {
-    /// Whether a replica counts once it has a record in the page cache (`write.caching`).
+    /// Whether a leader counts what others have in the page cache only, where they answer for it
+    /// (`write.caching`).
     pub caching: bool,
+    /// Whether this replica answers for what it has in the page cache only.
+    pub own_cached: bool,
     /// The most bytes of one message with records; one batch is sent whatever it takes.
     pub message_bytes: u32,
     /// The most bytes on their way to one follower.
@@ -56,6 +59,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             caching: false,
+            own_cached: false,
             message_bytes: 1 << 20,
             window_bytes: 8 << 20,
             window_messages: 32,
@@ -140,6 +144,8 @@ pub struct Group {
     pub(crate) part: Part,
     /// Whether it only votes.
     pub(crate) held_back: bool,
+    /// The generation of the last wish that the host knows of.
+    pub(crate) known_wish: i64,
     /// What can't be, if the replica has met it.
     pub(crate) halted: Option<Impossible>,
     #[cfg(test)]
@@ -171,6 +177,7 @@ impl Group {
             run,
             part: Part::waits(commit),
             held_back: false,
+            known_wish: i64::MAX,
             halted: None,
             #[cfg(test)]
             mutant: None,
@@ -262,23 +269,39 @@ impl Group {
         core::mem::replace(&mut self.held_back, held_back) != held_back
     }
 
-    /// Whether this replica counts once it has a record in the page cache.
+    /// The host knows of this wish, and of those before it: an earlier one that had no place for
+    /// this replica takes it away no more. Its leader hears of it with the next answer, and makes
+    /// it a voter only then. A host that never says so takes no replica away.
+    ///
+    /// - `generation`: as for [`Self::wish`].
+    pub fn know_wish(&mut self, generation: i64) {
+        self.known_wish = generation;
+    }
+
+    /// Whether it counts what others have in the page cache only, and answers for what it has
+    /// there itself.
     #[must_use]
-    pub fn is_caching(&self) -> bool {
-        self.options.caching
+    pub fn is_caching(&self) -> (bool, bool) {
+        (self.options.caching, self.options.own_cached)
     }
 
-    /// Whether this replica counts from now on once it has a record in the page cache. The host
-    /// says so only while all of its log would survive a kill of the process, and while a start
-    /// that finds less of it would know.
-    pub fn set_caching(&mut self, caching: bool) {
-        self.options.caching = caching;
+    /// What counts from now on before it is flushed.
+    ///
+    /// - `caching`: what others have in the page cache, if they answer for it and this replica
+    ///   leads.
+    /// - `own_cached`: what this one has there. The host says so only while all of its log would
+    ///   survive a kill of the process, and while a start that finds less of it would know.
+    pub fn set_caching(&mut self, caching: bool, own_cached: bool) {
+        (self.options.caching, self.options.own_cached) = (caching, own_cached);
     }
 
-    /// More counts than did: a leader commits what it may.
+    /// More counts than did: a leader commits what it may, and a follower says so.
     pub fn count_anew(&mut self, effects: &mut Effects) {
-        if self.halted.is_none() {
-            self.advance(effects);
+        match &self.part {
+            _ if self.halted.is_some() => {}
+            Part::Follower(_) => self.answer(None, effects),
+            Part::Candidate(_) => {}
+            Part::Leader(_) => self.advance(effects),
         }
     }
 
@@ -296,7 +319,7 @@ impl Group {
 
     /// Up to where its log counts.
     pub(crate) fn counted(&self) -> Position {
-        if self.options.caching { self.kept() } else { self.durable() }
+        if self.options.own_cached { self.kept() } else { self.durable() }
     }
 
     /// Whether the log on stable storage has the shape that the core has.
@@ -359,11 +382,13 @@ impl Group {
                 outcome,
                 matched: Position::ZERO,
                 kept: Position::ZERO,
+                flushed: 0,
                 commit: Position::ZERO,
                 log_start: 0,
                 run: self.run,
                 lossy: self.is_lossy(),
                 held_back: self.held_back,
+                wish: self.known_wish,
             };
             self.send(from, Body::AppendReply(reply), effects);
         }

@@ -77,7 +77,8 @@ impl Group {
             Part::Leader(leader) => Some(leader),
             _ => None,
         };
-        leader.into_iter().flat_map(|leader| leader.progress.iter().map(Progress::standing))
+        let followers = leader.into_iter().flat_map(|leader| leader.progress.iter());
+        followers.map(|progress| progress.standing(self.options.caching))
     }
 
     /// The greatest position that so many voters hold on stable storage, or in the page cache where
@@ -94,7 +95,7 @@ impl Group {
     pub fn appended(&mut self, until: i64, effects: &mut Effects) {
         assert!(self.takes_records(), "{} takes no records now", self.id);
         self.history.extend(until);
-        if self.options.caching {
+        if self.options.own_cached {
             self.advance(effects);
         }
     }
@@ -132,7 +133,8 @@ impl Group {
                 false => self.counted(),
             };
         }
-        leader.of(id).map_or(Position::ZERO, |progress| progress.kept)
+        let caching = self.options.caching || self.is(Mutant::FollowersDecideWhatCounts);
+        leader.of(id).map_or(Position::ZERO, |progress| progress.counted(caching))
     }
 
     /// Something is durable or known that wasn't: commits what may be, and takes what steps follow.
@@ -293,9 +295,11 @@ impl Group {
         }
         progress.matched = progress.matched.max(reply.matched);
         progress.kept = progress.kept.max(reply.kept);
+        progress.flushed = progress.flushed.max(reply.flushed);
         progress.commit = progress.commit.max(reply.commit);
         progress.log_start = progress.log_start.max(reply.log_start);
         progress.held_back = reply.held_back;
+        progress.known_wish = progress.known_wish.max(reply.wish);
         progress.answered[0] = true;
         match reply.outcome {
             Outcome::Matched => progress.on_matched(),
@@ -394,7 +398,7 @@ impl Group {
         self.halted.is_none() && self.frames.have_vote()
     }
 
-    /// Where a follower's log ends, if it keeps all of this leader's log and knows
+    /// Where a follower's log ends, if it has flushed all of this leader's log and knows
     /// that all of it is committed, and nothing is about to change: then the group can sleep there.
     #[must_use]
     pub fn rests_with(&self, id: ReplicaId) -> Option<Position> {
@@ -402,7 +406,7 @@ impl Group {
         let (start, end) = (self.history.start().offset, self.history.end());
         let hurries = self.is(Mutant::SleepBeforeCommitIsKnown);
         let has_all = |progress: &Progress| {
-            let has_all = progress.kept == end && (progress.commit == end || hurries);
+            let has_all = progress.durable() == end && (progress.commit == end || hurries);
             // A follower may have heard of a later start from a leader before.
             has_all && progress.log_start >= start && progress.is_streaming() && progress.is_there()
         };
@@ -527,7 +531,8 @@ impl Group {
     fn is_complete(&self, follower: ReplicaId) -> bool {
         let Part::Leader(leader) = &self.part else { return false };
         let (start, end) = (self.history.start().offset, self.history.end());
-        let has_all = |it: &Progress| it.kept == end && it.log_start >= start;
+        let caching = self.options.caching;
+        let has_all = |it: &Progress| it.counted(caching) == end && it.log_start >= start;
         leader.of(follower).is_some_and(has_all)
     }
 }

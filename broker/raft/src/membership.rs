@@ -110,7 +110,7 @@ impl Group {
                 return;
             }
         } else if is_committed && !same(&voters.incoming, &wish.voters) {
-            if !self.are_near(&wish.voters) {
+            if !self.are_near(wish) {
                 return;
             }
             let incoming = Arc::clone(&wish.voters);
@@ -137,15 +137,22 @@ impl Group {
         self.advance(effects);
     }
 
-    /// Whether all of these answer, and keep what the log had at the last beat, so that a set with
-    /// them goes on at once.
-    fn are_near(&self, voters: &[ReplicaId]) -> bool {
+    /// Whether all that are wished for answer, and keep what the log had at the last beat, so that
+    /// a set with them goes on at once. One that has no vote may be about to go, because an
+    /// earlier wish had no place for it: it must know of this one.
+    fn are_near(&self, wish: &Wish) -> bool {
         let Part::Leader(leader) = &self.part else { return false };
-        let is_near = |id: &ReplicaId| {
-            let progress = leader.of(*id);
-            progress.is_some_and(|it| it.is_there() && it.kept >= leader.beaten)
+        let stays = |progress: &Progress| {
+            self.voters().contains(progress.id)
+                || progress.known_wish >= wish.generation
+                || self.is(Mutant::NewcomersMayGo)
         };
-        voters.iter().all(|id| *id == self.id || is_near(id))
+        let is_near = |id: &ReplicaId| {
+            let caching = self.options.caching;
+            let keeps = |it: &&Progress| it.counted(caching) >= leader.beaten;
+            leader.of(*id).filter(keeps).is_some_and(|it| it.is_there() && stays(it))
+        };
+        wish.voters.iter().all(|id| *id == self.id || is_near(id))
     }
 
     /// The new voters don't include the leader: once they know that they are the voters, one of
@@ -161,7 +168,8 @@ impl Group {
             let knows = progress.commit >= named_at;
             knows && progress.is_there() && voters.contains(&progress.id)
         });
-        let best = ready.max_by_key(|progress| progress.kept).map(|progress| progress.id);
+        let best =
+            ready.max_by_key(|it| it.counted(self.options.caching)).map(|progress| progress.id);
         if let Some(best) = best {
             self.transfer(best, effects);
         }

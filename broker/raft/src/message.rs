@@ -116,9 +116,12 @@ pub struct AppendReply {
     pub outcome: Outcome,
     /// Up to where it has what the leader of this epoch has, flushed or not.
     pub matched: Position,
-    /// The part of it that counts, with the epoch and all control entries: on stable storage, or
-    /// with `write.caching` in the page cache, where a kill leaves it.
+    /// The part of it that a kill leaves, as far as the follower answers for that: on stable
+    /// storage, with the epoch and all control entries; with `write.caching` in the page cache.
     pub kept: Position,
+    /// Its records below this are on stable storage, exclusive: what counts for a leader that
+    /// counts nothing else.
+    pub flushed: i64,
     /// Its own high watermark.
     pub commit: Position,
     /// Where its own log begins, durably.
@@ -129,6 +132,8 @@ pub struct AppendReply {
     pub lossy: bool,
     /// Whether it only votes at present.
     pub held_back: bool,
+    /// The last wish for voters that its host knows of ([`Group::know_wish`](crate::Group)).
+    pub wish: i64,
 }
 
 /// What a follower answers to what was sent to it.

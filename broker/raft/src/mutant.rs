@@ -43,6 +43,11 @@ pub(crate) enum Mutant {
     SkipNewMajority,
     /// A learner counts.
     LearnerCounts,
+    /// A leader counts what a follower answers for, though nothing counts any more before it is
+    /// flushed.
+    FollowersDecideWhatCounts,
+    /// Whoever has the log becomes a voter, though its host may be about to take it away.
+    NewcomersMayGo,
     /// A voter that may have lost records counts as if not.
     LossyVoteCounts,
     /// A leader counts itself in a set that it isn't in.

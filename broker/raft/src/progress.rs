@@ -10,8 +10,10 @@ pub(crate) struct Progress {
     pub(crate) id: ReplicaId,
     /// What it has of the leader's log, flushed or not, as it said.
     pub(crate) matched: Position,
-    /// What of it counts, as it said.
+    /// What of it a kill leaves, as it said.
     pub(crate) kept: Position,
+    /// Its records below this are on stable storage, as it said; exclusive.
+    pub(crate) flushed: i64,
     /// Its high watermark, as it said.
     pub(crate) commit: Position,
     /// Where its log begins, durably, as it said.
@@ -27,6 +29,8 @@ pub(crate) struct Progress {
     pub(crate) answered: [bool; 2],
     /// Whether it only votes at present, as it said.
     pub(crate) held_back: bool,
+    /// The generation of the last wish that its host knows of, as it said.
+    pub(crate) known_wish: i64,
     /// Whether it is to have the log though it has no vote and is to get none.
     pub(crate) observes: bool,
 }
@@ -59,6 +63,8 @@ pub struct Standing {
     pub log_start: i64,
     /// Whether it only votes at present, and takes no office.
     pub held_back: bool,
+    /// Whether it has answered since the beat before the last.
+    pub answers: bool,
 }
 
 impl Progress {
@@ -68,6 +74,7 @@ impl Progress {
             id,
             matched: Position::ZERO,
             kept: Position::ZERO,
+            flushed: 0,
             commit: Position::ZERO,
             log_start: 0,
             next,
@@ -76,13 +83,28 @@ impl Progress {
             silent_beats: 0,
             answered: [false; 2],
             held_back: false,
+            known_wish: i64::MIN,
             observes: false,
         }
     }
 
-    pub(crate) fn standing(&self) -> Standing {
-        let Self { id, matched, kept, commit, log_start, held_back, .. } = *self;
-        Standing { id, matched, kept, commit, log_start, held_back }
+    /// - `caching`: as for [`Self::counted`].
+    pub(crate) fn standing(&self, caching: bool) -> Standing {
+        let Self { id, matched, commit, log_start, held_back, .. } = *self;
+        let (kept, answers) = (self.counted(caching), self.is_there());
+        Standing { id, matched, kept, commit, log_start, held_back, answers }
+    }
+
+    /// What of it counts.
+    ///
+    /// - `caching`: whether what is in its page cache does.
+    pub(crate) fn counted(&self, caching: bool) -> Position {
+        if caching { self.kept } else { self.durable() }
+    }
+
+    /// What it has on stable storage. What is before its last control entry is there.
+    pub(crate) fn durable(&self) -> Position {
+        Position { offset: self.kept.offset.min(self.flushed), ..self.kept }
     }
 
     /// Asks anew where the logs part, from `next` on.
@@ -99,7 +121,9 @@ impl Progress {
             return false;
         }
         if self.run.replace(run).is_some_and(|known| known < run) {
-            self.kept = if lossy { Position::ZERO } else { self.kept };
+            if lossy {
+                (self.kept, self.flushed) = (Position::ZERO, 0);
+            }
             self.matched = self.kept;
             self.pace = Pace::Probe { waiting: false };
         }

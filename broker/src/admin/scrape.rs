@@ -6,10 +6,12 @@ use tokio::time::timeout;
 
 use logboom_balance::Resource;
 use logboom_protocol::ApiKey;
+use logboom_storage::Directory;
 
 use crate::coordination::{GroupLag, lags};
+use crate::groundwork::Groundwork;
 use crate::handlers;
-use crate::metrics::{Counter, Errors, Exposition};
+use crate::metrics::{Counter, Errors, Exposition, Metrics};
 use crate::node::Node;
 use crate::partition::Partition;
 
@@ -19,32 +21,33 @@ const LAGS_MAX: usize = 10_000;
 const LAGS_WAIT: Duration = Duration::from_secs(5);
 
 /// The text that Prometheus takes.
-pub(super) async fn metrics(node: &Node) -> String {
+pub(super) async fn metrics(ground: &Groundwork) -> String {
     let mut text = Exposition::default();
-    requests(&mut text, node);
-    traffic(&mut text, node);
-    cluster(&mut text, node);
-    partitions(&mut text, node);
-    balance(&mut text, node);
-    groups(&mut text, node).await;
-    process(&mut text, node);
+    requests(&mut text, &ground.metrics);
+    traffic(&mut text, &ground.metrics);
+    partitions(&mut text, ground);
+    if let Some(node) = ground.node.get() {
+        cluster(&mut text, node);
+        balance(&mut text, node);
+        groups(&mut text, node).await;
+    }
+    process(&mut text, &ground.directory);
     text.finish()
 }
 
-fn requests(text: &mut Exposition, node: &Node) {
+fn requests(text: &mut Exposition, metrics: &Metrics) {
     let served = || ApiKey::ALL.into_iter().filter(|api| handlers::served(*api).is_some());
     let mut series = text.begin("requests_seconds");
     for api in served() {
-        series.histogram(&[api.name()], &node.metrics.api(api).seconds);
+        series.histogram(&[api.name()], &metrics.api(api).seconds);
     }
     let mut series = text.begin("requests_closed_total");
     for api in served() {
-        series.value(&[api.name()], node.metrics.api(api).closed.get());
+        series.value(&[api.name()], metrics.api(api).closed.get());
     }
 }
 
-fn traffic(text: &mut Exposition, node: &Node) {
-    let metrics = &*node.metrics;
+fn traffic(text: &mut Exposition, metrics: &Metrics) {
     let mut counter = |name, counter: &Counter| {
         text.begin(name).value(&[], counter.get());
     };
@@ -106,10 +109,10 @@ fn cluster(text: &mut Exposition, node: &Node) {
     text.begin("partitions_under_replicated").value(&[], lacking);
 }
 
-fn partitions(text: &mut Exposition, node: &Node) {
-    let mut all = node.registry.all();
+fn partitions(text: &mut Exposition, ground: &Groundwork) {
+    let mut all = ground.replicas.registry.all();
     all.sort_by(|a, b| (&a.topic, a.key.partition).cmp(&(&b.topic, b.key.partition)));
-    text.begin("topics").value(&[], node.image().topics().count());
+    text.begin("topics").value(&[], ground.image().topics().count());
     text.begin("partitions").value(&[], all.len());
     text.begin("log_bytes").value(&[], all.iter().map(|one| one.view.bytes()).sum::<u64>());
     let numbers: Vec<String> = all.iter().map(|one| one.key.partition.to_string()).collect();
@@ -166,8 +169,8 @@ async fn groups(text: &mut Exposition, node: &Node) {
     text.begin("group_lag_omitted").value(&[], omitted);
 }
 
-fn process(text: &mut Exposition, node: &Node) {
-    let is_healthy = u8::from(node.directory.failure().is_none());
+fn process(text: &mut Exposition, directory: &Directory) {
+    let is_healthy = u8::from(directory.failure().is_none());
     text.begin("directory_healthy").value(&[], is_healthy);
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let field = |name: &str| {

@@ -282,8 +282,13 @@ impl Office {
         let (can_go, waits): (Vec<Move>, Vec<Move>) =
             made.moves.into_iter().partition(|one| image.is_in_contact(one.to));
         self.waits = !waits.is_empty();
-        // What is left after so many follows loads that change faster than they are moved.
-        if can_go.is_empty() || (self.wanted.once && self.plans >= PLANS_MAX) {
+        if can_go.is_empty() {
+            return;
+        }
+        if self.wanted.once && self.plans >= PLANS_MAX {
+            // It follows loads that change faster than they are moved.
+            let moves = can_go.len();
+            tracing::warn!(moves, plans = PLANS_MAX, "balancing once ends with moves left");
             return;
         }
         let bytes = can_go.iter().map(|one| one.bytes).sum();

@@ -33,6 +33,8 @@ use crate::partition::{AppendError, Command, Standing, Surroundings, Watch};
 pub(crate) enum ControllerError {
     /// Its records are too many for one step.
     TooLarge,
+    /// The disk is full, and what room is left is for what is there.
+    NoRoom,
     /// The metadata log doesn't take it, or may have lost it.
     Storage,
     /// It took longer than the client waits.
@@ -49,7 +51,7 @@ impl ControllerError {
     pub(crate) fn code(self) -> ErrorCode {
         match self {
             Self::TooLarge => ErrorCode::POLICY_VIOLATION,
-            Self::Storage => ErrorCode::KAFKA_STORAGE_ERROR,
+            Self::NoRoom | Self::Storage => ErrorCode::KAFKA_STORAGE_ERROR,
             Self::TimedOut => ErrorCode::REQUEST_TIMED_OUT,
             Self::NotController | Self::Stopped => ErrorCode::NOT_CONTROLLER,
         }
@@ -60,6 +62,7 @@ impl fmt::Display for ControllerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TooLarge => "the request changes more than one step of the metadata log holds",
+            Self::NoRoom => "the disk is full: there is no room for new partitions",
             Self::Storage => "the metadata log can't be written",
             Self::TimedOut => "the change is not in force yet",
             Self::NotController => "this broker is not the controller",
@@ -82,6 +85,8 @@ enum Message {
     Close(oneshot::Sender<()>),
 }
 
+/// Between two looks whether a full disk has room again.
+const ROOM_EVERY_MS: u64 = 5_000;
 /// The most decisions that wait, and that are in one flight.
 const QUEUE_MAX: usize = 200;
 
@@ -180,6 +185,8 @@ pub(crate) struct Controller {
     has_failed: bool,
     contacts: Contacts,
     homecoming: Homecoming,
+    /// When is looked whether there is room for replicas that wait for it.
+    room_due: u64,
     reconciler: Reconciler,
     around: Arc<dyn Surroundings>,
     metrics: Arc<Metrics>,
@@ -208,6 +215,7 @@ impl Controller {
             has_failed: false,
             contacts: Contacts::new(now),
             homecoming: Homecoming::new(&Effective::new(&image, &reconciler.config), now),
+            room_due: now,
             image,
             reconciler,
             around,
@@ -229,10 +237,13 @@ impl Controller {
             let is_idle = self.flight.is_none();
             let looks = is_idle && self.office.is_some() && self.image.brokers().len() > 1;
             let look = self.around.until(self.contacts.due());
+            let lacks_room = !self.reconciler.unmade.is_empty() && !self.has_failed;
+            let room = self.around.until(self.room_due);
             // The first that is ready: looks are rare, and what is asked for waits its turn.
             tokio::select! {
                 biased;
                 () = look, if looks => self.look_at_brokers().await,
+                () = room, if lacks_room => self.look_for_room().await,
                 () = watch.changed() => drop(watch.take_changed()),
                 result = landed(&mut self.flight) => self.land(result).await,
                 count = self.messages.recv_many(&mut turn, QUEUE_MAX), if is_idle => {
@@ -248,6 +259,14 @@ impl Controller {
                     }
                 }
             }
+        }
+    }
+
+    /// Makes what waits for room, if there is some.
+    async fn look_for_room(&mut self) {
+        self.room_due = self.around.boot_ms() + ROOM_EVERY_MS;
+        if let Err(error) = self.reconciler.make_up(&self.image, self.log.offset()).await {
+            self.fail(&error);
         }
     }
 
@@ -303,7 +322,7 @@ impl Controller {
     }
 
     /// All that are registered are to have the metadata log, whether they have a vote or not, and
-    /// whoever may come to decide can be called.
+    /// whoever may come to decide can be called; nobody else is spoken to.
     fn tell_of_nodes(&self) {
         self.log.observe(followers(&self.image));
         let own = self.reconciler.config.broker_id();
@@ -311,6 +330,7 @@ impl Controller {
         if let Some(first) = self.reconciler.shards.first() {
             first.send(Command::Call(others));
         }
+        self.reconciler.shards.iter().for_each(|shard| shard.send(Command::Part));
     }
 
     /// Takes over what is committed, and has the partitions of this broker follow.
@@ -332,10 +352,15 @@ impl Controller {
         };
         self.followed.store(self.log.offset(), Ordering::Release);
         if let Err(error) = followed {
-            tracing::error!(%error, "partitions don't follow the metadata; restart the broker");
-            self.has_failed = true;
-            self.log.resign();
+            self.fail(&error);
         }
+    }
+
+    /// What this broker has isn't what the metadata say, and it decides nothing any more.
+    fn fail(&mut self, error: &str) {
+        tracing::error!(%error, "partitions don't follow the metadata; restart the broker");
+        self.has_failed = true;
+        self.log.resign();
     }
 
     /// Decides from now on where this broker leads, and has read all that was decided before; and

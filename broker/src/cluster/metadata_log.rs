@@ -111,6 +111,8 @@ pub(crate) fn settings() -> TopicSettings {
         is_compacted: false,
         is_deleted: false,
         write_caching: false,
+        flush_messages: i64::MAX,
+        flush_ms: u64::MAX,
         throttled: Throttled::default(),
         min_insync_replicas: 1,
     }
@@ -126,6 +128,14 @@ pub(super) struct Read {
     pub(super) records: Vec<MetadataRecord>,
     /// Whether the image was made anew, so that the records aren't all that has changed.
     pub(super) is_whole: bool,
+}
+
+/// A node that the log names, whether that is known to be committed or not.
+#[derive(Debug, Clone)]
+pub(crate) struct Foreseen {
+    /// Where it is reached.
+    pub(crate) place: QuorumVoter,
+    pub(crate) directory: Uuid,
 }
 
 /// A place in the metadata log, and the hand that writes to it.
@@ -192,14 +202,16 @@ impl MetadataLog {
     pub(crate) fn foreseen_nodes(
         &self,
         image: &MetadataImage,
-    ) -> Result<Vec<QuorumVoter>, MetadataLogError> {
+    ) -> Result<Vec<Foreseen>, MetadataLogError> {
         let (partition, shard) = (Arc::clone(&self.partition), self.shard.clone());
         let mut ahead = Self { offset: self.offset, ..Self::new(partition, shard) };
         let mut image = image.clone();
         ahead.read_until(&mut image, ReadUntil::End)?;
         let reached = |node: &BrokerRegistration| {
             let peer = node.peer.as_ref()?;
-            Some(QuorumVoter { node: node.id, host: peer.host.to_string(), port: peer.port })
+            let host = peer.host.to_string();
+            let place = QuorumVoter { node: node.id, host, port: peer.port };
+            Some(Foreseen { place, directory: node.directory_id })
         };
         Ok(image.nodes().filter_map(reached).collect())
     }

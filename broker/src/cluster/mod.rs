@@ -43,7 +43,7 @@ pub(crate) use metadata_log::{
 pub(crate) use neighbours::Neighbours;
 pub(crate) use others::{ANSWER_MAX, AskError, Others};
 pub(crate) use reconcile::Reconciler;
-pub(crate) use recovery::Survey;
+pub(crate) use recovery::{Replicas, Survey};
 pub(crate) use reports::Reports;
 pub(crate) use serve::{Desk, producer_ids, register};
 pub(crate) use voters::{Change as VoterChange, Unfit, VoterChanges, VotersError};

@@ -15,6 +15,7 @@ use logboom_controller::MetadataImage;
 use logboom_raft::Beat;
 use logboom_storage::state::GroupKey;
 
+use super::metadata_log::Foreseen;
 use super::serve::Desk;
 use crate::clock::boot_ms;
 use crate::config::QuorumVoter;
@@ -45,8 +46,9 @@ pub(crate) struct Neighbours {
     /// Brokers to which a connection has ended and none was made since, and when that was.
     lost: ArcSwap<BTreeMap<i32, u64>>,
     /// Nodes that this broker's log names, whether that is known to be committed or not. A broker
-    /// that starts knows less to be committed than it did, and hears more only from those nodes.
-    foreseen: OnceLock<Vec<QuorumVoter>>,
+    /// that starts knows less to be committed than it did, and hears more only from those nodes,
+    /// until it is one of the cluster again.
+    foreseen: ArcSwap<Vec<Foreseen>>,
     /// The one that decides, as others told who know more than the configuration.
     told: ArcSwapOption<QuorumVoter>,
     /// Where calls are answered, once somebody can.
@@ -71,7 +73,7 @@ impl Neighbours {
             met: Mutex::default(),
             has_met: Notify::new(),
             lost: ArcSwap::default(),
-            foreseen: OnceLock::new(),
+            foreseen: ArcSwap::default(),
             told: ArcSwapOption::empty(),
             desk: OnceLock::new(),
         }
@@ -113,22 +115,42 @@ impl Neighbours {
         nodes
     }
 
+    /// The same, and all of whom it is only said that they are there.
+    pub(super) fn heard_of(&self) -> Vec<i32> {
+        let foreseen = self.foreseen.load();
+        let hearsay = foreseen.iter().map(|it| it.place.node).chain(self.told().map(|it| it.node));
+        let mut nodes = self.nodes();
+        nodes.extend(hearsay.filter(|node| *node != self.own.id.node));
+        nodes.sort_unstable();
+        nodes.dedup();
+        nodes
+    }
+
     /// Says with whom the metadata log began.
     pub(crate) fn set_founding(&self, founding: Arc<[FoundingVoter]>) {
         self.founding.store(Some(Arc::new(founding)));
     }
 
     /// Says which nodes the log of this broker names at its start.
-    pub(crate) fn foresee(&self, nodes: Vec<QuorumVoter>) {
-        drop(self.foreseen.set(nodes));
+    pub(crate) fn foresee(&self, nodes: Vec<Foreseen>) {
+        self.foreseen.store(Arc::new(nodes));
+        self.shards[0].send(Command::Call(self.heard_of()));
+    }
+
+    /// This broker is one of the cluster, and knows from there who the others are.
+    pub(crate) fn is_in(&self) {
+        self.foreseen.store(Arc::default());
+        self.told.store(None);
+        self.shards.iter().for_each(|shard| shard.send(Command::Part));
     }
 
     /// Where a node is to be found besides what is registered: as was told, as the log foresees,
     /// and as the configuration says, which may be newer than all of it.
     fn hearsay(&self, node: i32) -> impl Iterator<Item = QuorumVoter> {
         let told = self.told().map(Arc::unwrap_or_clone);
-        let others = self.foreseen.get().into_iter().flatten().chain(&self.voters);
-        told.into_iter().chain(others.cloned()).filter(move |other| other.node == node)
+        let foreseen: Vec<_> = self.foreseen.load().iter().map(|it| it.place.clone()).collect();
+        let others = told.into_iter().chain(foreseen).chain(self.voters.iter().cloned());
+        others.filter(move |other| other.node == node)
     }
 
     /// Calls are answered from now on.
@@ -142,7 +164,7 @@ impl Neighbours {
     }
 
     /// Whether a node may be given a vote, as it said last; unknown of one that wasn't met.
-    pub(super) fn is_controller(&self, node: i32) -> Option<bool> {
+    pub(crate) fn is_controller(&self, node: i32) -> Option<bool> {
         if node == self.own.id.node {
             return Some(self.own.is_controller);
         }
@@ -191,7 +213,13 @@ impl Roster for Neighbours {
 
     fn membership(&self, node: i32) -> Membership {
         if let Some(known) = self.published.load().node(node) {
-            return Membership::Member(known.directory_id);
+            let foreseen = self.foreseen.load();
+            let is_other = |it: &Foreseen| it.directory != known.directory_id;
+            return match foreseen.iter().any(|it| it.place.node == node && is_other(it)) {
+                // It came back with another one, or will turn out not to have been let in.
+                true => Membership::Expected,
+                false => Membership::Member(known.directory_id),
+            };
         }
         if self.hearsay(node).next().is_some() {
             Membership::Expected
@@ -265,6 +293,8 @@ impl Inbox for Neighbours {
 
 #[cfg(test)]
 mod tests {
+    use logboom_controller::MetadataRecord;
+    use logboom_controller::record::BrokerRegistration;
     use logboom_protocol::units::Uuid;
 
     use super::*;
@@ -299,6 +329,32 @@ mod tests {
     }
 
     #[test]
+    fn until_a_broker_is_in_another_may_have_the_directory_that_the_log_foresees() {
+        let neighbours = neighbours(Vec::new());
+        let registration = BrokerRegistration {
+            id: 2,
+            directory_id: Uuid([1; 16]),
+            incarnation: Uuid([2; 16]),
+            rack: None,
+            endpoints: Vec::new(),
+            peer: None,
+        };
+        let mut image = MetadataImage::default();
+        image.apply(&MetadataRecord::Broker(registration)).unwrap();
+        neighbours.published.store(Arc::new(image));
+        let known = Membership::Member(Uuid([1; 16]));
+        assert_eq!(neighbours.membership(2), known);
+        let place = QuorumVoter { node: 2, host: "b-2".to_owned(), port: 7 };
+        for (directory, membership) in [(1, known), (3, Membership::Expected)] {
+            let directory = Uuid([directory; 16]);
+            neighbours.foresee(vec![Foreseen { place: place.clone(), directory }]);
+            assert_eq!(neighbours.membership(2), membership);
+        }
+        neighbours.is_in();
+        assert_eq!(neighbours.membership(2), known);
+    }
+
+    #[test]
     fn who_is_named_anywhere_is_expected_and_looked_for_wherever_it_may_be() {
         let at = |node, host: &str| QuorumVoter { node, host: host.to_owned(), port: 7 };
         let neighbours = neighbours(vec![at(1, "b-1"), at(2, "b-2")]);
@@ -307,7 +363,9 @@ mod tests {
         };
         assert_eq!((neighbours.membership(3), hosts(3)), (Membership::Stranger, Vec::new()));
         assert_eq!(hosts(2), ["b-2"]);
-        neighbours.foresee(vec![at(2, "other"), at(3, "b-3"), at(1, "b-1")]);
+        let foreseen = [at(2, "other"), at(3, "b-3"), at(1, "b-1")];
+        let foreseen = foreseen.map(|place| Foreseen { place, directory: Uuid([1; 16]) });
+        neighbours.foresee(foreseen.into());
         assert_eq!(neighbours.membership(3), Membership::Expected);
         assert_eq!(
             (hosts(3), hosts(2)),
@@ -315,5 +373,9 @@ mod tests {
         );
         assert_eq!(hosts(1), ["b-1"], "once");
         assert_eq!(neighbours.membership(4), Membership::Stranger);
+        // As soon as the metadata say who there is, nothing else does but the configuration.
+        neighbours.is_in();
+        assert_eq!((neighbours.membership(3), hosts(3)), (Membership::Stranger, Vec::new()));
+        assert_eq!(hosts(2), ["b-2"]);
     }
 }

@@ -103,13 +103,11 @@ impl Others {
         }
     }
 
-    /// Somebody who may decide, or knows who does: whoever isn't known to the others yet hears of
-    /// no leader.
+    /// Somebody who may decide, or knows who does: whoever isn't known to the others yet, or was
+    /// removed by them, hears of no leader.
     fn guess(&self) -> Option<i32> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let neighbours = self.neighbours.upgrade()?;
-        let told = neighbours.told().map(|told| told.node);
-        let some: Vec<i32> = neighbours.voters().chain(told).collect();
+        let some = self.neighbours.upgrade()?.heard_of();
         some.get(turn.checked_rem(some.len())?).copied()
     }
 

@@ -3,7 +3,8 @@
 //! Must always hold: a partition is served before anybody is told of it, and nobody is told of one
 //! that is being removed. A broker that starts may know less to be committed than it did, and makes
 //! nothing until it has read the registration of this start: what it makes then was not deleted by
-//! what it knew before.
+//! what it knew before. Nor does it make anything on a full disk: what is there already needs what
+//! room is left.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
@@ -48,6 +49,8 @@ pub(crate) struct Reconciler {
     /// Replicas that the start found, and of which it knew too little: not open, and to be looked
     /// at when as much of the metadata log is known as when they were made.
     pub(crate) kept: Vec<GroupKey>,
+    /// Replicas that are to be here, and for which there was no room.
+    pub(crate) unmade: BTreeSet<GroupKey>,
 }
 
 /// The share of replicas, one in so many, that a start removes without being asked twice.
@@ -208,6 +211,22 @@ impl Reconciler {
         Ok(())
     }
 
+    /// Makes the replicas for which there was no room, if there is some now.
+    ///
+    /// # Errors
+    /// What the storage says.
+    pub(super) async fn make_up(
+        &mut self,
+        image: &MetadataImage,
+        offset: i64,
+    ) -> Result<(), String> {
+        if !self.directory.has_room() {
+            return Ok(());
+        }
+        let keys = std::mem::take(&mut self.unmade).into_iter();
+        self.open(image, keys, None, offset).await.map_err(|error| error.to_string())
+    }
+
     /// Whether the data directory has a replica, whether or not it is served.
     fn is_here(&self, key: &GroupKey) -> bool {
         self.directory.state().group(key, |group| group.is_some_and(|group| !group.removed))
@@ -254,7 +273,7 @@ impl Reconciler {
     ///
     /// - `before`: the wishes that are known.
     async fn open(
-        &self,
+        &mut self,
         image: &MetadataImage,
         keys: impl Iterator<Item = GroupKey>,
         before: Option<&MetadataImage>,
@@ -262,6 +281,7 @@ impl Reconciler {
     ) -> Result<(), StorageError> {
         let effective = Effective::new(image, &self.config);
         let may_make = self.knows_all(image);
+        let mut has_room = None;
         let mut new = Vec::new();
         let mut openings: BTreeMap<(usize, usize), Vec<Opening>> = BTreeMap::new();
         let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
@@ -285,6 +305,10 @@ impl Reconciler {
             if is_new && !may_make {
                 continue;
             }
+            if is_new && !*has_room.get_or_insert_with(|| self.directory.has_room()) {
+                self.unmade.insert(key);
+                continue;
+            }
             if is_new {
                 new.push((key, self.creation(&key, partition)));
             }
@@ -295,6 +319,10 @@ impl Reconciler {
             let (topic, wish) = (topic.name().into(), Some(self.wish(partition)));
             part.push(Opening { key, topic, settings, is_new, wish });
             *count += 1;
+        }
+        if has_room == Some(false) {
+            let partitions = self.unmade.len();
+            tracing::warn!(partitions, "the disk is full: replicas wait to be made here");
         }
         let new: Vec<_> = new.iter().map(|(key, records)| (*key, &records[..])).collect();
         self.directory.create_all(&new, offset)?;

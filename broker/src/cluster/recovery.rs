@@ -15,8 +15,8 @@ use logboom_storage::state::GroupKey;
 
 use super::calls::Request;
 use super::metadata_log::{METADATA, METADATA_TOPIC};
-use crate::node::Node;
-use crate::partition::{Command, Condition};
+use crate::groundwork::Groundwork;
+use crate::partition::{Command, Condition, Registry, ShardHandle};
 
 /// How long another broker is waited for.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
@@ -40,8 +40,12 @@ impl Survey {
     ///
     /// # Errors
     /// Why there is nothing to be seen, in words.
-    pub(crate) async fn new(node: &Node, topic: &str, partition: i32) -> Result<Self, String> {
-        let image = node.image();
+    pub(crate) async fn new(
+        ground: &Groundwork,
+        topic: &str,
+        partition: i32,
+    ) -> Result<Self, String> {
+        let image = ground.image();
         let name = format!("{topic}-{partition}");
         let key = if topic == METADATA_TOPIC && partition == METADATA.partition {
             METADATA
@@ -49,7 +53,14 @@ impl Survey {
             let topic = image.topic_named(topic).ok_or("there is no such topic")?;
             GroupKey { topic_id: topic.id(), partition }
         };
-        let asked = image.nodes().map(|known| condition(node, known.id, key));
+        let here = ground.replicas.condition(key).await;
+        // A broker that starts may not know yet who the others are, but who votes.
+        let voters = here.iter().flat_map(|here| here.voters.all().map(|id| id.broker));
+        let mut nodes: Vec<i32> = image.nodes().map(|known| known.id).chain(voters).collect();
+        nodes.push(ground.id);
+        nodes.sort_unstable();
+        nodes.dedup();
+        let asked = nodes.into_iter().map(|broker| condition(ground, broker, key));
         let mut found: Vec<Condition> = join_all(asked).await.into_iter().flatten().collect();
         found.sort_by_key(|it| (it.end, !it.is_damaged, !it.is_lossy));
         found.reverse();
@@ -82,7 +93,7 @@ impl Survey {
     ///
     /// # Errors
     /// Why not, in words.
-    pub(crate) async fn recover(&self, node: &Node) -> Result<(), String> {
+    pub(crate) async fn recover(&self, ground: &Groundwork) -> Result<(), String> {
         if let Some(objection) = self.objection() {
             return Err(objection);
         }
@@ -90,11 +101,11 @@ impl Survey {
         let epoch = self.left.iter().map(|it| it.epoch).max().unwrap_or(0);
         let left: Vec<ReplicaId> = self.left.iter().map(|it| it.id).collect();
         tracing::warn!(partition = %self.name, "recovering; {}", self.report());
-        if best.broker == node.config.broker_id() {
-            return recover_here(node, self.key, left, epoch).await;
+        if best.broker == ground.id {
+            return ground.replicas.recover(self.key, left, epoch).await;
         }
         let request = Request::Recover { key: self.key, left, epoch };
-        let others = node.others.as_ref().ok_or("this broker is alone")?;
+        let others = ground.others.get().ok_or("this broker is alone")?;
         others.ask_once(best.broker, &request, ANSWER_MAX).await.map(drop)
     }
 
@@ -137,38 +148,51 @@ impl Survey {
 }
 
 /// How the replica of a broker stands, if it answers and has one.
-async fn condition(node: &Node, broker: i32, key: GroupKey) -> Option<Condition> {
-    if broker == node.config.broker_id() {
-        return condition_here(node, key).await;
+async fn condition(ground: &Groundwork, broker: i32, key: GroupKey) -> Option<Condition> {
+    if broker == ground.id {
+        return ground.replicas.condition(key).await;
     }
-    let others = node.others.as_ref()?;
+    let others = ground.others.get()?;
     let answer = others.ask_once(broker, &Request::Condition(key), ANSWER_MAX).await.ok()?;
     Condition::decode(answer).filter(|it| it.id.broker == broker)
 }
 
-/// How the replica here stands.
-pub(super) async fn condition_here(node: &Node, key: GroupKey) -> Option<Condition> {
-    let partition = node.registry.get(key.topic_id, key.partition)?;
-    let (reply, answer) = oneshot::channel();
-    node.shards[partition.shard].send(Command::Condition(key, reply));
-    answer.await.ok()
+/// The replicas of this broker, whether it serves clients or not.
+#[derive(Clone)]
+pub(crate) struct Replicas {
+    pub(crate) registry: Arc<Registry>,
+    /// The shards, by their numbers.
+    pub(crate) shards: Arc<[ShardHandle]>,
 }
 
-/// Has the replica here lead with those who are left.
-pub(super) async fn recover_here(
-    node: &Node,
-    key: GroupKey,
-    left: Vec<ReplicaId>,
-    epoch: i32,
-) -> Result<(), String> {
-    let partition = node.registry.get(key.topic_id, key.partition);
-    let partition = partition.ok_or("there is no replica")?;
-    let (reply, answer) = oneshot::channel();
-    node.shards[partition.shard].send(Command::Recover { key, left, epoch, reply });
-    match answer.await {
-        Ok(true) => Ok(()),
-        Ok(false) => Err("its group can't be recovered now".to_owned()),
-        Err(_) => Err("there is no replica".to_owned()),
+impl Replicas {
+    /// How one of them stands.
+    pub(super) async fn condition(&self, key: GroupKey) -> Option<Condition> {
+        let partition = self.registry.get(key.topic_id, key.partition)?;
+        let (reply, answer) = oneshot::channel();
+        self.shards[partition.shard].send(Command::Condition(key, reply));
+        answer.await.ok()
+    }
+
+    /// Has one of them lead with those who are left.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    pub(super) async fn recover(
+        &self,
+        key: GroupKey,
+        left: Vec<ReplicaId>,
+        epoch: i32,
+    ) -> Result<(), String> {
+        let partition = self.registry.get(key.topic_id, key.partition);
+        let partition = partition.ok_or("there is no replica")?;
+        let (reply, answer) = oneshot::channel();
+        self.shards[partition.shard].send(Command::Recover { key, left, epoch, reply });
+        match answer.await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err("its group can't be recovered now".to_owned()),
+            Err(_) => Err("there is no replica".to_owned()),
+        }
     }
 }
 

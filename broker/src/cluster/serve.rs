@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use tokio::sync::oneshot;
 
 use logboom_controller::brokers::{RegisterBroker, register_broker};
 use logboom_controller::leaders::report_leaders;
@@ -20,11 +21,12 @@ use logboom_storage::{Found, ReadUntil};
 use super::calls::{AskedBatches, Request, Response};
 use super::compacted::Compacted;
 use super::controller::{ControllerError, ControllerHandle};
-use super::recovery;
+use super::recovery::Replicas;
 use crate::config::QuorumVoter;
 use crate::handlers::{self, Reply, RequestContext};
 use crate::node::{Node, random_id};
 use crate::panics::for_one;
+use crate::partition::Surroundings;
 use crate::peer::{Answer, PeerId};
 use crate::server::Client;
 
@@ -35,6 +37,10 @@ pub(crate) struct Desk {
     pub(crate) node: Arc<OnceLock<Arc<Node>>>,
     /// The metadata that are in force.
     pub(crate) published: Arc<ArcSwap<MetadataImage>>,
+    /// The replicas here, whether clients are served or not.
+    pub(crate) replicas: Replicas,
+    /// Threads that may wait.
+    pub(crate) around: Arc<dyn Surroundings>,
 }
 
 /// An address in place of that of a client of another broker.
@@ -43,11 +49,15 @@ const ELSEWHERE: ([u8; 4], u16) = ([0, 0, 0, 0], 0);
 impl Desk {
     pub(super) fn answer(&self, from: PeerId, request: Bytes) -> Answer {
         let (controller, node) = (self.controller.clone(), self.node.get().cloned());
-        // Who is known hears of the leader itself; brokers of earlier versions take no name.
+        let (replicas, around) = (self.replicas.clone(), Arc::clone(&self.around));
         let is_known = is_known(&self.published.load(), from);
-        let known = node.as_deref().filter(|_| !is_known).and_then(controller_of);
+        let request = Request::decode(request);
+        // Who is known hears of the leader itself, unless it has none of the metadata yet and asks
+        // to be let in; brokers of earlier versions take no name.
+        let is_lost = !is_known || matches!(request, Ok(Request::Register { .. }));
+        let known = node.as_deref().filter(|_| is_lost).and_then(controller_of);
         Box::pin(async move {
-            let response = match Request::decode(request) {
+            let response = match request {
                 Ok(Request::Register { cluster_id, registration }) => {
                     let request = RegisterBroker { registration, cluster_id };
                     answered(register(&controller, request).await)
@@ -86,8 +96,18 @@ impl Desk {
                     None => Response::NotController(None),
                 },
                 Ok(Request::Forward { .. }) => Response::NotController(None),
+                Ok(Request::Condition(key)) => {
+                    let condition = replicas.condition(key).await;
+                    condition.map_or_else(no_replica, |it| Response::Done(it.encode()))
+                }
+                Ok(Request::Recover { key, left, epoch }) => {
+                    match replicas.recover(key, left, epoch).await {
+                        Ok(()) => Response::Done(Bytes::new()),
+                        Err(why) => Response::Refused(why),
+                    }
+                }
                 Ok(request) => match &node {
-                    Some(node) => of_replica(node, request).await,
+                    Some(node) => of_replica(node, request, &*around).await,
                     None => Response::NotController(None),
                 },
                 Err(strange) => {
@@ -161,24 +181,18 @@ fn is_known(image: &MetadataImage, from: PeerId) -> bool {
     image.node(from.node).is_some_and(|it| it.directory_id == from.directory)
 }
 
-/// What is asked of a replica here.
-async fn of_replica(node: &Node, request: Request) -> Response {
+fn no_replica() -> Response {
+    Response::Refused("there is no replica".to_owned())
+}
+
+/// What is asked of a replica of a broker that serves clients.
+async fn of_replica(node: &Node, request: Request, around: &dyn Surroundings) -> Response {
     match request {
-        Request::Batches(asked) => batches(node, asked).await,
-        Request::Condition(key) => match recovery::condition_here(node, key).await {
-            Some(condition) => Response::Done(condition.encode()),
-            None => Response::Refused("there is no replica".to_owned()),
-        },
-        Request::Recover { key, left, epoch } => {
-            match recovery::recover_here(node, key, left, epoch).await {
-                Ok(()) => Response::Done(Bytes::new()),
-                Err(why) => Response::Refused(why),
-            }
+        Request::Batches(asked) => batches(node, asked, around).await,
+        Request::Compacted(key) => {
+            let compacted = Compacted::here(node, key).await;
+            compacted.map_or_else(no_replica, |it| Response::Done(it.encode()))
         }
-        Request::Compacted(key) => match Compacted::here(node, key).await {
-            Some(compacted) => Response::Done(compacted.encode()),
-            None => Response::Refused("there is no replica".to_owned()),
-        },
         _ => Response::Refused("nobody asks that of a replica".to_owned()),
     }
 }
@@ -187,7 +201,7 @@ async fn of_replica(node: &Node, request: Request) -> Response {
 const BATCHES_BYTES: u32 = 4 << 20;
 
 /// Batches of a replica here, for one that is damaged.
-async fn batches(node: &Node, asked: AskedBatches) -> Response {
+async fn batches(node: &Node, asked: AskedBatches, around: &dyn Surroundings) -> Response {
     let refused = |why: &str| Response::Refused(why.to_owned());
     let AskedBatches { key, offset, until, compacted_to } = asked;
     let Some(partition) = node.registry.get(key.topic_id, key.partition) else {
@@ -204,8 +218,12 @@ async fn batches(node: &Node, asked: AskedBatches) -> Response {
         Ok(Found::Nothing) => return refused("there is nothing"),
         Ok(Found::Batches(bytes)) => Ok(bytes),
         Ok(Found::Cold(cold)) => {
-            let read = tokio::task::spawn_blocking(move || cold.run()).await;
-            read.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
+            let (reply, answer) = oneshot::channel();
+            around.spawn(Box::new(move || drop(reply.send(cold.run()))));
+            match answer.await {
+                Ok(read) => read,
+                Err(_) => return refused("reading has failed"),
+            }
         }
         Err(error) => Err(error),
     };
@@ -260,7 +278,10 @@ mod tests {
         let node = broker.broker().node();
         let (controller, own) = (node.controller.clone(), OnceLock::from(Arc::clone(node)));
         let published = Arc::clone(&node.published);
-        let desk = Desk { controller, node: Arc::new(own), published };
+        let replicas =
+            Replicas { registry: Arc::clone(&node.registry), shards: Arc::clone(&node.shards) };
+        let around = Arc::new(crate::partition::Process);
+        let desk = Desk { controller, node: Arc::new(own), published, replicas, around };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let ask = |from, request: &Request| {
             let answer = runtime.block_on(desk.answer(from, request.encode().unwrap()));

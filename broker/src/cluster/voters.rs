@@ -11,14 +11,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, oneshot};
-use tokio::time::{Instant, sleep};
 
 use logboom_controller::record::NO_BROKER;
+use logboom_protocol::units::Uuid;
 use logboom_raft::ReplicaId;
 
 use super::metadata_log::METADATA;
-use crate::partition::{Command, Electorate, ShardHandle, Wish};
-use crate::peer::{lane_of, shard_of};
+use crate::partition::{Command, Electorate, ShardHandle, Surroundings, Wish, millis};
+use crate::peer::{PeerId, lane_of, shard_of};
 
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -60,21 +60,25 @@ pub(crate) enum Change {
 pub(crate) struct VoterChanges {
     /// The one that has the metadata log.
     shard: ShardHandle,
+    around: Arc<dyn Surroundings>,
     under_way: Mutex<()>,
 }
 
 impl VoterChanges {
     /// - `shards`: all, one of which has the metadata log.
-    pub(crate) fn new(shards: &[ShardHandle]) -> Self {
+    pub(crate) fn new(shards: &[ShardHandle], around: Arc<dyn Surroundings>) -> Self {
         let shard = shards[shard_of(lane_of(&METADATA), shards.len())].clone();
-        Self { shard, under_way: Mutex::default() }
+        Self { shard, around, under_way: Mutex::default() }
     }
 
     /// Makes a change; it is in force when this returns.
     ///
+    /// - `within`: what takes longer is taken back.
+    ///
     /// # Errors
     /// [`VotersError`].
-    pub(crate) async fn make(&self, change: Change, deadline: Instant) -> Result<(), VotersError> {
+    pub(crate) async fn make(&self, change: Change, within: Duration) -> Result<(), VotersError> {
+        let deadline = self.around.boot_ms().saturating_add(millis(within));
         let Ok(_turn) = self.under_way.try_lock() else { return Err(VotersError::Busy) };
         let before = self.electorate().await?;
         if !before.leads {
@@ -87,7 +91,7 @@ impl VoterChanges {
         let generation = before.voters.generation + 1;
         self.wish(&voters, generation);
         loop {
-            sleep(LOOK_EVERY).await;
+            self.around.pause(LOOK_EVERY).await;
             let now = self.electorate().await?;
             if now.is_settled && *now.voters.incoming == *voters {
                 return Ok(());
@@ -95,7 +99,7 @@ impl VoterChanges {
             if !now.leads {
                 return Err(VotersError::NotLeader);
             }
-            if Instant::now() >= deadline {
+            if self.around.boot_ms() >= deadline {
                 self.wish(&before.voters.incoming, generation + 1);
                 return Err(VotersError::TimedOut);
             }
@@ -106,6 +110,12 @@ impl VoterChanges {
     pub(crate) async fn has_vote(&self, broker: i32) -> bool {
         let known = self.electorate().await;
         known.is_ok_and(|known| known.voters.all().any(|id| id.broker == broker))
+    }
+
+    /// Whether a node has a vote with its data directory, as far as is known here.
+    pub(crate) async fn votes(&self, node: PeerId) -> bool {
+        let is_it = |id: &ReplicaId| (id.broker, Uuid(id.directory)) == (node.node, node.directory);
+        self.electorate().await.is_ok_and(|known| known.voters.all().any(|id| is_it(&id)))
     }
 
     fn wish(&self, voters: &[ReplicaId], generation: i64) {

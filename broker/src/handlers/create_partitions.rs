@@ -25,7 +25,10 @@ pub(super) async fn handle(
     let decide = move |image: &_| {
         topics::create_partitions(image, &decided, &broker, &mut placement.next(), is_counted)
     };
-    let answer = context.node.controller.decide_within(request.timeout_ms, decide).await;
+    let answer = match context.node.check_room().await {
+        Ok(()) => context.node.controller.decide_within(request.timeout_ms, decide).await,
+        Err(error) => Err(error),
+    };
     answer.unwrap_or_else(|error| refused(&request, error))
 }
 

@@ -66,6 +66,7 @@ async fn create_here(
         let mut context = CreateContext { broker: &broker, topic_ids, placement: placement.next() };
         topics::create_topics(image, &request, &mut context)
     };
+    node.check_room().await?;
     node.controller.decide_within(timeout_ms, decide).await
 }
 

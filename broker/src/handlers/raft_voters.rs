@@ -117,10 +117,10 @@ async fn check_roles(context: &RequestContext, id: i32, wait: Duration) -> Outco
 }
 
 async fn make(context: &RequestContext, change: VoterChange, wait: Duration) -> Outcome {
-    let deadline = Instant::now() + wait.min(CHANGE_MAX);
+    let within = wait.min(CHANGE_MAX);
     let node = Arc::clone(&context.node);
     // Whoever asks may go away; what takes too long is taken back all the same.
-    let made = tokio::spawn(async move { node.voter_changes.make(change, deadline).await });
+    let made = tokio::spawn(async move { node.voter_changes.make(change, within).await });
     let (code, why) = match made.await.unwrap_or(Err(VotersError::NotLeader)) {
         Ok(()) => {
             tracing::info!(?change, "the voters of the metadata log have changed");

@@ -4,6 +4,9 @@
 //! first: after a crash of the machine it is known to lack something. A flush that fails is such a
 //! loss too.
 //!
+//! A replica answers for what it has in the page cache; whether that counts is decided by who
+//! leads: the setting that the leader knows holds for all.
+//!
 //! Must always hold: nothing counts before its flush unless the state store has the flag durably.
 
 use std::sync::Arc;
@@ -35,20 +38,30 @@ impl Caching {
 }
 
 impl Replica {
-    /// Whether records count before they are flushed, where a kill leaves them.
+    /// Whether records count before they are flushed, where a kill leaves them. Once so many are
+    /// not flushed that a flush is due, the last ones wait for it, as in the reference.
     pub(super) fn counts_cached(&self) -> bool {
+        let settings = self.partition.settings();
+        let unflushed = self.log.end_offset() - self.log.flushed_offset();
         self.caching == Caching::Recorded
-            && self.partition.settings().write_caching
+            && settings.write_caching
+            && unflushed < settings.flush_messages
             && !self.has_failed
     }
 
     /// Has the group count what is cached while a kill would leave all of the log.
     pub(super) fn note_cached(&mut self, hands: &Hands) {
-        let counts = self.counts_all_cached();
-        if counts != self.group.is_caching() {
-            self.group.set_caching(counts);
+        if self.say_what_counts() {
             self.step(hands, Group::count_anew);
         }
+    }
+
+    /// Tells the group what counts before it is flushed; returns whether that is news.
+    pub(super) fn say_what_counts(&mut self) -> bool {
+        let (caching, own) = (self.partition.settings().write_caching, self.counts_all_cached());
+        let is_news = self.group.is_caching() != (caching, own);
+        self.group.set_caching(caching, own);
+        is_news
     }
 
     /// Whether all of the log counts, flushed or not.

@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Join(Joining),
     /// These brokers may be called; for the first shard.
     Call(Vec<i32>),
+    /// Brokers may have been removed: there are no connections to them any more.
+    Part,
     /// Says what the voters of a group are to be.
     Wish(GroupKey, Wish),
     /// Says who is to have a group's log without a vote.

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Must always hold: a follower that is in sync, or without which nothing is committed, is never
-//! throttled; of each follower one part at the most is being read, or read and not sent.
+//! throttled; of each follower one part at the most is being read, or read and not sent; nobody
+//! waits for a device for a follower that doesn't answer.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -73,8 +74,9 @@ enum Reading {
 /// What is read for the followers of a group.
 #[derive(Debug, Default)]
 pub(super) struct Feeds {
-    /// Of each broker that is read for.
-    of: Vec<(i32, Reading)>,
+    /// Of each replica that is read for: a broker that has lost its data directory has two, and
+    /// what one of them is to be sent is nothing for the other.
+    of: Vec<(ReplicaId, Reading)>,
     /// Of the last read.
     number: u64,
 }
@@ -90,17 +92,19 @@ impl Feeds {
         self.of.retain(|(_, reading)| !matches!(reading, Reading::Pauses(_)));
     }
 
-    /// A read is over; returns for which broker it was, if anybody waits for it.
-    fn on_read(&mut self, number: u64, reading: Reading) -> Option<i32> {
-        let is_it = |it: &&mut (i32, Reading)| matches!(it.1, Reading::UnderWay(n) if n == number);
-        let (broker, waits) = self.of.iter_mut().find(is_it)?;
+    /// A read is over; returns for whom it was, if anybody waits for it.
+    fn on_read(&mut self, number: u64, reading: Reading) -> Option<ReplicaId> {
+        let is_it =
+            |it: &&mut (ReplicaId, Reading)| matches!(it.1, Reading::UnderWay(n) if n == number);
+        let (replica, waits) = self.of.iter_mut().find(is_it)?;
         *waits = reading;
-        Some(*broker)
+        Some(*replica)
     }
 
-    /// Batches from an offset on that were read for a broker; an error where it has to wait.
-    fn take(&mut self, broker: i32, at: i64, now: u64) -> Result<Option<Bytes>, Waits> {
-        let Some(found) = self.of.iter().position(|(of, _)| *of == broker) else { return Ok(None) };
+    /// Batches from an offset on that were read for a replica; an error where it has to wait.
+    fn take(&mut self, replica: ReplicaId, at: i64, now: u64) -> Result<Option<Bytes>, Waits> {
+        let found = self.of.iter().position(|(of, _)| *of == replica);
+        let Some(found) = found else { return Ok(None) };
         match self.of[found].1 {
             Reading::UnderWay(_) => return Err(Waits),
             Reading::Pauses(until) if now < until => return Err(Waits),
@@ -112,9 +116,9 @@ impl Feeds {
         }
     }
 
-    fn begin(&mut self, broker: i32) -> u64 {
+    fn begin(&mut self, replica: ReplicaId) -> u64 {
         self.number += 1;
-        self.of.push((broker, Reading::UnderWay(self.number)));
+        self.of.push((replica, Reading::UnderWay(self.number)));
         self.number
     }
 
@@ -138,6 +142,8 @@ struct Feeder<'a> {
     feeds: &'a mut Feeds,
     /// Brokers that aren't to be sent more than what is near.
     crowded: &'a [i32],
+    /// Replicas that answer.
+    there: &'a [ReplicaId],
     limits: &'a dyn Fn(i32) -> Limits,
     hands: &'a Hands,
     read: Vec<Read>,
@@ -169,12 +175,15 @@ impl Replica {
             let is_new = is_wished && !voters.all().any(|id| id.broker == to);
             Limits { leader, follower, newcomers: is_new && !leader && follower.is_none() }
         };
+        let answering = self.group.standings().filter(|standing| standing.answers);
+        let there: Vec<ReplicaId> = answering.map(|standing| standing.id).collect();
         let mut feeder = Feeder {
             name: self.name,
             view: Arc::clone(self.log.view()),
             tail,
             feeds: &mut office.feeds,
             crowded,
+            there: &there,
             limits: &limits,
             hands,
             read: Vec::new(),
@@ -219,7 +228,7 @@ impl Replica {
         };
         if let (Some(to), Some(error)) = (office.feeds.on_read(number, reading), why) {
             let partition = self.partition.key;
-            tracing::warn!(%partition, to, from, %error, "a follower can't be sent what it lacks");
+            tracing::warn!(%partition, %to, from, %error, "a follower can't be sent what it lacks");
         }
     }
 
@@ -255,13 +264,13 @@ impl Feeder<'_> {
             return Some(batches);
         }
         let now = self.hands.around.boot_ms();
-        let bytes = match self.feeds.take(to.broker, at, now) {
+        let bytes = match self.feeds.take(to, at, now) {
             Err(Waits) => return None,
             Ok(Some(bytes)) => bytes,
             Ok(None) if is_near => match self.view.read(at, bytes_max, ReadUntil::End) {
                 Ok(Found::Batches(bytes)) => bytes,
                 Ok(Found::Cold(read)) => {
-                    self.begin(to.broker, at, read, (bytes_max, limits));
+                    self.begin(to, at, read, (bytes_max, limits));
                     return None;
                 }
                 Ok(Found::Nothing) | Err(_) => return None,
@@ -269,7 +278,7 @@ impl Feeder<'_> {
             Ok(None) if self.crowded.contains(&to.broker) => return None,
             Ok(None) => {
                 let read = self.view.read_later(at, bytes_max, ReadUntil::End).ok()?;
-                self.begin(to.broker, at, read, (bytes_max, limits));
+                self.begin(to, at, read, (bytes_max, limits));
                 return None;
             }
         };
@@ -281,7 +290,11 @@ impl Feeder<'_> {
     /// Has another thread read, if that may be now.
     ///
     /// - `cost`: about so many bytes, and what limits them.
-    fn begin(&mut self, to: i32, at: i64, read: ColdRead, cost: (u32, Limits)) {
+    fn begin(&mut self, to: ReplicaId, at: i64, read: ColdRead, cost: (u32, Limits)) {
+        if !self.there.contains(&to) {
+            // What it would cost is for those that take something.
+            return;
+        }
         let now = self.hands.around.boot_ms();
         if let Some(permit) = self.hands.catch_up.permit(cost.1, cost.0, now) {
             let number = self.feeds.begin(to);

@@ -472,6 +472,7 @@ impl Lanes {
             }
         });
         Self::look_whether_lease_is_gone(replica, hands);
+        Self::look_whether_others_need_it(replica, hands);
         // Who came or went is noted at once: a group that sleeps isn't looked at again.
         self.note_in_sync(table, key, now);
         if beats {
@@ -549,6 +550,10 @@ impl Lanes {
         if let Some(member) = &mut replica.member {
             if member.wish.as_ref().is_none_or(|known| known.generation != wish.generation) {
                 member.handovers.forget();
+            }
+            // Of the metadata only the leader hears a wish, and no broker ever takes them away.
+            if replica.partition.key != METADATA {
+                replica.group.know_wish(wish.generation);
             }
             member.wish = Some(wish);
             self.touch(replica, now);

@@ -264,7 +264,7 @@ impl Replica {
             // What the step asks for comes first, and is no barrier where there is a write.
             match self.append_as_sent(write, records, hands) {
                 Ok(()) => {
-                    self.group.set_caching(self.counts_all_cached());
+                    self.say_what_counts();
                     self.group.written(write.until, &mut effects);
                 }
                 Err(Unfit::Storage(StorageError::NoSpace { .. })) => {}

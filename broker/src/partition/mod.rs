@@ -27,6 +27,7 @@ mod feed;
 mod handle;
 mod hands;
 mod lanes;
+mod later;
 mod member;
 mod office;
 mod peering;

@@ -1,8 +1,9 @@
 //! A shard's connections to other brokers.
 //!
-//! Must always hold: what is said in a turn is offered in the order in which it was said.
+//! Must always hold: what is said in a turn is offered in the order in which it was said. Nobody
+//! dials a broker that was removed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
 use std::sync::Arc;
 
@@ -32,6 +33,8 @@ pub(super) struct Peering {
     peers: Arc<Peers>,
     shard: usize,
     links: BTreeMap<i32, Link>,
+    /// To whom something was to be said, and who is none of the cluster.
+    strangers: BTreeSet<i32>,
     /// Of the first shard.
     calls: BTreeMap<i32, CallLink>,
 }
@@ -53,19 +56,19 @@ impl Peering {
         }
         let nodes = nodes.into_iter().filter(|_| shard < LANES);
         let links = nodes.map(|node| (node, peers.link(shard, node))).collect();
-        Self { peers, shard, links, calls }
+        Self { peers, shard, links, strangers: BTreeSet::new(), calls }
     }
 
     /// Sends what is to be sent. What finds no connection is dropped.
     pub(super) fn send(&mut self, outgoing: &mut Outgoing) {
         for (node, messages) in std::mem::take(&mut outgoing.messages) {
-            let link = self.link(node);
+            let Some(link) = self.link(node) else { continue };
             for message in messages {
                 link.offer(&message.key, &message.message, &message.records);
             }
         }
         for (node, beats) in std::mem::take(&mut outgoing.beats) {
-            let link = self.link(node);
+            let Some(link) = self.link(node) else { continue };
             for (lane, beat) in beats {
                 link.beat(lane, beat);
             }
@@ -75,7 +78,8 @@ impl Peering {
     /// Brokers to which much is on its way already, or nothing can be sent.
     pub(super) fn crowded(&self) -> Vec<i32> {
         let is_crowded = |link: &Link| link.waiting().is_none_or(|bytes| bytes > WAITING_MAX);
-        self.links.iter().filter(|(_, link)| is_crowded(link)).map(|(node, _)| *node).collect()
+        let crowded = self.links.iter().filter(|(_, link)| is_crowded(link)).map(|(node, _)| node);
+        crowded.chain(&self.strangers).copied().collect()
     }
 
     /// Has connections for calls to these, and keeps those that there are.
@@ -85,7 +89,27 @@ impl Peering {
         }
     }
 
-    fn link(&mut self, node: i32) -> &Link {
-        self.links.entry(node).or_insert_with(|| self.peers.link(self.shard, node))
+    /// Closes the connections to brokers that were removed.
+    pub(super) fn part(&mut self) {
+        let peers = &self.peers;
+        self.links.retain(|node, _| !peers.is_stranger(*node));
+        self.calls.retain(|node, _| !peers.is_stranger(*node));
+        self.strangers.retain(|node| peers.is_stranger(*node));
+    }
+
+    /// The way to another broker; none to one that was removed, which groups may name still.
+    fn link(&mut self, node: i32) -> Option<&Link> {
+        if !self.links.contains_key(&node) {
+            if self.peers.is_stranger(node) {
+                self.strangers.insert(node);
+                return None;
+            }
+            self.strangers.remove(&node);
+            self.links.insert(node, self.peers.link(self.shard, node));
+        }
+        self.links.get(&node)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -310,7 +310,7 @@ impl Replica {
         let mut effects = self.effects();
         // What a kill of the process would lose waits for its flush like anything else, and so does
         // what was appended with it.
-        self.group.set_caching(self.counts_all_cached());
+        self.say_what_counts();
         self.group.appended(self.log.end_offset(), &mut effects);
         self.follow(&mut effects, hands);
     }

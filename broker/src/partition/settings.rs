@@ -29,6 +29,10 @@ pub(crate) struct TopicSettings {
     pub(crate) is_deleted: bool,
     /// Whether a record counts before it is flushed (`write.caching`).
     pub(crate) write_caching: bool,
+    /// How many records may wait for a flush then, exclusive (`flush.messages`).
+    pub(crate) flush_messages: i64,
+    /// How many milliseconds they may (`flush.ms`).
+    pub(crate) flush_ms: u64,
     /// How many replicas have to have a record before it is acknowledged (`min.insync.replicas`).
     pub(crate) min_insync_replicas: usize,
     /// Which replicas are sent what they lack at a limited rate.
@@ -95,6 +99,8 @@ impl TopicSettings {
                 follower: ReplicaList::new(&text("follower.replication.throttled.replicas")),
             },
             write_caching: text("write.caching").eq_ignore_ascii_case("true"),
+            flush_messages: integer("flush.messages"),
+            flush_ms: u64::try_from(integer("flush.ms")).unwrap_or(0),
         }
     }
 }

@@ -24,6 +24,7 @@ use super::command::Command;
 use super::condition::Condition;
 use super::hands::{Hands, Named};
 use super::lanes::{Lanes, Outgoing, TICK_MS};
+use super::later::Later;
 use super::peering::Peering;
 use super::replica::{Append, AppendError, Replica};
 use super::{Registry, Seat};
@@ -47,10 +48,8 @@ pub(crate) struct Shard {
     round_moved: Option<u64>,
     /// Those with batches that are not written yet.
     queued: Vec<GroupKey>,
-    /// Those whose flush may wait (`write.caching`).
-    caching: Vec<GroupKey>,
-    /// Until when, at the most.
-    caching_until: Option<u64>,
+    /// Those whose flush may wait.
+    later: Later,
     pub(super) lanes: Lanes,
     /// When the lanes are looked at next.
     next_tick: u64,
@@ -74,7 +73,7 @@ const TURN_MS: u64 = 2;
 const UNHEARD_MAX_MS: u64 = 1_000;
 /// Messages of groups that are heard before the time is looked at.
 const MESSAGES_MAX: usize = 64;
-/// How long what is cached waits for its flush at the most.
+/// How long what is cached waits for its flush at the most, whatever `flush.ms` says.
 const CACHED_MAX_MS: u64 = 1_000;
 
 impl Shard {
@@ -102,8 +101,7 @@ impl Shard {
             round: HashSet::new(),
             round_moved: None,
             queued: Vec::new(),
-            caching: Vec::new(),
-            caching_until: None,
+            later: Later::default(),
             lanes,
             next_tick: now,
             seen: now,
@@ -201,7 +199,7 @@ impl Shard {
     /// When something is to be done though nobody asks for it.
     pub(super) fn wakes_at(&self) -> Option<u64> {
         let tick = (!self.lanes.is_idle()).then_some(self.next_tick);
-        self.caching_until.into_iter().chain(tick).min()
+        self.later.next().into_iter().chain(tick).min()
     }
 
     /// Has the groups that were touched say what they have to say, and looks at the time.
@@ -305,6 +303,7 @@ impl Shard {
             Command::Call(nodes) => {
                 self.peering.iter_mut().for_each(|peering| peering.call(&nodes));
             }
+            Command::Part => self.peering.iter_mut().for_each(Peering::part),
             Command::Wish(key, wish) => {
                 if let Some(replica) = self.replicas.get_mut(&key) {
                     self.lanes.wish(replica, wish, now);
@@ -415,14 +414,11 @@ impl Shard {
         let Some(replica) = self.replicas.get(&key).filter(|replica| replica.wants_flush()) else {
             return;
         };
-        let may_wait = replica.may_flush_later();
-        let list = if may_wait { &mut self.caching } else { &mut self.dirty };
-        if !list.contains(&key) {
-            list.push(key);
-        }
-        if may_wait {
-            let now = self.hands.around.boot_ms();
-            self.caching_until.get_or_insert(now + CACHED_MAX_MS);
+        if replica.may_flush_later() {
+            let wait_ms = replica.partition.settings().flush_ms.min(CACHED_MAX_MS);
+            self.later.within(key, self.hands.around.boot_ms(), wait_ms);
+        } else if !self.dirty.contains(&key) {
+            self.dirty.push(key);
         }
     }
 
@@ -430,9 +426,9 @@ impl Shard {
     /// way is in the next: with a flush of each partition as soon as its last is over, flushes
     /// would be smaller and more, and much of what one costs does not depend on its size.
     fn flush_dirty(&mut self) {
-        if self.caching_until.is_some_and(|until| until <= self.now()) {
-            self.caching_until = None;
-            self.dirty.append(&mut self.caching);
+        if self.later.next().is_some_and(|at| at <= self.now()) {
+            let due = self.later.take(self.now());
+            self.dirty.extend(due);
         }
         if !self.round.is_empty() {
             return;

@@ -20,8 +20,8 @@ use super::hands::Hands;
 use super::replica::{Replica, RequestPermit};
 use super::*;
 
-mod closing;
 mod feeding;
+mod flushing;
 mod follower;
 mod size;
 
@@ -57,6 +57,8 @@ fn settings(write_caching: bool) -> Arc<TopicSettings> {
         },
         is_deleted: true,
         write_caching,
+        flush_messages: i64::MAX,
+        flush_ms: u64::MAX,
         min_insync_replicas: 1,
         throttled: Throttled::default(),
     })
@@ -413,6 +415,27 @@ fn with_caching_a_record_counts_once_the_state_store_knows_that_some_may_be_lost
     assert_eq!(offset(&mut setting.append(anonymous())), 2, "at once");
     assert!(setting.replica.may_flush_later() && setting.replica.wants_flush());
     assert_eq!(setting.high_watermark(), 3);
+}
+
+#[test]
+fn with_flush_messages_the_record_that_makes_so_many_waits_for_a_flush() {
+    let mut setting = Setting::new(true);
+    drop(setting.append(anonymous()));
+    assert_eq!(setting.replica.caching_to_record(), Some(true));
+    setting.replica.on_caching_recorded(&setting.hands);
+    setting.flush();
+    let limited = TopicSettings { flush_messages: 2, ..(*settings(true)).clone() };
+    setting.partition.set_settings(Arc::new(limited));
+    assert_eq!(offset(&mut setting.append(anonymous())), 1, "at once");
+    assert!(setting.replica.may_flush_later());
+    let mut kept = setting.queue_until(anonymous(), Until::Kept, None);
+    let mut committed = setting.queue(anonymous());
+    setting.replica.write_queued(1, &setting.hands);
+    assert!(is_waiting(&mut kept) && is_waiting(&mut committed));
+    assert!(!setting.replica.may_flush_later(), "it is asked for at once");
+    setting.flush();
+    assert_eq!((offset(&mut kept), offset(&mut committed)), (2, 3));
+    assert_eq!(offset(&mut setting.append(anonymous())), 4, "counted from there on");
 }
 
 #[test]

@@ -64,6 +64,10 @@ pub(super) struct Ends {
 
 /// From this version on the answer to an append says whether the replica only votes.
 const HELD_BACK_FROM: i16 = 1;
+/// From this version on it says how far the records are flushed.
+const FLUSHED_FROM: i16 = 2;
+/// From this version on it says which wish for voters the host knows of.
+const WISH_FROM: i16 = 3;
 
 impl Ends {
     /// Whether a message goes from one end to the other.
@@ -164,7 +168,8 @@ fn write_append(out: &mut Writer, append: &Append, records: u32) {
 }
 
 fn write_append_reply(out: &mut Writer, version: i16, reply: &AppendReply) {
-    let AppendReply { outcome, matched, kept, commit, log_start, run, lossy, held_back } = reply;
+    let AppendReply { outcome, matched, kept, commit, log_start, .. } = reply;
+    let AppendReply { flushed, run, lossy, held_back, wish, .. } = reply;
     write_bytes(out, [APPEND_REPLY]);
     match outcome {
         Outcome::Matched => write_bytes(out, [MATCHED]),
@@ -180,6 +185,12 @@ fn write_append_reply(out: &mut Writer, version: i16, reply: &AppendReply) {
     out.u32(*run);
     let says_held_back = *held_back && version >= HELD_BACK_FROM;
     write_bytes(out, [flags([*lossy, says_held_back, false])]);
+    if version >= FLUSHED_FROM {
+        out.i64(*flushed);
+    }
+    if version >= WISH_FROM {
+        out.i64(*wish);
+    }
 }
 
 /// The messages of a frame, each with the records that are its own.
@@ -279,7 +290,23 @@ fn read_append_reply(reader: &mut Reader<'_>, version: i16) -> Result<AppendRepl
     let (log_start, run) = (read_offset(reader)?, read_run(reader)?);
     let used = if version >= HELD_BACK_FROM { 2 } else { 1 };
     let [lossy, held_back, _] = read_flags(reader, used)?;
-    Ok(AppendReply { outcome, matched, kept, commit, log_start, run, lossy, held_back })
+    // Who doesn't say it decides by itself what counts.
+    let flushed = if version >= FLUSHED_FROM { read_offset(reader)? } else { kept.offset };
+    // And is believed to stay.
+    let wish = if version >= WISH_FROM { reader.i64().map_err(at("wish"))? } else { i64::MAX };
+    let reply = AppendReply {
+        outcome,
+        matched,
+        kept,
+        flushed,
+        commit,
+        log_start,
+        run,
+        lossy,
+        held_back,
+        wish,
+    };
+    Ok(reply)
 }
 
 fn read_control(reader: &mut Reader<'_>) -> Result<Control, Strange> {

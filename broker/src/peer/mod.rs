@@ -142,6 +142,11 @@ impl Peers {
         CallLink::new(self, node)
     }
 
+    /// Whether a broker is none of the cluster: who isn't known may only call.
+    pub(crate) fn is_stranger(&self, node: i32) -> bool {
+        self.roster.membership(node) == Membership::Stranger
+    }
+
     /// Calls other brokers.
     pub(crate) fn caller(&self) -> Caller {
         Caller { routes: Arc::clone(&self.routes) }

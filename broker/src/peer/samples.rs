@@ -76,16 +76,27 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 fn append_reply() -> impl Strategy<Value = AppendReply> {
     let positions = (position(), position(), position());
     let flags = (any::<bool>(), any::<bool>());
-    (outcome(), positions, 0..i64::MAX, any::<u32>(), flags).prop_map(
-        |(outcome, (matched, kept, commit), log_start, run, (lossy, held_back))| AppendReply {
+    let numbers = (0..i64::MAX, 0..i64::MAX, any::<i64>());
+    (outcome(), positions, numbers, any::<u32>(), flags).prop_map(
+        |(
             outcome,
-            matched,
-            kept,
-            commit,
-            log_start,
+            (matched, kept, commit),
+            (flushed, log_start, wish),
             run,
-            lossy,
-            held_back,
+            (lossy, held_back),
+        )| {
+            AppendReply {
+                outcome,
+                matched,
+                kept,
+                flushed,
+                commit,
+                log_start,
+                run,
+                lossy,
+                held_back,
+                wish,
+            }
         },
     )
 }

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::runtime::Runtime;
 
 use logboom_storage::state::GroupKey;
 use logboom_storage::{Damage, OtherReplicas};
 
+use super::rest::Rest;
 use crate::cluster::{ANSWER_MAX, AskedBatches, Others, Request};
 use crate::metrics::Metrics;
 
 /// Fetches from the replicas of other brokers.
 pub(super) struct Fetching<'a> {
-    pub(super) runtime: &'a Runtime,
+    pub(super) rests: &'a dyn Rest,
     pub(super) others: Arc<Others>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) key: GroupKey,
@@ -27,7 +27,7 @@ impl OtherReplicas for Fetching<'_> {
         while let Some(node) = self.replicas.first().copied() {
             let request = Request::Batches(asked);
             let call = self.others.ask_once(node, &request, ANSWER_MAX);
-            match self.runtime.block_on(call) {
+            match self.rests.wait_for(call)? {
                 Ok(bytes) if bytes.is_empty() => self.leave_out("the answer is empty"),
                 Ok(bytes) => {
                     self.metrics.repair_fetched_bytes.add(bytes.len());

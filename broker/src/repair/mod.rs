@@ -18,11 +18,12 @@
 //! never waits for one of these threads, and they end when the broker stops.
 
 mod fetch;
+mod rest;
 mod scrub;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -32,6 +33,8 @@ use logboom_storage::state::GroupKey;
 use logboom_storage::{Pace, RepairError, StorageError};
 
 use self::fetch::Fetching;
+pub(crate) use self::rest::Rest;
+use self::rest::Threads;
 use crate::cleaner::Throttle;
 use crate::cluster::METADATA;
 use crate::node::Node;
@@ -46,15 +49,25 @@ const RETRY_MAX: Duration = Duration::from_secs(60);
 
 /// The threads that scrub and repair.
 pub(crate) struct Repairs {
-    shared: Arc<Shared>,
+    rests: Arc<Threads>,
     threads: Vec<JoinHandle<()>>,
+}
+
+/// What a thread does until the broker stops.
+pub(crate) type Work = Box<dyn FnOnce() + Send>;
+
+/// What the threads do, by their names.
+pub(crate) fn work(node: &Arc<Node>, rests: &Arc<dyn Rest>) -> [(&'static str, Work); 2] {
+    let shared = || Shared { node: Arc::clone(node), rests: Arc::clone(rests) };
+    let (repairing, scrubbing) = (shared(), shared());
+    let (repair, scrub) = (move || repairing.repair(), move || scrubbing.scrub());
+    [("repair", Box::new(repair)), ("scrub", Box::new(scrub))]
 }
 
 /// What they share.
 struct Shared {
     node: Arc<Node>,
-    is_stopping: Mutex<bool>,
-    stopped: Condvar,
+    rests: Arc<dyn Rest>,
 }
 
 /// A log that is to be looked at.
@@ -80,18 +93,14 @@ impl Repairs {
     /// # Errors
     /// What the system says to a new thread.
     pub(crate) fn start(node: &Arc<Node>) -> io::Result<Self> {
-        let (is_stopping, stopped) = (Mutex::new(false), Condvar::new());
-        let shared = Arc::new(Shared { node: Arc::clone(node), is_stopping, stopped });
-        let mut repairs = Self { shared, threads: Vec::new() };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let shared = Arc::clone(&repairs.shared);
-        repairs.threads.push(spawn("repair", move || shared.repair(&runtime))?);
-        let shared = Arc::clone(&repairs.shared);
-        match spawn("scrub", move || shared.scrub()) {
-            Ok(thread) => repairs.threads.push(thread),
-            Err(error) => {
-                repairs.stop();
-                return Err(error);
+        let mut repairs = Self { rests: Arc::new(Threads::new()?), threads: Vec::new() };
+        for (name, work) in work(node, &(Arc::clone(&repairs.rests) as _)) {
+            match spawn(name, work) {
+                Ok(thread) => repairs.threads.push(thread),
+                Err(error) => {
+                    repairs.stop();
+                    return Err(error);
+                }
             }
         }
         Ok(repairs)
@@ -99,8 +108,7 @@ impl Repairs {
 
     /// Stops them, and waits until they have ended.
     pub(crate) fn stop(self) {
-        *self.shared.is_stopping.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.shared.stopped.notify_all();
+        self.rests.stop();
         // One that has panicked has said so.
         self.threads.into_iter().for_each(|thread| drop(thread.join()));
     }
@@ -109,16 +117,14 @@ impl Repairs {
 impl Shared {
     /// Waits for so long, or until the broker stops; returns whether it does.
     fn rest(&self, time: Duration) -> bool {
-        let is_stopping = self.is_stopping.lock().unwrap_or_else(PoisonError::into_inner);
-        let wait = self.stopped.wait_timeout_while(is_stopping, time, |stopping| !*stopping);
-        *wait.unwrap_or_else(PoisonError::into_inner).0
+        self.rests.rest(time)
     }
 
     /// The thread that repairs.
-    fn repair(&self, runtime: &tokio::runtime::Runtime) {
+    fn repair(&self) {
         let mut waiting: BTreeMap<GroupKey, Waiting> = BTreeMap::new();
         loop {
-            let now = Instant::now();
+            let now = self.rests.now();
             for (key, offset) in self.node.directory.take_suspects() {
                 let new = Waiting { offset, next: now, pause: RETRY_MIN };
                 let known = waiting.entry(key).or_insert(new);
@@ -126,11 +132,11 @@ impl Shared {
             }
             for key in waiting.keys().copied().collect::<Vec<_>>() {
                 let Some(it) = waiting.get_mut(&key).filter(|it| it.next <= now) else { continue };
-                match self.attend(key, it, runtime) {
+                match self.attend(key, it) {
                     Outcome::Done => drop(waiting.remove(&key)),
                     Outcome::Later(why) => {
                         let pause = it.pause;
-                        (it.next, it.pause) = (Instant::now() + pause, RETRY_MAX.min(pause * 2));
+                        (it.next, it.pause) = (self.rests.now() + pause, RETRY_MAX.min(pause * 2));
                         tracing::warn!(partition = %key, %why, again_in = ?pause, "not repaired");
                     }
                 }
@@ -151,12 +157,7 @@ impl Shared {
     }
 
     /// Looks closely at a log, and repairs it as far as that can be done now.
-    fn attend(
-        &self,
-        key: GroupKey,
-        waiting: &Waiting,
-        runtime: &tokio::runtime::Runtime,
-    ) -> Outcome {
+    fn attend(&self, key: GroupKey, waiting: &Waiting) -> Outcome {
         let offset = waiting.offset;
         let Some(partition) = self.partition(key) else { return Outcome::Done };
         if self.node.directory.failure().is_some() {
@@ -164,7 +165,7 @@ impl Shared {
         }
         if partition.view.damage().is_none() {
             // Whoever is damaged shouldn't lead for longer than it has to.
-            match partition.view.scrub(offset, &mut AtOnce(self)) {
+            match partition.view.scrub_suspect(offset, &mut AtOnce(self)) {
                 Ok(Some(found)) if found.damage.is_none() => return Outcome::Done,
                 Ok(Some(_)) => self.node.metrics.damaged_segments.add(1),
                 Ok(None) if offset >= partition.view.end_offset() => return Outcome::Done,
@@ -190,7 +191,7 @@ impl Shared {
         };
         let outcome = match looked {
             Ok(()) if partition.view.damage().is_none() => Outcome::Done,
-            Ok(()) => self.make_good(&partition, runtime),
+            Ok(()) => self.make_good(&partition),
             Err(error) => unless_stopped(error.into()),
         };
         tell();
@@ -198,7 +199,7 @@ impl Shared {
     }
 
     /// Repairs one segment after the other.
-    fn make_good(&self, partition: &Arc<Partition>, runtime: &tokio::runtime::Runtime) -> Outcome {
+    fn make_good(&self, partition: &Arc<Partition>) -> Outcome {
         let replicas = self.other_replicas(partition.key);
         let Some(others) = self.node.others.as_ref().filter(|_| !replicas.is_empty()) else {
             // Whoever reads it is told that it is damaged.
@@ -208,7 +209,8 @@ impl Shared {
             let mut pacing = Pacing::of(self);
             let (others, metrics) = (Arc::clone(others), Arc::clone(&self.node.metrics));
             let (key, asking) = (partition.key, replicas.clone());
-            let mut fetching = Fetching { runtime, others, metrics, key, replicas: asking };
+            let rests = &*self.rests;
+            let mut fetching = Fetching { rests, others, metrics, key, replicas: asking };
             match partition.view.repair(&mut fetching, &mut pacing) {
                 Ok(Some(made)) => {
                     let bytes = made.written_bytes();
@@ -253,14 +255,14 @@ impl Shared {
     }
 
     /// Has the shard of a partition answer; `None` where it doesn't own it any more.
-    fn ask<T>(
+    fn ask<T: Send>(
         &self,
         partition: &Partition,
         command: impl FnOnce(GroupKey, oneshot::Sender<T>) -> Command,
     ) -> Option<T> {
         let (reply, answer) = oneshot::channel();
         self.node.shards[partition.shard].send(command(partition.key, reply));
-        answer.blocking_recv().ok()
+        self.rests.wait_for(answer)?.ok()
     }
 }
 
@@ -302,7 +304,7 @@ impl Pace for Pacing<'_> {
     fn moved(&mut self, bytes: usize) -> bool {
         let rate = self.shared.node.integer(self.key);
         // It was switched off meanwhile: what is begun is ended at the slowest.
-        let wait = self.throttle.moved(bytes, rate.max(1) as f64, Instant::now());
+        let wait = self.throttle.moved(bytes, rate.max(1) as f64, self.shared.rests.now());
         !self.shared.rest(wait)
     }
 }

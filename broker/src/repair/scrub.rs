@@ -2,14 +2,13 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use logboom_storage::{CleanError, StorageError};
 
 use super::{Pacing, Shared};
 use crate::cleaner::Throttle;
 use crate::cluster::METADATA;
-use crate::node::random_bytes;
 use crate::partition::Partition;
 
 const RATE: &str = "log.scrub.bytes.per.second";
@@ -21,11 +20,11 @@ const ROUND_MIN: Duration = Duration::from_secs(24 * 3600);
 impl Shared {
     /// The thread that scrubs.
     pub(super) fn scrub(&self) {
-        let mut next_round = Instant::now();
+        let mut next_round = self.rests.now();
         loop {
-            if self.node.integer(RATE) > 0 && Instant::now() >= next_round {
-                let begun = Instant::now();
-                if !self.scrub_round(u64::from_be_bytes(random_bytes())) {
+            if self.node.integer(RATE) > 0 && self.rests.now() >= next_round {
+                let begun = self.rests.now();
+                if !self.scrub_round(self.rests.chance()) {
                     return;
                 }
                 next_round = begun + ROUND_MIN;

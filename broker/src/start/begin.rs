@@ -1,7 +1,7 @@
 //! The controller's thread: from the beginning of the metadata log to a broker of the cluster.
 
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::runtime;
@@ -10,25 +10,23 @@ use tokio::sync::{mpsc, oneshot};
 use logboom_controller::brokers::RegisterBroker;
 use logboom_controller::record::{BrokerRegistration, LeaderReport};
 use logboom_protocol::units::Uuid;
-use logboom_storage::Directory;
 
 use super::StartError;
 use crate::cluster::{
     AskError, Controller, ControllerError, ControllerHandle, Desk, METADATA, METADATA_TOPIC,
-    MetadataLog, Neighbours, Others, Reconciler, Reports, Request, begin_among_others, found_alone,
-    load, metadata_settings, register,
+    MetadataLog, Neighbours, Others, Reconciler, Reports, Request, VoterChanges,
+    begin_among_others, found_alone, load, metadata_settings, register,
 };
-use crate::metrics::Metrics;
-use crate::node::Node;
+use crate::groundwork::Groundwork;
 use crate::partition::{Command, Opening, Surroundings};
 use crate::peer::{Calls, PeerId, lane_of, shard_of};
 
 /// What a controller begins with.
 pub(crate) struct Beginning {
     pub(crate) this: PeerId,
-    pub(crate) directory: Arc<Directory>,
+    /// Of which it says where the others are to be asked.
+    pub(crate) ground: Arc<Groundwork>,
     pub(crate) around: Arc<dyn Surroundings>,
-    pub(crate) metrics: Arc<Metrics>,
     pub(crate) reconciler: Reconciler,
     pub(crate) registration: BrokerRegistration,
     /// Bytes of the metadata log that are worth a checkpoint.
@@ -44,8 +42,6 @@ pub(crate) struct Began {
     pub(crate) cluster_id: Uuid,
     /// The way to the broker that decides, unless it is alone.
     pub(crate) others: Option<Arc<Others>>,
-    /// Where the broker is to be found once it serves clients.
-    pub(crate) own_node: Arc<OnceLock<Arc<Node>>>,
 }
 
 pub(crate) type Ready = Sender<Result<Began, StartError>>;
@@ -68,8 +64,9 @@ pub(super) fn run(beginning: Beginning, ready: &Ready) {
 /// Reads the metadata, opens the partitions of this broker, follows and decides until it is closed.
 pub(crate) async fn begin(beginning: Beginning, ready: &Ready) -> Result<(), StartError> {
     let mut log = open(&beginning).await?;
-    let Beginning { this, around, metrics, registration, peers, from_shards, .. } = beginning;
-    let (directory, mut reconciler) = (beginning.directory, beginning.reconciler);
+    let Beginning { this, ground, around, registration, peers, from_shards, .. } = beginning;
+    let (directory, metrics) = (Arc::clone(&ground.directory), Arc::clone(&ground.metrics));
+    let mut reconciler = beginning.reconciler;
     let image = load(&mut log)?;
     if let Some((neighbours, _)) = &peers {
         neighbours.foresee(log.foreseen_nodes(&image)?);
@@ -82,12 +79,15 @@ pub(crate) async fn begin(beginning: Beginning, ready: &Ready) -> Result<(), Sta
         Arc::new(Others::new(this.node, calls, Arc::clone(&around), metadata, neighbours))
     });
     let cluster_id = directory.cluster();
+    let voters = VoterChanges::new(&reconciler.shards, Arc::clone(&around));
     let (controller, handle) =
         Controller::new(log, image, reconciler, Arc::clone(&around), metrics);
-    let own_node = Arc::new(OnceLock::new());
+    others.iter().for_each(|others| drop(ground.others.set(Arc::clone(others))));
     if let Some((neighbours, _)) = &peers {
-        let (controller, node) = (handle.clone(), Arc::clone(&own_node));
-        neighbours.open(Desk { controller, node, published: Arc::clone(&published) });
+        let (node, replicas) = (Arc::clone(&ground.node), ground.replicas.clone());
+        let (controller, published) = (handle.clone(), Arc::clone(&published));
+        let around = Arc::clone(&around);
+        neighbours.open(Desk { controller, node, published, replicas, around });
     }
     let reports = others.clone().map(|others| {
         let (controller, around) = (handle.clone(), Arc::clone(&around));
@@ -105,7 +105,11 @@ pub(crate) async fn begin(beginning: Beginning, ready: &Ready) -> Result<(), Sta
         while !is_in() {
             around.pause(PAUSE).await;
         }
-        Ok(Began { handle: handle.clone(), cluster_id, others: others.clone(), own_node })
+        if let Some((neighbours, _)) = &peers {
+            neighbours.is_in();
+            check_roles(this, neighbours, &voters).await?;
+        }
+        Ok(Began { handle: handle.clone(), cluster_id, others: others.clone() })
     };
     let goes_on = async {
         match joining.await {
@@ -124,9 +128,28 @@ pub(crate) async fn begin(beginning: Beginning, ready: &Ready) -> Result<(), Sta
     }
 }
 
+/// A node that decides is one whose roles say so. Only one that has followed the metadata knows
+/// that it still does.
+async fn check_roles(
+    this: PeerId,
+    neighbours: &Neighbours,
+    voters: &VoterChanges,
+) -> Result<(), StartError> {
+    let node = this.node;
+    if neighbours.is_controller(node) != Some(false) || !voters.votes(this).await {
+        return Ok(());
+    }
+    Err(StartError::Failed(format!(
+        "node {node} is one of those that decide, and its process.roles don't name it a \
+         controller: start it with process.roles=broker,controller; to have it decide no more, \
+         take its vote then (logboom cluster remove-voter {node}), and start it as you wish"
+    )))
+}
+
 /// Opens the metadata log, which is begun where there is none.
 async fn open(beginning: &Beginning) -> Result<MetadataLog, StartError> {
-    let Beginning { this, directory, around, reconciler, peers, .. } = beginning;
+    let Beginning { this, ground, around, reconciler, peers, .. } = beginning;
+    let directory = &ground.directory;
     let is_new = match peers {
         None => found_alone(directory, &reconciler.seat)?,
         Some((neighbours, _)) => {

@@ -112,7 +112,8 @@ pub enum LeftBy {
     CleanStop,
     /// The process died and the machine went on: what was written is there, flushed or not.
     Kill,
-    /// The machine went down, or the directory was moved: what wasn't flushed may be gone.
+    /// The machine went down, or the directory was moved, and since then not every log was opened:
+    /// what wasn't flushed may be gone.
     PowerCut,
 }
 
@@ -129,6 +130,14 @@ fn note_losses(state: &StateStore) -> Result<(), StateError> {
     records.chunks(STEP_GROUPS_MAX).try_for_each(|some| state.commit(some))
 }
 
+/// Logs that weren't opened since a power cut: what it has left of them nobody knows.
+#[derive(Debug)]
+struct Unsettled {
+    groups: BTreeSet<GroupKey>,
+    /// What is written down when there are none any more.
+    mark: OpenMark,
+}
+
 /// What all partitions of a directory share.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -140,6 +149,7 @@ pub(crate) struct Shared {
     pub(crate) flushes: FlushQueue,
     pub(crate) health: Arc<Health>,
     pub(crate) left_by: LeftBy,
+    unsettled: Mutex<Option<Unsettled>>,
     /// Held while replicas begin or end, so that no directory is taken for another life's.
     pub(crate) lives: Mutex<()>,
     salt: AtomicU64,
@@ -180,6 +190,24 @@ impl Shared {
             }
             _ => Ok(()),
         }
+    }
+
+    /// What a power cut has left of these logs was found and is durably taken for what it is, or
+    /// they are gone: what is found in them from now on is not its doing.
+    pub(crate) fn settle(
+        &self,
+        keys: impl IntoIterator<Item = GroupKey>,
+    ) -> Result<(), StorageError> {
+        let mut unsettled = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Unsettled { groups, mark }) = &mut *unsettled else { return Ok(()) };
+        for key in keys {
+            groups.remove(&key);
+        }
+        if groups.is_empty() {
+            self.commit(&[(GroupKey::DIRECTORY, StateRecord::Opened(*mark))])?;
+            *unsettled = None;
+        }
+        Ok(())
     }
 
     /// Something at or behind an offset of a log isn't what it was.
@@ -246,6 +274,10 @@ impl Directory {
         if left_by == LeftBy::PowerCut {
             note_losses(&state).map_err(OpenError::State)?;
         }
+        let unsettled: BTreeSet<GroupKey> = state.living().into_iter().collect();
+        let is_settled = left_by != LeftBy::PowerCut || unsettled.is_empty();
+        let unsettled = (!is_settled).then_some(Unsettled { mark, groups: unsettled });
+        let mark = if is_settled { mark } else { OpenMark::NONE };
         let opened = [StateRecord::Opened(mark), StateRecord::Run(state.run() + 1)];
         let opened = opened.map(|record| (GroupKey::DIRECTORY, record));
         state.commit(&opened).map_err(OpenError::State)?;
@@ -258,6 +290,7 @@ impl Directory {
             flushes: FlushQueue::default(),
             health: Arc::new(health),
             left_by,
+            unsettled: Mutex::new(unsettled),
             lives: Mutex::new(()),
             salt: AtomicU64::new(numbers.segment_salt()),
             suspects: Mutex::default(),
@@ -358,6 +391,19 @@ impl Directory {
         }
     }
 
+    /// Whether there is room for new replicas. On a full disk there is none before the reserve of
+    /// the state store is used up, which is for those that are there. May wait for the device.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.shared.state.has_room()
+    }
+
+    /// Whether there was none when it was last looked for.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.shared.state.is_short()
+    }
+
     /// Commits rounds of the state store until [`Self::stop_flushes`]; for one thread of its own.
     ///
     /// # Errors
@@ -377,12 +423,17 @@ impl Directory {
         FlushContext { disk: &**disk, state, health, root }
     }
 
-    /// Marks the directory as closed. Every log was flushed and closed before.
+    /// Marks the directory as closed, unless not all logs were opened since a power cut. Those that
+    /// were are flushed and closed.
     ///
     /// # Errors
     /// [`StorageError::OutOfService`]; then the next start reads what it otherwise needn't.
     pub fn close(self) -> Result<(), StorageError> {
-        self.shared.commit(&[(GroupKey::DIRECTORY, StateRecord::Closed)])
+        let unsettled = self.shared.unsettled.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*unsettled {
+            Some(_) => Ok(()),
+            None => self.shared.commit(&[(GroupKey::DIRECTORY, StateRecord::Closed)]),
+        }
     }
 }
 

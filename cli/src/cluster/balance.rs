@@ -28,7 +28,8 @@ pub(super) use self::progress::{fetch as fetch_status, growth_text, growth_value
 /// What stands below the options.
 pub(super) const HELP: &str = "\
 Without --dry-run it shows the plan and asks; where nobody sits at a terminal, nothing is done
-without --yes. Then the controller carries out a plan of all rules, until nothing is left to move.
+without --yes. Then the controller carries out plans of all rules, until nothing is left to move,
+or ten of them.
 Exit status 0: it was asked for, or there is nothing to move. 1: it was refused, or nobody can be
 asked.
 

@@ -37,6 +37,10 @@ fn mechanism(properties: &Properties) -> Result<Arc<dyn SaslMechanism>, Property
     let key = "sasl.mechanism";
     let name = properties.get(key).or_else(|| properties.get("sasl.mechanisms"));
     let name = name.unwrap_or("GSSAPI");
+    let known = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
+    if !known.contains(&name) {
+        return Err(fault(key, name, format!("one of {}", known.join(", "))));
+    }
     let (user, password) = credentials(properties)?;
     match name {
         "PLAIN" => Ok(Arc::new(Plain::new(user, password))),
@@ -48,24 +52,52 @@ fn mechanism(properties: &Properties) -> Result<Arc<dyn SaslMechanism>, Property
         "SCRAM-SHA-512" => {
             Ok(Arc::new(super::Scram::new(super::ScramHash::Sha512, user, password)))
         }
-        _ => Err(fault(key, name, "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512, as far as built in")),
+        _ => Err(fault(key, name, "PLAIN: this build leaves SCRAM out")),
     }
 }
 
 /// Name and password, of `sasl.jaas.config` or librdkafka's settings.
 fn credentials(properties: &Properties) -> Result<(String, String), PropertyError> {
-    let of_jaas = |name: &str| {
-        let config = properties.get("sasl.jaas.config")?;
-        let (_, rest) = config.split_once(&format!("{name}="))?;
-        let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-        rest[1..].split(quote).next().map(str::to_owned)
-    };
+    let of_jaas = |name: &str| jaas_option(properties.get("sasl.jaas.config")?, name);
     let given = |name: &str| {
         let own = properties.get(&format!("sasl.{name}")).map(str::to_owned);
         let rule = format!("set, or sasl.jaas.config with {name}=\"...\" in it");
         of_jaas(name).or(own).ok_or_else(|| fault(&format!("sasl.{name}"), "", rule))
     };
     Ok((given("username")?, given("password")?))
+}
+
+/// An option of a login module, as `… required username="alice" password="a\"b" debug=true;` has
+/// them.
+pub(super) fn jaas_option(config: &str, name: &str) -> Option<String> {
+    let mut rest = config;
+    while let Some(at) = rest.find('=') {
+        let key = rest[..at].trim_end().rsplit(char::is_whitespace).next()?;
+        let (value, behind) = jaas_value(rest[at + 1..].trim_start());
+        if key == name {
+            return Some(value);
+        }
+        rest = behind;
+    }
+    None
+}
+
+/// The value at the start of a text, a word or in quotes, and what is behind it.
+fn jaas_value(text: &str) -> (String, &str) {
+    let mut chars = text.chars();
+    let Some(quote) = chars.next().filter(|c| matches!(c, '"' | '\'')) else {
+        let end = text.find(|c: char| c.is_whitespace() || c == ';').unwrap_or(text.len());
+        return (text[..end].to_owned(), &text[end..]);
+    };
+    let mut value = String::new();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => value.extend(chars.next()),
+            c if c == quote => break,
+            c => value.push(c),
+        }
+    }
+    (value, chars.as_str())
 }
 
 #[cfg(not(feature = "tls"))]
@@ -104,7 +136,13 @@ fn transport(properties: &Properties) -> Result<Arc<dyn Transport>, PropertyErro
     let (chain, key) = (chain.or_else(|| store.clone()), key.or(store));
     let algorithm = properties.get("ssl.endpoint.identification.algorithm").unwrap_or("https");
     let checks_name = !matches!(algorithm.trim(), "" | "none");
-    let own = chain.as_deref().zip(key.as_deref());
+    let missing = |key: &str| fault(key, "", "set where the other of certificate and key is");
+    let own = match (&chain, &key) {
+        (Some(chain), Some(key)) => Some((chain.as_str(), key.as_str())),
+        (None, None) => None,
+        (Some(_), None) => return Err(missing("ssl.keystore.key")),
+        (None, Some(_)) => return Err(missing("ssl.keystore.certificate.chain")),
+    };
     let tls = super::Tls::new(roots.as_deref(), own, checks_name);
     let tls = tls.map_err(|error| fault("security.protocol", "SSL", error.to_string()))?;
     Ok(Arc::new(tls))

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::hash::{BuildHasher as _, RandomState};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -33,6 +32,8 @@ pub struct Scram {
 const ROUNDS_MIN: u32 = 4_096;
 /// The most; who asks for more wants our time.
 const ROUNDS_MAX: u32 = 1_000_000;
+/// Random bytes of a nonce.
+const NONCE_BYTES: usize = 24;
 /// What says that no channel is bound.
 const NO_BINDING: &str = "n,,";
 
@@ -60,30 +61,28 @@ impl SaslMechanism for Scram {
     }
 
     fn begin(&self, _: &BrokerAddress) -> Box<dyn SaslExchange> {
-        Box::new(Exchange::new(self.clone(), nonce()))
+        Box::new(Exchange { scram: self.clone(), nonce: String::new(), expected: None })
     }
 }
 
-/// A number that was never used: from the keys with which the system seeds this process's tables.
-fn nonce() -> String {
-    let part = |at: u8| RandomState::new().hash_one(at).to_be_bytes();
-    let bytes: Vec<u8> = (0..3).flat_map(part).collect();
-    STANDARD.encode(bytes)
+/// Letters that nobody can foresee, from the system's random numbers.
+fn nonce() -> Result<String, String> {
+    let mut bytes = [0; NONCE_BYTES];
+    let none = |error| format!("the system has no random numbers: {error}");
+    getrandom::fill(&mut bytes).map_err(none)?;
+    Ok(STANDARD.encode(bytes))
 }
 
 /// One authentication.
 struct Exchange {
     scram: Scram,
+    /// Empty until it is drawn for the first words.
     nonce: String,
     /// What the broker has to prove with its last words.
     expected: Option<Vec<u8>>,
 }
 
 impl Exchange {
-    fn new(scram: Scram, nonce: String) -> Self {
-        Self { scram, nonce, expected: None }
-    }
-
     fn first_bare(&self) -> String {
         let name = self.scram.name.replace('=', "=3D").replace(',', "=2C");
         format!("n={name},r={}", self.nonce)
@@ -123,6 +122,9 @@ impl Exchange {
 impl SaslExchange for Exchange {
     fn step(&mut self, challenge: Option<&[u8]>) -> Result<SaslStep, String> {
         let Some(challenge) = challenge else {
+            if self.nonce.is_empty() {
+                self.nonce = nonce()?;
+            }
             let first = format!("{NO_BINDING}{}", self.first_bare());
             return Ok(SaslStep::Say(first.into_bytes()));
         };
@@ -193,7 +195,7 @@ mod tests {
 
     fn exchange() -> Exchange {
         let scram = Scram::new(ScramHash::Sha256, "user", "pencil");
-        Exchange::new(scram, "rOprNGfwEbeRWgbNEkqO".to_owned())
+        Exchange { scram, nonce: "rOprNGfwEbeRWgbNEkqO".to_owned(), expected: None }
     }
 
     const FIRST: &str = "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
@@ -240,8 +242,23 @@ mod tests {
     #[test]
     fn a_name_is_escaped() {
         let scram = Scram::new(ScramHash::Sha512, "a=b,c", "");
-        let mut exchange = Exchange::new(scram, "x".to_owned());
+        let mut exchange = Exchange { scram, nonce: "x".to_owned(), expected: None };
         assert_eq!(say(&mut exchange, None), "n,,n=a=3Db=2Cc,r=x");
+    }
+
+    #[test]
+    fn every_exchange_has_a_nonce_of_its_own() {
+        let scram = Scram::new(ScramHash::Sha256, "user", "pencil");
+        let address = BrokerAddress { host: "a".to_owned(), port: 1 };
+        let [one, other] = [(); 2].map(|()| {
+            let SaslStep::Say(said) = scram.begin(&address).step(None).unwrap() else {
+                panic!("it begins");
+            };
+            let said = String::from_utf8(said).unwrap();
+            let nonce = STANDARD.decode(fields(&said)["r"]).unwrap();
+            <[u8; NONCE_BYTES]>::try_from(nonce).unwrap()
+        });
+        assert_ne!(one, other);
     }
 
     #[test]

@@ -100,6 +100,20 @@ async fn a_session_that_is_about_to_end_is_not_used() {
 }
 
 #[test]
+fn a_login_is_read_as_java_reads_it() {
+    let password = |options: &str| {
+        let text = format!("module required {options};");
+        super::properties::jaas_option(&text, "password")
+    };
+    assert_eq!(password(r#"username="a" password="b=c""#).unwrap(), "b=c");
+    assert_eq!(password(r#"password = 'x' username="a""#).unwrap(), "x");
+    assert_eq!(password(r#"username="password=1" password="a\"b\\c""#).unwrap(), r#"a"b\c"#);
+    assert_eq!(password(r#"debug=true password="x" username=a"#).unwrap(), "x");
+    assert_eq!(password("username=a password=x").unwrap(), "x");
+    assert_eq!(password(r#"mypassword="x""#), None);
+}
+
+#[test]
 fn settings_that_are_missing_are_named() {
     let reason = |text: &str| {
         let properties = Properties::parse(text).unwrap();
@@ -112,6 +126,9 @@ fn settings_that_are_missing_are_named() {
     assert!(reason(&user).starts_with("sasl.password="), "{}", reason(&user));
     let user = "security.protocol=SASL_PLAINTEXT\nsasl.username=a\nsasl.password=b\n";
     assert!(reason(user).starts_with("sasl.mechanism=GSSAPI: "), "{}", reason(user));
+    let mechanism = "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=OAUTHBEARER\n";
+    let reason = reason(mechanism);
+    assert!(reason.starts_with("sasl.mechanism=OAUTHBEARER: "), "before the name: {reason}");
 }
 
 #[cfg(feature = "tls")]
@@ -177,5 +194,18 @@ mod tls {
         connect(&address, &other.cert.pem(), nameless).await.unwrap();
         let error = connect(&address, &own.cert.pem(), nameless).await.unwrap_err();
         assert!(error.to_string().contains("protect: "), "trust is still needed: {error}");
+    }
+
+    #[test]
+    fn half_a_certificate_of_the_client_s_is_an_error() {
+        for (given, missing) in [
+            ("ssl.keystore.certificate.chain", "ssl.keystore.key"),
+            ("ssl.keystore.key", "ssl.keystore.certificate.chain"),
+        ] {
+            let mut properties = Properties::parse("security.protocol=SSL").unwrap();
+            properties.set(given, "PEM");
+            let error = Security::of(&properties).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{missing}=: it has to be set")), "{error}");
+        }
     }
 }

@@ -61,6 +61,12 @@ pub struct Passed {
 }
 
 impl Passed {
+    /// Whether the trouble has come.
+    #[must_use]
+    pub fn has_come(&self) -> bool {
+        self.is_over.load(Ordering::SeqCst)
+    }
+
     /// Bytes that have passed so far.
     #[must_use]
     pub fn bytes(&self, towards: Towards) -> u64 {

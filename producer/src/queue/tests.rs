@@ -23,6 +23,7 @@ struct Rig {
     limits: QueueLimits,
     memory: Arc<Semaphore>,
     now: Instant,
+    topic_id: Uuid,
 }
 
 impl Rig {
@@ -35,7 +36,7 @@ impl Rig {
             delivery_timeout: Duration::from_secs(120),
         };
         let memory = Arc::new(Semaphore::new(MEMORY));
-        Self { queue: Queue::new(), limits, memory, now: Instant::now() }
+        Self { queue: Queue::new(), limits, memory, now: Instant::now(), topic_id: Uuid([1; 16]) }
     }
 
     fn try_append(&mut self, value: &str) -> Result<(Delivery, Event), ProduceError> {
@@ -43,7 +44,8 @@ impl Rig {
         let taken = self.memory.try_acquire_many(64).unwrap();
         let memory = &self.memory;
         let new = || (Outcome::new("t".into(), 0), Room::of(memory));
-        self.queue.append(&record, 5, taken, &self.limits, new)
+        let (delivery, event) = self.queue.append(&record, 5, taken, &self.limits, new);
+        Ok((delivery?, event))
     }
 
     /// The broker has a batch of the producer, with the number 0.
@@ -59,7 +61,7 @@ impl Rig {
     }
 
     fn take(&mut self, producer: Option<ProducerId>) -> Option<Batch> {
-        self.queue.take(self.now, producer, &self.limits)
+        self.queue.take(self.now, producer, self.topic_id, &self.limits)
     }
 
     fn settle(&mut self, batch: Batch, verdict: Verdict) {
@@ -76,7 +78,8 @@ fn again() -> Verdict {
 }
 
 fn out_of_order() -> Verdict {
-    Verdict::OutOfOrder(error(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER))
+    let error = error(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+    Verdict::OutOfOrder { error, pause: Duration::from_secs(1) }
 }
 
 fn appended(base: i64) -> Verdict {
@@ -167,6 +170,43 @@ fn until_a_broker_knows_the_producer_one_batch_is_under_way() {
     rig.settle(first, appended(0));
     let both = [(); 2].map(|()| rig.take(NUMBERED).unwrap());
     assert_eq!(both.map(|mut batch| sent(&mut batch).1), [1, 2]);
+}
+
+#[test]
+fn who_was_silent_for_long_or_writes_to_a_new_topic_is_a_stranger() {
+    let mut rig = Rig::new(5);
+    for is_new in [false, true] {
+        rig.introduce();
+        for value in ["a", "b", "c"] {
+            drop(rig.append(value));
+        }
+        if is_new {
+            rig.topic_id = Uuid([2; 16]);
+        } else {
+            rig.now += FORGOTTEN_AFTER;
+        }
+        let first = rig.take(NUMBERED).unwrap();
+        assert!(rig.take(NUMBERED).is_none(), "a broker may have forgotten the producer");
+        rig.settle(first, appended(1));
+        for base in 2..4 {
+            let next = rig.take(NUMBERED).unwrap();
+            rig.settle(next, appended(base));
+        }
+    }
+}
+
+#[test]
+fn a_broker_that_goes_on_missing_batches_is_asked_with_pauses() {
+    let mut rig = Rig::new(5);
+    drop(rig.append("a"));
+    for _ in 0..2 {
+        let mut batch = rig.take(NUMBERED).unwrap();
+        sent(&mut batch);
+        rig.settle(batch, out_of_order());
+    }
+    assert!(rig.take(NUMBERED).is_none());
+    rig.now += Duration::from_secs(1);
+    assert!(rig.take(NUMBERED).is_some());
 }
 
 #[test]
@@ -316,8 +356,9 @@ fn what_has_ended_takes_nothing_and_leaves_nobody_waiting() {
     let under_way = rig.take(NUMBERED).unwrap();
     rig.queue.end(&ProduceError::Closed);
     assert!(matches!(rig.try_append("c"), Err(ProduceError::Closed)));
-    assert!(outcome(&mut deliveries[0]).is_none(), "it is under way");
-    assert!(matches!(outcome(&mut deliveries[1]), Some(Err(ProduceError::Closed))));
-    drop(under_way);
-    assert!(matches!(outcome(&mut deliveries[0]), Some(Err(ProduceError::Closed))));
+    for delivery in &mut deliveries {
+        assert!(matches!(outcome(delivery), Some(Err(ProduceError::Closed))));
+    }
+    rig.settle(under_way, again());
+    assert!(rig.take(NUMBERED).is_none() && rig.queue.is_idle(), "nothing is sent again");
 }

@@ -46,6 +46,8 @@ impl Chance {
 #[derive(Debug, Default)]
 pub(super) struct Broker {
     pub(super) address: Option<BrokerAddress>,
+    /// Partitions that it tells of beyond the one whose rules it keeps.
+    pub(super) further_partitions: i32,
     pub(super) log: Vec<u32>,
     /// Batches that came, appended or not.
     pub(super) batches: usize,
@@ -99,6 +101,10 @@ impl Broker {
             port: address.port.into(),
             rack: None,
         };
+        let partition = |partition_index| MetadataResponsePartition {
+            partition_index,
+            ..MetadataResponsePartition::default()
+        };
         let topic = |name: &str| {
             let exists = name == "t";
             let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
@@ -106,7 +112,7 @@ impl Broker {
                 error_code: if exists { ErrorCode::NONE } else { unknown },
                 name: Some(name.into()),
                 topic_id: Uuid([7; 16]),
-                partitions: vec![MetadataResponsePartition::default()],
+                partitions: (0..=self.further_partitions).map(partition).collect(),
                 ..MetadataResponseTopic::default()
             }
         };
@@ -216,4 +222,21 @@ impl Broker {
         self.codecs.push(batch.codec().unwrap());
         told(ErrorCode::NONE, base)
     }
+}
+
+/// The answer to a request all of whose batches were appended.
+pub(super) fn acknowledge(request: &ProduceRequest) -> ProduceResponse {
+    let topics = request.topic_data.iter().map(|topic| TopicProduceResponse {
+        name: topic.name.clone(),
+        topic_id: topic.topic_id,
+        partition_responses: topic
+            .partition_data
+            .iter()
+            .map(|one| PartitionProduceResponse {
+                index: one.index,
+                ..PartitionProduceResponse::default()
+            })
+            .collect(),
+    });
+    ProduceResponse { responses: topics.collect(), ..ProduceResponse::default() }
 }

@@ -5,12 +5,12 @@
 
 use bytes::{Bytes, BytesMut};
 
+use super::topics_writer::TopicsWriter;
 use super::{Rope, TopicRef};
 use crate::error::At as _;
 use crate::frame::PREFIX_BYTES;
 use crate::header::encode_response_header;
 use crate::messages::fetch::{AbortedTransaction, EpochEndOffset, LeaderIdAndEpoch, NodeEndpoint};
-use crate::wire::Writer;
 use crate::{ApiKey, EncodeError, ErrorCode, Fault, FieldError, MessageKind};
 
 /// The first flexible version, which is also the first that can tell diverging epochs.
@@ -64,13 +64,7 @@ pub struct PartitionHead<'a> {
 #[derive(Debug)]
 pub struct FetchResponseWriter {
     version: i16,
-    /// The frame without the records, its length included.
-    out: Writer,
-    /// Records and the place in `out` before which they belong, in order.
-    lent: Vec<(usize, Bytes)>,
-    topics_left: usize,
-    partitions_left: usize,
-    in_topic: bool,
+    topics: TopicsWriter,
 }
 
 impl FetchResponseWriter {
@@ -87,14 +81,9 @@ impl FetchResponseWriter {
         let mut out = BytesMut::with_capacity(256);
         out.resize(PREFIX_BYTES, 0);
         encode_response_header(ApiKey::Fetch, version, correlation_id, &mut out);
-        let mut writer = Self {
-            version,
-            out: Writer::new(out),
-            lent: Vec::new(),
-            topics_left: topic_count,
-            partitions_left: 0,
-            in_topic: false,
-        };
+        let (flexible, by_id) = (version >= FLEXIBLE_FROM, version >= TOPIC_ID_FROM);
+        let topics = TopicsWriter::new(out, flexible, by_id, topic_count);
+        let mut writer = Self { version, topics };
         if !ApiKey::Fetch.versions().contains(version) {
             return Err(writer.error(Fault::Version.into()));
         }
@@ -103,14 +92,15 @@ impl FetchResponseWriter {
     }
 
     fn head(&mut self, head: &FetchResponseHead, topic_count: usize) -> Result<(), FieldError> {
-        self.out.i32(head.throttle_time_ms);
+        let (flexible, out) = (self.topics.flexible, &mut self.topics.out);
+        out.i32(head.throttle_time_ms);
         if self.version >= 7 {
-            self.out.error(head.error_code);
-            self.out.i32(head.session_id);
+            out.error(head.error_code);
+            out.i32(head.session_id);
         } else if head.session_id != 0 {
             return Err(Fault::NotInVersion).at("FetchResponse.session_id");
         }
-        self.out.count(Some(topic_count), self.flexible()).at("FetchResponse.responses")
+        out.count(Some(topic_count), flexible).at("FetchResponse.responses")
     }
 
     /// Begins a topic.
@@ -126,28 +116,9 @@ impl FetchResponseWriter {
         topic: TopicRef<'_>,
         partition_count: usize,
     ) -> Result<(), EncodeError> {
-        self.end_topic();
-        assert!(self.topics_left > 0, "a topic more than announced");
-        self.topics_left -= 1;
-        self.partitions_left = partition_count;
-        self.in_topic = true;
-        let by_id = self.version >= TOPIC_ID_FROM;
-        let flexible = self.flexible();
-        let named = match topic {
-            TopicRef::Id(id) if by_id => {
-                self.out.uuid(id);
-                Ok(())
-            }
-            TopicRef::Name(name) if !by_id => self.out.string(name, flexible),
-            _ => Err(Fault::NotInVersion),
-        };
-        named
-            .at("FetchableTopicResponse.topic")
-            .and_then(|()| {
-                let count = self.out.count(Some(partition_count), flexible);
-                count.at("FetchableTopicResponse.partitions")
-            })
-            .map_err(|error| self.error(error))
+        let fields = ["FetchableTopicResponse.topic", "FetchableTopicResponse.partitions"];
+        let begun = self.topics.topic(topic, partition_count, fields);
+        begun.map_err(|error| self.error(error))
     }
 
     /// Adds a partition of the topic begun last, with record batches that are lent.
@@ -163,8 +134,7 @@ impl FetchResponseWriter {
         head: &PartitionHead<'_>,
         records: impl IntoIterator<Item = Bytes>,
     ) -> Result<(), EncodeError> {
-        assert!(self.partitions_left > 0, "a partition more than announced");
-        self.partitions_left -= 1;
+        self.topics.partition(head.partition);
         self.partition_fields(head, records).map_err(|error| self.error(error))
     }
 
@@ -173,9 +143,8 @@ impl FetchResponseWriter {
         head: &PartitionHead<'_>,
         records: impl IntoIterator<Item = Bytes>,
     ) -> Result<(), FieldError> {
-        let (version, flexible) = (self.version, self.flexible());
-        let out = &mut self.out;
-        out.i32(head.partition);
+        let (version, flexible) = (self.version, self.topics.flexible);
+        let out = &mut self.topics.out;
         out.error(head.error_code);
         out.i64(head.high_watermark);
         out.i64(head.last_stable_offset);
@@ -189,16 +158,7 @@ impl FetchResponseWriter {
         } else if head.preferred_read_replica != -1 {
             return Err(Fault::NotInVersion).at("PartitionData.preferred_read_replica");
         }
-        let lent_before = self.lent.len();
-        let mut bytes = 0;
-        // An empty piece would only tear the buffers around it apart.
-        for piece in records.into_iter().filter(|piece| !piece.is_empty()) {
-            bytes += piece.len();
-            self.lent.push((0, piece));
-        }
-        out.bytes_length(Some(bytes), flexible).at("PartitionData.records")?;
-        let place = out.len();
-        self.lent[lent_before..].iter_mut().for_each(|(at, _)| *at = place);
+        self.topics.lend(records).at("PartitionData.records")?;
         if flexible { self.partition_tags(head) } else { Self::no_tags(head) }
     }
 
@@ -207,12 +167,12 @@ impl FetchResponseWriter {
         // A value that is all default is not written, as everywhere.
         let diverging = head.diverging_epoch.as_ref().filter(|v| **v != EpochEndOffset::default());
         let leader = head.current_leader.as_ref().filter(|v| **v != LeaderIdAndEpoch::default());
-        self.out.uvarint(u32::from(diverging.is_some()) + u32::from(leader.is_some()));
+        self.topics.out.uvarint(u32::from(diverging.is_some()) + u32::from(leader.is_some()));
         if let Some(diverging) = diverging {
-            self.out.tagged_field(0, |w| diverging.write(w, version))?;
+            self.topics.out.tagged_field(0, |w| diverging.write(w, version))?;
         }
         if let Some(leader) = leader {
-            self.out.tagged_field(1, |w| leader.write(w, version))?;
+            self.topics.out.tagged_field(1, |w| leader.write(w, version))?;
         }
         Ok(())
     }
@@ -235,11 +195,10 @@ impl FetchResponseWriter {
     /// # Panics
     /// If topics or partitions are missing.
     pub fn finish(mut self, endpoints: &[NodeEndpoint]) -> Result<Rope, EncodeError> {
-        self.end_topic();
-        assert_eq!(self.topics_left, 0, "topics are missing");
+        self.topics.end_topics();
         self.response_tags(endpoints).map_err(|error| self.error(error))?;
         let error = |fault: Fault| Self::error_of(self.version, fault.into());
-        Rope::framed(self.out.into_inner(), self.lent).map_err(error)
+        self.topics.finish().map_err(error)
     }
 
     fn response_tags(&mut self, endpoints: &[NodeEndpoint]) -> Result<(), FieldError> {
@@ -247,26 +206,16 @@ impl FetchResponseWriter {
         if !endpoints.is_empty() && version < ENDPOINTS_FROM {
             return Err(Fault::NotInVersion).at("FetchResponse.node_endpoints");
         }
-        if !self.flexible() {
+        if !self.topics.flexible {
             return Ok(());
         }
-        self.out.uvarint(u32::from(!endpoints.is_empty()));
+        self.topics.out.uvarint(u32::from(!endpoints.is_empty()));
         if !endpoints.is_empty() {
-            self.out
+            self.topics
+                .out
                 .tagged_field(0, |w| w.array(endpoints, true, |w, one| one.write(w, version)))?;
         }
         Ok(())
-    }
-
-    fn end_topic(&mut self) {
-        assert_eq!(self.partitions_left, 0, "partitions are missing");
-        if std::mem::take(&mut self.in_topic) && self.flexible() {
-            self.out.uvarint(0);
-        }
-    }
-
-    fn flexible(&self) -> bool {
-        self.version >= FLEXIBLE_FROM
     }
 
     fn error(&self, error: FieldError) -> EncodeError {

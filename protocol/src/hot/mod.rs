@@ -11,6 +11,7 @@ mod fetch;
 mod produce_request;
 mod produce_visit;
 mod rope;
+mod topics_writer;
 
 pub use fetch::{FetchResponseHead, FetchResponseWriter, PartitionHead};
 pub use produce_request::{ProduceRequestHead, ProduceRequestWriter};

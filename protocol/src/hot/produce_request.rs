@@ -7,11 +7,11 @@ use std::borrow::Cow;
 
 use bytes::{Bytes, BytesMut};
 
+use super::topics_writer::TopicsWriter;
 use super::{Rope, TopicRef};
 use crate::error::At as _;
 use crate::frame::PREFIX_BYTES;
 use crate::header::RequestHeader;
-use crate::wire::Writer;
 use crate::{ApiKey, EncodeError, Fault, FieldError, MessageKind};
 
 /// The first flexible version.
@@ -40,13 +40,7 @@ pub struct ProduceRequestHead<'a> {
 #[derive(Debug)]
 pub struct ProduceRequestWriter {
     version: i16,
-    /// The frame without the batches, its length included.
-    out: Writer,
-    /// Batches and the place in `out` before which they belong, in order.
-    lent: Vec<(usize, Bytes)>,
-    topics_left: usize,
-    partitions_left: usize,
-    in_topic: bool,
+    topics: TopicsWriter,
 }
 
 impl ProduceRequestWriter {
@@ -68,14 +62,9 @@ impl ProduceRequestWriter {
             client_id: Some(Cow::Borrowed(head.client_id)),
         };
         header.encode(&mut out)?;
-        let mut writer = Self {
-            version,
-            out: Writer::new(out),
-            lent: Vec::new(),
-            topics_left: topic_count,
-            partitions_left: 0,
-            in_topic: false,
-        };
+        let (flexible, by_id) = (version >= FLEXIBLE_FROM, version >= TOPIC_ID_FROM);
+        let topics = TopicsWriter::new(out, flexible, by_id, topic_count);
+        let mut writer = Self { version, topics };
         if !ApiKey::Produce.versions().contains(version) {
             return Err(writer.error(Fault::Version.into()));
         }
@@ -84,12 +73,12 @@ impl ProduceRequestWriter {
     }
 
     fn head(&mut self, head: &ProduceRequestHead<'_>, topics: usize) -> Result<(), FieldError> {
-        let flexible = self.flexible();
-        let transactional_id = self.out.nullable_string(head.transactional_id, flexible);
+        let (flexible, out) = (self.topics.flexible, &mut self.topics.out);
+        let transactional_id = out.nullable_string(head.transactional_id, flexible);
         transactional_id.at("ProduceRequest.transactional_id")?;
-        self.out.i16(head.acks);
-        self.out.i32(head.timeout_ms);
-        self.out.count(Some(topics), flexible).at("ProduceRequest.topic_data")
+        out.i16(head.acks);
+        out.i32(head.timeout_ms);
+        out.count(Some(topics), flexible).at("ProduceRequest.topic_data")
     }
 
     /// Begins a topic.
@@ -105,25 +94,9 @@ impl ProduceRequestWriter {
         topic: TopicRef<'_>,
         partition_count: usize,
     ) -> Result<(), EncodeError> {
-        self.end_topic();
-        assert!(self.topics_left > 0, "a topic more than announced");
-        self.topics_left -= 1;
-        self.partitions_left = partition_count;
-        self.in_topic = true;
-        let (by_id, flexible) = (self.version >= TOPIC_ID_FROM, self.flexible());
-        let named = match topic {
-            TopicRef::Id(id) if by_id => {
-                self.out.uuid(id);
-                Ok(())
-            }
-            TopicRef::Name(name) if !by_id => self.out.string(name, flexible),
-            _ => Err(Fault::NotInVersion),
-        };
-        let counted = named.at("TopicProduceData.topic").and_then(|()| {
-            let count = self.out.count(Some(partition_count), flexible);
-            count.at("TopicProduceData.partition_data")
-        });
-        counted.map_err(|error| self.error(error))
+        let fields = ["TopicProduceData.topic", "TopicProduceData.partition_data"];
+        let begun = self.topics.topic(topic, partition_count, fields);
+        begun.map_err(|error| self.error(error))
     }
 
     /// Adds a partition of the topic begun last, with a record batch that is lent.
@@ -134,16 +107,11 @@ impl ProduceRequestWriter {
     /// # Panics
     /// If there are more partitions than announced.
     pub fn partition(&mut self, partition: i32, batch: Bytes) -> Result<(), EncodeError> {
-        assert!(self.partitions_left > 0, "a partition more than announced");
-        self.partitions_left -= 1;
-        let flexible = self.flexible();
-        self.out.i32(partition);
-        let length = self.out.bytes_length(Some(batch.len()), flexible);
-        let length = length.at("PartitionProduceData.records");
-        length.map_err(|error| self.error(error))?;
-        self.lent.push((self.out.len(), batch));
-        if flexible {
-            self.out.uvarint(0);
+        self.topics.partition(partition);
+        let lent = self.topics.lend([batch]).at("PartitionProduceData.records");
+        lent.map_err(|error| self.error(error))?;
+        if self.topics.flexible {
+            self.topics.out.uvarint(0);
         }
         Ok(())
     }
@@ -156,24 +124,12 @@ impl ProduceRequestWriter {
     /// # Panics
     /// If topics or partitions are missing.
     pub fn finish(mut self) -> Result<Rope, EncodeError> {
-        self.end_topic();
-        assert_eq!(self.topics_left, 0, "topics are missing");
-        if self.flexible() {
-            self.out.uvarint(0);
+        self.topics.end_topics();
+        if self.topics.flexible {
+            self.topics.out.uvarint(0);
         }
         let error = |fault: Fault| Self::error_of(self.version, fault.into());
-        Rope::framed(self.out.into_inner(), self.lent).map_err(error)
-    }
-
-    fn end_topic(&mut self) {
-        assert_eq!(self.partitions_left, 0, "partitions are missing");
-        if std::mem::take(&mut self.in_topic) && self.flexible() {
-            self.out.uvarint(0);
-        }
-    }
-
-    fn flexible(&self) -> bool {
-        self.version >= FLEXIBLE_FROM
+        self.topics.finish().map_err(error)
     }
 
     fn error(&self, error: FieldError) -> EncodeError {

@@ -15,7 +15,7 @@ pub const PREFACE: [u8; 8] = *b"\x7fLOGBOOM";
 ///
 /// **Invariant:** a release speaks every version that the release before it spoke, so that a
 /// cluster can be upgraded broker by broker.
-pub const VERSIONS: VersionRange = VersionRange { min: 0, max: 1 };
+pub const VERSIONS: VersionRange = VersionRange { min: 0, max: 3 };
 
 #[cfg(test)]
 mod tests {

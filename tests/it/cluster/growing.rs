@@ -4,6 +4,7 @@ use std::process::Command;
 
 use logboom_protocol::messages::add_raft_voter::AddRaftVoterRequest;
 use logboom_protocol::messages::find_coordinator::FindCoordinatorRequest;
+use logboom_protocol::messages::metadata::MetadataRequest;
 use logboom_protocol::messages::unregister_broker::UnregisterBrokerRequest;
 use logboom_protocol::units::Uuid;
 use logboom_tests::broker::logboom;
@@ -149,6 +150,38 @@ fn a_voter_that_has_lost_its_data_comes_back_under_its_number_once_it_was_remove
     assert_eq!(produce(&cluster, &later, 0, b"v"), 0);
     assert_eq!(produce(&cluster, &topic, 0, b"v"), 20);
     assert_eq!(read_all(&mut cluster.leader(&topic, 0), &topic, 0).len(), 21);
+}
+
+#[test]
+fn a_voter_that_is_started_as_a_broker_alone_says_how_it_loses_its_vote() {
+    let mut cluster = Cluster::start_as("voter-as-broker", &["broker,controller"; 3]);
+    assert_eq!(cluster.join("broker,controller"), 4);
+    cluster.wait_for_brokers(4);
+    assert_eq!(cluster_command(&cluster, "add-voter", 4), Ok(()));
+    cluster.stop(4);
+    cluster.broker(4).set_option("process.roles", "broker");
+    cluster.launch(4);
+    wait_until_said(cluster.broker(4), "start it with process.roles=broker,controller; ");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !cluster.broker(4).has_ended() {
+        assert!(Instant::now() < deadline, "it goes on:\n{}", cluster.broker(4).stderr());
+        pause();
+    }
+    cluster.kill(4);
+    // As the sentence says; and while it is away, so that it has yet to hear of it.
+    cluster.broker(4).set_option("process.roles", "broker,controller");
+    cluster.restart(4);
+    let asked = |cluster: &mut Cluster| {
+        let mut raw = Raw::connect(&cluster.broker(4).bootstrap());
+        raw.call(12, &MetadataRequest::default()).brokers.len()
+    };
+    assert!(asked(&mut cluster) >= 3);
+    cluster.kill(4);
+    assert_eq!(cluster_command(&cluster, "remove-voter", 4), Ok(()));
+    cluster.broker(4).set_option("process.roles", "broker");
+    cluster.restart(4);
+    assert!(asked(&mut cluster) >= 3);
+    cluster.wait_for_brokers(4);
 }
 
 /// Removes a voter with Kafka's own tool, where that is there.

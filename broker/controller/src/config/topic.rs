@@ -108,8 +108,9 @@ pub static TABLE: [Layered; 36] = [
         LONG_MAX,
         AtLeast(1),
         &[same("log.flush.interval.messages")],
-        "After how many records a flush to disk is forced. It has no effect: what is \
-         acknowledged with acks=all is on disk, with write.caching a second later.",
+        "After how many records a flush to disk is forced where write.caching is true; the last \
+         of them is acknowledged behind it. Otherwise what is acknowledged with acks=all is on \
+         disk.",
     ),
     topic(
         "flush.ms",
@@ -117,8 +118,8 @@ pub static TABLE: [Layered; 36] = [
         LONG_MAX,
         AtLeast(0),
         &[same("log.flush.interval.ms"), same("log.flush.scheduler.interval.ms")],
-        "After how many milliseconds a flush to disk is forced. It has no effect: what is \
-         acknowledged with acks=all is on disk, with write.caching a second later.",
+        "After how many milliseconds a flush to disk is forced where write.caching is true: a \
+         second in any case. Otherwise what is acknowledged with acks=all is on disk.",
     ),
     topic(
         "write.caching",

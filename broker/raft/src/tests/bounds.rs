@@ -140,6 +140,7 @@ impl Bounds {
     pub(crate) fn options(&self) -> Options {
         Options {
             caching: self.caching,
+            own_cached: self.caching,
             message_bytes: 4,
             window_bytes: 8,
             window_messages: 2,

@@ -1,5 +1,6 @@
 //! The host of the controller, and what it does when its log fails.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -42,6 +43,7 @@ impl Host {
             catch_up: Arc::default(),
             published: Arc::clone(&published),
             kept: Vec::new(),
+            unmade: BTreeSet::new(),
         };
         let (controller, handle) =
             Controller::new(log, image, reconciler, Arc::new(Process), Arc::default());

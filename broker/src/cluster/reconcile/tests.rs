@@ -1,15 +1,18 @@
 //! Partitions follow the metadata, and a start that would remove too much stops.
 
+use std::path::Path;
+
 use logboom_controller::record::{BrokerRegistration, LeaderReport};
+use logboom_storage::sim::SimDisk;
 use logboom_storage::state::{ControlEntry, OpenMark};
-use logboom_storage::{DirectoryOptions, LogOptions, SystemDisk};
+use logboom_storage::{DirectoryOptions, Disk, LogOptions, SystemDisk};
 
 use super::*;
 
 const MARK: OpenMark = OpenMark { boot_id: [1; 16], mount_id: 1 };
 
 /// A directory with so many replicas, made by records below `creation_offset`.
-fn directory(root: &std::path::Path, replicas: i32, creation_offset: i64) -> Arc<Directory> {
+fn directory(root: &Path, replicas: i32, creation_offset: i64) -> Arc<Directory> {
     let options = DirectoryOptions::default();
     let directory = Directory::open(Arc::new(SystemDisk), root, options, MARK, 1).unwrap();
     directory.create(METADATA, 0).unwrap();
@@ -33,6 +36,7 @@ fn reconciler(directory: &Arc<Directory>) -> Reconciler {
         catch_up: Arc::default(),
         published: Arc::new(ArcSwap::from_pointee(MetadataImage::default())),
         kept: Vec::new(),
+        unmade: BTreeSet::new(),
     }
 }
 
@@ -192,6 +196,31 @@ async fn nothing_is_made_before_all_is_known_that_may_have_deleted_it() {
     assert_eq!(made(), []);
     follow(&image, registered(this_start), 7).await;
     assert_eq!(made(), [GroupKey { topic_id: Uuid([2; 16]), partition: 0 }]);
+}
+
+#[tokio::test]
+async fn on_a_full_disk_nothing_is_made_until_there_is_room() {
+    let disk = SimDisk::new();
+    let open = || {
+        let (shared, root) = (Arc::clone(&disk) as Arc<dyn Disk>, Path::new("/data"));
+        Directory::open(shared, root, DirectoryOptions::default(), MARK, 1).unwrap()
+    };
+    open().create(METADATA, 0).unwrap();
+    disk.set_capacity(disk.used());
+    let directory = Arc::new(open());
+    let shards = Arc::from([obliging_shard()]);
+    let mut reconciler = Reconciler { shards, ..reconciler(&directory) };
+    let (id, own) = (Uuid([7; 16]), directory.id());
+    let partition = Partition::new(vec![reconciler.config.broker_id()], vec![own]);
+    let topic = MetadataRecord::Topic { id, name: "t".into() };
+    let made = MetadataRecord::Partition { topic_id: id, index: 0, partition };
+    let image = MetadataImage::load([topic, made]).unwrap();
+    reconciler.start(&image, 5).await.unwrap();
+    reconciler.make_up(&image, 5).await.unwrap();
+    assert_eq!((directory.groups(), reconciler.unmade.len()), (vec![METADATA], 1));
+    disk.set_capacity(u64::MAX);
+    reconciler.make_up(&image, 5).await.unwrap();
+    assert_eq!((directory.groups().len(), reconciler.unmade.len()), (2, 0));
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 use logboom_raft::{Group, ReplicaId, Role};
 
 use super::Lanes;
+use crate::partition::hands::Hands;
 use crate::partition::replica::Replica;
 
 /// Between two attempts to hand one group over, and how long a replica isn't tried after one that
@@ -84,6 +85,21 @@ impl Lanes {
         handovers.next = now + PAUSE_MS;
         handovers.under_way = Some(successor.broker);
         Some(successor)
+    }
+
+    /// A leader whose log is damaged behind what is committed can't send others what a successor
+    /// has to have. Where they can do without, it gives its office up to nobody, and what it alone
+    /// has is cut away.
+    pub(super) fn look_whether_others_need_it(replica: &mut Replica, hands: &Hands) {
+        let (own, Some(member)) = (replica.group.id(), replica.member.as_ref()) else { return };
+        let was_in_vain = !member.handovers.vain.is_empty();
+        let is_fit = |id: ReplicaId| id != own && member.fit().any(|broker| broker == id.broker);
+        let leads = replica.group.role() == Role::Leader;
+        let is_needed = !replica.group.voters().have_majority(is_fit);
+        if leads && replica.is_damaged && was_in_vain && !is_needed {
+            let why = "its log is damaged, and nobody takes the office over";
+            replica.step(hands, |group, effects| group.resign(why, effects));
+        }
     }
 
     /// To whom the leader of a group is to hand over, if to anybody: the one that is wished for, or

@@ -17,6 +17,10 @@ impl Lanes {
     /// What a replica says: in a beat, or in its own name, and then its group is awake there.
     pub(super) fn say(&mut self, key: GroupKey, message: Message, records: Bytes, now: u64) {
         let to = message.to;
+        if to.broker == message.from.broker {
+            // An earlier life of the replica itself, which its log names as a voter, is no more.
+            return;
+        }
         // Voters that its log names may not have been met before.
         self.meet(lane_of(&key), to.broker, to.directory, now);
         let Some(lane) = self.lanes.get_mut(&lane_of(&key)) else { return };

@@ -74,6 +74,9 @@ impl Shard {
         let caching = Caching::of(&self.hands.directory, &key);
         let mut replica = Replica::new(Arc::clone(&partition), log, group, member, caching);
         if let Some(member) = &replica.member {
+            if let Some(wish) = &member.wish {
+                replica.group.know_wish(wish.generation);
+            }
             let own = replica.group.id().broker;
             let others = || replica.group.voters().all().map(|id| id.broker).min();
             let first = member.wish.as_ref().map(|wish| wish.leader).or_else(others);
@@ -93,7 +96,7 @@ fn open_logs(seat: &Seat, directory: &Directory, partitions: &[Opening]) -> Vec<
             false => directory.open_replica(key, options),
         }
     };
-    if partitions.len() < OPENERS {
+    if OPENERS == 1 || partitions.len() < OPENERS {
         return partitions.iter().map(open).collect();
     }
     thread::scope(|scope| {
@@ -110,8 +113,8 @@ fn open_logs(seat: &Seat, directory: &Directory, partitions: &[Opening]) -> Vec<
 /// What opening a log gives.
 type OpenedLog = Result<(Log, Vec<Finding>), StorageError>;
 
-/// Threads on which a shard opens logs.
-const OPENERS: usize = 8;
+/// Threads on which a shard opens logs; in tests there is one, so that a simulation repeats itself.
+const OPENERS: usize = if cfg!(test) { 1 } else { 8 };
 
 fn report(topic: &str, key: GroupKey, findings: &[Finding]) {
     for finding in findings {

@@ -17,6 +17,7 @@ use logboom_storage::state::{OpenMark, StateOptions};
 use logboom_storage::{Directory, DirectoryOptions, OpenError};
 
 use super::chance::Chance;
+use super::lost::Lost;
 use super::oracle::Violation;
 use super::plan::Plan;
 use super::process::{Birth, Process};
@@ -114,6 +115,8 @@ pub(super) struct Broker {
     pub(super) round_is_due: bool,
     /// Whether its disk is full, or has failed: what it didn't do it does after a start.
     pub(super) is_impaired: bool,
+    /// Since it has lost its data directory, until it is one of the cluster again.
+    pub(super) lost: Option<Lost>,
 }
 
 /// Sizes so small that few records fill much.
@@ -153,6 +156,7 @@ impl Broker {
             hangs_until: 0,
             round_is_due: false,
             is_impaired: false,
+            lost: None,
         }
     }
 
@@ -160,11 +164,13 @@ impl Broker {
     pub(super) fn start(
         &mut self,
         plan: &Plan,
+        named: Vec<i32>,
         chance: &mut Chance,
     ) -> Result<&mut Process, OpenError> {
         let mark = OpenMark { boot_id: [self.boots; 16], mount_id: 1 };
         let random = u128::from(chance.next()) << 64 | u128::from(chance.next());
         let disk = Arc::clone(&self.disk);
+        disk.set_cached(!plan.is_cold);
         let directory = Directory::open(disk, Path::new("/data"), options(), mark, random)?;
         let directory = Arc::new(directory);
         self.directory = directory.id();
@@ -185,6 +191,7 @@ impl Broker {
             around,
             catch_up: Arc::clone(&self.catch_up),
             incarnation: chance.id(),
+            named,
         };
         Ok(self.process.insert(Process::new(birth, plan)))
     }
@@ -209,8 +216,8 @@ impl Broker {
     pub(super) fn stop(&mut self) -> Result<(), Violation> {
         let Some(process) = self.process.take() else { return Ok(()) };
         // The controller ends first, and then the shards.
-        let Process { directory, mut shard, tasks, began, .. } = process;
-        drop((tasks, began));
+        let Process { directory, mut shard, tasks, began, threads, neighbours, .. } = process;
+        drop((threads, tasks, began, process.node, process.own_node, neighbours));
         for _ in 0..100 {
             directory.run_flushes();
             let closed = pin!(shard.close()).poll(&mut Context::from_waker(Waker::noop()));

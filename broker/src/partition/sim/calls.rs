@@ -35,17 +35,51 @@ impl Cluster {
         if self.is_ambushed(at, before) {
             return Ok(());
         }
-        if let Err(error) = ran {
-            return self.fail_to_start(at, &error);
+        match ran {
+            Err(error) => return self.fail_to_start(at, &error),
+            Ok(true) => self.begin_threads(at),
+            Ok(false) => {}
         }
         self.send_calls(at);
         self.wake(at);
         self.observe_metadata(at)
     }
 
-    /// A broker doesn't start, which only its disk may be a reason for.
+    /// The threads of a broker that serves from now on.
+    fn begin_threads(&mut self, at: usize) {
+        let start = self.brokers[at].starts;
+        for thread in 0..2 {
+            let time = self.now + self.chance.between(1, 500) * MILLISECOND;
+            self.queue.push(time, Event::Thread { at, start, thread });
+        }
+    }
+
+    /// Has a thread go on until it waits.
+    pub(super) fn run_thread(&mut self, at: usize, thread: usize) -> Result<(), Violation> {
+        let start = self.brokers[at].starts;
+        if self.put_off(at, Event::Thread { at, start, thread }) {
+            return Ok(());
+        }
+        let broker = &mut self.brokers[at];
+        let before = broker.disk.trace_len();
+        let Some(process) = &mut broker.process else { return Ok(()) };
+        let waits = process.threads[thread].step()?;
+        let waits = waits.map(|until| process.around.when(until));
+        if self.is_ambushed(at, before) {
+            return Ok(());
+        }
+        if let Some(time) = waits {
+            self.queue.push(time.max(self.now + 1), Event::Thread { at, start, thread });
+        }
+        self.send_calls(at);
+        self.wake(at);
+        Ok(())
+    }
+
+    /// A broker doesn't start, which only its disk may be a reason for, or that it has lost its
+    /// data directory.
     fn fail_to_start(&mut self, at: usize, error: &StartError) -> Result<(), Violation> {
-        if !self.brokers[at].is_impaired {
+        if !self.brokers[at].is_impaired && self.brokers[at].lost.is_none() {
             return Err(format!("{at}: doesn't start: {error}"));
         }
         self.tell(|| format!("{at}: doesn't start: {error}"));
@@ -61,6 +95,10 @@ impl Cluster {
         let (calls, answers) = (process.mailbox.take_outgoing(), process.tasks.take_answers());
         for time in process.take_alarms() {
             self.queue.push(time.max(self.now + 1), Event::Tasks { at, start });
+        }
+        if process.around.has_errands() {
+            let time = self.now + self.chance.latency(200);
+            self.queue.push(time, Event::Errands { at, start });
         }
         for (node, number, request) in calls {
             let way = Way { from: at, to: place(node), kind: Kind::Calls };

@@ -65,6 +65,7 @@ impl Cluster {
                 }
             }
             self.restart_failed();
+            self.look_after_lost();
             let took = self.now - since;
             match self.what_ails() {
                 None if took > SECOND => {
@@ -121,10 +122,16 @@ impl Cluster {
             let roles = wished.iter().filter_map(group).map(Group::role);
             return Some(format!("not one leads: {:?}", roles.collect::<Vec<_>>()));
         };
+        if !self.subjects[index].owed.is_empty() {
+            return Some(format!("nobody shows {:?}", self.subjects[index].owed));
+        }
+        if let Some((at, _)) = self.subjects[index].losses.rotten.first_key_value() {
+            return Some(format!("{at} is damaged"));
+        }
         let (leader, process) = (replica(at)?, self.brokers[*at].process.as_ref()?);
         let voters = leader.group.voters();
-        let count = if index == METADATA_GROUP { self.plan.voters } else { wished.len() };
-        if voters.is_joint() || voters.incoming.len() != count {
+        let is_wished = index == METADATA_GROUP || voters.incoming.len() == wished.len();
+        if voters.is_joint() || !is_wished || voters.all().any(|id| self.is_gone(id)) {
             return Some(format!("{voters} vote, and {wished:?} are to"));
         }
         if !process.shard.leads_surely(leader) {
@@ -144,8 +151,8 @@ impl Cluster {
                 return Some(format!("{other} may lack something"));
             }
             if !has_all || core.commit() != end.0 || view.high_watermark() != end.1 {
-                let (commit, end) = (core.commit(), core.history().end());
-                return Some(format!("{other} is at {commit} of {end}, {at} at {}", end));
+                let (commit, own, (leaders, _)) = (core.commit(), core.history().end(), end);
+                return Some(format!("{other} is at {commit} of {own}, {at} at {leaders}"));
             }
         }
         None
@@ -158,6 +165,9 @@ impl Cluster {
         let Some(process) = process.filter(|process| process.began.is_some()) else {
             return Some(format!("{at} isn't one of the cluster"));
         };
+        if self.brokers[at].lost.is_some() {
+            return Some(format!("{at} has lost its data directory"));
+        }
         if !image.is_in_contact(id) {
             return Some(format!("{at} is out of contact"));
         }

@@ -184,7 +184,8 @@ impl Cluster {
             }
         }
         for (producer, group, sequence, appended) in acknowledged {
-            self.subjects[group].check_acknowledged(producer, sequence, appended.base_offset)?;
+            let offset = appended.base_offset;
+            self.subjects[group].note_acknowledged(at, producer, sequence, offset)?;
         }
         Ok(())
     }

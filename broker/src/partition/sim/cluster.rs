@@ -40,6 +40,12 @@ pub(super) struct Totals {
     /// Replicas that came back to a broker that had one before.
     pub(super) returns: u64,
     pub(super) resets: u64,
+    /// How often bits of a segment have flipped.
+    pub(super) flips: u64,
+    /// Data directories that were lost.
+    pub(super) lost: u64,
+    /// Changes of the voters of the metadata log.
+    pub(super) voters: u64,
     /// Milliseconds until all was well.
     pub(super) calm: u64,
 }
@@ -60,6 +66,9 @@ impl Totals {
             moves: self.moves + other.moves,
             returns: self.returns + other.returns,
             resets: self.resets + other.resets,
+            flips: self.flips + other.flips,
+            lost: self.lost + other.lost,
+            voters: self.voters + other.voters,
             calm: self.calm.max(other.calm),
         }
     }
@@ -68,14 +77,17 @@ impl Totals {
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { events, batches, leaders, kills, cuts, lossy, ambushes, .. } = self;
-        let Self { failures, records, requests, moves, returns, resets, calm, .. } = self;
+        let Self { failures, records, requests, moves, returns, resets, .. } = self;
+        let Self { flips, lost, voters, calm, .. } = self;
         write!(
             f,
             "{events} events, {batches} batches committed, {leaders} leaders, {kills} kills and \
              {cuts} power cuts, {ambushes} of them in the midst of something, {lossy} replicas \
              that may have lost something, {failures} disks that failed, {records} records of \
              metadata, {requests} requests of operators done, {moves} moves asked for, {returns} \
-             replicas that came back, {resets} logs begun anew, well after at most {calm} ms"
+             replicas that came back, {resets} logs begun anew, {flips} segments damaged, \
+             {lost} data directories lost, {voters} changes of who decides, well after at most \
+             {calm} ms"
         )
     }
 }
@@ -170,6 +182,9 @@ impl Cluster {
             Event::Turn { at, start } if self.is(at, start) => self.turn(at),
             Event::Flush { at, start } if self.is(at, start) => self.flush(at),
             Event::Round { at, start } if self.is(at, start) => self.round(at),
+            Event::Thread { at, start, thread } if self.is(at, start) => {
+                self.run_thread(at, thread)
+            }
             Event::Errands { at, start } if self.is(at, start) => {
                 if let Some(process) = &self.brokers[at].process {
                     process.run_errands();
@@ -260,7 +275,7 @@ impl Cluster {
         if self.is_ambushed(at, before) {
             return Ok(());
         }
-        self.send_all(at);
+        self.send_all(at)?;
         self.observe(at)?;
         self.take_replies(at)?;
         self.go_on(at);
@@ -357,10 +372,11 @@ impl Cluster {
     }
 
     /// Sends what a broker has to say.
-    fn send_all(&mut self, at: usize) {
-        let Some(process) = &mut self.brokers[at].process else { return };
+    fn send_all(&mut self, at: usize) -> Result<(), Violation> {
+        let Some(process) = &mut self.brokers[at].process else { return Ok(()) };
         let outgoing = std::mem::take(&mut process.shard.lanes.outgoing);
         for (node, mut messages) in outgoing.messages {
+            self.note_votes(at, &messages)?;
             let way = Way { from: at, to: place(node), kind: Kind::Groups };
             messages.retain(|_| !self.chance.permille(self.plan.loss));
             if self.silent_on_fitness.contains(&at) {
@@ -374,6 +390,7 @@ impl Cluster {
                 self.send(way, Parcel::Beats(beats));
             }
         }
+        Ok(())
     }
 
     pub(super) fn send(&mut self, way: Way, parcel: Parcel) {

@@ -31,7 +31,9 @@ impl Cluster {
             64..68 => self.fill_disk(at),
             68..80 => self.cut_links(at),
             80..90 => self.break_connection(),
-            90..95 => self.retain(at),
+            90..93 => self.retain(at),
+            93..96 => self.lose_directory(at),
+            96..99 => self.flip_bits(at),
             _ => self.restart_failed(),
         }
         Ok(())

@@ -3,14 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use logboom_controller::record::Partition;
+use logboom_raft::ReplicaId;
 use logboom_storage::state::GroupKey;
 
 use super::cluster::Cluster;
+use super::controls::Controls;
 use super::losses::Losses;
 use super::network::Way;
 use super::oracle::{Committed, Violation};
 use super::plan::MILLISECOND;
 use super::queue::Event;
+use super::votes::Votes;
 use crate::cluster::METADATA;
 
 /// The place of the metadata log's group among all.
@@ -23,7 +26,12 @@ pub(super) struct Subject {
     pub(super) is_deleted: bool,
     pub(super) log: Committed,
     /// Who led in each epoch.
-    pub(super) leaders: BTreeMap<i32, usize>,
+    pub(super) leaders: BTreeMap<i32, ReplicaId>,
+    /// Batches that were acknowledged and that nobody has shown yet: producers, sequence numbers,
+    /// offsets.
+    pub(super) owed: Vec<(i64, i32, i64)>,
+    pub(super) votes: Votes,
+    pub(super) controls: Controls,
     /// The last epoch in which something was committed.
     pub(super) established: i32,
     /// Up to where each broker's replica was read, exclusive.
@@ -41,11 +49,20 @@ impl Subject {
             is_deleted: false,
             log: Committed::default(),
             leaders: BTreeMap::new(),
+            owed: Vec::new(),
+            votes: Votes::default(),
+            controls: Controls::default(),
             established: -1,
             seen: BTreeMap::new(),
             lives: BTreeMap::new(),
             losses: Losses::default(),
         }
+    }
+
+    /// A broker's replica is to be looked at from its begin on.
+    pub(super) fn forget(&mut self, at: usize) {
+        self.seen.remove(&at);
+        self.controls.forget(at);
     }
 }
 
@@ -82,11 +99,12 @@ impl Cluster {
             return Ok(());
         }
         let before = self.brokers[at].disk.trace_len();
-        let started = self.brokers[at].start(&self.plan, &mut self.chance);
+        let named = self.named();
+        let started = self.brokers[at].start(&self.plan, named, &mut self.chance);
         let process = started.map_err(|error| format!("{at}: no start: {error}"))?;
         let (run, left_by) = (process.directory.run(), process.directory.left_by());
         self.tell(|| format!("{at}: starts, run {run}, after {left_by:?}"));
-        self.subjects.iter_mut().for_each(|subject| _ = subject.seen.remove(&at));
+        self.subjects.iter_mut().for_each(|subject| subject.forget(at));
         if self.is_ambushed(at, before) {
             return Ok(());
         }

@@ -1,12 +1,12 @@
-//! Whose power may go where records count before they are flushed: nothing is promised any more
-//! once most voters of a group have lost what they didn't flush, before they are known to have it
-//! again.
+//! Who may lose something. Where records count before they are flushed, nothing is promised any
+//! more once most voters of a group have lost what they didn't flush, before they are known to have
+//! it again; and nowhere once most have lost their data directories.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use logboom_controller::record::ConfigResource;
-use logboom_raft::Voters;
+use logboom_raft::{ReplicaId, Voters};
 
 use super::cluster::Cluster;
 use super::groups::place;
@@ -16,6 +16,9 @@ use super::groups::place;
 pub(super) struct Losses {
     /// Brokers that may lack something, and the start in which it may have got lost.
     lossy: BTreeMap<usize, u32>,
+    /// Brokers a part of whose logs was damaged and isn't known to be whole again, and the start in
+    /// which that was.
+    pub(super) rotten: BTreeMap<usize, u32>,
     /// Who votes, as each broker knew last.
     voters: BTreeMap<usize, Arc<Voters>>,
 }
@@ -34,18 +37,22 @@ impl Losses {
     /// A broker has no replica any more.
     pub(super) fn forget(&mut self, at: usize) {
         self.voters.remove(&at);
+        self.rotten.remove(&at);
     }
 
     /// Whether most voters have everything, also without this broker, whoever may vote.
-    fn are_few_with(&self, at: usize) -> bool {
-        let is_sound = |broker: i32| {
-            let broker = place(broker);
-            broker != at && !self.lossy.contains_key(&broker)
+    ///
+    /// - `is_gone`: whether the data directory of a voter is.
+    fn are_few_with(&self, at: usize, is_gone: impl Fn(ReplicaId) -> bool) -> bool {
+        let is_sound = |id: ReplicaId| {
+            let broker = place(id.broker);
+            let is_whole = ![&self.lossy, &self.rotten].iter().any(|it| it.contains_key(&broker));
+            broker != at && is_whole && !is_gone(id)
         };
         let mut sets = self.voters.values();
         sets.all(|voters| {
             let is_affected = voters.all().any(|id| place(id.broker) == at);
-            !is_affected || voters.have_majority(|id| is_sound(id.broker))
+            !is_affected || voters.have_majority(is_sound)
         })
     }
 }
@@ -64,7 +71,12 @@ impl Cluster {
 
     /// Whether a broker may lose what it hasn't flushed.
     pub(super) fn may_lose(&self, at: usize) -> bool {
-        self.caching().into_iter().all(|group| self.subjects[group].losses.are_few_with(at))
+        self.caching().into_iter().all(|group| self.keeps_enough(group, at))
+    }
+
+    /// Whether most voters of a group have everything without a broker.
+    pub(super) fn keeps_enough(&self, group: usize, at: usize) -> bool {
+        self.subjects[group].losses.are_few_with(at, |id| self.is_gone(id))
     }
 
     /// A broker loses what it hasn't flushed, or may before it starts again.

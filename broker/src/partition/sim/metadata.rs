@@ -3,6 +3,7 @@
 //! - Whatever image a broker publishes is the fold of a committed prefix of the metadata log, and
 //!   no older than the one before it: images at one offset are the same everywhere.
 //! - A checkpoint says what the records before it have made.
+//! - A broker has another data directory only after it was removed.
 //! - What was promised to an operator holds when he is told so, on the broker that tells him.
 
 use std::collections::BTreeMap;
@@ -61,11 +62,24 @@ impl Metadata {
                 self.images.insert(end, image);
                 continue;
             }
+            self.check_directories(&records)?;
             let image = self.newest().with(&records).map_err(|error| format!("{error:?}"))?;
             self.images.insert(end, image);
             all.extend(records);
         }
         Ok(all)
+    }
+
+    /// Nobody comes with another data directory who wasn't removed before.
+    fn check_directories(&self, records: &[MetadataRecord]) -> Result<(), Violation> {
+        for record in records {
+            let MetadataRecord::Broker(new) = record else { continue };
+            let known = self.newest().node(new.id).map(|known| known.directory_id);
+            if known.is_some_and(|known| known != new.directory_id) {
+                return Err(format!("broker {} comes with another data directory", new.id));
+            }
+        }
+        Ok(())
     }
 
     /// The records of a batch, and whether it is a checkpoint.
@@ -165,6 +179,6 @@ impl Cluster {
             self.totals.requests += 1;
             self.tell(|| format!("{at}: it is done: {what}"));
         }
-        Ok(())
+        self.check_changed(at)
     }
 }

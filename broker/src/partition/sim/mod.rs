@@ -10,12 +10,16 @@
 //! - Processes are killed, machines lose power, both also in the midst of what they do to their
 //!   disk; brokers stand still, are stopped and start again; flushes and writes fail, disks are
 //!   full, links are cut, also one way ([`faults`]).
+//! - Data directories are lost, and brokers come back with empty ones ([`lost`]); bits of segments
+//!   flip ([`rot`]), which the real threads of the repair make good ([`threads`]).
 //! - Clients send again what wasn't acknowledged ([`clients`]); log starts move; operators create
-//!   and delete topics, move partitions and remove brokers ([`operators`]).
+//!   and delete topics, move partitions and remove brokers ([`operators`]), and change who decides
+//!   ([`voters`]).
 //! - In some groups records count before they are flushed (`write.caching`): then only so many
 //!   machines lose power, or have failing disks, that nothing may be lost ([`losses`]).
 //!
-//! After each turn everything is looked at that must always hold ([`oracle`], [`metadata`]); then
+//! After each turn everything is looked at that must always hold ([`oracle`], [`metadata`],
+//! [`controls`], [`votes`]); then
 //! nothing goes wrong any more, and every group and every broker must get well ([`calm`]).
 //!
 //! `LOGBOOM_SIM_SEEDS` says how many seeds, `LOGBOOM_SIM_SECONDS` how many virtual seconds of each;
@@ -29,9 +33,12 @@ mod calm;
 mod chance;
 mod clients;
 mod cluster;
+mod comings;
+mod controls;
 mod faults;
 mod groups;
 mod losses;
+mod lost;
 mod metadata;
 mod network;
 mod operators;
@@ -39,8 +46,12 @@ mod oracle;
 mod plan;
 mod process;
 mod queue;
+mod rot;
 mod stories;
 mod tasks;
+mod threads;
+mod voters;
+mod votes;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

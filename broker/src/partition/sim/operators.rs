@@ -1,11 +1,10 @@
-//! Operators: they create and delete topics, move partitions, have leaders go home, and remove
-//! brokers. Each asks a broker that decides, or is mistaken, and is told when what is wanted is in
-//! force.
+//! Operators: they create and delete topics, move partitions, have leaders go home, remove brokers,
+//! and change who decides. Each asks a broker that decides, or is mistaken, and is told when what
+//! is wanted is in force.
 
 use std::rc::Rc;
 use std::sync::Arc;
 
-use logboom_controller::brokers::unregister_broker;
 use logboom_controller::leaders::elect_leaders;
 use logboom_controller::reassignments::alter_partition_reassignments;
 use logboom_controller::topics::{CreateContext, InTurns, create_topics, delete_topics};
@@ -17,8 +16,8 @@ use logboom_protocol::messages::alter_partition_reassignments::{
 use logboom_protocol::messages::create_topics::{CreatableTopic, CreateTopicsRequest};
 use logboom_protocol::messages::delete_topics::DeleteTopicsRequest;
 use logboom_protocol::messages::elect_leaders::ElectLeadersRequest;
-use logboom_protocol::messages::unregister_broker::UnregisterBrokerRequest;
 use logboom_protocol::units::Uuid;
+use logboom_storage::state::GroupKey;
 
 use super::cluster::Cluster;
 use super::oracle::Violation;
@@ -43,7 +42,7 @@ pub(super) struct Answered {
 pub(super) type Wanted = (String, Decide);
 
 /// Of a decision, with what it promises if it changes something.
-fn decided<R>(decision: Decision<R>, promise: Promise) -> Decision<Option<Promise>> {
+pub(super) fn decided<R>(decision: Decision<R>, promise: Promise) -> Decision<Option<Promise>> {
     let is_done = !decision.records.is_empty();
     Decision { records: decision.records, response: is_done.then_some(promise) }
 }
@@ -88,6 +87,9 @@ impl Cluster {
         }
         let time = self.now + self.chance.between(1, 2 * self.plan.wishes);
         self.queue.push(time, Event::Wish);
+        if self.chance.permille(300) {
+            self.look_after_lost();
+        }
         let is_mistaken = self.chance.permille(50);
         let any = self.chance.index(self.brokers.len());
         let asked = if is_mistaken { Some(any) } else { self.controller() };
@@ -97,9 +99,17 @@ impl Cluster {
         let wanted = match self.chance.below(100) {
             0..20 => Some(self.creation(at)),
             20..30 => self.deletion(at),
-            30..75 => self.reassignment(),
-            75..90 => Some(election()),
-            _ => self.removal(),
+            30..70 => self.reassignment(),
+            70..82 => Some(election()),
+            82..90 => {
+                let broker = self.chance.index(self.brokers.len());
+                self.remove(at, self.brokers[broker].id);
+                None
+            }
+            _ => {
+                self.change_voters(at);
+                None
+            }
         };
         wanted.into_iter().for_each(|wanted| self.ask(at, wanted));
         Ok(())
@@ -161,6 +171,10 @@ impl Cluster {
     /// A topic is to be gone.
     fn deletion(&mut self, at: usize) -> Option<Wanted> {
         let (id, name) = self.some_topic()?;
+        Some(self.deletion_of(at, id, name))
+    }
+
+    pub(super) fn deletion_of(&mut self, at: usize, id: Uuid, name: CompactString) -> Wanted {
         let request = DeleteTopicsRequest {
             topic_names: vec![name.clone()],
             ..DeleteTopicsRequest::default()
@@ -170,7 +184,7 @@ impl Cluster {
             let decision = delete_topics(image, &request, 5, &config);
             decided(decision, Box::new(move |image| image.topic(id).is_none()))
         };
-        Some((format!("delete {name}"), Box::new(decide)))
+        (format!("delete {name}"), Box::new(decide))
     }
 
     fn some_topic(&mut self) -> Option<(Uuid, CompactString)> {
@@ -194,6 +208,12 @@ impl Cluster {
         let all: Vec<i32> = self.brokers.iter().map(|broker| broker.id).collect();
         let copies = self.chance.pick(&[1, 2, 3, 3, 3, 3, 4, 5]);
         let replicas = self.chance.some(&all, copies);
+        let key = GroupKey { topic_id: id, partition: index };
+        let group = self.subjects.iter().position(|subject| subject.key == key)?;
+        // What is damaged and not known yet would be all that there is.
+        if !self.are_whole_enough(group, &replicas, None) {
+            return None;
+        }
         self.totals.moves += 1;
         Some(self.move_to(name, id, index, replicas))
     }
@@ -210,19 +230,6 @@ impl Cluster {
             image.partition(id, index).is_none_or(|partition| partition.wish().0 == wished)
         };
         reassigned(name, index, Some(replicas), Box::new(is_wished))
-    }
-
-    /// A broker is to be none of the cluster any more; it comes back when it starts again.
-    fn removal(&mut self) -> Option<Wanted> {
-        let without_vote = self.brokers.len() - self.plan.voters;
-        let place = self.plan.voters + self.chance.index(without_vote);
-        let broker_id = self.brokers.get(place)?.id;
-        let decide = move |image: &MetadataImage| {
-            let request = UnregisterBrokerRequest { broker_id };
-            let is_gone = move |image: &MetadataImage| image.node(broker_id).is_none();
-            decided(unregister_broker(image, &request), Box::new(is_gone))
-        };
-        Some((format!("remove broker {broker_id}"), Box::new(decide)))
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! - What is committed is the same on every replica, byte for byte, without gaps; every producer's
 //!   batches stand there once and in order; epochs grow.
-//! - An epoch has one leader, which has all that anybody has shown as committed when it has
-//!   committed something itself.
+//! - An epoch has one leader, whom a majority of the voters has elected, and which has all that
+//!   anybody has shown as committed when it has committed something itself.
 //! - What was acknowledged stands where it was said.
 //! - While a replica has a lease nobody has committed anything in a later epoch.
 //! - No replica comes back in a life before its last.
@@ -16,11 +16,12 @@ use logboom_protocol::records::{BatchHeader, RawBatches};
 use logboom_raft::Role;
 use logboom_storage::producers::{BatchFacts, Producers, ProducersOptions};
 use logboom_storage::state::GroupState;
-use logboom_storage::{Found, ReadUntil};
+use logboom_storage::{Found, ReadUntil, StorageError};
 
 use super::chance::Chance;
 use super::cluster::Cluster;
 use super::groups::Subject;
+use crate::cluster::METADATA;
 use crate::partition::replica::Replica;
 
 /// What went wrong.
@@ -94,8 +95,22 @@ impl Committed {
 }
 
 impl Subject {
-    /// A client was told that a batch is committed.
-    pub(super) fn check_acknowledged(
+    /// A client was told that a batch is committed, by a broker whose copy may be damaged.
+    pub(super) fn note_acknowledged(
+        &mut self,
+        at: usize,
+        producer: i64,
+        sequence: i32,
+        base_offset: i64,
+    ) -> Result<(), Violation> {
+        if base_offset >= self.log.end && self.losses.rotten.contains_key(&at) {
+            self.owed.push((producer, sequence, base_offset));
+            return Ok(());
+        }
+        self.check_acknowledged(producer, sequence, base_offset)
+    }
+
+    fn check_acknowledged(
         &self,
         producer: i64,
         sequence: i32,
@@ -133,8 +148,12 @@ impl Subject {
             return Err(format!("it is in life {}, and was in {life}", id.life));
         }
         *life = id.life;
+        self.controls.look(at, group, self.key == METADATA)?;
         let leads = group.role() == Role::Leader;
-        if leads && *self.leaders.entry(epoch).or_insert(at) != at {
+        if leads && !self.leaders.contains_key(&epoch) {
+            self.votes.check_elected(group)?;
+        }
+        if leads && *self.leaders.entry(epoch).or_insert(id) != id {
             return Err(format!("{} leads in epoch {epoch} too", self.leaders[&epoch]));
         }
         let view = replica.log.view();
@@ -152,23 +171,43 @@ impl Subject {
             return Err(format!("its high watermark was {seen}, and is {high_watermark}"));
         }
         let mut next = seen.max(start);
+        let may_be_damaged = self.losses.rotten.contains_key(&at);
         while next < high_watermark {
-            next = self.read(replica, next)?;
+            match self.read(replica, next)? {
+                Some(read) => next = read,
+                None if may_be_damaged => break,
+                None => return Err(format!("{next} is damaged")),
+            }
         }
         self.seen.insert(at, next);
+        let known = self.log.end;
+        for (producer, sequence, at) in
+            self.owed.extract_if(.., |owed| owed.2 < known).collect::<Vec<_>>()
+        {
+            self.check_acknowledged(producer, sequence, at)?;
+        }
+        let end = (high_watermark, view.end_offset());
+        let is_whole = (next, next) == end && next >= self.log.end && view.damage().is_none();
+        if is_whole && !group.is_lossy() {
+            self.losses.rotten.remove(&at);
+        }
         Ok(())
     }
 
-    /// Reads what is committed from an offset on; returns up to where.
-    fn read(&mut self, replica: &Replica, from: i64) -> Result<i64, Violation> {
+    /// Reads what is committed from an offset on; returns up to where, and nothing where it is
+    /// damaged.
+    fn read(&mut self, replica: &Replica, from: i64) -> Result<Option<i64>, Violation> {
         let view = replica.log.view();
         let found = view.read(from, 1 << 20, ReadUntil::HighWatermark);
         let bytes = match found {
             Ok(Found::Batches(bytes)) => bytes,
-            Ok(Found::Cold(read)) => {
-                read.run().map_err(|error| format!("{from} can't be read: {error}"))?
-            }
+            Ok(Found::Cold(read)) => match read.run() {
+                Ok(bytes) => bytes,
+                Err(StorageError::Corrupt(_)) => return Ok(None),
+                Err(error) => return Err(format!("{from} can't be read: {error}")),
+            },
             Ok(Found::Nothing) => return Err(format!("nothing is at {from}")),
+            Err(StorageError::Corrupt(_)) => return Ok(None),
             Err(error) => return Err(format!("{from} can't be read: {error}")),
         };
         let mut next = from;
@@ -179,7 +218,7 @@ impl Subject {
             }
             next = self.log.see(batch.bytes(), batch.header())?;
         }
-        if next == from { Err(format!("nothing is at {from}")) } else { Ok(next) }
+        if next == from { Err(format!("nothing is at {from}")) } else { Ok(Some(next)) }
     }
 }
 
@@ -192,7 +231,7 @@ impl Cluster {
         let there = self.subjects.iter_mut().enumerate().filter(|(_, it)| !it.is_deleted);
         for (index, subject) in there {
             let Some(replica) = process.shard.replicas.get(&subject.key) else {
-                subject.seen.remove(&at);
+                subject.forget(at);
                 // One that starts opens it sooner or later.
                 let is_gone = |group: Option<&GroupState>| group.is_none_or(|it| it.removed);
                 if process.directory.state().group(&subject.key, is_gone) {

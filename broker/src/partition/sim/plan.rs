@@ -58,6 +58,8 @@ pub(super) struct Plan {
     pub(super) is_rough: bool,
     /// Of 1000 topics, in how many records count before they are flushed.
     pub(super) caching: u64,
+    /// Whether nothing that was read stays in memory.
+    pub(super) is_cold: bool,
 }
 
 impl Plan {
@@ -89,6 +91,7 @@ impl Plan {
             goes_home: true,
             is_rough: chance.permille(250),
             caching: chance.pick(&[0, 0, 300, 1_000]),
+            is_cold: chance.permille(500),
         }
     }
 

@@ -3,13 +3,14 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::mpsc::{self as std_mpsc, Receiver};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use logboom_controller::MetadataImage;
+use logboom_controller::config::StaticConfig;
 use logboom_controller::record::{BrokerRegistration, Endpoint, LeaderReport, PeerAddress};
 use logboom_protocol::CompactString;
 use logboom_protocol::peer::VERSIONS;
@@ -20,10 +21,18 @@ use super::broker::Around;
 use super::operators::Answered;
 use super::plan::Plan;
 use super::tasks::{Mailbox, Tasks};
-use crate::cluster::{Neighbours, Reconciler};
+use super::threads::Stepped;
+use super::voters::Changed;
+use crate::balancing::Balancing;
+use crate::cluster::{Neighbours, Reconciler, Replicas, VoterChanges};
 use crate::config::QuorumVoter;
+use crate::coordination::Coordination;
+use crate::groundwork::Groundwork;
+use crate::node::Node;
 use crate::partition::{CatchUp, Command, Hands, Registry, Seat, Shard, ShardHandle};
 use crate::peer::{Calls, Identity, Kind, PeerId, Roster as _, check};
+use crate::repair;
+use crate::server::AnswerDoor;
 use crate::start::StartError;
 use crate::start::begin::{Began, Beginning, begin};
 
@@ -41,6 +50,15 @@ pub(super) struct Process {
     /// When something is to be looked at that waits, as far as that was said.
     pub(super) alarms: BTreeSet<u64>,
     pub(super) answered: Rc<RefCell<Vec<Answered>>>,
+    /// Where those find it that answer other brokers.
+    pub(super) own_node: Arc<OnceLock<Arc<Node>>>,
+    /// Once it has begun.
+    pub(super) node: Option<Arc<Node>>,
+    /// Those of the repair, once it has begun.
+    pub(super) threads: Vec<Stepped>,
+    config: Arc<StaticConfig>,
+    /// Changes of the voters that operators were told of.
+    pub(super) changed: Rc<RefCell<Vec<Changed>>>,
     ready: Receiver<Result<Began, StartError>>,
     /// Once it is one of the cluster, and serves clients.
     pub(super) began: Option<Began>,
@@ -57,6 +75,8 @@ pub(super) struct Birth {
     pub(super) around: Arc<Around>,
     pub(super) catch_up: Arc<CatchUp>,
     pub(super) incarnation: Uuid,
+    /// Those that decide, as its configuration says.
+    pub(super) named: Vec<i32>,
 }
 
 impl Birth {
@@ -67,16 +87,27 @@ impl Birth {
 
     fn beginning(
         &self,
+        registry: Arc<Registry>,
         reconciler: Reconciler,
         peers: Option<(Arc<Neighbours>, Arc<dyn Calls>)>,
         from_shards: mpsc::UnboundedReceiver<LeaderReport>,
+        own_node: &Arc<OnceLock<Arc<Node>>>,
         plan: &Plan,
     ) -> Beginning {
+        let ground = Groundwork {
+            id: self.id,
+            directory: Arc::clone(&self.directory),
+            metrics: Arc::default(),
+            replicas: Replicas { registry, shards: Arc::clone(&reconciler.shards) },
+            published: Arc::clone(&reconciler.published),
+            others: OnceLock::new(),
+            node: Arc::clone(own_node),
+            stopping: watch::channel(false).1,
+        };
         Beginning {
             this: self.this(),
-            directory: Arc::clone(&self.directory),
+            ground: Arc::new(ground),
             around: Arc::clone(&self.around) as _,
-            metrics: Arc::default(),
             reconciler,
             registration: self.registration(),
             checkpoint_above: plan.checkpoint_above,
@@ -107,11 +138,10 @@ fn address(node: i32) -> QuorumVoter {
 
 fn neighbours(
     birth: &Birth,
-    plan: &Plan,
     handle: &ShardHandle,
     published: &Arc<ArcSwap<MetadataImage>>,
 ) -> Neighbours {
-    let voters = (1..=i32::try_from(plan.voters).unwrap()).map(address).collect();
+    let voters = birth.named.iter().copied().map(address).collect();
     let own = Identity {
         id: birth.this(),
         cluster: birth.directory.cluster(),
@@ -152,10 +182,11 @@ impl Process {
         };
         let shard = Shard::new(0, hands, seat.clone(), Arc::clone(&registry), commands);
         let published = Arc::new(ArcSwap::from_pointee(MetadataImage::default()));
-        let neighbours = Arc::new(neighbours(&birth, plan, &handle, &published));
+        let neighbours = Arc::new(neighbours(&birth, &handle, &published));
         let mailbox = Arc::new(Mailbox::new(Arc::clone(around), u64::from(*starts) << 32));
+        let config = Arc::new(plan.config(*id));
         let reconciler = Reconciler {
-            config: Arc::new(plan.config(*id)),
+            config: Arc::clone(&config),
             incarnation: birth.incarnation,
             directory: Arc::clone(directory),
             seat,
@@ -166,9 +197,13 @@ impl Process {
             catch_up: Arc::clone(&birth.catch_up),
             published: Arc::clone(&published),
             kept: Vec::new(),
+            unmade: BTreeSet::new(),
         };
         let peers = Some((Arc::clone(&neighbours), Arc::clone(&mailbox) as _));
-        let (tasks, ready) = begun(birth.beginning(reconciler, peers, from_shards, plan));
+        let (registered, own_node) = (Arc::clone(&registry), Arc::default());
+        let beginning =
+            birth.beginning(registered, reconciler, peers, from_shards, &own_node, plan);
+        let (tasks, ready) = begun(beginning);
         let known = (published.load_full(), 0);
         Self {
             directory: birth.directory,
@@ -182,6 +217,11 @@ impl Process {
             tasks,
             alarms: BTreeSet::new(),
             answered: Rc::default(),
+            own_node,
+            node: None,
+            threads: Vec::new(),
+            config,
+            changed: Rc::default(),
             ready,
             began: None,
             known,
@@ -201,16 +241,51 @@ impl Process {
         self.tasks.is_woken()
     }
 
-    /// Runs its tasks.
+    /// Runs its tasks; returns whether it has begun to serve with them.
     ///
     /// # Errors
     /// Why it doesn't start: it ends then.
-    pub(super) fn run_tasks(&mut self) -> Result<(), StartError> {
+    pub(super) fn run_tasks(&mut self) -> Result<bool, StartError> {
         self.tasks.run();
-        if let Ok(ready) = self.ready.try_recv() {
-            self.began = Some(ready?);
+        let Ok(ready) = self.ready.try_recv() else { return Ok(false) };
+        let began = ready?;
+        let node = Arc::new(self.node_of(&began));
+        drop(self.own_node.set(Arc::clone(&node)));
+        let thread = |index: usize| {
+            Stepped::new(&self.around, |rests| {
+                let [repair, scrub] = repair::work(&node, rests);
+                if index == 0 { repair.1 } else { scrub.1 }
+            })
+        };
+        self.threads = (0..2).map(thread).collect();
+        (self.began, self.node) = (Some(began), Some(node));
+        Ok(true)
+    }
+
+    /// What those see of it that serve other brokers, and repair.
+    fn node_of(&self, began: &Began) -> Node {
+        let metrics = Arc::default();
+        let shards: Arc<[ShardHandle]> = Arc::from([self.handle.clone()]);
+        let voter_changes = VoterChanges::new(&shards, Arc::clone(&self.around) as _);
+        Node {
+            config: Arc::clone(&self.config),
+            cluster_id: began.cluster_id,
+            directory: Arc::clone(&self.directory),
+            metrics: Arc::clone(&metrics),
+            registry: Arc::clone(&self.registry),
+            shards,
+            controller: began.handle.clone(),
+            others: began.others.clone(),
+            voter_changes,
+            coordination: Coordination::new(1).0,
+            placement: Arc::default(),
+            published: Arc::clone(&self.published),
+            producer_ids: tokio::sync::Mutex::new(0..0),
+            fetch_sessions: Default::default(),
+            balancing: Balancing::new().0,
+            answers: AnswerDoor::new(1 << 20, metrics),
+            stopping: watch::channel(false).1,
         }
-        Ok(())
     }
 
     /// The times that something waits for, and that nobody was told of.

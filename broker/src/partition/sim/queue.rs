@@ -21,6 +21,8 @@ pub(super) enum Event {
     Flush { at: usize, start: u32 },
     /// What the state store was asked for is durable.
     Round { at: usize, start: u32 },
+    /// A thread goes on.
+    Thread { at: usize, start: u32, thread: usize },
     /// What was to be read from the device is read.
     Errands { at: usize, start: u32 },
     /// Something arrives over a connection, of which this is the number.

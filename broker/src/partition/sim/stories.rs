@@ -14,7 +14,7 @@ use super::queue::Event;
 use crate::partition::Command;
 
 /// The group of the topic.
-const GROUP: usize = METADATA_GROUP + 1;
+pub(super) const GROUP: usize = METADATA_GROUP + 1;
 
 /// A cluster of three brokers with a topic of which all of them have a copy, which is well.
 fn well() -> Cluster {
@@ -22,7 +22,7 @@ fn well() -> Cluster {
 }
 
 /// The same, on another plan.
-fn well_with(change: impl FnOnce(Plan) -> Plan) -> Cluster {
+pub(super) fn well_with(change: impl FnOnce(Plan) -> Plan) -> Cluster {
     let small = Plan { brokers: 3, voters: 3, topics: 0, loss: 0, ..Plan::of(0, 0) };
     let plan = Plan { goes_home: false, is_rough: false, min_insync_replicas: 1, ..small };
     // Operators want nothing but what a story says.
@@ -43,7 +43,7 @@ fn caching() -> Cluster {
 }
 
 /// Asks the broker that decides.
-fn ask(cluster: &mut Cluster, wanted: impl FnOnce(&mut Cluster, usize) -> Wanted) {
+pub(super) fn ask(cluster: &mut Cluster, wanted: impl FnOnce(&mut Cluster, usize) -> Wanted) {
     let at = cluster.controller().expect("one decides");
     let wanted = wanted(cluster, at);
     cluster.ask(at, wanted);
@@ -58,7 +58,7 @@ fn wish_leader(cluster: &mut Cluster, at: usize) {
     ask(cluster, |_, _| election());
 }
 
-fn leader(cluster: &Cluster) -> usize {
+pub(super) fn leader(cluster: &Cluster) -> usize {
     some_leader(cluster).expect("one leads")
 }
 

@@ -61,6 +61,11 @@ const NEAR_BYTES: u64 = 16_000;
 impl Leader {
     /// With all of its log in memory.
     fn new(leader: Option<i64>) -> Self {
+        let id = |id| ReplicaId { directory: [9; 16], ..ReplicaId::of(id) };
+        Self::among([2, 3].map(id), leader)
+    }
+
+    fn among(others: [ReplicaId; 2], leader: Option<i64>) -> Self {
         let Setting { disk, directory, mut hands, .. } = Setting::new(false);
         let (handle, commands) = ShardHandle::channel();
         let around = Arc::new(Still::default());
@@ -70,7 +75,6 @@ impl Leader {
         hands.catch_up = Arc::new(catch_up);
         let key = GroupKey { partition: 1, ..KEY };
         let seat = Seat::new(1, directory.id());
-        let others = [2, 3].map(|id| ReplicaId { directory: [9; 16], ..ReplicaId::of(id) });
         let voters = Voters::of([seat.id(0), others[0], others[1]]);
         directory.create_all(&[(key, &Seat::founding_records(&voters))], 0).unwrap();
         let (mut log, _) = directory.open_replica(key, LogOptions::default()).unwrap();
@@ -112,8 +116,13 @@ impl Leader {
         replica.hear(&message, &Bytes::new(), false, hands);
     }
 
-    /// It has the log up to an offset, and nothing else.
+    /// It has the log up to an offset, all of it flushed, and nothing else.
     fn has(&mut self, other: usize, offset: i64) {
+        self.keeps(other, offset, offset);
+    }
+
+    /// It has the log up to an offset, flushed up to another one.
+    fn keeps(&mut self, other: usize, offset: i64, flushed: i64) {
         let end = self.setting.replica.group.history().end();
         let matched = Position { offset, ..end };
         self.say(
@@ -123,11 +132,13 @@ impl Leader {
                 outcome: Outcome::Matched,
                 matched,
                 kept: matched,
+                flushed,
                 commit: Position::ZERO,
                 log_start: 0,
                 run: 1,
                 lossy: false,
                 held_back: false,
+                wish: 0,
             }),
         );
     }
@@ -195,6 +206,22 @@ fn who_lacks_what_was_appended_a_moment_ago_is_sent_it_in_the_same_turn() {
 }
 
 #[test]
+fn what_others_have_in_the_page_cache_only_counts_where_the_leader_knows_that_it_does() {
+    for write_caching in [true, false] {
+        let mut leader = Leader::new(None);
+        let settings = settings(write_caching);
+        leader.setting.partition.set_settings(Arc::clone(&settings));
+        leader.setting.replica.configure(&settings, &leader.setting.hands);
+        let end = leader.end();
+        leader.keeps(0, end, end - 5);
+        let counted = if write_caching { end } else { end - 5 };
+        assert_eq!(leader.setting.high_watermark(), counted);
+        leader.keeps(0, end, end);
+        assert_eq!(leader.setting.high_watermark(), end);
+    }
+}
+
+#[test]
 fn who_is_behind_is_read_for_by_others_a_part_at_a_time_though_all_is_in_memory() {
     let mut leader = Leader::new(None);
     leader.has(0, 0);
@@ -210,6 +237,36 @@ fn who_is_behind_is_read_for_by_others_a_part_at_a_time_though_all_is_in_memory(
     assert!(leader.sends(1).is_empty());
     assert_eq!(leader.read(), 1, "what another one was sent is read again");
     assert_eq!(leader.sends(1)[0].0.start, 3);
+}
+
+#[test]
+fn two_replicas_on_one_broker_are_read_for_each_by_itself() {
+    // One of them is gone with its data directory, and takes nothing any more.
+    let id = |directory| ReplicaId { directory: [directory; 16], ..ReplicaId::of(2) };
+    let mut leader = Leader::among([9, 8].map(id), None);
+    leader.has(0, 3);
+    leader.has(1, 0);
+    assert!(leader.sends(1).is_empty());
+    assert_eq!(leader.read(), 2);
+    assert_eq!(leader.sends(1)[0].0, 0..leader.end());
+}
+
+#[test]
+fn who_does_not_answer_is_read_for_once() {
+    let mut leader = Leader::new(None);
+    leader.has(0, 0);
+    leader.sends(0);
+    assert_eq!(leader.read(), 1);
+    assert_eq!(leader.sends(0).len(), 1);
+    for _ in 0..20 {
+        let Setting { replica, hands, .. } = &mut leader.setting;
+        replica.step(hands, |group, effects| group.beat(effects));
+        assert!(leader.sends(0).is_empty());
+        assert_eq!(leader.read(), 0);
+    }
+    leader.has(0, 0);
+    leader.sends(0);
+    assert_eq!(leader.read(), 1, "it is back");
 }
 
 #[test]

@@ -181,16 +181,42 @@ fn with_caching_a_follower_counts_nothing_while_its_state_store_is_being_told() 
 }
 
 #[test]
+fn with_flush_messages_a_follower_answers_for_so_many_records_when_they_are_flushed() {
+    let mut follower = Follower::new(true);
+    follower.hear(1, behind(Position::ZERO, marker(1, 1, 0)), &Bytes::new());
+    let data = |until| raft::Content::Data { until, gaps: false };
+    let record = |offset| stamped(&anonymous(), offset, 1);
+    assert_eq!(follower.setting.replica.caching_to_record(), Some(true));
+    follower.setting.replica.on_caching_recorded(&follower.setting.hands);
+    follower.hear(1, behind(at(1, 0, 1), data(1)), &record(0));
+    let limited = TopicSettings { flush_messages: 3, ..(*settings(true)).clone() };
+    follower.setting.partition.set_settings(Arc::new(limited));
+    follower.take(1, behind(at(1, 1, 1), data(2)), &record(1));
+    follower.take(1, behind(at(1, 2, 1), data(3)), &record(2));
+    assert_eq!(follower.acknowledged().1, at(1, 3, 1), "at once");
+    // A flush begins, and another one comes meanwhile.
+    let Setting { replica, hands, .. } = &mut follower.setting;
+    assert!(replica.flush(hands.on_flush_done(replica.name)));
+    follower.take(1, behind(at(1, 3, 1), data(4)), &record(3));
+    assert_eq!(follower.acknowledged().1, at(1, 3, 1), "nothing more");
+    assert!(!follower.setting.replica.may_flush_later());
+    follower.setting.directory.run_flushes();
+    let Ok(Command::Flushed(_, result)) = follower.commands.try_recv() else { panic!() };
+    follower.setting.replica.on_flushed(result, &follower.setting.hands);
+    assert_eq!(follower.acknowledged().1, at(1, 4, 1), "one is left that isn't flushed");
+}
+
+#[test]
 fn with_caching_a_follower_whose_flush_has_failed_is_known_to_lack_something() {
     let mut follower = Follower::new(true);
     follower.hear(1, behind(Position::ZERO, marker(1, 1, 0)), &Bytes::new());
     assert_eq!(follower.setting.replica.caching_to_record(), Some(true));
     let Setting { replica, hands, directory, partition, .. } = &mut follower.setting;
     replica.on_caching_recorded(hands);
-    assert!(replica.group.is_caching());
+    assert_eq!(replica.group.is_caching(), (true, true));
     replica.flush(Box::new(|_| {}));
     replica.on_flushed(Err(StorageError::OutOfService { path: "/data".into() }), hands);
-    assert!(!replica.group.is_caching());
+    assert_eq!(replica.group.is_caching(), (true, false));
     directory.run_flushes();
     let is_lossy = directory.state().group(&partition.key, |group| group.unwrap().lossy);
     assert!(is_lossy);

@@ -125,16 +125,19 @@ fn records_that_nobody_has_announced_are_strange() {
 }
 
 #[test]
-fn the_first_version_does_not_say_who_is_held_back() {
+fn earlier_versions_do_not_say_all_of_an_answer() {
+    let kept = Position { epoch: 1, offset: 5, control: 1 };
     let reply = AppendReply {
         outcome: Outcome::Matched,
-        matched: Position::ZERO,
-        kept: Position::ZERO,
+        matched: kept,
+        kept,
+        flushed: 3,
         commit: Position::ZERO,
         log_start: 0,
         run: 1,
         lossy: true,
         held_back: true,
+        wish: 7,
     };
     let (key, message) = data(1, 5);
     let message = Message { body: Body::AppendReply(reply), ..message };
@@ -144,10 +147,12 @@ fn the_first_version_does_not_say_who_is_held_back() {
         let frame = Frame { head: out.into_inner().freeze(), records: Bytes::new() };
         let messages = read_messages(&frame, Ends { version: read, ..ENDS })?;
         let Body::AppendReply(reply) = &messages[0].message.body else { panic!() };
-        Ok::<_, Strange>((reply.lossy, reply.held_back))
+        Ok::<_, Strange>((reply.lossy, reply.held_back, reply.flushed, reply.wish))
     };
-    assert_eq!(said(0, 0), Ok((true, false)));
-    assert_eq!(said(1, 1), Ok((true, true)));
+    assert_eq!(said(0, 0), Ok((true, false, 5, i64::MAX)));
+    assert_eq!(said(1, 1), Ok((true, true, 5, i64::MAX)));
+    assert_eq!(said(2, 2), Ok((true, true, 3, i64::MAX)));
+    assert_eq!(said(3, 3), Ok((true, true, 3, 7)));
     assert!(said(1, 0).is_err(), "it can't be said there");
 }
 

@@ -91,6 +91,9 @@ impl Directory {
             Opening { key, shared, is_among_others, is_caching, findings, is_lossy, tail };
         opening.remove_garbage(&state)?;
         let log = opening.open(&state, options)?;
+        if log.found_seal.is_none() {
+            self.shared.settle([key])?;
+        }
         Ok((log, opening.findings))
     }
 }

@@ -141,6 +141,7 @@ impl Directory {
             let forgotten = keys.iter().filter(|_| forget);
             let forgotten = forgotten.map(|key| (*key, StateRecord::Forgotten));
             self.shared.commit(&removed.chain(forgotten).collect::<Vec<_>>())?;
+            self.shared.settle(keys.iter().copied())?;
         }
         self.remove_garbage().map(|_| ())
     }
@@ -224,6 +225,7 @@ fn delete(shared: &Arc<Shared>, logs: &[Log], forget: bool) -> Result<(), Storag
         let removed = logs.iter().map(|log| log.record(StateRecord::Removed));
         let forgotten = logs.iter().filter(|_| forget).map(|l| l.record(StateRecord::Forgotten));
         shared.commit(&removed.chain(forgotten).collect::<Vec<_>>())?;
+        shared.settle(logs.iter().map(|log| *log.key()))?;
     }
     for log in logs {
         // From here on nobody opens a file of this life, nor takes one of the next for its own.

@@ -77,7 +77,28 @@ impl LogView {
         offset: i64,
         pace: &mut (dyn Pace + Send),
     ) -> Result<Option<Scrubbed>, CleanError> {
-        let segments = self.settled();
+        self.scrub_of(&self.settled(), offset, pace)
+    }
+
+    /// The same where damage was met, which may lie in what isn't committed: a leader can't send it
+    /// to others, so that it never will be.
+    ///
+    /// # Errors
+    /// As [`Self::scrub`].
+    pub fn scrub_suspect(
+        &self,
+        offset: i64,
+        pace: &mut (dyn Pace + Send),
+    ) -> Result<Option<Scrubbed>, CleanError> {
+        self.scrub_of(&self.sealed(i64::MAX), offset, pace)
+    }
+
+    fn scrub_of(
+        &self,
+        segments: &[Arc<Segment>],
+        offset: i64,
+        pace: &mut (dyn Pace + Send),
+    ) -> Result<Option<Scrubbed>, CleanError> {
         let Some(segment) = segments.iter().find(|it| it.end_offset() > offset) else {
             return Ok(None);
         };
@@ -99,11 +120,16 @@ impl LogView {
 
     /// The segments that the manifest has as sealed, and that are committed.
     pub(super) fn settled(&self) -> Vec<Arc<Segment>> {
+        self.sealed(self.high_watermark())
+    }
+
+    /// The segments that the manifest has as sealed, and that end at an offset or before it.
+    fn sealed(&self, ceiling: i64) -> Vec<Arc<Segment>> {
         let named = self.shared.state.group(&self.key, |group| {
             let last = group.and_then(|group| group.segments.last());
             last.map_or(0, |last| last.base_offset)
         });
-        let ceiling = self.high_watermark().min(named);
+        let ceiling = ceiling.min(named);
         let segments = self.segments();
         let sealed = segments.split_last().map_or(&[][..], |(_, sealed)| sealed);
         sealed.iter().filter(|it| it.end_offset() <= ceiling).cloned().collect()

@@ -204,7 +204,7 @@ impl Place<'_> {
     }
 
     /// Makes a file that begins with `checkpoint` and takes the place of `found`; goes on in that
-    /// one where there is no room for another.
+    /// one where there is no room for another. Says whether there was.
     ///
     /// - `older`: state files before it, which a life that was killed has left.
     pub(super) fn begin_behind(
@@ -213,7 +213,7 @@ impl Place<'_> {
         mut older: Vec<PathBuf>,
         salt: u32,
         checkpoint: &[Vec<u8>],
-    ) -> Result<Writer> {
+    ) -> Result<(Writer, bool)> {
         if found.has_frame() {
             // Its name is durable. Those before it may take the room that a new one needs.
             older.drain(..).for_each(|path| self.remove(&path));
@@ -221,10 +221,10 @@ impl Place<'_> {
         match self.begin(found.header.number + 1, salt, checkpoint)? {
             Begun::Writer(writer) => {
                 older.iter().chain([&found.path]).for_each(|path| self.remove(path));
-                Ok(writer)
+                Ok((writer, true))
             }
             // With an older one there, a power cut may bring that one back.
-            Begun::NoSpace(_) if older.is_empty() => found.go_on(self),
+            Begun::NoSpace(_) if older.is_empty() => Ok((found.go_on(self)?, false)),
             Begun::NoSpace(error) => Err(error),
         }
     }

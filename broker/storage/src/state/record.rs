@@ -22,6 +22,12 @@ pub struct OpenMark {
     pub mount_id: u64,
 }
 
+impl OpenMark {
+    /// Of no life of any machine: what a start after a power cut writes down until all logs were
+    /// opened, so that the next one still expects what the power cut has left.
+    pub const NONE: Self = Self { boot_id: [0; 16], mount_id: 0 };
+}
+
 /// One fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StateRecord {

@@ -1,6 +1,7 @@
 //! The state store itself: memory, queue, file.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ pub struct StateStore {
     /// Set under the lock of `memory`.
     failed: Arc<OnceLock<StateError>>,
     completions: Completions,
+    /// Whether there was no room for another file when that was last tried.
+    is_short: AtomicBool,
     /// Where the last frame of the file before was dropped at the start.
     dropped: Option<(PathBuf, u64)>,
 }
@@ -81,8 +84,10 @@ impl StateStore {
         let found = file::read(&*disk, path, number, |key, record| memory.apply(key, record))?;
         let dropped = found.dropped();
         let place = Place { disk: &*disk, dir, reserve_bytes: options.reserve_bytes };
-        let writer = place.begin_behind(found, older, salt, &memory.snapshot())?;
-        Ok(Self::new(disk, dir, options, (memory, writer, dropped)))
+        let (writer, has_room) = place.begin_behind(found, older, salt, &memory.snapshot())?;
+        let store = Self::new(disk, dir, options, (memory, writer, dropped));
+        store.is_short.store(!has_room, Ordering::Relaxed);
+        Ok(store)
     }
 
     /// Opens the store in `dir`, and begins an empty one where there is none: for a directory that
@@ -122,6 +127,7 @@ impl StateStore {
             work: Condvar::new(),
             failed: Arc::default(),
             completions: Completions::default(),
+            is_short: AtomicBool::new(false),
             dropped,
         }
     }
@@ -242,21 +248,38 @@ impl StateStore {
     /// # Errors
     /// The failure that all later calls meet as well.
     pub fn commit_round(&self) -> Result<bool> {
-        let result = self.round(&mut self.rounds());
+        let result = self.round(&mut self.rounds(), false);
         self.completions.run();
         result
     }
 
-    fn round(&self, rounds: &mut Rounds) -> Result<bool> {
+    /// Whether there is room for another file, and so for what isn't needed: where there was none,
+    /// what is left of the reserve is for votes, cuts and deletions. May wait for the device.
+    pub(crate) fn has_room(&self) -> bool {
+        if self.is_short() {
+            // A failure is met by whoever writes next.
+            drop(self.round(&mut self.rounds(), true));
+            self.completions.run();
+        }
+        !self.is_short()
+    }
+
+    /// Whether there was no room when it was last looked for.
+    pub(crate) fn is_short(&self) -> bool {
+        self.is_short.load(Ordering::Relaxed)
+    }
+
+    /// - `anew`: whether a file is to be begun in any case.
+    fn round(&self, rounds: &mut Rounds, anew: bool) -> Result<bool> {
         // A failed write may have left anything, so nothing is written behind it.
         self.failure().map_or(Ok(()), Err)?;
         let mut round = self.memory().take_round();
-        if round.is_empty() {
+        if round.is_empty() && !anew {
             return Ok(false);
         }
         let payload: Vec<u8> = round.iter().flat_map(|s| s.payload.iter().copied()).collect();
         let wants_checkpoint = rounds.writer.frame_bytes(&payload) > rounds.checkpoint_from;
-        let result = if wants_checkpoint || !rounds.writer.fits(&payload) {
+        let result = if anew || wants_checkpoint || !rounds.writer.fits(&payload) {
             self.checkpoint(rounds, &payload, &mut round)
         } else {
             rounds.writer.append(&payload)
@@ -296,10 +319,13 @@ impl StateStore {
                 round.extend(self.memory().take(joined));
                 let old = std::mem::replace(writer, new);
                 *checkpoint_from = self.options.checkpoint_bytes;
+                self.is_short.store(false, Ordering::Relaxed);
                 place.remove(old.path());
                 Ok(())
             }
+            Begun::NoSpace(_) if payload.is_empty() => Ok(()),
             Begun::NoSpace(_) if writer.fits(payload) => {
+                self.is_short.store(true, Ordering::Relaxed);
                 // All that is known was encoded in vain; not again in each round.
                 let pause = self.options.checkpoint_bytes / TRIES_A_CHECKPOINT;
                 *checkpoint_from = writer.frame_bytes(payload) + pause;
@@ -334,7 +360,7 @@ impl StateStore {
         if self.memory().is_over(number) {
             return Ok(false);
         }
-        let result = self.round(&mut rounds);
+        let result = self.round(&mut rounds, false);
         drop(rounds);
         self.completions.run();
         result

@@ -33,8 +33,8 @@ pub(super) static TABLE: [BrokerDefinition; 13] = [
         "balance.once",
         "false",
         Update::AllBrokers { by: "logboom cluster balance" },
-        "Whether a plan for all reasons is carried out, until nothing is left to move; then it is \
-         removed. For all brokers.",
+        "Whether plans for all reasons are carried out, until nothing is left to move, or ten of \
+         them are; then it is removed. For all brokers.",
     ),
     live(
         "balance.drain",

@@ -12,8 +12,10 @@
 //! | `transfer 1 2`, `cancel 1`, `resign 1` | the leader hands over; does not; gives up |
 //! | `recover 1 1,2 [EPOCH]` | an operator names who is left, and the greatest epoch of them |
 //! | `hold-back 1`, `let-lead 1` | it is to vote only; it may lead again |
+//! | `cache 1 off`, `cache 1 on` | it hears that `write.caching` is off; that it is on |
 //! | `hears 1 2 3` | 1 finds that it hears of 2 and 3, and of nobody else |
 //! | `wish 1 1,2,4 [as GENERATION]` | the voters are to be these |
+//! | `knows 4 1` | 4's host knows of the wish with this generation, and of no later one |
 //! | `observe 1 4,5`, `observe 1 nobody` | these are to have the log without a vote; none is |
 //! | `trim 1 OFFSET` | the log is to begin there |
 //! | `disconnect 1 2` | 1 learns that its connection to 2 is gone |
@@ -225,6 +227,8 @@ impl Script {
             ("tell", []) => self.alive(id, |node, effects| node.alive().tell_commit(effects)),
             ("hold-back", []) => self.alive(id, |node, _| _ = node.alive().hold_back(true)),
             ("let-lead", []) => self.alive(id, |node, _| _ = node.alive().hold_back(false)),
+            ("cache", [is_on]) => self.cache(id, *is_on == "on"),
+            ("knows", [wish]) => self.know_wish(id, wish.parse().unwrap()),
             ("transfer", [to]) => self.transfer(id, replica(to)),
             ("recover", [left]) => self.recover(id, left, 0),
             ("recover", [left, epoch]) => self.recover(id, left, epoch.parse().unwrap()),
@@ -265,11 +269,7 @@ impl Script {
             ("lose", [offset]) => self.lose(id, offset.parse().unwrap(), true),
             ("lose", [offset, "unnoticed"]) => self.lose(id, offset.parse().unwrap(), false),
             ("wipe", []) => self.wipe(id),
-            ("held", [count]) => {
-                let held = self.group(id).held_by(count.parse().unwrap());
-                self.output.push(format!("{count} have {held}"));
-                Ok(())
-            }
+            ("held", [count]) => self.tell_held(id, count.parse().unwrap()),
             ("standings", []) => {
                 let lines: Vec<String> =
                     self.group(id).standings().map(|it| print::standing(&it)).collect();
@@ -278,6 +278,22 @@ impl Script {
             }
             _ => panic!("{command} {id} {words:?} is no command"),
         }
+    }
+
+    /// It hears whether records count before they are flushed.
+    fn cache(&mut self, id: ReplicaId, is_on: bool) -> Result<(), Violation> {
+        self.alive(id, |node, _| node.alive().set_caching(is_on, is_on))
+    }
+
+    fn tell_held(&mut self, id: ReplicaId, count: usize) -> Result<(), Violation> {
+        let held = self.group(id).held_by(count);
+        self.output.push(format!("{count} have {held}"));
+        Ok(())
+    }
+
+    /// Its host knows of the wish with this generation, and of no later one.
+    fn know_wish(&mut self, id: ReplicaId, generation: i64) -> Result<(), Violation> {
+        self.alive(id, |node, _| node.alive().know_wish(generation))
     }
 
     fn stage(&mut self) -> &mut Stage {

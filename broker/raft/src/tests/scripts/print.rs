@@ -84,10 +84,14 @@ fn start(log_start: i64) -> String {
 }
 
 fn append_reply(reply: &AppendReply) -> String {
-    let AppendReply { outcome, matched, kept, commit, log_start, run, lossy, held_back } = reply;
+    let AppendReply { outcome, matched, kept, commit, log_start, .. } = reply;
+    let AppendReply { flushed, run, lossy, held_back, wish, .. } = reply;
     let mut words = Vec::from([matched.to_string()]);
     if kept != matched {
         words.push(format!("kept {kept}"));
+    }
+    if *flushed != kept.offset {
+        words.push(format!("flushed {flushed}"));
     }
     match outcome {
         Outcome::Matched => {}
@@ -106,6 +110,9 @@ fn append_reply(reply: &AppendReply) -> String {
     }
     if *held_back {
         words.push("held back".to_owned());
+    }
+    if *wish != i64::MAX {
+        words.push(format!("knows wish {wish}"));
     }
     words.join(" ")
 }
@@ -174,7 +181,7 @@ pub(super) fn node(node: &Node) -> String {
 
 /// What a leader knows of a follower.
 pub(super) fn standing(it: &Standing) -> String {
-    let Standing { id, matched, kept, commit, log_start, held_back } = it;
+    let Standing { id, matched, kept, commit, log_start, held_back, answers: _ } = it;
     let (start, back) = (start(*log_start), if *held_back { " held back" } else { "" });
     format!("{id}: matched {matched} kept {kept} commit {commit}{start}{back}")
 }

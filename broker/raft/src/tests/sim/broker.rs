@@ -105,6 +105,7 @@ impl Replica {
     ) {
         let options = Options {
             caching,
+            own_cached: caching,
             message_bytes: 4,
             window_bytes: 8,
             window_messages: 4,

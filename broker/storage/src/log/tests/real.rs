@@ -73,6 +73,38 @@ fn a_kill_and_another_boot_are_told_apart() {
 }
 
 #[test]
+fn a_power_cut_lasts_until_all_logs_were_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = [0, 1, 2].map(|partition| GroupKey { partition, ..KEY });
+    let start = |mark| open_real(dir.path(), mark);
+    let opened = |mark, keys: &[GroupKey]| {
+        let directory = start(mark);
+        for key in keys {
+            drop(directory.open_log(*key, LogOptions::default()).unwrap());
+        }
+        directory
+    };
+    let directory = start(BOOT);
+    keys.iter().for_each(|key| directory.create(*key, 0).unwrap());
+    drop(directory);
+    let directory = opened(OTHER_BOOT, &keys[..2]);
+    assert_eq!(directory.left_by(), LeftBy::PowerCut);
+    drop(directory);
+    let directory = start(OTHER_BOOT);
+    assert_eq!(directory.left_by(), LeftBy::PowerCut, "one log wasn't opened before the kill");
+    directory.close().unwrap();
+    let directory = opened(OTHER_BOOT, &keys[1..]);
+    assert_eq!(directory.left_by(), LeftBy::PowerCut, "none was opened before the stop");
+    // The first is opened no more: it is gone.
+    directory.remove(&keys[..1], true).unwrap();
+    drop(directory);
+    let directory = start(OTHER_BOOT);
+    assert_eq!(directory.left_by(), LeftBy::Kill);
+    directory.close().unwrap();
+    assert_eq!(start(OTHER_BOOT).left_by(), LeftBy::CleanStop);
+}
+
+#[test]
 fn what_is_read_outlives_the_deletion_of_its_file() {
     let dir = tempfile::tempdir().unwrap();
     let directory = open_real(dir.path(), BOOT);

@@ -89,6 +89,40 @@ fn a_full_disk_is_asked_for_a_new_file_now_and_then_and_not_in_each_round() {
 }
 
 #[test]
+fn there_is_no_room_for_what_is_new_long_before_the_reserve_is_used_up() {
+    let disk = SimDisk::new();
+    disk.create_dir(Path::new(DIR)).unwrap();
+    let options = StateOptions { reserve_bytes: 64 << 10, checkpoint_bytes: 16 << 10 };
+    let open = || {
+        let shared = Arc::clone(&disk) as Arc<dyn Disk>;
+        StateStore::open_or_begin(shared, Path::new(DIR), options, 5).unwrap()
+    };
+    let store = open();
+    store.commit(&[created(1)]).unwrap();
+    disk.set_capacity(disk.used());
+    let mut last = 0;
+    while store.has_room() {
+        last += 1;
+        store.commit(&[vote(1, last)]).unwrap();
+    }
+    // Each takes 45 bytes: a quarter of the reserve.
+    assert!((350..=380).contains(&last), "{last}");
+    for _ in 0..700 {
+        last += 1;
+        store.commit(&[vote(1, last)]).unwrap();
+    }
+    assert!(!store.has_room(), "and yet all of them were written");
+    disk.set_capacity(u64::MAX);
+    assert!(store.is_short() && store.has_room() && !store.is_short(), "it is looked at anew");
+    disk.set_capacity(disk.used());
+    assert!(store.has_room(), "as far as is known");
+    drop(store);
+    let store = open();
+    assert!(store.is_short() && !store.has_room(), "a start knows it at once");
+    assert_eq!(epoch(&store), last);
+}
+
+#[test]
 fn a_torn_frame_does_not_come_back_when_the_store_goes_on_behind_it() {
     let disk = full_disk(2);
     let store = sim_open(&disk).unwrap();

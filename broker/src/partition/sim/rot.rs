@@ -52,8 +52,11 @@ impl Cluster {
         if *end == HEADER_BYTES {
             return;
         }
+        // Nobody who has a segment open looks at its header again: whether it is whole would be
+        // known at the next start only.
+        let start = if self.brokers[at].is_up() { HEADER_BYTES } else { 0 };
         for _ in 0..self.chance.between(1, 3) {
-            let position = self.chance.index(*end);
+            let position = start + self.chance.index(end - start);
             self.flip(at, path, position);
         }
         self.note_flips(group, at);

@@ -24,7 +24,8 @@ fn run(cluster: &Cluster, words: &[&str]) -> (Option<i32>, Value, String) {
 fn what_is_under_way_is_taken_back_and_a_broker_that_is_named_is_not_removed() {
     let mut cluster = Cluster::start("balancing", 3);
     let topic = cluster.new_topic("balancing", 1, 2);
-    let before = cluster.partitions(&topic)[0].replica_nodes.clone();
+    let known = cluster.wait_until(&topic, "it is known", |it| it.replica_nodes.len() == 2);
+    let before = known[0].replica_nodes.clone();
     let id = cluster.join("broker");
     cluster.wait_for_brokers(4);
     cluster.kill(id);

@@ -264,9 +264,10 @@ impl State {
         let check_crcs = self.config.check_crcs;
         let asked = self.brokers.get(&broker).and_then(|state| state.session.asked().get(place));
         let Some(asked) = asked.copied() else { return };
-        let Some(slot) = self.slots.get_mut(place).filter(|slot| slot.stamp == asked.stamp) else {
+        let Some(slot) = self.slots.get_mut(place) else { return };
+        if !slot.expects(broker, asked, now) {
             return;
-        };
+        }
         let is_nearest = slot.nearest.is_some_and(|(nearest, _)| nearest == broker);
         if data.preferred_read_replica >= 0 {
             slot.nearest = Some((data.preferred_read_replica, now + age_max));
@@ -393,6 +394,15 @@ impl State {
 }
 
 impl Slot {
+    /// Whether an answer is to the question that would be asked now. Another broker may have become
+    /// the source meanwhile: then what the former one says is old, or is told by both.
+    fn expects(&mut self, broker: i32, asked: Asked, now: Instant) -> bool {
+        let leader_epoch = self.leader.map_or(-1, |leader| leader.epoch);
+        let is_here = self.position().is_some_and(|at| at.offset == asked.offset);
+        let is_same = (self.stamp, leader_epoch) == (asked.stamp, asked.leader_epoch);
+        is_same && is_here && !self.is_doubted && self.source(now) == Some(broker)
+    }
+
     /// Takes what a broker says of the partition.
     fn take(
         &mut self,

@@ -365,6 +365,53 @@ async fn the_nearest_replica_is_read_from_until_it_errs() {
     assert_eq!(brokers(life.fetches()), [(1, vec![(0, 10)])], "the leader knows");
 }
 
+/// Partition 0 alone, read from broker 1, which is asked, while broker 2 becomes its leader.
+fn moved(epoch: i32) -> Life {
+    let mut life = Life::assigned(earliest(), Start::Offset(10));
+    life.state.remove(&[place(1)]);
+    life.epoch = epoch;
+    assert_eq!(asked(&life.fetches()[0]), [(0, 10)]);
+    life.leader = 2;
+    life.state.take_topic(&"t".into(), Ok(life.topic()), life.now);
+    let fetch = life.fetches().remove(0);
+    assert_eq!((fetch.broker, asked(&fetch)), (2, vec![(0, 10)]), "nobody waits for the former");
+    life
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_two_brokers_are_asked_for_is_handed_out_once() {
+    for answers in [[1, 2], [2, 1]] {
+        let mut life = moved(-1);
+        for broker in answers {
+            life.answer_by(broker, vec![data(0, batch(10, 2, -1))]);
+        }
+        assert_eq!((life.taken(), life.taken()), (Some((0, vec![10, 11])), None), "{answers:?}");
+        assert_eq!(asked(&life.fetches()[0]), [(0, 12)], "{answers:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_former_leader_s_error_changes_nothing() {
+    let mut life = moved(-1);
+    life.answer_by(2, vec![data(0, batch(10, 2, -1))]);
+    life.answer_by(1, vec![refused(0, ErrorCode::OFFSET_OUT_OF_RANGE)]);
+    assert_eq!(asked(&life.fetches()[0]), [(0, 12)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_former_leader_has_is_left_out_though_it_comes_first() {
+    let mut life = Life::assigned(earliest(), Start::Offset(10));
+    life.state.remove(&[place(1)]);
+    life.fetches();
+    life.epoch = 4;
+    life.state.take_topic(&"t".into(), Ok(life.topic()), life.now);
+    life.answer(vec![data(0, batch(10, 2, 3))]);
+    assert_eq!(life.taken(), None, "it may have lost these records since");
+    assert_eq!(asked(&life.fetches()[0]), [(0, 10)]);
+    life.answer(vec![data(0, batch(10, 3, 4))]);
+    assert_eq!(life.taken(), Some((0, vec![10, 11, 12])));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_lost_session_is_begun_anew_at_once_and_a_lost_broker_after_a_pause() {
     let mut life = Life::assigned(earliest(), Start::Offset(10));

@@ -53,7 +53,7 @@ impl State {
         };
         state.told = Some(now);
         self.ids.learn(topic.id, name);
-        self.begin_if_anew(name, &topic);
+        self.begin_if_anew(name, &topic, now);
         let mut is_leaderless = false;
         let mut unknown = Vec::new();
         let slots = self.slots.iter_mut().filter(|(place, _)| place.topic == *name);
@@ -83,7 +83,7 @@ impl State {
     }
 
     /// A topic that was deleted and made anew has other records at the same offsets.
-    fn begin_if_anew(&mut self, name: &Arc<str>, topic: &Topic) {
+    fn begin_if_anew(&mut self, name: &Arc<str>, topic: &Topic, now: Instant) {
         let is_other = |slot: &Slot| slot.topic_id != Uuid::ZERO && slot.topic_id != topic.id;
         let slots =
             self.slots.iter().filter(|(place, slot)| place.topic == *name && is_other(slot));
@@ -94,7 +94,7 @@ impl State {
             if let Some(slot) = self.slots.get_mut(&place) {
                 slot.epoch_seen = -1;
             }
-            self.reset(&place, |partition| ConsumerError::OutOfRange { partition, offset });
+            self.reset(&place, now, |partition| ConsumerError::OutOfRange { partition, offset });
         }
     }
 
@@ -130,7 +130,7 @@ impl State {
                     slot.committed = Some(one.offset);
                     slot.stand(Position { offset: one.offset, epoch: one.leader_epoch });
                 }
-                None => self.reset(place, |partition| ConsumerError::NoOffset { partition }),
+                None => self.reset(place, now, |partition| ConsumerError::NoOffset { partition }),
             }
         }
     }
@@ -174,7 +174,7 @@ impl State {
         };
         for (question, end) in questions.iter().zip(ends) {
             match end {
-                Ok(end) => self.compare(question, end),
+                Ok(end) => self.compare(question, end, now),
                 Err(error) => self.fail(std::slice::from_ref(question), &error, now),
             }
         }
@@ -186,24 +186,52 @@ impl State {
         }
     }
 
-    fn compare(&mut self, question: &Question, end: EpochEnd) {
-        let resets = self.config.reset.spec().is_some();
+    /// What was fetched ahead and is gone is fetched again. Only what was handed out and is gone is
+    /// a loss.
+    fn compare(&mut self, question: &Question, end: EpochEnd, now: Instant) {
         let Some(slot) = self.answered(question) else { return };
         let Some(at) = slot.position() else { return };
-        slot.is_doubted = false;
-        let diverging = end.epoch.and(end.end_offset);
-        if diverging.is_some_and(|diverging| diverging >= at.offset) {
+        if slot.leader_epoch() != question.leader_epoch {
+            // There is a newer leader, who is asked next.
             return;
         }
-        let (partition, offset) = (question.place.clone(), at.offset);
-        tracing::warn!(%partition, offset, ?diverging, "records that were read are gone");
+        let diverging = end.epoch.zip(end.end_offset);
+        if diverging.is_some_and(|(_, diverging)| diverging >= at.offset) {
+            slot.is_doubted = false;
+        } else if slot.is_ahead() {
+            self.rewind(&question.place);
+        } else {
+            let diverging = diverging.map(|(epoch, offset)| Position { offset, epoch });
+            self.lose_records(&question.place, at.offset, diverging, now);
+        }
+    }
+
+    /// Records that were handed out are gone. As the reference: it goes on where the logs parted,
+    /// and reads what is there now; without a reset it stays where it is until it is sought.
+    fn lose_records(
+        &mut self,
+        place: &TopicPartition,
+        offset: i64,
+        diverging: Option<Position>,
+        now: Instant,
+    ) {
+        let from = diverging.map(|at| at.offset);
+        tracing::warn!(%place, offset, diverging = from, "records that were read are gone");
         metrics::counter!("logboom_consumer_truncations_total").increment(1);
-        let error = ConsumerError::Truncated { partition, offset, diverging };
-        // As the reference: it goes on where the logs parted, and reads what is there now.
-        let goes_on = diverging.filter(|_| resets);
-        self.seek(&question.place, Start::Offset(goes_on.unwrap_or(offset)));
-        if goes_on.is_none() {
-            self.reset(&question.place, |_| error);
+        let resets = self.config.reset.spec().is_some();
+        if resets && let Some(at) = diverging {
+            self.seek(place, Start::Offset(at.offset));
+            if let Some(slot) = self.slots.get_mut(place) {
+                slot.stand(at);
+                slot.is_doubted = false;
+            }
+        } else {
+            let diverging = from;
+            self.reset(place, now, |partition| ConsumerError::Truncated {
+                partition,
+                offset,
+                diverging,
+            });
         }
     }
 
@@ -287,9 +315,10 @@ impl State {
             }
             // A replica may lag behind its leader, who is asked next.
             _ if is_nearest => slot.nearest = None,
+            Verdict::OutOfRange | Verdict::Tell(_) if slot.is_ahead() => slot.is_blocked = true,
             Verdict::OutOfRange => {
                 let offset = asked.offset;
-                self.reset(place, |partition| ConsumerError::OutOfRange { partition, offset });
+                self.reset(place, now, |partition| ConsumerError::OutOfRange { partition, offset });
             }
             Verdict::Stale => {
                 if leader.leader_id >= 0 && leader.leader_epoch > slot.epoch_seen {
@@ -348,6 +377,7 @@ impl State {
     fn reset(
         &mut self,
         place: &TopicPartition,
+        now: Instant,
         error: impl FnOnce(TopicPartition) -> ConsumerError,
     ) {
         let max = self.config.client.retry_backoff_max;
@@ -359,7 +389,7 @@ impl State {
                 self.signals.driver = true;
             }
             None => {
-                slot.back_off(Instant::now(), max, max);
+                slot.back_off(now, max, max);
                 self.tell(Some(place), error(place.clone()));
             }
         }
@@ -397,9 +427,8 @@ impl Slot {
     /// Whether an answer is to the question that would be asked now. Another broker may have become
     /// the source meanwhile: then what the former one says is old, or is told by both.
     fn expects(&mut self, broker: i32, asked: Asked, now: Instant) -> bool {
-        let leader_epoch = self.leader.map_or(-1, |leader| leader.epoch);
         let is_here = self.position().is_some_and(|at| at.offset == asked.offset);
-        let is_same = (self.stamp, leader_epoch) == (asked.stamp, asked.leader_epoch);
+        let is_same = (self.stamp, self.leader_epoch()) == (asked.stamp, asked.leader_epoch);
         is_same && is_here && !self.is_doubted && self.source(now) == Some(broker)
     }
 

@@ -198,7 +198,7 @@ impl State {
         let stamp = self.next_stamp();
         let Some(slot) = self.slots.get_mut(place) else { return false };
         self.queued_bytes -= slot.drop_queue();
-        slot.stamp = stamp;
+        (slot.stamp, slot.settles_from) = (stamp, stamp);
         slot.go(start);
         self.errors.retain(|(of, _)| of.as_ref() != Some(place));
         self.signals.attention = true;
@@ -262,12 +262,28 @@ impl State {
     pub(crate) fn settle(&mut self, taken: &Taken) {
         self.is_holding = false;
         let (offset, epoch) = (taken.haul.next(), taken.haul.epoch());
-        let Some(slot) = self.slots.get_mut(&taken.place) else { return };
-        if slot.stamp == taken.stamp {
-            let before = slot.done.map_or(-1, |before| before.epoch);
-            let epoch = if epoch < 0 { before } else { epoch };
-            slot.done = Some(Position { offset, epoch });
+        let slot = self.slots.get_mut(&taken.place);
+        let Some(slot) = slot.filter(|slot| taken.stamp >= slot.settles_from) else { return };
+        let before = slot.done.map_or(-1, |before| before.epoch);
+        let done = Position { offset, epoch: if epoch < 0 { before } else { epoch } };
+        let has_moved = slot.done.replace(done) != Some(done);
+        self.signals.driver |= slot.is_blocked;
+        if has_moved && slot.stamp != taken.stamp {
+            // It went back to where the front was known to be then.
+            self.rewind(&taken.place);
         }
+    }
+
+    /// Goes back to what was handed out: what was fetched ahead counts for nothing.
+    fn rewind(&mut self, place: &TopicPartition) {
+        let stamp = self.next_stamp();
+        let Some(slot) = self.slots.get_mut(place) else { return };
+        let Some(done) = slot.done else { return };
+        self.queued_bytes -= slot.drop_queue();
+        (slot.stamp, slot.is_asking) = (stamp, false);
+        slot.stand(done);
+        self.signals.attention = true;
+        self.signals.driver = true;
     }
 
     /// The front goes on with a haul.
@@ -300,17 +316,15 @@ impl State {
     /// A haul holds what can't be read: it is fetched again, unless the application seeks past it.
     pub(crate) fn refetch(&mut self, taken: Taken) {
         self.settle(&taken);
-        let stamp = self.next_stamp();
-        let Some(slot) = self.slots.get_mut(&taken.place) else { return };
-        if slot.stamp == taken.stamp {
-            self.queued_bytes -= slot.drop_queue();
-            slot.stamp = stamp;
-            let epoch = slot.done.map_or(-1, |done| done.epoch);
-            slot.place = slot::Place::At(Position { offset: taken.haul.next(), epoch });
+        let place = &taken.place;
+        if self.slots.get(place).is_none_or(|slot| slot.stamp != taken.stamp) {
+            return;
+        }
+        self.rewind(place);
+        if let Some(slot) = self.slots.get_mut(place) {
             let client = &self.config.client;
             let now = tokio::time::Instant::now();
             slot.back_off(now, client.retry_backoff, client.retry_backoff_max);
-            self.signals.driver = true;
         }
     }
 

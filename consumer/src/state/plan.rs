@@ -26,6 +26,8 @@ const NAMES_MAX: i16 = 12;
 pub(crate) struct Question {
     pub(crate) place: TopicPartition,
     pub(crate) stamp: u64,
+    /// Of the leader, as it was known then; −1 where it wasn't.
+    pub(crate) leader_epoch: i32,
 }
 
 /// A request for records.
@@ -143,7 +145,11 @@ impl State {
             if slot.is_asking || turn.is_early(slot.retry_at, now) {
                 continue;
             }
-            let question = || Question { place: place.clone(), stamp: slot.stamp };
+            let question = || Question {
+                place: place.clone(),
+                stamp: slot.stamp,
+                leader_epoch: slot.leader_epoch(),
+            };
             match slot.place {
                 // Who has no group is told that nothing is committed.
                 Place::Committed => {
@@ -164,19 +170,18 @@ impl State {
                     slot.is_asking = true;
                 }
                 Place::At(at) => {
-                    // One haul waits, and the next one is on its way, and no more.
-                    let partition_max = size(config.partition_bytes_max);
-                    if slot.is_paused || slot.queued_bytes >= partition_max {
+                    if !slot.wants_more(size(config.partition_bytes_max)) {
                         continue;
                     }
                     let Some(broker) = slot.source(now) else { continue };
                     if self.brokers.get(&broker).is_some_and(|broker| broker.is_asking) {
                         continue;
                     }
+                    slot.is_blocked = false;
                     let asked = Asked {
                         stamp: slot.stamp,
                         offset: at.offset,
-                        leader_epoch: slot.leader.map_or(-1, |leader| leader.epoch),
+                        leader_epoch: slot.leader_epoch(),
                         topic_id: slot.topic_id,
                     };
                     let fetch = turn.fetches.entry(broker).or_default();

@@ -279,31 +279,133 @@ async fn a_new_leader_is_asked_whether_it_has_what_was_read() {
     });
     let (leader, questions, epochs) = epochs.expect("the answer has named the leader");
     assert_eq!((leader, epochs[0].epoch, epochs[0].current_epoch), (2, 3, 4));
-    let end = |end_offset| Ok(vec![Ok(EpochEnd { epoch: Some(3), end_offset })]);
-    life.state.take_epochs(&questions, end(Some(11)), life.now);
-    let error = life.error();
-    assert!(error.contains("t-0") && error.contains("from offset 11 on"), "{error}");
+    life.state.take_epochs(&questions, ends(Some(12)), life.now);
+    let fetch = life.fetches().remove(0);
+    assert_eq!((fetch.broker, asked(&fetch)), (2, vec![(0, 12)]));
+}
+
+fn ends(end_offset: Option<i64>) -> Result<Vec<Result<EpochEnd, ClientError>>, ClientError> {
+    let epoch = end_offset.map(|_| 3);
+    Ok(vec![Ok(EpochEnd { epoch, end_offset })])
+}
+
+/// Partition 0 alone, of which 10 to 13 wait, written in epoch 3.
+fn waiting(config: ConsumerConfig) -> Life {
+    let mut life = Life::assigned(config, Start::Offset(10));
+    life.state.remove(&[place(1)]);
+    life.fetches();
+    life.answer(vec![data(0, batch(10, 4, 3))]);
+    life
+}
+
+/// Broker 2 leads partition 0 now, in the next epoch.
+fn lead_by_another(life: &mut Life) {
+    (life.leader, life.epoch) = (2, life.epoch + 1);
+    life.state.take_topic(&"t".into(), Ok(life.topic()), life.now);
+}
+
+/// What leaders are asked for about epochs: up to where the partition was read.
+fn doubts(life: &mut Life) -> Vec<Question> {
+    let (actions, _) = life.state.plan(life.now);
+    let epochs = actions.into_iter().filter_map(|action| match action {
+        Action::Epochs { questions, .. } => Some(questions),
+        _ => None,
+    });
+    epochs.flatten().collect()
 }
 
 #[tokio::test(start_paused = true)]
 async fn where_there_is_a_reset_a_truncated_partition_goes_on_where_the_logs_parted() {
-    for (end_offset, goes_on) in [(11, 11), (12, 12), (40, 12)] {
-        let mut life = Life::assigned(earliest(), Start::Offset(10));
-        life.state.remove(&[place(1)]);
-        life.fetches();
-        life.answer(vec![data(0, batch(10, 2, 3))]);
-        (life.leader, life.epoch) = (2, 4);
-        life.state.take_topic(&"t".into(), Ok(life.topic()), life.now);
-        let (actions, _) = life.state.plan(life.now);
-        let questions = actions.into_iter().find_map(|action| match action {
-            Action::Epochs { questions, .. } => Some(questions),
-            _ => None,
-        });
-        let end = EpochEnd { epoch: Some(3), end_offset: Some(end_offset) };
-        life.state.take_epochs(&questions.unwrap(), Ok(vec![Ok(end)]), life.now);
+    for (end_offset, goes_on) in [(11, 11), (14, 14), (40, 14)] {
+        let mut life = waiting(earliest());
+        assert!(life.taken().is_some());
+        lead_by_another(&mut life);
+        let questions = doubts(&mut life);
+        life.state.take_epochs(&questions, ends(Some(end_offset)), life.now);
         let fetch = life.fetches().remove(0);
         assert_eq!((fetch.broker, asked(&fetch)[0]), (2, (0, goes_on)));
+        let at = Position { offset: goes_on, epoch: 3 };
+        assert_eq!(life.state.position(&place(0)).unwrap(), Some(at));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_reset_a_truncated_partition_stays_where_it_is_until_it_is_sought() {
+    let mut life = waiting(no_reset());
+    assert!(life.taken().is_some());
+    lead_by_another(&mut life);
+    for _ in 0..2 {
+        let questions = doubts(&mut life);
+        life.state.take_epochs(&questions, ends(Some(11)), life.now);
+        let error = life.error();
+        assert!(error.contains("t-0: it was read up to offset 14"), "{error}");
+        assert!(error.contains("from offset 11 on"), "{error}");
+        assert!(life.fetches().is_empty(), "10 to 13 are others now, and nobody has read them");
+        life.now += Duration::from_secs(2);
+    }
+    life.state.seek(&place(0), Start::Offset(11));
+    assert_eq!(asked(&life.fetches()[0]), [(0, 11)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_leader_knows_begins_anew_or_is_an_error() {
+    for (config, begins_anew) in [(earliest(), true), (no_reset(), false)] {
+        let mut life = waiting(config);
+        assert!(life.taken().is_some());
+        lead_by_another(&mut life);
+        let questions = doubts(&mut life);
+        life.state.take_epochs(&questions, ends(None), life.now);
+        let fetched = life.fetches().first().map(asked);
+        assert_eq!(fetched, begins_anew.then(|| vec![(0, 10)]));
+        assert_eq!(life.state.next_error().is_none(), begins_anew);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_only_fetched_ahead_and_is_gone_is_fetched_again_and_no_loss() {
+    let mut life = waiting(no_reset());
+    lead_by_another(&mut life);
+    let questions = doubts(&mut life);
+    life.state.take_epochs(&questions, ends(Some(11)), life.now);
+    assert_eq!(life.taken(), None, "what waits isn't what is there now");
+    assert!(life.state.next_error().is_none());
+    assert_eq!(life.state.position(&place(0)).unwrap().unwrap().offset, 10);
+    let fetch = life.fetches().remove(0);
+    assert_eq!((fetch.broker, asked(&fetch)), (2, vec![(0, 10)]));
+    life.answer_by(2, vec![data(0, [batch(10, 1, 3), batch(11, 2, 4)].concat())]);
+    assert_eq!(life.taken(), Some((0, vec![10, 11, 12])));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_front_hands_out_of_what_was_fetched_ahead_is_asked_about_before_it_goes_on() {
+    let mut life = waiting(no_reset());
+    let mut held = life.state.take().unwrap();
+    let mut inflater = Inflater::new(1 << 20);
+    lead_by_another(&mut life);
+    let questions = doubts(&mut life);
+    for _ in 0..2 {
+        held.haul.next_record(&mut inflater).unwrap().unwrap();
+    }
+    life.state.take_epochs(&questions, ends(Some(12)), life.now);
+    assert!(!life.state.is_valid(&held), "13 is gone, and 12 is another one");
+    assert_eq!(asked(&life.fetches()[0]), [(0, 10)], "as far as the front has told");
+    life.answer_by(2, vec![data(0, batch(10, 2, 3))]);
+    life.state.give_back(held);
+    assert_eq!(life.taken(), None, "10 and 11 were handed out");
+    let questions = doubts(&mut life);
+    life.state.take_epochs(&questions, ends(Some(12)), life.now);
+    assert_eq!(asked(&life.fetches()[0]), [(0, 12)]);
+    assert!(life.state.next_error().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_was_replaced_is_not_believed() {
+    let mut life = waiting(earliest());
+    lead_by_another(&mut life);
+    let questions = doubts(&mut life);
+    lead_by_another(&mut life);
+    life.state.take_epochs(&questions, ends(Some(14)), life.now);
+    assert_eq!(doubts(&mut life)[0].leader_epoch, 5, "the next one is asked");
 }
 
 #[tokio::test(start_paused = true)]
@@ -322,6 +424,7 @@ async fn an_offset_that_is_gone_is_an_error_or_begins_anew() {
 #[tokio::test(start_paused = true)]
 async fn what_waits_is_handed_out_before_a_partition_begins_anew() {
     let mut life = Life::assigned(earliest(), Start::Offset(5));
+    life.state.remove(&[place(1)]);
     life.fetches();
     life.answer(vec![data(0, batch(5, 2, 3))]);
     let held = life.state.take().unwrap();
@@ -330,6 +433,30 @@ async fn what_waits_is_handed_out_before_a_partition_begins_anew() {
     assert!(life.state.is_valid(&held));
     life.state.give_back(held);
     assert_eq!(life.taken(), Some((0, vec![5, 6])));
+    assert_eq!(life.fetches().len(), 1, "it is asked for again");
+    life.answer(vec![refused(0, ErrorCode::OFFSET_OUT_OF_RANGE)]);
+    assert_eq!(asked(&life.fetches()[0])[0], (0, 10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_done_with_does_not_run_ahead_of_what_was_handed_out() {
+    let mut life = waiting(earliest());
+    life.fetches();
+    life.answer(vec![refused(0, ErrorCode::OFFSET_OUT_OF_RANGE)]);
+    assert_eq!(life.fetches().len(), 0, "10 to 13 are still to be handed out");
+    assert_eq!(life.state.uncommitted()[&place(0)].offset, 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_can_t_be_read_is_told_behind_what_comes_before_it() {
+    let mut life = waiting(no_reset());
+    for is_first in [true, false] {
+        assert_eq!(life.fetches().len(), 1);
+        life.answer(vec![data(0, vec![0; 100])]);
+        let error = life.state.next_error();
+        assert_eq!(error.is_none(), is_first, "{error:?}");
+        assert_eq!(life.taken(), is_first.then(|| (0, vec![10, 11, 12, 13])));
+    }
 }
 
 #[tokio::test(start_paused = true)]

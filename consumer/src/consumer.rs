@@ -23,7 +23,6 @@ use futures_core::Stream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use logboom_client::Committer;
 use logboom_protocol::records::{BatchError, Inflater};
 
 use crate::listener::Silence;
@@ -58,8 +57,6 @@ pub(crate) struct Tasks {
 /// nothing.
 pub struct Consumer {
     control: ConsumerControl,
-    /// For partitions that no group gives.
-    standalone: Option<Committer>,
     held: Option<Taken>,
     /// The attention at the last look at the state.
     seen: u64,
@@ -87,13 +84,11 @@ impl Consumer {
 
     pub(crate) fn new(
         control: ConsumerControl,
-        standalone: Option<Committer>,
         listener: Option<Box<dyn RebalanceListener>>,
         tasks: Tasks,
     ) -> Self {
         Self {
             control,
-            standalone,
             held: None,
             seen: 0,
             polls: 0,
@@ -169,12 +164,10 @@ impl Consumer {
         wanted: Vec<(TopicPartition, Option<Start>)>,
     ) -> Result<(), ConsumerError> {
         self.settle();
-        let committer = self.standalone.clone();
         self.control.shared.update(|state| {
             if matches!(state.subscription, Subscription::Topics(_)) {
                 return Err(ConsumerError::config("assign", "topics are subscribed to"));
             }
-            state.committer = committer;
             state.assign(wanted);
             Ok(())
         })

@@ -108,7 +108,7 @@ impl Membership {
             let config = self.config.member(&self.group, self.wish.topics.clone());
             let mut member = GroupMember::new(self.cluster.clone(), config);
             let committer = member.committer();
-            self.shared.update(|state| state.committer = Some(committer));
+            self.shared.update(|state| state.member = Some(committer));
             self.watch = PollWatch::new();
             let stop = self.take_part(&mut member).await;
             self.leave(member).await;
@@ -288,7 +288,7 @@ impl Membership {
     /// So that the others needn't wait for the end of the session. Who keeps a name stays a member
     /// until then, to come back as the same.
     async fn leave(&self, member: GroupMember) {
-        self.shared.update(|state| state.committer = None);
+        self.shared.update(|state| state.member = None);
         if self.config.instance_id.is_some() {
             return;
         }
@@ -358,3 +358,6 @@ fn places(assignment: &Assignment) -> impl Iterator<Item = TopicPartition> {
             .map(move |&partition| TopicPartition { topic: Arc::clone(&topic), partition })
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -87,7 +87,7 @@ fn stage(config: ConsumerConfig) -> Stage {
     let (sender, said) = mpsc::unbounded_channel();
     let permits = Arc::new(Semaphore::new(0));
     let listener = Heard { said: sender, permits: Arc::clone(&permits) };
-    let consumer = Consumer::new(control, None, Some(Box::new(listener)), tasks);
+    let consumer = Consumer::new(control, Some(Box::new(listener)), tasks);
     Stage { consumer, said, permits }
 }
 

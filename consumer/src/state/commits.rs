@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 
 use tokio::sync::watch;
 
-use super::State;
+use logboom_client::Committer;
+
+use super::{State, Subscription};
 use crate::{ConsumerError, OffsetAndMetadata, TopicPartition};
 
 /// What has become of a commit; `None` while it is under way.
@@ -63,6 +65,14 @@ impl State {
         open.collect()
     }
 
+    /// Who commits what is read: a member, or, without a group's partitions, anybody.
+    pub(crate) fn committer(&self) -> Option<Committer> {
+        match self.subscription {
+            Subscription::Manual => self.standalone.clone(),
+            Subscription::Topics(_) | Subscription::None => self.member.clone(),
+        }
+    }
+
     /// The next round, if anything is to be committed.
     pub(crate) fn take_commit(&mut self) -> Option<CommitRound> {
         self.commits.next.take()
@@ -96,7 +106,7 @@ impl State {
 
     fn auto_commit(&mut self) {
         let open = self.uncommitted();
-        if !open.is_empty() && self.committer.is_some() {
+        if !open.is_empty() && self.committer().is_some() {
             let _receiver = self.queue_commit(open);
         }
     }

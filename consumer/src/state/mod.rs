@@ -94,8 +94,10 @@ pub(crate) struct State {
     pub(crate) subscription: Subscription,
     /// How often the group was left, so that who subscribes anew at once is a new member.
     pub(crate) farewells: u64,
-    /// Who commits: a member, or, without a group's partitions, anybody.
-    pub(crate) committer: Option<Committer>,
+    /// Who commits what the group has given, while there is a member.
+    pub(crate) member: Option<Committer>,
+    /// Who commits what was assigned; `None` without a `group.id`.
+    pub(crate) standalone: Option<Committer>,
     /// The front that waits.
     pub(crate) waker: Option<Waker>,
     slots: BTreeMap<TopicPartition, Slot>,
@@ -125,7 +127,8 @@ impl State {
             life: Life::Open,
             subscription: Subscription::None,
             farewells: 0,
-            committer: None,
+            member: None,
+            standalone: None,
             waker: None,
             slots: BTreeMap::new(),
             stamp: 0,

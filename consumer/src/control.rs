@@ -48,7 +48,7 @@ impl ConsumerControl {
     }
 
     /// Hands out nothing of these partitions until they are resumed. What was fetched of them
-    /// stays.
+    /// stays, unless its room is needed: then it is fetched again.
     ///
     /// # Errors
     /// [`ConsumerError::NotAssigned`] for the first that isn't read; the others are paused.

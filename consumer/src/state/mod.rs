@@ -209,8 +209,8 @@ impl State {
         true
     }
 
-    /// Holds partitions back, or no more. What was fetched of them stays. Partitions that aren't
-    /// read are left out; the first of them is returned.
+    /// Holds partitions back, or no more. What was fetched of them stays, unless its room is needed.
+    /// Partitions that aren't read are left out; the first of them is returned.
     pub(crate) fn pause<'a>(
         &mut self,
         places: &'a [TopicPartition],

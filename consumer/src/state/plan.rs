@@ -191,10 +191,24 @@ impl State {
         }
     }
 
+    /// Bytes that may be asked for. What waits of paused partitions gives way to others, and is
+    /// fetched again when they are resumed.
+    fn room(&mut self) -> usize {
+        let in_flight: usize = self.brokers.values().map(|broker| broker.reserved).sum();
+        let max = self.config.queued_bytes_max;
+        let enough = size(self.config.partition_bytes_max).min(max);
+        if max.saturating_sub(self.queued_bytes + in_flight) < enough {
+            let held_back = |slot: &Slot| slot.is_paused && !slot.queue.is_empty();
+            let paused = self.slots.iter().filter(|(_, slot)| held_back(slot));
+            let paused: Vec<TopicPartition> = paused.map(|(place, _)| place.clone()).collect();
+            paused.iter().for_each(|place| self.rewind(place));
+        }
+        max.saturating_sub(self.queued_bytes + in_flight)
+    }
+
     fn plan_fetches(&mut self, now: Instant, turn: &mut Turn) {
         for (broker, wanted) in std::mem::take(&mut turn.fetches) {
-            let in_flight: usize = self.brokers.values().map(|broker| broker.reserved).sum();
-            let room = self.config.queued_bytes_max.saturating_sub(self.queued_bytes + in_flight);
+            let room = self.room();
             let state = self.brokers.entry(broker).or_default();
             if state.is_asking || room == 0 || turn.is_early(state.retry_at, now) {
                 continue;

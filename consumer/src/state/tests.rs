@@ -248,6 +248,30 @@ async fn what_is_fetched_ahead_has_a_bound() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_waits_of_a_paused_partition_gives_way_to_others() {
+    let bytes = batch(10, 2, 3).len();
+    let partition_bytes_max = i32::try_from(bytes).unwrap();
+    let config = ConsumerConfig { queued_bytes_max: 2 * bytes, partition_bytes_max, ..earliest() };
+    let mut life = Life::assigned(config, Start::Offset(10));
+    life.fetches();
+    life.answer(vec![data(0, batch(10, 2, 3))]);
+    life.state.pause(&[place(0)], true);
+    for offset in [10, 12, 14] {
+        assert_eq!(life.fetches().len(), 1, "there is room for one more");
+        life.answer(vec![data(1, batch(offset, 2, 3))]);
+        assert_eq!(life.state.slots[&place(0)].queued_bytes, bytes, "nobody needs its room");
+        assert_eq!(life.taken(), Some((1, vec![offset, offset + 1])));
+    }
+    let config = ConsumerConfig { queued_bytes_max: bytes, ..(*life.state.config).clone() };
+    life.state.config = Arc::new(config);
+    assert_eq!(life.fetches()[0].request.max_bytes, partition_bytes_max);
+    life.answer(vec![data(1, batch(16, 2, 3))]);
+    assert_eq!(life.taken(), Some((1, vec![16, 17])));
+    life.state.pause(&[place(0)], false);
+    assert_eq!(asked(&life.fetches()[0]), [(0, 10), (1, 18)], "nothing of it is lost");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_partition_that_is_far_ahead_holds_up_no_other() {
     let bytes = batch(10, 2, 3).len();
     let config =

@@ -129,8 +129,7 @@ impl Consumer {
             if state.subscription == Subscription::Manual {
                 return Err(ConsumerError::config("subscribe", "partitions are assigned"));
             }
-            state.subscription = Subscription::Topics(topics);
-            state.signals.group = true;
+            state.subscribe(topics);
             Ok(())
         })
     }

@@ -178,15 +178,20 @@ impl Stage {
         Consumer::builder().bootstrap_servers(&address).group_id("g")
     }
 
-    /// Waits until the coordinator says so.
-    async fn says(&mut self, what: &str) {
-        while self.said.recv().await.unwrap() != what {}
+    /// Waits until the coordinator says something that begins so.
+    async fn says(&mut self, what: &str) -> String {
+        loop {
+            let said = self.said.recv().await.unwrap();
+            if said.starts_with(what) {
+                return said;
+            }
+        }
     }
 
     /// The same, while records are asked for, of which there are none.
     async fn says_to(&mut self, consumer: &mut Consumer, what: &str) {
         tokio::select! {
-            () = self.says(what) => {}
+            _ = self.says(what) => {}
             result = consumer.next() => panic!("{result:?}"),
         }
     }
@@ -204,7 +209,43 @@ async fn who_was_a_member_commits_what_is_assigned_to_it_afterwards() {
     stage.says_to(&mut consumer, "sync").await;
     consumer.unsubscribe().await;
     consumer.assign([place()]).unwrap();
-    stage.says("m leaves, and reads 0").await;
+    stage.says("m leaves").await;
     consumer.commit_offsets([(place(), 9.into())].into()).await.unwrap();
-    stage.says("commit 9 in -1").await;
+    assert_eq!(stage.says("commit").await, "commit 9 in -1");
+}
+
+#[tokio::test]
+async fn who_asks_for_nothing_for_too_long_reads_nothing_any_more_before_it_leaves() {
+    let mut stage = stage().await;
+    let builder = stage.builder().max_poll_interval(Duration::from_millis(100));
+    let mut consumer = builder.build().unwrap();
+    consumer.subscribe(["t"]).unwrap();
+    while consumer.assignment().is_empty() {
+        // Asks, and has its tasks go on.
+        tokio::select! {
+            biased;
+            result = consumer.next() => panic!("{result:?}"),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    stage.group().leaver = Some(consumer.control());
+    assert_eq!(stage.says("m leaves").await, "m leaves, and reads 0");
+    let error = consumer.next().await.unwrap_err();
+    assert!(matches!(error, ConsumerError::PollInterval { .. }), "{error}");
+    stage.says_to(&mut consumer, "sync").await;
+}
+
+#[tokio::test]
+async fn whom_the_group_refuses_hears_of_it_until_it_subscribes_again() {
+    let mut stage = stage().await;
+    stage.group().join = ErrorCode::GROUP_AUTHORIZATION_FAILED;
+    let mut consumer = stage.builder().build().unwrap();
+    consumer.subscribe(["t"]).unwrap();
+    for _ in 0..2 {
+        let error = consumer.next().await.unwrap_err();
+        assert!(error.to_string().contains("GROUP_AUTHORIZATION_FAILED"), "{error}");
+    }
+    stage.group().join = ErrorCode::NONE;
+    consumer.subscribe(["t"]).unwrap();
+    stage.says_to(&mut consumer, "sync").await;
 }

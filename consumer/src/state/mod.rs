@@ -378,6 +378,13 @@ impl State {
         self.signals.front = true;
     }
 
+    /// The group is to give partitions of these topics. Whom it has refused for good tries again.
+    pub(crate) fn subscribe(&mut self, topics: Vec<String>) {
+        self.subscription = Subscription::Topics(topics);
+        self.farewells += u64::from(self.fatal.take().is_some());
+        self.signals.group = true;
+    }
+
     /// Nothing is read any more, and the group is left.
     pub(crate) fn unsubscribe(&mut self) {
         self.farewells += 1;

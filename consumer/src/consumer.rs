@@ -264,10 +264,10 @@ impl Consumer {
     }
 
     /// Ends: commits all that was handed out, if commits are automatic, has the listener hear that
-    /// the partitions are revoked, and leaves the group.
+    /// the partitions are revoked, waits for commits that were begun, and leaves the group.
     ///
     /// # Errors
-    /// The last commit has failed: records may come again.
+    /// One of these commits has failed: records may come again.
     pub async fn close(mut self) -> Result<(), ConsumerError> {
         self.settle();
         poll_fn(|cx| self.poll_hearing(cx)).await;
@@ -281,6 +281,7 @@ impl Consumer {
         {
             listener.on_revoked(&self.control, &places).await;
         }
+        let result = result.and(self.control.finish_commits().await);
         self.control.shared.update(State::close);
         if let Some(membership) = self.tasks.membership.take() {
             // It goes on in the background if the coordinator takes its time.

@@ -132,6 +132,15 @@ impl ConsumerControl {
         self.begin_commit(|_| offsets)
     }
 
+    /// Waits for the commits that were begun.
+    pub(crate) async fn finish_commits(&self) -> Result<(), ConsumerError> {
+        match self.config.group_id {
+            // One of nothing comes behind them, and costs no request.
+            Some(_) => self.commit_offsets(BTreeMap::new()).await,
+            None => Ok(()),
+        }
+    }
+
     fn begin_commit(
         &self,
         offsets: impl FnOnce(&crate::state::State) -> BTreeMap<TopicPartition, OffsetAndMetadata>,

@@ -249,3 +249,13 @@ async fn whom_the_group_refuses_hears_of_it_until_it_subscribes_again() {
     consumer.subscribe(["t"]).unwrap();
     stage.says_to(&mut consumer, "sync").await;
 }
+
+#[tokio::test]
+async fn a_commit_that_was_begun_is_finished_before_the_end() {
+    let mut stage = stage().await;
+    let mut consumer = stage.builder().enable_auto_commit(false).build().unwrap();
+    consumer.assign([place()]).unwrap();
+    drop(consumer.commit_offsets_async([(place(), 9.into())].into()));
+    consumer.close().await.unwrap();
+    assert_eq!(stage.said.try_recv().unwrap(), "commit 9 in -1");
+}

@@ -39,6 +39,11 @@ impl Commits {
             round.offsets.retain(|place, _| !places.contains(place));
         }
     }
+
+    /// Nobody commits what was gathered: who waits for it hears that the consumer is closed.
+    pub(super) fn close(&mut self) {
+        *self = Self::default();
+    }
 }
 
 impl State {

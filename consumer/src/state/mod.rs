@@ -209,8 +209,8 @@ impl State {
         true
     }
 
-    /// Holds partitions back, or no more. What was fetched of them stays, unless its room is needed.
-    /// Partitions that aren't read are left out; the first of them is returned.
+    /// Holds partitions back, or no more. What was fetched of them stays, unless its room is
+    /// needed. Partitions that aren't read are left out; the first of them is returned.
     pub(crate) fn pause<'a>(
         &mut self,
         places: &'a [TopicPartition],
@@ -294,9 +294,10 @@ impl State {
         self.is_holding = true;
     }
 
-    /// Nothing is handed out any more, and the group is left.
+    /// Nothing is handed out and committed any more, and the group is left.
     pub(crate) fn close(&mut self) {
         self.life = Life::Closing;
+        self.commits.close();
         (self.signals.attention, self.signals.front, self.signals.group) = (true, true, true);
     }
 

@@ -52,9 +52,10 @@ impl State {
             }
         };
         state.told = Some(now);
+        let is_fresh = state.is_fresh;
         self.ids.learn(topic.id, name);
         self.begin_if_anew(name, &topic, now);
-        let mut is_leaderless = false;
+        let mut is_incomplete = false;
         let mut unknown = Vec::new();
         let slots = self.slots.iter_mut().filter(|(place, _)| place.topic == *name);
         for (place, slot) in slots {
@@ -63,17 +64,22 @@ impl State {
                     let epoch = partition.leader_epoch;
                     slot.topic_id = topic.id;
                     slot.learn(partition.leader.map(|broker| Leader { broker, epoch }));
-                    is_leaderless |= slot.leader.is_none();
+                    is_incomplete |= slot.leader.is_none();
                 }
-                Err(error) => unknown.push((place.clone(), error)),
+                Err(error) => {
+                    is_incomplete = true;
+                    // What the group gives is there, and brokers hear of it one after the other.
+                    if is_fresh && !slot.is_shared {
+                        unknown.push((place.clone(), error));
+                    }
+                }
             }
         }
-        is_leaderless |= !unknown.is_empty();
         for (place, error) in unknown {
             self.tell(Some(&place), error.into());
         }
         let Some(state) = self.topics.get_mut(name) else { return };
-        if is_leaderless {
+        if is_incomplete {
             state.is_stale = true;
             state.failures = state.failures.saturating_add(1);
             state.retry_at = Some(now + pause(state.failures, initial, max));
@@ -451,6 +457,11 @@ impl Slot {
             | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
             | ErrorCode::UNKNOWN_TOPIC_ID
             | ErrorCode::INCONSISTENT_TOPIC_ID => return Verdict::Stale,
+            // As the reference: the broker's log says what it was.
+            ErrorCode::UNKNOWN_SERVER_ERROR => {
+                tracing::warn!(%place, "the broker can't read it, and doesn't say why");
+                return Verdict::Wait;
+            }
             code if code.is_retriable() && code != ErrorCode::CORRUPT_MESSAGE => {
                 return Verdict::Wait;
             }

@@ -75,6 +75,8 @@ pub(super) struct TopicState {
     pub(super) told: Option<Instant>,
     /// Whether somebody has said that what is known is out of date.
     pub(super) is_stale: bool,
+    /// Whether brokers were asked, and not what is remembered of them.
+    pub(super) is_fresh: bool,
     pub(super) retry_at: Option<Instant>,
     pub(super) failures: u32,
 }
@@ -135,6 +137,7 @@ impl State {
             }
             topic.is_asking = true;
             let is_stale = std::mem::take(&mut topic.is_stale);
+            topic.is_fresh = is_stale;
             turn.actions.push(Action::LookUp { topic: Arc::clone(name), is_stale });
         }
     }

@@ -660,6 +660,47 @@ async fn who_is_told_of_is_woken_and_errors_have_a_bound() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_partition_that_is_not_there_is_told_when_brokers_say_so_and_not_memory() {
+    let mut life = Life::assigned(earliest(), Start::Offset(10));
+    life.partitions = 1;
+    life.fetches();
+    assert!(life.state.next_error().is_none(), "what is remembered may be old");
+    life.now += Duration::from_secs(1);
+    life.fetches();
+    assert!(life.error().contains("t-1: the topic has 1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_that_the_group_gives_and_brokers_do_not_know_yet_is_waited_for() {
+    let mut life = Life::new(earliest());
+    life.state.subscribe(vec!["t".to_owned()]);
+    life.state.put_step(StepKind::Assign, vec![place(0), place(1)]);
+    for place in [place(0), place(1)] {
+        life.state.seek(&place, Start::Offset(10));
+    }
+    life.partitions = 1;
+    for _ in 0..3 {
+        life.fetches();
+        assert!(life.state.next_error().is_none());
+        life.now += Duration::from_secs(1);
+    }
+    life.partitions = 2;
+    life.fetches();
+    life.answer(Vec::new());
+    assert_eq!(asked(&life.fetches()[0]), [(1, 10)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_can_t_read_and_says_nothing_is_asked_again() {
+    let mut life = Life::assigned(earliest(), Start::Offset(10));
+    life.fetches();
+    life.answer(vec![refused(0, ErrorCode::UNKNOWN_SERVER_ERROR)]);
+    assert!(life.state.next_error().is_none());
+    life.now += Duration::from_secs(1);
+    assert_eq!(life.state.slots[&place(0)].retry_at.map(|at| at <= life.now), Some(true));
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_no_record_is_so_young_the_end_is_next() {
     let mut life = Life::assigned(earliest(), Start::Timestamp(5));
     let (actions, _) = life.state.plan(life.now);

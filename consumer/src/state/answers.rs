@@ -10,10 +10,10 @@ use logboom_protocol::ErrorCode;
 use logboom_protocol::messages::fetch::{FetchResponse, FetchableTopicResponse, PartitionData};
 use logboom_protocol::units::Uuid;
 
-use super::State;
 use super::plan::Question;
 use super::session::Asked;
 use super::slot::{Leader, Place, Position, Slot};
+use super::{State, later};
 use crate::haul::{self, Aborted, Haul};
 use crate::{ConsumerError, Start, TopicPartition};
 
@@ -47,7 +47,7 @@ impl State {
             Err(error) => {
                 state.is_stale = true;
                 state.failures = state.failures.saturating_add(1);
-                state.retry_at = Some(now + pause(state.failures, initial, max));
+                state.retry_at = Some(later(now, pause(state.failures, initial, max)));
                 return self.refuse_topic(name, &error);
             }
         };
@@ -82,7 +82,7 @@ impl State {
         if is_incomplete {
             state.is_stale = true;
             state.failures = state.failures.saturating_add(1);
-            state.retry_at = Some(now + pause(state.failures, initial, max));
+            state.retry_at = Some(later(now, pause(state.failures, initial, max)));
         } else {
             state.failures = 0;
         }
@@ -262,7 +262,7 @@ impl State {
             Err(error) => {
                 state.session.failed();
                 state.failures = state.failures.saturating_add(1);
-                state.retry_at = Some(now + pause(state.failures, initial, max));
+                state.retry_at = Some(later(now, pause(state.failures, initial, max)));
                 return self.lose_broker(broker, error);
             }
         };
@@ -304,7 +304,7 @@ impl State {
         }
         let is_nearest = slot.nearest.is_some_and(|(nearest, _)| nearest == broker);
         if data.preferred_read_replica >= 0 {
-            slot.nearest = Some((data.preferred_read_replica, now + age_max));
+            slot.nearest = Some((data.preferred_read_replica, later(now, age_max)));
             tracing::debug!(%place, broker = data.preferred_read_replica, "reads from a replica");
         }
         let leader = data.current_leader.clone();

@@ -28,6 +28,9 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use logboom_client::Committer;
 
@@ -42,6 +45,12 @@ pub(crate) use self::commits::{CommitResult, CommitRound};
 pub(crate) use self::plan::{Action, Fetch, Question};
 pub(crate) use self::slot::Position;
 pub(crate) use self::steps::{Step, StepKind};
+
+/// The time so much later; some day where no clock tells it.
+fn later(now: Instant, by: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+    now + by.min(FAR)
+}
 
 /// Who is to look again at what it knows.
 #[derive(Debug, Default, Clone, Copy)]
@@ -327,7 +336,7 @@ impl State {
         self.rewind(place);
         if let Some(slot) = self.slots.get_mut(place) {
             let client = &self.config.client;
-            let now = tokio::time::Instant::now();
+            let now = Instant::now();
             slot.back_off(now, client.retry_backoff, client.retry_backoff_max);
         }
     }

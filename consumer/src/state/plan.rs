@@ -13,9 +13,9 @@ use logboom_client::{EpochQuestion, OffsetSpec};
 use logboom_protocol::VersionRange;
 use logboom_protocol::messages::fetch::FetchRequest;
 
-use super::State;
 use super::session::{Asked, Session};
 use super::slot::{Place, Slot};
+use super::{State, later};
 use crate::TopicPartition;
 
 /// The last version that names topics by name.
@@ -128,10 +128,11 @@ impl State {
     fn plan_topics(&mut self, now: Instant, turn: &mut Turn) {
         let age_max = self.config.client.metadata_age_max;
         for (name, topic) in &mut self.topics {
-            let is_wanted = topic.is_stale || topic.told.is_none_or(|told| now >= told + age_max);
+            let is_wanted =
+                topic.is_stale || topic.told.is_none_or(|told| now >= later(told, age_max));
             if topic.is_asking || !is_wanted || turn.is_early(topic.retry_at, now) {
                 if let Some(told) = topic.told.filter(|_| !topic.is_asking && !is_wanted) {
-                    turn.wait(told + age_max);
+                    turn.wait(later(told, age_max));
                 }
                 continue;
             }

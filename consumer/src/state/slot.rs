@@ -196,7 +196,7 @@ impl Slot {
     pub(crate) fn back_off(&mut self, now: Instant, initial: Duration, max: Duration) {
         let pause = initial.saturating_mul(2_u32.saturating_pow(self.failures)).min(max);
         self.failures = self.failures.saturating_add(1);
-        self.retry_at = Some(now + pause);
+        self.retry_at = Some(super::later(now, pause));
     }
 
     /// Something went well.

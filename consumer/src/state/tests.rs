@@ -701,6 +701,19 @@ async fn a_broker_that_can_t_read_and_says_nothing_is_asked_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn times_may_be_so_long_that_no_clock_tells_them() {
+    let mut config = earliest();
+    config.client.metadata_age_max = Duration::MAX;
+    (config.client.retry_backoff, config.client.retry_backoff_max) = (Duration::MAX, Duration::MAX);
+    let mut life = Life::assigned(config, Start::Offset(10));
+    assert_eq!(life.fetches().len(), 1);
+    let nearest = PartitionData { preferred_read_replica: 7, ..data(0, Vec::new()) };
+    life.answer(vec![nearest, refused(1, ErrorCode::NOT_LEADER_OR_FOLLOWER)]);
+    assert_eq!(life.fetches()[0].broker, 7);
+    life.state.take_fetched(7, Err(ClientError::UnknownBroker { broker_id: 7 }), life.now);
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_no_record_is_so_young_the_end_is_next() {
     let mut life = Life::assigned(earliest(), Start::Timestamp(5));
     let (actions, _) = life.state.plan(life.now);

@@ -3,7 +3,7 @@
 //! **Invariant:** a question is asked once at a time: its slots, its topic or its broker stand as
 //! asking until the answer, or the failure, is in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,6 +62,8 @@ pub(crate) enum Action {
 pub(super) struct BrokerState {
     pub(super) session: Session,
     pub(super) is_asking: bool,
+    /// When it was asked last.
+    pub(super) asked: Option<Instant>,
     /// Bytes that the present answer may bring.
     pub(super) reserved: usize,
     pub(super) retry_at: Option<Instant>,
@@ -91,6 +93,8 @@ struct Turn {
     searches: BTreeMap<(Arc<str>, i64), (OffsetSpec, Vec<Question>)>,
     epochs: BTreeMap<i32, (Vec<Question>, Vec<EpochQuestion>)>,
     fetches: BTreeMap<i32, BTreeMap<TopicPartition, Asked>>,
+    /// The brokers that partitions are read from, whether or not they are asked now.
+    sources: BTreeSet<i32>,
 }
 
 impl Turn {
@@ -174,6 +178,7 @@ impl State {
                     slot.is_asking = true;
                 }
                 Place::At(at) => {
+                    turn.sources.extend(slot.source(now));
                     if !slot.wants_more(size(config.partition_bytes_max)) {
                         continue;
                     }
@@ -211,8 +216,13 @@ impl State {
     }
 
     fn plan_fetches(&mut self, now: Instant, turn: &mut Turn) {
-        for (broker, wanted) in std::mem::take(&mut turn.fetches) {
-            let room = self.room();
+        // There may be no room for all: who was asked longest ago comes first, and nobody gets more
+        // than an equal part of it.
+        let mut fetches: Vec<_> = std::mem::take(&mut turn.fetches).into_iter().collect();
+        fetches.sort_by_key(|(broker, _)| self.brokers.get(broker).and_then(|one| one.asked));
+        let part = self.config.queued_bytes_max.div_ceil(turn.sources.len().max(1));
+        for (broker, wanted) in fetches {
+            let room = self.room().min(part);
             let state = self.brokers.entry(broker).or_default();
             if state.is_asking || room == 0 || turn.is_early(state.retry_at, now) {
                 continue;
@@ -221,7 +231,7 @@ impl State {
             let partitions = wanted.len().saturating_mul(size(config.partition_bytes_max));
             let bytes_max = room.min(size(config.fetch_bytes_max)).min(partitions);
             state.reserved = bytes_max;
-            state.is_asking = true;
+            (state.is_asking, state.asked) = (true, Some(now));
             let said = state.session.request(wanted, config.partition_bytes_max);
             let request = FetchRequest {
                 max_wait_ms: millis(config.fetch_wait_max),

@@ -247,6 +247,48 @@ async fn what_is_fetched_ahead_has_a_bound() {
     assert_eq!(life.state.queued_bytes, 0);
 }
 
+/// Partition 0 is read from broker 1, partition 1 from broker 2.
+fn two_brokers(config: ConsumerConfig) -> Life {
+    let mut life = Life::assigned(config, Start::Offset(10));
+    let mut topic = (*life.topic()).clone();
+    topic.partitions[1].leader = Some(2);
+    life.state.plan(life.now);
+    life.state.take_topic(&"t".into(), Ok(Arc::new(topic)), life.now);
+    life
+}
+
+#[tokio::test(start_paused = true)]
+async fn brokers_have_equal_parts_of_the_room() {
+    let partition_bytes_max = 300;
+    let mut life =
+        two_brokers(ConsumerConfig { queued_bytes_max: 400, partition_bytes_max, ..earliest() });
+    let sizes: Vec<_> =
+        life.fetches().iter().map(|one| (one.broker, one.request.max_bytes)).collect();
+    assert_eq!(sizes, [(1, 200), (2, 200)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_there_is_room_for_one_the_brokers_are_asked_in_turn() {
+    let bytes = batch(10, 2, 3).len();
+    let mut life = two_brokers(ConsumerConfig { queued_bytes_max: 2 * bytes, ..earliest() });
+    let asks = |life: &mut Life| -> Vec<i32> {
+        life.now += Duration::from_millis(1);
+        life.fetches().iter().map(|one| one.broker).collect()
+    };
+    assert_eq!(asks(&mut life), [1, 2]);
+    life.answer(vec![data(0, batch(10, 2, 3))]);
+    life.answer_by(2, Vec::new());
+    assert_eq!(asks(&mut life), [1]);
+    life.answer(vec![data(0, batch(12, 2, 3))]);
+    assert_eq!(asks(&mut life), [0; 0], "there is no room");
+    for broker in [2, 1] {
+        assert!(life.taken().is_some());
+        assert_eq!(asks(&mut life), [broker]);
+        life.answer_by(broker, Vec::new());
+        life.state.feed(&place(0), 14, batch(14, 2, 3).into());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_waits_of_a_paused_partition_gives_way_to_others() {
     let bytes = batch(10, 2, 3).len();
@@ -510,7 +552,7 @@ async fn the_nearest_replica_is_read_from_until_it_errs() {
         let broker = |fetch: &Fetch| (fetch.broker, asked(fetch));
         fetches.iter().map(broker).collect::<Vec<_>>()
     };
-    assert_eq!(brokers(life.fetches()), [(1, vec![]), (7, vec![(0, 10)])]);
+    assert_eq!(brokers(life.fetches()), [(7, vec![(0, 10)]), (1, vec![])]);
     life.answer_by(7, vec![refused(0, ErrorCode::OFFSET_OUT_OF_RANGE)]);
     life.answer(Vec::new());
     assert_eq!(brokers(life.fetches()), [(1, vec![(0, 10)])], "the leader knows");

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use logboom_client::{ClientError, CommittedOffset, EpochEnd, FoundOffset, Topic};
@@ -268,18 +269,28 @@ impl State {
         };
         state.session.answered(response.session_id);
         (state.failures, state.retry_at) = (0, None);
+        let partitions = response.responses.iter().flat_map(|topic| &topic.partitions);
+        let bytes = partitions.filter_map(|one| one.records.as_ref()).map(Bytes::len).sum();
         for topic in response.responses {
-            self.take_fetched_topic(broker, topic, now);
+            self.take_fetched_topic(broker, topic, bytes, now);
         }
     }
 
-    fn take_fetched_topic(&mut self, broker: i32, topic: FetchableTopicResponse, now: Instant) {
+    /// - `bytes`: of the records of the whole answer.
+    fn take_fetched_topic(
+        &mut self,
+        broker: i32,
+        topic: FetchableTopicResponse,
+        bytes: usize,
+        now: Instant,
+    ) {
         let name = match topic.topic.as_str() {
             "" => self.ids.name(topic.topic_id),
             name => self.topics.get_key_value(name).map(|(name, _)| Arc::clone(name)),
         };
         let Some(name) = name else { return };
-        for data in topic.partitions {
+        for mut data in topic.partitions {
+            data.records = data.records.map(|records| own(records, bytes));
             let place =
                 TopicPartition { topic: Arc::clone(&name), partition: data.partition_index };
             self.take_partition(broker, &place, data, now);
@@ -494,6 +505,17 @@ impl Slot {
         let offset = measured.end.max(asked.offset);
         self.place = Place::At(Position { offset, epoch: measured.leader_epoch });
         Verdict::Fine(bytes)
+    }
+}
+
+/// Records keep the whole answer in memory that they are a part of; those that are less than this
+/// part of it are copied. So what waits holds at most so many times its own size.
+const PART_OF_ANSWER_MIN: usize = 16;
+
+fn own(records: Bytes, answer: usize) -> Bytes {
+    match records.len() < answer / PART_OF_ANSWER_MIN {
+        true => Bytes::copy_from_slice(&records),
+        false => records,
     }
 }
 

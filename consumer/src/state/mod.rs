@@ -14,7 +14,8 @@
 //! or held back, and the front is told to look again at what it holds.
 //!
 //! **Invariant:** bytes that wait, and bytes that were asked for, are at most
-//! `queued.max.messages.kbytes`, but for one batch a broker that is longer.
+//! `queued.max.messages.kbytes`, but for one batch a broker that is longer. What waits keeps the
+//! answers in memory that it is a good part of.
 
 mod answers;
 mod commits;

@@ -743,6 +743,31 @@ async fn a_broker_that_can_t_read_and_says_nothing_is_asked_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_small_part_of_an_answer_does_not_keep_all_of_it_in_memory() {
+    let mut life = Life::assigned(earliest(), Start::Offset(10));
+    life.fetches();
+    let (small, large) = (batch(10, 1, 3), batch(10, 100, 3));
+    let small_bytes = small.len();
+    let answer: bytes::Bytes = [small, large].concat().into();
+    let [small, large] = [answer.slice(..small_bytes), answer.slice(small_bytes..)];
+    life.answer(
+        [small, large]
+            .map(Some)
+            .into_iter()
+            .zip(0..)
+            .map(|(records, partition)| PartitionData { records, ..data(partition, Vec::new()) })
+            .collect(),
+    );
+    let mut is_part = || {
+        let part = life.state.take().unwrap().haul.next_part(&mut Inflater::new(1 << 20));
+        let part = part.unwrap().unwrap();
+        answer.as_ptr_range().contains(&part.records.bytes().as_ptr())
+    };
+    assert!(!is_part(), "the small one is copied");
+    assert!(is_part(), "the large one isn't");
+}
+
+#[tokio::test(start_paused = true)]
 async fn times_may_be_so_long_that_no_clock_tells_them() {
     let mut config = earliest();
     config.client.metadata_age_max = Duration::MAX;

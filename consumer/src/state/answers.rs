@@ -63,7 +63,9 @@ impl State {
             match topic.partition(place.partition) {
                 Ok(partition) => {
                     let epoch = partition.leader_epoch;
-                    slot.topic_id = topic.id;
+                    if topic.id != Uuid::ZERO {
+                        slot.topic_id = topic.id;
+                    }
                     slot.learn(partition.leader.map(|broker| Leader { broker, epoch }));
                     is_incomplete |= slot.leader.is_none();
                 }
@@ -91,7 +93,10 @@ impl State {
 
     /// A topic that was deleted and made anew has other records at the same offsets.
     fn begin_if_anew(&mut self, name: &Arc<str>, topic: &Topic, now: Instant) {
-        let is_other = |slot: &Slot| slot.topic_id != Uuid::ZERO && slot.topic_id != topic.id;
+        // A broker that tells no id, as one that is older than ids, says nothing about that.
+        let is_other = |slot: &Slot| {
+            ![Uuid::ZERO, topic.id].contains(&slot.topic_id) && topic.id != Uuid::ZERO
+        };
         let slots =
             self.slots.iter().filter(|(place, slot)| place.topic == *name && is_other(slot));
         let places: Vec<TopicPartition> = slots.map(|(place, _)| place.clone()).collect();
@@ -325,8 +330,7 @@ impl State {
                 if bytes > 0 {
                     metrics::counter!("logboom_consumer_bytes_total").increment(bytes as u64);
                     self.queued_bytes += bytes;
-                    self.ready.push_back(place.clone());
-                    self.signals.front = true;
+                    self.line_up(place);
                 }
                 self.measure_lag(place);
             }

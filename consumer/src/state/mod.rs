@@ -112,7 +112,8 @@ pub(crate) struct State {
     pub(crate) waker: Option<Waker>,
     slots: BTreeMap<TopicPartition, Slot>,
     stamp: u64,
-    /// Partitions with something to hand out, in their turn. One may stand here that has nothing.
+    /// Partitions with something to hand out, in their turn, each once. One may stand here that has
+    /// nothing, or is paused.
     ready: VecDeque<TopicPartition>,
     queued_bytes: usize,
     brokers: BTreeMap<i32, BrokerState>,
@@ -234,8 +235,7 @@ impl State {
             };
             slot.is_paused = is_paused;
             if !is_paused && !slot.queue.is_empty() {
-                self.ready.push_back(place.clone());
-                self.signals.front = true;
+                self.line_up(place);
             }
             self.signals.attention |= is_paused;
             self.signals.driver = true;
@@ -246,15 +246,18 @@ impl State {
     /// The next haul to hand out, of the partitions in turn.
     pub(crate) fn take(&mut self) -> Option<Taken> {
         while let Some(place) = self.ready.pop_front() {
-            let Some(slot) = self.slots.get_mut(&place).filter(|slot| !slot.is_paused) else {
+            let Some(slot) = self.slots.get_mut(&place) else { continue };
+            slot.is_ready = false;
+            if slot.is_paused {
                 continue;
-            };
+            }
             let Some(haul) = slot.queue.pop_front() else { continue };
             let bytes = haul.rest_bytes();
             slot.queued_bytes -= bytes;
             self.queued_bytes -= bytes;
             let stamp = slot.stamp;
             if !slot.queue.is_empty() {
+                slot.is_ready = true;
                 self.ready.push_back(place.clone());
             }
             self.is_holding = true;
@@ -323,8 +326,17 @@ impl State {
         self.queued_bytes += bytes;
         slot.queue.push_front(haul);
         if !slot.is_paused {
-            self.ready.push_front(place);
+            self.line_up(&place);
         }
+    }
+
+    /// Something of a partition waits to be handed out, in its turn.
+    fn line_up(&mut self, place: &TopicPartition) {
+        let Some(slot) = self.slots.get_mut(place) else { return };
+        if !std::mem::replace(&mut slot.is_ready, true) {
+            self.ready.push_back(place.clone());
+        }
+        self.signals.front = true;
     }
 
     /// A haul holds what can't be read: it is fetched again, unless the application seeks past it.
@@ -424,8 +436,7 @@ impl State {
         slot.queued_bytes += batches.len();
         self.queued_bytes += batches.len();
         slot.queue.push_back(Haul::new(batches, offset, crate::haul::Aborted::default(), true));
-        self.ready.push_back(place.clone());
-        self.signals.front = true;
+        self.line_up(place);
     }
 
     fn next_stamp(&mut self) -> u64 {

@@ -65,6 +65,8 @@ pub(crate) struct Slot {
     /// Whether the group has given it.
     pub(crate) is_shared: bool,
     pub(crate) is_paused: bool,
+    /// Whether it stands among those that have something to hand out.
+    pub(crate) is_ready: bool,
     /// Whether a question about its place is on its way.
     pub(crate) is_asking: bool,
     /// Whether the leader is to say that what was read is still there.
@@ -102,6 +104,7 @@ impl Slot {
             settles_from: stamp,
             is_shared,
             is_paused: false,
+            is_ready: false,
             is_asking: false,
             is_doubted: false,
             is_blocked: false,

@@ -543,6 +543,31 @@ async fn a_topic_that_was_made_anew_is_begun_anew() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_broker_that_tells_no_topic_id_has_the_same_topic() {
+    let mut life = waiting(earliest());
+    let nameless = Topic { id: Uuid::ZERO, ..(*life.topic()).clone() };
+    life.state.take_topic(&"t".into(), Ok(Arc::new(nameless)), life.now);
+    assert_eq!(life.taken(), Some((0, vec![10, 11, 12, 13])));
+    assert_eq!(asked(&life.fetches()[0]), [(0, 14)]);
+    life.answer(vec![data(0, batch(14, 1, 3))]);
+    assert_eq!(life.taken(), Some((0, vec![14])), "answers name it by its id");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_that_is_resumed_again_and_again_stands_in_line_once() {
+    let mut life = waiting(earliest());
+    for _ in 0..3 {
+        life.state.pause(&[place(0)], true);
+        life.state.pause(&[place(0)], false);
+        life.state.pause(&[place(0)], false);
+    }
+    assert_eq!(life.state.ready, [place(0)]);
+    assert!(life.taken().is_some());
+    life.state.pause(&[place(0)], false);
+    assert!(life.state.ready.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_nearest_replica_is_read_from_until_it_errs() {
     let mut life = Life::assigned(earliest(), Start::Offset(10));
     life.fetches();

@@ -551,6 +551,9 @@ async fn a_broker_that_tells_no_topic_id_has_the_same_topic() {
     assert_eq!(asked(&life.fetches()[0]), [(0, 14)]);
     life.answer(vec![data(0, batch(14, 1, 3))]);
     assert_eq!(life.taken(), Some((0, vec![14])), "answers name it by its id");
+    let anew = Topic { id: Uuid([8; 16]), ..(*life.topic()).clone() };
+    life.state.take_topic(&"t".into(), Ok(Arc::new(anew)), life.now);
+    assert_eq!(asked(&life.fetches()[0]), [(0, 10)], "a new one is noticed all the same");
 }
 
 #[tokio::test(start_paused = true)]

@@ -221,8 +221,9 @@ impl ConsumerBuilder {
             membership,
         };
         let standalone = group.map(|group| Committer::standalone(cluster.clone(), &group));
+        shared.update(|state| state.standalone = standalone);
         let control = ConsumerControl { shared, cluster, config };
-        Ok(Consumer::new(control, standalone, self.listener, tasks))
+        Ok(Consumer::new(control, self.listener, tasks))
     }
 }
 

@@ -32,7 +32,7 @@ pub(crate) async fn run(shared: Arc<Shared>, config: Arc<ConsumerConfig>) {
 
 async fn commit(shared: &Shared, config: &ConsumerConfig, round: CommitRound) {
     let CommitRound { offsets, result } = round;
-    let committer = shared.update(|state| state.committer.clone());
+    let committer = shared.update(|state| state.committer());
     let told = match committer {
         _ if offsets.is_empty() => Ok(()),
         Some(committer) => send(&committer, &offsets).await,

@@ -95,6 +95,9 @@ fn duration(text: &str) -> Option<Duration> {
     Some(Duration::new(seconds, nanos))
 }
 
+/// The longest time that requests can carry, and that the reference takes for a time-out.
+const TIME_MAX: Duration = Duration::from_millis(i32::MAX as u64);
+
 /// All settings of a consumer.
 #[derive(Debug, Clone)]
 pub(crate) struct ConsumerConfig {
@@ -217,6 +220,19 @@ impl ConsumerConfig {
 
     /// Whether the settings fit together.
     pub(crate) fn check(&self) -> Result<(), ConsumerError> {
+        let times = [
+            ("session.timeout.ms", self.session_timeout),
+            ("heartbeat.interval.ms", self.heartbeat_interval),
+            ("max.poll.interval.ms", self.poll_interval_max),
+            ("auto.commit.interval.ms", self.auto_commit_interval),
+            ("fetch.max.wait.ms", self.fetch_wait_max),
+            ("request.timeout.ms", self.client.request_timeout),
+            ("default.api.timeout.ms", self.client.api_timeout),
+        ];
+        if let Some((what, _)) = times.into_iter().find(|(_, time)| *time > TIME_MAX) {
+            let limit = TIME_MAX.as_millis();
+            return Err(ConsumerError::config(what, format!("it has to be at most {limit} ms")));
+        }
         let rules = [
             ("bootstrap.servers", !self.bootstrap.is_empty(), "at least one HOST:PORT"),
             ("partition.assignment.strategy", !self.assignors.is_empty(), "at least one"),
@@ -225,6 +241,7 @@ impl ConsumerConfig {
                 self.heartbeat_interval < self.session_timeout,
                 "less than session.timeout.ms",
             ),
+            ("heartbeat.interval.ms", !self.heartbeat_interval.is_zero(), "more than 0"),
             ("max.poll.interval.ms", !self.poll_interval_max.is_zero(), "more than 0"),
             ("auto.commit.interval.ms", !self.auto_commit_interval.is_zero(), "more than 0"),
             (
@@ -324,5 +341,33 @@ mod tests {
         config.check().unwrap();
         config.heartbeat_interval = config.session_timeout;
         assert!(config.check().unwrap_err().to_string().starts_with("heartbeat.interval.ms: "));
+    }
+
+    #[test]
+    fn times_that_no_request_can_carry_and_those_that_are_none_are_refused() {
+        type Change = fn(&mut ConsumerConfig, Duration);
+        let refused = |change: &dyn Fn(&mut ConsumerConfig)| {
+            let bootstrap = vec!["a:1".parse().unwrap()];
+            let mut config = ConsumerConfig { bootstrap, ..ConsumerConfig::default() };
+            change(&mut config);
+            config.check().unwrap_err().to_string()
+        };
+        let at_most = "it has to be at most 2147483647 ms";
+        let changes: [(&str, Change); 7] = [
+            ("session.timeout.ms", |one, time| one.session_timeout = time),
+            ("heartbeat.interval.ms", |one, time| one.heartbeat_interval = time),
+            ("max.poll.interval.ms", |one, time| one.poll_interval_max = time),
+            ("auto.commit.interval.ms", |one, time| one.auto_commit_interval = time),
+            ("fetch.max.wait.ms", |one, time| one.fetch_wait_max = time),
+            ("request.timeout.ms", |one, time| one.client.request_timeout = time),
+            ("default.api.timeout.ms", |one, time| one.client.api_timeout = time),
+        ];
+        for (what, change) in changes {
+            for time in [TIME_MAX + Duration::from_millis(1), Duration::MAX] {
+                assert_eq!(refused(&|one| change(one, time)), format!("{what}: {at_most}"));
+            }
+        }
+        let zero = refused(&|one| one.heartbeat_interval = Duration::ZERO);
+        assert_eq!(zero, "heartbeat.interval.ms: it has to be more than 0");
     }
 }

@@ -23,7 +23,6 @@ use futures_core::Stream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use logboom_client::Committer;
 use logboom_protocol::records::{BatchError, Inflater};
 
 use crate::listener::Silence;
@@ -58,8 +57,6 @@ pub(crate) struct Tasks {
 /// nothing.
 pub struct Consumer {
     control: ConsumerControl,
-    /// For partitions that no group gives.
-    standalone: Option<Committer>,
     held: Option<Taken>,
     /// The attention at the last look at the state.
     seen: u64,
@@ -87,13 +84,11 @@ impl Consumer {
 
     pub(crate) fn new(
         control: ConsumerControl,
-        standalone: Option<Committer>,
         listener: Option<Box<dyn RebalanceListener>>,
         tasks: Tasks,
     ) -> Self {
         Self {
             control,
-            standalone,
             held: None,
             seen: 0,
             polls: 0,
@@ -134,8 +129,7 @@ impl Consumer {
             if state.subscription == Subscription::Manual {
                 return Err(ConsumerError::config("subscribe", "partitions are assigned"));
             }
-            state.subscription = Subscription::Topics(topics);
-            state.signals.group = true;
+            state.subscribe(topics);
             Ok(())
         })
     }
@@ -169,12 +163,10 @@ impl Consumer {
         wanted: Vec<(TopicPartition, Option<Start>)>,
     ) -> Result<(), ConsumerError> {
         self.settle();
-        let committer = self.standalone.clone();
         self.control.shared.update(|state| {
             if matches!(state.subscription, Subscription::Topics(_)) {
                 return Err(ConsumerError::config("assign", "topics are subscribed to"));
             }
-            state.committer = committer;
             state.assign(wanted);
             Ok(())
         })
@@ -272,10 +264,10 @@ impl Consumer {
     }
 
     /// Ends: commits all that was handed out, if commits are automatic, has the listener hear that
-    /// the partitions are revoked, and leaves the group.
+    /// the partitions are revoked, waits for commits that were begun, and leaves the group.
     ///
     /// # Errors
-    /// The last commit has failed: records may come again.
+    /// One of these commits has failed: records may come again.
     pub async fn close(mut self) -> Result<(), ConsumerError> {
         self.settle();
         poll_fn(|cx| self.poll_hearing(cx)).await;
@@ -289,6 +281,7 @@ impl Consumer {
         {
             listener.on_revoked(&self.control, &places).await;
         }
+        let result = result.and(self.control.finish_commits().await);
         self.control.shared.update(State::close);
         if let Some(membership) = self.tasks.membership.take() {
             // It goes on in the background if the coordinator takes its time.

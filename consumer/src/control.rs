@@ -48,7 +48,7 @@ impl ConsumerControl {
     }
 
     /// Hands out nothing of these partitions until they are resumed. What was fetched of them
-    /// stays.
+    /// stays, unless its room is needed: then it is fetched again.
     ///
     /// # Errors
     /// [`ConsumerError::NotAssigned`] for the first that isn't read; the others are paused.
@@ -130,6 +130,15 @@ impl ConsumerControl {
         offsets: BTreeMap<TopicPartition, OffsetAndMetadata>,
     ) -> PendingCommit {
         self.begin_commit(|_| offsets)
+    }
+
+    /// Waits for the commits that were begun.
+    pub(crate) async fn finish_commits(&self) -> Result<(), ConsumerError> {
+        match self.config.group_id {
+            // One of nothing comes behind them, and costs no request.
+            Some(_) => self.commit_offsets(BTreeMap::new()).await,
+            None => Ok(()),
+        }
     }
 
     fn begin_commit(

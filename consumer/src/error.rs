@@ -94,7 +94,7 @@ impl ConsumerError {
                     _ => Remedy::Retry,
                 }
             }
-            Self::Client(error) => error.remedy(),
+            Self::Client(error) => background_remedy(error),
             Self::PollInterval { .. } => Remedy::Retry,
             Self::Property(_)
             | Self::Config { .. }
@@ -118,6 +118,16 @@ impl ConsumerError {
 
     pub(crate) fn config(what: impl Into<String>, rule: impl Into<String>) -> Self {
         Self::Config { what: what.into(), rule: rule.into() }
+    }
+}
+
+/// What a call asks for again when its time is over, the consumer asks for again by itself.
+fn background_remedy(error: &ClientError) -> Remedy {
+    match error {
+        ClientError::Deadline { last, .. } if background_remedy(last) == Remedy::Retry => {
+            Remedy::Retry
+        }
+        error => error.remedy(),
     }
 }
 
@@ -192,7 +202,14 @@ mod tests {
 
     #[test]
     fn an_error_says_what_to_do() {
+        let late = |code| {
+            let last = ClientError::Refused { what: "group g".to_owned(), code, message: None };
+            let (doing, limit) = ("join".to_owned(), Duration::from_secs(60));
+            ConsumerError::from(ClientError::Deadline { doing, limit, last: Box::new(last) })
+        };
         for (error, remedy) in [
+            (late(ErrorCode::COORDINATOR_NOT_AVAILABLE), Remedy::Retry),
+            (late(ErrorCode::INVALID_CONFIG), Remedy::GiveUp),
             (refused(ErrorCode::REBALANCE_IN_PROGRESS), Remedy::Retry),
             (refused(ErrorCode::UNKNOWN_MEMBER_ID), Remedy::Retry),
             (refused(ErrorCode::FENCED_INSTANCE_ID), Remedy::GiveUp),

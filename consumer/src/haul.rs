@@ -206,8 +206,11 @@ impl Haul {
             let (batch, _) = RawBatch::split_first(&self.rest)?;
             let (header, length) = (*batch.header(), batch.bytes().len());
             let end = end(&header);
+            // Of a batch whose records are all compacted away the header is left.
+            let is_empty = header.record_count == 0;
             let hidden = end <= self.next && !header.attributes.is_control();
-            if hidden || self.aborted.hides(&header) && !header.attributes.is_control() {
+            if is_empty || hidden || self.aborted.hides(&header) && !header.attributes.is_control()
+            {
                 self.next = self.next.max(end);
             } else {
                 if self.check_crcs {
@@ -366,6 +369,34 @@ mod tests {
         }
         let mut trusting = Haul::new(second.into(), 3, Aborted::default(), false);
         assert!(trusting.next_part(&mut inflater).unwrap().is_some(), "check.crcs=false");
+    }
+
+    /// What compaction leaves of a batch of which it has removed all records.
+    fn emptied(base_offset: i64, count: i32, codec: Codec) -> Vec<u8> {
+        let mut bytes = build(BatchBuilder::new(codec), base_offset, count);
+        bytes.truncate(layout::HEADER_BYTES);
+        let mut header = BatchHeader::from_bytes(bytes.first_chunk().unwrap());
+        header.record_count = 0;
+        header.length = i32::try_from(layout::HEADER_BYTES - 12).unwrap();
+        bytes.copy_from_slice(&header.to_bytes());
+        bytes
+    }
+
+    #[test]
+    fn a_batch_that_compaction_has_emptied_moves_the_position_behind_it() {
+        for codec in [Codec::None, Codec::Lz4] {
+            let batches = [emptied(0, 3, codec), batch(3, 2), emptied(5, 4, codec)];
+            let measured = measure(batches.concat().into()).unwrap().unwrap();
+            assert_eq!(measured.end, 9);
+            let mut one_by_one = Haul::new(measured.bytes.clone(), 0, Aborted::default(), false);
+            assert_eq!(offsets(&mut one_by_one), [3, 4]);
+            let mut lent = Haul::new(measured.bytes, 0, Aborted::default(), false);
+            let mut inflater = Inflater::new(1 << 20);
+            let part = lent.next_part(&mut inflater).unwrap().unwrap();
+            assert_eq!((part.from, part.end), (3, 5), "no part is without records");
+            assert!(lent.next_part(&mut inflater).unwrap().is_none());
+            assert_eq!((one_by_one.next(), lent.next()), (9, 9), "{codec:?}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! ```text
 //!   subscribe ─▶ join ─▶ Revoke, Assign ─▶ stay ─┬─ the group shares anew ─▶ (Revoke) ─▶ join
 //!                 ▲           │ let go of some   ├─ membership lost ─▶ Lose ─▶ join
-//!                 └───────────┘ (cooperative)    ├─ nobody asks for records ─▶ leave, Lose, wait
+//!                 └───────────┘ (cooperative)    ├─ nobody asks for records ─▶ Lose, leave, wait
 //!                                                └─ unsubscribed, closed ─▶ leave
 //! ```
 //!
@@ -108,12 +108,14 @@ impl Membership {
             let config = self.config.member(&self.group, self.wish.topics.clone());
             let mut member = GroupMember::new(self.cluster.clone(), config);
             let committer = member.committer();
-            self.shared.update(|state| state.committer = Some(committer));
+            self.shared.update(|state| state.member = Some(committer));
             self.watch = PollWatch::new();
             let stop = self.take_part(&mut member).await;
+            // Before the group hears of it, and gives to others what this one has.
+            let lost = (stop == Interrupt::PollInterval).then(|| self.lose_by_poll_interval());
             self.leave(member).await;
-            if stop == Interrupt::PollInterval {
-                self.hear_of_poll_interval().await;
+            if let Some(step) = lost {
+                self.wait_until_heard(step).await;
             }
         }
     }
@@ -231,14 +233,12 @@ impl Membership {
             return self.lose(kept).await;
         }
         self.shared.update(|state| state.end_by(error.into()));
-        self.lose(kept).await?;
         // There is nothing to do until the application wants something else.
-        let stop = loop {
-            match self.interrupted().await {
-                Interrupt::PollInterval => self.watch = PollWatch::new(),
-                stop => break stop,
-            }
-        };
+        let mut stop = self.lose(kept).await.err().unwrap_or(Interrupt::PollInterval);
+        while stop == Interrupt::PollInterval {
+            self.watch = PollWatch::new();
+            stop = self.interrupted().await;
+        }
         self.shared.update(State::begin_anew);
         Err(stop)
     }
@@ -288,7 +288,7 @@ impl Membership {
     /// So that the others needn't wait for the end of the session. Who keeps a name stays a member
     /// until then, to come back as the same.
     async fn leave(&self, member: GroupMember) {
-        self.shared.update(|state| state.committer = None);
+        self.shared.update(|state| state.member = None);
         if self.config.instance_id.is_some() {
             return;
         }
@@ -297,16 +297,22 @@ impl Membership {
         }
     }
 
-    /// The application hears that it was too slow, and what it has lost; then it goes on.
-    async fn hear_of_poll_interval(&mut self) {
+    /// The application is to hear that it was too slow, and what it has lost; the step by which it
+    /// does.
+    fn lose_by_poll_interval(&self) -> u64 {
         let limit = self.config.poll_interval_max;
-        tracing::warn!(group = self.group, ?limit, "nobody asks for records; left the group");
-        let id = self.shared.update(|state| {
+        tracing::warn!(group = self.group, ?limit, "nobody asks for records; leaves the group");
+        self.shared.update(|state| {
+            state.member = None;
             state.take_back_steps();
             let owned = state.shared_places();
             state.tell(None, ConsumerError::PollInterval { limit });
             state.put_step(StepKind::Lose, owned)
-        });
+        })
+    }
+
+    /// Waits until the application has heard of a step, or wants something else.
+    async fn wait_until_heard(&mut self, id: u64) {
         loop {
             let wish = &mut self.wish;
             let is_over = |state: &mut State| {
@@ -358,3 +364,6 @@ fn places(assignment: &Assignment) -> impl Iterator<Item = TopicPartition> {
             .map(move |&partition| TopicPartition { topic: Arc::clone(&topic), partition })
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -136,7 +136,7 @@ impl RecordBatch {
             Some(part) => (part.records.iter(), part.from),
             None => unreachable!("a batch has a part"),
         };
-        BatchRecords { place: &self.place, parts, open, from, is_over: false }
+        BatchRecords { place: &self.place, parts, open, from, next: from, is_over: false }
     }
 
     /// How many records there are at most; fewer where the first ones aren't wanted.
@@ -171,6 +171,8 @@ pub struct BatchRecords<'a> {
     parts: slice::Iter<'a, Part>,
     open: RecordIter<'a>,
     from: i64,
+    /// Behind the record that was lent last.
+    next: i64,
     is_over: bool,
 }
 
@@ -178,7 +180,8 @@ impl BatchRecords<'_> {
     #[cold]
     fn damaged(&mut self, error: BatchError) -> ConsumerError {
         self.is_over = true;
-        ConsumerError::Damaged { partition: self.place.clone(), offset: self.from, error }
+        let offset = self.from.max(self.next);
+        ConsumerError::Damaged { partition: self.place.clone(), offset, error }
     }
 }
 
@@ -189,7 +192,10 @@ impl<'a> Iterator for BatchRecords<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             match self.open.next() {
-                Some(Ok(record)) if record.offset >= self.from => return Some(Ok(record)),
+                Some(Ok(record)) if record.offset >= self.from => {
+                    self.next = record.offset.saturating_add(1);
+                    return Some(Ok(record));
+                }
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Some(Err(self.damaged(error))),
                 None if self.is_over => return None,
@@ -226,6 +232,22 @@ mod tests {
         let offsets: Vec<i64> = batch.records().map(|record| record.unwrap().offset).collect();
         assert_eq!(offsets, [0, 1, 1]);
         assert_eq!((batch.next_offset(), batch.count_max()), (2, 4));
+    }
+
+    #[test]
+    fn what_is_no_record_is_named_by_the_offset_behind_the_last_one() {
+        let mut builder = BatchBuilder::new(Codec::None);
+        for _ in 0..3 {
+            builder.append(5, None, Some(b"v"), &[]).unwrap();
+        }
+        let mut bytes = builder.build().unwrap().to_vec();
+        // How many headers the last record has, of which there are none.
+        *bytes.last_mut().unwrap() = 2;
+        let mut haul = Haul::new(bytes.into(), 0, Aborted::default(), false);
+        let part = haul.next_part(&mut Inflater::new(1 << 10)).unwrap().unwrap();
+        let batch = RecordBatch::new(TopicPartition::new("t", 1), vec![part]);
+        let error = batch.records().find_map(Result::err);
+        assert!(matches!(error, Some(ConsumerError::Damaged { offset: 2, .. })), "{error:?}");
     }
 
     #[test]

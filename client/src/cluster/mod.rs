@@ -95,7 +95,8 @@ impl Cluster {
         &self.shared.config
     }
 
-    /// All topics, or those of `names` that exist; tried again until the call's deadline.
+    /// All topics, or those of `names` that exist; tried again until the call's deadline. Topics
+    /// that are remembered are remembered as they are now.
     ///
     /// # Errors
     /// No broker answers.
@@ -103,7 +104,11 @@ impl Cluster {
         let mut retry = self.retry("ask for the metadata".to_owned());
         loop {
             match self.ask(names, retry.timeout()).await {
-                Ok(image) => return Ok(image),
+                Ok(image) => {
+                    let mut known = self.known();
+                    image.topics.values().for_each(|topic| known.topics.renew(topic));
+                    return Ok(image);
+                }
                 Err(error) => retry.pause(error).await?,
             }
         }

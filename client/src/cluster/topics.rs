@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{LeaderHint, Topic};
+use super::{LeaderHint, Partition, Topic};
 
 /// How many topics are remembered. Beyond that all are asked for again as they are needed.
 const TOPICS_MAX: usize = 1_000;
@@ -34,10 +34,23 @@ impl Topics {
         self.told.insert(topic.name.clone(), (Instant::now(), topic));
     }
 
+    /// What is told of a topic that is remembered replaces what was, unless it is older.
+    pub(super) fn renew(&mut self, topic: &Topic) {
+        let Some((told, known)) = self.told.get_mut(&topic.name) else { return };
+        let is_older = |before: &Partition| {
+            let now = topic.partition(before.index);
+            now.is_ok_and(|now| now.leader_epoch < before.leader_epoch)
+        };
+        // A topic that was made anew begins with new epochs.
+        if topic.id != known.id || !known.partitions.iter().any(is_older) {
+            (*told, *known) = (Instant::now(), Arc::new(topic.clone()));
+        }
+    }
+
     /// Another broker leads a partition than was known; whether that is news.
     pub(super) fn lead(&mut self, name: &str, partition: i32, leader: LeaderHint) -> bool {
         let Some((_, topic)) = self.told.get_mut(name) else { return false };
-        let known = |one: &&mut super::Partition| one.index == partition;
+        let known = |one: &&mut Partition| one.index == partition;
         // Cheap: who holds the former image is about to see that it is old.
         let topic = Arc::make_mut(topic);
         let Some(known) = topic.partitions.iter_mut().find(known) else { return false };
@@ -58,7 +71,6 @@ mod tests {
     use logboom_protocol::units::Uuid;
 
     use super::*;
-    use crate::Partition;
 
     fn topic(name: &str) -> Arc<Topic> {
         let (name, partitions) = (name.to_owned(), Vec::new());
@@ -96,6 +108,41 @@ mod tests {
         assert_eq!(leader(&topics), 1);
         assert!(topics.lead("a", 0, hint(2, 6)));
         assert_eq!(leader(&topics), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_told_anew_is_remembered_unless_it_is_older() {
+        let (mut topics, age_max) = (Topics::default(), Duration::from_secs(10));
+        let told = |id: u8, epochs: &[i32]| {
+            let partition = |(index, &leader_epoch): (usize, &i32)| {
+                let index = i32::try_from(index).unwrap();
+                Partition { index, leader_epoch, ..Partition::default() }
+            };
+            let partitions = epochs.iter().enumerate().map(partition).collect();
+            Topic { id: Uuid([id; 16]), partitions, ..(*topic("a")).clone() }
+        };
+        let epochs = |topics: &Topics| -> Vec<i32> {
+            let topic = topics.get("a", age_max).unwrap();
+            topic.partitions.iter().map(|one| one.leader_epoch).collect()
+        };
+        topics.renew(&told(1, &[5]));
+        assert!(topics.get("a", age_max).is_none(), "it wasn't remembered");
+        topics.keep(Arc::new(told(1, &[5])), age_max);
+        for (id, new, known) in [
+            (1, &[5, 5][..], &[5, 5][..]),
+            (1, &[4, 6], &[5, 5]),
+            (1, &[6, 5], &[6, 5]),
+            (2, &[0], &[0]),
+        ] {
+            tokio::time::advance(Duration::from_secs(6)).await;
+            topics.keep(topics.get("a", age_max).unwrap(), age_max);
+            topics.renew(&told(id, new));
+            assert_eq!(epochs(&topics), known, "{id} {new:?}");
+        }
+        tokio::time::advance(Duration::from_secs(9)).await;
+        topics.renew(&told(2, &[0]));
+        tokio::time::advance(Duration::from_secs(9)).await;
+        assert_eq!(epochs(&topics), [0], "its age is that of the last answer");
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::watch;
 
 use logboom_protocol::messages::find_coordinator::{Coordinator, FindCoordinatorResponse};
 use logboom_protocol::messages::heartbeat::{HeartbeatRequest, HeartbeatResponse};
@@ -45,6 +46,8 @@ struct Group {
     /// Commits that were taken: member, generation, partition and offset of the first.
     commits: Vec<(String, i32, i32, i64)>,
     left: Vec<String>,
+    /// How many heartbeats have come.
+    beats: watch::Sender<usize>,
 }
 
 type Shared = Arc<Mutex<Group>>;
@@ -64,6 +67,7 @@ impl Group {
             commit: ErrorCode::NONE,
             commits: Vec::new(),
             left: Vec::new(),
+            beats: watch::Sender::new(0),
         }))
     }
 
@@ -76,6 +80,7 @@ impl Group {
             ApiKey::Heartbeat => {
                 let request: HeartbeatRequest = asked.decode();
                 assert_eq!(request.generation_id, self.generation);
+                self.beats.send_modify(|beats| *beats += 1);
                 let error_code = self.heartbeat;
                 asked.answer(&HeartbeatResponse { error_code, ..Default::default() })
             }
@@ -304,6 +309,33 @@ async fn who_has_shared_partitions_notices_new_ones() {
     assert_eq!(member.disturbed().await, Beat::Rebalance);
     let joined = member.join().await.unwrap();
     assert_eq!(joined.assignment["t"], [0, 1, 2, 3]);
+}
+
+/// Waits for so many heartbeats more, and says what has become of the member meanwhile.
+async fn after_beats(group: &Shared, member: &mut GroupMember, count: usize) -> Beat {
+    let mut beats = group.lock().unwrap().beats.subscribe();
+    let wanted = *beats.borrow() + count;
+    tokio::select! {
+        biased;
+        beat = member.disturbed() => beat,
+        _ = beats.wait_for(|beats| *beats >= wanted) => Beat::Steady,
+    }
+}
+
+#[tokio::test]
+async fn a_topic_that_has_grown_is_shared_anew_once_whatever_was_remembered_of_it() {
+    let group = coordinator(&[]).await;
+    let mut member = member(&group);
+    member.join().await.unwrap();
+    assert_eq!(after_beats(&group, &mut member, 3).await, Beat::Steady);
+    {
+        let mut group = group.lock().unwrap();
+        group.partitions = 4;
+        group.heartbeat = ErrorCode::REBALANCE_IN_PROGRESS;
+    }
+    assert_eq!(after_beats(&group, &mut member, 3).await, Beat::Rebalance);
+    assert_eq!(member.join().await.unwrap().assignment["t"], [0, 1, 2, 3]);
+    assert_eq!(after_beats(&group, &mut member, 5).await, Beat::Steady, "all of it is shared");
 }
 
 #[tokio::test]

@@ -87,7 +87,7 @@ fn stage(config: ConsumerConfig) -> Stage {
     let (sender, said) = mpsc::unbounded_channel();
     let permits = Arc::new(Semaphore::new(0));
     let listener = Heard { said: sender, permits: Arc::clone(&permits) };
-    let consumer = Consumer::new(control, None, Some(Box::new(listener)), tasks);
+    let consumer = Consumer::new(control, Some(Box::new(listener)), tasks);
     Stage { consumer, said, permits }
 }
 
@@ -269,4 +269,27 @@ async fn calls_that_do_not_fit_say_so() {
     let control = stage.consumer.control();
     drop(stage);
     assert!(matches!(control.commit().await, Err(ConsumerError::Closed)));
+}
+
+/// What a consumer does may be done in a task that goes from thread to thread.
+#[tokio::test]
+async fn what_is_waited_for_may_be_sent_to_another_thread() {
+    fn is_sent<T: Send>(_: T) {}
+    let mut stage = assigned(1);
+    is_sent(stage.consumer.next());
+    is_sent(stage.consumer.next_batch());
+    is_sent(stage.consumer.commit());
+    is_sent(stage.consumer.unsubscribe());
+    is_sent(stage.consumer.close());
+}
+
+#[tokio::test]
+async fn who_waits_for_a_commit_hears_of_the_end() {
+    let stage = stage(ConsumerConfig { group_id: Some("g".into()), ..Default::default() });
+    let control = stage.consumer.control();
+    let mut commit = control.commit_async().into_future();
+    let mut ask = || commit.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(ask().is_pending());
+    drop(stage);
+    assert!(matches!(ask(), Poll::Ready(Err(ConsumerError::Closed))));
 }

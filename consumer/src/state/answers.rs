@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use logboom_client::{ClientError, CommittedOffset, EpochEnd, FoundOffset, Topic};
@@ -10,10 +11,10 @@ use logboom_protocol::ErrorCode;
 use logboom_protocol::messages::fetch::{FetchResponse, FetchableTopicResponse, PartitionData};
 use logboom_protocol::units::Uuid;
 
-use super::State;
 use super::plan::Question;
 use super::session::Asked;
 use super::slot::{Leader, Place, Position, Slot};
+use super::{State, later};
 use crate::haul::{self, Aborted, Haul};
 use crate::{ConsumerError, Start, TopicPartition};
 
@@ -47,44 +48,55 @@ impl State {
             Err(error) => {
                 state.is_stale = true;
                 state.failures = state.failures.saturating_add(1);
-                state.retry_at = Some(now + pause(state.failures, initial, max));
+                state.retry_at = Some(later(now, pause(state.failures, initial, max)));
                 return self.refuse_topic(name, &error);
             }
         };
         state.told = Some(now);
+        let is_fresh = state.is_fresh;
         self.ids.learn(topic.id, name);
-        self.begin_if_anew(name, &topic);
-        let mut is_leaderless = false;
+        self.begin_if_anew(name, &topic, now);
+        let mut is_incomplete = false;
         let mut unknown = Vec::new();
         let slots = self.slots.iter_mut().filter(|(place, _)| place.topic == *name);
         for (place, slot) in slots {
             match topic.partition(place.partition) {
                 Ok(partition) => {
                     let epoch = partition.leader_epoch;
-                    slot.topic_id = topic.id;
+                    if topic.id != Uuid::ZERO {
+                        slot.topic_id = topic.id;
+                    }
                     slot.learn(partition.leader.map(|broker| Leader { broker, epoch }));
-                    is_leaderless |= slot.leader.is_none();
+                    is_incomplete |= slot.leader.is_none();
                 }
-                Err(error) => unknown.push((place.clone(), error)),
+                Err(error) => {
+                    is_incomplete = true;
+                    // What the group gives is there, and brokers hear of it one after the other.
+                    if is_fresh && !slot.is_shared {
+                        unknown.push((place.clone(), error));
+                    }
+                }
             }
         }
-        is_leaderless |= !unknown.is_empty();
         for (place, error) in unknown {
             self.tell(Some(&place), error.into());
         }
         let Some(state) = self.topics.get_mut(name) else { return };
-        if is_leaderless {
+        if is_incomplete {
             state.is_stale = true;
             state.failures = state.failures.saturating_add(1);
-            state.retry_at = Some(now + pause(state.failures, initial, max));
+            state.retry_at = Some(later(now, pause(state.failures, initial, max)));
         } else {
             state.failures = 0;
         }
     }
 
     /// A topic that was deleted and made anew has other records at the same offsets.
-    fn begin_if_anew(&mut self, name: &Arc<str>, topic: &Topic) {
-        let is_other = |slot: &Slot| slot.topic_id != Uuid::ZERO && slot.topic_id != topic.id;
+    fn begin_if_anew(&mut self, name: &Arc<str>, topic: &Topic, now: Instant) {
+        // A broker that tells no id, as one that is older than ids, says nothing about that.
+        let is_other = |slot: &Slot| {
+            ![Uuid::ZERO, topic.id].contains(&slot.topic_id) && topic.id != Uuid::ZERO
+        };
         let slots =
             self.slots.iter().filter(|(place, slot)| place.topic == *name && is_other(slot));
         let places: Vec<TopicPartition> = slots.map(|(place, _)| place.clone()).collect();
@@ -94,7 +106,7 @@ impl State {
             if let Some(slot) = self.slots.get_mut(&place) {
                 slot.epoch_seen = -1;
             }
-            self.reset(&place, |partition| ConsumerError::OutOfRange { partition, offset });
+            self.reset(&place, now, |partition| ConsumerError::OutOfRange { partition, offset });
         }
     }
 
@@ -130,7 +142,7 @@ impl State {
                     slot.committed = Some(one.offset);
                     slot.stand(Position { offset: one.offset, epoch: one.leader_epoch });
                 }
-                None => self.reset(place, |partition| ConsumerError::NoOffset { partition }),
+                None => self.reset(place, now, |partition| ConsumerError::NoOffset { partition }),
             }
         }
     }
@@ -174,7 +186,7 @@ impl State {
         };
         for (question, end) in questions.iter().zip(ends) {
             match end {
-                Ok(end) => self.compare(question, end),
+                Ok(end) => self.compare(question, end, now),
                 Err(error) => self.fail(std::slice::from_ref(question), &error, now),
             }
         }
@@ -186,24 +198,52 @@ impl State {
         }
     }
 
-    fn compare(&mut self, question: &Question, end: EpochEnd) {
-        let resets = self.config.reset.spec().is_some();
+    /// What was fetched ahead and is gone is fetched again. Only what was handed out and is gone is
+    /// a loss.
+    fn compare(&mut self, question: &Question, end: EpochEnd, now: Instant) {
         let Some(slot) = self.answered(question) else { return };
         let Some(at) = slot.position() else { return };
-        slot.is_doubted = false;
-        let diverging = end.epoch.and(end.end_offset);
-        if diverging.is_some_and(|diverging| diverging >= at.offset) {
+        if slot.leader_epoch() != question.leader_epoch {
+            // There is a newer leader, who is asked next.
             return;
         }
-        let (partition, offset) = (question.place.clone(), at.offset);
-        tracing::warn!(%partition, offset, ?diverging, "records that were read are gone");
+        let diverging = end.epoch.zip(end.end_offset);
+        if diverging.is_some_and(|(_, diverging)| diverging >= at.offset) {
+            slot.is_doubted = false;
+        } else if slot.is_ahead() {
+            self.rewind(&question.place);
+        } else {
+            let diverging = diverging.map(|(epoch, offset)| Position { offset, epoch });
+            self.lose_records(&question.place, at.offset, diverging, now);
+        }
+    }
+
+    /// Records that were handed out are gone. As the reference: it goes on where the logs parted,
+    /// and reads what is there now; without a reset it stays where it is until it is sought.
+    fn lose_records(
+        &mut self,
+        place: &TopicPartition,
+        offset: i64,
+        diverging: Option<Position>,
+        now: Instant,
+    ) {
+        let from = diverging.map(|at| at.offset);
+        tracing::warn!(%place, offset, diverging = from, "records that were read are gone");
         metrics::counter!("logboom_consumer_truncations_total").increment(1);
-        let error = ConsumerError::Truncated { partition, offset, diverging };
-        // As the reference: it goes on where the logs parted, and reads what is there now.
-        let goes_on = diverging.filter(|_| resets);
-        self.seek(&question.place, Start::Offset(goes_on.unwrap_or(offset)));
-        if goes_on.is_none() {
-            self.reset(&question.place, |_| error);
+        let resets = self.config.reset.spec().is_some();
+        if resets && let Some(at) = diverging {
+            self.seek(place, Start::Offset(at.offset));
+            if let Some(slot) = self.slots.get_mut(place) {
+                slot.stand(at);
+                slot.is_doubted = false;
+            }
+        } else {
+            let diverging = from;
+            self.reset(place, now, |partition| ConsumerError::Truncated {
+                partition,
+                offset,
+                diverging,
+            });
         }
     }
 
@@ -228,24 +268,34 @@ impl State {
             Err(error) => {
                 state.session.failed();
                 state.failures = state.failures.saturating_add(1);
-                state.retry_at = Some(now + pause(state.failures, initial, max));
+                state.retry_at = Some(later(now, pause(state.failures, initial, max)));
                 return self.lose_broker(broker, error);
             }
         };
         state.session.answered(response.session_id);
         (state.failures, state.retry_at) = (0, None);
+        let partitions = response.responses.iter().flat_map(|topic| &topic.partitions);
+        let bytes = partitions.filter_map(|one| one.records.as_ref()).map(Bytes::len).sum();
         for topic in response.responses {
-            self.take_fetched_topic(broker, topic, now);
+            self.take_fetched_topic(broker, topic, bytes, now);
         }
     }
 
-    fn take_fetched_topic(&mut self, broker: i32, topic: FetchableTopicResponse, now: Instant) {
+    /// - `bytes`: of the records of the whole answer.
+    fn take_fetched_topic(
+        &mut self,
+        broker: i32,
+        topic: FetchableTopicResponse,
+        bytes: usize,
+        now: Instant,
+    ) {
         let name = match topic.topic.as_str() {
             "" => self.ids.name(topic.topic_id),
             name => self.topics.get_key_value(name).map(|(name, _)| Arc::clone(name)),
         };
         let Some(name) = name else { return };
-        for data in topic.partitions {
+        for mut data in topic.partitions {
+            data.records = data.records.map(|records| own(records, bytes));
             let place =
                 TopicPartition { topic: Arc::clone(&name), partition: data.partition_index };
             self.take_partition(broker, &place, data, now);
@@ -264,12 +314,13 @@ impl State {
         let check_crcs = self.config.check_crcs;
         let asked = self.brokers.get(&broker).and_then(|state| state.session.asked().get(place));
         let Some(asked) = asked.copied() else { return };
-        let Some(slot) = self.slots.get_mut(place).filter(|slot| slot.stamp == asked.stamp) else {
+        let Some(slot) = self.slots.get_mut(place) else { return };
+        if !slot.expects(broker, asked, now) {
             return;
-        };
+        }
         let is_nearest = slot.nearest.is_some_and(|(nearest, _)| nearest == broker);
         if data.preferred_read_replica >= 0 {
-            slot.nearest = Some((data.preferred_read_replica, now + age_max));
+            slot.nearest = Some((data.preferred_read_replica, later(now, age_max)));
             tracing::debug!(%place, broker = data.preferred_read_replica, "reads from a replica");
         }
         let leader = data.current_leader.clone();
@@ -279,16 +330,16 @@ impl State {
                 if bytes > 0 {
                     metrics::counter!("logboom_consumer_bytes_total").increment(bytes as u64);
                     self.queued_bytes += bytes;
-                    self.ready.push_back(place.clone());
-                    self.signals.front = true;
+                    self.line_up(place);
                 }
                 self.measure_lag(place);
             }
             // A replica may lag behind its leader, who is asked next.
             _ if is_nearest => slot.nearest = None,
+            Verdict::OutOfRange | Verdict::Tell(_) if slot.is_ahead() => slot.is_blocked = true,
             Verdict::OutOfRange => {
                 let offset = asked.offset;
-                self.reset(place, |partition| ConsumerError::OutOfRange { partition, offset });
+                self.reset(place, now, |partition| ConsumerError::OutOfRange { partition, offset });
             }
             Verdict::Stale => {
                 if leader.leader_id >= 0 && leader.leader_epoch > slot.epoch_seen {
@@ -347,6 +398,7 @@ impl State {
     fn reset(
         &mut self,
         place: &TopicPartition,
+        now: Instant,
         error: impl FnOnce(TopicPartition) -> ConsumerError,
     ) {
         let max = self.config.client.retry_backoff_max;
@@ -358,7 +410,7 @@ impl State {
                 self.signals.driver = true;
             }
             None => {
-                slot.back_off(Instant::now(), max, max);
+                slot.back_off(now, max, max);
                 self.tell(Some(place), error(place.clone()));
             }
         }
@@ -393,6 +445,14 @@ impl State {
 }
 
 impl Slot {
+    /// Whether an answer is to the question that would be asked now. Another broker may have become
+    /// the source meanwhile: then what the former one says is old, or is told by both.
+    fn expects(&mut self, broker: i32, asked: Asked, now: Instant) -> bool {
+        let is_here = self.position().is_some_and(|at| at.offset == asked.offset);
+        let is_same = (self.stamp, self.leader_epoch()) == (asked.stamp, asked.leader_epoch);
+        is_same && is_here && !self.is_doubted && self.source(now) == Some(broker)
+    }
+
     /// Takes what a broker says of the partition.
     fn take(
         &mut self,
@@ -412,6 +472,11 @@ impl Slot {
             | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
             | ErrorCode::UNKNOWN_TOPIC_ID
             | ErrorCode::INCONSISTENT_TOPIC_ID => return Verdict::Stale,
+            // As the reference: the broker's log says what it was.
+            ErrorCode::UNKNOWN_SERVER_ERROR => {
+                tracing::warn!(%place, "the broker can't read it, and doesn't say why");
+                return Verdict::Wait;
+            }
             code if code.is_retriable() && code != ErrorCode::CORRUPT_MESSAGE => {
                 return Verdict::Wait;
             }
@@ -444,6 +509,17 @@ impl Slot {
         let offset = measured.end.max(asked.offset);
         self.place = Place::At(Position { offset, epoch: measured.leader_epoch });
         Verdict::Fine(bytes)
+    }
+}
+
+/// Records keep the whole answer in memory that they are a part of; those that are less than this
+/// part of it are copied. So what waits holds at most so many times its own size.
+const PART_OF_ANSWER_MIN: usize = 16;
+
+fn own(records: Bytes, answer: usize) -> Bytes {
+    match records.len() < answer / PART_OF_ANSWER_MIN {
+        true => Bytes::copy_from_slice(&records),
+        false => records,
     }
 }
 

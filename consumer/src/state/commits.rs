@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 
 use tokio::sync::watch;
 
-use super::State;
+use logboom_client::Committer;
+
+use super::{State, Subscription};
 use crate::{ConsumerError, OffsetAndMetadata, TopicPartition};
 
 /// What has become of a commit; `None` while it is under way.
@@ -37,6 +39,11 @@ impl Commits {
             round.offsets.retain(|place, _| !places.contains(place));
         }
     }
+
+    /// Nobody commits what was gathered: who waits for it hears that the consumer is closed.
+    pub(super) fn close(&mut self) {
+        *self = Self::default();
+    }
 }
 
 impl State {
@@ -61,6 +68,14 @@ impl State {
             Some((place.clone(), done.to_commit()))
         });
         open.collect()
+    }
+
+    /// Who commits what is read: a member, or, without a group's partitions, anybody.
+    pub(crate) fn committer(&self) -> Option<Committer> {
+        match self.subscription {
+            Subscription::Manual => self.standalone.clone(),
+            Subscription::Topics(_) | Subscription::None => self.member.clone(),
+        }
     }
 
     /// The next round, if anything is to be committed.
@@ -96,7 +111,7 @@ impl State {
 
     fn auto_commit(&mut self) {
         let open = self.uncommitted();
-        if !open.is_empty() && self.committer.is_some() {
+        if !open.is_empty() && self.committer().is_some() {
             let _receiver = self.queue_commit(open);
         }
     }

@@ -14,7 +14,8 @@
 //! or held back, and the front is told to look again at what it holds.
 //!
 //! **Invariant:** bytes that wait, and bytes that were asked for, are at most
-//! `queued.max.messages.kbytes`, but for one batch a broker that is longer.
+//! `queued.max.messages.kbytes`, but for one batch a broker that is longer. What waits keeps the
+//! answers in memory that it is a good part of.
 
 mod answers;
 mod commits;
@@ -28,6 +29,9 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use logboom_client::Committer;
 
@@ -42,6 +46,12 @@ pub(crate) use self::commits::{CommitResult, CommitRound};
 pub(crate) use self::plan::{Action, Fetch, Question};
 pub(crate) use self::slot::Position;
 pub(crate) use self::steps::{Step, StepKind};
+
+/// The time so much later; some day where no clock tells it.
+fn later(now: Instant, by: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+    now + by.min(FAR)
+}
 
 /// Who is to look again at what it knows.
 #[derive(Debug, Default, Clone, Copy)]
@@ -94,13 +104,16 @@ pub(crate) struct State {
     pub(crate) subscription: Subscription,
     /// How often the group was left, so that who subscribes anew at once is a new member.
     pub(crate) farewells: u64,
-    /// Who commits: a member, or, without a group's partitions, anybody.
-    pub(crate) committer: Option<Committer>,
+    /// Who commits what the group has given, while there is a member.
+    pub(crate) member: Option<Committer>,
+    /// Who commits what was assigned; `None` without a `group.id`.
+    pub(crate) standalone: Option<Committer>,
     /// The front that waits.
     pub(crate) waker: Option<Waker>,
     slots: BTreeMap<TopicPartition, Slot>,
     stamp: u64,
-    /// Partitions with something to hand out, in their turn. One may stand here that has nothing.
+    /// Partitions with something to hand out, in their turn, each once. One may stand here that has
+    /// nothing, or is paused.
     ready: VecDeque<TopicPartition>,
     queued_bytes: usize,
     brokers: BTreeMap<i32, BrokerState>,
@@ -125,7 +138,8 @@ impl State {
             life: Life::Open,
             subscription: Subscription::None,
             farewells: 0,
-            committer: None,
+            member: None,
+            standalone: None,
             waker: None,
             slots: BTreeMap::new(),
             stamp: 0,
@@ -198,7 +212,7 @@ impl State {
         let stamp = self.next_stamp();
         let Some(slot) = self.slots.get_mut(place) else { return false };
         self.queued_bytes -= slot.drop_queue();
-        slot.stamp = stamp;
+        (slot.stamp, slot.settles_from) = (stamp, stamp);
         slot.go(start);
         self.errors.retain(|(of, _)| of.as_ref() != Some(place));
         self.signals.attention = true;
@@ -206,8 +220,8 @@ impl State {
         true
     }
 
-    /// Holds partitions back, or no more. What was fetched of them stays. Partitions that aren't
-    /// read are left out; the first of them is returned.
+    /// Holds partitions back, or no more. What was fetched of them stays, unless its room is
+    /// needed. Partitions that aren't read are left out; the first of them is returned.
     pub(crate) fn pause<'a>(
         &mut self,
         places: &'a [TopicPartition],
@@ -221,8 +235,7 @@ impl State {
             };
             slot.is_paused = is_paused;
             if !is_paused && !slot.queue.is_empty() {
-                self.ready.push_back(place.clone());
-                self.signals.front = true;
+                self.line_up(place);
             }
             self.signals.attention |= is_paused;
             self.signals.driver = true;
@@ -233,15 +246,18 @@ impl State {
     /// The next haul to hand out, of the partitions in turn.
     pub(crate) fn take(&mut self) -> Option<Taken> {
         while let Some(place) = self.ready.pop_front() {
-            let Some(slot) = self.slots.get_mut(&place).filter(|slot| !slot.is_paused) else {
+            let Some(slot) = self.slots.get_mut(&place) else { continue };
+            slot.is_ready = false;
+            if slot.is_paused {
                 continue;
-            };
+            }
             let Some(haul) = slot.queue.pop_front() else { continue };
             let bytes = haul.rest_bytes();
             slot.queued_bytes -= bytes;
             self.queued_bytes -= bytes;
             let stamp = slot.stamp;
             if !slot.queue.is_empty() {
+                slot.is_ready = true;
                 self.ready.push_back(place.clone());
             }
             self.is_holding = true;
@@ -262,12 +278,28 @@ impl State {
     pub(crate) fn settle(&mut self, taken: &Taken) {
         self.is_holding = false;
         let (offset, epoch) = (taken.haul.next(), taken.haul.epoch());
-        let Some(slot) = self.slots.get_mut(&taken.place) else { return };
-        if slot.stamp == taken.stamp {
-            let before = slot.done.map_or(-1, |before| before.epoch);
-            let epoch = if epoch < 0 { before } else { epoch };
-            slot.done = Some(Position { offset, epoch });
+        let slot = self.slots.get_mut(&taken.place);
+        let Some(slot) = slot.filter(|slot| taken.stamp >= slot.settles_from) else { return };
+        let before = slot.done.map_or(-1, |before| before.epoch);
+        let done = Position { offset, epoch: if epoch < 0 { before } else { epoch } };
+        let has_moved = slot.done.replace(done) != Some(done);
+        self.signals.driver |= slot.is_blocked;
+        if has_moved && slot.stamp != taken.stamp {
+            // It went back to where the front was known to be then.
+            self.rewind(&taken.place);
         }
+    }
+
+    /// Goes back to what was handed out: what was fetched ahead counts for nothing.
+    fn rewind(&mut self, place: &TopicPartition) {
+        let stamp = self.next_stamp();
+        let Some(slot) = self.slots.get_mut(place) else { return };
+        let Some(done) = slot.done else { return };
+        self.queued_bytes -= slot.drop_queue();
+        (slot.stamp, slot.is_asking) = (stamp, false);
+        slot.stand(done);
+        self.signals.attention = true;
+        self.signals.driver = true;
     }
 
     /// The front goes on with a haul.
@@ -275,9 +307,10 @@ impl State {
         self.is_holding = true;
     }
 
-    /// Nothing is handed out any more, and the group is left.
+    /// Nothing is handed out and committed any more, and the group is left.
     pub(crate) fn close(&mut self) {
         self.life = Life::Closing;
+        self.commits.close();
         (self.signals.attention, self.signals.front, self.signals.group) = (true, true, true);
     }
 
@@ -293,24 +326,31 @@ impl State {
         self.queued_bytes += bytes;
         slot.queue.push_front(haul);
         if !slot.is_paused {
-            self.ready.push_front(place);
+            self.line_up(&place);
         }
+    }
+
+    /// Something of a partition waits to be handed out, in its turn.
+    fn line_up(&mut self, place: &TopicPartition) {
+        let Some(slot) = self.slots.get_mut(place) else { return };
+        if !std::mem::replace(&mut slot.is_ready, true) {
+            self.ready.push_back(place.clone());
+        }
+        self.signals.front = true;
     }
 
     /// A haul holds what can't be read: it is fetched again, unless the application seeks past it.
     pub(crate) fn refetch(&mut self, taken: Taken) {
         self.settle(&taken);
-        let stamp = self.next_stamp();
-        let Some(slot) = self.slots.get_mut(&taken.place) else { return };
-        if slot.stamp == taken.stamp {
-            self.queued_bytes -= slot.drop_queue();
-            slot.stamp = stamp;
-            let epoch = slot.done.map_or(-1, |done| done.epoch);
-            slot.place = slot::Place::At(Position { offset: taken.haul.next(), epoch });
+        let place = &taken.place;
+        if self.slots.get(place).is_none_or(|slot| slot.stamp != taken.stamp) {
+            return;
+        }
+        self.rewind(place);
+        if let Some(slot) = self.slots.get_mut(place) {
             let client = &self.config.client;
-            let now = tokio::time::Instant::now();
+            let now = Instant::now();
             slot.back_off(now, client.retry_backoff, client.retry_backoff_max);
-            self.signals.driver = true;
         }
     }
 
@@ -361,6 +401,13 @@ impl State {
         self.signals.front = true;
     }
 
+    /// The group is to give partitions of these topics. Whom it has refused for good tries again.
+    pub(crate) fn subscribe(&mut self, topics: Vec<String>) {
+        self.subscription = Subscription::Topics(topics);
+        self.farewells += u64::from(self.fatal.take().is_some());
+        self.signals.group = true;
+    }
+
     /// Nothing is read any more, and the group is left.
     pub(crate) fn unsubscribe(&mut self) {
         self.farewells += 1;
@@ -389,8 +436,7 @@ impl State {
         slot.queued_bytes += batches.len();
         self.queued_bytes += batches.len();
         slot.queue.push_back(Haul::new(batches, offset, crate::haul::Aborted::default(), true));
-        self.ready.push_back(place.clone());
-        self.signals.front = true;
+        self.line_up(place);
     }
 
     fn next_stamp(&mut self) -> u64 {

@@ -3,7 +3,7 @@
 //! **Invariant:** a question is asked once at a time: its slots, its topic or its broker stand as
 //! asking until the answer, or the failure, is in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use logboom_client::{EpochQuestion, OffsetSpec};
 use logboom_protocol::VersionRange;
 use logboom_protocol::messages::fetch::FetchRequest;
 
-use super::State;
 use super::session::{Asked, Session};
 use super::slot::{Place, Slot};
+use super::{State, later};
 use crate::TopicPartition;
 
 /// The last version that names topics by name.
@@ -26,6 +26,8 @@ const NAMES_MAX: i16 = 12;
 pub(crate) struct Question {
     pub(crate) place: TopicPartition,
     pub(crate) stamp: u64,
+    /// Of the leader, as it was known then; −1 where it wasn't.
+    pub(crate) leader_epoch: i32,
 }
 
 /// A request for records.
@@ -60,6 +62,8 @@ pub(crate) enum Action {
 pub(super) struct BrokerState {
     pub(super) session: Session,
     pub(super) is_asking: bool,
+    /// When it was asked last.
+    pub(super) asked: Option<Instant>,
     /// Bytes that the present answer may bring.
     pub(super) reserved: usize,
     pub(super) retry_at: Option<Instant>,
@@ -73,6 +77,8 @@ pub(super) struct TopicState {
     pub(super) told: Option<Instant>,
     /// Whether somebody has said that what is known is out of date.
     pub(super) is_stale: bool,
+    /// Whether brokers were asked, and not what is remembered of them.
+    pub(super) is_fresh: bool,
     pub(super) retry_at: Option<Instant>,
     pub(super) failures: u32,
 }
@@ -87,6 +93,8 @@ struct Turn {
     searches: BTreeMap<(Arc<str>, i64), (OffsetSpec, Vec<Question>)>,
     epochs: BTreeMap<i32, (Vec<Question>, Vec<EpochQuestion>)>,
     fetches: BTreeMap<i32, BTreeMap<TopicPartition, Asked>>,
+    /// The brokers that partitions are read from, whether or not they are asked now.
+    sources: BTreeSet<i32>,
 }
 
 impl Turn {
@@ -124,15 +132,17 @@ impl State {
     fn plan_topics(&mut self, now: Instant, turn: &mut Turn) {
         let age_max = self.config.client.metadata_age_max;
         for (name, topic) in &mut self.topics {
-            let is_wanted = topic.is_stale || topic.told.is_none_or(|told| now >= told + age_max);
+            let is_wanted =
+                topic.is_stale || topic.told.is_none_or(|told| now >= later(told, age_max));
             if topic.is_asking || !is_wanted || turn.is_early(topic.retry_at, now) {
                 if let Some(told) = topic.told.filter(|_| !topic.is_asking && !is_wanted) {
-                    turn.wait(told + age_max);
+                    turn.wait(later(told, age_max));
                 }
                 continue;
             }
             topic.is_asking = true;
             let is_stale = std::mem::take(&mut topic.is_stale);
+            topic.is_fresh = is_stale;
             turn.actions.push(Action::LookUp { topic: Arc::clone(name), is_stale });
         }
     }
@@ -143,7 +153,11 @@ impl State {
             if slot.is_asking || turn.is_early(slot.retry_at, now) {
                 continue;
             }
-            let question = || Question { place: place.clone(), stamp: slot.stamp };
+            let question = || Question {
+                place: place.clone(),
+                stamp: slot.stamp,
+                leader_epoch: slot.leader_epoch(),
+            };
             match slot.place {
                 // Who has no group is told that nothing is committed.
                 Place::Committed => {
@@ -164,19 +178,19 @@ impl State {
                     slot.is_asking = true;
                 }
                 Place::At(at) => {
-                    // One haul waits, and the next one is on its way, and no more.
-                    let partition_max = size(config.partition_bytes_max);
-                    if slot.is_paused || slot.queued_bytes >= partition_max {
+                    turn.sources.extend(slot.source(now));
+                    if !slot.wants_more(size(config.partition_bytes_max)) {
                         continue;
                     }
                     let Some(broker) = slot.source(now) else { continue };
                     if self.brokers.get(&broker).is_some_and(|broker| broker.is_asking) {
                         continue;
                     }
+                    slot.is_blocked = false;
                     let asked = Asked {
                         stamp: slot.stamp,
                         offset: at.offset,
-                        leader_epoch: slot.leader.map_or(-1, |leader| leader.epoch),
+                        leader_epoch: slot.leader_epoch(),
                         topic_id: slot.topic_id,
                     };
                     let fetch = turn.fetches.entry(broker).or_default();
@@ -186,10 +200,29 @@ impl State {
         }
     }
 
+    /// Bytes that may be asked for. What waits of paused partitions gives way to others, and is
+    /// fetched again when they are resumed.
+    fn room(&mut self) -> usize {
+        let in_flight: usize = self.brokers.values().map(|broker| broker.reserved).sum();
+        let max = self.config.queued_bytes_max;
+        let enough = size(self.config.partition_bytes_max).min(max);
+        if max.saturating_sub(self.queued_bytes + in_flight) < enough {
+            let held_back = |slot: &Slot| slot.is_paused && !slot.queue.is_empty();
+            let paused = self.slots.iter().filter(|(_, slot)| held_back(slot));
+            let paused: Vec<TopicPartition> = paused.map(|(place, _)| place.clone()).collect();
+            paused.iter().for_each(|place| self.rewind(place));
+        }
+        max.saturating_sub(self.queued_bytes + in_flight)
+    }
+
     fn plan_fetches(&mut self, now: Instant, turn: &mut Turn) {
-        for (broker, wanted) in std::mem::take(&mut turn.fetches) {
-            let in_flight: usize = self.brokers.values().map(|broker| broker.reserved).sum();
-            let room = self.config.queued_bytes_max.saturating_sub(self.queued_bytes + in_flight);
+        // There may be no room for all: who was asked longest ago comes first, and nobody gets more
+        // than an equal part of it.
+        let mut fetches: Vec<_> = std::mem::take(&mut turn.fetches).into_iter().collect();
+        fetches.sort_by_key(|(broker, _)| self.brokers.get(broker).and_then(|one| one.asked));
+        let part = self.config.queued_bytes_max.div_ceil(turn.sources.len().max(1));
+        for (broker, wanted) in fetches {
+            let room = self.room().min(part);
             let state = self.brokers.entry(broker).or_default();
             if state.is_asking || room == 0 || turn.is_early(state.retry_at, now) {
                 continue;
@@ -198,7 +231,7 @@ impl State {
             let partitions = wanted.len().saturating_mul(size(config.partition_bytes_max));
             let bytes_max = room.min(size(config.fetch_bytes_max)).min(partitions);
             state.reserved = bytes_max;
-            state.is_asking = true;
+            (state.is_asking, state.asked) = (true, Some(now));
             let said = state.session.request(wanted, config.partition_bytes_max);
             let request = FetchRequest {
                 max_wait_ms: millis(config.fetch_wait_max),

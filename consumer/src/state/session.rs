@@ -5,6 +5,7 @@
 //! told from one to an older question.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use logboom_protocol::messages::fetch::{FetchPartition, FetchTopic, ForgottenTopic};
@@ -43,6 +44,8 @@ pub(crate) struct Session {
     /// The number of the next request; 0 for one that names everything.
     epoch: i32,
     asked: BTreeMap<TopicPartition, Asked>,
+    /// What the last request that named everything named first.
+    first: Option<TopicPartition>,
 }
 
 /// What a request says of partitions.
@@ -81,7 +84,9 @@ impl Session {
         for (place, one) in wanted.iter().filter(|(place, one)| !is_known(place, one)) {
             add(&mut request.topics, place, one, bytes_max);
         }
-        if !is_full {
+        if is_full {
+            self.turn(&wanted, &mut request.topics);
+        } else {
             let gone = |place: &TopicPartition, one: &Asked| {
                 // A topic that was made anew has another id, and its namesake is to be forgotten.
                 wanted.get(place).is_none_or(|now| now.topic_id != one.topic_id)
@@ -92,6 +97,23 @@ impl Session {
         }
         self.asked = wanted;
         request
+    }
+
+    /// Brokers fill answers in the order of the request, and only those that remember one change
+    /// it: so each partition is named first in its turn.
+    fn turn(&mut self, wanted: &BTreeMap<TopicPartition, Asked>, topics: &mut [FetchTopic]) {
+        let behind = |before: &TopicPartition| {
+            wanted.range((Bound::Excluded(before), Bound::Unbounded)).next()
+        };
+        let next = self.first.as_ref().and_then(behind).or_else(|| wanted.first_key_value());
+        let Some((next, _)) = next else { return };
+        let of_topic = topics.iter().position(|topic| topic.topic == *next.topic);
+        topics.rotate_left(of_topic.unwrap_or_default());
+        if let Some(topic) = topics.first_mut() {
+            let at = topic.partitions.iter().position(|one| one.partition == next.partition);
+            topic.partitions.rotate_left(at.unwrap_or_default());
+        }
+        self.first = Some(next.clone());
     }
 
     /// The broker has answered; whether it has a session is its own choice.
@@ -223,6 +245,23 @@ mod tests {
             let request = session.request(wanted(&[("t", 0, 5)]), 10);
             assert_eq!((request.id, request.epoch, named(&request).len()), (0, 0, 1));
             session.answered(NO_SESSION);
+        }
+    }
+
+    #[test]
+    fn without_a_session_each_partition_is_named_first_in_its_turn() {
+        let mut session = Session::default();
+        let mut first = || {
+            let all = [("t", 0, 5), ("t", 1, 5), ("u", 0, 5), ("u", 3, 5)];
+            let request = session.request(wanted(&all), 10);
+            session.answered(NO_SESSION);
+            let named = named(&request);
+            assert_eq!((named.len(), request.topics.len()), (4, 2), "each topic stands once");
+            named[0].clone()
+        };
+        for _ in 0..2 {
+            let order = [first(), first(), first(), first()];
+            assert_eq!(order, ["t-0 from 5", "t-1 from 5", "u-0 from 5", "u-3 from 5"]);
         }
     }
 

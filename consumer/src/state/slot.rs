@@ -59,13 +59,21 @@ pub(crate) struct Leader {
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) stamp: u64,
+    /// What the front tells of hauls of this stamp and of newer ones counts: it hasn't been sought
+    /// since.
+    pub(crate) settles_from: u64,
     /// Whether the group has given it.
     pub(crate) is_shared: bool,
     pub(crate) is_paused: bool,
+    /// Whether it stands among those that have something to hand out.
+    pub(crate) is_ready: bool,
     /// Whether a question about its place is on its way.
     pub(crate) is_asking: bool,
     /// Whether the leader is to say that what was read is still there.
     pub(crate) is_doubted: bool,
+    /// Whether what is next can't be had. That counts only when all before it was handed out, and
+    /// is asked for again then.
+    pub(crate) is_blocked: bool,
     pub(crate) place: Place,
     pub(crate) topic_id: Uuid,
     pub(crate) leader: Option<Leader>,
@@ -93,10 +101,13 @@ impl Slot {
     pub(crate) fn new(stamp: u64, is_shared: bool, start: Start) -> Self {
         let mut slot = Self {
             stamp,
+            settles_from: stamp,
             is_shared,
             is_paused: false,
+            is_ready: false,
             is_asking: false,
             is_doubted: false,
+            is_blocked: false,
             place: Place::Committed,
             topic_id: Uuid::ZERO,
             leader: None,
@@ -117,7 +128,7 @@ impl Slot {
 
     /// Goes on elsewhere. The caller gives it another stamp and throws away what waits.
     pub(crate) fn go(&mut self, start: Start) {
-        (self.is_asking, self.is_doubted) = (false, false);
+        (self.is_asking, self.is_doubted, self.is_blocked) = (false, false, false);
         (self.done, self.nearest, self.retry_at) = (None, None, None);
         self.failures = 0;
         self.place = match start {
@@ -133,6 +144,7 @@ impl Slot {
     pub(crate) fn stand(&mut self, at: Position) {
         self.place = Place::At(at);
         self.done = Some(at);
+        self.is_blocked = false;
         self.is_doubted = at.epoch >= 0 && self.epoch_seen > at.epoch;
     }
 
@@ -142,6 +154,24 @@ impl Slot {
             Place::At(position) => Some(position),
             Place::Committed | Place::Search(_) => None,
         }
+    }
+
+    /// Of the leader, as it is known; −1 where it isn't.
+    pub(crate) fn leader_epoch(&self) -> i32 {
+        self.leader.map_or(-1, |leader| leader.epoch)
+    }
+
+    /// Whether something was fetched that wasn't handed out.
+    pub(crate) fn is_ahead(&self) -> bool {
+        let at = self.position().map(|at| at.offset);
+        at.is_some() && self.done.map(|done| done.offset) != at
+    }
+
+    /// Whether more of it is to be fetched: one haul waits, and the next one is on its way, and no
+    /// more.
+    pub(crate) fn wants_more(&self, queued_max: usize) -> bool {
+        let is_blocked = self.is_blocked && self.is_ahead();
+        !self.is_paused && !is_blocked && self.queued_bytes < queued_max
     }
 
     /// Whom to read from, now.
@@ -169,7 +199,7 @@ impl Slot {
     pub(crate) fn back_off(&mut self, now: Instant, initial: Duration, max: Duration) {
         let pause = initial.saturating_mul(2_u32.saturating_pow(self.failures)).min(max);
         self.failures = self.failures.saturating_add(1);
-        self.retry_at = Some(now + pause);
+        self.retry_at = Some(super::later(now, pause));
     }
 
     /// Something went well.

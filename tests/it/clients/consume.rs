@@ -73,6 +73,11 @@ impl Served {
         self.partition.clone()
     }
 
+    /// Whether there are two batches, of records that everybody sees.
+    pub(crate) fn has_two_batches(&self) -> bool {
+        self.partition.batches.len() == 2 && self.partition.aborted.is_empty()
+    }
+
     /// Serves other batches.
     pub(crate) fn replace(&mut self, batches: Vec<Bytes>) {
         self.partition.batches = batches;

@@ -6,11 +6,11 @@ use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
 use logboom_consumer::{Consumer, ConsumerError, IsolationLevel, Start, Timestamp, TopicPartition};
-use logboom_protocol::records::layout;
+use logboom_protocol::records::{BatchError, layout};
 use logboom_tests::shapes::{Record, words};
 use logboom_tests::stub::{Stub, TOPIC};
 
-use super::consume::{Isolation, Served, check_printed, served};
+use super::consume::{self, Isolation, Served, check_printed, served};
 
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(100);
@@ -53,6 +53,15 @@ fn owned(record: &logboom_consumer::Record) -> String {
     line(record.partition, record.offset, kind, &plain)
 }
 
+/// All partitions are read to their ends: nothing else can come.
+fn check_at_end(consumer: &mut Consumer, served: &[Served]) {
+    for (partition, served) in (0..).zip(served) {
+        let place = TopicPartition::new(TOPIC, partition);
+        let at = consumer.position(&place).unwrap();
+        assert_eq!(at, Some(served.end()), "{place}: {}", served.path());
+    }
+}
+
 /// Reads until every partition has been read to its end.
 fn printed(served: &[Served], isolation: Isolation) -> String {
     let stub = Stub::start(served.iter().map(Served::partition).collect()).unwrap();
@@ -65,6 +74,7 @@ fn printed(served: &[Served], isolation: Isolation) -> String {
             text += &owned(&record);
             left -= 1;
         }
+        check_at_end(&mut consumer, served);
         consumer.close().await.unwrap();
         text
     });
@@ -80,47 +90,72 @@ fn logboom_consumes() {
     }
 }
 
+/// What lines that clients print say beside the kind of a timestamp, which lent records don't have;
+/// in the order of the partitions.
+fn untyped(printed: &str) -> Vec<String> {
+    let line = |line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        [&words[..2], &words[3..]].concat().join(" ")
+    };
+    let mut lines: Vec<String> = printed.lines().map(line).collect();
+    lines.sort_by_key(|line| line.split(' ').next().unwrap().parse::<usize>().unwrap());
+    lines
+}
+
 /// Lent records are those of one's own.
 #[test]
 fn lent_records_are_all_records() {
     let served = served();
     let stub = Stub::start(served.iter().map(Served::partition).collect()).unwrap();
     let isolation = Isolation::ReadCommitted;
-    let (lent, bytes) = runtime().block_on(async {
+    let lent = runtime().block_on(async {
         let mut consumer = consumer(&stub, isolation, served.len());
         let expected: usize = served.iter().map(|one| one.visible(isolation)).sum();
-        let (mut lent, mut bytes) = (0, 0);
-        while lent < expected {
+        let mut lent = String::new();
+        while lent.lines().count() < expected {
             let batch = timeout(PATIENCE, consumer.next_batch()).await.expect("records").unwrap();
             for record in &batch {
                 let record = record.unwrap();
-                lent += 1;
-                bytes += record.value.map_or(0, <[u8]>::len);
+                let partition = batch.place().partition;
+                lent += &line(partition, record.offset, "-", &consume::owned(&record));
             }
         }
-        (lent, bytes)
+        check_at_end(&mut consumer, &served);
+        lent
     });
-    let own = printed(&served, isolation);
-    assert_eq!(lent, own.lines().count());
-    assert!(bytes > 0);
+    assert_eq!(stub.complaints(), [""; 0]);
+    assert_eq!(untyped(&lent), untyped(&printed(&served, isolation)));
 }
 
 #[test]
 fn a_wrong_checksum_is_named_and_can_be_sought_past() {
-    let mut served = served().remove(0);
-    let end = served.end();
-    let mut wrong = served.partition().batches[0].to_vec();
+    let mut served = served();
+    let mut served = served.remove(served.iter().position(Served::has_two_batches).unwrap());
+    let [first, second] = served.partition().batches.try_into().unwrap();
+    let [base, next] = [&first, &second].map(|batch| {
+        i64::from_be_bytes(batch[..8].try_into().expect("a batch begins with its offset"))
+    });
+    let mut wrong = first.to_vec();
     wrong[layout::CRC_AT] ^= 1;
-    served.replace(vec![wrong.into()]);
+    served.replace(vec![wrong.into(), second]);
     let stub = Stub::start(vec![served.partition()]).unwrap();
     runtime().block_on(async {
         let mut consumer = consumer(&stub, Isolation::ReadCommitted, 1);
+        let place = TopicPartition::new(TOPIC, 0);
         for _ in 0..2 {
             let error = timeout(PATIENCE, consumer.next()).await.expect("an error").unwrap_err();
-            assert!(matches!(error, ConsumerError::Damaged { .. }), "{error}");
+            let ConsumerError::Damaged { partition, offset, error } = error else {
+                panic!("{error}")
+            };
+            assert!(matches!(error, BatchError::Crc { .. }), "{error}");
+            assert_eq!((partition, offset), (place.clone(), base));
+            assert_eq!(consumer.position(&place).unwrap(), Some(base), "nothing was read");
         }
-        let place = TopicPartition::new(TOPIC, 0);
-        consumer.seek(&place, Start::Offset(end)).unwrap();
-        assert_eq!(consumer.position(&place).unwrap(), Some(end));
+        consumer.seek(&place, Start::Offset(next)).unwrap();
+        for offset in next..served.end() {
+            let record = timeout(PATIENCE, consumer.next()).await.expect("a record").unwrap();
+            assert_eq!(record.offset, offset);
+        }
+        check_at_end(&mut consumer, &[served]);
     });
 }

@@ -1,0 +1,261 @@
+//! Plan: a broker on loopback that coordinates the one member of a group by a script, and says what
+//! it is asked for. Time is real, but nothing is measured.
+
+use std::sync::{Mutex, MutexGuard};
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use logboom_client::BrokerAddress;
+use logboom_client::testing::{Arrived, ScriptedBroker};
+use logboom_protocol::ApiKey;
+use logboom_protocol::messages::find_coordinator::{Coordinator, FindCoordinatorResponse};
+use logboom_protocol::messages::heartbeat::HeartbeatResponse;
+use logboom_protocol::messages::join_group::{
+    JoinGroupRequest, JoinGroupResponse, JoinGroupResponseMember,
+};
+use logboom_protocol::messages::leave_group::{LeaveGroupRequest, LeaveGroupResponse};
+use logboom_protocol::messages::metadata::{
+    MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+};
+use logboom_protocol::messages::offset_commit::{
+    OffsetCommitRequest, OffsetCommitResponse, OffsetCommitResponsePartition,
+    OffsetCommitResponseTopic,
+};
+use logboom_protocol::messages::offset_fetch::{
+    OffsetFetchRequest, OffsetFetchResponse, OffsetFetchResponseGroup,
+    OffsetFetchResponsePartitions, OffsetFetchResponseTopics,
+};
+use logboom_protocol::messages::sync_group::{SyncGroupRequest, SyncGroupResponse};
+
+use super::*;
+use crate::{Consumer, ConsumerBuilder, ConsumerControl};
+
+/// A group as its coordinator sees it. Topic `t` has one partition, of which 7 is committed.
+struct Group {
+    address: BrokerAddress,
+    generation: i32,
+    /// What joins are answered with.
+    join: ErrorCode,
+    said: mpsc::UnboundedSender<String>,
+    /// Whose partitions are looked at when it leaves.
+    leaver: Option<ConsumerControl>,
+}
+
+struct Stage {
+    group: Arc<Mutex<Group>>,
+    said: mpsc::UnboundedReceiver<String>,
+}
+
+impl Group {
+    fn answer(&mut self, asked: &Arrived) -> Option<Bytes> {
+        Some(match asked.api {
+            ApiKey::Metadata => asked.answer(&self.metadata()),
+            ApiKey::FindCoordinator => asked.answer(&self.found()),
+            ApiKey::JoinGroup => asked.answer(&self.join(&asked.decode())),
+            ApiKey::SyncGroup => asked.answer(&self.sync(&asked.decode())),
+            ApiKey::Heartbeat => asked.answer(&HeartbeatResponse::default()),
+            ApiKey::OffsetCommit => asked.answer(&self.commit(&asked.decode())),
+            ApiKey::OffsetFetch => asked.answer(&committed(&asked.decode())),
+            ApiKey::LeaveGroup => asked.answer(&self.leave(&asked.decode())),
+            // There is nothing to read, and whoever asks is to pause.
+            ApiKey::Fetch => return None,
+            api => panic!("{api}"),
+        })
+    }
+
+    fn say(&self, what: impl Into<String>) {
+        self.said.send(what.into()).ok();
+    }
+
+    fn metadata(&self) -> MetadataResponse {
+        MetadataResponse {
+            brokers: vec![MetadataResponseBroker {
+                host: self.address.host.as_str().into(),
+                port: self.address.port.into(),
+                ..MetadataResponseBroker::default()
+            }],
+            topics: vec![MetadataResponseTopic {
+                name: Some("t".into()),
+                partitions: vec![MetadataResponsePartition::default()],
+                ..MetadataResponseTopic::default()
+            }],
+            ..MetadataResponse::default()
+        }
+    }
+
+    fn found(&self) -> FindCoordinatorResponse {
+        let (host, port) = (self.address.host.as_str().into(), self.address.port.into());
+        let found = Coordinator { key: "g".into(), host, port, ..Coordinator::default() };
+        FindCoordinatorResponse { coordinators: vec![found], ..Default::default() }
+    }
+
+    fn join(&mut self, request: &JoinGroupRequest) -> JoinGroupResponse {
+        self.say("join");
+        let (error_code, member_id) = (self.join, "m".into());
+        if !error_code.is_none() {
+            return JoinGroupResponse { error_code, member_id, ..Default::default() };
+        }
+        self.generation += 1;
+        JoinGroupResponse {
+            generation_id: self.generation,
+            protocol_name: Some(request.protocols[0].name.clone()),
+            leader: "m".into(),
+            member_id: "m".into(),
+            members: vec![JoinGroupResponseMember {
+                member_id: "m".into(),
+                group_instance_id: None,
+                metadata: request.protocols[0].metadata.clone(),
+            }],
+            ..JoinGroupResponse::default()
+        }
+    }
+
+    fn sync(&self, request: &SyncGroupRequest) -> SyncGroupResponse {
+        self.say("sync");
+        let assignment = request.assignments[0].assignment.clone();
+        SyncGroupResponse { assignment, ..SyncGroupResponse::default() }
+    }
+
+    fn commit(&self, request: &OffsetCommitRequest) -> OffsetCommitResponse {
+        let one = &request.topics[0].partitions[0];
+        let generation = request.generation_id_or_member_epoch;
+        self.say(format!("commit {} in {generation}", one.committed_offset));
+        let partition_index = one.partition_index;
+        let partitions =
+            vec![OffsetCommitResponsePartition { partition_index, ..Default::default() }];
+        let topic =
+            OffsetCommitResponseTopic { name: "t".into(), partitions, ..Default::default() };
+        OffsetCommitResponse { topics: vec![topic], ..Default::default() }
+    }
+
+    fn leave(&self, request: &LeaveGroupRequest) -> LeaveGroupResponse {
+        let read = self.leaver.as_ref().map_or(0, |leaver| leaver.assignment().len());
+        let id = &request.members[0].member_id;
+        self.say(format!("{} leaves, and reads {read}", id.as_str()));
+        LeaveGroupResponse::default()
+    }
+}
+
+fn committed(request: &OffsetFetchRequest) -> OffsetFetchResponse {
+    let partition = OffsetFetchResponsePartitions { committed_offset: 7, ..Default::default() };
+    let topic = OffsetFetchResponseTopics {
+        name: "t".into(),
+        partitions: vec![partition],
+        ..Default::default()
+    };
+    let group = OffsetFetchResponseGroup {
+        group_id: request.groups[0].group_id.clone(),
+        topics: vec![topic],
+        ..Default::default()
+    };
+    OffsetFetchResponse { groups: vec![group], ..Default::default() }
+}
+
+async fn stage() -> Stage {
+    let broker = ScriptedBroker::bind().await;
+    let (sender, said) = mpsc::unbounded_channel();
+    let group = Group {
+        address: broker.address.clone(),
+        generation: 0,
+        join: ErrorCode::NONE,
+        said: sender,
+        leaver: None,
+    };
+    let group = Arc::new(Mutex::new(group));
+    let answering = Arc::clone(&group);
+    broker.run(move |asked| answering.lock().unwrap().answer(asked));
+    Stage { group, said }
+}
+
+impl Stage {
+    fn group(&self) -> MutexGuard<'_, Group> {
+        self.group.lock().unwrap()
+    }
+
+    fn builder(&self) -> ConsumerBuilder {
+        let address = self.group().address.to_string();
+        Consumer::builder().bootstrap_servers(&address).group_id("g")
+    }
+
+    /// Waits until the coordinator says something that begins so.
+    async fn says(&mut self, what: &str) -> String {
+        loop {
+            let said = self.said.recv().await.unwrap();
+            if said.starts_with(what) {
+                return said;
+            }
+        }
+    }
+
+    /// The same, while records are asked for, of which there are none.
+    async fn says_to(&mut self, consumer: &mut Consumer, what: &str) {
+        tokio::select! {
+            _ = self.says(what) => {}
+            result = consumer.next() => panic!("{result:?}"),
+        }
+    }
+}
+
+fn place() -> TopicPartition {
+    TopicPartition::new("t", 0)
+}
+
+#[tokio::test]
+async fn who_was_a_member_commits_what_is_assigned_to_it_afterwards() {
+    let mut stage = stage().await;
+    let mut consumer = stage.builder().build().unwrap();
+    consumer.subscribe(["t"]).unwrap();
+    stage.says_to(&mut consumer, "sync").await;
+    consumer.unsubscribe().await;
+    consumer.assign([place()]).unwrap();
+    stage.says("m leaves").await;
+    consumer.commit_offsets([(place(), 9.into())].into()).await.unwrap();
+    assert_eq!(stage.says("commit").await, "commit 9 in -1");
+}
+
+#[tokio::test]
+async fn who_asks_for_nothing_for_too_long_reads_nothing_any_more_before_it_leaves() {
+    let mut stage = stage().await;
+    let builder = stage.builder().max_poll_interval(Duration::from_millis(100));
+    let mut consumer = builder.build().unwrap();
+    consumer.subscribe(["t"]).unwrap();
+    while consumer.assignment().is_empty() {
+        // Asks, and has its tasks go on.
+        tokio::select! {
+            biased;
+            result = consumer.next() => panic!("{result:?}"),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    stage.group().leaver = Some(consumer.control());
+    assert_eq!(stage.says("m leaves").await, "m leaves, and reads 0");
+    let error = consumer.next().await.unwrap_err();
+    assert!(matches!(error, ConsumerError::PollInterval { .. }), "{error}");
+    stage.says_to(&mut consumer, "sync").await;
+}
+
+#[tokio::test]
+async fn whom_the_group_refuses_hears_of_it_until_it_subscribes_again() {
+    let mut stage = stage().await;
+    stage.group().join = ErrorCode::GROUP_AUTHORIZATION_FAILED;
+    let mut consumer = stage.builder().build().unwrap();
+    consumer.subscribe(["t"]).unwrap();
+    for _ in 0..2 {
+        let error = consumer.next().await.unwrap_err();
+        assert!(error.to_string().contains("GROUP_AUTHORIZATION_FAILED"), "{error}");
+    }
+    stage.group().join = ErrorCode::NONE;
+    consumer.subscribe(["t"]).unwrap();
+    stage.says_to(&mut consumer, "sync").await;
+}
+
+#[tokio::test]
+async fn a_commit_that_was_begun_is_finished_before_the_end() {
+    let mut stage = stage().await;
+    let mut consumer = stage.builder().enable_auto_commit(false).build().unwrap();
+    consumer.assign([place()]).unwrap();
+    drop(consumer.commit_offsets_async([(place(), 9.into())].into()));
+    consumer.close().await.unwrap();
+    assert_eq!(stage.said.try_recv().unwrap(), "commit 9 in -1");
+}

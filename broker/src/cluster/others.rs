@@ -119,12 +119,15 @@ impl Others {
         let too_large = || AskError::Refused("the request is too large".to_owned());
         let bytes = request.encode().ok_or_else(too_large)?;
         let deadline = self.around.boot_ms().saturating_add(millis(within));
+        // Who was named by the last that was asked: a broker that hears nothing any more, because
+        // it was removed, goes on to take for the leader who led when it heard the last.
+        let mut named = None;
         loop {
             let left = deadline.saturating_sub(self.around.boot_ms());
             if left == 0 {
                 return Err(AskError::Nobody);
             }
-            let known = self.controller();
+            let known = named.take().or_else(|| self.controller());
             let Some(node) = known.or_else(|| self.guess()) else {
                 self.around.pause(PAUSE).await;
                 continue;
@@ -140,6 +143,7 @@ impl Others {
                 Ok(Ok(Response::Done(answer))) => return Ok(answer),
                 Ok(Ok(Response::Refused(why))) => return Err(AskError::Refused(why)),
                 Ok(Ok(Response::NotController(told))) => {
+                    named = told.as_ref().map(|told| told.node).filter(|told| *told != node);
                     if let (Some(told), Some(neighbours)) = (told, self.neighbours.upgrade()) {
                         neighbours.tell(told);
                     }

@@ -269,6 +269,12 @@ impl Group {
         core::mem::replace(&mut self.held_back, held_back) != held_back
     }
 
+    /// Whether it only votes.
+    #[must_use]
+    pub fn is_held_back(&self) -> bool {
+        self.held_back
+    }
+
     /// The host knows of this wish, and of those before it: an earlier one that had no place for
     /// this replica takes it away no more. Its leader hears of it with the next answer, and makes
     /// it a voter only then. A host that never says so takes no replica away.

@@ -299,7 +299,7 @@ impl Group {
         progress.commit = progress.commit.max(reply.commit);
         progress.log_start = progress.log_start.max(reply.log_start);
         progress.held_back = reply.held_back;
-        progress.known_wish = progress.known_wish.max(reply.wish);
+        progress.known_wish = reply.wish;
         progress.answered[0] = true;
         match reply.outcome {
             Outcome::Matched => progress.on_matched(),

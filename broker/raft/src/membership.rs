@@ -138,13 +138,13 @@ impl Group {
     }
 
     /// Whether all that are wished for answer, and keep what the log had at the last beat, so that
-    /// a set with them goes on at once. One that has no vote may be about to go, because an
-    /// earlier wish had no place for it: it must know of this one.
+    /// a set with them goes on at once. One that has no vote may be about to go, because another
+    /// wish, before this one or after it, has no place for it: its host must know of just this one.
     fn are_near(&self, wish: &Wish) -> bool {
         let Part::Leader(leader) = &self.part else { return false };
         let stays = |progress: &Progress| {
             self.voters().contains(progress.id)
-                || progress.known_wish >= wish.generation
+                || [wish.generation, i64::MAX].contains(&progress.known_wish)
                 || self.is(Mutant::NewcomersMayGo)
         };
         let is_near = |id: &ReplicaId| {

@@ -126,6 +126,8 @@ impl Progress {
             }
             self.matched = self.kept;
             self.pace = Pace::Probe { waiting: false };
+            // A host that starts may know less than it did.
+            self.known_wish = i64::MIN;
         }
         true
     }

@@ -288,6 +288,7 @@ impl Office {
         if self.wanted.once && self.plans >= PLANS_MAX {
             // It follows loads that change faster than they are moved.
             let moves = can_go.len();
+            self.waits = false;
             tracing::warn!(moves, plans = PLANS_MAX, "balancing once ends with moves left");
             return;
         }

@@ -119,15 +119,17 @@ impl Others {
         let too_large = || AskError::Refused("the request is too large".to_owned());
         let bytes = request.encode().ok_or_else(too_large)?;
         let deadline = self.around.boot_ms().saturating_add(millis(within));
-        // Who was named by the last that was asked: a broker that hears nothing any more, because
-        // it was removed, goes on to take for the leader who led when it heard the last.
-        let mut named = None;
+        // Whom to ask next, where the one that is known to decide doesn't, or isn't there: a broker
+        // that hears nothing any more, because it was removed, goes on to take for the leader who
+        // led when it heard the last.
+        let (mut named, mut is_lost) = (None, false);
         loop {
             let left = deadline.saturating_sub(self.around.boot_ms());
             if left == 0 {
                 return Err(AskError::Nobody);
             }
-            let known = named.take().or_else(|| self.controller());
+            let known = named.take().or_else(|| self.controller().filter(|_| !is_lost));
+            is_lost = false;
             let Some(node) = known.or_else(|| self.guess()) else {
                 self.around.pause(PAUSE).await;
                 continue;
@@ -149,7 +151,7 @@ impl Others {
                     }
                 }
                 Ok(Err(_)) => return Err(AskError::Refused("the answer isn't one".to_owned())),
-                Err(error) if error.is_undone() => {}
+                Err(error) if error.is_undone() => is_lost = true,
                 Err(_) => return Err(AskError::Unknown),
             }
             self.around.pause(PAUSE).await;

@@ -349,12 +349,11 @@ impl Lanes {
             lane.led.remove(&key);
             lane.awake.remove(&key);
         }
-        let is_to_be_asked = std::mem::take(&mut member.is_to_be_asked);
         if let Some(Asleep { under, epoch, end }) = member.asleep {
             let rests =
                 |leader: ReplicaId| leader.broker == under && group.rests_under(leader, epoch, end);
             let rests = matches!(group.role(), Role::Follower(Some(leader)) if rests(leader));
-            if rests && !is_to_be_asked {
+            if rests && !member.is_to_be_asked {
                 return;
             }
             member.asleep = None;
@@ -472,7 +471,7 @@ impl Lanes {
             }
         });
         Self::look_whether_lease_is_gone(replica, hands);
-        Self::look_whether_others_need_it(replica, hands);
+        Self::look_whether_others_need_it(replica, now, hands);
         // Who came or went is noted at once: a group that sleeps isn't looked at again.
         self.note_in_sync(table, key, now);
         if beats {

@@ -83,7 +83,7 @@ pub(super) struct Member {
     pub(super) campaigns_since: Option<u64>,
     /// Where it sleeps, and then it has no patience that could end.
     pub(super) asleep: Option<Asleep>,
-    /// Whether the leader under which it sleeps is to ask how it stands.
+    /// Whether its leader is to ask how it stands: it hasn't been told yet whether it only votes.
     pub(super) is_to_be_asked: bool,
     /// Since when it waits, damaged, for anybody to lead.
     pub(super) leaderless: Option<u64>,
@@ -362,6 +362,12 @@ impl Replica {
         }
         let Some(member) = &mut self.member else { return Vec::new() };
         let messages = std::mem::take(&mut member.outgoing);
+        let held_back = self.group.is_held_back();
+        let mut said = messages.iter().filter_map(|message| match &message.body {
+            Body::AppendReply(reply) => Some(reply.held_back),
+            _ => None,
+        });
+        member.is_to_be_asked &= !said.any(|said| said == held_back);
         let with_records = |message: Message| {
             let records = match &message.body {
                 Body::Append(Append { prev, content: Content::Data { until, .. }, .. }) => {

@@ -24,6 +24,10 @@ impl Replica {
             member.office.iter_mut().for_each(|office| office.feeds.retry());
             member.leaderless = None;
         }
+        if !was_damaged && damage.is_some() {
+            // What came of attempts before says nothing of this.
+            member.handovers.forget();
+        }
         if was_damaged != self.is_damaged {
             self.hold_back(self.is_damaged);
         }

@@ -79,7 +79,9 @@ impl fmt::Display for Kind {
 pub(crate) enum Membership {
     /// A broker of the cluster, with this data directory. One with another directory is refused.
     Member(Uuid),
-    /// A broker that is to be there, whatever its directory: the configuration names it.
+    /// A broker that is to be there, whatever its directory: the configuration names it, or this
+    /// broker isn't in yet, and its log names it with another directory than is known to be
+    /// committed.
     Expected,
     /// Nothing. It may only call ([`Kind::Calls`]), so that it can ask to be let in.
     Stranger,

@@ -23,6 +23,8 @@ pub(in crate::partition) struct Handovers {
     next: u64,
     /// Those that didn't take it.
     vain: Vec<Vain>,
+    /// Before which time the office isn't given up to nobody.
+    leaves: u64,
 }
 
 /// Attempts that came to nothing, since the last that didn't.
@@ -60,7 +62,7 @@ impl Handovers {
     }
 
     /// Something else is wished for: everybody may be tried.
-    pub(super) fn forget(&mut self) {
+    pub(in crate::partition) fn forget(&mut self) {
         self.vain.clear();
     }
 
@@ -89,14 +91,20 @@ impl Lanes {
 
     /// A leader whose log is damaged behind what is committed can't send others what a successor
     /// has to have. Where they can do without, it gives its office up to nobody, and what it alone
-    /// has is cut away.
-    pub(super) fn look_whether_others_need_it(replica: &mut Replica, hands: &Hands) {
-        let (own, Some(member)) = (replica.group.id(), replica.member.as_ref()) else { return };
-        let was_in_vain = !member.handovers.vain.is_empty();
-        let is_fit = |id: ReplicaId| id != own && member.fit().any(|broker| broker == id.broker);
+    /// has is cut away. If it leads again, because they couldn't, it doesn't try that again soon.
+    pub(super) fn look_whether_others_need_it(replica: &mut Replica, now: u64, hands: &Hands) {
         let leads = replica.group.role() == Role::Leader;
+        if !leads || !replica.is_damaged || replica.group.transferring().is_some() {
+            return;
+        }
+        let commit = replica.group.commit().offset;
+        let is_stuck = replica.log.view().is_damaged_from(commit);
+        let (own, Some(member)) = (replica.group.id(), &mut replica.member) else { return };
+        let is_fit = |id: ReplicaId| id != own && member.fit().any(|broker| broker == id.broker);
         let is_needed = !replica.group.voters().have_majority(is_fit);
-        if leads && replica.is_damaged && was_in_vain && !is_needed {
+        let was_in_vain = !member.handovers.vain.is_empty() && now >= member.handovers.leaves;
+        if is_stuck && was_in_vain && !is_needed {
+            member.handovers.leaves = now + PAUSE_MAX_MS;
             let why = "its log is damaged, and nobody takes the office over";
             replica.step(hands, |group, effects| group.resign(why, effects));
         }

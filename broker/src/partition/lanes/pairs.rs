@@ -145,6 +145,10 @@ impl Lanes {
         let Some(Replica { group, member: Some(member), .. }) = replica else { return };
         let (epoch, end) = (group.epoch(), group.history().end());
         member.asleep = Some(Asleep { under: from, epoch, end });
+        if member.is_to_be_asked {
+            // Its leader put it to sleep before it heard.
+            self.touched.insert(*key);
+        }
         if group.role() != Role::Leader {
             member.office = None;
         }

@@ -201,7 +201,9 @@ impl Cluster {
         let index = i32::try_from(self.chance.index(count)).unwrap();
         if self.chance.permille(150) {
             let is_back = move |image: &MetadataImage| {
-                image.partition(id, index).is_none_or(|partition| !partition.is_moving())
+                image
+                    .partition(id, index)
+                    .is_none_or(|it| !it.is_moving() || it.wish().0 == it.replicas)
             };
             return Some(reassigned(name, index, None, Box::new(is_back)));
         }

@@ -566,6 +566,10 @@ impl Log {
         }
         // The mark that the directory was closed takes it along.
         self.view.shared.state.submit_lazily(&records);
+        if self.found_seal.is_none() {
+            // There was no room for the seal when it was opened, and there was since.
+            self.view.shared.settle([self.view.key])?;
+        }
         Ok(())
     }
 }

@@ -132,7 +132,7 @@ impl LogView {
     /// # Errors
     /// [`CleanError`]; damage is none.
     pub fn look_again(&self, pace: &mut (dyn Pace + Send)) -> Result<(), CleanError> {
-        if let Some(segment) = self.settled().into_iter().find(|it| it.is_damaged()) {
+        if let Some(segment) = self.sealed(i64::MAX).into_iter().find(|it| it.is_damaged()) {
             segment.fence(self.look(&segment, pace)?);
         }
         Ok(())

@@ -66,6 +66,14 @@ impl LogView {
         Some(hole.offset..hole.end_offset)
     }
 
+    /// Whether a part at or behind an offset is known to be damaged.
+    #[must_use]
+    pub fn is_damaged_from(&self, offset: i64) -> bool {
+        let is_behind =
+            |segment: &Arc<Segment>| segment.holes().iter().any(|hole| hole.end_offset > offset);
+        self.segments().iter().any(is_behind)
+    }
+
     /// Looks through the segment that holds `offset`, or the first one behind it, and fences what
     /// is damaged. `None` where there is no more: the last segment, and what isn't committed, is
     /// not looked at. Waits for the device.
@@ -124,7 +132,7 @@ impl LogView {
     }
 
     /// The segments that the manifest has as sealed, and that end at an offset or before it.
-    fn sealed(&self, ceiling: i64) -> Vec<Arc<Segment>> {
+    pub(super) fn sealed(&self, ceiling: i64) -> Vec<Arc<Segment>> {
         let named = self.shared.state.group(&self.key, |group| {
             let last = group.and_then(|group| group.segments.last());
             last.map_or(0, |last| last.base_offset)

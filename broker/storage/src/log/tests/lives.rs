@@ -49,6 +49,7 @@ fn after_a_power_cut_who_counted_what_was_not_flushed_is_lossy_whichever_life_op
     // This life opens no log, and is killed.
     drop(open_directory(&cut, OTHER_BOOT));
     let directory = open_directory(&cut, OTHER_BOOT);
+    assert_eq!(directory.left_by(), LeftBy::PowerCut);
     assert_eq!(lossy(&directory), [true, false]);
 }
 

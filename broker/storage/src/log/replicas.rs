@@ -183,6 +183,10 @@ fn free_name(shared: &Shared, key: &GroupKey, dir: &Path) -> Result<bool, Storag
     let free = dir.with_extension(if is_certain { DELETED } else { ASIDE });
     {
         let _lives = shared.lives();
+        // What is known to be removed may not be so durably: then the next start finds the replica.
+        if shared.state.failure().is_some() {
+            return Ok(false);
+        }
         // Asked for each: it may have begun again since the list was made.
         if shared.state.group(key, |group| group.is_some_and(|group| !group.removed)) {
             return Ok(false);

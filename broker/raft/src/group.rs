@@ -277,7 +277,7 @@ impl Group {
 
     /// The host knows of this wish, and of those before it: an earlier one that had no place for
     /// this replica takes it away no more. Its leader hears of it with the next answer, and makes
-    /// it a voter only then. A host that never says so takes no replica away.
+    /// it a voter only where it has the same wish. A host that never says so takes no replica away.
     ///
     /// - `generation`: as for [`Self::wish`].
     pub fn know_wish(&mut self, generation: i64) {

@@ -362,12 +362,14 @@ impl Replica {
         }
         let Some(member) = &mut self.member else { return Vec::new() };
         let messages = std::mem::take(&mut member.outgoing);
-        let held_back = self.group.is_held_back();
-        let mut said = messages.iter().filter_map(|message| match &message.body {
-            Body::AppendReply(reply) => Some(reply.held_back),
-            _ => None,
-        });
-        member.is_to_be_asked &= !said.any(|said| said == held_back);
+        if member.is_to_be_asked {
+            let held_back = self.group.is_held_back();
+            let mut said = messages.iter().filter_map(|message| match &message.body {
+                Body::AppendReply(reply) => Some(reply.held_back),
+                _ => None,
+            });
+            member.is_to_be_asked = !said.any(|said| said == held_back);
+        }
         let with_records = |message: Message| {
             let records = match &message.body {
                 Body::Append(Append { prev, content: Content::Data { until, .. }, .. }) => {

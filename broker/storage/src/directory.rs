@@ -274,10 +274,10 @@ impl Directory {
         if left_by == LeftBy::PowerCut {
             note_losses(&state).map_err(OpenError::State)?;
         }
-        let unsettled: BTreeSet<GroupKey> = state.living().into_iter().collect();
-        let is_settled = left_by != LeftBy::PowerCut || unsettled.is_empty();
-        let unsettled = (!is_settled).then_some(Unsettled { mark, groups: unsettled });
-        let mark = if is_settled { mark } else { OpenMark::NONE };
+        let living = || state.living().into_iter().collect::<BTreeSet<GroupKey>>();
+        let left = (left_by == LeftBy::PowerCut).then(living).filter(|groups| !groups.is_empty());
+        let unsettled = left.map(|groups| Unsettled { groups, mark });
+        let mark = if unsettled.is_some() { OpenMark::NONE } else { mark };
         let opened = [StateRecord::Opened(mark), StateRecord::Run(state.run() + 1)];
         let opened = opened.map(|record| (GroupKey::DIRECTORY, record));
         state.commit(&opened).map_err(OpenError::State)?;

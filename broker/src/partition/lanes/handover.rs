@@ -61,7 +61,7 @@ impl Handovers {
         self.vain.push(Vain { broker: to, times, until: now + pause });
     }
 
-    /// Something else is wished for: everybody may be tried.
+    /// Something else is wished for, or is the matter: everybody may be tried.
     pub(in crate::partition) fn forget(&mut self) {
         self.vain.clear();
     }

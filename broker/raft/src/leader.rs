@@ -19,7 +19,6 @@ use crate::mutant::Mutant;
 use crate::position::{Position, ReplicaId};
 use crate::progress::{Pace, Progress, Standing};
 use crate::trace::What;
-use crate::voters::same;
 
 /// Somebody who leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -415,7 +414,7 @@ impl Group {
             && self.durable_start() == start
             && leader.transfer.is_none()
             && !self.voters().is_joint()
-            && leader.wish.as_ref().is_none_or(|wish| same(&wish.voters, &self.voters().incoming))
+            && leader.wish.as_ref().is_none_or(|wish| wish.is_served_by(self.voters()))
             && self.rejoin.is_none();
         (is_calm && leader.of(id).is_some_and(has_all)).then_some(end)
     }

@@ -25,6 +25,14 @@ pub(crate) struct Wish {
     pub(crate) generation: i64,
 }
 
+impl Wish {
+    /// Whether nothing is left to do.
+    pub(crate) fn is_served_by(&self, voters: &Voters) -> bool {
+        let is_known = self.generation <= voters.generation;
+        is_known && !voters.is_joint() && same(&voters.incoming, &self.voters)
+    }
+}
+
 impl Group {
     /// Says what the voters are to be. Nothing happens where this replica doesn't lead, or acted
     /// on a newer wish.
@@ -109,16 +117,21 @@ impl Group {
             } else {
                 return;
             }
-        } else if is_committed && !same(&voters.incoming, &wish.voters) {
-            if !self.are_near(wish) {
+        } else if !is_committed {
+            return;
+        } else if !same(&voters.incoming, &wish.voters) {
+            if !self.are_near(wish, named_at) {
                 return;
             }
             let incoming = Arc::clone(&wish.voters);
             Voters { outgoing: Arc::clone(&voters.incoming), ..Voters::of(incoming) }
+        } else if !voters.incoming.contains(&self.id) {
+            self.make_way(effects);
+            return;
+        } else if !wish.is_served_by(voters) && !self.is(Mutant::SameVotersLeaveNoEntry) {
+            // Who is left over from a wish that was taken back learns that nobody will need it.
+            Voters { incoming: Arc::clone(&voters.incoming), ..Voters::of([]) }
         } else {
-            if is_committed && !voters.incoming.contains(&self.id) {
-                self.make_way(effects);
-            }
             return;
         };
         self.enact(Voters { generation, ..next }, effects);
@@ -139,8 +152,12 @@ impl Group {
 
     /// Whether all that are wished for answer, and keep what the log had at the last beat, so that
     /// a set with them goes on at once. One that has no vote may be about to go, because another
-    /// wish, before this one or after it, has no place for it: its host must know of just this one.
-    fn are_near(&self, wish: &Wish) -> bool {
+    /// wish, before this one or after it, has no place for it: its host must know of just this one,
+    /// and by the voters that it knows its host tells whether what it hears of the group is newer
+    /// than the set that this leader writes.
+    ///
+    /// - `named_at`: where the voters in force were named.
+    fn are_near(&self, wish: &Wish, named_at: Position) -> bool {
         let Part::Leader(leader) = &self.part else { return false };
         let stays = |progress: &Progress| {
             self.voters().contains(progress.id)
@@ -149,7 +166,9 @@ impl Group {
         };
         let is_near = |id: &ReplicaId| {
             let caching = self.options.caching;
-            let keeps = |it: &&Progress| it.counted(caching) >= leader.beaten;
+            let knows_voters =
+                |it: &Progress| it.durable() >= named_at || self.is(Mutant::NewcomersLackVoters);
+            let keeps = |it: &&Progress| it.counted(caching) >= leader.beaten && knows_voters(it);
             leader.of(*id).filter(keeps).is_some_and(|it| it.is_there() && stays(it))
         };
         wish.voters.iter().all(|id| *id == self.id || is_near(id))

@@ -48,6 +48,10 @@ pub(crate) enum Mutant {
     FollowersDecideWhatCounts,
     /// Whoever has the log becomes a voter, though its host may be about to take it away.
     NewcomersMayGo,
+    /// Whoever has the log becomes a voter, though it may not know the voters in force yet.
+    NewcomersLackVoters,
+    /// A wish for the voters that there are leaves nothing in the log.
+    SameVotersLeaveNoEntry,
     /// A voter that may have lost records counts as if not.
     LossyVoteCounts,
     /// A leader counts itself in a set that it isn't in.

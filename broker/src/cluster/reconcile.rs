@@ -247,17 +247,13 @@ impl Reconciler {
         all.filter(|(key, partition)| self.is_own(key, partition))
     }
 
+    /// Whether there is to be a replica here: one that the metadata name, or one that its group may
+    /// need until more is reported.
     fn is_own(&self, key: &GroupKey, partition: &Partition) -> bool {
-        partition.names(self.config.broker_id()) || self.may_vote(key, partition)
-    }
-
-    /// Whether the replica here may have a vote of which its group's leader hasn't reported yet: it
-    /// was wished for, and isn't any more. It may be all that its group has, until a later report
-    /// names others.
-    fn may_vote(&self, key: &GroupKey, partition: &Partition) -> bool {
-        let reported = (partition.leader_epoch, partition.control_sequence);
-        let since = self.seat.vote_since(&self.directory, key);
-        since.is_some_and(|since| !partition.is_reported() || since >= reported)
+        let Partition { leader_epoch, control_sequence, generation, .. } = *partition;
+        let reported = partition.is_reported().then_some((leader_epoch, control_sequence));
+        partition.names(self.config.broker_id())
+            || self.seat.may_be_needed(&self.directory, key, reported, generation)
     }
 
     /// What the voters of a partition are to be.

@@ -100,15 +100,36 @@ impl Seat {
         directory.state().group(key, |group| group.is_some_and(is_sole))
     }
 
-    /// The epoch and the number of the entry that gives this broker a vote in a group, as far as
-    /// its log knows.
-    pub(crate) fn vote_since(&self, directory: &Directory, key: &GroupKey) -> Option<(i32, i64)> {
+    /// Whether a group may need this broker's replica, whom the metadata don't name any more: as a
+    /// voter, or as a newcomer whom a leader makes a voter that hasn't heard yet that another wish
+    /// is in force.
+    ///
+    /// - `reported`: the epoch of the leader that reported last, and the number of the entry that
+    ///   names the voters; this replica isn't one of them. `None` where nothing was reported.
+    /// - `generation`: of the wish that is in force.
+    pub(crate) fn may_be_needed(
+        &self,
+        directory: &Directory,
+        key: &GroupKey,
+        reported: Option<(i32, i64)>,
+        generation: i64,
+    ) -> bool {
         directory.state().group(key, |group| {
-            let mut controls = group.filter(|group| !group.removed)?.controls.iter().rev();
-            let named = controls.find(|entry| !entry.payload.is_empty())?;
+            let Some(group) = group.filter(|group| !group.removed) else { return false };
+            let mut controls = group.controls.iter().rev();
+            let Some(named) = controls.find(|entry| !entry.payload.is_empty()) else {
+                return false;
+            };
+            let Some(reported) = reported else { return true };
             let voters = entries::voters(&named.payload).expect(OURS);
-            let votes = voters.all().any(|id| id.broker == self.broker);
-            votes.then(|| (named.epoch, named.sequence.try_into().unwrap_or(i64::MAX)))
+            let sequence = named.sequence.try_into().unwrap_or(i64::MAX);
+            if voters.all().any(|id| id.broker == self.broker) {
+                return (named.epoch, sequence) >= reported;
+            }
+            // A leader of this epoch knew which voters this replica knows when it made it one.
+            // What was reported since is behind that.
+            let known = (group.epoch, sequence);
+            known > reported || known == reported && voters.generation < generation
         })
     }
 

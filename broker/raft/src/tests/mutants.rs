@@ -66,6 +66,8 @@ fn shown(mutant: Mutant) -> Shown {
         M::RecordsBeforeControl => Script("a_control_entry_is_a_barrier"),
         M::FollowersDecideWhatCounts => Script("who_leads_decides_whether_the_page_cache_counts"),
         M::NewcomersMayGo => Script("a_newcomer_knows_that_it_stays_before_it_is_a_voter"),
+        M::NewcomersLackVoters => Script("a_newcomer_knows_the_voters_before_it_is_one"),
+        M::SameVotersLeaveNoEntry => Script("a_wish_that_is_taken_back_is_an_entry"),
         M::LearnerCounts => Script("a_learner_does_not_count"),
         M::LossyVoteCounts => Search(Bounds { crashes: 1, caching: true, ..cached(3) }),
         M::AppendWithoutMatch => Search(Bounds { records: 3, ..fast(3) }),

@@ -88,28 +88,49 @@ async fn a_replica_that_others_know_of_goes_once_it_is_known_that_nobody_wants_i
     }
 }
 
-#[test]
-fn a_replica_that_votes_stays_until_a_later_report_names_others() {
+/// A replica of broker 1 in epoch 5, whose last entry 8 of epoch 4 names `voters` for wish 3:
+/// whether it stays with a report that has others, and a wish that is `generation`.
+fn stays(voters: &[i32]) -> impl Fn((i32, i64), i64) -> bool {
     let dir = tempfile::tempdir().unwrap();
     let directory = directory(dir.path(), 0, 0);
     let reconciler = reconciler(&directory);
     let key = GroupKey { topic_id: Uuid([7; 16]), partition: 0 };
-    let own = ReplicaId { broker: 1, life: 0, directory: directory.id().0 };
-    let [StateRecord::Control(entry)] = &*Seat::founding_records(&Voters::of([own])) else {
+    let voters = Voters::of(voters.iter().map(|id| ReplicaId::of(*id)).collect::<Vec<_>>());
+    let [StateRecord::Control(entry)] =
+        &*Seat::founding_records(&Voters { generation: 3, ..voters })
+    else {
         panic!("the voters are an entry");
     };
     let entry = ControlEntry { epoch: 4, sequence: 8, ..entry.clone() };
-    directory.create_all(&[(key, &[StateRecord::Control(entry)])], 0).unwrap();
-    // A move to this broker was under way when another one took its place.
-    let moving = Partition::new(vec![2], vec![Uuid([2; 16])]);
-    let reported = |leader_epoch, control_sequence| {
-        let partition = Partition { leader_epoch, control_sequence, ..moving.clone() };
+    let state = [StateRecord::Vote { epoch: 5, voted_for: -1 }, StateRecord::Control(entry)];
+    directory.create_all(&[(key, &state)], 0).unwrap();
+    move |(leader_epoch, control_sequence), generation| {
+        let _kept = &dir;
+        let moving = Partition::new(vec![2], vec![Uuid([2; 16])]);
+        let partition = Partition { leader_epoch, control_sequence, generation, ..moving };
+        let elsewhere = GroupKey { partition: 1, ..key };
+        assert!(!reconciler.is_own(&elsewhere, &partition), "it isn't here");
         reconciler.is_own(&key, &partition)
-    };
-    assert!(reported(0, -1) && reported(4, 6), "nobody has said what has become of it");
-    assert!(!reported(4, 9) && !reported(5, 6), "the group has other voters since");
-    let elsewhere = GroupKey { partition: 1, ..key };
-    assert!(!reconciler.is_own(&elsewhere, &moving), "it isn't here");
+    }
+}
+
+#[test]
+fn a_replica_that_votes_stays_until_a_later_report_names_others() {
+    let stays = stays(&[1]);
+    assert!(stays((0, -1), 4) && stays((4, 6), 4), "nobody has said what has become of it");
+    assert!(!stays((4, 9), 4) && !stays((5, 6), 4), "the group has other voters since");
+}
+
+#[test]
+fn a_newcomer_that_is_not_wanted_any_more_stays_until_a_leader_must_know_that() {
+    let stays = stays(&[2, 3]);
+    assert!(stays((0, -1), 4), "nobody has said anything");
+    assert!(stays((4, 9), 4), "the leader of epoch 5 hasn't");
+    assert!(stays((5, 8), 4), "that one may still make it a voter");
+    assert!(stays((5, 7), 3), "what removed it may not be committed");
+    assert!(!stays((5, 8), 3), "the voters are those of the wish that is in force");
+    assert!(!stays((5, 9), 4), "the leader has named voters since");
+    assert!(!stays((6, 0), 4), "whoever leads now knows what the replica says");
 }
 
 /// How many voters a new replica here knows that its group began with.

@@ -73,8 +73,10 @@ impl Controls {
                 let is_next = !before.is_joint() && are_same(&before.incoming, &voters.outgoing);
                 is_next && (!by_one || difference(voters) == 1)
             } else {
-                let sets = [&before.incoming, &before.outgoing];
-                before.is_joint() && sets.iter().any(|set| are_same(set, &voters.incoming))
+                // Without a change, only another wish for the same is worth an entry.
+                let is_worth_it = before.is_joint() || before.generation < voters.generation;
+                let mut sets = [&before.incoming, &before.outgoing].into_iter();
+                is_worth_it && sets.any(|set| are_same(set, &voters.incoming))
             };
             if !follows {
                 return Err(format!("{voters} decide behind {before}"));

@@ -19,6 +19,8 @@ pub(super) struct Losses {
     /// Brokers a part of whose logs was damaged and isn't known to be whole again, and the start in
     /// which that was.
     pub(super) rotten: BTreeMap<usize, u32>,
+    /// The brokers to which moves were asked for: one may be on its way for long.
+    pub(super) targets: Vec<Vec<i32>>,
     /// Who votes, as each broker knew last.
     voters: BTreeMap<usize, Arc<Voters>>,
 }
@@ -38,6 +40,15 @@ impl Losses {
     pub(super) fn forget(&mut self, at: usize) {
         self.voters.remove(&at);
         self.rotten.remove(&at);
+    }
+
+    /// Whether a voter is gone or damaged, whoever may vote.
+    fn lacks_some(&self, is_gone: impl Fn(ReplicaId) -> bool) -> bool {
+        let is_lacking = |id: ReplicaId| {
+            let broker = place(id.broker);
+            self.rotten.contains_key(&broker) || is_gone(id)
+        };
+        self.voters.values().any(|voters| voters.all().any(is_lacking))
     }
 
     /// Whether most voters have everything, also without this broker, whoever may vote.
@@ -69,9 +80,18 @@ impl Cluster {
         (0..self.subjects.len()).filter(is_caching).collect()
     }
 
-    /// Whether a broker may lose what it hasn't flushed.
+    /// Whether a broker may lose what it hasn't flushed: nowhere does most of what counts hang on
+    /// that. A write that reached the device but for a few bytes looks like damage, which a group
+    /// bears as long as all others are there.
     pub(super) fn may_lose(&self, at: usize) -> bool {
-        self.caching().into_iter().all(|group| self.keeps_enough(group, at))
+        let caching = self.caching();
+        let lacks_some = |group: usize| {
+            let subject = &self.subjects[group];
+            !subject.is_deleted && subject.losses.lacks_some(|id| self.is_gone(id))
+        };
+        let mut groups =
+            (0..self.subjects.len()).filter(|group| caching.contains(group) || lacks_some(*group));
+        groups.all(|group| self.keeps_enough(group, at))
     }
 
     /// Whether most voters of a group have everything without a broker.

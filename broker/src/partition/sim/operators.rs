@@ -217,6 +217,7 @@ impl Cluster {
             return None;
         }
         self.totals.moves += 1;
+        self.subjects[group].losses.targets.push(replicas.clone());
         Some(self.move_to(name, id, index, replicas))
     }
 

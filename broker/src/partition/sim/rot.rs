@@ -6,12 +6,11 @@
 
 use std::path::{Path, PathBuf};
 
-use logboom_controller::record::Partition;
 use logboom_protocol::records::RawBatches;
 use logboom_storage::state::GroupKey;
 
 use super::cluster::Cluster;
-use super::groups::{METADATA_GROUP, place};
+use super::groups::{METADATA_GROUP, Subject, place};
 
 /// Bytes of a segment's header.
 const HEADER_BYTES: usize = 64;
@@ -97,10 +96,11 @@ impl Cluster {
 
     /// Whether all of a group's log is whole somewhere without a broker's replica.
     fn may_rot(&self, group: usize, at: usize) -> bool {
-        let wish = |partition: &Partition| partition.wish().0.to_vec();
-        let is_there = !self.subjects[group].is_deleted && self.keeps_enough(group, at);
-        let wished = self.partition(group).map(wish).unwrap_or_default();
-        is_there && self.are_whole_enough(group, &wished, Some(at))
+        let Subject { is_deleted, losses, .. } = &self.subjects[group];
+        let wish = self.partition(group).map(|partition| partition.wish().0);
+        let mut all = losses.targets.iter().map(|ids| &ids[..]).chain(wish);
+        let are_all_whole = all.all(|ids| self.are_whole_enough(group, ids, Some(at)));
+        !is_deleted && self.keeps_enough(group, at) && are_all_whole
     }
 
     /// Whether most of some brokers have whole logs of a group.

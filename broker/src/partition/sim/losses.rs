@@ -101,11 +101,12 @@ impl Cluster {
 
     /// A broker loses what it hasn't flushed, or may before it starts again.
     pub(super) fn note_loss(&mut self, at: usize) {
-        let start = self.brokers[at].starts;
-        for group in self.caching() {
-            let losses = &mut self.subjects[group].losses;
-            self.totals.lossy += u64::from(losses.voters.contains_key(&at));
-            losses.lossy.insert(at, start);
+        let (start, caching) = (self.brokers[at].starts, self.caching());
+        for (group, subject) in self.subjects.iter_mut().enumerate() {
+            let is_counted = caching.contains(&group) && subject.losses.voters.contains_key(&at);
+            self.totals.lossy += u64::from(is_counted);
+            // Elsewhere as well, until it is seen that it doesn't take a torn write for damage.
+            subject.losses.lossy.insert(at, start);
         }
     }
 }

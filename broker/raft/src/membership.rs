@@ -23,14 +23,24 @@ use crate::voters::{Voters, same};
 pub(crate) struct Wish {
     pub(crate) voters: Arc<[ReplicaId]>,
     pub(crate) generation: i64,
+    /// Whether others are to vote than did when it was told.
+    pub(crate) is_change: bool,
+    /// Whether the leader had a wish before it that asked for a change: who is left over from that
+    /// one waits for an entry.
+    pub(crate) needs_entry: bool,
 }
 
 impl Wish {
     /// Whether nothing is left to do.
     pub(crate) fn is_served_by(&self, voters: &Voters) -> bool {
-        let is_known = self.generation <= voters.generation;
-        is_known && !voters.is_joint() && same(&voters.incoming, &self.voters)
+        let is_written = !self.needs_entry || self.generation <= voters.generation;
+        is_written && !voters.is_joint() && same(&voters.incoming, &self.voters)
     }
+}
+
+/// A set that doesn't change.
+fn settled(voters: &Arc<[ReplicaId]>) -> Voters {
+    Voters { incoming: Arc::clone(voters), ..Voters::of([]) }
 }
 
 impl Group {
@@ -47,10 +57,18 @@ impl Group {
         if is_old || voters.is_empty() || !is_set {
             return;
         }
+        let present = self.history.voters().0;
+        let is_change = present.is_joint() || !same(&voters, &present.incoming);
+        let (mut is_change, mut needs_entry) = (is_change, false);
+        if let Some(before) = &leader.wish {
+            let is_told_again = before.generation == generation;
+            is_change |= is_told_again && before.is_change;
+            let is_owed = before.is_change || !before.is_served_by(present);
+            needs_entry = if is_told_again { before.needs_entry } else { is_owed };
+        }
         // Mostly it is what is: then there is no second list of the same.
-        let present = &self.history.voters().0.incoming;
-        let voters = if same(&voters, present) { Arc::clone(present) } else { voters };
-        leader.wish = Some(Wish { voters, generation });
+        let voters = if is_change { voters } else { Arc::clone(&present.incoming) };
+        leader.wish = Some(Wish { voters, generation, is_change, needs_entry });
         self.follow_voters(end);
         self.change_voters(effects);
     }
@@ -107,33 +125,34 @@ impl Group {
         if !self.is_at_rest() || self.commit < leader.marker {
             return;
         }
-        let generation = wish.generation.max(voters.generation);
         let next = if voters.is_joint() {
             if !same(&voters.incoming, &wish.voters) {
                 // The way back needs no majority of those who may never have come.
-                Voters { incoming: Arc::clone(&voters.outgoing), ..Voters::of([]) }
+                settled(&voters.outgoing)
             } else if is_committed || self.is(Mutant::FinalOnUncommittedJoint) {
-                Voters { incoming: Arc::clone(&voters.incoming), ..Voters::of([]) }
+                settled(&voters.incoming)
             } else {
                 return;
             }
         } else if !is_committed {
             return;
         } else if !same(&voters.incoming, &wish.voters) {
-            if !self.are_near(wish, named_at) {
+            if !self.are_near(wish, named_at.max(leader.marker)) {
                 return;
             }
-            let incoming = Arc::clone(&wish.voters);
-            Voters { outgoing: Arc::clone(&voters.incoming), ..Voters::of(incoming) }
+            Voters { outgoing: Arc::clone(&voters.incoming), ..settled(&wish.voters) }
         } else if !voters.incoming.contains(&self.id) {
             self.make_way(effects);
             return;
-        } else if !wish.is_served_by(voters) && !self.is(Mutant::SameVotersLeaveNoEntry) {
-            // Who is left over from a wish that was taken back learns that nobody will need it.
-            Voters { incoming: Arc::clone(&voters.incoming), ..Voters::of([]) }
-        } else {
+        } else if wish.is_served_by(voters)
+            || leader.transfer.is_some()
+            || self.is(Mutant::SameVotersLeaveNoEntry)
+        {
             return;
+        } else {
+            settled(&wish.voters)
         };
+        let generation = wish.generation.max(voters.generation);
         self.enact(Voters { generation, ..next }, effects);
     }
 
@@ -152,12 +171,12 @@ impl Group {
 
     /// Whether all that are wished for answer, and keep what the log had at the last beat, so that
     /// a set with them goes on at once. One that has no vote may be about to go, because another
-    /// wish, before this one or after it, has no place for it: its host must know of just this one,
-    /// and by the voters that it knows its host tells whether what it hears of the group is newer
-    /// than the set that this leader writes.
+    /// wish, before this one or after it, has no place for it: its host must know of just this one.
     ///
-    /// - `named_at`: where the voters in force were named.
-    fn are_near(&self, wish: &Wish, named_at: Position) -> bool {
+    /// - `known`: what they must have on stable storage. Where its log ends tells the host of one
+    ///   that has no vote whether what is reported of the group is newer than the set that this
+    ///   leader writes, so the log is this leader's, and has the voters in force.
+    fn are_near(&self, wish: &Wish, known: Position) -> bool {
         let Part::Leader(leader) = &self.part else { return false };
         let stays = |progress: &Progress| {
             self.voters().contains(progress.id)
@@ -166,9 +185,9 @@ impl Group {
         };
         let is_near = |id: &ReplicaId| {
             let caching = self.options.caching;
-            let knows_voters =
-                |it: &Progress| it.durable() >= named_at || self.is(Mutant::NewcomersLackVoters);
-            let keeps = |it: &&Progress| it.counted(caching) >= leader.beaten && knows_voters(it);
+            let knows =
+                |it: &Progress| it.durable() >= known || self.is(Mutant::NewcomersLackVoters);
+            let keeps = |it: &&Progress| it.counted(caching) >= leader.beaten && knows(it);
             leader.of(*id).filter(keeps).is_some_and(|it| it.is_there() && stays(it))
         };
         wish.voters.iter().all(|id| *id == self.id || is_near(id))

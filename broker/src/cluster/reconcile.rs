@@ -25,7 +25,7 @@ use super::metadata_log::{METADATA, Read};
 use super::throttles;
 use crate::coordination::Coordination;
 use crate::partition::{
-    CatchUp, Command, Opening, Registry, Seat, ShardHandle, TopicSettings, Wish,
+    CatchUp, Command, Opening, Registry, Seat, ShardHandle, TopicSettings, Unnamed, Wish,
 };
 use crate::peer::{lane_of, shard_of};
 
@@ -77,9 +77,8 @@ impl Reconciler {
         let mut orphans: Vec<GroupKey> =
             found.iter().filter(|key| !wanted.contains(*key)).copied().collect();
         if !self.is_alone {
-            // What is newer than what is known here, others know.
             (self.kept, orphans) =
-                orphans.into_iter().partition(|key| self.are_newer(&[*key], offset));
+                orphans.into_iter().partition(|key| self.is_too_early(key, image, offset));
         }
         if !may_remove(orphans.len(), found.len()) || self.are_newer(&orphans, offset) {
             return Err(format!(
@@ -130,9 +129,12 @@ impl Reconciler {
         let kept = std::mem::take(&mut self.kept).into_iter();
         // What is open is followed as everything is.
         let kept = kept.filter(|key| self.registry.get(key.topic_id, key.partition).is_none());
-        let (kept, orphans): (Vec<_>, Vec<_>) =
-            kept.partition(|key| self.are_newer(&[*key], offset));
+        let (kept, mut orphans): (Vec<_>, Vec<_>) =
+            kept.partition(|key| self.is_too_early(key, image, offset));
         self.kept = kept;
+        // One whose log can't be opened is here all the same.
+        let known = |key: &GroupKey| image.partition(key.topic_id, key.partition);
+        orphans.retain(|key| !known(key).is_some_and(|it| self.is_own(key, it)));
         if !orphans.is_empty() && !may_remove(orphans.len(), self.directory.groups().len()) {
             tracing::warn!(
                 partitions = orphans.len(),
@@ -141,6 +143,14 @@ impl Reconciler {
             return Ok(());
         }
         self.remove(orphans, image)
+    }
+
+    /// Whether too little is known to take a replica away: what is newer than what is known here,
+    /// others know. Until it is all that was known in this broker's last life, another wish may
+    /// name it.
+    fn is_too_early(&self, key: &GroupKey, image: &MetadataImage, offset: i64) -> bool {
+        let is_left = image.topic(key.topic_id).is_some();
+        self.are_newer(&[*key], offset) || is_left && !self.knows_all(image)
     }
 
     /// Whether one of them was made by a record that the metadata log has not: it has lost some.
@@ -186,17 +196,19 @@ impl Reconciler {
             if partition.is_some_and(|partition| self.is_own(&key, partition)) {
                 continue;
             }
-            let is_deleted = image.topic(key.topic_id).is_none();
-            match self.registry.get(key.topic_id, key.partition) {
-                Some(_) if is_deleted => deleted.push(key),
-                Some(_) => left.push(key),
+            let is_served = self.registry.get(key.topic_id, key.partition).is_some();
+            match partition {
+                None if is_served => deleted.push(key),
+                // All is looked at once more when all is known.
+                Some(_) if !self.knows_all(image) => {}
+                Some(partition) if is_served => left.push((key, Unnamed::of(partition))),
                 // One whose log can't be opened isn't served, but it is here.
-                None if self.is_here(&key) => closed.push(key),
-                None => {}
+                _ if self.is_here(&key) => closed.push(key),
+                _ => {}
             }
         }
-        self.delete(&deleted, true).await;
-        self.delete(&left, false).await;
+        self.ask_each(self.by_shard(deleted, |key| key), Command::Delete).await;
+        self.ask_each(self.by_shard(left, |(key, _)| key), Command::Leave).await;
         // What the start has kept may be newer than what is known.
         closed.retain(|key| !self.kept.contains(key));
         self.remove(closed, image).map_err(|error| error.to_string())?;
@@ -250,10 +262,8 @@ impl Reconciler {
     /// Whether there is to be a replica here: one that the metadata name, or one that its group may
     /// need until more is reported.
     fn is_own(&self, key: &GroupKey, partition: &Partition) -> bool {
-        let Partition { leader_epoch, control_sequence, generation, .. } = *partition;
-        let reported = partition.is_reported().then_some((leader_epoch, control_sequence));
         partition.names(self.config.broker_id())
-            || self.seat.may_be_needed(&self.directory, key, reported, generation)
+            || self.seat.may_be_needed(&self.directory, key, Unnamed::of(partition))
     }
 
     /// What the voters of a partition are to be.
@@ -285,15 +295,16 @@ impl Reconciler {
         for key in keys {
             let Some(topic) = image.topic(key.topic_id) else { continue };
             let Some(partition) = topic.partition(key.partition) else { continue };
-            if !self.is_own(&key, partition) {
-                continue;
-            }
             let shard = self.shard_of(&key);
             if self.registry.get(key.topic_id, key.partition).is_some() {
+                // Also to one that is to go: until it does it says what it knows.
                 let known = before.and_then(|it| it.partition(key.topic_id, key.partition));
                 if !known.is_some_and(|known| known.has_same_wish(partition)) {
                     self.shards[shard].send(Command::Wish(key, self.wish(partition)));
                 }
+                continue;
+            }
+            if !self.is_own(&key, partition) {
                 continue;
             }
             let state = self.directory.state();
@@ -371,16 +382,13 @@ impl Reconciler {
         }
     }
 
-    /// Removes replicas.
-    ///
-    /// - `forget`: their topics are gone for good.
-    async fn delete(&self, keys: &[GroupKey], forget: bool) {
-        let mut of_shards: BTreeMap<usize, Vec<GroupKey>> = BTreeMap::new();
-        for key in keys {
-            of_shards.entry(self.shard_of(key)).or_default().push(*key);
+    /// What concerns replicas, by the shards that have them.
+    fn by_shard<T>(&self, all: Vec<T>, key: impl Fn(&T) -> &GroupKey) -> BTreeMap<usize, Vec<T>> {
+        let mut of_shards: BTreeMap<usize, Vec<T>> = BTreeMap::new();
+        for one in all {
+            of_shards.entry(self.shard_of(key(&one))).or_default().push(one);
         }
-        let command = |keys, done| Command::Delete { keys, forget, done };
-        self.ask_each(of_shards, command).await;
+        of_shards
     }
 
     /// Sends shards their commands and waits for all answers; of shards that have ended there is

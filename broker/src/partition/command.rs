@@ -16,6 +16,7 @@ use super::lanes::Quorum;
 use super::member::Wish;
 use super::peering::Joining;
 use super::replica::{Append, ProducerDescription};
+use super::seat::Unnamed;
 use super::settings::TopicSettings;
 use crate::peer::{GroupMessage, Held, PeerId};
 
@@ -67,13 +68,11 @@ pub(crate) enum Command {
     Configure(GroupKey, Arc<TopicSettings>),
     /// Moves a log start; answers with the new one.
     DeleteRecords(GroupKey, i64, oneshot::Sender<Result<i64, StorageError>>),
-    /// Removes replicas with all that they hold.
-    Delete {
-        keys: Vec<GroupKey>,
-        /// Whether their topics are gone for good; otherwise they don't begin again as voters.
-        forget: bool,
-        done: oneshot::Sender<()>,
-    },
+    /// Removes replicas with all that they hold: their topics are gone for good.
+    Delete(Vec<GroupKey>, oneshot::Sender<()>),
+    /// Removes those that the metadata don't name any more, unless their groups may need them after
+    /// all: they may have heard from a leader since that was decided.
+    Leave(Vec<(GroupKey, Unnamed)>, oneshot::Sender<()>),
     /// What is known of a partition's producers; `None` if it isn't here.
     Producers(GroupKey, oneshot::Sender<Option<Vec<ProducerDescription>>>),
     /// What compaction has to keep of a partition's producers.

@@ -57,7 +57,7 @@ pub(crate) use registry::Registry;
 pub(crate) use replica::{
     Append, AppendError, Appended, ProducerDescription, RequestPermit, Until,
 };
-pub(crate) use seat::Seat;
+pub(crate) use seat::{Seat, Unnamed};
 pub(crate) use settings::{TimestampType, TopicSettings};
 pub(crate) use shard::Shard;
 pub(crate) use surroundings::{Process, Surroundings, millis};

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use logboom_controller::record::Partition;
 use logboom_protocol::units::Uuid;
 use logboom_raft::{
     Durable, Effects, Group, History, Options, Position, ReplicaId, Role, Store, Voters,
@@ -43,6 +44,24 @@ pub(crate) struct Seat {
     has_others: bool,
     /// Of all groups that it has a replica of.
     sets: Arc<VoterSets>,
+}
+
+/// What is known of a partition by metadata that don't name a replica of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unnamed {
+    /// The epoch of the leader that reported last, and the number of the entry that names the
+    /// voters; `None` where nothing was reported.
+    reported: Option<(i32, i64)>,
+    /// The wish that is in force.
+    generation: i64,
+}
+
+impl Unnamed {
+    pub(crate) fn of(partition: &Partition) -> Self {
+        let Partition { leader_epoch, control_sequence, generation, .. } = *partition;
+        let reported = partition.is_reported().then_some((leader_epoch, control_sequence));
+        Self { reported, generation }
+    }
 }
 
 impl Seat {
@@ -100,36 +119,34 @@ impl Seat {
         directory.state().group(key, |group| group.is_some_and(is_sole))
     }
 
-    /// Whether a group may need this broker's replica, whom the metadata don't name any more: as a
-    /// voter, or as a newcomer whom a leader makes a voter that hasn't heard yet that another wish
-    /// is in force.
+    /// Whether a group may need this broker's replica, which the metadata don't name any more: as a
+    /// voter, or as a newcomer that a leader makes one because it hasn't heard yet that another
+    /// wish is in force.
     ///
-    /// - `reported`: the epoch of the leader that reported last, and the number of the entry that
-    ///   names the voters; this replica isn't one of them. `None` where nothing was reported.
-    /// - `generation`: of the wish that is in force.
-    pub(crate) fn may_be_needed(
-        &self,
-        directory: &Directory,
-        key: &GroupKey,
-        reported: Option<(i32, i64)>,
-        generation: i64,
-    ) -> bool {
+    /// Nobody needs one that has had nothing from a leader. Nor once a leader of a later epoch than
+    /// the replica knows has reported others: what earlier ones wrote is overtaken or lost, and this
+    /// one would have to hear from it. Nor once voters were named in its epoch behind the end of its
+    /// log, because who makes it a voter knows that it has all up to those in force (`are_near` in
+    /// the core).
+    pub(crate) fn may_be_needed(&self, directory: &Directory, key: &GroupKey, by: Unnamed) -> bool {
         directory.state().group(key, |group| {
             let Some(group) = group.filter(|group| !group.removed) else { return false };
             let mut controls = group.controls.iter().rev();
+            let end = controls.clone().next().map_or(0, |entry| entry.sequence);
+            let end = end.max(group.log_start.control_sequence);
             let Some(named) = controls.find(|entry| !entry.payload.is_empty()) else {
                 return false;
             };
-            let Some(reported) = reported else { return true };
             let voters = entries::voters(&named.payload).expect(OURS);
-            let sequence = named.sequence.try_into().unwrap_or(i64::MAX);
-            if voters.all().any(|id| id.broker == self.broker) {
-                return (named.epoch, sequence) >= reported;
+            let votes = voters.all().any(|id| id.broker == self.broker);
+            if end == 0 && !votes {
+                return false;
             }
-            // A leader of this epoch knew which voters this replica knows when it made it one.
-            // What was reported since is behind that.
-            let known = (group.epoch, sequence);
-            known > reported || known == reported && voters.generation < generation
+            let Some((epoch, sequence)) = by.reported else { return true };
+            let is_reported = i64::try_from(named.sequence) == Ok(sequence);
+            let is_out = is_reported && !votes && voters.generation == by.generation;
+            let is_behind = i64::try_from(end).is_ok_and(|end| end < sequence);
+            group.epoch > epoch || group.epoch == epoch && !is_behind && !is_out
         })
     }
 

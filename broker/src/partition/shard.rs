@@ -27,7 +27,7 @@ use super::lanes::{Lanes, Outgoing, TICK_MS};
 use super::later::Later;
 use super::peering::Peering;
 use super::replica::{Append, AppendError, Replica};
-use super::{Registry, Seat};
+use super::{Registry, Seat, Unnamed};
 
 /// The partitions of a shard. Times are milliseconds of [`Surroundings::boot_ms`].
 ///
@@ -247,7 +247,14 @@ impl Shard {
                 self.record_caching(key);
             }
             Command::DeleteRecords(key, offset, reply) => self.delete_records(&key, offset, reply),
-            Command::Delete { keys, forget, done } => self.delete(&keys, forget, done),
+            Command::Delete(keys, done) => self.delete(&keys, true, done),
+            Command::Leave(keys, done) => {
+                let directory = &self.hands.directory;
+                let is_free =
+                    |(key, by): &(GroupKey, Unnamed)| !self.seat.may_be_needed(directory, key, *by);
+                let free: Vec<_> = keys.into_iter().filter(is_free).map(|(key, _)| key).collect();
+                self.delete(&free, false, done);
+            }
             Command::Producers(key, reply) => {
                 drop(reply.send(self.replicas.get(&key).map(|replica| replica.producers())));
             }
@@ -478,6 +485,7 @@ impl Shard {
         self.note_dirty(*key);
     }
 
+    /// - `forget`: the topics are gone for good; otherwise nobody begins again as a voter.
     fn delete(&mut self, keys: &[GroupKey], forget: bool, done: oneshot::Sender<()>) {
         let mut logs = Vec::new();
         for key in keys {

@@ -54,9 +54,9 @@ impl Hash for Voters {
 
 impl Hash for Wish {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { voters, generation } = self;
+        let Self { voters, generation, is_change, needs_entry } = self;
         hash_set(voters.iter(), state);
-        generation.hash(state);
+        (generation, is_change, needs_entry).hash(state);
     }
 }
 

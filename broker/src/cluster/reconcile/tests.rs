@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use bytes::Bytes;
+
 use logboom_controller::record::{BrokerRegistration, LeaderReport};
 use logboom_storage::sim::SimDisk;
 use logboom_storage::state::{ControlEntry, OpenMark};
@@ -88,21 +90,23 @@ async fn a_replica_that_others_know_of_goes_once_it_is_known_that_nobody_wants_i
     }
 }
 
-/// A replica of broker 1 in epoch 5, whose last entry 8 of epoch 4 names `voters` for wish 3:
-/// whether it stays with a report that has others, and a wish that is `generation`.
+/// A replica of broker 1 in epoch 5, whose log ends with a marker of that epoch, 9, behind an entry
+/// of the fourth that names `voters` for wish 3: whether it stays with a report and a wish.
 fn stays(voters: &[i32]) -> impl Fn((i32, i64), i64) -> bool {
     let dir = tempfile::tempdir().unwrap();
     let directory = directory(dir.path(), 0, 0);
     let reconciler = reconciler(&directory);
     let key = GroupKey { topic_id: Uuid([7; 16]), partition: 0 };
     let voters = Voters::of(voters.iter().map(|id| ReplicaId::of(*id)).collect::<Vec<_>>());
-    let [StateRecord::Control(entry)] =
-        &*Seat::founding_records(&Voters { generation: 3, ..voters })
-    else {
-        panic!("the voters are an entry");
-    };
-    let entry = ControlEntry { epoch: 4, sequence: 8, ..entry.clone() };
-    let state = [StateRecord::Vote { epoch: 5, voted_for: -1 }, StateRecord::Control(entry)];
+    let records = Seat::founding_records(&Voters { generation: 3, ..voters });
+    let [StateRecord::Control(named)] = &*records else { panic!("the voters are an entry") };
+    let named = ControlEntry { epoch: 4, sequence: 8, ..named.clone() };
+    let marker = ControlEntry { epoch: 5, sequence: 9, payload: Bytes::new(), ..named.clone() };
+    let state = [
+        StateRecord::Vote { epoch: 5, voted_for: -1 },
+        StateRecord::Control(named),
+        StateRecord::Control(marker),
+    ];
     directory.create_all(&[(key, &state)], 0).unwrap();
     move |(leader_epoch, control_sequence), generation| {
         let _kept = &dir;
@@ -117,20 +121,34 @@ fn stays(voters: &[i32]) -> impl Fn((i32, i64), i64) -> bool {
 #[test]
 fn a_replica_that_votes_stays_until_a_later_report_names_others() {
     let stays = stays(&[1]);
-    assert!(stays((0, -1), 4) && stays((4, 6), 4), "nobody has said what has become of it");
-    assert!(!stays((4, 9), 4) && !stays((5, 6), 4), "the group has other voters since");
+    assert!(stays((0, -1), 4) && stays((5, 6), 4), "nobody has said what has become of it");
+    assert!(stays((4, 12), 4), "the leader of epoch 5 may have made it one again");
+    assert!(stays((5, 8), 3) && stays((5, 9), 4), "an entry that names it isn't what was reported");
+    assert!(!stays((5, 10), 4) && !stays((6, 6), 4), "the group has other voters since");
 }
 
 #[test]
 fn a_newcomer_that_is_not_wanted_any_more_stays_until_a_leader_must_know_that() {
     let stays = stays(&[2, 3]);
     assert!(stays((0, -1), 4), "nobody has said anything");
-    assert!(stays((4, 9), 4), "the leader of epoch 5 hasn't");
+    assert!(stays((4, 12), 4), "the leader of epoch 5 hasn't");
     assert!(stays((5, 8), 4), "that one may still make it a voter");
+    assert!(stays((5, 9), 4), "the log may begin behind the voters: 9 is a marker then");
     assert!(stays((5, 7), 3), "what removed it may not be committed");
     assert!(!stays((5, 8), 3), "the voters are those of the wish that is in force");
-    assert!(!stays((5, 9), 4), "the leader has named voters since");
-    assert!(!stays((6, 0), 4), "whoever leads now knows what the replica says");
+    assert!(!stays((5, 10), 4), "the leader has named voters since");
+    assert!(!stays((6, 0), 4), "whoever leads now hasn't heard from it");
+}
+
+#[test]
+fn who_has_had_nothing_from_a_leader_is_not_needed() {
+    let dir = tempfile::tempdir().unwrap();
+    let directory = directory(dir.path(), 0, 0);
+    let reconciler = reconciler(&directory);
+    let key = GroupKey { topic_id: Uuid([7; 16]), partition: 0 };
+    directory.create_all(&[(key, &Seat::founding_records(&Voters::of([])))], 0).unwrap();
+    let moved = Partition::new(vec![2], vec![Uuid([2; 16])]);
+    assert!(!reconciler.is_own(&key, &moved));
 }
 
 /// How many voters a new replica here knows that its group began with.

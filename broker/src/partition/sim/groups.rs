@@ -100,6 +100,10 @@ impl Cluster {
         }
         let before = self.brokers[at].disk.trace_len();
         let named = self.named();
+        if self.brokers[at].is_impaired {
+            // Groups may have begun since its disk failed.
+            self.note_loss(at);
+        }
         let started = self.brokers[at].start(&self.plan, named, &mut self.chance);
         let process = started.map_err(|error| format!("{at}: no start: {error}"))?;
         let (run, left_by) = (process.directory.run(), process.directory.left_by());

@@ -96,7 +96,8 @@ impl Cluster {
 
     /// Whether most voters of a group have everything without a broker.
     pub(super) fn keeps_enough(&self, group: usize, at: usize) -> bool {
-        self.subjects[group].losses.are_few_with(at, |id| self.is_gone(id))
+        let is_out = |id: ReplicaId| self.is_gone(id) || self.brokers[place(id.broker)].is_impaired;
+        self.subjects[group].losses.are_few_with(at, is_out)
     }
 
     /// A broker loses what it hasn't flushed, or may before it starts again.

@@ -7,6 +7,7 @@
 //! Must always hold: all systems of a scenario meet the same client with the same settings, in
 //! turn, in one run; whatever was started is ended.
 
+mod bench;
 mod cells;
 mod ending;
 mod load;
@@ -68,6 +69,10 @@ fn compare(options: &Options) -> Result<(), String> {
     std::fs::create_dir_all(options.data_dir()).map_err(|error| error.to_string())?;
     let facts = cells.facts(|| machine::facts(&jars, &options.data_dir()))?;
     say(&format!("{facts:#}\ncells in {}", cells.dir().display()));
+    if options.bench {
+        machine::touch(&options.data_dir(), options.touch_gib)?;
+        return bench::run(options, &jars, &wanted);
+    }
     let rig = Rig { options, jars: &jars, cells: &cells, failures: Cell::new(0) };
     if !options.report_only {
         machine::touch(&options.data_dir(), options.touch_gib)?;

@@ -18,6 +18,7 @@ usage: cargo xtask compare [OPTION]…
   --quick             small sizes, one repetition: shows that it works
   --fresh             forgets the cells that earlier runs of this commit left
   --report-only       makes the report from the cells that are there
+  --bench             by `logboom bench`, on one broker and on three, into benches/bench.md
   --profile SYSTEM    no report: a profile of that system under each scenario, by perf";
 
 /// A run's options.
@@ -33,6 +34,7 @@ pub(crate) struct Options {
     pub(crate) quick: bool,
     pub(crate) fresh: bool,
     pub(crate) report_only: bool,
+    pub(crate) bench: bool,
     pub(crate) profile: Option<System>,
     data_dir: Option<PathBuf>,
     /// As they were given, for the report.
@@ -54,6 +56,7 @@ impl Options {
             quick: words.iter().any(|word| word == "--quick"),
             fresh: false,
             report_only: false,
+            bench: false,
             profile: None,
             data_dir: None,
             words: words.clone(),
@@ -73,6 +76,7 @@ impl Options {
                 "--data-dir" => options.data_dir = Some(value()?.into()),
                 "--quick" => {}
                 "--fresh" => options.fresh = true,
+                "--bench" => options.bench = true,
                 "--report-only" => options.report_only = true,
                 _ => return Err(format!("{word} is unknown\n{USAGE}")),
             }

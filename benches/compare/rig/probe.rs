@@ -11,6 +11,7 @@ use logboom_protocol::messages::api_versions::ApiVersionsRequest;
 use logboom_protocol::messages::list_offsets::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
 };
+use logboom_protocol::messages::metadata::MetadataRequest;
 use logboom_protocol::{ErrorCode, Message, Request, frame};
 
 use logboom_compare::pause;
@@ -24,6 +25,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(5);
 /// A version of each that all systems serve.
 const API_VERSIONS_VERSION: i16 = 0;
 const LIST_OFFSETS_VERSION: i16 = 4;
+const METADATA_VERSION: i16 = 4;
 /// The end of a partition, in ListOffsets.
 const LATEST: i64 = -1;
 
@@ -39,6 +41,25 @@ pub(crate) fn first_answer(
 ) -> Result<Duration, String> {
     let asked = || call(address, &ApiVersionsRequest::default(), API_VERSIONS_VERSION).map(drop);
     until(server, since, most, asked)
+}
+
+/// Waits until so many nodes of a cluster are in.
+///
+/// # Errors
+/// If the process ends, or it takes longer than `most`.
+pub(crate) fn all_nodes(
+    server: &mut Server,
+    address: SocketAddr,
+    nodes: usize,
+    since: Instant,
+    most: Duration,
+) -> Result<(), String> {
+    let request = MetadataRequest { topics: Some(Vec::new()), ..MetadataRequest::default() };
+    let attempt = || match call(address, &request, METADATA_VERSION)?.brokers.len() {
+        there if there == nodes => Ok(()),
+        there => Err(format!("{there} of {nodes} nodes are in")),
+    };
+    until(server, since, most, attempt).map(drop)
 }
 
 /// Waits until all partitions of a topic are served; returns the time since `since`.

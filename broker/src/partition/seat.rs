@@ -124,10 +124,10 @@ impl Seat {
     /// wish is in force.
     ///
     /// Nobody needs one that has had nothing from a leader. Nor once a leader of a later epoch than
-    /// the replica knows has reported others: what earlier ones wrote is overtaken or lost, and this
-    /// one would have to hear from it. Nor once voters were named in its epoch behind the end of its
-    /// log, because who makes it a voter knows that it has all up to those in force (`are_near` in
-    /// the core).
+    /// the replica knows has reported others: what earlier ones wrote is overtaken or lost, and
+    /// this one would have to hear from it. Nor once voters were named in its epoch behind the end
+    /// of its log, because who makes it a voter knows that it has all up to those in force
+    /// (`are_near` in the core).
     pub(crate) fn may_be_needed(&self, directory: &Directory, key: &GroupKey, by: Unnamed) -> bool {
         directory.state().group(key, |group| {
             let Some(group) = group.filter(|group| !group.removed) else { return false };

@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 
 use figures::{Row, rows};
 
+pub(crate) use page::head;
+
 use crate::cells::Cells;
 use crate::load;
 use crate::options::Options;

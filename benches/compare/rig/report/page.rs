@@ -31,7 +31,8 @@ pub(super) fn render(facts: &Value, options: &Options, sections: &[Section<'_>])
     page
 }
 
-fn head(facts: &Value, options: &Options) -> String {
+/// What was run, where and when.
+pub(crate) fn head(facts: &Value, options: &Options) -> String {
     let fact = |name: &str| match facts.get(name) {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Null) | None => "?".into(),

@@ -1,4 +1,4 @@
-//! Apache Kafka from Maven: one node that is broker and controller, as its scripts start it.
+//! Apache Kafka from Maven: nodes that are broker and controller, as its scripts start them.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -87,6 +87,35 @@ impl Jars {
     }
 }
 
+/// A node of a cluster of several.
+pub(super) struct Node<'a> {
+    /// From 1.
+    pub(super) id: usize,
+    pub(super) address: SocketAddr,
+    /// Where the controllers of all nodes listen.
+    pub(super) controllers: &'a [SocketAddr],
+}
+
+impl Node<'_> {
+    /// Prepares a directory for its first start; returns the command that starts it.
+    pub(super) fn first_start(&self, jars: &Jars, dir: &Path) -> Result<Command, String> {
+        let controller = self.controllers[self.id - 1];
+        let path = write_properties(dir, self.address, controller)?;
+        let voters = self.controllers.iter().zip(1..);
+        let voters: Vec<String> = voters.map(|(at, id)| format!("{id}@{at}")).collect();
+        let failed = |error: std::io::Error| format!("{}: {error}", path.display());
+        // The last line of a key counts.
+        let own = format!("node.id={}\ncontroller.quorum.bootstrap.servers=\n", self.id);
+        let all = format!("controller.quorum.voters={}\n", voters.join(","));
+        let text = fs::read_to_string(&path).map_err(failed)?;
+        fs::write(&path, text + &own + &all).map_err(failed)?;
+        let mut format = jars.tool("kafka.tools.StorageTool");
+        format.args(["format", "--cluster-id", CLUSTER_ID, "--config"]).arg(&path);
+        output(&mut format, FORMAT_MAX)?;
+        Ok(broker(jars, &path))
+    }
+}
+
 /// Prepares a directory for a first start.
 pub(super) fn format(jars: &Jars, dir: &Path) -> Result<(), String> {
     let properties = write_properties(dir, free_address()?, free_address()?)?;
@@ -103,12 +132,15 @@ pub(super) fn command(jars: &Jars, address: SocketAddr, dir: &Path) -> Result<Co
         Some(controller) => controller,
         None => free_address()?,
     };
-    let properties = write_properties(dir, address, controller)?;
+    Ok(broker(jars, &write_properties(dir, address, controller)?))
+}
+
+fn broker(jars: &Jars, properties: &Path) -> Command {
     let mut command = Command::new("java");
     command.args(BROKER_OPTIONS);
     jars.add_class(&mut command, "log4j2.properties", "kafka.Kafka");
     command.arg(properties);
-    Ok(command)
+    command
 }
 
 /// Writes the configuration and the controller's address.

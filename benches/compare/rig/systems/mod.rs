@@ -1,5 +1,6 @@
 //! The brokers that are compared: what they are, and how they are started on fresh data.
 
+mod cluster;
 mod kafka;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use cluster::Cluster;
 pub(crate) use kafka::Jars;
 
 use crate::options::{root, sibling};

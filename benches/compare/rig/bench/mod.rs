@@ -1,0 +1,231 @@
+//! The same comparison as an operator makes it: `logboom bench` under each scenario, on one broker
+//! and on three, and what `logboom bench compare` says of Kafka's run and ours. Before that, how
+//! fast it is itself: it and a driver on librdkafka load the discard broker in turn.
+
+mod page;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use page::{Row, Tools};
+
+use crate::load;
+use crate::machine;
+use crate::options::{Options, own_dir, root};
+use crate::process::output;
+use crate::report::say;
+use crate::scenario::{Client, Kind, Scenario};
+use crate::systems::{Cluster, Jars, Running, System, our_binary};
+
+/// Nodes of the clusters.
+const NODES: [usize; 2] = [1, 3];
+/// Repetitions, from which intervals come.
+const REPETITIONS: usize = 3;
+/// How long one run may take.
+const RUN_MAX: Duration = Duration::from_secs(600);
+/// What three brokers are loaded with: the scenarios that a number of partitions doesn't vary.
+/// With which the discard broker is loaded.
+const OF_TOOLS: [&str; 2] = ["produce-1k-8", "produce-100b"];
+const ON_THREE: [&str; 5] =
+    ["produce-1k-8", "produce-100b", "latency-10k", "consume-1k", "catch-up"];
+
+/// Measures all, and writes `benches/bench.md`.
+///
+/// # Errors
+/// What fails.
+pub(crate) fn run(options: &Options, jars: &Jars, scenarios: &[Scenario]) -> Result<(), String> {
+    let dir = own_dir().join("bench");
+    fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
+    let facts = machine::facts(jars, &options.data_dir());
+    let mut tools = Vec::new();
+    for scenario in scenarios.iter().filter(|it| OF_TOOLS.contains(&it.name.as_str())) {
+        let running = Running::fresh(System::Discard, &options.data_dir().join("discard"), jars)?;
+        let bench = Bench { nodes: 1, options, dir: dir.clone() };
+        for _ in 0..REPETITIONS {
+            tools.push(bench.tools(scenario, &running, jars)?);
+        }
+        running.end_and_remove()?;
+    }
+    let mut rows = Vec::new();
+    for nodes in NODES {
+        let bench = Bench { nodes, options, dir: dir.clone() };
+        rows.extend(bench.run(jars, scenarios)?);
+    }
+    let quick = own_dir().join("bench-quick.md");
+    let path = if options.quick { quick } else { root().join("benches/bench.md") };
+    let text = page::render(&facts, options, &tools, &rows);
+    fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+    say(&format!("written: {}; runs and pages in {}", path.display(), dir.display()));
+    Ok(())
+}
+
+/// Clusters of so many nodes.
+struct Bench<'a> {
+    nodes: usize,
+    options: &'a Options,
+    dir: PathBuf,
+}
+
+impl Bench<'_> {
+    fn run<'a>(&self, jars: &Jars, scenarios: &'a [Scenario]) -> Result<Vec<Row<'a>>, String> {
+        let data = |name: &str| self.options.data_dir().join(name);
+        let ours = Cluster::fresh(false, self.nodes, &data("ours"), jars)?;
+        let kafka = Cluster::fresh(true, self.nodes, &data("kafka"), jars)?;
+        let is_meant = |scenario: &&Scenario| {
+            let is_possible =
+                scenario.client == Client::Librdkafka && scenario.kind != Kind::Operations;
+            is_possible && (self.nodes == 1 || ON_THREE.contains(&scenario.name.as_str()))
+        };
+        // A JVM compiles what it runs often: it rehearses, and so does who needs it not.
+        for (system, cluster) in [(System::KafkaFlush, &kafka), (System::Ours, &ours)] {
+            let scenario = Scenario::default();
+            let rehearsal = Scenario { seconds: scenario.rehearsal_seconds, ..scenario };
+            output(&mut self.command(&rehearsal, system, cluster.address, 1), RUN_MAX)?;
+        }
+        let mut rows = Vec::new();
+        for scenario in scenarios.iter().filter(is_meant) {
+            for system in [System::Ours, System::OursCached] {
+                let Some(rival) = system.rival() else { continue };
+                if ![system, rival].iter().all(|it| scenario.systems.contains(it)) {
+                    continue;
+                }
+                let before = self.measure(scenario, rival, kafka.address)?;
+                let after = self.measure(scenario, system, ours.address)?;
+                let compared = self.compare(scenario, system, &before, &after)?;
+                say(&format!(
+                    "{} of {} on {}: {}",
+                    system, scenario.name, self.nodes, compared["sentence"]
+                ));
+                rows.push(Row { nodes: self.nodes, scenario, ours: system, compared });
+            }
+        }
+        ours.end_and_remove()?;
+        kafka.end_and_remove()?;
+        Ok(rows)
+    }
+
+    /// Loads the discard broker by a driver on librdkafka, then by `logboom bench`.
+    fn tools<'a>(
+        &self,
+        scenario: &'a Scenario,
+        running: &Running,
+        jars: &Jars,
+    ) -> Result<Tools<'a>, String> {
+        let topic = "driven";
+        load::create(running, scenario, topic)?;
+        let driven = load::measure(running, scenario, topic, 0, jars)?;
+        load::delete(running, topic)?;
+        let path = self.dir.join(format!("{}-discard.json", scenario.name));
+        let mut command = self.command(scenario, System::Discard, running.address, 1);
+        output(command.arg("--no-ceiling").arg("--save").arg(&path), RUN_MAX)?;
+        let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        let run: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        let of = |value: &Value, pointer: &str| {
+            let number = value.pointer(pointer).and_then(Value::as_f64);
+            number.ok_or_else(|| format!("no {pointer} in {value}"))
+        };
+        let first = "/repetitions/0";
+        let per_million = |seconds: f64, records: f64| seconds * 1e6 / records;
+        let driven_cpu = of(&driven, "/produce/client_cpu_seconds")?;
+        let driven_records = of(&driven, "/produce/records")?;
+        let bench_cpu = of(&run, &format!("{first}/client/cpu_seconds"))?;
+        let bench_records = of(&run, &format!("{first}/produced/records"))?;
+        Ok(Tools {
+            scenario,
+            librdkafka: [
+                of(&driven, "/produce/records_per_second")?,
+                per_million(driven_cpu, driven_records),
+            ],
+            bench: [
+                of(&run, &format!("{first}/produced/records_per_second"))?,
+                per_million(bench_cpu, bench_records),
+            ],
+        })
+    }
+
+    /// Loads a cluster; returns where the run is kept.
+    fn measure(
+        &self,
+        scenario: &Scenario,
+        system: System,
+        address: SocketAddr,
+    ) -> Result<PathBuf, String> {
+        let path = self.dir.join(format!("{}-{}-{system}.json", scenario.name, self.nodes));
+        let mut command = self.command(scenario, system, address, REPETITIONS);
+        output(command.arg("--save").arg(&path), RUN_MAX)?;
+        Ok(path)
+    }
+
+    fn command(
+        &self,
+        scenario: &Scenario,
+        system: System,
+        address: SocketAddr,
+        repetitions: usize,
+    ) -> Command {
+        let mut command = Command::new(our_binary());
+        let kind = match scenario.kind {
+            Kind::Consume => "consume",
+            Kind::Mixed => "mixed",
+            Kind::Produce | Kind::Operations => "produce",
+        };
+        command.args(["bench", kind, "--bootstrap", &address.to_string()]);
+        let linger = format!("{}", scenario.linger_ms);
+        let seconds = |seconds: f64| format!("{}ms", seconds * 1e3);
+        let fields = [
+            ("--partitions", scenario.partitions.to_string()),
+            ("--replication-factor", self.nodes.to_string()),
+            ("--record-bytes", scenario.record_bytes.to_string()),
+            ("--entropy", scenario.entropy.to_string()),
+            ("--compression", scenario.codec.clone()),
+            ("--acks", scenario.acks.clone()),
+            ("--linger", linger),
+            ("--batch-bytes", scenario.batch_bytes.to_string()),
+            ("--repeat", repetitions.to_string()),
+        ];
+        command.args(fields.iter().flat_map(|(name, value)| [*name, value.as_str()]));
+        for config in system.topic_config().split_terminator(',') {
+            command.args(["--topic-config", config]);
+        }
+        if self.nodes > 1 {
+            command.args(["--topic-config", "min.insync.replicas=2"]);
+        }
+        if scenario.kind != Kind::Consume {
+            command.args(["--clients", &scenario.producers.to_string()]);
+            command.args(["--warmup", &seconds(scenario.warmup_seconds)]);
+        }
+        match scenario.kind {
+            // What is there is read to its end.
+            Kind::Consume | Kind::Mixed => {
+                command.args(["--fill", &scenario.fill_bytes.to_string(), "--duration", "120s"]);
+            }
+            Kind::Produce | Kind::Operations => {
+                command.args(["--duration", &seconds(scenario.seconds)]);
+            }
+        }
+        if let Some(rate) = scenario.rate {
+            command.args(["--rate", &rate.to_string()]);
+        }
+        command
+    }
+
+    fn compare(
+        &self,
+        scenario: &Scenario,
+        system: System,
+        before: &PathBuf,
+        after: &PathBuf,
+    ) -> Result<Value, String> {
+        let html = self.dir.join(format!("{}-{}-{system}.html", scenario.name, self.nodes));
+        let mut command = Command::new(our_binary());
+        command.args(["bench", "compare"]).arg(before).arg(after);
+        command.args(["--output", "json", "--html"]).arg(html);
+        let text = output(&mut command, RUN_MAX)?;
+        serde_json::from_str(&text).map_err(|error| format!("compare says {text:?}: {error}"))
+    }
+}

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
 use tokio::time::timeout;
@@ -59,6 +60,8 @@ pub(crate) struct Shard {
     turned: u64,
     /// The connections to other brokers, if there are any.
     peering: Option<Peering>,
+    /// Each is told when replicas that were removed have gone from the device.
+    deletions: Vec<oneshot::Receiver<()>>,
 }
 
 /// The most commands that are taken at once: all that there are as a rule, because beats that wait
@@ -107,6 +110,7 @@ impl Shard {
             seen: now,
             turned: now,
             peering: None,
+            deletions: Vec::new(),
         }
     }
 
@@ -485,6 +489,8 @@ impl Shard {
         self.note_dirty(*key);
     }
 
+    /// Nobody meets the replicas from now on; what waits for the device is another thread's.
+    ///
     /// - `forget`: the topics are gone for good; otherwise nobody begins again as a voter.
     fn delete(&mut self, keys: &[GroupKey], forget: bool, done: oneshot::Sender<()>) {
         let mut logs = Vec::new();
@@ -496,10 +502,20 @@ impl Shard {
                 logs.push(replica.into_log());
             }
         }
-        if let Err(error) = self.hands.directory.delete_all(logs, forget) {
-            tracing::error!(%error, "partitions not deleted; the next start does it");
-        }
-        done.send(()).unwrap_or(());
+        let (over, ended) = oneshot::channel::<()>();
+        let is_at_work = |it: &mut oneshot::Receiver<()>| it.try_recv() == Err(TryRecvError::Empty);
+        self.deletions.retain_mut(is_at_work);
+        self.deletions.push(ended);
+        let directory = Arc::clone(&self.hands.directory);
+        self.hands.around.spawn(Box::new(move || {
+            if let Err(error) = directory.delete_all(logs, forget) {
+                tracing::error!(%error, "partitions not deleted; the next start does it");
+            }
+            // Whoever waits for the end of all doesn't find the directory held.
+            drop(directory);
+            drop(over);
+            done.send(()).unwrap_or(());
+        }));
     }
 
     fn retain(&mut self, now_ms: i64) {
@@ -534,13 +550,17 @@ impl Shard {
         }
     }
 
-    /// Waits for the flushes that are under way, then closes every log.
+    /// Waits for the flushes and deletions that are under way, then closes every log.
     pub(super) async fn close(&mut self) {
         while self.replicas.values().any(|replica| replica.is_flushing()) {
             match self.commands.recv().await {
                 Some(command) => self.step_in_closing(command),
                 None => break,
             }
+        }
+        while let Some(over) = self.deletions.last_mut() {
+            drop(over.await);
+            self.deletions.pop();
         }
         for (key, replica) in self.replicas.drain() {
             if let Err(error) = replica.into_log().close() {

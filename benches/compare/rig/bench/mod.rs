@@ -119,10 +119,12 @@ impl Bench<'_> {
         let topic = "driven";
         load::create(running, scenario, topic)?;
         let driven = load::measure(running, scenario, topic, 0, jars)?;
-        load::delete(running, topic)?;
         let path = self.dir.join(format!("{}-discard.json", scenario.name));
         let mut command = self.command(scenario, System::Discard, running.address, 1);
-        output(command.arg("--no-ceiling").arg("--save").arg(&path), RUN_MAX)?;
+        // Any topic is there on the discard broker, with the partitions that it was made with.
+        command.args(["--topic", topic, "--no-ceiling", "--save"]).arg(&path);
+        output(&mut command, RUN_MAX)?;
+        load::delete(running, topic)?;
         let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
         let run: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
         let of = |value: &Value, pointer: &str| {

@@ -216,10 +216,12 @@ impl Broker {
     pub(super) fn stop(&mut self) -> Result<(), Violation> {
         let Some(process) = self.process.take() else { return Ok(()) };
         // The controller ends first, and then the shards.
-        let Process { directory, mut shard, tasks, began, threads, neighbours, .. } = process;
+        let Process { directory, mut shard, tasks, began, threads, neighbours, around, .. } =
+            process;
         drop((threads, tasks, began, process.node, process.own_node, neighbours));
         for _ in 0..100 {
             directory.run_flushes();
+            around.take_errands().into_iter().for_each(|errand| errand());
             let closed = pin!(shard.close()).poll(&mut Context::from_waker(Waker::noop()));
             if closed == Poll::Ready(()) {
                 drop(shard);

@@ -5,9 +5,10 @@
 //! needs only the voters from before. A leader that is elected while one is under way takes it back
 //! as well, since nobody else knows of it.
 //!
-//! Must always hold: one change is under way at a time, and it is of one voter.
+//! Must always hold: one change is under way at a time, and it is of one voter; nobody is given a
+//! vote who is being removed from the cluster, nor removed who is being given one.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as SyncMutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, oneshot};
@@ -39,6 +40,8 @@ pub(crate) enum VotersError {
 /// What can't be of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unfit {
+    /// The one that is to be added is none of the cluster, or not with that directory.
+    Unknown,
     /// The one that is to be added is a voter.
     HasVote,
     /// The one that is to be removed is none.
@@ -62,24 +65,53 @@ pub(crate) struct VoterChanges {
     shard: ShardHandle,
     around: Arc<dyn Surroundings>,
     under_way: Mutex<()>,
+    /// Brokers that are being given a vote, or removed from the cluster.
+    claimed: SyncMutex<Vec<i32>>,
+}
+
+/// Nobody else gives a broker a vote or removes it as long as this lives.
+#[must_use]
+pub(crate) struct Claim<'a> {
+    changes: &'a VoterChanges,
+    broker: i32,
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        self.changes.claims().retain(|broker| *broker != self.broker);
+    }
 }
 
 impl VoterChanges {
     /// - `shards`: all, one of which has the metadata log.
     pub(crate) fn new(shards: &[ShardHandle], around: Arc<dyn Surroundings>) -> Self {
         let shard = shards[shard_of(lane_of(&METADATA), shards.len())].clone();
-        Self { shard, around, under_way: Mutex::default() }
+        Self { shard, around, under_way: Mutex::default(), claimed: SyncMutex::default() }
     }
 
     /// Makes a change; it is in force when this returns.
     ///
     /// - `within`: what takes longer is taken back.
+    /// - `is_known`: whether the one that is to be added is one of the cluster; asked when nobody
+    ///   can remove it any more.
     ///
     /// # Errors
     /// [`VotersError`].
-    pub(crate) async fn make(&self, change: Change, within: Duration) -> Result<(), VotersError> {
+    pub(crate) async fn make(
+        &self,
+        change: Change,
+        within: Duration,
+        is_known: impl FnOnce(ReplicaId) -> bool,
+    ) -> Result<(), VotersError> {
         let deadline = self.around.boot_ms().saturating_add(millis(within));
         let Ok(_turn) = self.under_way.try_lock() else { return Err(VotersError::Busy) };
+        let newcomer = match change {
+            Change::Add(id) => Some((self.claim(id.broker).ok_or(VotersError::Busy)?, id)),
+            Change::Remove(_) => None,
+        };
+        if newcomer.as_ref().is_some_and(|(_, id)| !is_known(*id)) {
+            return Err(VotersError::Unfit(Unfit::Unknown));
+        }
         let before = self.electorate().await?;
         if !before.leads {
             return Err(VotersError::NotLeader);
@@ -94,6 +126,7 @@ impl VoterChanges {
             self.around.pause(LOOK_EVERY).await;
             let now = self.electorate().await?;
             if now.is_settled && *now.voters.incoming == *voters {
+                drop(newcomer);
                 return Ok(());
             }
             if !now.leads {
@@ -104,6 +137,21 @@ impl VoterChanges {
                 return Err(VotersError::TimedOut);
             }
         }
+    }
+
+    /// Keeps a broker from being given a vote, or removed, by somebody else; `None` where somebody
+    /// is at that.
+    pub(crate) fn claim(&self, broker: i32) -> Option<Claim<'_>> {
+        let mut claimed = self.claims();
+        if claimed.contains(&broker) {
+            return None;
+        }
+        claimed.push(broker);
+        Some(Claim { changes: self, broker })
+    }
+
+    fn claims(&self) -> MutexGuard<'_, Vec<i32>> {
+        self.claimed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a broker has a vote, as far as is known here.
@@ -148,6 +196,20 @@ fn changed(voters: &[ReplicaId], change: Change) -> Result<Arc<[ReplicaId]>, Unf
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::partition::Process;
+
+    #[tokio::test]
+    async fn nobody_is_given_a_vote_while_it_is_removed_nor_one_that_is_gone() {
+        let changes = VoterChanges::new(&[ShardHandle::channel().0], Arc::new(Process));
+        let removal = changes.claim(4).unwrap();
+        assert!(changes.claim(4).is_none() && changes.claim(5).is_some());
+        let (add, within) = (Change::Add(ReplicaId::of(4)), Duration::ZERO);
+        assert_eq!(changes.make(add, within, |_| true).await, Err(VotersError::Busy));
+        drop(removal);
+        let unknown = Err(VotersError::Unfit(Unfit::Unknown));
+        assert_eq!(changes.make(add, within, |_| false).await, unknown);
+        assert!(changes.claim(4).is_some(), "whoever gives up lets go");
+    }
 
     #[test]
     fn one_voter_comes_or_goes() {

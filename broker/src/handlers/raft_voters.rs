@@ -120,7 +120,12 @@ async fn make(context: &RequestContext, change: VoterChange, wait: Duration) -> 
     let within = wait.min(CHANGE_MAX);
     let node = Arc::clone(&context.node);
     // Whoever asks may go away; what takes too long is taken back all the same.
-    let made = tokio::spawn(async move { node.voter_changes.make(change, within).await });
+    let made = tokio::spawn(async move {
+        let is_known = |ReplicaId { broker, directory, .. }: ReplicaId| {
+            node.image().node(broker).is_some_and(|known| known.directory_id == Uuid(directory))
+        };
+        node.voter_changes.make(change, within, is_known).await
+    });
     let (code, why) = match made.await.unwrap_or(Err(VotersError::NotLeader)) {
         Ok(()) => {
             tracing::info!(?change, "the voters of the metadata log have changed");
@@ -134,6 +139,9 @@ async fn make(context: &RequestContext, change: VoterChange, wait: Duration) -> 
         }
         Err(VotersError::TimedOut) => {
             (ErrorCode::REQUEST_TIMED_OUT, "it took too long, and was taken back")
+        }
+        Err(VotersError::Unfit(Unfit::Unknown)) => {
+            (ErrorCode::INVALID_REQUEST, "it is none of the cluster any more")
         }
         Err(VotersError::Unfit(Unfit::HasVote)) => {
             (ErrorCode::DUPLICATE_VOTER, "it is a voter already")

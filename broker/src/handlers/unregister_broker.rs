@@ -1,7 +1,7 @@
 //! UnregisterBroker: a broker is none of the cluster any more.
 //!
 //! Who has a vote in the metadata log is needed for what is decided, and known by its registration
-//! alone: it is refused until the vote is taken away.
+//! alone: it is refused until the vote is taken away, and while one is being given.
 
 use std::sync::Arc;
 
@@ -18,14 +18,20 @@ pub(super) async fn handle(
     context: RequestContext,
     request: UnregisterBrokerRequest,
 ) -> UnregisterBrokerResponse {
-    if context.node.voter_changes.has_vote(request.broker_id).await {
-        let id = request.broker_id;
+    let (changes, id) = (&context.node.voter_changes, request.broker_id);
+    let refused = |why: String| UnregisterBrokerResponse {
+        error_code: ErrorCode::INVALID_REQUEST,
+        error_message: Some(why.into()),
+        ..UnregisterBrokerResponse::default()
+    };
+    let Some(_claim) = changes.claim(id) else {
+        return refused(format!(
+            "broker {id} is being given a vote in the metadata log, or removed"
+        ));
+    };
+    if changes.has_vote(id).await {
         let why = format!("broker {id} has a vote in the metadata log: remove that one first");
-        return UnregisterBrokerResponse {
-            error_code: ErrorCode::INVALID_REQUEST,
-            error_message: Some(why.into()),
-            ..UnregisterBrokerResponse::default()
-        };
+        return refused(why);
     }
     let request = Arc::new(request);
     let decide = move |image: &MetadataImage| unregister_broker(image, &request);

@@ -6,13 +6,13 @@
 //! taken it beyond its time: other brokers take a shard that doesn't beat for one that is gone.
 
 mod opening;
+mod removing;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
 use tokio::time::timeout;
@@ -28,7 +28,7 @@ use super::lanes::{Lanes, Outgoing, TICK_MS};
 use super::later::Later;
 use super::peering::Peering;
 use super::replica::{Append, AppendError, Replica};
-use super::{Registry, Seat, Unnamed};
+use super::{Registry, Seat};
 
 /// The partitions of a shard. Times are milliseconds of [`Surroundings::boot_ms`].
 ///
@@ -252,13 +252,7 @@ impl Shard {
             }
             Command::DeleteRecords(key, offset, reply) => self.delete_records(&key, offset, reply),
             Command::Delete(keys, done) => self.delete(&keys, true, done),
-            Command::Leave(keys, done) => {
-                let directory = &self.hands.directory;
-                let is_free =
-                    |(key, by): &(GroupKey, Unnamed)| !self.seat.may_be_needed(directory, key, *by);
-                let free: Vec<_> = keys.into_iter().filter(is_free).map(|(key, _)| key).collect();
-                self.delete(&free, false, done);
-            }
+            Command::Leave(keys, done) => self.leave(keys, done),
             Command::Producers(key, reply) => {
                 drop(reply.send(self.replicas.get(&key).map(|replica| replica.producers())));
             }
@@ -487,35 +481,6 @@ impl Shard {
         replica.delete_records(offset, reply, &self.hands);
         self.lanes.touch(replica, self.hands.around.boot_ms());
         self.note_dirty(*key);
-    }
-
-    /// Nobody meets the replicas from now on; what waits for the device is another thread's.
-    ///
-    /// - `forget`: the topics are gone for good; otherwise nobody begins again as a voter.
-    fn delete(&mut self, keys: &[GroupKey], forget: bool, done: oneshot::Sender<()>) {
-        let mut logs = Vec::new();
-        for key in keys {
-            self.registry.remove(key);
-            self.lanes.remove(key);
-            if let Some(replica) = self.replicas.remove(key) {
-                replica.partition.set_deleted();
-                logs.push(replica.into_log());
-            }
-        }
-        let (over, ended) = oneshot::channel::<()>();
-        let is_at_work = |it: &mut oneshot::Receiver<()>| it.try_recv() == Err(TryRecvError::Empty);
-        self.deletions.retain_mut(is_at_work);
-        self.deletions.push(ended);
-        let directory = Arc::clone(&self.hands.directory);
-        self.hands.around.spawn(Box::new(move || {
-            if let Err(error) = directory.delete_all(logs, forget) {
-                tracing::error!(%error, "partitions not deleted; the next start does it");
-            }
-            // Whoever waits for the end of all doesn't find the directory held.
-            drop(directory);
-            drop(over);
-            done.send(()).unwrap_or(());
-        }));
     }
 
     fn retain(&mut self, now_ms: i64) {

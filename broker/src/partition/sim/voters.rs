@@ -79,7 +79,10 @@ impl Cluster {
         let Some(node) = process.node.clone() else { return };
         let changed = Rc::clone(&process.changed);
         process.tasks.spawn(async move {
-            if node.voter_changes.make(change, within).await.is_ok() {
+            let is_known = |ReplicaId { broker, directory, .. }: ReplicaId| {
+                node.image().node(broker).is_some_and(|known| known.directory_id.0 == directory)
+            };
+            if node.voter_changes.make(change, within, is_known).await.is_ok() {
                 let is_so = Box::new(move |voters: &Voters| is_made(voters, change));
                 changed.borrow_mut().push(Changed { what, since, is_so });
             }
@@ -102,10 +105,14 @@ impl Cluster {
             super::operators::decided(decision, Box::new(is_gone) as Promise)
         };
         process.tasks.spawn(async move {
-            let promise = match node.voter_changes.has_vote(broker_id).await {
-                true => None,
-                false => node.controller.decide(decide).await.ok().flatten(),
+            let changes = &node.voter_changes;
+            let claim = changes.claim(broker_id);
+            let may_go = claim.is_some() && !changes.has_vote(broker_id).await;
+            let promise = match may_go {
+                true => node.controller.decide(decide).await.ok().flatten(),
+                false => None,
             };
+            drop(claim);
             answered.borrow_mut().push(Answered { what, since, promise });
         });
         self.run_soon(asked);

@@ -19,6 +19,7 @@ const OUR_PORT: u16 = 21_092;
 pub(crate) struct Cluster {
     /// Each node of Kafka's; of ours the process that runs all.
     servers: Vec<Server>,
+    is_kafka: bool,
     pub(crate) address: SocketAddr,
     dir: PathBuf,
 }
@@ -45,15 +46,20 @@ impl Cluster {
         for server in &mut servers {
             probe::all_nodes(server, address, nodes, since, START_MAX)?;
         }
-        Ok(Self { servers, address, dir: dir.to_owned() })
+        Ok(Self { servers, is_kafka, address, dir: dir.to_owned() })
     }
 
-    /// Ends it, without the time that an orderly stop takes, and removes its data.
+    /// Ends it and removes its data. Nodes of Kafka's would wait for each other; those of ours are
+    /// other processes, which are waited for.
     ///
     /// # Errors
-    /// If the data stays.
+    /// If it doesn't end, or the data stays.
     pub(crate) fn end_and_remove(self) -> Result<(), String> {
-        self.servers.into_iter().for_each(Server::kill);
+        if self.is_kafka {
+            self.servers.into_iter().for_each(Server::kill);
+        } else {
+            self.servers.into_iter().try_for_each(Server::stop)?;
+        }
         fs::remove_dir_all(&self.dir).map_err(|e| format!("{}: {e}", self.dir.display()))
     }
 }

@@ -29,9 +29,11 @@ struct Told {
 impl Loads {
     /// Notes what a broker says.
     pub(super) fn note(&mut self, broker: i32, report: LoadReport) {
-        let LoadReport { means, growth, loads, is_last, .. } = report;
-        let was_whole = self.has(broker);
-        self.brokers.insert(broker, Told { means, growth, is_whole: was_whole || is_last });
+        let LoadReport { means, growth, loads, office, is_last } = report;
+        // Who doesn't say whom it has told tells who decides now what is new, and only then all.
+        let has_begun = office.is_some() || self.brokers.contains_key(&broker);
+        let is_whole = self.has(broker) || (has_begun && is_last);
+        self.brokers.insert(broker, Told { means, growth, is_whole });
         for (key, load) in loads {
             let known = self.replicas.entry(key).or_default();
             known.retain(|(id, _)| *id != broker);
@@ -113,7 +115,8 @@ mod tests {
     }
 
     fn report(loads: &[(GroupKey, Load)]) -> LoadReport {
-        LoadReport { means: MEANS, growth: None, loads: loads.to_vec(), office: 1, is_last: true }
+        let loads = loads.to_vec();
+        LoadReport { means: MEANS, growth: None, loads, office: Some(1), is_last: true }
     }
 
     #[test]
@@ -125,6 +128,18 @@ mod tests {
         assert_eq!((loads.of(&KEY, 1), loads.of(&KEY, 2)), (Some(load(8)), Some(load(6))));
         loads.note(2, report(&[(KEY, load(0))]));
         assert_eq!(loads.of(&KEY, 2), None);
+    }
+
+    #[test]
+    fn who_does_not_say_whom_it_has_told_has_said_all_with_a_last_part_behind_the_first() {
+        let mut loads = Loads::default();
+        let bare = |is_last| LoadReport { office: None, is_last, ..report(&[]) };
+        for (is_last, has_all) in [(true, false), (false, false), (true, true), (false, true)] {
+            loads.note(1, bare(is_last));
+            assert_eq!(loads.has(1), has_all);
+        }
+        loads.note(2, report(&[]));
+        assert!(loads.has(2), "this one says whom it has told");
     }
 
     #[test]

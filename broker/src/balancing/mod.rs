@@ -13,6 +13,7 @@
 //! Must always hold: nothing here is waited for by those who serve clients; what is planned and
 //! known here may be lost at any time, and then is made and told anew.
 
+mod addressee;
 mod loads;
 mod meter;
 mod office;
@@ -46,6 +47,7 @@ use crate::limits;
 use crate::node::{Node, random_bytes};
 use crate::threads::spawn;
 
+use self::addressee::Addressee;
 use self::loads::Loads;
 use self::meter::Meter;
 use self::office::{ONCE, Office, Step};
@@ -54,7 +56,7 @@ use self::pages::{PAGE_BYTES_MAX, Pages, gather};
 use self::picture::Picture;
 pub(crate) use self::placing::Placing;
 use self::report::LOADS_MAX;
-pub(crate) use self::report::{LoadReport, Means};
+pub(crate) use self::report::{Form, LoadReport, Means};
 
 /// Between two looks at whether there is something to do.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -120,7 +122,7 @@ impl Balancing {
     pub(crate) fn note(&self, broker: i32, report: LoadReport) -> Option<Bytes> {
         let office = self.office()?;
         // Who told another office what it has begins anew.
-        let is_last = report.is_last && report.office == office;
+        let is_last = report.is_last && report.office.is_none_or(|told| told == office);
         let report = LoadReport { is_last, ..report };
         self.messages.try_send(Message::Report(broker, report)).ok()?;
         Some(Bytes::copy_from_slice(&office.to_be_bytes()))
@@ -204,8 +206,7 @@ struct Balancer<'a> {
     node: &'a Node,
     inbox: Inbox,
     meter: Meter,
-    /// The office that was told the loads.
-    told: Option<u64>,
+    addressee: Addressee,
     /// When it is measured next.
     next_report: u64,
     /// What this broker knows and does as the one that decides.
@@ -223,7 +224,7 @@ impl<'a> Balancer<'a> {
             node,
             inbox,
             meter: Meter::default(),
-            told: None,
+            addressee: Addressee::default(),
             next_report: boot_ms(),
             loads: Loads::default(),
             office: None,
@@ -305,10 +306,10 @@ impl<'a> Balancer<'a> {
             let is_last = news.len() <= LOADS_MAX;
             news.truncate(LOADS_MAX);
             let (means, growth, loads) = (means(self.node), self.meter.growth(), news.clone());
-            let office = self.told.unwrap_or(0);
+            let office = Some(self.addressee.office().unwrap_or(0));
             let report = LoadReport { office, is_last, means, growth, loads };
             let Some(office) = self.deliver(report).await else { return };
-            let is_same = self.told.replace(office) == Some(office);
+            let is_same = self.addressee.is_still(office);
             if !is_same {
                 self.meter.forget_told();
             }
@@ -320,11 +321,15 @@ impl<'a> Balancer<'a> {
     }
 
     /// Tells the broker that decides; returns its office, `None` where nobody has heard it.
-    async fn deliver(&self, report: LoadReport) -> Option<u64> {
+    async fn deliver(&mut self, report: LoadReport) -> Option<u64> {
         let node = self.node;
         let mut answer = match &node.others {
             Some(others) if !node.controller.decides() => {
-                others.ask(&Request::Loads(report), CALL_MAX).await.ok()?
+                let ask = async |form| {
+                    let request = Request::Loads(report.clone(), form);
+                    others.ask(&request, CALL_MAX).await
+                };
+                self.addressee.tell(ask).await?
             }
             _ => node.balancing.note(node.config.broker_id(), report)?,
         };
@@ -402,5 +407,28 @@ fn means(node: &Node) -> Means {
             capacity("balance.capacity.in.bytes.per.second"),
             capacity("balance.capacity.out.bytes.per.second"),
         ],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::balancing::samples::MEANS;
+
+    #[test]
+    fn who_has_told_another_office_has_not_said_all_and_who_does_not_say_so_may_have() {
+        let (balancing, mut inbox) = Balancing::new();
+        balancing.office.store(5, Ordering::Release);
+        for (office, has_all) in [(Some(5), true), (Some(4), false), (Some(0), false), (None, true)]
+        {
+            let loads = Vec::new();
+            let report = LoadReport { means: MEANS, growth: None, loads, office, is_last: true };
+            assert_eq!(
+                balancing.note(1, report),
+                Some(Bytes::copy_from_slice(&5_u64.to_be_bytes()))
+            );
+            let Ok(Message::Report(1, noted)) = inbox.0.try_recv() else { panic!("{office:?}") };
+            assert_eq!((noted.office, noted.is_last), (office, has_all));
+        }
     }
 }

@@ -125,7 +125,7 @@ mod tests {
         let mut loads = Loads::default();
         for (id, load) in (1..).zip(told) {
             let loads_of = vec![(KEY, load)];
-            let (means, office) = (MEANS, 1);
+            let (means, office) = (MEANS, Some(1));
             let report = LoadReport { means, growth: None, loads: loads_of, office, is_last: true };
             loads.note(id, report);
         }

@@ -10,8 +10,9 @@
 //! | 5 | how a replica stands | topic id 16, partition 4 |
 //! | 6 | lead with those who are left | topic id 16, partition 4, epoch 4, replicas 24 each |
 //! | 7 | how far a replica is compacted | topic id 16, partition 4 |
-//! | 8 | loads | `balancing/report.rs` |
+//! | 8 | loads, as earlier versions say them | `balancing/report.rs` |
 //! | 9 | how it stands with balancing | 1: 0 snapshot, 1 status; nothing, or `balancing/pages.rs` |
+//! | 10 | loads | `balancing/report.rs` |
 //!
 //! | byte | answer | what follows |
 //! | ---: | --- | --- |
@@ -21,7 +22,8 @@
 //!
 //! Asked for are, in the order of the requests: the cluster id, 16; the answer's frame; nothing;
 //! the first id, 8, and the one behind the last, 8; whole batches; `partition/condition.rs`;
-//! nothing; `cluster/compacted.rs`; `balancing/report.rs`; text, or a page of it.
+//! nothing; `cluster/compacted.rs`; `balancing/report.rs`; text, or a page of it;
+//! as for 8. What isn't known is refused, so that later versions may ask for more.
 //!
 //! Must always hold: whatever arrives is a request, an answer, or an error; nothing is allocated
 //! beyond its length.
@@ -36,7 +38,7 @@ use logboom_protocol::units::Uuid;
 use logboom_raft::ReplicaId;
 use logboom_storage::state::GroupKey;
 
-use crate::balancing::{LoadReport, PageOf, Question};
+use crate::balancing::{Form, LoadReport, PageOf, Question};
 use crate::partition::{REPLICA_BYTES, get_replica, put_replica};
 
 use crate::config::QuorumVoter;
@@ -61,7 +63,7 @@ pub(crate) enum Request {
     /// How far a replica is compacted.
     Compacted(GroupKey),
     /// To note what replicas take.
-    Loads(LoadReport),
+    Loads(LoadReport, Form),
     /// How it stands with balancing, for an operator.
     Balance(Question),
     /// The same, page by page: it may be larger than an answer.
@@ -103,6 +105,7 @@ const RECOVER: u8 = 6;
 const COMPACTED: u8 = 7;
 const LOADS: u8 = 8;
 const BALANCE: u8 = 9;
+const COUNTED_LOADS: u8 = 10;
 
 const KEY_BYTES: usize = 16 + 4;
 
@@ -143,9 +146,9 @@ impl Request {
                 out.put_u8(COMPACTED);
                 put_key(&mut out, key);
             }
-            Self::Loads(report) => {
-                out.put_u8(LOADS);
-                report.encode(&mut out);
+            Self::Loads(report, form) => {
+                out.put_u8(if *form == Form::Counted { COUNTED_LOADS } else { LOADS });
+                report.encode(&mut out, *form);
             }
             Self::Balance(question) => out.put_slice(&[BALANCE, *question as u8]),
             Self::BalancePage(question, of) => {
@@ -205,7 +208,8 @@ impl Request {
                 _ => Err(Strange),
             },
             PRODUCER_IDS if bytes.is_empty() => Ok(Self::ProducerIds),
-            LOADS => LoadReport::decode(bytes).map(Self::Loads).ok_or(Strange),
+            LOADS => loads(bytes.clone(), Form::without_count(bytes.len()).ok_or(Strange)?),
+            COUNTED_LOADS => loads(bytes, Form::Counted),
             BALANCE if bytes.len() == 1 => Question::of(bytes[0]).map(Self::Balance).ok_or(Strange),
             BALANCE if bytes.len() == 1 + 2 * 8 => {
                 let question = Question::of(bytes.get_u8()).ok_or(Strange)?;
@@ -220,6 +224,11 @@ impl Request {
             _ => Err(Strange),
         }
     }
+}
+
+fn loads(bytes: Bytes, form: Form) -> Result<Request, Strange> {
+    let report = LoadReport::decode(bytes, form).ok_or(Strange)?;
+    Ok(Request::Loads(report, form))
 }
 
 fn put_key(out: &mut BytesMut, key: &GroupKey) {
@@ -295,6 +304,11 @@ mod tests {
 
     const KEY: GroupKey = GroupKey { topic_id: Uuid([5; 16]), partition: 7 };
 
+    fn report(office: Option<u64>) -> LoadReport {
+        let means = Means { weight: 1, capacity: [None; 4] };
+        LoadReport { means, growth: None, loads: Vec::new(), office, is_last: true }
+    }
+
     #[test]
     fn what_is_asked_and_answered_is_read_as_the_same() {
         let registration = BrokerRegistration {
@@ -321,13 +335,9 @@ mod tests {
             Request::Condition(KEY),
             Request::Compacted(KEY),
             Request::Recover { key: KEY, left: vec![ReplicaId::of(3)], epoch: 9 },
-            Request::Loads(LoadReport {
-                means: Means { weight: 1, capacity: [None; 4] },
-                growth: None,
-                loads: Vec::new(),
-                office: 0,
-                is_last: true,
-            }),
+            Request::Loads(report(None), Form::Bare),
+            Request::Loads(report(Some(0)), Form::InParts),
+            Request::Loads(report(Some(7)), Form::Counted),
             Request::Balance(Question::Status),
             Request::BalancePage(Question::Snapshot, PageOf { number: u64::MAX, offset: 7 }),
         ] {
@@ -353,6 +363,7 @@ mod tests {
             b"\x09",
             b"\x09\x02",
             b"\x0a",
+            b"\x0b",
             b"\x00",
             b"\x00short",
             b"\x01\x00",

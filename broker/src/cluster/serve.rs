@@ -79,7 +79,7 @@ impl Desk {
                     Ok(block) => Response::Done(super::calls::encode_block(&block)),
                     Err(error) => refused(error),
                 },
-                Ok(Request::Loads(report)) => {
+                Ok(Request::Loads(report, _)) => {
                     let note = |node: &Arc<Node>| node.balancing.note(from.node, report);
                     done_or_elsewhere(node.as_ref().and_then(note))
                 }

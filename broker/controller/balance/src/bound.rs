@@ -127,19 +127,19 @@ fn least(state: &State<'_>, seats: Vec<usize>, excess: &Amounts) -> u64 {
 
 /// What a broker is relieved of at most when a replica on it no longer leads.
 fn handed_over(state: &State<'_>, seat: usize, resource: Resource) -> u64 {
-    let load = state.seats[seat].load;
+    let load = state.seats[seat].load();
     if load[Resource::Leaders] == 0 || !resource.goes_with_leadership() {
         return 0;
     }
     let others = state.beside(seat).filter(|other| *other != seat);
-    let least = others.map(|other| state.seats[other].load[resource]).min();
+    let least = others.map(|other| state.seats[other].load()[resource]).min();
     least.map_or(0, |least| load[resource].saturating_sub(least))
 }
 
 /// The least bytes of replicas that take so much of a resource together.
 fn cheapest(state: &State<'_>, seats: &[usize], resource: Resource, mut left: u64) -> u64 {
     let parts = seats.iter().map(|seat| {
-        let load = &state.seats[*seat].load;
+        let load = &state.seats[*seat].load();
         (u128::from(load[resource]), u128::from(load[Resource::DiskBytes]))
     });
     let mut parts: Vec<(u128, u128)> = parts.filter(|(load, _)| *load > 0).collect();

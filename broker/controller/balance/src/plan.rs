@@ -69,7 +69,7 @@ impl<'a> Ground<'a> {
         let largest = |broker| {
             let mut largest = Amounts::default();
             for seat in state.on(broker) {
-                for (most, own) in largest.0.iter_mut().zip(state.seats[seat].load.0) {
+                for (most, own) in largest.0.iter_mut().zip(state.seats[seat].load().0) {
                     *most = own.max(*most);
                 }
             }
@@ -106,6 +106,8 @@ pub(crate) struct Planner<'a> {
     search_steps: u64,
     /// By broker, how far it is outside its band: see `fitness`.
     strains: Vec<PerResource<i64>>,
+    /// By broker, the square of how far each level is from its aim.
+    squares: Vec<PerResource<i64>>,
     /// Brokers that have another load than when somebody last asked.
     changed: Vec<usize>,
     /// Memory that is used again for the hosts of one replica.
@@ -119,6 +121,7 @@ impl<'a> Planner<'a> {
         let mut planner = Self {
             ground,
             strains: vec![PerResource::default(); state.load.len()],
+            squares: vec![PerResource::default(); state.load.len()],
             state,
             aims,
             steps: Vec::new(),
@@ -175,8 +178,23 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// What it costs a broker to have another load: the growth of the sum of squares of how far
+    /// each level is from its aim.
     pub(crate) fn cost(&self, broker: usize, after: &Amounts) -> i64 {
-        self.state.cost(&self.aims, &self.ground.levels, broker, after)
+        let before = &self.state.load[broker];
+        let grown = |it: Resource| {
+            if before[it] == after[it] {
+                return 0;
+            }
+            self.square_of(broker, it, after[it]) - self.squares[broker][it]
+        };
+        Resource::ALL.into_iter().map(grown).sum()
+    }
+
+    fn square_of(&self, broker: usize, resource: Resource, load: u64) -> i64 {
+        let level = self.ground.levels.level(broker, resource, load);
+        let distance = level - self.aims.of[broker].level[resource];
+        distance * distance
     }
 
     /// How far above its aim a broker is; negative below it.

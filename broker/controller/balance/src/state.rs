@@ -9,36 +9,71 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::aims::Aims;
-use crate::levels::Levels;
 use crate::plan::Obstacle;
 use crate::racks::Racks;
 use crate::resource::{Amounts, PerResource, Resource};
-use crate::snapshot::{Snapshot, Standing};
+use crate::snapshot::{BROKERS_MAX, Load, PARTITIONS_MAX, Snapshot, Standing};
 
-/// A replica.
+/// A replica. It has half a line of the processor's cache: hundreds of thousands are looked at in
+/// no order.
 #[derive(Debug, Clone, Copy)]
+#[repr(align(32))]
 pub(crate) struct Seat {
-    pub(crate) partition: u32,
+    measured: Load,
+    /// The partition's number, and [`LEADS`] where it leads.
+    partition: u32,
     /// The broker that it is on, by its place.
-    pub(crate) broker: u32,
+    broker: u16,
     /// The broker that it was on at the beginning of this round.
-    pub(crate) origin: u32,
-    pub(crate) load: Amounts,
+    origin: u16,
 }
 
+/// Above the numbers of all partitions.
+const LEADS: u32 = 1 << 31;
+const _: () = assert!(size_of::<Seat>() == 32);
+const _: () = assert!(PARTITIONS_MAX < LEADS as usize && BROKERS_MAX <= u16::MAX as usize);
+
 impl Seat {
+    fn new(partition: u32, broker: usize, load: &Amounts) -> Self {
+        let broker = short(broker);
+        let mut seat = Self { measured: Load::default(), partition, broker, origin: broker };
+        seat.set_load(load);
+        seat
+    }
+
+    pub(crate) fn load(&self) -> Amounts {
+        self.measured.amounts(self.leads())
+    }
+
+    fn set_load(&mut self, load: &Amounts) {
+        self.measured = Load {
+            disk_bytes: load[Resource::DiskBytes],
+            bytes_in: load[Resource::BytesIn],
+            bytes_out: load[Resource::BytesOut],
+        };
+        let leads = if load[Resource::Leaders] > 0 { LEADS } else { 0 };
+        self.partition = self.partition() | leads;
+    }
+
+    pub(crate) fn partition(&self) -> u32 {
+        self.partition & !LEADS
+    }
+
+    pub(crate) fn origin(&self) -> usize {
+        usize::from(self.origin)
+    }
+
     pub(crate) fn broker(&self) -> usize {
-        self.broker as usize
+        usize::from(self.broker)
     }
 
     pub(crate) fn leads(&self) -> bool {
-        self.load[Resource::Leaders] > 0
+        self.partition & LEADS != 0
     }
 
     /// What is copied because of it if it moves now: nothing more if it moves anyway.
     pub(crate) fn bytes(&self) -> u64 {
-        if self.broker == self.origin { self.load[Resource::DiskBytes] } else { 0 }
+        if self.broker == self.origin { self.measured.disk_bytes } else { 0 }
     }
 }
 
@@ -124,8 +159,7 @@ impl<'a> State<'a> {
                 self.load[broker].add(&load);
                 self.place.push(small(self.on[broker].len()));
                 self.on[broker].push(small(self.seats.len()));
-                let broker = small(broker);
-                self.seats.push(Seat { partition: number, broker, origin: broker, load });
+                self.seats.push(Seat::new(number, broker, &load));
             }
         }
         self.first.push(small(self.seats.len()));
@@ -149,7 +183,7 @@ impl<'a> State<'a> {
 
     /// The seats of the partition of a seat, that one included.
     pub(crate) fn beside(&self, seat: usize) -> core::ops::Range<usize> {
-        self.of(self.seats[seat].partition)
+        self.of(self.seats[seat].partition())
     }
 
     /// The seat that leads a partition.
@@ -177,7 +211,7 @@ impl<'a> State<'a> {
     }
 
     fn move_seat(&mut self, seat: usize, from: usize, to: usize) {
-        let load = self.seats[seat].load;
+        let load = self.seats[seat].load();
         self.load[from].remove(&load);
         self.load[to].add(&load);
         let place = self.place[seat] as usize;
@@ -187,18 +221,18 @@ impl<'a> State<'a> {
         }
         self.place[seat] = small(self.on[to].len());
         self.on[to].push(small(seat));
-        self.seats[seat].broker = small(to);
+        self.seats[seat].broker = short(to);
     }
 
     fn hand_over(&mut self, from: usize, to: usize) {
         let (old, new) = (self.seats[from], self.seats[to]);
-        let (old_load, new_load) = exchanged(&old.load, &new.load);
-        self.load[old.broker()].remove(&old.load);
-        self.load[new.broker()].remove(&new.load);
+        let (old_load, new_load) = exchanged(&old.load(), &new.load());
+        self.load[old.broker()].remove(&old.load());
+        self.load[new.broker()].remove(&new.load());
         self.load[old.broker()].add(&old_load);
         self.load[new.broker()].add(&new_load);
-        self.seats[from].load = old_load;
-        self.seats[to].load = new_load;
+        self.seats[from].set_load(&old_load);
+        self.seats[to].set_load(&new_load);
     }
 
     /// Calls `visit` with each broker that may take a seat by all hard rules.
@@ -224,7 +258,7 @@ impl<'a> State<'a> {
         self.is_active[broker]
             && !self.marks.is_taken[broker]
             && self.marks.replicas[self.racks.of[broker]] < limit
-            && self.lacks(broker, &self.seats[seat].load).is_none()
+            && self.lacks(broker, &self.seats[seat].load()).is_none()
     }
 
     /// The first resource of which a broker hasn't got capacity for so much more.
@@ -268,32 +302,13 @@ impl<'a> State<'a> {
                 if obstacle == Obstacle::NoOtherBroker {
                     obstacle = Obstacle::Racks;
                 }
-            } else if let Some(resource) = self.lacks(broker, &self.seats[seat].load) {
+            } else if let Some(resource) = self.lacks(broker, &self.seats[seat].load()) {
                 obstacle = Obstacle::Capacity(resource);
             }
         }
         self.unmark(seat);
         obstacle
     }
-
-    /// What it costs a broker to have another load: the growth of the sum of squares of how far
-    /// each level is from its aim.
-    pub(crate) fn cost(&self, aims: &Aims, levels: &Levels, broker: usize, after: &Amounts) -> i64 {
-        let mut cost = 0;
-        for resource in Resource::ALL {
-            let (before, after) = (self.load[broker][resource], after[resource]);
-            if before != after {
-                let scale = levels.scale(broker, resource);
-                let aim = aims.of[broker].level[resource];
-                cost += square(scale.level(after) - aim) - square(scale.level(before) - aim);
-            }
-        }
-        cost
-    }
-}
-
-fn square(distance: i64) -> i64 {
-    distance * distance
 }
 
 /// What two seats take after the second has taken over leadership.
@@ -337,6 +352,11 @@ impl<'a> PlaceOf<'a> {
             |place| *place as usize,
         )
     }
+}
+
+/// A broker's place.
+fn short(broker: usize) -> u16 {
+    u16::try_from(broker).expect("brokers are limited")
 }
 
 /// Places and counts are far below this.

@@ -43,7 +43,8 @@ impl World {
         let loads = loads.iter();
         let loads = loads.map(|(it, load)| (GroupKey { partition: *it, ..KEY }, *load));
         let loads = loads.collect();
-        let report = LoadReport { means: MEANS, growth: None, loads, office: 1, is_last: true };
+        let report =
+            LoadReport { means: MEANS, growth: None, loads, office: Some(1), is_last: true };
         self.loads.note(broker, report);
     }
 
@@ -168,7 +169,7 @@ fn no_room_is_waited_for_that_a_rule_nobody_wants_would_make() {
     for id in [1, 2] {
         let means = Means { capacity, ..MEANS };
         let loads = Vec::new();
-        let report = LoadReport { means, growth: None, loads, office: 1, is_last: true };
+        let report = LoadReport { means, growth: None, loads, office: Some(1), is_last: true };
         world.loads.note(id, report);
     }
     world.set(None, TRIGGERS, Some("drain"));
@@ -342,7 +343,7 @@ fn what_leaves_a_broker_takes_its_room_until_it_is_gone() {
         (GroupKey { partition, ..KEY }, Load { disk_bytes, ..Load::default() })
     };
     for (id, loads) in [(1, vec![of(0, 60), of(1, 60)]), (2, vec![of(2, 60)]), (3, Vec::new())] {
-        let report = LoadReport { means, growth: None, loads, office: 1, is_last: true };
+        let report = LoadReport { means, growth: None, loads, office: Some(1), is_last: true };
         world.loads.note(id, report);
     }
     // Somebody moves a replica from the third broker; what has left it in the end is there still.
@@ -356,8 +357,13 @@ fn what_leaves_a_broker_takes_its_room_until_it_is_gone() {
     });
     world.carry_out(&moves[..1]);
     let load = Load { disk_bytes: 60, ..Load::default() };
-    let report =
-        LoadReport { means, growth: None, loads: vec![(there, load)], office: 1, is_last: true };
+    let report = LoadReport {
+        means,
+        growth: None,
+        loads: vec![(there, load)],
+        office: Some(1),
+        is_last: true,
+    };
     world.loads.note(3, report);
     world.image = world.image.with(&relocate(&world.image, &moves[1..]).records).unwrap();
     // The first has too much, and the third would have the room if nothing were leaving it.

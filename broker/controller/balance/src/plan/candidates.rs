@@ -1,9 +1,9 @@
 //! The replicas of a broker in the order in which they are tried.
 //!
 //! They are sorted once for each resource, those that carry the most of it for each byte copied
-//! first, and gone through in small windows, of which the best is taken; what was passed over has
-//! another turn only if something was taken since. So a move costs no more than the next few
-//! replicas, however many there are.
+//! first, as far as somebody asks for them, and gone through in small windows, of which the best is
+//! taken; what was passed over has another turn only if something was taken since. So a move costs
+//! no more than the next few replicas, however many there are.
 
 use alloc::vec::Vec;
 
@@ -14,10 +14,15 @@ use crate::state::small;
 /// How many replicas are compared before one of them is taken.
 const WINDOW: usize = 8;
 
-/// The replicas, sorted.
+/// How many are sorted when the first is asked for.
+const SORTED_FIRST: usize = 64;
+
+/// The replicas, each behind what they are sorted by.
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
-    seats: Vec<u32>,
+    keyed: Vec<(u64, u64, u32)>,
+    /// How many are sorted; none of the others belongs before one of them.
+    sorted: usize,
 }
 
 /// How far candidates were gone through.
@@ -49,7 +54,7 @@ impl Candidates {
     pub(super) fn of(planner: &Planner<'_>, broker: usize, resource: Resource) -> Self {
         let state = &planner.state;
         let keyed = state.on(broker).filter_map(|seat| {
-            let (load, bytes) = (state.seats[seat].load[resource], state.seats[seat].bytes());
+            let (load, bytes) = (state.seats[seat].load()[resource], state.seats[seat].bytes());
             let ratio = match (resource, bytes) {
                 (_, 0) => u64::MAX,
                 (Resource::DiskBytes, _) => 0,
@@ -58,13 +63,9 @@ impl Candidates {
                     u64::try_from(ratio).unwrap_or(u64::MAX)
                 }
             };
-            (load > 0).then_some((ratio, load, small(seat)))
+            (load > 0).then_some((u64::MAX - ratio, u64::MAX - load, small(seat)))
         });
-        let mut keyed: Vec<(u64, u64, u32)> = keyed.collect();
-        keyed.sort_unstable_by(|one, other| {
-            (other.0, other.1).cmp(&(one.0, one.1)).then(one.2.cmp(&other.2))
-        });
-        Self { seats: keyed.into_iter().map(|(_, _, seat)| seat).collect() }
+        Self { keyed: keyed.collect(), sorted: 0 }
     }
 
     /// The replicas on a broker that lead, or those that follow: for leaders themselves those that
@@ -77,24 +78,39 @@ impl Candidates {
     ) -> Self {
         let state = &planner.state;
         let carried = |seat: usize| {
-            let leader = state.leader_of(state.seats[seat].partition);
-            let load = |resource| leader.map_or(0, |leader| state.seats[leader].load[resource]);
+            let own = Some(seat).filter(|_| lead);
+            let leader = own.or_else(|| state.leader_of(state.seats[seat].partition()));
+            let load = |resource| leader.map_or(0, |leader| state.seats[leader].load()[resource]);
             match resource {
                 Resource::Leaders => load(Resource::BytesOut),
                 _ => u64::MAX - load(resource),
             }
         };
         let wanted = state.on(broker).filter(|seat| state.seats[*seat].leads() == lead);
-        let mut keyed: Vec<(u64, u32)> = wanted.map(|seat| (carried(seat), small(seat))).collect();
-        keyed.sort_unstable();
-        Self { seats: keyed.into_iter().map(|(_, seat)| seat).collect() }
+        let keyed = wanted.map(|seat| (carried(seat), 0, small(seat)));
+        Self { keyed: keyed.collect(), sorted: 0 }
     }
 
     /// The next one.
-    pub(super) fn next(&self, cursor: &mut Cursor) -> Option<usize> {
-        let seat = self.seats.get(cursor.next as usize)?;
+    pub(super) fn next(&mut self, cursor: &mut Cursor) -> Option<usize> {
+        let next = cursor.next as usize;
+        if next >= self.sorted {
+            self.sort_more();
+        }
+        let (_, _, seat) = self.keyed.get(next)?;
         cursor.next += 1;
         Some(*seat as usize)
+    }
+
+    /// Sorts as many again as are sorted.
+    fn sort_more(&mut self) {
+        let rest = &mut self.keyed[self.sorted..];
+        let more = self.sorted.max(SORTED_FIRST).min(rest.len());
+        if more < rest.len() {
+            rest.select_nth_unstable(more);
+        }
+        rest[..more].sort_unstable();
+        self.sorted += more;
     }
 
     /// The next ones that can be taken, the cheapest first; none where there are none left.
@@ -102,7 +118,7 @@ impl Candidates {
     /// - `looks`: how many more may be looked at.
     /// - `cost`: of a replica, with its bytes; `None` if it can't be taken.
     pub(super) fn window(
-        &self,
+        &mut self,
         cursor: &mut Cursor,
         looks: &mut usize,
         window: &mut Vec<Offer>,

@@ -131,10 +131,7 @@ impl Search<'_> {
         let load = planner.state.load[broker][resource];
         let enough = (scale.level(load) - self.limit) / i64::try_from(length).unwrap_or(1);
         let mut scored = Vec::new();
-        for seat in promising(planner, broker, resource) {
-            if scale.level(planner.state.seats[seat].load[resource]) < enough {
-                continue;
-            }
+        for seat in promising(planner, broker, resource, enough) {
             self.moves(planner, seat, &mut scored);
             if resource.goes_with_leadership() && planner.state.seats[seat].leads() {
                 self.transfers(planner, seat, resource, &mut scored);
@@ -147,7 +144,7 @@ impl Search<'_> {
 
     fn moves(&mut self, planner: &mut Planner<'_>, seat: usize, scored: &mut Vec<Scored>) {
         let Planner { state, aims, ground, .. } = planner;
-        let (from, load) = (state.seats[seat].broker(), state.seats[seat].load);
+        let (from, load) = (state.seats[seat].broker(), state.seats[seat].load());
         let bytes = state.seats[seat].bytes();
         let mut left = state.load[from];
         left.remove(&load);
@@ -195,13 +192,16 @@ fn receiver(planner: &Planner<'_>, change: Change) -> usize {
 }
 
 /// The replicas of a broker that are worth a try.
-fn promising(planner: &Planner<'_>, broker: usize, resource: Resource) -> Vec<usize> {
+///
+/// - `enough`: the level that they have to take at least.
+fn promising(planner: &Planner<'_>, broker: usize, resource: Resource, enough: i64) -> Vec<usize> {
+    let scale = planner.ground.levels.scale(broker, resource);
     let (state, aim) = (&planner.state, &planner.aims.of[broker]);
     let excess = state.load[broker][resource].saturating_sub(aim.load[resource]);
     let mut seats: Vec<(u64, usize)> = state
         .on(broker)
-        .map(|seat| (state.seats[seat].load[resource], seat))
-        .filter(|(load, _)| *load > 0)
+        .map(|seat| (state.seats[seat].load()[resource], seat))
+        .filter(|(load, _)| *load > 0 && scale.level(*load) >= enough)
         .collect();
     let by_load = |one: &(u64, usize), other: &(u64, usize)| other.cmp(one);
     if seats.len() > SEATS_LARGEST {

@@ -297,9 +297,9 @@ impl Desk {
             list.window(cursor, &mut looks, &mut self.window, |seat| {
                 let own = &planner.state.seats[seat];
                 let may_go = own.broker() == from
-                    && own.load[resource] <= room
-                    && planner.spares(from, &own.load, resource);
-                may_go.then(|| (planner.cost_without(from, &own.load), own.bytes()))
+                    && own.load()[resource] <= room
+                    && planner.spares(from, &own.load(), resource);
+                may_go.then(|| (planner.cost_without(from, &own.load()), own.bytes()))
             });
             if self.window.is_empty() {
                 return false;
@@ -348,10 +348,11 @@ impl Desk {
         list.window(cursor, looks, &mut self.window, |seat| {
             let own = &planner.state.seats[seat];
             let may_come = own.broker() == from
-                && planner.spares(from, &own.load, resource)
-                && planner.suits(purpose, &own.load, from, to);
+                && planner.spares(from, &own.load(), resource)
+                && planner.suits(purpose, &own.load(), from, to);
             may_come.then(|| {
-                let cost = planner.cost_without(from, &own.load) + planner.cost_with(to, &own.load);
+                let cost =
+                    planner.cost_without(from, &own.load()) + planner.cost_with(to, &own.load());
                 (cost, own.bytes())
             })
         });
@@ -444,7 +445,7 @@ fn heir(planner: &Planner<'_>, leader: usize, purpose: Purpose) -> Option<(usize
 
 /// From whom a follower takes over, if that disturbs nobody.
 fn predecessor(planner: &Planner<'_>, heir: usize, purpose: Purpose) -> Option<(usize, usize)> {
-    let leader = planner.state.leader_of(planner.state.seats[heir].partition)?;
+    let leader = planner.state.leader_of(planner.state.seats[heir].partition())?;
     let transfer = planner.transfer(leader, heir)?;
     let is_good = planner.fills(&transfer, purpose.wanted) && planner.is_calm(&transfer, purpose);
     is_good.then_some((leader, heir))

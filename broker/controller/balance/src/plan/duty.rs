@@ -38,7 +38,7 @@ pub(super) fn obey(planner: &mut Planner<'_>, wanted: &ManualMove) -> Result<(),
     if seats.clone().any(|seat| planner.state.seats[seat].broker() == to) {
         return Err(refused(Refusal::HasReplica));
     }
-    if let Some(resource) = planner.state.lacks(to, &planner.state.seats[seat].load) {
+    if let Some(resource) = planner.state.lacks(to, &planner.state.seats[seat].load()) {
         return Err(refused(Refusal::Capacity(resource)));
     }
     if !planner.state.is_host(seat, to) {
@@ -66,7 +66,7 @@ fn empty(planner: &mut Planner<'_>, standing: Standing, rule: Rule) {
 fn by_size(planner: &Planner<'_>, broker: usize) -> Vec<usize> {
     let (state, total) = (&planner.state, planner.ground.snapshot.total());
     let size = |seat: usize| {
-        let load = &state.seats[seat].load;
+        let load = &state.seats[seat].load();
         let part = |resource: Resource| {
             (u128::from(load[resource]) << 32) / u128::from(total[resource].max(1))
         };
@@ -79,18 +79,8 @@ fn by_size(planner: &Planner<'_>, broker: usize) -> Vec<usize> {
 
 /// The broker that may take a seat at the lowest cost.
 pub(super) fn cheapest(planner: &mut Planner<'_>, seat: usize) -> Option<usize> {
-    let Planner { state, aims, ground, .. } = planner;
-    let load = state.seats[seat].load;
-    let mut best: Option<(i64, usize)> = None;
-    state.hosts(seat, |state, broker| {
-        let mut after = state.load[broker];
-        after.add(&load);
-        let cost = state.cost(aims, &ground.levels, broker, &after);
-        if best.is_none_or(|(least, _)| cost < least) {
-            best = Some((cost, broker));
-        }
-    });
-    best.map(|(_, broker)| broker)
+    let load = planner.state.seats[seat].load();
+    planner.best_host(seat, |planner, to| Some(planner.cost_with(to, &load)))
 }
 
 fn move_or_tell(
@@ -106,7 +96,7 @@ fn move_or_tell(
         return;
     }
     let obstacle = planner.state.obstacle(seat);
-    let partition = planner.state.seats[seat].partition as usize;
+    let partition = planner.state.seats[seat].partition() as usize;
     let from = planner.ground.snapshot.brokers()[from].id;
     planner.unmet.push(Unmet { partition, from, rule, obstacle });
 }
@@ -169,7 +159,7 @@ fn relieve(planner: &mut Planner<'_>, broker: usize, resource: Resource) {
     let mut seats: Vec<usize> = planner.state.on(broker).collect();
     let over = excess(planner);
     seats.sort_unstable_by_key(|seat| {
-        let load = planner.state.seats[*seat].load[resource];
+        let load = planner.state.seats[*seat].load()[resource];
         (load < over, load.abs_diff(over), *seat)
     });
     let mut last_stuck = None;
@@ -177,7 +167,7 @@ fn relieve(planner: &mut Planner<'_>, broker: usize, resource: Resource) {
         if excess(planner) == 0 {
             return;
         }
-        if planner.state.seats[seat].load[resource] == 0 {
+        if planner.state.seats[seat].load()[resource] == 0 {
             continue;
         }
         match cheapest(planner, seat) {

@@ -99,7 +99,9 @@ impl Planner<'_> {
     pub(super) fn refresh(&mut self, broker: usize) {
         let load = &self.state.load[broker];
         let strain = Resource::ALL.map(|it| self.strain_of(broker, it, load[it]));
+        let squares = Resource::ALL.map(|it| self.square_of(broker, it, load[it]));
         self.strains[broker] = PerResource(strain);
+        self.squares[broker] = PerResource(squares);
         self.changed.push(broker);
     }
 
@@ -133,11 +135,16 @@ impl Planner<'_> {
 
     /// Whether a move is worth it that brings two brokers to these loads.
     pub(super) fn is_worth(&self, purpose: Purpose, ends: [(usize, &Amounts); 2]) -> bool {
+        let own = ends.iter().find(|(end, _)| *end == purpose.broker);
+        let gain = own.map_or(0, |(_, after)| self.gain(purpose, after));
+        let strained = || ends.iter().map(|(end, after)| self.strained(*end, after)).sum();
+        gain > 0 && outweighs(gain, strained())
+    }
+
+    /// By how much the strain falls that a move is for.
+    fn gain(&self, purpose: Purpose, after: &Amounts) -> i64 {
         let Purpose { broker, wanted, .. } = purpose;
-        let Some((_, own)) = ends.iter().find(|(end, _)| *end == broker) else { return false };
-        let gain = self.strains[broker][wanted] - self.strain_of(broker, wanted, own[wanted]);
-        let strained: i64 = ends.iter().map(|(end, after)| self.strained(*end, after)).sum();
-        gain > 0 && strained <= -(gain / LEFT) && strained < 0
+        self.strains[broker][wanted] - self.strain_of(broker, wanted, after[wanted])
     }
 
     /// Whether a broker stays below what it is about with such a load, in all that it exceeds.
@@ -202,7 +209,7 @@ impl Planner<'_> {
         self.cost(broker, &after)
     }
 
-    /// The broker that takes a replica at the lowest cost, if that is worth it.
+    /// The broker that takes a replica at the lowest cost, if that is worth it to who has it.
     ///
     /// - `may`: whether a broker may be asked.
     pub(super) fn best_receiver(
@@ -211,13 +218,42 @@ impl Planner<'_> {
         purpose: Purpose,
         may: impl Fn(usize) -> bool,
     ) -> Option<usize> {
-        let (from, load) = (self.state.seats[seat].broker(), self.state.seats[seat].load);
+        let (from, load) = (self.state.seats[seat].broker(), self.state.seats[seat].load());
+        let mut left = self.state.load[from];
+        left.remove(&load);
+        let (gain, relief) = (self.gain(purpose, &left), self.strained(from, &left));
+        if gain <= 0 {
+            return None;
+        }
+        self.best_host(seat, |planner, to| {
+            let mut more = planner.state.load[to];
+            more.add(&load);
+            let suits = may(to)
+                && planner.stays_below(purpose, to, &more)
+                && outweighs(gain, relief + planner.strained(to, &more));
+            suits.then(|| planner.cost(to, &more))
+        })
+    }
+
+    /// Of the brokers that may take a seat by all hard rules the one at the lowest cost.
+    ///
+    /// - `cost`: what it costs a broker to take it; `None` where it isn't to.
+    pub(super) fn best_host(
+        &mut self,
+        seat: usize,
+        cost: impl Fn(&Self, usize) -> Option<i64>,
+    ) -> Option<usize> {
         let mut hosts = core::mem::take(&mut self.hosts);
         hosts.clear();
-        self.state.hosts(seat, |_, broker| hosts.extend(may(broker).then_some(broker)));
-        let able = hosts.iter().copied().filter(|to| self.suits(purpose, &load, from, *to));
-        let best = able.min_by_key(|it| (self.cost_with(*it, &load), *it));
+        self.state.hosts(seat, |_, broker| hosts.push(broker));
+        let able = hosts.iter().filter_map(|broker| Some((cost(self, *broker)?, *broker)));
+        let best = able.min();
         self.hosts = hosts;
-        best
+        best.map(|(_, broker)| broker)
     }
+}
+
+/// Whether a gain is worth how the strain of all grows with it.
+fn outweighs(gain: i64, strained: i64) -> bool {
+    strained <= -(gain / LEFT) && strained < 0
 }

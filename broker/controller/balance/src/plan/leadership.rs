@@ -35,11 +35,11 @@ impl Planner<'_> {
         if !self.state.is_active[to] || from == to || self.keeps(from) {
             return None;
         }
-        let (old_load, new_load) = exchanged(&old.load, &new.load);
+        let (old_load, new_load) = exchanged(&old.load(), &new.load());
         let (mut from_load, mut to_load) = (self.state.load[from], self.state.load[to]);
-        from_load.remove(&old.load);
+        from_load.remove(&old.load());
         from_load.add(&old_load);
-        to_load.remove(&new.load);
+        to_load.remove(&new.load());
         to_load.add(&new_load);
         let exceeds = |broker: usize, after: &Amounts, resource: Resource| {
             let before = self.state.load[broker][resource];

@@ -47,7 +47,7 @@ pub(super) fn follow(
         }
         let Some(way) = way_round(planner, end, &told, &went_round) else { break };
         let Way { place, seat, from, by, to, .. } = way;
-        went_round.insert(planner.state.seats[seat].partition);
+        went_round.insert(planner.state.seats[seat].partition());
         make(planner, &told[place].with(Change::Seat { seat, from, to: by }));
         told[place] = told[place].with(Change::Seat { seat, from: by, to });
     }
@@ -69,7 +69,7 @@ fn pass(
     let (mut held, mut left) = (BTreeSet::new(), Vec::new());
     for told in told {
         let (Change::Seat { seat, .. } | Change::Leader { to: seat, .. }) = told.change;
-        let partition = planner.state.seats[seat].partition;
+        let partition = planner.state.seats[seat].partition();
         if held.contains(&partition) || lacks(planner, &told).is_some() {
             held.insert(partition);
             left.push(told);
@@ -83,7 +83,7 @@ fn pass(
 /// What the broker that a replica comes to has too little room of.
 fn lacks(planner: &Planner<'_>, told: &Told) -> Option<Resource> {
     match told.change {
-        Change::Seat { seat, to, .. } => planner.state.lacks(to, &planner.state.seats[seat].load),
+        Change::Seat { seat, to, .. } => planner.state.lacks(to, &planner.state.seats[seat].load()),
         Change::Leader { .. } => None,
     }
 }
@@ -118,9 +118,9 @@ fn way_round(
     let mut best: Option<Way> = None;
     for (place, one) in told.iter().enumerate() {
         let Change::Seat { seat, from, to } = one.change else { continue };
-        let bytes = planner.state.seats[seat].load[Resource::DiskBytes];
+        let bytes = planner.state.seats[seat].load()[Resource::DiskBytes];
         let is_better = best.as_ref().is_none_or(|best| bytes < best.bytes);
-        let has_gone = went_round.contains(&planner.state.seats[seat].partition);
+        let has_gone = went_round.contains(&planner.state.seats[seat].partition());
         if !is_better || has_gone || !wanted.contains(&from) {
             continue;
         }
@@ -133,15 +133,13 @@ fn way_round(
 
 /// The broker that may have a seat meanwhile, and has nothing else to do with its partition.
 fn stop(planner: &mut Planner<'_>, end: &State<'_>, seat: usize) -> Option<usize> {
-    let load = planner.state.seats[seat].load;
+    let load = planner.state.seats[seat].load();
     let mut able = Vec::new();
     planner.state.hosts(seat, |_, broker| able.push(broker));
     let (began, ends) = (&planner.state.seats, &end.seats);
     let partition = end.beside(seat);
     able.retain(|broker| {
-        !partition
-            .clone()
-            .any(|it| began[it].origin as usize == *broker || ends[it].broker() == *broker)
+        !partition.clone().any(|it| began[it].origin() == *broker || ends[it].broker() == *broker)
     });
     able.into_iter().min_by_key(|broker| (planner.cost_with(*broker, &load), *broker))
 }

@@ -77,9 +77,9 @@ fn state_after<'a>(ground: &'a Ground<'_>, steps: &[Step]) -> State<'a> {
 
 fn unmet_of(planner: &Planner<'_>, stuck: &Stuck) -> Unmet {
     let seat = &planner.state.seats[stuck.seat];
-    let from = planner.ground.snapshot.brokers()[seat.origin as usize].id;
+    let from = planner.ground.snapshot.brokers()[seat.origin()].id;
     let (rule, obstacle) = (stuck.told.rule, Obstacle::Exchange(stuck.lacks));
-    Unmet { partition: seat.partition as usize, from, rule, obstacle }
+    Unmet { partition: seat.partition() as usize, from, rule, obstacle }
 }
 
 /// The steps that touched a partition, with their places.
@@ -93,7 +93,7 @@ fn changes(start: &State<'_>, end: &State<'_>, steps: &[Step]) -> Vec<Told> {
             Change::Seat { seat, .. } => seat,
             Change::Leader { to, .. } => to,
         };
-        touched.entry(start.seats[seat].partition).or_default().push((turn, step));
+        touched.entry(start.seats[seat].partition()).or_default().push((turn, step));
     }
     let mut told = Vec::new();
     for (partition, steps) in touched {
@@ -185,7 +185,7 @@ fn tell_replica(
     from: usize,
     to: usize,
 ) -> Move {
-    let load = planner.state.seats[seat].load;
+    let load = planner.state.seats[seat].load();
     let mut left = planner.state.load[from];
     left.remove(&load);
     let relief = planner.cost(from, &left);
@@ -231,7 +231,7 @@ fn blank(
 ) -> Move {
     let id = |place: usize| planner.ground.snapshot.brokers()[place].id;
     Move {
-        partition: planner.state.seats[seat].partition as usize,
+        partition: planner.state.seats[seat].partition() as usize,
         kind,
         from: id(from),
         to: id(to),

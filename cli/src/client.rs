@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::Args;
 
 use logboom_client::{AddressError, BrokerAddress, ClientConfig, ClientError, Cluster};
+use logboom_consumer::{Consumer, ConsumerBuilder, ConsumerError};
 use logboom_producer::{ProduceError, Producer, ProducerBuilder};
 use logboom_protocol::ErrorCode;
 use logboom_protocol::records::BatchError;
@@ -83,6 +84,15 @@ impl From<ProduceError> for Failure {
                 Some(way_out) => Self::Failed(format!("{error}; {way_out}")),
                 None => Self::failed(error),
             },
+            error => Self::failed(error),
+        }
+    }
+}
+
+impl From<ConsumerError> for Failure {
+    fn from(error: ConsumerError) -> Self {
+        match error {
+            ConsumerError::Client(error) => error.into(),
             error => Self::failed(error),
         }
     }
@@ -189,6 +199,11 @@ impl ClientArguments {
         config.request_timeout = config.request_timeout.min(attempt);
         let patience = config.delivery_timeout;
         Producer::builder().brokers(self.bootstrap.0.clone()).client(config).max_block(patience)
+    }
+
+    /// A consumer that is as patient as the caller.
+    pub(crate) fn consumer(&self) -> ConsumerBuilder {
+        Consumer::builder().brokers(self.bootstrap.0.clone()).client(self.config())
     }
 
     fn config(&self) -> ClientConfig {

@@ -7,7 +7,7 @@
 mod format;
 mod group;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -112,9 +112,7 @@ async fn consume(
         topic.partition(partition)?;
     }
     let starts = arguments.from.resolve(cluster, &arguments.topic, &partitions).await?;
-    let mut consumer = Consumer::new(cluster, arguments);
-    consumer.begin([], starts);
-    consumer.run(out).await
+    Consumer::new(cluster, arguments, starts).run(out).await
 }
 
 /// A partition that is read.
@@ -122,8 +120,6 @@ async fn consume(
 struct Lane {
     /// The next record, inclusive.
     offset: i64,
-    /// Whether it is there because --from says so, and nothing was read from there yet.
-    is_chosen: bool,
     /// Whether a fetch of it is under way.
     is_busy: bool,
 }
@@ -141,47 +137,27 @@ struct Consumer<'a> {
     inflater: Inflater,
     /// Invariant: at most one a leader.
     fetches: JoinSet<Fetched>,
-    /// The answer that is being written, partition by partition.
-    fetched: VecDeque<FetchedPartition>,
-    /// The first error of that answer, kept until the rest of it is written.
-    first_error: Option<Stop>,
     /// Counts fetches, so that another partition comes first each time.
     turn: usize,
 }
 
 impl<'a> Consumer<'a> {
-    /// A consumer that reads nothing yet.
-    fn new(cluster: &'a Cluster, arguments: &'a ConsumeArguments) -> Self {
+    /// - `starts`: the partitions, and from where on they are read.
+    fn new(
+        cluster: &'a Cluster,
+        arguments: &'a ConsumeArguments,
+        starts: impl IntoIterator<Item = (i32, i64)>,
+    ) -> Self {
+        let lane = |(partition, offset)| (partition, Lane { offset, is_busy: false });
         Self {
             cluster,
             arguments,
-            lanes: BTreeMap::new(),
+            lanes: starts.into_iter().map(lane).collect(),
             left: arguments.count.unwrap_or(u64::MAX),
             inflater: Inflater::new(INFLATED_BYTES_MAX),
             fetches: JoinSet::new(),
-            fetched: VecDeque::new(),
-            first_error: None,
             turn: 0,
         }
-    }
-
-    /// Reads these partitions, each from an offset on, and no others; fetches that are under way
-    /// are given up.
-    ///
-    /// - `known`: from where the group stands.
-    /// - `chosen`: from where --from says.
-    fn begin(
-        &mut self,
-        known: impl IntoIterator<Item = (i32, i64)>,
-        chosen: impl IntoIterator<Item = (i32, i64)>,
-    ) {
-        let lane = |offset, is_chosen| Lane { offset, is_chosen, is_busy: false };
-        let known = known.into_iter().map(|(partition, offset)| (partition, lane(offset, false)));
-        let chosen = chosen.into_iter().map(|(partition, offset)| (partition, lane(offset, true)));
-        self.lanes = known.chain(chosen).collect();
-        self.fetches = JoinSet::new();
-        self.fetched.clear();
-        self.first_error = None;
     }
 
     async fn run(mut self, out: &mut impl Write) -> Result<(), Failure> {
@@ -204,54 +180,31 @@ impl<'a> Consumer<'a> {
         Ok(())
     }
 
-    /// Waits for an answer, and writes all of it.
+    /// Waits for an answer, and writes all of it; what was read before an error is written as well.
     async fn turn(&mut self, out: &mut impl Write) -> Result<(), Stop> {
-        self.wait().await?;
-        while !self.fetched.is_empty() {
-            self.write_next(out);
+        let mut result = Ok(());
+        for fetched in self.wait().await? {
+            result = result.and(self.take(&fetched, out));
         }
         out.flush().map_err(Failure::from)?;
-        self.outcome()
+        result
     }
 
-    /// Asks every leader that isn't asked, and waits for what comes first, unless a part of an
-    /// answer is still to be written. Cancel-safe.
-    async fn wait(&mut self) -> Result<(), Stop> {
-        if !self.fetched.is_empty() {
-            return Ok(());
-        }
+    /// Asks every leader that isn't asked, and waits for what comes first.
+    async fn wait(&mut self) -> Result<Vec<FetchedPartition>, Stop> {
         let topic = self.cluster.topic(&self.arguments.topic).await?;
         let led = self.led(&topic).inspect_err(|_| self.cluster.forget(&topic.name))?;
         for partitions in led.into_values() {
             self.ask(partitions);
         }
-        let Some(joined) = self.fetches.join_next().await else { return Ok(()) };
+        let Some(joined) = self.fetches.join_next().await else { return Ok(Vec::new()) };
         let (partitions, result) = joined.map_err(|error| Failure::failed(&error))?;
         for partition in &partitions {
             if let Some(lane) = self.lanes.get_mut(partition) {
                 lane.is_busy = false;
             }
         }
-        self.fetched = result?.into();
-        Ok(())
-    }
-
-    /// Writes the records of the next partition of the answer; its number and what comes behind
-    /// them. What was read before an error is written as well.
-    fn write_next(&mut self, out: &mut impl Write) -> Option<(i32, i64)> {
-        let fetched = self.fetched.pop_front()?;
-        match self.take(&fetched, out) {
-            Ok(next) => next.map(|offset| (fetched.partition, offset)),
-            Err(stop) => {
-                self.first_error = self.first_error.take().or(Some(stop));
-                None
-            }
-        }
-    }
-
-    /// What there is to say about the answer that was written.
-    fn outcome(&mut self) -> Result<(), Stop> {
-        self.first_error.take().map_or(Ok(()), Err)
+        Ok(result?)
     }
 
     /// The partitions for which no fetch is under way, a list a leader.
@@ -288,15 +241,10 @@ impl<'a> Consumer<'a> {
         });
     }
 
-    /// Writes the records of a partition, and lets go of it when it is at its end; what comes
-    /// behind them, unless nothing of it is wanted.
-    fn take(
-        &mut self,
-        fetched: &FetchedPartition,
-        out: &mut impl Write,
-    ) -> Result<Option<i64>, Stop> {
+    /// Writes the records of a partition, and lets go of it when it is at its end.
+    fn take(&mut self, fetched: &FetchedPartition, out: &mut impl Write) -> Result<(), Stop> {
         let partition = fetched.partition;
-        let Some(lane) = self.lanes.get_mut(&partition) else { return Ok(None) };
+        let Some(lane) = self.lanes.get_mut(&partition) else { return Ok(()) };
         if fetched.is_out_of_range() {
             return Err(Stop::Ends(self.out_of_range(fetched)));
         }
@@ -305,7 +253,7 @@ impl<'a> Consumer<'a> {
         }
         // One that isn't wanted any more must not count as read.
         if self.left == 0 {
-            return Ok(None);
+            return Ok(());
         }
         let (arguments, left) = (self.arguments, &mut self.left);
         let next = visit_records(&fetched.batches, lane.offset, &mut self.inflater, |record| {
@@ -314,37 +262,24 @@ impl<'a> Consumer<'a> {
             Ok::<_, Failure>(*left > 0)
         });
         let next = next.map_err(|failure| named(failure, &arguments.topic, partition))?;
-        (lane.offset, lane.is_chosen) = (next, false);
+        lane.offset = next;
         if arguments.exit && next >= fetched.high_watermark {
             self.lanes.remove(&partition);
         }
-        Ok(Some(next))
+        Ok(())
     }
 
     fn out_of_range(&self, fetched: &FetchedPartition) -> Failure {
         let partition = fetched.partition;
-        let lane = self.lanes.get(&partition);
-        let (offset, is_chosen) = lane.map_or((-1, false), |lane| (lane.offset, lane.is_chosen));
+        let offset = self.lanes.get(&partition).map_or(-1, |lane| lane.offset);
         let range = match (fetched.log_start_offset, fetched.high_watermark) {
             (start, end) if start >= 0 && end >= 0 => format!(", it has {start} to {end}"),
             _ => String::new(),
         };
-        let topic = &self.arguments.topic;
-        let way_out = match &self.arguments.group {
-            None => "--from beginning or --from end always are".to_owned(),
-            Some(group) if is_chosen => format!(
-                "--from beginning or --from end always are, and `logboom group reset {group} \
-                 --topic {topic}:{partition} --to-offset {offset}` moves the group to the nearest \
-                 that is"
-            ),
-            // What it had committed has been dropped; nobody passes over that unasked.
-            Some(group) => format!(
-                "`logboom group reset {group} --topic {topic}:{partition} --shift-by 0` moves the \
-                 group to the nearest that is"
-            ),
-        };
         Failure::Failed(format!(
-            "partition {topic}-{partition}: offset {offset} is not there{range}; {way_out}"
+            "partition {}-{partition}: offset {offset} is not there{range}; --from beginning or \
+             --from end always are",
+            self.arguments.topic
         ))
     }
 }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 
 use logboom_client::{ClientError, Cluster, OffsetSpec};
+use logboom_consumer::Start;
 
 /// A place in a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +57,16 @@ pub(crate) fn millis(text: &str) -> Result<i64, String> {
 }
 
 impl Place {
+    /// The same, for a consumer.
+    pub(crate) fn start(self) -> Start {
+        match self {
+            Self::Beginning => Start::Earliest,
+            Self::End => Start::Latest,
+            Self::Offset(offset) => Start::Offset(offset),
+            Self::Time(millis) => Start::Timestamp(millis),
+        }
+    }
+
     /// The offset of the place in each of the partitions, with the partition. A time after the
     /// last record is the end.
     pub(crate) async fn resolve(

@@ -62,6 +62,12 @@ impl ConsumerBuilder {
         self
     }
 
+    /// Where the cluster is, for who has read that already.
+    pub fn brokers(mut self, brokers: Vec<BrokerAddress>) -> Self {
+        self.config.bootstrap = brokers;
+        self
+    }
+
     /// What every client has: names and time-outs.
     pub fn client(mut self, client: ClientConfig) -> Self {
         self.config.client = client;

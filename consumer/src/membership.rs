@@ -226,11 +226,13 @@ impl Membership {
     ) -> Result<(), Interrupt> {
         let is_fenced = error.code() == Some(ErrorCode::FENCED_INSTANCE_ID);
         let is_lost = error.is_lost_membership() && !is_fenced;
-        if is_lost || may_pass(&error) {
-            if !is_lost {
-                self.shared.update(|state| state.tell(None, error.into()));
-            }
+        if is_lost {
             return self.lose(kept).await;
+        }
+        if may_pass(&error) {
+            self.shared.update(|state| state.tell(None, error.into()));
+            self.lose(kept).await?;
+            return self.rest().await;
         }
         self.shared.update(|state| state.end_by(error.into()));
         // There is nothing to do until the application wants something else.
@@ -241,6 +243,15 @@ impl Membership {
         }
         self.shared.update(State::begin_anew);
         Err(stop)
+    }
+
+    /// Pauses before the group is asked again: the call may have had no time to.
+    async fn rest(&mut self) -> Result<(), Interrupt> {
+        let pause = self.cluster.config().backoff(0);
+        tokio::select! {
+            () = sleep(pause) => Ok(()),
+            stop = self.interrupted() => Err(stop),
+        }
     }
 
     /// Tells the listener by way of the front, and waits until it has heard.

@@ -53,6 +53,10 @@ pub(crate) struct Sender {
     producer: Option<ProducerId>,
     /// Asks for the producer's id.
     naming: JoinSet<Named>,
+    /// How often in a row nobody has given one.
+    refusals: u32,
+    /// It isn't asked for before.
+    naming_at: Option<Instant>,
     next_expiry: Instant,
 }
 
@@ -91,6 +95,8 @@ impl Sender {
             failures: 0,
             producer: None,
             naming: JoinSet::new(),
+            refusals: 0,
+            naming_at: None,
             next_expiry: Instant::now() + EXPIRY_INTERVAL,
         }
     }
@@ -145,7 +151,8 @@ impl Sender {
             self.send(broker_id, now);
         }
         let paused = self.paused.first_key_value().map(|(until, _)| *until);
-        [lingering, paused].into_iter().flatten().fold(self.next_expiry, Instant::min)
+        let naming = self.naming_at.filter(|at| *at > now);
+        [lingering, paused, naming].into_iter().flatten().fold(self.next_expiry, Instant::min)
     }
 
     fn expire(&mut self, now: Instant) {
@@ -218,7 +225,7 @@ impl Sender {
     /// Makes requests to a broker while it may get more.
     fn send(&mut self, broker_id: i32, now: Instant) {
         if self.accumulator.settings.is_idempotent && self.producer.is_none() {
-            return self.ask_for_name(broker_id);
+            return self.ask_for_name(broker_id, now);
         }
         while let Some(outbox) = self.outboxes.get_mut(&broker_id) {
             if outbox.under_way >= self.accumulator.settings.in_flight_max {
@@ -325,10 +332,11 @@ impl Sender {
         }
     }
 
-    /// Asks for an id, unless that was done or nobody needs one.
-    fn ask_for_name(&mut self, broker_id: i32) {
+    /// Asks for an id, unless that was done, nobody needs one, or it is too early.
+    fn ask_for_name(&mut self, broker_id: i32, now: Instant) {
         let is_needed = self.outboxes.get(&broker_id).is_some_and(|one| !one.queues.is_empty());
-        if is_needed && self.naming.is_empty() {
+        let is_early = self.naming_at.is_some_and(|at| at > now);
+        if is_needed && !is_early && self.naming.is_empty() {
             let cluster = self.cluster.clone();
             self.naming.spawn(async move { cluster.init_producer_id().await });
         }
@@ -336,9 +344,16 @@ impl Sender {
 
     fn take_name(&mut self, named: Result<Named, JoinError>) {
         match named {
-            Ok(Ok((id, epoch))) => self.producer = Some(ProducerId { id, epoch }),
+            Ok(Ok((id, epoch))) => {
+                (self.refusals, self.naming_at) = (0, None);
+                self.producer = Some(ProducerId { id, epoch });
+            }
             // It is asked again; what waits becomes late meanwhile.
             Ok(Err(error @ ClientError::Deadline { .. })) => {
+                // The call itself may have had no time to pause.
+                let pause = self.cluster.config().backoff(self.refusals);
+                self.refusals = self.refusals.saturating_add(1);
+                self.naming_at = Some(Instant::now() + pause);
                 let waiting = self.outboxes.values().flat_map(|outbox| &outbox.queues);
                 waiting.for_each(|queue| queue.lock().blame(&error));
             }
@@ -351,15 +366,15 @@ impl Sender {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Producer, Record};
+    use crate::{Delivery, Producer, Record};
     use logboom_client::{BrokerAddress, ClientConfig, Partition};
     use logboom_protocol::units::Uuid;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_lookup_that_panics_leaves_nobody_waiting() {
+    /// A sender that reaches nobody, with a record for the one partition of topic `t`.
+    async fn sender() -> (Sender, Delivery) {
         let settings = Producer::builder().settings().unwrap();
         let accumulator = Arc::new(Accumulator::new(settings));
-        let partitions = vec![Partition::default()];
+        let partitions = vec![Partition { leader: Some(0), ..Partition::default() }];
         let topic = Topic { name: "t".into(), id: Uuid::ZERO, is_internal: false, partitions };
         let queues = accumulator.learn(&topic).unwrap();
         let record = Record::to("t").value("a");
@@ -367,13 +382,47 @@ mod tests {
         let delivery = accumulator.append(&queues, &record, room).unwrap();
         let nowhere = BrokerAddress { host: "127.0.0.1".to_owned(), port: 1 };
         let cluster = Cluster::new(vec![nowhere], ClientConfig::default());
-        let mut sender = Sender::new(cluster, Arc::clone(&accumulator));
-        let queue = accumulator.queues().remove(0);
+        (Sender::new(cluster, accumulator), delivery)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lookup_that_panics_leaves_nobody_waiting() {
+        let (mut sender, delivery) = sender().await;
+        let queue = sender.accumulator.queues().remove(0);
         sender.homeless.insert("t".into(), vec![queue]);
         let lookup = tokio::spawn(async { panic!("a fault of ours") });
         sender.take_topic(lookup.await);
         let outcome = tokio::time::timeout(EXPIRY_INTERVAL, delivery).await.unwrap();
         assert!(matches!(outcome, Err(ProduceError::Closed)), "{outcome:?}");
         assert!(sender.is_over());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_gets_no_id_pauses_however_little_time_the_call_had() {
+        let (mut sender, _delivery) = sender().await;
+        let queue = sender.accumulator.queues().remove(0);
+        sender.outboxes.entry(0).or_default().queues.push_back(queue);
+        let late = || {
+            let last = Box::new(ClientError::UnknownBroker { broker_id: 0 });
+            let (doing, limit) = ("get a producer id".to_owned(), Duration::ZERO);
+            ClientError::Deadline { doing, limit, last }
+        };
+        let mut pauses = Vec::new();
+        for _ in 0..3 {
+            sender.work();
+            assert_eq!(sender.naming.len(), 1);
+            sender.naming = JoinSet::new();
+            sender.take_name(Ok(Err(late())));
+            let began = Instant::now();
+            let mut next = sender.work();
+            while sender.naming.is_empty() {
+                assert!(next > Instant::now(), "it is not to look again and again");
+                sleep_until(next).await;
+                next = sender.work();
+            }
+            pauses.push(began.elapsed());
+        }
+        assert!(pauses[0] >= Duration::from_millis(80), "{pauses:?}");
+        assert!(pauses[0] < pauses[1] && pauses[1] < pauses[2], "they double: {pauses:?}");
     }
 }

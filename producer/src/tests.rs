@@ -276,7 +276,7 @@ async fn a_producer_that_gets_no_id_for_long_asks_again() {
         answer
     });
     // There is no time for a second attempt, so each refusal is the end of a call.
-    let (pause, api_timeout) = (100 * SECOND, 50 * SECOND);
+    let (pause, api_timeout) = (SECOND, SECOND / 2);
     let client = ClientConfig {
         retry_backoff: pause,
         retry_backoff_max: pause,

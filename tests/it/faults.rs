@@ -28,6 +28,7 @@
 mod group;
 mod history;
 mod inflict;
+mod ours;
 mod probes;
 mod readers;
 mod replicas;
@@ -46,6 +47,7 @@ use logboom_tests::raw::topic_name;
 use self::group::Members;
 use self::history::{History, Partition, say};
 use self::inflict::Stage;
+use self::ours::Ours;
 use self::schedule::Step;
 use crate::cluster::{Endless, all_are_there};
 use crate::storage::size;
@@ -58,8 +60,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two pipelines of a producer, and of one whose records are committed one by one.
 const PACE: Duration = Duration::from_millis(20);
 const SLOW_PACE: Duration = Duration::from_millis(400);
+/// Between two times at which our producer sends.
+const OUR_PACE: Duration = Duration::from_millis(100);
 /// Records a second of librdkafka's producer.
 const RATE: u32 = 2_000;
+/// Of our own group, at a time.
+const OUR_MEMBERS: usize = 2;
 
 /// What producers write into and readers read.
 struct Topics {
@@ -72,6 +78,8 @@ struct Topics {
     cached: String,
     /// librdkafka's.
     numbers: String,
+    /// Of our own clients.
+    ours: String,
 }
 
 impl Topics {
@@ -80,21 +88,24 @@ impl Topics {
         let moved = cluster.new_topic("moved", PARTITIONS, 2);
         let grouped = cluster.new_topic("grouped", PARTITIONS, 3);
         let numbers = cluster.new_topic("numbers", PARTITIONS, 3);
+        let ours = cluster.new_topic("ours", PARTITIONS, 3);
         let cached = topic_name("cached");
         cluster.create_topic_with(&cached, CACHED_PARTITIONS, 3, &[("write.caching", "true")]);
-        let all = [(&held, PACE), (&moved, PACE), (&grouped, SLOW_PACE)];
+        let all = [(&held, PACE), (&moved, PACE), (&grouped, SLOW_PACE), (&ours, OUR_PACE)];
         let of = |(topic, pace): (&String, Duration)| {
             let partition = move |index| Partition::new(topic, index, pace);
             (0..PARTITIONS).map(partition).collect::<Vec<_>>()
         };
         let also = (0..CACHED_PARTITIONS).map(|index| Partition::new(&cached, index, PACE));
         let history = History::new(all.into_iter().flat_map(of).chain(also).collect());
-        Self { history, moved, grouped, cached, numbers }
+        Self { history, moved, grouped, cached, numbers, ours }
     }
 
-    fn names(&self) -> [&str; 5] {
+    fn names(&self) -> [&str; 6] {
         let held = &self.history.partitions[0].topic;
-        [held, &self.moved, &self.grouped, &self.cached, &self.numbers].map(String::as_str)
+        let rest = [&self.moved, &self.grouped, &self.cached, &self.numbers, &self.ours];
+        let [moved, grouped, cached, numbers, ours] = rest.map(String::as_str);
+        [held, moved, grouped, cached, numbers, ours]
     }
 }
 
@@ -120,16 +131,22 @@ fn round(seed: u64) {
     let addresses = stage.cluster.addresses();
     let stop = AtomicBool::new(false);
     let history = &topics.history;
+    let ours = Ours::new(history, &topics.ours, stage.cluster.bootstrap(), &stop);
     thread::scope(|scope| {
         for partition in &history.partitions {
             let (addresses, stop) = (&addresses, &stop);
-            scope.spawn(move || writers::write(history, partition, addresses, stop));
+            if partition.topic != topics.ours {
+                scope.spawn(move || writers::write(history, partition, addresses, stop));
+            }
             scope.spawn(move || readers::read(history, partition, addresses, stop));
         }
         for address in &addresses {
             let stop = &stop;
             scope.spawn(move || probes::probe(scope, history, address, stop));
         }
+        let ours = &ours;
+        scope.spawn(|| ours.write());
+        (0..OUR_MEMBERS).for_each(|number| drop(scope.spawn(move || ours.read(number))));
         history.wait_for_progress("the beginning");
         for step in &steps {
             if history.is_broken() {
@@ -149,7 +166,10 @@ fn round(seed: u64) {
     readers::check_all(&stage.cluster, history);
     let compared = replicas::compare(&mut stage.cluster, &topics.names());
     let told = history.summary();
-    say(&format!("seed {seed}: {told}; a group read {read}, {compared} compared"));
+    say(&format!(
+        "seed {seed}: {told}; a group read {read}, {compared} compared; {}",
+        ours.summary()
+    ));
 }
 
 /// Lets a step happen, and waits until everything goes on.
@@ -169,7 +189,7 @@ fn inflict(stage: &mut Stage, topics: &Topics, step: &Step) {
 /// Everybody is in sync, and nothing moves.
 fn calm(cluster: &Cluster, topics: &Topics) {
     let held = &topics.history.partitions[0].topic;
-    for topic in [held, &topics.grouped, &topics.cached, &topics.numbers] {
+    for topic in [held, &topics.grouped, &topics.cached, &topics.numbers, &topics.ours] {
         cluster.wait_until(topic, "all are in sync", |it| it.isr_nodes.len() == BROKERS);
     }
     cluster.wait_until(&topics.moved, "it has moved", |it| {

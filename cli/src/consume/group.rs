@@ -1,35 +1,40 @@
 //! `logboom consume --group`: a member of a group that commits what it has written.
 //!
-//! The records of a partition are gathered and then written, so that heartbeats go on while the
-//! reader of our output takes its time. What the output has taken is committed every
-//! [`COMMIT_INTERVAL`], at a rebalance before the partitions are given up, and in the end.
+//! Records are gathered and then written, so that heartbeats go on while the reader of our output
+//! takes its time. What the output has taken is committed every [`COMMIT_INTERVAL`], before
+//! partitions are given up, and in the end.
 //!
 //! **Invariant:** what is committed was written and flushed, and lies behind an offset for which
 //! the leader has answered; so a record is written again only where its commit didn't come through,
 //! and none is left out.
 
-use std::collections::BTreeMap;
+mod ledger;
+
 use std::io;
 use std::pin::pin;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::io::{AsyncWriteExt as _, Stdout};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use logboom_bench::Signals;
-use logboom_client::{
-    Beat, ClientError, Cluster, GroupMember, Joined, MemberConfig, PartitionOffset,
-};
-use logboom_protocol::ErrorCode;
+use logboom_client::{Cluster, OffsetSpec};
+use logboom_consumer::{Consumer, ConsumerError, OffsetReset, RecordBatch, TopicPartition};
 
-use super::{ConsumeArguments, Consumer, PAUSE, Stop};
+use self::ledger::Account;
+use super::{ConsumeArguments, write_record};
 use crate::client::Failure;
 
 /// Between commits, while records come.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(500);
+/// Between looks at whether the last records were written, for who ends then.
+const END_INTERVAL: Duration = Duration::from_millis(20);
 /// How long an output that takes nothing is waited for after a signal.
 const WRITE_MAX: Duration = Duration::from_secs(1);
 /// How long the coordinator is waited for when the command ends.
 const LEAVE_MAX: Duration = Duration::from_secs(5);
+/// Records that are written at once, unless they are long.
+const RECORDS_AT_ONCE: usize = 10_000;
 
 /// Reads as a member until the count, the end or a signal; then leaves.
 pub(super) async fn consume(
@@ -39,19 +44,20 @@ pub(super) async fn consume(
 ) -> Result<(), Failure> {
     // A topic that isn't there would be waited for by the whole group.
     cluster.topic(&arguments.topic).await?;
-    let mut member = GroupMember::new(cluster.clone(), config(arguments, group));
+    let account = Account::new(group, &arguments.topic);
     let mut session = Session {
+        cluster,
+        arguments,
         group,
-        consumer: Consumer::new(cluster, arguments),
+        consumer: consumer(arguments, group, account.clone())?,
+        account,
         out: tokio::io::stdout(),
-        written: BTreeMap::new(),
-        committed: BTreeMap::new(),
+        left: arguments.count.unwrap_or(u64::MAX),
         last_commit: Instant::now(),
-        last_success: Instant::now(),
         is_ended: false,
     };
-    let result = session.run(&mut member, &mut Signals::new()?).await;
-    let is_committed = session.end(member).await?;
+    let result = session.run(&mut Signals::new()?).await;
+    let is_committed = session.end().await?;
     match result? {
         // It was said why.
         End::Complete if !is_committed => Err(Failure::Told),
@@ -59,199 +65,204 @@ pub(super) async fn consume(
     }
 }
 
-fn config(arguments: &ConsumeArguments, group: &str) -> MemberConfig {
-    let mut config = MemberConfig::new(group.to_owned(), vec![arguments.topic.clone()]);
+fn consumer(
+    arguments: &ConsumeArguments,
+    group: &str,
+    account: Account,
+) -> Result<Consumer, Failure> {
+    let mut builder = arguments
+        .client
+        .consumer()
+        .group_id(group)
+        // What is committed is what the output has taken, and nothing is passed over unasked.
+        .enable_auto_commit(false)
+        .auto_offset_reset(OffsetReset::None)
+        .max_poll_records(RECORDS_AT_ONCE)
+        .rebalance_listener(account);
     if let Some(seconds) = arguments.session_timeout {
-        config.session_timeout = Duration::from_secs(seconds.into());
+        let session = Duration::from_secs(seconds.into());
+        builder = builder.session_timeout(session);
         // So that one that is lost is no harm.
-        config.heartbeat_interval = config.heartbeat_interval.min(config.session_timeout / 3);
+        builder = builder.heartbeat_interval(HEARTBEAT_INTERVAL.min(session / 3));
     }
-    config
+    let mut consumer = builder.build()?;
+    consumer.subscribe([&arguments.topic])?;
+    Ok(consumer)
 }
 
+/// Kafka's own.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(3);
+
 struct Session<'a> {
+    cluster: &'a Cluster,
+    arguments: &'a ConsumeArguments,
     group: &'a str,
-    consumer: Consumer<'a>,
+    consumer: Consumer,
+    account: Account,
     out: Stdout,
-    /// What comes behind the records that the output has taken. It moves when a leader has answered
-    /// for a partition and the answer is written, and is empty when the membership is lost: what
-    /// isn't ours any more isn't committed.
-    written: BTreeMap<i32, i64>,
-    /// What the group has committed, as far as we know. It is asked for with each generation, and
-    /// moves to `written` with each commit.
-    committed: BTreeMap<i32, i64>,
+    /// Records that may still be written.
+    left: u64,
     last_commit: Instant,
-    /// When a leader last had an answer.
-    last_success: Instant,
     /// Whether a signal has come while something was written.
     is_ended: bool,
 }
 
 /// Why the command ends well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     /// Everything was read that was asked for.
     Complete,
     Signal,
 }
 
-/// What a turn has come to.
-enum Turn {
-    /// A part of an answer is there to be written, or there is none for this reason.
-    Fetched(Result<(), Stop>),
-    /// What was written is committed.
-    Committed,
-    /// The group shares anew, or we are no member any more.
-    Over,
-}
-
-/// Waits for an answer. Where there is nothing to read it waits, until the group shares anew.
-async fn fetch(consumer: &mut Consumer<'_>) -> Result<(), Stop> {
-    if consumer.lanes.is_empty() {
-        return std::future::pending().await;
-    }
-    consumer.wait().await
-}
-
-/// Waits so long; not at all for no time, of which a timer makes a millisecond.
-async fn pass(time: Duration) {
-    if !time.is_zero() {
-        tokio::time::sleep(time).await;
-    }
-}
-
 impl Session<'_> {
-    /// From one rebalance to the next. A signal breaks off whatever is waited for, but not what is
-    /// written.
-    async fn run(
-        &mut self,
-        member: &mut GroupMember,
-        signals: &mut Signals,
-    ) -> Result<End, Failure> {
-        loop {
+    /// A signal breaks off whatever is waited for, but not what is written.
+    async fn run(&mut self, signals: &mut Signals) -> Result<End, Failure> {
+        let mut ticks = interval(match self.arguments.exit {
+            true => END_INTERVAL,
+            false => COMMIT_INTERVAL,
+        });
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !self.is_ended {
+            if self.left == 0 || self.is_complete() {
+                return Ok(End::Complete);
+            }
             tokio::select! {
                 biased;
                 () = signals.next() => return Ok(End::Signal),
-                result = self.join(member) => result?,
-            }
-            if let Some(end) = self.read(member, signals).await? {
-                return Ok(end);
-            }
-            self.consumer.begin([], []);
-        }
-    }
-
-    async fn join(&mut self, member: &mut GroupMember) -> Result<(), Failure> {
-        let joined = member.join().await?;
-        self.begin(joined).await
-    }
-
-    /// Begins to read what the member has got.
-    async fn begin(&mut self, joined: Joined) -> Result<(), Failure> {
-        // Before anything is waited for, so that it isn't committed when this ends early.
-        let written = std::mem::take(&mut self.written);
-        let ConsumeArguments { topic, from, .. } = self.consumer.arguments;
-        let cluster = self.consumer.cluster;
-        let own = joined.assignment.get(topic).cloned().unwrap_or_default();
-        let committed = cluster.committed_offsets_of(self.group, topic, &own).await?;
-        let mut known: BTreeMap<i32, i64> =
-            committed.iter().map(|one| (one.partition, one.offset)).collect();
-        let is_new = |partition: &i32| !known.contains_key(partition);
-        let new: Vec<i32> = own.iter().copied().filter(is_new).collect();
-        let chosen = from.resolve(cluster, topic, &new).await?;
-        self.committed.clone_from(&known);
-        if joined.is_uninterrupted {
-            // What nobody else can have read meanwhile isn't written twice, committed or not.
-            for (partition, offset) in written.into_iter().filter(|(one, _)| own.contains(one)) {
-                let start = known.entry(partition).or_insert(offset);
-                *start = offset.max(*start);
-                self.written.insert(partition, *start);
-            }
-        }
-        let chosen = chosen.into_iter().filter(|(partition, _)| !known.contains_key(partition));
-        let chosen: Vec<(i32, i64)> = chosen.collect();
-        // Others may have seen partitions that we haven't.
-        cluster.forget(topic);
-        self.consumer.begin(known, chosen);
-        self.last_success = Instant::now();
-        Ok(())
-    }
-
-    /// Reads and commits until the generation is over, and then returns nothing, or the command is.
-    async fn read(
-        &mut self,
-        member: &mut GroupMember,
-        signals: &mut Signals,
-    ) -> Result<Option<End>, Failure> {
-        while !self.is_ended {
-            let is_at_end = self.consumer.arguments.exit && self.consumer.lanes.is_empty();
-            if self.consumer.left == 0 || is_at_end {
-                return Ok(Some(End::Complete));
-            }
-            let turn = tokio::select! {
-                biased;
-                () = signals.next() => return Ok(Some(End::Signal)),
-                turn = self.turn(member) => turn?,
-            };
-            match turn {
-                Turn::Fetched(result) => self.take(result, signals).await?,
-                Turn::Committed => {}
-                Turn::Over => return Ok(None),
-            }
-        }
-        Ok(Some(End::Signal))
-    }
-
-    /// Waits for what comes first. Cancel-safe: a commit that is broken off is made again.
-    async fn turn(&mut self, member: &mut GroupMember) -> Result<Turn, Failure> {
-        let wait = COMMIT_INTERVAL.saturating_sub(self.last_commit.elapsed());
-        let is_dirty = self.is_dirty();
-        tokio::select! {
-            biased;
-            beat = member.disturbed() => {
-                if beat == Beat::Lost {
-                    self.lose(&"the session is over");
-                } else {
-                    self.commit_or_warn(member).await?;
+                _ = ticks.tick() => {
+                    self.look();
+                    tokio::select! {
+                        biased;
+                        () = signals.next() => return Ok(End::Signal),
+                        result = self.commit_if_due() => result?,
+                    }
                 }
-                Ok(Turn::Over)
+                batch = self.consumer.next_batch() => self.take(batch, signals).await?,
             }
-            () = pass(wait), if is_dirty => {
-                let is_committed = self.commit_or_warn(member).await?;
-                Ok(if is_committed { Turn::Committed } else { Turn::Over })
-            }
-            result = fetch(&mut self.consumer) => Ok(Turn::Fetched(result)),
         }
+        Ok(End::Signal)
     }
 
-    /// Writes what has come of a partition. When that was the last of an answer, an error that may
-    /// pass is waited over for a while.
+    /// Whether the last record of each partition was written, of those that the group gave.
+    fn is_complete(&self) -> bool {
+        if !self.arguments.exit {
+            return false;
+        }
+        let ledger = self.account.ledger();
+        let assigned = self.consumer.assignment();
+        ledger.is_joined && assigned.iter().all(|place| ledger.ended.contains(&place.partition))
+    }
+
+    /// Looks at how far each partition is. All that was handed out was written.
+    fn look(&mut self) {
+        let mut ended = Vec::new();
+        for place in self.consumer.assignment() {
+            let (Ok(Some(offset)), Ok(Some(lag))) =
+                (self.consumer.position(&place), self.consumer.lag(&place))
+            else {
+                continue;
+            };
+            let mut ledger = self.account.ledger();
+            ledger.note(place.partition, offset);
+            if self.arguments.exit && lag == 0 && ledger.ended.insert(place.partition) {
+                drop(ledger);
+                ended.push(place);
+            }
+        }
+        // What comes later isn't waited for; one that isn't ours any more needs no pause.
+        self.consumer.pause(&ended).ok();
+    }
+
+    /// Writes what has come of a partition.
     async fn take(
         &mut self,
-        result: Result<(), Stop>,
+        result: Result<RecordBatch, ConsumerError>,
         signals: &mut Signals,
     ) -> Result<(), Failure> {
-        let mut gathered = Vec::new();
-        let reached = self.consumer.write_next(&mut gathered);
-        let is_written = self.write(&gathered, signals).await?;
-        if let Some((partition, offset)) = reached.filter(|_| is_written) {
-            self.written.insert(partition, offset);
-        }
-        if !self.consumer.fetched.is_empty() {
-            return Ok(());
-        }
-        let error = match result.and_then(|()| self.consumer.outcome()) {
-            Ok(()) => {
-                self.last_success = Instant::now();
-                return Ok(());
-            }
-            Err(Stop::Ends(failure)) => return Err(failure),
-            Err(Stop::MayPass(error)) => error,
+        let batch = match result {
+            Ok(batch) => batch,
+            Err(error) => return self.heed(error).await,
         };
-        if self.last_success.elapsed() >= self.consumer.cluster.config().api_timeout {
-            return Err(error.into());
+        let place = batch.place();
+        // As it was told before this batch.
+        if let Ok(Some(begin)) = self.consumer.control().position(place) {
+            self.account.ledger().note(place.partition, begin);
         }
-        tokio::time::sleep(PAUSE).await;
-        Ok(())
+        let (mut gathered, mut next, mut damage) = (Vec::new(), batch.next_offset(), None);
+        for record in &batch {
+            match record {
+                Ok(record) => {
+                    write_record(self.arguments, place.partition, &record, &mut gathered)?;
+                    self.left -= 1;
+                    if self.left == 0 {
+                        next = record.offset + 1;
+                        break;
+                    }
+                }
+                Err(error) => damage = Some(error),
+            }
+        }
+        let is_written = self.write(&gathered, signals).await?;
+        match damage {
+            // It is written again, and isn't passed over.
+            Some(error) => Err(Failure::failed(error)),
+            None => {
+                if is_written {
+                    self.account.ledger().write(place.partition, next);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// What the consumer has to say.
+    async fn heed(&mut self, error: ConsumerError) -> Result<(), Failure> {
+        match error {
+            ConsumerError::NoOffset { partition } => {
+                self.account.ledger().choose(partition.partition);
+                // It may be somebody else's by now.
+                self.consumer.seek(&partition, self.arguments.from.start()).ok();
+                Ok(())
+            }
+            ConsumerError::OutOfRange { partition, offset } => {
+                Err(self.out_of_range(&partition, offset).await)
+            }
+            // It joins again by itself.
+            error @ ConsumerError::PollInterval { .. } => {
+                crate::complain(&format!("logboom consume: group {}: {error}", self.group));
+                Ok(())
+            }
+            error => Err(error.into()),
+        }
+    }
+
+    async fn out_of_range(&self, place: &TopicPartition, offset: i64) -> Failure {
+        let Self { group, .. } = self;
+        let TopicPartition { topic, partition } = place;
+        let bound = async |spec| {
+            let found = self.cluster.list_offsets(topic, &[*partition], spec).await;
+            found.ok().and_then(|found| found.first()?.offset)
+        };
+        let range = match (bound(OffsetSpec::Earliest).await, bound(OffsetSpec::Latest).await) {
+            (Some(start), Some(end)) => format!(", it has {start} to {end}"),
+            _ => String::new(),
+        };
+        let way_out = match self.account.ledger().is_chosen(*partition) {
+            true => format!(
+                "--from beginning or --from end always are, and `logboom group reset {group} \
+                 --topic {topic}:{partition} --to-offset {offset}` moves the group to the nearest \
+                 that is"
+            ),
+            // What it had committed has been dropped; nobody passes over that unasked.
+            false => format!(
+                "`logboom group reset {group} --topic {topic}:{partition} --shift-by 0` moves the \
+                 group to the nearest that is"
+            ),
+        };
+        Failure::Failed(format!(
+            "partition {place}: offset {offset} is not there{range}; {way_out}"
+        ))
     }
 
     /// Writes and flushes; whether the output has taken it. No rebalance interrupts it; after a
@@ -279,57 +290,40 @@ impl Session<'_> {
         Ok(true)
     }
 
-    /// What was written and isn't committed.
-    fn uncommitted(&self) -> Vec<PartitionOffset> {
-        let topic = &self.consumer.arguments.topic;
-        let differs =
-            |(partition, offset): &(&i32, &i64)| self.committed.get(partition) != Some(*offset);
-        let place =
-            |(&partition, &offset)| PartitionOffset { topic: topic.clone(), partition, offset };
-        self.written.iter().filter(differs).map(place).collect()
-    }
-
-    fn is_dirty(&self) -> bool {
-        self.written.iter().any(|(partition, offset)| self.committed.get(partition) != Some(offset))
-    }
-
-    async fn commit(&mut self, member: &GroupMember) -> Result<(), ClientError> {
+    async fn commit(&mut self) -> Result<(), ConsumerError> {
         self.last_commit = Instant::now();
-        member.commit(&self.uncommitted()).await?;
-        self.committed.extend(&self.written);
+        let offsets = self.account.uncommitted();
+        if !offsets.is_empty() {
+            self.consumer.commit_offsets(offsets.clone()).await?;
+            self.account.ledger().commit(&offsets);
+        }
         Ok(())
     }
 
-    /// Whether it was committed; not where the partitions are somebody else's by now.
-    async fn commit_or_warn(&mut self, member: &GroupMember) -> Result<bool, Failure> {
-        match self.commit(member).await {
-            Ok(()) => Ok(true),
-            // It is still a member, and may go on where it is.
-            Err(error) if error.code() == Some(ErrorCode::REBALANCE_IN_PROGRESS) => {
-                self.warn(&error);
-                Ok(false)
-            }
-            Err(error) if error.is_lost_membership() => {
-                self.lose(&error);
-                Ok(false)
-            }
-            Err(error) => Err(error.into()),
+    async fn commit_if_due(&mut self) -> Result<(), Failure> {
+        if self.last_commit.elapsed() < COMMIT_INTERVAL {
+            return Ok(());
+        }
+        match self.commit().await {
+            // What it means for the partitions the group tells next.
+            Err(ConsumerError::Client(error)) if error.is_lost_membership() => Ok(()),
+            result => Ok(result?),
         }
     }
 
     /// Commits the rest and leaves; whether all that was written is committed.
-    async fn end(&mut self, member: GroupMember) -> Result<bool, Failure> {
+    async fn end(mut self) -> Result<bool, Failure> {
         let mut again = Signals::new()?;
+        let (account, group) = (self.account.clone(), self.group);
+        account.ledger().is_ending = true;
         let mut is_told = false;
         let ending = async {
-            if let Err(error) = self.commit(&member).await {
-                self.warn(&error);
+            if let Err(error) = self.commit().await {
+                account.warn(&error);
                 is_told = true;
             }
-            if let Err(error) = member.leave().await {
-                crate::complain(&format!(
-                    "logboom consume: {error}; the group waits for the end of our session"
-                ));
+            if let Err(error) = self.consumer.close().await {
+                crate::complain(&format!("logboom consume: group {group}: {error}"));
             }
         };
         let is_over = tokio::select! {
@@ -337,33 +331,16 @@ impl Session<'_> {
             // Whoever can't wait sends a second one.
             () = again.next() => false,
         };
-        let is_committed = !self.is_dirty();
+        let is_committed = account.uncommitted().is_empty();
         if !is_over && !is_committed && !is_told {
-            self.warn(&"nobody has answered the last commit");
+            account.warn(&"nobody has answered the last commit");
         }
         if !is_over {
-            let group = self.group;
             crate::complain(&format!(
                 "logboom consume: group {group}: it isn't known that we leave; it waits for the \
                  end of our session"
             ));
         }
         Ok(is_committed)
-    }
-
-    /// What it had may be somebody else's by now, who then says how far that was read.
-    fn lose(&mut self, reason: &dyn std::fmt::Display) {
-        if self.is_dirty() {
-            self.warn(reason);
-        }
-        self.written.clear();
-    }
-
-    fn warn(&self, reason: &dyn std::fmt::Display) {
-        let group = self.group;
-        crate::complain(&format!(
-            "logboom consume: group {group}: {reason}; records that were written since the last \
-             commit may come again"
-        ));
     }
 }

@@ -27,7 +27,7 @@ use logboom_protocol::{CompactString, ErrorCode, VersionRange};
 
 use super::assignor::{Assignor, Counts, Shares, Subscriber};
 use super::committer::Committer;
-use super::offsets::{Identity, OffsetToCommit, PartitionOffset};
+use super::offsets::Identity;
 use super::pulse::{Beat, Line, Pulse};
 use super::subscription::{self, Assignment, Holding, Subscription};
 use super::{CONSUMER, from};
@@ -82,9 +82,6 @@ pub struct Joined {
     pub assignment: Assignment,
     /// How the group shares.
     pub assignor: Assignor,
-    /// Whether nobody else can have read these partitions since the last time that it joined: it
-    /// was a member all the time.
-    pub is_uninterrupted: bool,
 }
 
 /// A member. Dropped without [`Self::leave`], it counts as one until its session is over.
@@ -102,13 +99,6 @@ pub struct GroupMember {
     pulse: Option<Pulse>,
     /// Whether a join was dropped that may still occupy the connection.
     is_joining: bool,
-}
-
-impl Identity {
-    /// Whether nothing lies between it and what it is now: no rebalance that it took no part in.
-    fn goes_on_as(&self, now: &Self) -> bool {
-        self.generation >= 0 && self.id == now.id && self.generation + 1 == now.generation
-    }
 }
 
 /// The last version without a list of members to go.
@@ -172,7 +162,6 @@ impl GroupMember {
         if std::mem::replace(&mut self.is_joining, true) {
             self.line.hang_up();
         }
-        let mut before = Some(self.identity.clone());
         let cluster = self.cluster.clone();
         let mut retry = cluster.retry(self.doing("join"));
         loop {
@@ -186,9 +175,7 @@ impl GroupMember {
                 Ok((assignor, assignment)) => {
                     self.is_joining = false;
                     let generation = self.identity.generation;
-                    let is_uninterrupted =
-                        before.is_some_and(|before| before.goes_on_as(&self.identity));
-                    return Ok(Joined { generation, assignment, assignor, is_uninterrupted });
+                    return Ok(Joined { generation, assignment, assignor });
                 }
                 Err(error) => error,
             };
@@ -200,7 +187,6 @@ impl GroupMember {
                 }
                 Some(ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::ILLEGAL_GENERATION) => {
                     self.forget_membership();
-                    before = None;
                     if !kept.is_empty() {
                         return Err(error);
                     }
@@ -216,15 +202,6 @@ impl GroupMember {
                 }
             }
         }
-    }
-
-    /// Commits offsets of partitions that the last join has given.
-    ///
-    /// # Errors
-    /// As [`Committer::commit`].
-    pub async fn commit(&self, offsets: &[PartitionOffset]) -> Result<(), ClientError> {
-        let offsets: Vec<OffsetToCommit> = offsets.iter().map(Into::into).collect();
-        self.committer.commit(&offsets).await
     }
 
     /// Waits until the membership isn't what it was: never [`Beat::Steady`]. Cancel-safe.

@@ -87,21 +87,8 @@ impl Cluster {
         self.fetch_offsets(group, None).await
     }
 
-    /// What a group has committed for partitions of a topic; those without are left out. Where the
-    /// broker can, it waits for transactions that are about to commit others.
-    ///
-    /// # Errors
-    /// As [`Self::committed_offsets`].
-    pub async fn committed_offsets_of(
-        &self,
-        group: &str,
-        topic: &str,
-        partitions: &[i32],
-    ) -> Result<Vec<CommittedOffset>, ClientError> {
-        self.fetch_offsets(group, Some(&[(topic, partitions)])).await
-    }
-
-    /// The same for partitions of several topics, in one request.
+    /// What a group has committed for partitions of these topics; those without are left out. Where
+    /// the broker can, it waits for transactions that are about to commit others.
     ///
     /// # Errors
     /// As [`Self::committed_offsets`].

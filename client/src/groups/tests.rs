@@ -231,8 +231,8 @@ fn member_of(cluster: Cluster) -> GroupMember {
     GroupMember::new(cluster, config)
 }
 
-fn offset(partition: i32, offset: i64) -> [PartitionOffset; 1] {
-    [PartitionOffset { topic: "t".to_owned(), partition, offset }]
+fn offset(partition: i32, offset: i64) -> [OffsetToCommit; 1] {
+    [(&PartitionOffset { topic: "t".to_owned(), partition, offset }).into()]
 }
 
 #[tokio::test]
@@ -242,13 +242,12 @@ async fn a_member_joins_shares_commits_and_leaves() {
     let joined = member.join().await.unwrap();
     assert_eq!(joined.generation, 5);
     assert_eq!(joined.assignment, [("t".to_owned(), vec![0, 1, 2])].into());
-    assert!(!joined.is_uninterrupted, "it was none before");
-    member.commit(&offset(1, 9)).await.unwrap();
+    member.committer().commit(&offset(1, 9)).await.unwrap();
     group.lock().unwrap().heartbeat = ErrorCode::REBALANCE_IN_PROGRESS;
     assert_eq!(member.disturbed().await, Beat::Rebalance);
     let joined = member.join().await.unwrap();
-    assert_eq!((joined.generation, joined.is_uninterrupted), (6, true));
-    member.commit(&offset(1, 10)).await.unwrap();
+    assert_eq!(joined.generation, 6);
+    member.committer().commit(&offset(1, 10)).await.unwrap();
     member.leave().await.unwrap();
     let group = group.lock().unwrap();
     let taken = [("member-1".to_owned(), 5, 1, 9), ("member-1".to_owned(), 6, 1, 10)];
@@ -267,17 +266,17 @@ async fn a_member_that_is_forgotten_joins_as_a_new_one() {
         group.heartbeat = ErrorCode::UNKNOWN_MEMBER_ID;
         group.commit = ErrorCode::UNKNOWN_MEMBER_ID;
     }
-    let error = member.commit(&offset(0, 1)).await.unwrap_err();
+    let error = member.committer().commit(&offset(0, 1)).await.unwrap_err();
     assert!(error.is_lost_membership(), "{error}");
     assert_eq!(member.disturbed().await, Beat::Lost);
-    let joined = member.join().await.unwrap();
-    assert_eq!((member.id(), joined.is_uninterrupted), ("member-3", false));
+    member.join().await.unwrap();
+    assert_eq!(member.id(), "member-3");
 }
 
 #[tokio::test]
 async fn who_is_no_member_commits_nothing() {
     let group = coordinator(&[]).await;
-    let error = member(&group).commit(&offset(0, 1)).await.unwrap_err();
+    let error = member(&group).committer().commit(&offset(0, 1)).await.unwrap_err();
     assert!(error.is_lost_membership(), "{error}");
     assert_eq!(group.lock().unwrap().commits, []);
 }
@@ -293,7 +292,7 @@ async fn a_commit_follows_the_coordinator() {
         first.address = second.lock().unwrap().address.clone();
         second.lock().unwrap().generation = 5;
     }
-    member.commit(&offset(2, 3)).await.unwrap();
+    member.committer().commit(&offset(2, 3)).await.unwrap();
     assert_eq!(second.lock().unwrap().commits, [("member-1".to_owned(), 5, 2, 3)]);
     assert_eq!(first.lock().unwrap().commits, []);
 }
@@ -371,7 +370,7 @@ async fn a_member_asks_for_what_is_stable_wherever_that_can_be_said() {
         let address = group.lock().unwrap().address.clone();
         let cluster = cluster(vec![address]);
         // The coordinator looks at what it is asked.
-        let of_topic = cluster.committed_offsets_of("g", "t", &[0, 1]).await.unwrap();
+        let of_topic = cluster.committed_offsets_for("g", &[("t", &[0, 1])]).await.unwrap();
         let all = cluster.committed_offsets("g").await.unwrap();
         assert_eq!((of_topic.len(), all.len()), (1, 1), "version {version}");
     }
@@ -383,7 +382,7 @@ async fn an_old_coordinator_is_asked_in_its_own_versions() {
     let group = coordinator(&limits).await;
     let address = group.lock().unwrap().address.clone();
     let cluster = cluster(vec![address]);
-    let told = cluster.committed_offsets_of("g", "t", &[0, 1]).await.unwrap();
+    let told = cluster.committed_offsets_for("g", &[("t", &[0, 1])]).await.unwrap();
     let told: Vec<_> = told.iter().map(|one| (one.partition, one.offset)).collect();
     assert_eq!(told, [(0, 7)], "nothing is committed for the other");
     let mut member = member_of(cluster);

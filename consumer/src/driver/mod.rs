@@ -4,13 +4,15 @@
 //! their own a broker, because they wait; all others go by the cluster's.
 //!
 //! **Invariant:** it ends with its consumer, and everything that it has begun ends with it.
+//!
+//! **Invariant:** whatever it was asked for has an answer or a failure, a panic included.
 
 mod ask;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use logboom_client::{ClientError, Cluster, Connection};
@@ -18,7 +20,7 @@ use logboom_client::{ClientError, Cluster, Connection};
 use self::ask::{Done, Fetched};
 use crate::config::ConsumerConfig;
 use crate::shared::Shared;
-use crate::state::{Action, Fetch};
+use crate::state::{Action, Subject};
 
 /// The task, and what it holds.
 pub(crate) struct Driver {
@@ -28,12 +30,14 @@ pub(crate) struct Driver {
     /// For fetches alone.
     connections: BTreeMap<i32, Connection>,
     asking: JoinSet<Done>,
+    /// What each of them asks about.
+    subjects: HashMap<task::Id, Subject>,
 }
 
 impl Driver {
     pub(crate) fn new(shared: Arc<Shared>, cluster: Cluster, config: Arc<ConsumerConfig>) -> Self {
         let (connections, asking) = (BTreeMap::new(), JoinSet::new());
-        Self { shared, cluster, config, connections, asking }
+        Self { shared, cluster, config, connections, asking, subjects: HashMap::new() }
     }
 
     pub(crate) async fn run(mut self) {
@@ -43,42 +47,55 @@ impl Driver {
             let shared = Arc::clone(&self.shared);
             tokio::select! {
                 () = shared.driver.notified() => {}
-                Some(done) = self.asking.join_next() => {
-                    // One that has panicked is as one that isn't answered yet.
-                    if let Ok(done) = done {
-                        self.take(done);
-                    }
-                }
+                Some(ended) = self.asking.join_next_with_id() => self.end(ended),
                 () = pass(wake) => {}
             }
         }
     }
 
     fn begin(&mut self, action: Action) {
-        let cluster = self.cluster.clone();
+        let (subject, cluster) = (action.subject(), self.cluster.clone());
         match action {
             Action::LookUp { topic, is_stale } => {
-                self.asking.spawn(ask::look_up(cluster, topic, is_stale));
+                self.ask(subject, ask::look_up(cluster, topic, is_stale));
             }
             Action::Committed(questions) => {
                 let group = self.config.group_id.clone();
-                self.asking.spawn(ask::committed(cluster, group, questions));
+                self.ask(subject, ask::committed(cluster, group, questions));
             }
             Action::Search { topic, spec, questions } => {
                 let isolation = self.config.isolation;
-                self.asking.spawn(ask::search(cluster, topic, spec, isolation, questions));
+                self.ask(subject, ask::search(cluster, topic, spec, isolation, questions));
             }
             Action::Epochs { leader, questions, epochs } => {
-                self.asking.spawn(ask::epochs(cluster, leader, questions, epochs));
+                self.ask(subject, ask::epochs(cluster, leader, questions, epochs));
             }
-            Action::Fetch(fetch) => self.fetch(fetch),
+            Action::Fetch(fetch) => {
+                let connection = self.connections.remove(&fetch.broker);
+                let connection = connection.filter(Connection::is_usable);
+                let timeout = self.config.client.request_timeout + self.config.fetch_wait_max;
+                self.ask(subject, ask::fetch(cluster, connection, fetch, timeout));
+            }
         }
     }
 
-    fn fetch(&mut self, fetch: Fetch) {
-        let connection = self.connections.remove(&fetch.broker).filter(Connection::is_usable);
-        let timeout = self.config.client.request_timeout + self.config.fetch_wait_max;
-        self.asking.spawn(ask::fetch(self.cluster.clone(), connection, fetch, timeout));
+    fn ask(&mut self, subject: Subject, question: impl Future<Output = Done> + Send + 'static) {
+        let asking = self.asking.spawn(question);
+        self.subjects.insert(asking.id(), subject);
+    }
+
+    fn end(&mut self, ended: Result<(task::Id, Done), JoinError>) {
+        match ended {
+            Ok((id, done)) => {
+                self.subjects.remove(&id);
+                self.take(done);
+            }
+            Err(error) => {
+                let Some(subject) = self.subjects.remove(&error.id()) else { return };
+                tracing::error!(?subject, %error, "a question has panicked, and is asked again");
+                self.shared.update(|state| state.take_none(&subject, Instant::now()));
+            }
+        }
     }
 
     fn take(&mut self, done: Done) {
@@ -123,3 +140,6 @@ async fn pass(until: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -259,3 +259,26 @@ async fn a_commit_that_was_begun_is_finished_before_the_end() {
     consumer.close().await.unwrap();
     assert_eq!(stage.said.try_recv().unwrap(), "commit 9 in -1");
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_gets_no_answer_pauses_however_little_time_the_call_had() {
+    let config = Arc::new(ConsumerConfig::default());
+    let shared = Arc::new(Shared::new(Arc::clone(&config)));
+    let topics = vec!["t".to_owned()];
+    shared.update(|state| state.subscribe(topics.clone()));
+    let nowhere = BrokerAddress { host: "127.0.0.1".to_owned(), port: 1 };
+    let cluster = Cluster::new(vec![nowhere], config.client.clone());
+    let mut membership = Membership::new(Arc::clone(&shared), cluster, config, "g".to_owned());
+    membership.wish.topics = topics;
+    let last = Box::new(ClientError::UnknownBroker { broker_id: 0 });
+    let (doing, limit) = ("join".to_owned(), Duration::ZERO);
+    let late = ClientError::Deadline { doing, limit, last };
+    let began = Instant::now();
+    membership.fall_out(late.clone(), &mut Assignment::new()).await.unwrap();
+    assert!(began.elapsed() >= Duration::from_millis(80), "{:?}", began.elapsed());
+    assert!(shared.update(State::next_error).is_some(), "the application hears of it");
+    // A pause holds up nobody who wants something else.
+    shared.update(State::unsubscribe);
+    let stopped = membership.fall_out(late, &mut Assignment::new()).await;
+    assert_eq!(stopped, Err(Interrupt::Unsubscribed));
+}

@@ -11,7 +11,7 @@ use logboom_protocol::ErrorCode;
 use logboom_protocol::messages::fetch::{FetchResponse, FetchableTopicResponse, PartitionData};
 use logboom_protocol::units::Uuid;
 
-use super::plan::Question;
+use super::plan::{Question, Subject};
 use super::session::Asked;
 use super::slot::{Leader, Place, Position, Slot};
 use super::{State, later};
@@ -46,9 +46,7 @@ impl State {
         let topic = match result {
             Ok(topic) => topic,
             Err(error) => {
-                state.is_stale = true;
-                state.failures = state.failures.saturating_add(1);
-                state.retry_at = Some(later(now, pause(state.failures, initial, max)));
+                state.put_off(now, initial, max);
                 return self.refuse_topic(name, &error);
             }
         };
@@ -83,9 +81,7 @@ impl State {
         }
         let Some(state) = self.topics.get_mut(name) else { return };
         if is_incomplete {
-            state.is_stale = true;
-            state.failures = state.failures.saturating_add(1);
-            state.retry_at = Some(later(now, pause(state.failures, initial, max)));
+            state.put_off(now, initial, max);
         } else {
             state.failures = 0;
         }
@@ -266,9 +262,7 @@ impl State {
                 return;
             }
             Err(error) => {
-                state.session.failed();
-                state.failures = state.failures.saturating_add(1);
-                state.retry_at = Some(later(now, pause(state.failures, initial, max)));
+                state.put_off(now, initial, max);
                 return self.lose_broker(broker, error);
             }
         };
@@ -430,6 +424,32 @@ impl State {
         }
     }
 
+    /// Nobody answers, because who asked has panicked: it is asked again behind a pause.
+    pub(crate) fn take_none(&mut self, subject: &Subject, now: Instant) {
+        let (initial, max) = self.pauses();
+        match subject {
+            Subject::Topic(name) => {
+                if let Some(state) = self.topics.get_mut(name) {
+                    state.is_asking = false;
+                    state.put_off(now, initial, max);
+                }
+            }
+            Subject::Slots(questions) => {
+                for question in questions {
+                    if let Some(slot) = self.answered(question) {
+                        slot.back_off(now, initial, max);
+                    }
+                }
+            }
+            Subject::Broker(broker) => {
+                if let Some(state) = self.brokers.get_mut(broker) {
+                    (state.is_asking, state.reserved) = (false, 0);
+                    state.put_off(now, initial, max);
+                }
+            }
+        }
+    }
+
     /// The slot that a question is about, if it is still the same. It may be asked again.
     fn answered(&mut self, question: &Question) -> Option<&mut Slot> {
         let slot = self.slots.get_mut(&question.place);
@@ -544,10 +564,4 @@ fn is_session(error: &ClientError) -> bool {
                 | ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR
         )
     )
-}
-
-/// The pause behind so many failures, at least one.
-fn pause(failures: u32, initial: Duration, max: Duration) -> Duration {
-    let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
-    initial.saturating_mul(doubled).min(max)
 }

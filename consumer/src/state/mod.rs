@@ -43,7 +43,7 @@ use crate::haul::Haul;
 use crate::{ConsumerError, Start, TopicPartition};
 
 pub(crate) use self::commits::{CommitResult, CommitRound};
-pub(crate) use self::plan::{Action, Fetch, Question};
+pub(crate) use self::plan::{Action, Fetch, Question, Subject};
 pub(crate) use self::slot::Position;
 pub(crate) use self::steps::{Step, StepKind};
 

@@ -1,7 +1,7 @@
 //! What is to be asked now: who leads, where partitions begin, what epochs ended, records.
 //!
-//! **Invariant:** a question is asked once at a time: its slots, its topic or its broker stand as
-//! asking until the answer, or the failure, is in.
+//! **Invariant:** a question is asked once at a time: its slots, its topic or its broker, which are
+//! its [`Subject`], stand as asking until the answer, or the failure, is in.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -57,6 +57,26 @@ pub(crate) enum Action {
     Fetch(Fetch),
 }
 
+/// What stands as asking until an action is answered.
+#[derive(Debug)]
+pub(crate) enum Subject {
+    Topic(Arc<str>),
+    Slots(Vec<Question>),
+    Broker(i32),
+}
+
+impl Action {
+    pub(crate) fn subject(&self) -> Subject {
+        match self {
+            Self::LookUp { topic, .. } => Subject::Topic(Arc::clone(topic)),
+            Self::Committed(questions)
+            | Self::Search { questions, .. }
+            | Self::Epochs { questions, .. } => Subject::Slots(questions.clone()),
+            Self::Fetch(fetch) => Subject::Broker(fetch.broker),
+        }
+    }
+}
+
 /// A broker that records are fetched from.
 #[derive(Debug, Default)]
 pub(super) struct BrokerState {
@@ -81,6 +101,34 @@ pub(super) struct TopicState {
     pub(super) is_fresh: bool,
     pub(super) retry_at: Option<Instant>,
     pub(super) failures: u32,
+}
+
+impl TopicState {
+    /// It couldn't be asked for, or isn't whole: it is asked for again behind a pause.
+    ///
+    /// - `initial`, `max`: of the pause.
+    pub(super) fn put_off(&mut self, now: Instant, initial: Duration, max: Duration) {
+        self.is_stale = true;
+        self.failures = self.failures.saturating_add(1);
+        self.retry_at = Some(later(now, pause(self.failures, initial, max)));
+    }
+}
+
+impl BrokerState {
+    /// It hasn't answered: it is asked again behind a pause, for everything.
+    ///
+    /// - `initial`, `max`: of the pause.
+    pub(super) fn put_off(&mut self, now: Instant, initial: Duration, max: Duration) {
+        self.session.failed();
+        self.failures = self.failures.saturating_add(1);
+        self.retry_at = Some(later(now, pause(self.failures, initial, max)));
+    }
+}
+
+/// The pause behind so many failures, at least one.
+fn pause(failures: u32, initial: Duration, max: Duration) -> Duration {
+    let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
+    initial.saturating_mul(doubled).min(max)
 }
 
 /// What a turn of the driver comes to.

@@ -37,6 +37,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "logboom-bench",
             "logboom-broker",
             "logboom-client",
+            "logboom-consumer",
             "logboom-producer",
             "logboom-protocol",
             "logboom-storage",

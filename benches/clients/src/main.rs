@@ -37,6 +37,8 @@ const FIRST: u64 = 1;
 pub(crate) const RATE: u64 = 10_000;
 
 const CLIENTS: [&str; 4] = ["ours", "librdkafka", "krafka", "rskafka"];
+/// Ours once more, where records are read one by one.
+const BY_RECORD: &str = "ours, next()";
 const SIZES: [usize; 2] = [100, 1_024];
 const USAGE: &str = "usage: clients HOST:PORT [ROUNDS [RECORDS]]";
 
@@ -81,6 +83,7 @@ fn one(
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let spent = match client {
         "ours" => runtime.block_on(ours::run(&work))?,
+        BY_RECORD => runtime.block_on(ours::consume_by_record(&work))?,
         "librdkafka" => librdkafka::run(&work)?,
         "krafka" => runtime.block_on(krafka::run(&work))?,
         "rskafka" => runtime.block_on(rskafka::run(&work))?,
@@ -108,9 +111,11 @@ fn all(bootstrap: &str, rounds: u64, records: u64) -> Result<String, Failure> {
                 let produced = child(bootstrap, client, "produce", &topic, bytes, records)?;
                 runtime.block_on(check(bootstrap, client, &topic, &produced, FIRST))?;
                 results.add("produce", bytes, client, &produced);
+                runtime.block_on(ours::delete_topic(bootstrap, &topic))?;
+            }
+            for client in CLIENTS.into_iter().chain([BY_RECORD]) {
                 let consumed = child(bootstrap, client, "consume", &filled, bytes, records)?;
                 results.add("consume", bytes, client, &consumed);
-                runtime.block_on(ours::delete_topic(bootstrap, &topic))?;
             }
         }
         for round in 0..rounds {

@@ -90,6 +90,20 @@ async fn consume(work: &Work<'_>) -> Result<Spent, Failure> {
     Ok(meter.ok_or("nothing came")?.stop(records))
 }
 
+/// The same, with each record as a value of its own.
+pub(crate) async fn consume_by_record(work: &Work<'_>) -> Result<Spent, Failure> {
+    let mut consumer = consumer(work, Start::Earliest)?;
+    let mut bytes = 0;
+    let mut meter = None;
+    for _ in 0..work.records {
+        let record = consumer.next().await?;
+        meter.get_or_insert_with(Meter::start);
+        bytes += record.value.as_deref().map_or(0, <[u8]>::len);
+    }
+    assert!(bytes > 0, "empty records");
+    Ok(meter.ok_or("nothing came")?.stop(work.records))
+}
+
 async fn through(work: &Work<'_>) -> Result<Spent, Failure> {
     let (producer, mut consumer) = (producer(work)?, consumer(work, Start::Earliest)?);
     let (topic, bytes, records) = (work.topic.to_owned(), work.bytes, work.records);

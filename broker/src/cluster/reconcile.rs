@@ -89,6 +89,8 @@ impl Reconciler {
             ));
         }
         self.remove(orphans, image).map_err(|error| error.to_string())?;
+        // A crash in the middle of a deletion leaves files.
+        self.directory.remove_garbage().map_err(|error| error.to_string())?;
         let all = image.topics().flat_map(keys_of);
         self.open(image, all, None, offset).await.map_err(|error| error.to_string())?;
         throttles::apply(&self.catch_up, image, &self.config);
@@ -119,8 +121,13 @@ impl Reconciler {
     fn remove(&self, orphans: Vec<GroupKey>, image: &MetadataImage) -> Result<(), StorageError> {
         let (gone, left): (Vec<_>, Vec<_>) =
             orphans.into_iter().partition(|key| image.topic(key.topic_id).is_none());
-        self.directory.remove(&gone, true)?;
-        self.directory.remove(&left, false)
+        for (keys, forget) in [(gone, true), (left, false)] {
+            // It looks through all that is there.
+            if !keys.is_empty() {
+                self.directory.remove(&keys, forget)?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes what the start has kept, as far as it is known by now that it isn't wanted: the
@@ -135,12 +142,15 @@ impl Reconciler {
         // One whose log can't be opened is here all the same.
         let known = |key: &GroupKey| image.partition(key.topic_id, key.partition);
         orphans.retain(|key| !known(key).is_some_and(|it| self.is_own(key, it)));
-        if !orphans.is_empty() && !may_remove(orphans.len(), self.directory.groups().len()) {
+        // Of those whose topic is there it is known that others have them.
+        let is_gone = |key: &GroupKey| image.topic(key.topic_id).is_none();
+        let gone = orphans.iter().filter(|key| is_gone(key)).count();
+        if gone > 0 && !may_remove(gone, self.directory.groups().len()) {
             tracing::warn!(
-                partitions = orphans.len(),
+                partitions = gone,
                 "the metadata don't know partitions of the data directory, too many to remove them"
             );
-            return Ok(());
+            orphans.retain(|key| !is_gone(key));
         }
         self.remove(orphans, image)
     }

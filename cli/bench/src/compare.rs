@@ -236,6 +236,7 @@ impl Figure {
             "main": self.is_main,
             "before": self.before,
             "after": self.after,
+            "medians": [self.told(&self.before), self.told(&self.after)],
             "factor": self.interval.map(|interval| interval.middle),
             "factor_interval": interval,
             "verdict": self.verdict.name(),

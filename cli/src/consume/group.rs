@@ -19,7 +19,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use logboom_bench::Signals;
 use logboom_client::{Cluster, OffsetSpec};
-use logboom_consumer::{Consumer, ConsumerError, OffsetReset, RecordBatch, TopicPartition};
+use logboom_consumer::{
+    Assignor, Consumer, ConsumerError, OffsetReset, RecordBatch, TopicPartition,
+};
 
 use self::ledger::Account;
 use super::{ConsumeArguments, write_record};
@@ -27,8 +29,12 @@ use crate::client::Failure;
 
 /// Between commits, while records come.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(500);
-/// Between looks at whether the last records were written, for who ends then.
+/// Between looks at how far it is, so that commits are a little late at the most.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+/// The same, for who ends behind the last records.
 const END_INTERVAL: Duration = Duration::from_millis(20);
+/// Between heartbeats; Kafka's own.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(3);
 /// How long an output that takes nothing is waited for after a signal.
 const WRITE_MAX: Duration = Duration::from_secs(1);
 /// How long the coordinator is waited for when the command ends.
@@ -78,6 +84,7 @@ fn consumer(
         .enable_auto_commit(false)
         .auto_offset_reset(OffsetReset::None)
         .max_poll_records(RECORDS_AT_ONCE)
+        .assignors([Assignor::Range])
         .rebalance_listener(account);
     if let Some(seconds) = arguments.session_timeout {
         let session = Duration::from_secs(seconds.into());
@@ -89,9 +96,6 @@ fn consumer(
     consumer.subscribe([&arguments.topic])?;
     Ok(consumer)
 }
-
-/// Kafka's own.
-const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(3);
 
 struct Session<'a> {
     cluster: &'a Cluster,
@@ -120,7 +124,7 @@ impl Session<'_> {
     async fn run(&mut self, signals: &mut Signals) -> Result<End, Failure> {
         let mut ticks = interval(match self.arguments.exit {
             true => END_INTERVAL,
-            false => COMMIT_INTERVAL,
+            false => LOOK_INTERVAL,
         });
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !self.is_ended {
@@ -144,14 +148,9 @@ impl Session<'_> {
         Ok(End::Signal)
     }
 
-    /// Whether the last record of each partition was written, of those that the group gave.
+    /// Whether the last record of each partition was written, where that is the end.
     fn is_complete(&self) -> bool {
-        if !self.arguments.exit {
-            return false;
-        }
-        let ledger = self.account.ledger();
-        let assigned = self.consumer.assignment();
-        ledger.is_joined && assigned.iter().all(|place| ledger.ended.contains(&place.partition))
+        self.arguments.exit && self.account.ledger().is_complete()
     }
 
     /// Looks at how far each partition is. All that was handed out was written.

@@ -24,10 +24,12 @@ pub(super) struct Ledger {
     committed: BTreeMap<i32, i64>,
     /// Those that --from has given a start, and of which nothing was written yet.
     chosen: BTreeSet<i32>,
+    /// Those that the group gave, until the listener has heard that they are gone.
+    given: BTreeSet<i32>,
     /// Those whose last record was written.
     pub(super) ended: BTreeSet<i32>,
     /// Whether the group has shared, and what it gave is still ours.
-    pub(super) is_joined: bool,
+    is_joined: bool,
     /// Whether the command commits and leaves by itself.
     pub(super) is_ending: bool,
 }
@@ -35,7 +37,15 @@ pub(super) struct Ledger {
 impl Ledger {
     /// --from says where a partition begins.
     pub(super) fn choose(&mut self, partition: i32) {
+        self.written.remove(&partition);
+        self.committed.remove(&partition);
         self.chosen.insert(partition);
+    }
+
+    /// Whether the last record of each partition was written, of those that the group gave. What
+    /// was lost is ours here until the listener has heard of it.
+    pub(super) fn is_complete(&self) -> bool {
+        self.is_joined && self.given.is_subset(&self.ended)
     }
 
     /// Whether a partition is where --from says, and nothing was written of it.
@@ -43,13 +53,14 @@ impl Ledger {
         self.chosen.contains(&partition)
     }
 
-    /// A leader has answered for a partition from here on. What isn't chosen is there because the
-    /// group has said so.
+    /// A leader has answered for a partition from here on, or from further on: within what was
+    /// fetched at once it isn't told anew. What isn't chosen is there because the group has said so.
     pub(super) fn note(&mut self, partition: i32, offset: i64) {
         if !self.written.contains_key(&partition) && !self.is_chosen(partition) {
             self.committed.insert(partition, offset);
         }
-        self.written.insert(partition, offset);
+        let written = self.written.entry(partition).or_insert(offset);
+        *written = offset.max(*written);
     }
 
     /// The output has taken what comes before this offset.
@@ -71,6 +82,12 @@ impl Ledger {
         self.committed.extend(offsets.iter().map(|(place, one)| (place.partition, one.offset)));
     }
 
+    /// The group has given these as well.
+    fn give(&mut self, partitions: &[TopicPartition]) {
+        self.given.extend(partitions.iter().map(|place| place.partition));
+        self.is_joined = true;
+    }
+
     /// These aren't ours any more, and whoever has them says how far they were read.
     fn forget(&mut self, partitions: &[TopicPartition]) {
         for TopicPartition { partition, .. } in partitions {
@@ -78,6 +95,7 @@ impl Ledger {
             self.committed.remove(partition);
             self.chosen.remove(partition);
             self.ended.remove(partition);
+            self.given.remove(partition);
         }
         self.is_joined = false;
     }
@@ -118,9 +136,9 @@ impl RebalanceListener for Account {
     fn on_assigned<'a>(
         &'a mut self,
         _: &'a ConsumerControl,
-        _: &'a [TopicPartition],
+        partitions: &'a [TopicPartition],
     ) -> BoxFuture<'a, ()> {
-        self.ledger().is_joined = true;
+        self.ledger().give(partitions);
         Box::pin(std::future::ready(()))
     }
 
@@ -182,6 +200,29 @@ mod tests {
         ledger.commit(&taken);
         ledger.note(0, 8);
         assert_eq!(open(&ledger), [(0, 8)], "records that nobody sees lie before it");
+        ledger.note(0, 6);
+        assert_eq!(open(&ledger), [(0, 8)], "where the batches of one fetch began");
+        ledger.choose(0);
+        ledger.note(0, 3);
+        assert_eq!(open(&ledger), [(0, 3)], "what it was committed for isn't there any more");
+    }
+
+    #[test]
+    fn what_was_lost_was_not_read_to_its_end() {
+        let mut ledger = Ledger::default();
+        assert!(!ledger.is_complete(), "nothing was given yet");
+        let places = [0, 1].map(|partition| TopicPartition::new("t", partition));
+        ledger.give(&places);
+        ledger.ended.insert(0);
+        assert!(!ledger.is_complete());
+        ledger.forget(&places);
+        assert!(!ledger.is_complete(), "it is given others, or none");
+        ledger.give(&places[..1]);
+        assert!(!ledger.is_complete(), "it is read again from what was committed");
+        ledger.ended.insert(0);
+        assert!(ledger.is_complete());
+        ledger.give(&[]);
+        assert!(ledger.is_complete());
     }
 
     #[test]
@@ -193,6 +234,5 @@ mod tests {
         ledger.write(1, 7);
         ledger.forget(&[TopicPartition::new("t", 0)]);
         assert_eq!(open(&ledger), [(1, 7)]);
-        assert!(!ledger.is_joined);
     }
 }

@@ -26,11 +26,13 @@ use crate::systems::{Cluster, Jars, Running, System, our_binary};
 const NODES: [usize; 2] = [1, 3];
 /// Repetitions, from which intervals come.
 const REPETITIONS: usize = 3;
+/// What is read where it is rehearsed, at the most.
+const REHEARSAL_BYTES: u64 = 300_000_000;
 /// How long one run may take.
 const RUN_MAX: Duration = Duration::from_secs(600);
-/// What three brokers are loaded with: the scenarios that a number of partitions doesn't vary.
 /// With which the discard broker is loaded.
 const OF_TOOLS: [&str; 2] = ["produce-1k-8", "produce-100b"];
+/// What three brokers are loaded with: the scenarios that a number of partitions doesn't vary.
 const ON_THREE: [&str; 5] =
     ["produce-1k-8", "produce-100b", "latency-10k", "consume-1k", "catch-up"];
 
@@ -81,12 +83,6 @@ impl Bench<'_> {
                 scenario.client == Client::Librdkafka && scenario.kind != Kind::Operations;
             is_possible && (self.nodes == 1 || ON_THREE.contains(&scenario.name.as_str()))
         };
-        // A JVM compiles what it runs often: it rehearses, and so does who needs it not.
-        for (system, cluster) in [(System::KafkaFlush, &kafka), (System::Ours, &ours)] {
-            let scenario = Scenario::default();
-            let rehearsal = Scenario { seconds: scenario.rehearsal_seconds, ..scenario };
-            output(&mut self.command(&rehearsal, system, cluster.address, 1), RUN_MAX)?;
-        }
         let mut rows = Vec::new();
         for scenario in scenarios.iter().filter(is_meant) {
             for system in [System::Ours, System::OursCached] {
@@ -94,19 +90,54 @@ impl Bench<'_> {
                 if ![system, rival].iter().all(|it| scenario.systems.contains(it)) {
                     continue;
                 }
-                let before = self.measure(scenario, rival, kafka.address)?;
-                let after = self.measure(scenario, system, ours.address)?;
-                let compared = self.compare(scenario, system, &before, &after)?;
-                say(&format!(
-                    "{} of {} on {}: {}",
-                    system, scenario.name, self.nodes, compared["sentence"]
-                ));
+                let sides = [(rival, kafka.address), (system, ours.address)];
+                let compared = self.pair(scenario, sides);
+                let said = compared.as_ref().map(|compared| compared["sentence"].to_string());
+                let said = said.unwrap_or_else(String::clone);
+                say(&format!("{system} of {} on {}: {said}", scenario.name, self.nodes));
                 rows.push(Row { nodes: self.nodes, scenario, ours: system, compared });
             }
         }
         ours.end_and_remove()?;
         kafka.end_and_remove()?;
         Ok(rows)
+    }
+
+    /// Loads Kafka and ours in turn, the other one first each time, and compares them. Both rehearse
+    /// what is measured: a JVM compiles what it runs often.
+    fn pair(&self, scenario: &Scenario, sides: [(System, SocketAddr); 2]) -> Result<Value, String> {
+        let mut runs: [Option<Value>; 2] = [None, None];
+        for (system, address) in sides {
+            let fill_bytes = scenario.fill_bytes.min(REHEARSAL_BYTES);
+            output(
+                &mut self.command(&Scenario { fill_bytes, ..scenario.clone() }, system, address),
+                RUN_MAX,
+            )?;
+        }
+        for number in 0..REPETITIONS {
+            for turn in 0..sides.len() {
+                let side = (number + turn) % sides.len();
+                let (system, address) = sides[side];
+                nix::unistd::sync();
+                let run = self.measure(scenario, system, address)?;
+                match &mut runs[side] {
+                    None => runs[side] = Some(run),
+                    Some(all) => add_repetition(all, run)?,
+                }
+            }
+        }
+        let mut paths = Vec::new();
+        for ((system, _), run) in sides.into_iter().zip(runs) {
+            let path = self.file(scenario, system, "json");
+            fs::write(&path, run.unwrap_or_default().to_string())
+                .map_err(|error| format!("{}: {error}", path.display()))?;
+            paths.push(path);
+        }
+        self.compare(scenario, sides[1].0, &paths)
+    }
+
+    fn file(&self, scenario: &Scenario, system: System, ending: &str) -> PathBuf {
+        self.dir.join(format!("{}-{}-{system}.{ending}", scenario.name, self.nodes))
     }
 
     /// Loads the discard broker by a driver on librdkafka, then by `logboom bench`.
@@ -119,8 +150,8 @@ impl Bench<'_> {
         let topic = "driven";
         load::create(running, scenario, topic)?;
         let driven = load::measure(running, scenario, topic, 0, jars)?;
-        let path = self.dir.join(format!("{}-discard.json", scenario.name));
-        let mut command = self.command(scenario, System::Discard, running.address, 1);
+        let path = self.file(scenario, System::Discard, "json");
+        let mut command = self.command(scenario, System::Discard, running.address);
         // Any topic is there on the discard broker, with the partitions that it was made with.
         command.args(["--topic", topic, "--no-ceiling", "--save"]).arg(&path);
         output(&mut command, RUN_MAX)?;
@@ -150,26 +181,21 @@ impl Bench<'_> {
         })
     }
 
-    /// Loads a cluster; returns where the run is kept.
+    /// Loads a cluster once.
     fn measure(
         &self,
         scenario: &Scenario,
         system: System,
         address: SocketAddr,
-    ) -> Result<PathBuf, String> {
-        let path = self.dir.join(format!("{}-{}-{system}.json", scenario.name, self.nodes));
-        let mut command = self.command(scenario, system, address, REPETITIONS);
+    ) -> Result<Value, String> {
+        let path = self.file(scenario, system, "once");
+        let mut command = self.command(scenario, system, address);
         output(command.arg("--save").arg(&path), RUN_MAX)?;
-        Ok(path)
+        let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
     }
 
-    fn command(
-        &self,
-        scenario: &Scenario,
-        system: System,
-        address: SocketAddr,
-        repetitions: usize,
-    ) -> Command {
+    fn command(&self, scenario: &Scenario, system: System, address: SocketAddr) -> Command {
         let mut command = Command::new(our_binary());
         let kind = match scenario.kind {
             Kind::Consume => "consume",
@@ -188,7 +214,6 @@ impl Bench<'_> {
             ("--acks", scenario.acks.clone()),
             ("--linger", linger),
             ("--batch-bytes", scenario.batch_bytes.to_string()),
-            ("--repeat", repetitions.to_string()),
         ];
         command.args(fields.iter().flat_map(|(name, value)| [*name, value.as_str()]));
         for config in system.topic_config().split_terminator(',') {
@@ -220,14 +245,27 @@ impl Bench<'_> {
         &self,
         scenario: &Scenario,
         system: System,
-        before: &PathBuf,
-        after: &PathBuf,
+        runs: &[PathBuf],
     ) -> Result<Value, String> {
-        let html = self.dir.join(format!("{}-{}-{system}.html", scenario.name, self.nodes));
         let mut command = Command::new(our_binary());
-        command.args(["bench", "compare"]).arg(before).arg(after);
-        command.args(["--output", "json", "--html"]).arg(html);
+        command.args(["bench", "compare"]).args(runs);
+        command.args(["--output", "json", "--html"]).arg(self.file(scenario, system, "html"));
         let text = output(&mut command, RUN_MAX)?;
         serde_json::from_str(&text).map_err(|error| format!("compare says {text:?}: {error}"))
     }
+}
+
+/// Adds the repetition of a run to those of others before it.
+fn add_repetition(all: &mut Value, mut run: Value) -> Result<(), String> {
+    let list = |run: &mut Value| run["repetitions"].as_array_mut().map(std::mem::take);
+    let (Some(mut before), Some(new)) = (list(all), list(&mut run)) else {
+        return Err("a run has no repetitions".to_owned());
+    };
+    before.extend(new);
+    all["repetitions"] = before.into();
+    // What spoils one spoils all.
+    if run["interrupted"] == true {
+        (all["interrupted"], all["failure"]) = (true.into(), run["failure"].take());
+    }
+    Ok(())
 }

@@ -134,7 +134,8 @@ impl Group {
             } else {
                 return;
             }
-        } else if !is_committed {
+        } else if !is_committed || leader.transfer.is_some() {
+            // Whoever was told to campaign has nothing of what is written now.
             return;
         } else if !same(&voters.incoming, &wish.voters) {
             if !self.are_near(wish, named_at.max(leader.marker)) {
@@ -144,10 +145,7 @@ impl Group {
         } else if !voters.incoming.contains(&self.id) {
             self.make_way(effects);
             return;
-        } else if wish.is_served_by(voters)
-            || leader.transfer.is_some()
-            || self.is(Mutant::SameVotersLeaveNoEntry)
-        {
+        } else if wish.is_served_by(voters) || self.is(Mutant::SameVotersLeaveNoEntry) {
             return;
         } else {
             settled(&wish.voters)

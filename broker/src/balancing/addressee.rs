@@ -3,8 +3,8 @@
 //! Brokers of earlier versions refuse the later forms of a report, and who decides may be one of
 //! them.
 //!
-//! Must always hold: whoever else decides is told in the newest form first, so that an upgraded
-//! cluster has no other.
+//! Must always hold: where another one decides, its first answer leads back to the newest form, so
+//! that an upgraded cluster has no other.
 
 use bytes::Bytes;
 

@@ -23,6 +23,8 @@ use crate::peer::{PeerId, lane_of, shard_of};
 
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// How long is waited for a change to be taken back.
+const BACK_MAX: Duration = Duration::from_secs(2);
 
 /// Why a change isn't made, or not known to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,9 +111,6 @@ impl VoterChanges {
             Change::Add(id) => Some((self.claim(id.broker).ok_or(VotersError::Busy)?, id)),
             Change::Remove(_) => None,
         };
-        if newcomer.as_ref().is_some_and(|(_, id)| !is_known(*id)) {
-            return Err(VotersError::Unfit(Unfit::Unknown));
-        }
         let before = self.electorate().await?;
         if !before.leads {
             return Err(VotersError::NotLeader);
@@ -119,21 +118,36 @@ impl VoterChanges {
         if !before.is_settled {
             return Err(VotersError::Busy);
         }
+        if newcomer.as_ref().is_some_and(|(_, id)| !is_known(*id)) {
+            return Err(VotersError::Unfit(Unfit::Unknown));
+        }
         let voters = changed(&before.voters.incoming, change).map_err(VotersError::Unfit)?;
         let generation = before.voters.generation + 1;
         self.wish(&voters, generation);
+        let made = self.comes(&voters, deadline).await;
+        if made == Err(VotersError::TimedOut) {
+            let back = &before.voters.incoming;
+            self.wish(back, generation + 1);
+            // Until it is taken back nobody may take the newcomer away, nor change anything else.
+            let deadline = self.around.boot_ms().saturating_add(millis(BACK_MAX));
+            self.comes(back, deadline).await.ok();
+        }
+        drop(newcomer);
+        made
+    }
+
+    /// Waits until these are the voters.
+    async fn comes(&self, voters: &[ReplicaId], deadline: u64) -> Result<(), VotersError> {
         loop {
             self.around.pause(LOOK_EVERY).await;
             let now = self.electorate().await?;
             if now.is_settled && *now.voters.incoming == *voters {
-                drop(newcomer);
                 return Ok(());
             }
             if !now.leads {
                 return Err(VotersError::NotLeader);
             }
             if self.around.boot_ms() >= deadline {
-                self.wish(&before.voters.incoming, generation + 1);
                 return Err(VotersError::TimedOut);
             }
         }

@@ -460,11 +460,12 @@ impl Lanes {
             if let Some(observers) = observers {
                 group.observe(&observers);
             }
-            if let Some((voters, generation)) = wish {
-                group.wish(voters, generation, effects);
-            }
+            // Before the wish: an entry for that one would be waited for.
             if let Some(successor) = successor {
                 group.transfer(successor, effects);
+            }
+            if let Some((voters, generation)) = wish {
+                group.wish(voters, generation, effects);
             }
             if beats {
                 group.beat(effects);

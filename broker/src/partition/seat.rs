@@ -16,7 +16,7 @@ use logboom_protocol::units::Uuid;
 use logboom_raft::{
     Durable, Effects, Group, History, Options, Position, ReplicaId, Role, Store, Voters,
 };
-use logboom_storage::state::{ControlEntry, GroupKey, GroupState, StateRecord};
+use logboom_storage::state::{ControlEntry, GroupKey, GroupState, LogStart, StateRecord};
 use logboom_storage::{Beginning, Directory, Log, StorageError};
 
 use super::entries;
@@ -123,30 +123,33 @@ impl Seat {
     /// voter, or as a newcomer that a leader makes one because it hasn't heard yet that another
     /// wish is in force.
     ///
-    /// Nobody needs one that has had nothing from a leader. Nor once a leader of a later epoch than
-    /// the replica knows has reported others: what earlier ones wrote is overtaken or lost, and
-    /// this one would have to hear from it. Nor once voters were named in its epoch behind the end
-    /// of its log, because who makes it a voter knows that it has all up to those in force
-    /// (`are_near` in the core).
+    /// Nobody needs one that has had nothing from a leader. Nor, by the end of its log:
+    /// - one of an earlier epoch than that whose leader has reported others. What earlier leaders
+    ///   wrote is overtaken or lost, and whoever makes a replica a voter knows that it has the
+    ///   marker of the epoch and all up to the voters in force (`are_near` in the core);
+    /// - one of the same epoch, behind whose end those voters were named;
+    /// - one of the same epoch that has that entry itself, for the wish that is in force.
     pub(crate) fn may_be_needed(&self, directory: &Directory, key: &GroupKey, by: Unnamed) -> bool {
         directory.state().group(key, |group| {
             let Some(group) = group.filter(|group| !group.removed) else { return false };
             let mut controls = group.controls.iter().rev();
-            let end = controls.clone().next().map_or(0, |entry| entry.sequence);
-            let end = end.max(group.log_start.control_sequence);
+            let LogStart { epoch, control_sequence, .. } = group.log_start;
+            let start = (epoch, control_sequence);
+            let last = controls.clone().next().map(|entry| (entry.epoch, entry.sequence));
+            let end = last.map_or(start, |last| last.max(start));
             let Some(named) = controls.find(|entry| !entry.payload.is_empty()) else {
                 return false;
             };
             let voters = entries::voters(&named.payload).expect(OURS);
             let votes = voters.all().any(|id| id.broker == self.broker);
-            if end == 0 && !votes {
+            if end.1 == 0 && !votes {
                 return false;
             }
             let Some((epoch, sequence)) = by.reported else { return true };
-            let is_reported = i64::try_from(named.sequence) == Ok(sequence);
-            let is_out = is_reported && !votes && voters.generation == by.generation;
-            let is_behind = i64::try_from(end).is_ok_and(|end| end < sequence);
-            group.epoch > epoch || group.epoch == epoch && !is_behind && !is_out
+            let reported = (epoch, u64::try_from(sequence).unwrap_or(0));
+            let is_known = end.0 == epoch && named.sequence == reported.1;
+            let is_out = is_known && !votes && voters.generation == by.generation;
+            end >= reported && !is_out
         })
     }
 

@@ -90,8 +90,9 @@ async fn a_replica_that_others_know_of_goes_once_it_is_known_that_nobody_wants_i
     }
 }
 
-/// A replica of broker 1 in epoch 5, whose log ends with a marker of that epoch, 9, behind an entry
-/// of the fourth that names `voters` for wish 3: whether it stays with a report and a wish.
+/// A replica of broker 1 that has voted in epoch 7, and whose log ends with a marker of the fifth,
+/// 9, behind an entry of the fourth that names `voters` for wish 3: whether it stays with a report
+/// and a wish.
 fn stays(voters: &[i32]) -> impl Fn((i32, i64), i64) -> bool {
     let dir = tempfile::tempdir().unwrap();
     let directory = directory(dir.path(), 0, 0);
@@ -103,7 +104,7 @@ fn stays(voters: &[i32]) -> impl Fn((i32, i64), i64) -> bool {
     let named = ControlEntry { epoch: 4, sequence: 8, ..named.clone() };
     let marker = ControlEntry { epoch: 5, sequence: 9, payload: Bytes::new(), ..named.clone() };
     let state = [
-        StateRecord::Vote { epoch: 5, voted_for: -1 },
+        StateRecord::Vote { epoch: 7, voted_for: -1 },
         StateRecord::Control(named),
         StateRecord::Control(marker),
     ];
@@ -137,7 +138,7 @@ fn a_newcomer_that_is_not_wanted_any_more_stays_until_a_leader_must_know_that() 
     assert!(stays((5, 7), 3), "what removed it may not be committed");
     assert!(!stays((5, 8), 3), "the voters are those of the wish that is in force");
     assert!(!stays((5, 10), 4), "the leader has named voters since");
-    assert!(!stays((6, 0), 4), "whoever leads now hasn't heard from it");
+    assert!(!stays((6, 0), 4), "whoever leads now hasn't made it one");
 }
 
 #[test]

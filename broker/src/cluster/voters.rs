@@ -211,10 +211,19 @@ fn changed(voters: &[ReplicaId], change: Change) -> Result<Arc<[ReplicaId]>, Unf
 mod tests {
     use super::*;
     use crate::partition::Process;
+    use logboom_raft::Voters;
 
     #[tokio::test]
     async fn nobody_is_given_a_vote_while_it_is_removed_nor_one_that_is_gone() {
-        let changes = VoterChanges::new(&[ShardHandle::channel().0], Arc::new(Process));
+        let (shard, mut commands) = ShardHandle::channel();
+        let changes = VoterChanges::new(&[shard], Arc::new(Process));
+        tokio::spawn(async move {
+            while let Some(command) = commands.recv().await {
+                let Command::Electorate(_, reply) = command else { continue };
+                let voters = Arc::new(Voters::of([ReplicaId::of(1)]));
+                drop(reply.send(Electorate { voters, is_settled: true, leads: true }));
+            }
+        });
         let removal = changes.claim(4).unwrap();
         assert!(changes.claim(4).is_none() && changes.claim(5).is_some());
         let (add, within) = (Change::Add(ReplicaId::of(4)), Duration::ZERO);

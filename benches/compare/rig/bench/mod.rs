@@ -103,8 +103,8 @@ impl Bench<'_> {
         Ok(rows)
     }
 
-    /// Loads Kafka and ours in turn, the other one first each time, and compares them. Both rehearse
-    /// what is measured: a JVM compiles what it runs often.
+    /// Loads Kafka and ours in turn, the other one first each time, and compares them. Both
+    /// rehearse what is measured: a JVM compiles what it runs often.
     fn pair(&self, scenario: &Scenario, sides: [(System, SocketAddr); 2]) -> Result<Value, String> {
         let mut runs: [Option<Value>; 2] = [None, None];
         for (system, address) in sides {

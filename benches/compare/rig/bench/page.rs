@@ -20,8 +20,8 @@ const METHOD: &str = "\
 Medians, and the ratio of geometric means with its interval of 95 % (Welch), as `logboom bench
 compare` tells them of the repetitions; no interval holds what changes over a day. More is better of
 records a second, less of latencies and processor time. Clusters of three have three copies of each
-partition and `min.insync.replicas=2`: for acks=all ours waits for a majority, Kafka for all that are
-in sync; with `flush.messages=1` Kafka's three flush. The client is ours, for both sides.
+partition and `min.insync.replicas=2`: for acks=all ours waits for a majority, Kafka for all that
+are in sync; with `flush.messages=1` Kafka's three flush. The client is ours, for both sides.
 ";
 const COLUMNS: [&str; 12] = [
     "nodes",

@@ -54,7 +54,8 @@ impl Ledger {
     }
 
     /// A leader has answered for a partition from here on, or from further on: within what was
-    /// fetched at once it isn't told anew. What isn't chosen is there because the group has said so.
+    /// fetched at once it isn't told anew. What isn't chosen is there because the group has said
+    /// so.
     pub(super) fn note(&mut self, partition: i32, offset: i64) {
         if !self.written.contains_key(&partition) && !self.is_chosen(partition) {
             self.committed.insert(partition, offset);

@@ -3,7 +3,9 @@
 //! are told.
 //!
 //! The producer's records are numbered by partition, so that each has its number for an offset.
-//! Members end in turn as they should and without a word, so that others go on where they ended.
+//! Members end in turn with a last commit and without one; both leave the group, so that others go
+//! on where the last commit was. A group that never committed anything would pass: all are read
+//! anew then.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::{Future, poll_fn, ready};
@@ -31,7 +33,7 @@ const GROUP: &str = "ours-over-faults";
 const LIFE: Duration = Duration::from_secs(5);
 const TURN: Duration = Duration::from_millis(200);
 const COMMIT_INTERVAL: Duration = Duration::from_millis(500);
-/// The least that brokers take: members of whom nothing is heard hold up the others so long.
+/// The least that brokers take: members that a fault has cut off hold up the others so long.
 const SESSION: Duration = Duration::from_secs(6);
 /// Between heartbeats, by which members hear that others come and go.
 const HEARTBEAT: Duration = Duration::from_millis(500);

@@ -106,10 +106,11 @@ impl Cluster {
         self.brokers[at].is_impaired = true;
     }
 
-    /// A disk is full, or has room again.
+    /// A disk is full, or has room again. Nobody begins on a full one, so a new one isn't.
     fn fill_disk(&mut self, at: usize) {
         let disk = &self.brokers[at].disk;
-        let bytes = if self.chance.permille(600) { disk.used() } else { u64::MAX };
+        let is_full = self.chance.permille(600) && disk.used() > 0;
+        let bytes = if is_full { disk.used() } else { u64::MAX };
         disk.set_capacity(bytes);
         self.brokers[at].is_impaired = true;
         self.tell(|| format!("{at}: has room for {bytes} bytes"));

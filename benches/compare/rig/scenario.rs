@@ -148,6 +148,15 @@ impl Scenario {
         self
     }
 
+    /// The same, shorter.
+    pub(crate) fn at_most(&self, seconds: f64, fill_bytes: u64) -> Self {
+        Self {
+            seconds: self.seconds.min(seconds),
+            fill_bytes: self.fill_bytes.min(fill_bytes),
+            ..self.clone()
+        }
+    }
+
     /// Changes with anything that changes its figures.
     pub(crate) fn key(&self) -> String {
         let measured = Self { title: String::new(), aim: None, note: None, ..self.clone() };

@@ -26,8 +26,12 @@ use crate::systems::{Cluster, Jars, Running, System, our_binary};
 const NODES: [usize; 2] = [1, 3];
 /// Repetitions, from which intervals come.
 const REPETITIONS: usize = 3;
-/// What is read where it is rehearsed, at the most.
-const REHEARSAL_BYTES: u64 = 300_000_000;
+/// How long each is, and what is read, at the most: there are many of them.
+const SECONDS: f64 = 3.0;
+const FILL_BYTES: u64 = 600_000_000;
+/// The same of what is rehearsed.
+const REHEARSAL_SECONDS: f64 = 1.5;
+const REHEARSAL_BYTES: u64 = 200_000_000;
 /// How long one run may take.
 const RUN_MAX: Duration = Duration::from_secs(600);
 /// With which the discard broker is loaded.
@@ -107,12 +111,10 @@ impl Bench<'_> {
     /// rehearse what is measured: a JVM compiles what it runs often.
     fn pair(&self, scenario: &Scenario, sides: [(System, SocketAddr); 2]) -> Result<Value, String> {
         let mut runs: [Option<Value>; 2] = [None, None];
+        let scenario = &scenario.at_most(SECONDS, FILL_BYTES);
+        let rehearsal = scenario.at_most(REHEARSAL_SECONDS, REHEARSAL_BYTES);
         for (system, address) in sides {
-            let fill_bytes = scenario.fill_bytes.min(REHEARSAL_BYTES);
-            output(
-                &mut self.command(&Scenario { fill_bytes, ..scenario.clone() }, system, address),
-                RUN_MAX,
-            )?;
+            output(&mut self.command(&rehearsal, system, address), RUN_MAX)?;
         }
         for number in 0..REPETITIONS {
             for turn in 0..sides.len() {

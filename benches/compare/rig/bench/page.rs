@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::REPETITIONS;
+use super::{REPETITIONS, SECONDS};
 use crate::options::Options;
 use crate::report;
 use crate::scenario::Scenario;
@@ -64,7 +64,9 @@ pub(super) fn render(
 ) -> String {
     let mut page = TITLE.to_owned() + &report::head(facts, options) + TOOLS;
     tools.iter().for_each(|one| page += &one.line());
-    page += &format!("\nOurs and Kafka, {REPETITIONS} repetitions of each in turn:\n\n{METHOD}\n");
+    page += &format!(
+        "\nOurs and Kafka, {REPETITIONS} repetitions of {SECONDS} s each in turn:\n\n{METHOD}\n"
+    );
     page += &format!("| {} |\n{}|\n", COLUMNS.join(" | "), "| --- ".repeat(COLUMNS.len()));
     rows.iter().for_each(|row| page += &row.line());
     page

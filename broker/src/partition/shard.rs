@@ -514,33 +514,6 @@ impl Shard {
             replica.at_rest(expire, &self.hands);
         }
     }
-
-    /// Waits for the flushes and deletions that are under way, then closes every log.
-    pub(super) async fn close(&mut self) {
-        while self.replicas.values().any(|replica| replica.is_flushing()) {
-            match self.commands.recv().await {
-                Some(command) => self.step_in_closing(command),
-                None => break,
-            }
-        }
-        while let Some(over) = self.deletions.last_mut() {
-            drop(over.await);
-            self.deletions.pop();
-        }
-        for (key, replica) in self.replicas.drain() {
-            if let Err(error) = replica.into_log().close() {
-                tracing::error!(partition = %key, %error, "log not closed");
-            }
-        }
-    }
-
-    /// Nothing is taken any more, and what is to answer says so by being dropped; but a flush that
-    /// is over says it once.
-    fn step_in_closing(&mut self, command: Command) {
-        if let Command::Flushed(key, result) = command {
-            self.on_flushed(key, result);
-        }
-    }
 }
 
 fn is_beat(command: &Command) -> bool {

@@ -1,4 +1,4 @@
-//! Replicas that go.
+//! Replicas that go, and the end of all of them.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use logboom_storage::state::GroupKey;
 
 use super::Shard;
 use crate::partition::Unnamed;
+use crate::partition::command::Command;
 
 impl Shard {
     /// Removes replicas that the metadata don't name any more, unless they may be needed after all.
@@ -33,6 +34,10 @@ impl Shard {
                 logs.push(replica.into_log());
             }
         }
+        if logs.is_empty() {
+            done.send(()).unwrap_or(());
+            return;
+        }
         let (over, ended) = oneshot::channel::<()>();
         let is_at_work = |it: &mut oneshot::Receiver<()>| it.try_recv() == Err(TryRecvError::Empty);
         self.deletions.retain_mut(is_at_work);
@@ -47,5 +52,32 @@ impl Shard {
             drop(over);
             done.send(()).unwrap_or(());
         }));
+    }
+
+    /// Waits for the flushes and deletions that are under way, then closes every log.
+    pub(in crate::partition) async fn close(&mut self) {
+        while self.replicas.values().any(|replica| replica.is_flushing()) {
+            match self.commands.recv().await {
+                Some(command) => self.step_in_closing(command),
+                None => break,
+            }
+        }
+        while let Some(over) = self.deletions.last_mut() {
+            drop(over.await);
+            self.deletions.pop();
+        }
+        for (key, replica) in self.replicas.drain() {
+            if let Err(error) = replica.into_log().close() {
+                tracing::error!(partition = %key, %error, "log not closed");
+            }
+        }
+    }
+
+    /// Nothing is taken any more, and what is to answer says so by being dropped; but a flush that
+    /// is over says it once.
+    pub(super) fn step_in_closing(&mut self, command: Command) {
+        if let Command::Flushed(key, result) = command {
+            self.on_flushed(key, result);
+        }
     }
 }

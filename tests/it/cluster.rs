@@ -37,6 +37,7 @@ use logboom_tests::raw::{Raw, read_all, topic_name};
 
 use crate::wire::{PRODUCE, now_ms, produce_to};
 
+mod enough;
 mod growing;
 mod joining;
 mod many;

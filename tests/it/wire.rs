@@ -132,7 +132,7 @@ fn batch(codec: Codec, values: &[&[u8]]) -> Bytes {
 }
 
 /// A produce request with records for partitions of one topic.
-fn records_for(topic: &str, acks: i16, partitions: &[(i32, Bytes)]) -> ProduceRequest {
+pub(crate) fn records_for(topic: &str, acks: i16, partitions: &[(i32, Bytes)]) -> ProduceRequest {
     let data = |(index, records): &(i32, Bytes)| PartitionProduceData {
         index: *index,
         records: Some(records.clone()),

@@ -37,5 +37,6 @@ pub(super) fn append_code(error: &AppendError) -> ErrorCode {
         AppendError::FlushFailed => ErrorCode::KAFKA_STORAGE_ERROR,
         AppendError::Gone | AppendError::NotLeader => ErrorCode::NOT_LEADER_OR_FOLLOWER,
         AppendError::NotEnoughReplicas => ErrorCode::NOT_ENOUGH_REPLICAS,
+        AppendError::NotEnoughReplicasAfterAppend => ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND,
     }
 }

@@ -69,6 +69,20 @@ impl Answers {
         }
     }
 
+    /// Whether somebody waits for more replicas than the leader.
+    pub(super) fn waits_for_more(&self) -> bool {
+        !self.acknowledged.is_empty()
+    }
+
+    /// Answers those whose batch is committed that too few replicas are there to have it.
+    ///
+    /// - `committed`: the high watermark, exclusive.
+    pub(super) fn give_up_below(&mut self, committed: i64) {
+        let later = self.acknowledged.split_off(&(committed + 1, 0));
+        let given_up = std::mem::replace(&mut self.acknowledged, later).into_values();
+        given_up.for_each(|it| it.answer(Some(AppendError::NotEnoughReplicasAfterAppend)));
+    }
+
     /// Answers all of them that it isn't known what becomes of their batches.
     pub(super) fn fail(&mut self, error: impl Fn() -> AppendError) {
         let all = std::mem::take(&mut self.kept).into_values();

@@ -328,6 +328,7 @@ impl Lanes {
             let office = member.in_office();
             (office.led, office.led_from) = (Some((epoch, now)), history.end().offset);
             office.feeds.clear();
+            office.in_sync.clear();
             (office.told, office.is_told_observers, office.refuses_since) = (None, false, None);
             office.since.clear();
             if key == METADATA {
@@ -497,10 +498,14 @@ impl Lanes {
     }
 
     /// Which replicas are in sync: there, with all that is committed, and nothing that was deleted.
+    /// What an epoch finds is known when its first entry is committed.
     fn note_in_sync(&mut self, table: &mut Table, key: &GroupKey, now: u64) {
         let Some(lane) = self.lanes.get(&lane_of(key)) else { return };
-        let replica = table.get_mut(key).map(|it| &mut **it);
-        let Some(Replica { group, member: Some(member), .. }) = replica else { return };
+        let Some(replica) = table.get_mut(key) else { return };
+        let Replica { group, member: Some(member), .. } = &mut **replica else { return };
+        if group.role() != Role::Leader || group.commit().epoch != group.epoch() {
+            return;
+        }
         let is_there = |broker: i32| lane.others.get(&broker).is_some_and(|other| other.is_there);
         let (start, commit) = (group.history().start().offset, group.commit().offset);
         let (mut in_sync, mut held_back) = (vec![group.id().broker], Vec::new());
@@ -513,11 +518,22 @@ impl Lanes {
         }
         let office = member.in_office();
         (office.in_sync, office.held_back) = (in_sync, held_back);
+        replica.answer_too_few();
+    }
+
+    /// What is reported of a leader, and what it takes, goes by who is in sync: from its first
+    /// commit on.
+    fn note_in_sync_of_a_new_office(&mut self, table: &mut Table, key: &GroupKey, now: u64) {
+        let member = table.get(key).and_then(|replica| replica.member.as_ref());
+        if member.is_some_and(|member| member.in_sync().is_empty()) {
+            self.note_in_sync(table, key, now);
+        }
     }
 
     /// Takes what the touched groups want to say, at the end of a turn.
     pub(super) fn end_turn(&mut self, table: &mut Table, now: u64, hands: &Hands) {
         for key in std::mem::take(&mut self.touched) {
+            self.note_in_sync_of_a_new_office(table, &key, now);
             let Some(replica) = table.get_mut(&key) else { continue };
             if key == METADATA {
                 replica.tell_commit(hands);

@@ -107,7 +107,8 @@ pub(super) struct Office {
     pub(super) led: Option<(i32, u64)>,
     /// Where its log ended then.
     pub(super) led_from: i64,
-    /// The brokers whose replicas are in sync, this one's included.
+    /// The brokers whose replicas are in sync, this one's included; nothing until the first entry of
+    /// its epoch is committed.
     pub(super) in_sync: Vec<i32>,
     /// The brokers whose replicas only vote, as they said. They count for what is acknowledged and
     /// as in sync, because they have what they have flushed; but they aren't to lead.
@@ -411,8 +412,7 @@ impl Replica {
         }
         let mut isr = member.in_sync().to_vec();
         if isr.is_empty() {
-            // Nobody has been asked yet.
-            isr = voters.all().map(|id| id.broker).collect();
+            return None;
         }
         isr.sort_unstable();
         let now = (group.epoch(), named_at.control, isr);

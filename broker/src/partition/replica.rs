@@ -87,8 +87,11 @@ pub(crate) enum AppendError {
     Gone,
     /// The replica doesn't lead. Of what it appended nobody knows whether it stays.
     NotLeader,
-    /// Fewer replicas are in sync than the topic asks for (`min.insync.replicas`).
+    /// Fewer replicas are in sync than the topic asks for (`min.insync.replicas`): it wasn't
+    /// appended.
     NotEnoughReplicas,
+    /// It is committed, and fewer replicas are in sync than the topic asks for.
+    NotEnoughReplicasAfterAppend,
 }
 
 /// What is known of a producer, for DescribeProducers.
@@ -202,6 +205,8 @@ impl Replica {
         let settings = self.partition.settings();
         let is_stamped = settings.timestamp_type == TimestampType::LogAppendTime;
         let log_append_time = is_stamped.then_some(now_ms);
+        // Of a majority it needn't be asked: without one the leader gives its office up at its next
+        // look.
         let is_enough = self.in_sync_count() >= self.wanted_replicas();
         let mut run = Run::new(self.log.end_offset());
         for append in std::mem::take(&mut self.queued) {
@@ -288,6 +293,14 @@ impl Replica {
             return pending.answer(Some(AppendError::FlushFailed));
         }
         self.answers.wait(end_offset, pending, reached);
+        self.answer_too_few();
+    }
+
+    /// Answers those whose batch is committed, and more replicas are to have it than are in sync.
+    pub(super) fn answer_too_few(&mut self) {
+        if self.answers.waits_for_more() && self.in_sync_count() < self.wanted_replicas() {
+            self.answers.give_up_below(self.log.view().high_watermark());
+        }
     }
 
     /// Up to where answers may leave.
@@ -349,6 +362,7 @@ impl Replica {
         // A log that was reset begins there.
         self.publish_commit();
         self.answers.advance(self.reached());
+        self.answer_too_few();
         self.answer_starts();
         if self.is_damaged {
             // A cut, or a log start that moves, may have taken it along.
@@ -390,9 +404,13 @@ impl Replica {
         self.partition.settings().min_insync_replicas.min(replicas)
     }
 
-    /// Replicas that are in sync, this one included.
+    /// Replicas that are in sync, this one included. While an epoch begins that isn't known, and all
+    /// count.
     fn in_sync_count(&self) -> usize {
-        self.member.as_ref().map_or(1, |member| member.in_sync().len().max(1))
+        match self.member.as_ref().map_or(0, |member| member.in_sync().len()) {
+            0 => self.group.voters().incoming.len(),
+            count => count,
+        }
     }
 
     /// Whether a flush would make something durable that isn't.

@@ -20,6 +20,7 @@ use super::hands::Hands;
 use super::replica::{Replica, RequestPermit};
 use super::*;
 
+mod enough;
 mod feeding;
 mod flushing;
 mod follower;

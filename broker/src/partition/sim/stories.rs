@@ -153,6 +153,10 @@ fn a_replica_whose_flushes_hang_counts_and_takes_no_office() {
     cluster.brokers[other].hangs_until = cluster.now + 3 * SECOND;
     cluster.send_records(0, GROUP, true);
     cluster.run_for(10 * SECOND).unwrap();
+    assert!(!cluster.is_all_acknowledged(), "too few were in sync, as the producer was told");
+    cluster.send_records(0, GROUP, false);
+    cluster.run_for(SECOND).unwrap();
+    assert!(cluster.is_all_acknowledged(), "it was appended, and is there once");
     // Its group sleeps; nobody asks for what it wouldn't do.
     wish_leader(&mut cluster, other);
     let end = cluster.subjects[GROUP].log.end;

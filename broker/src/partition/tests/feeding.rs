@@ -46,8 +46,8 @@ impl Surroundings for Still {
 }
 
 /// A replica of broker 1 that leads those of brokers 2 and 3.
-struct Leader {
-    setting: Setting,
+pub(super) struct Leader {
+    pub(super) setting: Setting,
     commands: mpsc::UnboundedReceiver<Command>,
     around: Arc<Still>,
     others: [ReplicaId; 2],
@@ -60,7 +60,7 @@ const NEAR_BYTES: u64 = 16_000;
 
 impl Leader {
     /// With all of its log in memory.
-    fn new(leader: Option<i64>) -> Self {
+    pub(super) fn new(leader: Option<i64>) -> Self {
         let id = |id| ReplicaId { directory: [9; 16], ..ReplicaId::of(id) };
         Self::among([2, 3].map(id), leader)
     }
@@ -117,7 +117,7 @@ impl Leader {
     }
 
     /// It has the log up to an offset, all of it flushed, and nothing else.
-    fn has(&mut self, other: usize, offset: i64) {
+    pub(super) fn has(&mut self, other: usize, offset: i64) {
         self.keeps(other, offset, offset);
     }
 
@@ -143,7 +143,7 @@ impl Leader {
         );
     }
 
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         let Setting { replica, hands, directory, .. } = &mut self.setting;
         loop {
             if replica.wants_flush() {
@@ -186,7 +186,7 @@ impl Leader {
         said.into_iter().filter_map(data).collect()
     }
 
-    fn end(&self) -> i64 {
+    pub(super) fn end(&self) -> i64 {
         self.setting.replica.log.end_offset()
     }
 

@@ -173,9 +173,12 @@ async fn run_create(
             result => result?,
         };
         let (partitions, factor) = (created.partition_count, created.replication_factor);
+        // A majority of two is both.
+        let note =
+            (factor == Some(2)).then_some("takes no records while one of the two is missing");
         let value = json!({
             "topic": name, "created": !create.dry_run, "partitions": partitions,
-            "replication_factor": factor, "id": id(&created.id),
+            "replication_factor": factor, "id": id(&created.id), "note": note,
         });
         let verb = if create.dry_run { "could create" } else { "created" };
         let shape = match (partitions, factor) {
@@ -184,7 +187,8 @@ async fn run_create(
             }
             _ => String::new(),
         };
-        write_done(out, output, &format!("{verb} topic {name}{shape}"), &value)?;
+        let note = note.map(|note| format!("; {note}")).unwrap_or_default();
+        write_done(out, output, &format!("{verb} topic {name}{shape}{note}"), &value)?;
     }
     Ok(())
 }

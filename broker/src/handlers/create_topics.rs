@@ -60,14 +60,22 @@ async fn create_here(
 ) -> Result<CreateTopicsResponse, ControllerError> {
     let broker = Arc::clone(&node.config);
     let placement = Arc::clone(&node.placement);
-    let timeout_ms = request.timeout_ms;
+    let (timeout_ms, validates_only) = (request.timeout_ms, request.validate_only);
     let decide = move |image: &_| {
         let topic_ids = std::iter::repeat_with(random_id);
         let mut context = CreateContext { broker: &broker, topic_ids, placement: placement.next() };
         topics::create_topics(image, &request, &mut context)
     };
     node.check_room().await?;
-    node.controller.decide_within(timeout_ms, decide).await
+    let response = node.controller.decide_within(timeout_ms, decide).await?;
+    // A majority of two is both.
+    let bears_no_loss = |it: &&CreatableTopicResult| {
+        it.error_code.is_none() && it.replication_factor == 2 && !validates_only
+    };
+    for CreatableTopicResult { name, .. } in response.topics.iter().filter(bears_no_loss) {
+        tracing::warn!(topic = %name, "with two replicas it takes no records while one is missing");
+    }
+    Ok(response)
 }
 
 /// Has another broker create topics, and waits for a while until they are known here.

@@ -1,5 +1,6 @@
 //! A topic that asks for all three of its replicas, one of which is killed: `acks` all is refused
-//! until that one is back, and what producers were told of each record is true.
+//! until that one is back, and what producers were told of each record is true. And what is said
+//! of a topic that bears no loss.
 
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use logboom_tests::cluster::Cluster;
 use logboom_tests::raw::read_all;
 
 use super::{one_record, topic_name};
+use crate::groups::command;
 use crate::wire::{PRODUCE, records_for};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -57,4 +59,21 @@ fn while_one_is_missing_acks_all_is_refused_and_what_is_told_of_each_record_is_t
     let records = read_all(&mut cluster.leader(&topic, 0), &topic, 0);
     let found: Vec<_> = records.iter().map(|it| String::from_utf8_lossy(&it.value)).collect();
     assert_eq!(found, written, "{told:?}");
+}
+
+#[test]
+fn who_creates_a_topic_of_two_replicas_is_told_that_none_may_be_missing() {
+    let mut cluster = Cluster::start("two-replicas", 3);
+    let create = |factor: &str| {
+        let name = topic_name(&format!("with-{factor}"));
+        let arguments = ["topic", "create", &name, "--replication-factor", factor];
+        let output = command(&cluster.bootstrap(), &arguments).output().unwrap();
+        (name, String::from_utf8(output.stdout).unwrap())
+    };
+    let ((_, three), (name, two)) = (create("3"), create("2"));
+    assert!(two.contains("; takes no records while one of the two is missing\n"), "{two}");
+    assert!(three.ends_with("replication factor 3\n"), "{three}");
+    let said = (1..=3).map(|id| cluster.broker(id).stderr());
+    let warned: Vec<_> = said.filter(|said| said.contains("with two replicas")).collect();
+    assert!(warned.len() == 1 && warned[0].contains(&name), "{warned:?}");
 }

@@ -290,8 +290,7 @@ pub static TABLE: [Layered; 36] = [
         "false",
         Any,
         &[same("unclean.leader.election.enable")],
-        "Whether a replica that is behind may lead when no other is left. Loses \
-         acknowledged records.",
+        "Without effect: who lacks acknowledged records never leads by itself.",
     ),
     topic(
         "leader.replication.throttled.replicas",

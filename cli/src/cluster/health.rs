@@ -52,14 +52,14 @@ pub(super) async fn run(
     output: Output,
     out: &mut impl Write,
 ) -> Result<(), Failure> {
-    let facts = Facts::gather(cluster).await?;
+    let mut facts = Facts::gather(cluster).await?;
     let (quorum, voters) = quorum::judge(&facts);
     let brokers = brokers(&facts);
     if output == Output::Json {
         write_rows(out, output, &[], &voters)?;
         write_rows(out, output, &[], &brokers)?;
     }
-    let lacking = look_at_partitions(cluster, &facts, output, out).await?;
+    let lacking = look_at_partitions(cluster, &mut facts, output, out).await?;
     let is_well = |rows: &[Value]| rows.iter().all(|row| row["why"].is_null());
     let is_healthy = lacking.leaderless + lacking.under_replicated == 0
         && quorum["why"].is_null()
@@ -94,7 +94,7 @@ fn brokers(facts: &Facts) -> Vec<Value> {
 
 async fn look_at_partitions(
     cluster: &Cluster,
-    facts: &Facts,
+    facts: &mut Facts,
     output: Output,
     out: &mut impl Write,
 ) -> Result<Lacking, Failure> {
@@ -102,7 +102,8 @@ async fn look_at_partitions(
     let mut page = cluster.partitions(None).await?;
     loop {
         let topics = page.topics.iter();
-        let all = topics.flat_map(|topic| topic.partitions.iter().map(|one| (&topic.name, one)));
+        let all = topics.flat_map(|topic| topic.partitions.iter().map(|one| (&*topic.name, one)));
+        facts.ask_for_replicas(cluster, all.clone()).await;
         for (topic, one) in all {
             lacking.partitions += 1;
             let Some(row) = partition::judge(topic, one, facts) else { continue };

@@ -1,7 +1,9 @@
 //! How much room replicas take.
 
+use std::collections::BTreeMap;
+
 use logboom_protocol::messages::describe_log_dirs::{
-    DescribeLogDirsRequest, DescribeLogDirsResult, DescribeLogDirsTopic,
+    DescribableLogDirTopic, DescribeLogDirsRequest, DescribeLogDirsResult, DescribeLogDirsTopic,
 };
 
 use crate::cluster::Target;
@@ -42,39 +44,80 @@ impl Cluster {
     /// The broker's code, or why it can't be asked.
     pub async fn describe_log_dirs(&self, broker_id: i32) -> Result<Vec<LogDir>, ClientError> {
         let request = DescribeLogDirsRequest { topics: None };
+        self.ask_log_dirs(broker_id, request).await?.into_iter().map(LogDir::new).collect()
+    }
+}
+
+/// Whether a directory in which a broker keeps logs is in service, and has room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogDirState {
+    /// Its path on the broker's machine.
+    pub path: String,
+    /// Whether it is out of service.
+    pub has_failed: bool,
+    /// Free bytes of its file system, where brokers tell it.
+    pub usable_bytes: Option<i64>,
+}
+
+impl Cluster {
+    /// How the log directories of one broker are, whatever lies there.
+    ///
+    /// # Errors
+    /// The broker's code, or why it can't be asked.
+    pub async fn log_dir_states(&self, broker_id: i32) -> Result<Vec<LogDirState>, ClientError> {
+        let request = DescribeLogDirsRequest { topics: Some(Vec::new()) };
+        let results = self.ask_log_dirs(broker_id, request).await?;
+        let state = |dir: DescribeLogDirsResult| LogDirState {
+            has_failed: !dir.error_code.is_none(),
+            usable_bytes: told(dir.usable_bytes),
+            path: dir.log_dir.into(),
+        };
+        Ok(results.into_iter().map(state).collect())
+    }
+
+    /// Which of some partitions a broker has in its log directories, of those that are in service.
+    ///
+    /// # Errors
+    /// The broker's code, or why it can't be asked.
+    pub async fn replicas_among(
+        &self,
+        broker_id: i32,
+        partitions: &BTreeMap<String, Vec<i32>>,
+    ) -> Result<Vec<LogDirReplica>, ClientError> {
+        let topic = |(name, partitions): (&String, &Vec<i32>)| DescribableLogDirTopic {
+            topic: name.as_str().into(),
+            partitions: partitions.clone(),
+        };
+        let topics = Some(partitions.iter().map(topic).collect());
+        let results = self.ask_log_dirs(broker_id, DescribeLogDirsRequest { topics }).await?;
+        let in_service = results.into_iter().filter(|dir| dir.error_code.is_none());
+        Ok(in_service.flat_map(|dir| dir.topics.into_iter().flat_map(replicas)).collect())
+    }
+
+    async fn ask_log_dirs(
+        &self,
+        broker_id: i32,
+        request: DescribeLogDirsRequest,
+    ) -> Result<Vec<DescribeLogDirsResult>, ClientError> {
         let what = || format!("log directories of broker {broker_id}");
-        let doing = format!("describe the {}", what());
+        let doing = format!("look at the {}", what());
         self.call(Target::Broker(broker_id), doing, &request, |_, response| {
             ClientError::check(response.error_code, None, what)?;
-            response.results.into_iter().map(LogDir::new).collect()
+            Ok(response.results)
         })
         .await
     }
 }
 
-impl Cluster {
-    /// The log directories of one broker that are out of service, as paths on its machine.
-    ///
-    /// # Errors
-    /// The broker's code, or why it can't be asked.
-    pub async fn failed_log_dirs(&self, broker_id: i32) -> Result<Vec<String>, ClientError> {
-        let request = DescribeLogDirsRequest { topics: Some(Vec::new()) };
-        let what = || format!("log directories of broker {broker_id}");
-        let doing = format!("look at the {}", what());
-        self.call(Target::Broker(broker_id), doing, &request, |_, response| {
-            ClientError::check(response.error_code, None, what)?;
-            let failed = response.results.into_iter().filter(|dir| !dir.error_code.is_none());
-            Ok(failed.map(|dir| dir.log_dir.into()).collect())
-        })
-        .await
-    }
+/// Bytes, where brokers tell them.
+fn told(bytes: i64) -> Option<i64> {
+    (bytes >= 0).then_some(bytes)
 }
 
 impl LogDir {
     fn new(result: DescribeLogDirsResult) -> Result<Self, ClientError> {
         let path = String::from(result.log_dir);
         ClientError::check(result.error_code, None, || format!("log directory {path}"))?;
-        let told = |bytes: i64| (bytes >= 0).then_some(bytes);
         Ok(Self {
             path,
             total_bytes: told(result.total_bytes),

@@ -17,7 +17,7 @@ mod voters;
 
 pub use cluster::ClusterDescription;
 pub use configs::{ConfigChange, ConfigEntry, ConfigOperation, ConfigResource, ConfigSource};
-pub use log_dirs::{LogDir, LogDirReplica};
+pub use log_dirs::{LogDir, LogDirReplica, LogDirState};
 pub use offsets::{FoundOffset, IsolationLevel, OffsetSpec};
 pub use partitions::{PartitionCursor, PartitionPage};
 pub use quorum::{QuorumDescription, QuorumReplica};

@@ -1,13 +1,18 @@
-//! `logboom cluster health` over kills.
+//! `logboom cluster health` over kills and on a full disk.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use logboom_tests::broker::pause;
+use logboom_protocol::records::{BatchBuilder, Codec};
+use logboom_tests::broker::{Site, pause};
 use logboom_tests::cluster::Cluster;
+use logboom_tests::disk::Disk;
+use logboom_tests::foreign::{or_skip, scratch};
 
 use crate::groups::command;
+use crate::wire::{PRODUCE, now_ms, produce_to};
 
 /// Longer than the command takes to see what has happened, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -93,4 +98,44 @@ fn without_a_majority_it_says_that_nobody_leads_and_who_is_missing() {
             .is_some_and(|row| row["leader"].is_null() && why(row).starts_with("no majority"));
         status == Some(1) && summary["quorum"]["why"].is_string() && is_said
     });
+}
+
+/// How often 900 kB fit into 256 MiB, and then some.
+const BATCHES_MAX: usize = 400;
+
+/// 900 kB that don't compress away.
+fn send(cluster: &Cluster, topic: &str) {
+    let mut builder = BatchBuilder::new(Codec::None);
+    builder.append(now_ms(), None, Some(&[b'x'; 900_000]), &[]).unwrap();
+    let request = produce_to(topic, 0, builder.build().unwrap());
+    // Who is asked may not lead any more.
+    drop(cluster.leader(topic, 0).try_call(PRODUCE, &request));
+}
+
+#[test]
+fn on_a_full_disk_it_names_what_lacks_records_and_the_directory() {
+    let Some(disk) = or_skip("health and a full disk", Disk::mount("health-full")) else { return };
+    let other = disk.path().join("other");
+    fs::write(&other, vec![1; 128 << 20]).unwrap();
+    let root = disk.path().join("broker");
+    fs::create_dir(&root).unwrap();
+    let roots = [scratch("health-full-1"), scratch("health-full-2"), root];
+    let sites = roots.map(|root| (Site::default(), root)).into();
+    let cluster = Cluster::start_at(sites, |_| Vec::new());
+    let topic = cluster.new_topic("health-full", 1, 3);
+    cluster.wait_until(&topic, "all are in sync", |it| it.isr_nodes.len() == 3);
+    let bootstrap = cluster.bootstrap();
+    let lacking = |topic: &str, how: &str| {
+        let (_, rows) = health(&bootstrap);
+        let named = of_kind(&rows, "partition").find(|row| row["topic"] == topic);
+        named.is_some_and(|row| why(row).contains(how) && why(row).contains(" bytes left"))
+    };
+    let mut sent = 0;
+    while !lacking(&topic, "3: behind: its directory ") {
+        (0..10).for_each(|_| send(&cluster, &topic));
+        sent += 10;
+        assert!(sent < BATCHES_MAX, "{:#?}", health(&bootstrap));
+    }
+    fs::remove_file(&other).unwrap();
+    wait_until(&bootstrap, "all is well again", |status, _| status == Some(0));
 }

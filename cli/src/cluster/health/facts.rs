@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use logboom_client::{Broker, ClientError, Cluster, QuorumDescription, Reassignment};
+use logboom_client::{
+    Broker, ClientError, Cluster, LogDirState, Partition, QuorumDescription, Reassignment,
+};
 
 use crate::client::Failure;
 
@@ -15,6 +17,9 @@ use crate::client::Failure;
 const QUORUM_WAIT: Duration = Duration::from_secs(5);
 /// How long for a broker to say whether its directories are in service.
 const DIRECTORIES_WAIT: Duration = Duration::from_secs(2);
+
+/// Free bytes of a directory below which replicas lack room: a large batch doesn't fit.
+const ROOM_MIN: i64 = 2 << 20;
 
 /// What is known.
 #[derive(Debug, Default)]
@@ -29,6 +34,10 @@ pub(super) struct Facts {
     pub(super) mute: BTreeSet<i32>,
     /// The directories of brokers that are out of service.
     pub(super) failed: BTreeMap<i32, Vec<String>>,
+    /// The directories of brokers that have next to no room left, and how much.
+    pub(super) full: BTreeMap<i32, (String, i64)>,
+    /// Replicas that were never made, or are gone: topic, partition, broker.
+    pub(super) absent: BTreeSet<(String, i32, i32)>,
     /// The partitions that get other replicas, and which brokers are to have a copy and don't yet.
     pub(super) moves: BTreeMap<(String, i32), Vec<i32>>,
     /// The quorum of the controllers, or why nothing is known of it; `None` where brokers don't
@@ -60,24 +69,72 @@ impl Facts {
         Ok(facts)
     }
 
-    /// Asks each broker whether its directories are in service: whoever leads the controllers may
+    /// Asks each broker how its directories are: whoever leads the controllers may
     /// not know yet that it is gone, or nobody leads them.
     async fn ask_brokers(&mut self, cluster: &Cluster) {
         let mut asked = JoinSet::new();
         for (broker, _) in self.brokers.iter().filter(|(_, is_alive)| *is_alive) {
             let (cluster, id) = (cluster.clone(), broker.id);
             asked.spawn(async move {
-                (id, timeout(DIRECTORIES_WAIT, cluster.failed_log_dirs(id)).await)
+                (id, timeout(DIRECTORIES_WAIT, cluster.log_dir_states(id)).await)
             });
         }
         while let Some(answer) = asked.join_next().await {
             match answer.expect("nothing in it panics") {
-                (id, Ok(Ok(failed))) if !failed.is_empty() => _ = self.failed.insert(id, failed),
+                (id, Ok(Ok(states))) => self.note_directories(id, states),
                 // It answers.
-                (_, Ok(Ok(_) | Err(ClientError::Refused { .. }))) => {}
+                (_, Ok(Err(ClientError::Refused { .. }))) => {}
                 (_, Ok(Err(ClientError::UnsupportedVersion { .. }))) => {}
                 (id, Ok(Err(_)) | Err(_)) => _ = self.mute.insert(id),
             }
+        }
+    }
+
+    fn note_directories(&mut self, id: i32, states: Vec<LogDirState>) {
+        for LogDirState { path, has_failed, usable_bytes } in states {
+            match usable_bytes {
+                _ if has_failed => self.failed.entry(id).or_default().push(path),
+                Some(bytes) if bytes < ROOM_MIN => _ = self.full.insert(id, (path, bytes)),
+                _ => {}
+            }
+        }
+    }
+
+    /// Asks brokers that are in contact whether they have replicas at all that aren't in sync.
+    ///
+    /// - `partitions`: topic and partition.
+    pub(super) async fn ask_for_replicas<'a>(
+        &mut self,
+        cluster: &Cluster,
+        partitions: impl Iterator<Item = (&'a str, &'a Partition)>,
+    ) {
+        let mut lagging: BTreeMap<i32, BTreeMap<String, Vec<i32>>> = BTreeMap::new();
+        for (topic, Partition { index, replicas, in_sync, .. }) in partitions {
+            let lags = |id: &&i32| !in_sync.contains(id) && self.why_unusable(**id).is_none();
+            for id in replicas.iter().filter(lags) {
+                let of_broker = lagging.entry(*id).or_default();
+                of_broker.entry(topic.to_owned()).or_default().push(*index);
+            }
+        }
+        for (id, asked) in lagging {
+            let answer = timeout(DIRECTORIES_WAIT, cluster.replicas_among(id, &asked)).await;
+            let Ok(Ok(found)) = answer else { continue };
+            let found: BTreeSet<_> = found.into_iter().map(|it| (it.topic, it.partition)).collect();
+            let all = asked.into_iter().flat_map(|(topic, indexes)| {
+                indexes.into_iter().map(move |index| (topic.clone(), index))
+            });
+            let absent = all.filter(|one| !found.contains(one));
+            self.absent.extend(absent.map(|(topic, index)| (topic, index, id)));
+        }
+    }
+
+    /// Why a replica of a broker that can be used lacks records, as far as brokers tell it.
+    pub(super) fn why_lacking(&self, topic: &str, index: i32, id: i32) -> String {
+        let is_absent = self.absent.contains(&(topic.to_owned(), index, id));
+        let how = if is_absent { "has no replica of it" } else { "behind" };
+        match self.full.get(&id) {
+            Some((path, bytes)) => format!("{how}: its directory {path} has {bytes} bytes left"),
+            None => how.to_owned(),
         }
     }
 

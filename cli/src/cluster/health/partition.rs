@@ -21,7 +21,7 @@ pub(super) fn judge(topic: &str, partition: &Partition, facts: &Facts) -> Option
     let reason = |id: &i32| match facts.why_unusable(*id) {
         Some(why) => why,
         None if adding.is_some_and(|adding| adding.contains(id)) => "being moved here".to_owned(),
-        None => "behind".to_owned(),
+        None => facts.why_lacking(topic, *index, *id),
     };
     let unusable = replicas.iter().filter(|id| is_unusable(id));
     let told: Vec<i32> = if leader.is_none() { unusable.copied().collect() } else { missing };

@@ -6,7 +6,8 @@ use super::*;
 
 const NOW: i64 = 1_000_000;
 
-/// Brokers 1, 2 and 5 are there, 3 is not, 6 doesn't answer; a directory of 2 is out of service.
+/// Brokers 1, 2, 5 and 7 are there, 3 is not, 6 doesn't answer; a directory of 2 is out of service,
+/// one of 7 is full.
 fn facts() -> Facts {
     let broker = |id| Broker { id, address: "b:1".parse().unwrap(), rack: None };
     let voter = |id, end_offset, last_contact_ms| QuorumReplica {
@@ -30,10 +31,13 @@ fn facts() -> Facts {
             (broker(3), false),
             (broker(5), true),
             (broker(6), true),
+            (broker(7), true),
         ],
         mute: [6].into(),
         silent: [(3, Some(0))].into(),
         failed: [(2, vec!["/d".to_owned()])].into(),
+        full: [(7, ("/f".to_owned(), 12))].into(),
+        absent: [("unmade".to_owned(), 0, 7), ("unmade".to_owned(), 0, 1)].into(),
         moves: [(("moved".to_owned(), 0), vec![1])].into(),
         quorum: Some(Ok(quorum)),
         ..Facts::default()
@@ -61,6 +65,11 @@ fn what_a_partition_lacks_has_its_reason() {
     assert_eq!(why("t", Some(1), &[1, 5], &[1, 5]), None);
     assert_eq!(why("t", Some(1), &[1, 2, 3], &[1]), said(&format!("{two}; {three}")));
     assert_eq!(why("t", Some(5), &[1, 5], &[5]), said("1: behind"));
+    assert_eq!(why("unmade", Some(5), &[1, 5], &[5]), said("1: has no replica of it"));
+    let full = "its directory /f has 12 bytes left";
+    assert_eq!(why("t", Some(5), &[5, 7], &[5]), said(&format!("7: behind: {full}")));
+    let unmade = format!("7: has no replica of it: {full}");
+    assert_eq!(why("unmade", Some(5), &[5, 7], &[5]), Some(unmade));
     assert_eq!(why("moved", Some(5), &[1, 5], &[5]), said("1: being moved here"));
     assert_eq!(why("t", Some(1), &[1, 4], &[1]), said("4: not in contact"));
     let no_majority = format!("no majority: 1 of 3 replicas can vote; {two}; {three}");

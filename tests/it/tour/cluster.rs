@@ -3,7 +3,6 @@
 //!
 //! `LOGBOOM_TOUR_KILLS_MS` is how often one is killed, `LOGBOOM_TOURS` how often all of them tour.
 
-use std::any::Any;
 use std::panic::catch_unwind;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -38,16 +37,17 @@ fn all_clients_tour_three_brokers_of_which_one_after_the_other_is_killed() {
     let settings = |_| vec!["default.replication.factor=3".to_owned()];
     let mut cluster = Cluster::start_with("tour-kills", 3, settings);
     for number in 0..size("LOGBOOM_TOURS", 1) {
-        assert_eq!(failed(&mut cluster), [""; 0], "tour {number}");
+        let failed = failed(&mut cluster);
+        assert!(failed.is_empty(), "tour {number}: {}", failed.join("\n\n"));
     }
 }
 
-/// Those whose tour fails while brokers are killed.
-fn failed(cluster: &mut Cluster) -> Vec<&'static str> {
+/// Those whose tour fails while brokers are killed, and why.
+fn failed(cluster: &mut Cluster) -> Vec<String> {
     let every = Duration::from_millis(size("LOGBOOM_TOUR_KILLS_MS", 20_000));
     let bootstrap = cluster.bootstrap();
     thread::scope(|scope| {
-        let begun = |tour: &'static Tour| (tour.0, scope.spawn(|| is_good(tour, &bootstrap)));
+        let begun = |tour: &'static Tour| (tour.0, scope.spawn(|| failure(tour, &bootstrap)));
         let tours: Vec<_> = TOURS.iter().map(begun).collect();
         let is_over = || tours.iter().all(|(_, tour)| tour.is_finished());
         for id in (1..=BROKERS).cycle().take_while(|_| !is_over()) {
@@ -57,20 +57,24 @@ fn failed(cluster: &mut Cluster) -> Vec<&'static str> {
             cluster.restart(id);
         }
         let results = tours.into_iter().map(|(name, tour)| (name, tour.join().unwrap()));
-        results.filter(|(_, is_good)| !is_good).map(|(name, _)| name).collect()
+        results.filter_map(|(name, why)| Some(format!("{name}: {}", why?))).collect()
     })
 }
 
 /// Tours, and again where the client ended with an error and may; never where what it saw is wrong.
-fn is_good(&(_, errors_max, tour): &Tour, bootstrap: &str) -> bool {
-    let mut attempts = (0..=errors_max).map(|_| catch_unwind(|| tour(bootstrap)));
-    let is_over = |result: &thread::Result<_>| {
-        let ended = |why: &Box<dyn Any + Send>| {
-            why.downcast_ref::<String>().is_some_and(|why| why.contains("exit status"))
-        };
-        !result.as_ref().is_err_and(ended)
-    };
-    attempts.find(is_over).is_some_and(|result| result.is_ok())
+/// Says why it failed each time, if it did.
+fn failure(&(_, errors_max, tour): &Tour, bootstrap: &str) -> Option<String> {
+    let mut whys = Vec::new();
+    for _ in 0..=errors_max {
+        let why = catch_unwind(|| tour(bootstrap)).err()?;
+        let why = why.downcast_ref::<String>().map_or("it panicked", String::as_str).to_owned();
+        let has_ended = why.contains("exit status");
+        whys.push(why);
+        if !has_ended {
+            break;
+        }
+    }
+    Some(whys.join("\n"))
 }
 
 /// Waits that long, or until it is over.

@@ -14,6 +14,7 @@
 mod campaigns;
 mod due;
 mod handover;
+mod in_sync;
 mod lives;
 mod pairs;
 mod quorum;
@@ -494,39 +495,6 @@ impl Lanes {
         let leads = group.role() == Role::Leader && group.transferring().is_none();
         if leads && is_established && !group.may_hold_lease() {
             replica.step(hands, |group, effects| group.resign("it has no lease", effects));
-        }
-    }
-
-    /// Which replicas are in sync: there, with all that is committed, and nothing that was deleted.
-    /// What an epoch finds is known when its first entry is committed.
-    fn note_in_sync(&mut self, table: &mut Table, key: &GroupKey, now: u64) {
-        let Some(lane) = self.lanes.get(&lane_of(key)) else { return };
-        let Some(replica) = table.get_mut(key) else { return };
-        let Replica { group, member: Some(member), .. } = &mut **replica else { return };
-        if group.role() != Role::Leader || group.commit().epoch != group.epoch() {
-            return;
-        }
-        let is_there = |broker: i32| lane.others.get(&broker).is_some_and(|other| other.is_there);
-        let (start, commit) = (group.history().start().offset, group.commit().offset);
-        let (mut in_sync, mut held_back) = (vec![group.id().broker], Vec::new());
-        for it in group.standings().filter(|it| group.voters().contains(it.id)) {
-            let broker = it.id.broker;
-            let has_all = it.matched.offset >= commit && it.log_start >= start;
-            let has_caught_up = member.has_caught_up(broker, has_all, now);
-            in_sync.extend((has_caught_up && is_there(broker)).then_some(broker));
-            held_back.extend(it.held_back.then_some(broker));
-        }
-        let office = member.in_office();
-        (office.in_sync, office.held_back) = (in_sync, held_back);
-        replica.answer_too_few();
-    }
-
-    /// What is reported of a leader, and what it takes, goes by who is in sync: from its first
-    /// commit on.
-    fn note_in_sync_of_a_new_office(&mut self, table: &mut Table, key: &GroupKey, now: u64) {
-        let member = table.get(key).and_then(|replica| replica.member.as_ref());
-        if member.is_some_and(|member| member.in_sync().is_empty()) {
-            self.note_in_sync(table, key, now);
         }
     }
 

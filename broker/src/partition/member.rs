@@ -107,8 +107,8 @@ pub(super) struct Office {
     pub(super) led: Option<(i32, u64)>,
     /// Where its log ended then.
     pub(super) led_from: i64,
-    /// The brokers whose replicas are in sync, this one's included; nothing until the first entry of
-    /// its epoch is committed.
+    /// The brokers whose replicas are in sync, this one's included; nothing until the first entry
+    /// of its epoch is committed.
     pub(super) in_sync: Vec<i32>,
     /// The brokers whose replicas only vote, as they said. They count for what is acknowledged and
     /// as in sync, because they have what they have flushed; but they aren't to lead.

@@ -404,8 +404,8 @@ impl Replica {
         self.partition.settings().min_insync_replicas.min(replicas)
     }
 
-    /// Replicas that are in sync, this one included. While an epoch begins that isn't known, and all
-    /// count.
+    /// Replicas that are in sync, this one included. While an epoch begins that isn't known, and
+    /// all count.
     fn in_sync_count(&self) -> usize {
         match self.member.as_ref().map_or(0, |member| member.in_sync().len()) {
             0 => self.group.voters().incoming.len(),

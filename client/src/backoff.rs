@@ -82,6 +82,8 @@ impl<'a> Retry<'a> {
             return Err(ClientError::Deadline { doing, limit, last });
         }
         self.attempt = self.attempt.saturating_add(1);
+        metrics::counter!("logboom_client_retries_total").increment(1);
+        tracing::debug!(doing = self.doing, attempt = self.attempt, ?pause, %error, "tries again");
         tokio::time::sleep(pause).await;
         Ok(())
     }

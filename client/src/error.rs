@@ -41,6 +41,8 @@ pub enum ClientError {
         /// What happened at each of them.
         failures: Vec<(BrokerAddress, Disconnect)>,
     },
+    /// No broker has answered yet.
+    NoAnswer,
     /// The broker's answer is an error code.
     Refused {
         /// What was asked for, as "topic t" or "partition t-0".
@@ -162,9 +164,10 @@ pub enum Disconnect {
     Malformed(DecodeError),
     /// The broker doesn't say which versions it speaks.
     Negotiation(ErrorCode),
-    /// The broker and the client don't believe each other.
+    /// The broker and the client don't believe each other, or don't protect what they say in the
+    /// same way.
     Authentication {
-        /// How one said who one is.
+        /// How one said who one is: a mechanism of SASL, or "TLS".
         mechanism: String,
         /// Why that isn't believed.
         reason: String,
@@ -190,7 +193,7 @@ impl ClientError {
             }
             Self::Refused { code, .. } if code.is_retriable() => Remedy::Retry,
             Self::Refused { code: ErrorCode::UNKNOWN_SERVER_ERROR, .. } => Remedy::GiveUp,
-            Self::NoLeader { .. } | Self::UnknownBroker { .. } => Remedy::Retry,
+            Self::NoAnswer | Self::NoLeader { .. } | Self::UnknownBroker { .. } => Remedy::Retry,
             Self::Refused { .. }
             | Self::UnknownTopic { .. }
             | Self::UnknownPartition { .. }
@@ -275,6 +278,19 @@ impl Disconnect {
         Self::Io { doing, source: Arc::new(source) }
     }
 
+    /// What a transport or its first bytes failed by: what isn't believed now isn't in a second
+    /// either, and a connection that was lost may stand then.
+    pub(crate) fn unprotected(doing: &'static str, error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::InvalidData
+            | io::ErrorKind::InvalidInput
+            | io::ErrorKind::PermissionDenied => {
+                Self::Authentication { mechanism: "TLS".to_owned(), reason: error.to_string() }
+            }
+            _ => Self::io(doing, error),
+        }
+    }
+
     fn remedy(&self) -> Remedy {
         match self {
             Self::Io { .. }
@@ -306,6 +322,7 @@ impl fmt::Display for ClientError {
                 }
                 Ok(())
             }
+            Self::NoAnswer => f.write_str("no broker has answered yet"),
             Self::Refused { what, code, message: None } => write!(f, "{what}: {code}"),
             Self::Refused { what, code, message: Some(message) } => {
                 write!(f, "{what}: {code}: {message}")

@@ -24,6 +24,24 @@
 //! - Nothing that a broker sends makes this crate panic or take more memory than
 //!   [`ClientConfig::response_bytes_max`] a connection and what decoding makes of it.
 
+//!
+//! # What it tells of itself
+//!
+//! By the `metrics` facade; nothing is counted once a record:
+//!
+//! | name: `logboom_client_…` | what |
+//! | --- | --- |
+//! | `connections_total` | connections that stood |
+//! | `connection_failures_total` | those that didn't come to stand |
+//! | `disconnects_total` | connections that ended, however |
+//! | `request_seconds{api}` | requests that were answered, and how long that took |
+//! | `metadata_total` | answers about brokers and topics |
+//! | `retries_total` | calls that were tried again |
+//!
+//! By `tracing`: WARN for a connection that doesn't come to stand, DEBUG for what passes: one that
+//! stands, one that has ended, an answer about brokers and topics, a call that is tried again, each
+//! with its reason. Nothing secret is in any of it.
+
 mod address;
 mod admin;
 mod backoff;

@@ -56,6 +56,10 @@ pub type Protecting<'a> = Pin<Box<dyn Future<Output = io::Result<Box<dyn Stream>
 pub trait Transport: fmt::Debug + Send + Sync {
     /// Makes a protected stream.
     ///
+    /// An error of the kind `InvalidData`, `InvalidInput` or `PermissionDenied` says that the two
+    /// sides don't believe each other, which is told at once; any other that the connection is
+    /// lost, and it is tried again.
+    ///
     /// - `address`: the broker's, whose name is to be proven.
     fn protect<'a>(&'a self, stream: TcpStream, address: &'a BrokerAddress) -> Protecting<'a>;
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use logboom_client::{ClientError, Cluster};
+use logboom_client::Cluster;
 
 use crate::accumulator::{Accumulator, TopicQueues};
 use crate::delivery::{Delivered, Delivery, Settled};
@@ -116,13 +116,7 @@ impl Producer {
         if accumulator.is_closed() {
             return Err(accumulator.ended().unwrap_or(ProduceError::Closed));
         }
-        let limit = accumulator.settings.max_block;
-        let found = tokio::time::timeout(limit, cluster.topic(name)).await;
-        let topic = found.map_err(|_| {
-            let doing = format!("look up topic {name}");
-            let last = Box::new(ClientError::UnknownTopic { topic: name.to_owned() });
-            ClientError::Deadline { doing, limit, last }
-        })??;
+        let topic = cluster.topic_within(name, accumulator.settings.max_block).await?;
         accumulator.learn(&topic)
     }
 }

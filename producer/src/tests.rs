@@ -409,3 +409,16 @@ async fn codecs_are_as_the_batch_says() {
         assert_eq!(broker.lock().unwrap().codecs, [codec]);
     }
 }
+
+#[tokio::test]
+async fn who_waits_for_a_topic_hears_whether_a_broker_has_answered() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let bootstrap = silent.local_addr().unwrap().to_string();
+    let builder = Producer::builder().bootstrap_servers(&bootstrap).client(client());
+    let producer = builder.max_block(100 * MILLISECOND).build().unwrap();
+    let error = producer.send(Record::to("t").value("a")).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "look up topic t: not done within 100 ms; no broker has answered yet"
+    );
+}

@@ -120,12 +120,43 @@ impl Cluster {
     /// [`ClientError::UnknownTopic`], after it was waited for a little, since brokers hear of a new
     /// topic one after the other; or no broker answers.
     pub async fn topic(&self, name: &str) -> Result<Arc<Topic>, ClientError> {
-        let mut retry = self.retry(format!("look up topic {name}"));
+        let retry = self.retry(format!("look up topic {name}"));
+        self.find_topic(name, retry, &mut None).await
+    }
+
+    /// As [`Self::topic`], until a deadline of the caller's, whatever is waited for then.
+    ///
+    /// # Errors
+    /// As [`Self::topic`], or [`ClientError::Deadline`] with what happened the last time; that is
+    /// [`ClientError::NoAnswer`] where nothing has happened yet.
+    pub async fn topic_within(
+        &self,
+        name: &str,
+        limit: Duration,
+    ) -> Result<Arc<Topic>, ClientError> {
+        let doing = format!("look up topic {name}");
+        let retry = Retry::new(self.config(), limit, doing.clone());
+        let mut last = None;
+        let found = tokio::time::timeout(limit, self.find_topic(name, retry, &mut last)).await;
+        found.unwrap_or_else(|_| {
+            let last = Box::new(last.unwrap_or(ClientError::NoAnswer));
+            Err(ClientError::Deadline { doing, limit, last })
+        })
+    }
+
+    /// - `last`: what happened the last time.
+    async fn find_topic(
+        &self,
+        name: &str,
+        mut retry: Retry<'_>,
+        last: &mut Option<ClientError>,
+    ) -> Result<Arc<Topic>, ClientError> {
         loop {
             let error = match self.look_up(name, retry.timeout()).await {
                 Ok(topic) => return Ok(topic),
                 Err(error) => error,
             };
+            *last = Some(error.clone());
             if matches!(error, ClientError::UnknownTopic { .. }) {
                 if retry.elapsed() >= self.config().topic_propagation_max {
                     return Err(error);
@@ -286,6 +317,9 @@ impl Cluster {
         let response = connection.send(&request, timeout).await?;
         ClientError::check(response.error_code, None, || "metadata".to_owned())?;
         let image = ClusterImage::new(response);
+        metrics::counter!("logboom_client_metadata_total").increment(1);
+        let (from, brokers) = (connection.address(), image.brokers.len());
+        tracing::debug!(%from, ?names, brokers, topics = image.topics.len(), "metadata");
         self.learn(&image);
         Ok(image)
     }

@@ -220,3 +220,31 @@ async fn callers_who_miss_the_same_topic_ask_once() {
     assert!([a, b, c].iter().all(Result::is_ok));
     assert_eq!(asked_for.load(Ordering::SeqCst), 1);
 }
+
+#[tokio::test]
+async fn a_deadline_tells_whether_anybody_has_answered() {
+    let limit = Duration::from_millis(200);
+    let told = async |address: BrokerAddress| {
+        let error = cluster(vec![address]).topic_within("t", limit).await.unwrap_err();
+        let ClientError::Deadline { last, .. } = error else { panic!("{error}") };
+        last
+    };
+    // It takes connections and says nothing.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let last = told(BrokerAddress { host: "127.0.0.1".to_owned(), port }).await;
+    assert!(matches!(*last, ClientError::NoAnswer), "{last}");
+    let gone = ScriptedBroker::bind().await.address;
+    let last = told(gone).await;
+    assert!(matches!(*last, ClientError::NoBroker { .. }), "{last}");
+    let broker = ScriptedBroker::bind().await;
+    let address = broker.address.clone();
+    let addresses = vec![address.clone()];
+    broker.run(move |asked| {
+        let mut answer = metadata(&addresses, 0);
+        answer.error_code = ErrorCode::REQUEST_TIMED_OUT;
+        Some(asked.answer(&answer))
+    });
+    let last = told(address).await;
+    assert_eq!(last.code(), Some(ErrorCode::REQUEST_TIMED_OUT), "{last}");
+}

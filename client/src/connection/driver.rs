@@ -18,7 +18,8 @@ use logboom_protocol::hot::Rope;
 use logboom_protocol::{ApiKey, DecodeError, FieldError, MessageKind};
 
 use super::line::Ending;
-use crate::Disconnect;
+use super::told;
+use crate::{BrokerAddress, Disconnect};
 
 /// The limits of a connection.
 #[derive(Debug, Clone, Copy)]
@@ -59,8 +60,11 @@ pub(super) struct Written {
 }
 
 /// Writes and reads until the connection ends; says why before anybody hears of it.
+///
+/// - `address`: the broker's, to tell of it.
 pub(super) async fn run<S>(
     stream: S,
+    address: BrokerAddress,
     queue: mpsc::Receiver<Outgoing>,
     ending: Arc<Ending>,
     limits: Limits,
@@ -78,6 +82,9 @@ pub(super) async fn run<S>(
         () = ending.asked() => Disconnect::Dropped,
     };
     ending.set(reason);
+    if let Some(reason) = ending.reason() {
+        told::disconnected(&address, reason);
+    }
 }
 
 async fn write_requests<W: AsyncWrite + Unpin>(
@@ -187,6 +194,8 @@ fn answer(oldest: Pending, response: &Bytes) -> Result<(), Disconnect> {
     if found != expected {
         return Err(Disconnect::CorrelationId { api, expected, found });
     }
+    let left = oldest.deadline.saturating_duration_since(Instant::now());
+    told::answered(api, oldest.timeout.saturating_sub(left));
     // Its caller may have stopped waiting.
     oldest.reply.send(body).ok();
     Ok(())

@@ -49,6 +49,11 @@ impl Ending {
         self.reason.get_or_init(|| reason);
     }
 
+    /// The first reason, if there is one.
+    pub(super) fn reason(&self) -> Option<&Disconnect> {
+        self.reason.get()
+    }
+
     /// Waits until a caller wants the end.
     pub(super) async fn asked(&self) {
         self.asked.notified().await;
@@ -66,7 +71,8 @@ impl Line {
         let ending = Arc::new(Ending::default());
         let limits =
             driver::Limits { in_flight_max, response_bytes_max: config.response_bytes_max };
-        tokio::spawn(driver::run(stream, outgoing, Arc::clone(&ending), limits));
+        let at = address.clone();
+        tokio::spawn(driver::run(stream, at, outgoing, Arc::clone(&ending), limits));
         let shared = Shared {
             address: address.clone(),
             client_id: config.client_id.clone(),
@@ -83,7 +89,7 @@ impl Line {
     }
 
     pub(super) fn closed(&self) -> Option<&Disconnect> {
-        self.shared.ending.reason.get()
+        self.shared.ending.reason()
     }
 
     /// Closes the connection for everybody.

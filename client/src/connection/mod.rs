@@ -19,8 +19,10 @@ mod line;
 mod negotiate;
 #[cfg(test)]
 mod tests;
+mod told;
 mod versions;
 
+use std::io;
 use std::marker::PhantomData;
 use std::time::Duration;
 
@@ -57,6 +59,15 @@ impl Connection {
         address: &BrokerAddress,
         config: &ClientConfig,
     ) -> Result<Self, ClientError> {
+        let connected = Self::connect_once(address, config).await;
+        told::connected(address, &connected);
+        connected
+    }
+
+    async fn connect_once(
+        address: &BrokerAddress,
+        config: &ClientConfig,
+    ) -> Result<Self, ClientError> {
         let failed = |reason| ClientError::Connection { address: address.clone(), reason };
         let after = config.connect_timeout;
         let connecting = TcpStream::connect((address.host.as_str(), address.port));
@@ -72,8 +83,15 @@ impl Connection {
         let stream = tokio::time::timeout(after, transport.protect(stream, address))
             .await
             .map_err(|_| failed(Disconnect::ConnectTimeout { after }))?
-            .map_err(|e| failed(Disconnect::io("protect", e)))?;
-        Self::over(stream, address, config).await
+            .map_err(|e| failed(Disconnect::unprotected("protect", e)))?;
+        Self::over(stream, address, config).await.map_err(|error| match error {
+            // With TLS 1.3 a broker says behind the handshake what it doesn't believe.
+            ClientError::Connection { reason: Disconnect::Io { doing, source }, .. } => {
+                let source = io::Error::new(source.kind(), source.to_string());
+                failed(Disconnect::unprotected(doing, source))
+            }
+            error => error,
+        })
     }
 
     /// Asks for the versions over a stream that stands already, and says who the client is.

@@ -139,16 +139,24 @@ mod tls {
     use crate::ClientError;
 
     /// A listener that protects one connection and hears its first byte.
-    async fn server(key: &rcgen::CertifiedKey<rcgen::KeyPair>) -> crate::BrokerAddress {
+    ///
+    /// - `asks`: whether it wants the client to have a certificate that it has signed.
+    async fn server(key: &rcgen::CertifiedKey<rcgen::KeyPair>, asks: bool) -> crate::BrokerAddress {
         let chain = vec![key.cert.der().clone()];
         let private = rustls::pki_types::PrivateKeyDer::try_from(key.signing_key.serialize_der());
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(key.cert.der().clone()).unwrap();
+        let (roots, of) = (Arc::new(roots), Arc::clone(&provider));
+        let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(roots, of);
+        let builder = rustls::ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(chain, private.unwrap())
             .unwrap();
+        let builder = match asks {
+            true => builder.with_client_cert_verifier(verifier.build().unwrap()),
+            false => builder.with_no_client_auth(),
+        };
+        let config = builder.with_single_cert(chain, private.unwrap()).unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let acceptor = TlsAcceptor::from(Arc::new(config));
@@ -171,29 +179,71 @@ mod tls {
         roots: &str,
         more: &str,
     ) -> Result<Connection, ClientError> {
+        Connection::connect(address, &config(roots, more)).await
+    }
+
+    fn config(roots: &str, more: &str) -> ClientConfig {
         let mut properties = Properties::parse(more).unwrap();
         properties.set("security.protocol", "SSL");
         properties.set("ssl.truststore.type", "PEM");
         properties.set("ssl.truststore.certificates", roots);
-        let mut config = ClientConfig::default();
+        let api_timeout = Duration::from_secs(2);
+        let mut config = ClientConfig { api_timeout, ..ClientConfig::default() };
         config.apply(&properties).unwrap();
-        Connection::connect(address, &config).await
+        config
     }
 
     #[tokio::test]
     async fn a_broker_proves_its_name_unless_nobody_wants_it() {
         let (own, other) = (certificate("127.0.0.1"), certificate("elsewhere"));
-        let address = server(&own).await;
+        let address = server(&own, false).await;
         connect(&address, &own.cert.pem(), "").await.unwrap();
         let error = connect(&address, &other.cert.pem(), "").await.unwrap_err();
-        assert!(error.to_string().contains("protect: "), "not trusted: {error}");
-        let address = server(&other).await;
+        is_disbelief(&error);
+        let address = server(&other, false).await;
         let error = connect(&address, &other.cert.pem(), "").await.unwrap_err();
-        assert!(error.to_string().contains("protect: "), "another name: {error}");
+        is_disbelief(&error);
         let nameless = "ssl.endpoint.identification.algorithm=";
         connect(&address, &other.cert.pem(), nameless).await.unwrap();
         let error = connect(&address, &own.cert.pem(), nameless).await.unwrap_err();
-        assert!(error.to_string().contains("protect: "), "trust is still needed: {error}");
+        is_disbelief(&error);
+    }
+
+    /// It isn't tried again.
+    fn is_disbelief(error: &ClientError) {
+        assert_eq!(error.remedy(), Remedy::FixCall, "{error}");
+        assert!(error.to_string().contains(": TLS: "), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_broker_that_is_not_believed_is_told_of_at_once() {
+        let (own, other) = (certificate("127.0.0.1"), certificate("127.0.0.1"));
+        let address = server(&own, false).await;
+        let cluster = crate::Cluster::new(vec![address], config(&other.cert.pem(), ""));
+        let error = cluster.image(None).await.unwrap_err();
+        assert!(matches!(error, ClientError::NoBroker { .. }), "not by a deadline: {error}");
+        is_disbelief(&error);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_is_not_believed_is_told_of_at_once() {
+        let own = certificate("127.0.0.1");
+        let address = server(&own, true).await;
+        let error = connect(&address, &own.cert.pem(), "").await.unwrap_err();
+        is_disbelief(&error);
+    }
+
+    #[tokio::test]
+    async fn a_broker_without_tls_is_told_of_at_once() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 400\r\n\r\n").await
+        });
+        let address = crate::BrokerAddress { host: "127.0.0.1".to_owned(), port };
+        let own = certificate("127.0.0.1");
+        is_disbelief(&connect(&address, &own.cert.pem(), "").await.unwrap_err());
     }
 
     #[test]

@@ -79,7 +79,8 @@ impl fmt::Debug for Tls {
 impl Transport for Tls {
     fn protect<'a>(&'a self, stream: TcpStream, address: &'a BrokerAddress) -> Protecting<'a> {
         Box::pin(async move {
-            let name = ServerName::try_from(address.host.clone()).map_err(io::Error::other)?;
+            let name = ServerName::try_from(address.host.clone());
+            let name = name.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
             let connector = TlsConnector::from(Arc::clone(&self.config));
             let stream = connector.connect(name, stream).await?;
             Ok(Box::new(stream) as Box<dyn Stream>)

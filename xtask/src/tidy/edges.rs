@@ -64,7 +64,7 @@ const RESTRICTED: &[(&str, &[&str])] = &[
     ),
     ("clap", &["logboom", "logboom-bench"]),
     ("memmap2", &["logboom-storage"]),
-    ("metrics", &["logboom-consumer", "logboom-producer"]),
+    ("metrics", &["logboom-client", "logboom-consumer", "logboom-producer"]),
     ("kafka-protocol", &["logboom-tests"]),
 ];
 

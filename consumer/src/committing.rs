@@ -10,11 +10,12 @@ use logboom_client::{Committer, OffsetToCommit};
 use crate::ConsumerError;
 use crate::config::ConsumerConfig;
 use crate::control::unknown_member;
-use crate::shared::Shared;
+use crate::shared::{Alive, Shared};
 use crate::state::CommitRound;
 
 /// Commits until its consumer ends.
 pub(crate) async fn run(shared: Arc<Shared>, config: Arc<ConsumerConfig>) {
+    let _alive = Alive::new(&shared, "committing");
     let period = config.auto_commit_interval;
     let mut ticks = interval_at(Instant::now() + period, period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -420,7 +420,7 @@ impl State {
             self.give_back(taken);
         }
         if self.life == Life::Closing {
-            return Next::Tell(ConsumerError::Closed);
+            return Next::Tell(self.end());
         }
         if let Some(step) = self.next_step() {
             return Next::Hear(step);

@@ -150,7 +150,7 @@ impl ConsumerControl {
         }
         self.shared.update(|state| {
             if state.life == Life::Closing {
-                return PendingCommit { result: Err(ConsumerError::Closed) };
+                return PendingCommit { result: Err(state.end()) };
             }
             let offsets = offsets(state);
             PendingCommit { result: Ok(state.queue_commit(offsets)) }

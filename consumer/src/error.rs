@@ -75,6 +75,12 @@ pub enum ConsumerError {
     },
     /// There is no `group.id`, without which nothing is committed.
     NoGroup,
+    /// One of the consumer's own tasks has ended by a fault of ours, or with its runtime. Another
+    /// consumer goes on where this one has committed.
+    Broken {
+        /// What the task did.
+        task: &'static str,
+    },
     /// The consumer is closed.
     Closed,
 }
@@ -104,7 +110,7 @@ impl ConsumerError {
             | Self::Damaged { .. }
             | Self::NotAssigned { .. }
             | Self::NoGroup => Remedy::FixCall,
-            Self::Closed => Remedy::GiveUp,
+            Self::Broken { .. } | Self::Closed => Remedy::GiveUp,
         }
     }
 
@@ -176,6 +182,9 @@ impl fmt::Display for ConsumerError {
                 write!(f, "partition {partition}: the consumer doesn't read it")
             }
             Self::NoGroup => f.write_str("nothing is committed without a group.id"),
+            Self::Broken { task } => {
+                write!(f, "the consumer has ended by a fault of its own, {task}; make another one")
+            }
             Self::Closed => f.write_str("the consumer is closed"),
         }
     }

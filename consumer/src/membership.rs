@@ -22,7 +22,7 @@ use logboom_client::{Assignment, Beat, ClientError, Cluster, GroupMember, Joined
 use logboom_protocol::ErrorCode;
 
 use crate::config::ConsumerConfig;
-use crate::shared::Shared;
+use crate::shared::{Alive, Shared};
 use crate::state::{Life, State, StepKind, Subscription};
 use crate::{ConsumerError, TopicPartition};
 
@@ -103,6 +103,7 @@ impl Membership {
 
     /// Is a member whenever topics are subscribed to, until the consumer is closed.
     pub(crate) async fn run(mut self) {
+        let _alive = Alive::new(&self.shared, "the membership");
         while let Some(wish) = self.wish().await {
             self.wish = wish;
             let config = self.config.member(&self.group, self.wish.topics.clone());

@@ -17,6 +17,29 @@ use tokio::sync::Notify;
 use crate::config::ConsumerConfig;
 use crate::state::{Signals, State};
 
+/// A task lives while it has this. Where a panic ends it, or its runtime, before the consumer is
+/// closed, whoever waits for records or commits is told, and nobody waits for ever.
+#[derive(Debug)]
+pub(crate) struct Alive {
+    shared: Arc<Shared>,
+    /// What the task does.
+    task: &'static str,
+}
+
+impl Alive {
+    pub(crate) fn new(shared: &Arc<Shared>, task: &'static str) -> Self {
+        Self { shared: Arc::clone(shared), task }
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        if self.shared.update(|state| state.break_down(self.task)) {
+            tracing::error!(task = self.task, "a task of the consumer has ended");
+        }
+    }
+}
+
 /// What the parts of a consumer share.
 #[derive(Debug)]
 pub(crate) struct Shared {

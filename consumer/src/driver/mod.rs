@@ -19,7 +19,7 @@ use logboom_client::{ClientError, Cluster, Connection};
 
 use self::ask::{Done, Fetched};
 use crate::config::ConsumerConfig;
-use crate::shared::Shared;
+use crate::shared::{Alive, Shared};
 use crate::state::{Action, Subject};
 
 /// The task, and what it holds.
@@ -41,6 +41,7 @@ impl Driver {
     }
 
     pub(crate) async fn run(mut self) {
+        let _alive = Alive::new(&self.shared, "fetching");
         loop {
             let (actions, wake) = self.shared.update(|state| state.plan(Instant::now()));
             actions.into_iter().for_each(|action| self.begin(action));

@@ -1,10 +1,16 @@
-//! Plan: each kind of question is asked by a task that panics, and is to be planned again.
+//! Plan: each kind of question is asked by a task that panics, and is to be planned again. Where
+//! the driver itself panics, or its neighbours, the application is to hear of it.
+
+use std::time::Duration;
+
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, Unit};
+use tokio::time::timeout;
 
 use logboom_client::{BrokerAddress, ClientConfig, Partition, Topic};
 use logboom_protocol::units::Uuid;
 
 use super::*;
-use crate::{Start, TopicPartition};
+use crate::{Consumer, ConsumerError, Start, TopicPartition};
 
 fn driver() -> Driver {
     let config = Arc::new(ConsumerConfig::default());
@@ -64,4 +70,77 @@ async fn a_question_that_panics_is_asked_again_behind_a_pause() {
     });
     let (asked, again) = driver.panic_over_all().await;
     assert_eq!((asked, again), (vec!["Fetch".to_owned()], vec!["Fetch".to_owned()]));
+}
+
+/// Has whoever counts something panic.
+#[derive(Debug)]
+struct Faulty;
+
+impl metrics::Recorder for Faulty {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        match key.name() {
+            name if name.starts_with("logboom_client_") => Counter::noop(),
+            name => panic!("a fault of ours at {name}"),
+        }
+    }
+
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::noop()
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::noop()
+    }
+}
+
+/// A consumer of partition 0 of `t`, which a broker leads that nobody can reach.
+fn consumer() -> Consumer {
+    let builder = Consumer::builder().bootstrap_servers("127.0.0.1:1").group_id("g");
+    let mut consumer = builder.enable_auto_commit(false).build().unwrap();
+    let place = TopicPartition::new("t", 0);
+    consumer.assign_from([(place.clone(), Start::Offset(0))]).unwrap();
+    let shared = &consumer.control().shared;
+    shared.update(|state| state.take_topic(&place.topic, Ok(topic()), Instant::now()));
+    consumer
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_driver_that_panics_is_heard_of() {
+    let _faulty = metrics::set_default_local_recorder(&Faulty);
+    let mut consumer = consumer();
+    for _ in 0..2 {
+        let told = timeout(Duration::from_secs(3_600), consumer.next()).await;
+        let error = told.expect("it waits for ever").unwrap_err();
+        assert!(matches!(error, ConsumerError::Broken { task: "fetching" }), "{error}");
+        assert_eq!(error.remedy(), logboom_client::Remedy::GiveUp);
+    }
+    let error = consumer.commit().await.unwrap_err();
+    assert!(matches!(error, ConsumerError::Broken { .. }), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn commits_that_panic_are_heard_of() {
+    let _faulty = metrics::set_default_local_recorder(&Faulty);
+    let consumer = consumer();
+    let place = TopicPartition::new("t", 0);
+    let commit = || consumer.commit_offsets([(place.clone(), 1.into())].into());
+    for _ in 0..2 {
+        let told = timeout(Duration::from_secs(3_600), commit()).await;
+        let error = told.expect("it waits for ever").unwrap_err();
+        assert_eq!(error.remedy(), logboom_client::Remedy::GiveUp, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_ends_with_its_consumer_is_no_fault() {
+    let consumer = consumer();
+    let control = consumer.control();
+    drop(consumer);
+    tokio::task::yield_now().await;
+    let error = control.commit().await.unwrap_err();
+    assert!(matches!(error, ConsumerError::Closed), "{error}");
 }

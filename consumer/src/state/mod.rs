@@ -121,6 +121,8 @@ pub(crate) struct State {
     ids: TopicIds,
     /// What the application has to hear, at most once a partition; `None` is the consumer itself.
     errors: VecDeque<(Option<TopicPartition>, ConsumerError)>,
+    /// The task that has ended before the consumer was closed.
+    broken: Option<&'static str>,
     /// What ends the membership for good.
     fatal: Option<ConsumerError>,
     steps: VecDeque<Step>,
@@ -149,6 +151,7 @@ impl State {
             topics: BTreeMap::new(),
             ids: TopicIds::default(),
             errors: VecDeque::new(),
+            broken: None,
             fatal: None,
             steps: VecDeque::new(),
             step_count: 0,
@@ -312,6 +315,21 @@ impl State {
         self.life = Life::Closing;
         self.commits.close();
         (self.signals.attention, self.signals.front, self.signals.group) = (true, true, true);
+    }
+
+    /// One of the consumer's own tasks has ended; whether that is news.
+    pub(crate) fn break_down(&mut self, task: &'static str) -> bool {
+        let is_news = self.life == Life::Open;
+        if is_news {
+            self.broken = Some(task);
+            self.close();
+        }
+        is_news
+    }
+
+    /// Why nothing more is handed out or committed, once that is so.
+    pub(crate) fn end(&self) -> ConsumerError {
+        self.broken.map_or(ConsumerError::Closed, |task| ConsumerError::Broken { task })
     }
 
     /// The front lets go of a haul: what is left of it waits, if it is still wanted.

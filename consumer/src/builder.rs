@@ -18,7 +18,8 @@ use crate::membership::Membership;
 use crate::shared::Shared;
 use crate::{Consumer, ConsumerControl, ConsumerError, OffsetReset, RebalanceListener, committing};
 
-/// Settings of a consumer to be. Each has Kafka's default until it is given.
+/// Settings of a consumer to be. Each has Kafka's default until it is given, but for
+/// `allow.auto.create.topics`: who reads a topic that isn't there doesn't make it.
 ///
 /// ```
 /// use logboom_consumer::{Assignor, Consumer, OffsetReset, Properties};
@@ -43,13 +44,17 @@ pub struct ConsumerBuilder {
 }
 
 impl ConsumerBuilder {
-    /// Takes settings by Kafka's names, as a `client.properties` file has them. Those that it
-    /// doesn't know are told by [`Properties::unused`] afterwards.
+    /// Takes settings by Kafka's names, as a `client.properties` file has them. Those that no
+    /// consumer has are warned of, not refused, as the reference does; [`Properties::unused`] names
+    /// them, too.
     ///
     /// # Errors
     /// [`ConsumerError::Property`] for the first value that is none.
     pub fn properties(mut self, properties: &Properties) -> Result<Self, ConsumerError> {
         self.config.apply(properties)?;
+        for key in properties.unused() {
+            tracing::warn!(key, "a setting that no consumer has");
+        }
         Ok(self)
     }
 
@@ -77,6 +82,13 @@ impl ConsumerBuilder {
     /// What the broker's logs and quotas call it (`client.id`).
     pub fn client_id(mut self, id: impl Into<String>) -> Self {
         self.config.client.client_id = id.into();
+        self
+    }
+
+    /// Whether a topic that isn't there is made where brokers allow that
+    /// (`allow.auto.create.topics`).
+    pub fn allow_auto_create_topics(mut self, is_allowed: bool) -> Self {
+        self.config.client.auto_create_topics = is_allowed;
         self
     }
 
@@ -236,5 +248,52 @@ impl ConsumerBuilder {
 impl fmt::Debug for ConsumerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConsumerBuilder").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Keeps what is logged.
+    #[derive(Debug, Clone, Default)]
+    struct Text(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Text {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_name_that_no_consumer_has_is_warned_of() {
+        let text = Text::default();
+        let kept = text.clone();
+        let logging = tracing_subscriber::fmt().with_writer(move || kept.clone()).with_ansi(false);
+        let names = [("max.poll.records", "7"), ("max.pol.records", "7")];
+        let builder = tracing::subscriber::with_default(logging.finish(), || {
+            Consumer::builder().properties(&names.into_iter().collect()).unwrap()
+        });
+        assert_eq!(builder.config.poll_records_max, 7);
+        let text = String::from_utf8(text.0.lock().unwrap().clone()).unwrap();
+        let warning = "WARN logboom_consumer::builder: a setting that no consumer has";
+        assert!(text.contains(&format!("{warning} key=\"max.pol.records\"")), "{text}");
+        assert_eq!(text.lines().count(), 1, "{text}");
+    }
+
+    #[test]
+    fn a_reader_makes_no_topics_unless_it_is_asked_to() {
+        let makes = |builder: ConsumerBuilder| builder.config.client.auto_create_topics;
+        assert!(!makes(Consumer::builder()));
+        assert!(makes(Consumer::builder().allow_auto_create_topics(true)));
+        let named = [("allow.auto.create.topics", "true")].into_iter().collect();
+        assert!(makes(Consumer::builder().properties(&named).unwrap()));
     }
 }

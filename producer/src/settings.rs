@@ -181,6 +181,25 @@ impl ProducerBuilder {
         self
     }
 
+    /// How often a batch may be sent again (`retries`), within `delivery.timeout.ms`.
+    pub fn retries(mut self, count: u32) -> Self {
+        self.retries = count;
+        self
+    }
+
+    /// Whether records with a key go wherever those without one go (`partitioner.ignore.keys`).
+    pub fn partitioner_ignore_keys(mut self, is_ignored: bool) -> Self {
+        self.ignore_keys = is_ignored;
+        self
+    }
+
+    /// Whether partitions that have less waiting get more of the records without a key
+    /// (`partitioner.adaptive.partitioning.enable`).
+    pub fn partitioner_adaptive(mut self, is_adaptive: bool) -> Self {
+        self.is_adaptive = is_adaptive;
+        self
+    }
+
     /// Takes the settings of a `client.properties` file. Those that no producer has are warned
     /// of, not refused, as the reference does.
     ///
@@ -350,6 +369,22 @@ mod tests {
     }
 
     #[test]
+    fn setters_do_what_the_names_do() {
+        let named = [
+            ("retries", "7"),
+            ("partitioner.ignore.keys", "true"),
+            ("partitioner.adaptive.partitioning.enable", "false"),
+        ];
+        let named = Producer::builder().properties(&named.into_iter().collect()).unwrap();
+        let typed = Producer::builder().retries(7).partitioner_ignore_keys(true);
+        for builder in [named, typed.partitioner_adaptive(false)] {
+            let settings = builder.settings().unwrap();
+            assert_eq!(settings.retries, 7);
+            assert!(settings.ignore_keys && !settings.is_adaptive);
+        }
+    }
+
+    #[test]
     fn the_reference_s_names_are_understood() {
         let properties = Properties::parse(
             "bootstrap.servers=a:1\nacks=1\ncompression.type=lz4\nbatch.size=100\nlinger.ms=0\n\
@@ -361,7 +396,7 @@ mod tests {
         assert_eq!((settings.acks, settings.queue.codec), (Acks::Leader, Codec::Lz4));
         assert_eq!((settings.queue.batch_bytes, settings.buffer_bytes), (100, 1_000));
         assert_eq!((settings.request_bytes_max, settings.retries), (500, 3));
-        assert!(settings.linger.is_zero() && settings.ignore_keys);
+        assert!(settings.linger.is_zero() && settings.ignore_keys && settings.is_adaptive);
         let wrong: Properties = [("acks", "2")].into_iter().collect();
         let error = Producer::builder().properties(&wrong).unwrap_err();
         assert_eq!(error.to_string(), "acks=2: it has to be 0, 1 or all");

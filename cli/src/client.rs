@@ -4,15 +4,18 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
 
-use logboom_client::{AddressError, BrokerAddress, ClientConfig, ClientError, Cluster};
+use logboom_client::{
+    AddressError, BrokerAddress, ClientConfig, ClientError, Cluster, Properties, PropertyError,
+};
 use logboom_consumer::{Consumer, ConsumerBuilder, ConsumerError};
-use logboom_producer::{ProduceError, Producer, ProducerBuilder};
+use logboom_producer::{BuildError, ProduceError, Producer, ProducerBuilder};
 use logboom_protocol::ErrorCode;
 use logboom_protocol::records::BatchError;
 
@@ -21,15 +24,15 @@ use crate::output::Output;
 /// How to find the cluster, and how to write what it says.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ClientArguments {
-    /// Brokers by which the cluster is found; one that answers is enough.
-    #[arg(
-        long,
-        global = true,
-        env = "LOGBOOM_BOOTSTRAP",
-        default_value = "127.0.0.1:9092",
-        value_name = "HOST:PORT[,…]"
-    )]
-    bootstrap: Bootstrap,
+    /// Brokers by which the cluster is found; one that answers is enough. Those of --properties, or
+    /// 127.0.0.1:9092, if it isn't given.
+    #[arg(long, global = true, env = "LOGBOOM_BOOTSTRAP", value_name = "HOST:PORT[,…]")]
+    bootstrap: Option<Bootstrap>,
+    /// A file of settings by Kafka's names, as its tools take it: what protects connections
+    /// (security.protocol), times, and whatever else the command's clients have. Options go before
+    /// it.
+    #[arg(long, alias = "command-config", global = true, value_name = "FILE")]
+    properties: Option<PathBuf>,
     /// A table for people, or one JSON value a line.
     #[arg(long, global = true, value_enum, default_value = "table")]
     pub(crate) output: Output,
@@ -39,8 +42,14 @@ pub(crate) struct ClientArguments {
     timeout: Option<u32>,
 }
 
+/// Where a broker with no configuration listens.
+const LOCAL: &str = "127.0.0.1:9092";
+
 /// How long a person waits for a call, if nothing else was asked for.
 const API_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a batch waits for more records, if nothing else was asked for.
+const LINGER: Duration = Duration::from_millis(5);
 
 /// The value of `--bootstrap`.
 #[derive(Debug, Clone)]
@@ -98,6 +107,18 @@ impl From<ConsumerError> for Failure {
     }
 }
 
+impl From<PropertyError> for Failure {
+    fn from(error: PropertyError) -> Self {
+        Self::failed(error)
+    }
+}
+
+impl From<BuildError> for Failure {
+    fn from(error: BuildError) -> Self {
+        Self::failed(error)
+    }
+}
+
 impl From<BatchError> for Failure {
     fn from(error: BatchError) -> Self {
         Self::Failed(error.to_string())
@@ -129,7 +150,9 @@ impl fmt::Display for Failure {
 /// What the operator can do about it, where the error itself doesn't say.
 fn way_out(error: &ClientError) -> Option<String> {
     let text = match error {
-        ClientError::NoBroker { .. } => "is a broker running there? --bootstrap names another",
+        ClientError::NoBroker { .. } | ClientError::NoAnswer => {
+            "is a broker running there? --bootstrap names another"
+        }
         ClientError::UnknownTopic { .. } => "`logboom topic list` shows those that there are",
         ClientError::UnknownBroker { .. } => "`logboom cluster status` shows those that are alive",
         ClientError::NoLeader { .. } => "`logboom cluster status` says why",
@@ -174,7 +197,7 @@ impl ClientArguments {
             Ok(runtime) => runtime,
             Err(error) => return end(name, Err(Failure::failed(format!("start: {error}")))),
         };
-        let result = runtime.block_on(command(self.cluster()));
+        let result = runtime.block_on(async { command(self.cluster()?).await });
         // A read from a terminal can't be called off; the process ends without it.
         runtime.shutdown_background();
         end(name, result)
@@ -185,33 +208,74 @@ impl ClientArguments {
         self.timeout.map(|seconds| Duration::from_secs(seconds.into()))
     }
 
-    fn cluster(&self) -> Cluster {
-        Cluster::new(self.bootstrap.0.clone(), self.config())
+    fn cluster(&self) -> Result<Cluster, Failure> {
+        let properties = self.settings()?;
+        Ok(Cluster::new(self.brokers(&properties)?, self.config(&properties)?))
     }
 
-    /// A producer that is as patient as the caller.
+    /// A producer that is as patient as the caller, and how long it waits for more records.
     ///
-    /// - `linger`: how long it waits for more records.
-    pub(crate) fn producer(&self, linger: Duration) -> ProducerBuilder {
-        let mut config = self.config();
+    /// - `linger`: as the caller wants it, if that was said.
+    pub(crate) fn producer(&self, linger: Option<Duration>) -> Result<ProducerBuilder, Failure> {
+        let properties = self.settings()?;
+        let mut config = self.config(&properties)?;
+        let builder = Producer::builder().properties(&properties)?;
+        self.name_unused("produce", &properties);
+        let builder = match linger {
+            Some(linger) => builder.linger(linger),
+            None => builder,
+        };
         // An attempt has no more time than all of them.
+        let linger = linger.or(properties.millis("linger.ms")?).unwrap_or(LINGER);
         let attempt = config.delivery_timeout.saturating_sub(linger);
         config.request_timeout = config.request_timeout.min(attempt);
         let patience = config.delivery_timeout;
-        Producer::builder().brokers(self.bootstrap.0.clone()).client(config).max_block(patience)
+        Ok(builder.brokers(self.brokers(&properties)?).client(config).max_block(patience))
     }
 
     /// A consumer that is as patient as the caller.
-    pub(crate) fn consumer(&self) -> ConsumerBuilder {
-        Consumer::builder().brokers(self.bootstrap.0.clone()).client(self.config())
+    pub(crate) fn consumer(&self) -> Result<ConsumerBuilder, Failure> {
+        let properties = self.settings()?;
+        let config = self.config(&properties)?;
+        let builder = Consumer::builder().properties(&properties)?;
+        self.name_unused("consume", &properties);
+        Ok(builder.brokers(self.brokers(&properties)?).client(config))
     }
 
-    fn config(&self) -> ClientConfig {
+    /// What the file says.
+    fn settings(&self) -> Result<Properties, Failure> {
+        Ok(match &self.properties {
+            Some(path) => Properties::load(path)?,
+            None => Properties::default(),
+        })
+    }
+
+    /// A name that is mistyped doesn't pass for a setting.
+    fn name_unused(&self, command: &str, properties: &Properties) {
+        let Some(path) = &self.properties else { return };
+        for key in properties.unused() {
+            let file = path.display();
+            crate::complain(&format!("logboom {command}: {file}: {key} is no setting of a client"));
+        }
+    }
+
+    fn brokers(&self, properties: &Properties) -> Result<Vec<BrokerAddress>, Failure> {
+        if let Some(Bootstrap(addresses)) = &self.bootstrap {
+            return Ok(addresses.clone());
+        }
+        match properties.bootstrap()? {
+            Some(addresses) => Ok(addresses),
+            None => BrokerAddress::parse_list(LOCAL).map_err(Failure::failed),
+        }
+    }
+
+    fn config(&self, properties: &Properties) -> Result<ClientConfig, Failure> {
         let mut config = ClientConfig { api_timeout: API_TIMEOUT, ..ClientConfig::default() };
+        config.apply(properties)?;
         if let Some(timeout) = self.patience() {
             (config.api_timeout, config.delivery_timeout) = (timeout, timeout);
         }
-        config
+        Ok(config)
     }
 }
 

@@ -39,21 +39,21 @@ pub(crate) struct ProduceArguments {
     /// The file to read; stdin, if it isn't given.
     #[arg(long)]
     file: Option<PathBuf>,
-    /// Copies that must hold a record before it counts as sent.
-    #[arg(long, value_enum, default_value = "all")]
-    acks: AcksArgument,
-    /// How batches are compressed.
-    #[arg(long, value_enum, default_value = "none")]
-    compression: CompressionArgument,
+    /// Copies that must hold a record before it counts as sent; all, if it isn't given.
+    #[arg(long, value_enum)]
+    acks: Option<AcksArgument>,
+    /// How batches are compressed; not at all, if it isn't given.
+    #[arg(long, value_enum)]
+    compression: Option<CompressionArgument>,
     /// The partition to send to; by key, or one after the other, if it isn't given.
     #[arg(long, value_name = "N")]
     partition: Option<i32>,
-    /// Bytes of a batch before it is compressed (batch.size).
-    #[arg(long, value_name = "N", default_value = "262144")]
-    batch_bytes: usize,
-    /// Milliseconds that a batch waits for more records (linger.ms).
-    #[arg(long, value_name = "N", default_value = "5")]
-    linger_ms: u32,
+    /// Bytes of a batch before it is compressed (batch.size); 262144, if it isn't given.
+    #[arg(long, value_name = "N")]
+    batch_bytes: Option<usize>,
+    /// Milliseconds that a batch waits for more records (linger.ms); 5, if it isn't given.
+    #[arg(long, value_name = "N")]
+    linger_ms: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -79,13 +79,19 @@ enum CompressionArgument {
 
 impl ProduceArguments {
     /// A producer as the arguments describe it.
-    fn producer(&self) -> ProducerBuilder {
-        let linger = Duration::from_millis(self.linger_ms.into());
-        let producer = self.client.producer(linger).acks(self.acks.acks());
-        producer
-            .compression_type(self.compression.codec())
-            .batch_size(self.batch_bytes)
-            .linger(linger)
+    fn producer(&self) -> Result<ProducerBuilder, Failure> {
+        let linger = self.linger_ms.map(|linger| Duration::from_millis(linger.into()));
+        let mut producer = self.client.producer(linger)?;
+        if let Some(acks) = self.acks {
+            producer = producer.acks(acks.acks());
+        }
+        if let Some(compression) = self.compression {
+            producer = producer.compression_type(compression.codec());
+        }
+        if let Some(bytes) = self.batch_bytes {
+            producer = producer.batch_size(bytes);
+        }
+        Ok(producer)
     }
 }
 

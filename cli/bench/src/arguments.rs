@@ -164,14 +164,10 @@ pub(crate) enum Output {
 /// What every load has.
 #[derive(Debug, Args)]
 pub(crate) struct LoadArguments {
-    /// Brokers by which the cluster is found; one that answers is enough.
-    #[arg(
-        long,
-        env = "LOGBOOM_BOOTSTRAP",
-        default_value = "127.0.0.1:9092",
-        value_name = "HOST:PORT[,…]"
-    )]
-    pub(crate) bootstrap: String,
+    /// Brokers by which the cluster is found; one that answers is enough. Those of --properties or
+    /// --property, or 127.0.0.1:9092, if it isn't given.
+    #[arg(long, env = "LOGBOOM_BOOTSTRAP", value_name = "HOST:PORT[,…]")]
+    pub(crate) bootstrap: Option<String>,
     /// The topic; made where it isn't there, and deleted then in the end.
     #[arg(long, default_value = "logboom-bench")]
     pub(crate) topic: String,
@@ -214,8 +210,8 @@ pub(crate) struct LoadArguments {
     /// A setting of the clients by Kafka's name.
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) property: Vec<(String, String)>,
-    /// A file of such settings.
-    #[arg(long, value_name = "FILE")]
+    /// A file of such settings: what protects connections (security.protocol), for example.
+    #[arg(long, alias = "command-config", value_name = "FILE")]
     pub(crate) properties: Option<PathBuf>,
     /// The admin listener of a broker of ours, for its figures; found where it is the default one
     /// of this machine.

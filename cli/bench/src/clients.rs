@@ -9,6 +9,8 @@ use logboom_producer::{Codec, Producer, ProducerBuilder};
 
 use crate::arguments::Plan;
 
+/// Where a broker with no configuration listens.
+const LOCAL: &str = "127.0.0.1:9092";
 /// What clients are called by the brokers' logs and quotas.
 const CLIENT_ID: &str = "logboom-bench";
 /// Memory of all producers together for records that aren't acknowledged; each has a part of it,
@@ -60,10 +62,16 @@ impl<'a> Clients<'a> {
         config.apply(&self.properties).map_err(|error| error.to_string())?;
         // A topic that isn't there is made as it was asked for.
         config.auto_create_topics = false;
-        let bootstrap = &self.plan.load.bootstrap;
+        let bootstrap = self.bootstrap();
         let addresses = logboom_client::BrokerAddress::parse_list(bootstrap);
         let addresses = addresses.map_err(|error| format!("--bootstrap {bootstrap}: {error}"))?;
         Ok(Cluster::new(addresses, config))
+    }
+
+    /// Where the cluster is.
+    pub(crate) fn bootstrap(&self) -> &str {
+        let asked = self.plan.load.bootstrap.as_deref();
+        asked.or_else(|| self.properties.get("bootstrap.servers")).unwrap_or(LOCAL)
     }
 
     /// So many producers.
@@ -81,7 +89,7 @@ impl<'a> Clients<'a> {
         let client = ClientConfig { client_id: CLIENT_ID.to_owned(), ..ClientConfig::default() };
         let mut builder = Producer::builder().client(client).buffer_memory(buffer_bytes);
         builder = builder.properties(&self.properties).map_err(|error| error.to_string())?;
-        builder = builder.bootstrap_servers(&self.plan.load.bootstrap);
+        builder = builder.bootstrap_servers(self.bootstrap());
         if let Some(acks) = records.acks {
             builder = builder.acks(acks.acks());
         }
@@ -163,7 +171,7 @@ impl<'a> Clients<'a> {
             .enable_auto_commit(false)
             .auto_offset_reset(OffsetReset::Earliest);
         let builder = builder.properties(&self.properties).map_err(|error| error.to_string())?;
-        Ok(builder.bootstrap_servers(&self.plan.load.bootstrap))
+        Ok(builder.bootstrap_servers(self.bootstrap()))
     }
 
     /// Names among the properties that no client has asked for, once all were made.
@@ -193,17 +201,25 @@ mod tests {
     #[test]
     fn options_go_before_properties_and_those_before_the_file() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), "compression.type=gzip\nacks=0\n").unwrap();
-        let codec = |options: &str| {
+        let settings = "compression.type=gzip\nacks=0\nbootstrap.servers=file:1\n";
+        std::fs::write(file.path(), settings).unwrap();
+        let told = |options: &str| {
             let line = format!("produce --properties {} {options}", file.path().display());
             let command = parsed(line.trim()).unwrap();
             let clients = Clients::new(command.plan().unwrap()).unwrap();
-            (clients.codec(), clients.acks_name())
+            (clients.codec(), clients.acks_name(), clients.bootstrap().to_owned())
+        };
+        let codec = |options: &str| {
+            let (codec, acks, _) = told(options);
+            (codec, acks)
         };
         assert_eq!(codec(""), (Codec::Gzip, "0".to_owned()));
         assert_eq!(codec("--property compression.type=lz4").0, Codec::Lz4);
         let options = "--property compression.type=lz4 --compression zstd --acks 1";
         assert_eq!(codec(options), (Codec::Zstd, "1".to_owned()));
+        assert_eq!(told("").2, "file:1");
+        assert_eq!(told("--property bootstrap.servers=own:1").2, "own:1");
+        assert_eq!(told("--bootstrap option:1 --property bootstrap.servers=own:1").2, "option:1");
     }
 
     #[test]

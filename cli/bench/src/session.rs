@@ -94,7 +94,7 @@ impl<'a> Session<'a> {
             scenario: self.plan.scenario,
             settings: self.settings()?,
             machine,
-            cluster: facts(&load.bootstrap, &image),
+            cluster: facts(self.clients.bootstrap(), &image),
             repetitions: Vec::new(),
             interrupted: false,
             failure: None,

@@ -78,7 +78,7 @@ fn consumer(
 ) -> Result<Consumer, Failure> {
     let mut builder = arguments
         .client
-        .consumer()
+        .consumer()?
         .group_id(group)
         // What is committed is what the output has taken, and nothing is passed over unasked.
         .enable_auto_commit(false)

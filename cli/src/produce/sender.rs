@@ -42,7 +42,7 @@ impl<'a> Sender<'a> {
         arguments: &'a ProduceArguments,
         progress: Progress,
     ) -> Result<Self, Failure> {
-        let producer = arguments.producer().build().map_err(Failure::failed)?;
+        let producer = arguments.producer()?.build()?;
         let topic = producer.cluster().topic(&arguments.topic).await?;
         if let Some(partition) = arguments.partition {
             topic.partition(partition)?;

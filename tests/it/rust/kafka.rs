@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use logboom_client::Properties;
 use logboom_producer::{Codec, ProduceError, Record, Remedy};
-use logboom_tests::broker::{free_port, pause};
+use logboom_tests::broker::{free_port, logboom, pause};
 use logboom_tests::foreign::{kafka_tool, or_skip, scratch};
 use logboom_tests::raw::topic_name;
 
@@ -123,6 +123,7 @@ fn apache_kafka_takes_and_gives_all_of_it() {
     run(in_a_group(&kafka));
     for mechanism in ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] {
         run(protected(&kafka, mechanism));
+        the_command_line_speaks_it(&kafka, mechanism);
     }
 }
 
@@ -158,6 +159,32 @@ async fn in_a_group(kafka: &Kafka) {
     let record = third.next().await.unwrap();
     assert_eq!(record.value.as_deref(), Some(&b"last"[..]), "the others' were committed");
     third.close().await.unwrap();
+}
+
+/// The binary as it is shipped takes the file, `bootstrap.servers` included.
+fn the_command_line_speaks_it(kafka: &Kafka, mechanism: &str) {
+    let topic = topic_name(&format!("rust-cli-{}", mechanism.to_lowercase()));
+    settings(kafka, mechanism, "secret");
+    let file = kafka.dir.join("client.properties").display().to_string();
+    let told = |line: &str, option: &str, input: &str| {
+        let stdin = kafka.dir.join("lines");
+        fs::write(&stdin, input).unwrap();
+        let mut command = Command::new(logboom());
+        command.args(line.split(' ')).args([option, &file]).env_remove("LOGBOOM_BOOTSTRAP");
+        let output = command.stdin(fs::File::open(&stdin).unwrap()).output().unwrap();
+        assert!(output.status.success(), "{mechanism}: {line}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let bench = format!("bench produce --topic {topic}-b --records 500 --no-ceiling --output json");
+    let run: serde_json::Value = serde_json::from_str(&told(&bench, "--properties", "")).unwrap();
+    assert_eq!(run["repetitions"][0]["produced"]["records"], 500, "{run}");
+    assert_eq!(run["cluster"]["bootstrap"], kafka.protected.as_str());
+    told(&format!("topic create {topic} --partitions 1"), "--command-config", "");
+    told(&format!("produce {topic}"), "--properties", "one\ntwo\n");
+    for consume in ["consume", "consume --group readers"] {
+        let line = format!("{consume} {topic} --exit");
+        assert_eq!(told(&line, "--properties", ""), "one\ntwo\n", "{consume}");
+    }
 }
 
 async fn protected(kafka: &Kafka, mechanism: &str) {

@@ -20,7 +20,7 @@ use logboom_balance::{
 use logboom_controller::MetadataImage;
 use logboom_controller::config::{Effective, StaticConfig};
 use logboom_controller::reassignments::{Relocation, RelocationKind};
-use logboom_controller::record::ConfigResource;
+use logboom_controller::record::{ConfigResource, NO_BROKER};
 use logboom_storage::state::GroupKey;
 
 use self::endless::endless;
@@ -185,7 +185,8 @@ impl Office {
             return self.carry_on(&picture, image, &leaving, &settings, now);
         }
         self.next_plan = now + REST_INTERVALS * settings.interval;
-        let is_done = self.wanted.once && !self.waits && leaving.is_empty();
+        let is_gone = leaving.iter().all(|it| it.is_stuck);
+        let is_done = self.wanted.once && !self.waits && is_gone;
         if is_done { Step::IsDone } else { Step::Rest }
     }
 
@@ -331,8 +332,13 @@ impl Office {
         if !relocations.is_empty() {
             return Step::Move(relocations);
         }
-        // One that takes long is only made anew, and not over.
-        let is_over = under_way.is_empty();
+        // One that takes long is only made anew, and not over. What nobody leads holds it up no
+        // longer: it goes on by itself once somebody does.
+        let is_copied = |place: &usize| {
+            let partition = picture.snapshot.partitions().get(moves[*place].partition);
+            partition.is_some_and(|it| !it.is_leaderless)
+        };
+        let is_over = !under_way.iter().any(is_copied);
         let stages = plan.progress.iter().flat_map(|progress| &progress.stages);
         let waiting = stages.filter(|it| matches!(it, Stage::Waits(Wait::Capacity(_)))).count();
         if is_over && waiting > 0 {
@@ -447,6 +453,8 @@ fn triggers(config: &Effective<'_>) -> BTreeSet<Rule> {
 struct Leaving {
     broker: i32,
     load: Load,
+    /// Whether nobody leads its partition, so that it stays for now.
+    is_stuck: bool,
 }
 
 /// The replicas that are on their way out.
@@ -458,7 +466,8 @@ fn leaving(image: &MetadataImage, loads: &Loads) -> Vec<Leaving> {
             for broker in known.all_replicas() {
                 if !known.wish().0.contains(&broker) {
                     let load = loads.of(&key, broker).unwrap_or_default();
-                    leaving.push(Leaving { broker, load });
+                    let is_stuck = known.leader == NO_BROKER;
+                    leaving.push(Leaving { broker, load, is_stuck });
                 }
             }
         }

@@ -49,7 +49,8 @@ impl Picture {
                 strangers.extend(unknown.filter(|id| image.broker(*id).is_none()));
                 let leads = |id: i32| replicas.iter().any(|replica| replica.broker == id);
                 let leader = Some(known.leader).filter(|leader| leads(*leader));
-                partitions.push(Partition { topic: place, index, leader, replicas });
+                let (topic, is_leaderless) = (place, known.leader == NO_BROKER);
+                partitions.push(Partition { topic, index, leader, is_leaderless, replicas });
             }
         }
         // Who was removed still is where partitions say so, and has to be replaced.

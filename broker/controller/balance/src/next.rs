@@ -57,6 +57,8 @@ pub enum Wait {
     Partition,
     /// So many are under way at one of its brokers as may be, or in the cluster.
     Limit,
+    /// Nobody leads its partition, so that nobody can copy it.
+    Leader,
     /// Others have to leave first: the broker that it comes to has no capacity for it.
     Capacity(Resource),
 }
@@ -142,6 +144,8 @@ pub fn next_beside(
         if is_replica(one) {
             match stage {
                 Stage::Now => traffic.begin(one),
+                // Nobody knows when that comes: no room is kept for it.
+                Stage::Waits(Wait::Leader) => {}
                 Stage::Waits(_) => traffic.reserve(one),
                 Stage::Done | Stage::UnderWay | Stage::Void => return stage,
             }
@@ -242,23 +246,34 @@ impl<'a> Traffic<'a> {
             self.load.entry(*broker).or_default().add(&load.amounts(false));
         }
         for Other { partition, from, to } in &beside.others {
+            self.partitions.insert(*partition);
+            if self.is_leaderless(*partition) {
+                continue;
+            }
             for id in from.iter().chain(to) {
                 *self.moves.entry(*id).or_default() += 1;
             }
             self.all += from.len().max(to.len());
-            self.partitions.insert(*partition);
         }
     }
 
+    /// Of what nobody leads nothing is copied: it counts for no limit, but keeps its room.
     fn begin(&mut self, one: &Move) {
         if let Some(load) = self.load_of(one) {
             self.load.entry(one.to).or_default().add(&load);
+        }
+        self.partitions.insert(one.partition);
+        if self.is_leaderless(one.partition) {
+            return;
         }
         for id in [one.from, one.to] {
             *self.moves.entry(id).or_default() += 1;
         }
         self.all += 1;
-        self.partitions.insert(one.partition);
+    }
+
+    fn is_leaderless(&self, partition: usize) -> bool {
+        self.snapshot.partitions().get(partition).is_some_and(|it| it.is_leaderless)
     }
 
     fn partition(&self, one: &Move) -> Option<&'a Partition> {
@@ -292,6 +307,9 @@ impl<'a> Traffic<'a> {
     }
 
     fn stage_of_replica(&self, one: &Move) -> Stage {
+        if self.is_leaderless(one.partition) {
+            return Stage::Waits(Wait::Leader);
+        }
         if self.partitions.contains(&one.partition) {
             return Stage::Waits(Wait::Partition);
         }

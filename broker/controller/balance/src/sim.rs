@@ -127,6 +127,7 @@ fn partition(shape: &Shape, place: usize, rank: u64, chance: &mut Chance) -> Par
         topic: u32::try_from(place / TOPIC_PARTITIONS).unwrap_or(u32::MAX),
         index: i32::try_from(place % TOPIC_PARTITIONS).unwrap_or(i32::MAX),
         leader: Some(id(0)),
+        is_leaderless: false,
         replicas: (0..shape.replicas).map(replica).collect(),
     }
 }

@@ -237,6 +237,9 @@ impl<'a> State<'a> {
 
     /// Calls `visit` with each broker that may take a seat by all hard rules.
     pub(crate) fn hosts(&mut self, seat: usize, mut visit: impl FnMut(&Self, usize)) {
+        if self.is_stuck(seat) {
+            return;
+        }
         let limit = self.mark(seat);
         for broker in 0..self.is_active.len() {
             if self.may_host(seat, limit, broker) {
@@ -248,10 +251,18 @@ impl<'a> State<'a> {
 
     /// Whether a broker may take a seat by all hard rules.
     pub(crate) fn is_host(&mut self, seat: usize, broker: usize) -> bool {
+        if self.is_stuck(seat) {
+            return false;
+        }
         let limit = self.mark(seat);
         let is_host = self.may_host(seat, limit, broker);
         self.unmark(seat);
         is_host
+    }
+
+    /// Whether nobody can copy it.
+    fn is_stuck(&self, seat: usize) -> bool {
+        self.snapshot.partitions()[self.seats[seat].partition() as usize].is_leaderless
     }
 
     fn may_host(&self, seat: usize, limit: usize, broker: usize) -> bool {
@@ -292,6 +303,9 @@ impl<'a> State<'a> {
 
     /// Why nobody may take a seat: the rule that the least would have to be bent for.
     pub(crate) fn obstacle(&mut self, seat: usize) -> Obstacle {
+        if self.is_stuck(seat) {
+            return Obstacle::NoLeader;
+        }
         let limit = self.mark(seat);
         let mut obstacle = Obstacle::NoOtherBroker;
         for broker in self.active() {

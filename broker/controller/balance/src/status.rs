@@ -16,8 +16,8 @@
 //! ```
 //!
 //! A KIND is `replica`, `leading-replica` or `leader`. A STAGE is `done`, `under-way`, `now`,
-//! `void`, `waits partition`, `waits limit` or `waits capacity WORD`; an OBSTACLE is
-//! `no-other-broker`, `racks`, `capacity WORD` or `exchange WORD`. Lines that say nothing are left
+//! `void`, `waits partition`, `waits limit`, `waits leader` or `waits capacity WORD`; an OBSTACLE is
+//! `no-leader`, `no-other-broker`, `racks`, `capacity WORD` or `exchange WORD`. Lines that say nothing are left
 //! out; moves, and what is unmet, follow their plan. Names are written as in snapshots.
 //!
 //! Must always hold: what was written is read back as it was, if it is within the limits here and
@@ -200,6 +200,7 @@ fn write_plan(f: &mut fmt::Formatter<'_>, plan: &PlanStatus) -> fmt::Result {
     for UnmetStatus { topic, index, from, rule, obstacle } in unmet {
         write!(f, "unmet {} {index} from {from} rule {} obstacle", Escaped(topic), rule.name())?;
         match obstacle {
+            Obstacle::NoLeader => writeln!(f, " no-leader")?,
             Obstacle::NoOtherBroker => writeln!(f, " no-other-broker")?,
             Obstacle::Racks => writeln!(f, " racks")?,
             Obstacle::Capacity(resource) => writeln!(f, " capacity {}", resource.word())?,
@@ -228,6 +229,7 @@ fn write_move(f: &mut fmt::Formatter<'_>, one: &MoveStatus) -> fmt::Result {
         Stage::Now => writeln!(f, "now"),
         Stage::Void => writeln!(f, "void"),
         Stage::Waits(Wait::Partition) => writeln!(f, "waits partition"),
+        Stage::Waits(Wait::Leader) => writeln!(f, "waits leader"),
         Stage::Waits(Wait::Limit) => writeln!(f, "waits limit"),
         Stage::Waits(Wait::Capacity(resource)) => writeln!(f, "waits capacity {}", resource.word()),
     }

@@ -6,7 +6,7 @@ use logboom_protocol::units::Uuid;
 
 use crate::MetadataImage;
 use crate::decision::{Decision, Draft};
-use crate::record::{MetadataRecord, Partition};
+use crate::record::{MetadataRecord, NO_BROKER, Partition};
 
 /// One move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,8 @@ pub enum RelocationKind {
 /// Begins moves; answers with how many.
 ///
 /// Passed over are those whose partition is gone, has no replica where it is to come from, or has
-/// one already where it is to go; those to brokers that aren't in contact; and leaders that aren't
+/// one already where it is to go; those to brokers that aren't in contact; replicas of
+/// partitions that nobody leads, because nobody could copy them; and leaders that aren't
 /// in sync, or whose partition is on its way to other brokers.
 #[must_use]
 pub fn relocate(image: &MetadataImage, moves: &[Relocation]) -> Decision<usize> {
@@ -49,6 +50,7 @@ pub fn relocate(image: &MetadataImage, moves: &[Relocation]) -> Decision<usize> 
         let image = draft.image();
         let partition = image.partition(topic_id, index).filter(|_| image.is_in_contact(to));
         let changed = partition.and_then(|partition| match kind {
+            RelocationKind::Replica | RelocationKind::More if partition.leader == NO_BROKER => None,
             RelocationKind::Replica => moved(image, partition, from, to),
             RelocationKind::More => joined(image, partition, to),
             RelocationKind::Leader => led(partition, to),
@@ -145,6 +147,16 @@ mod tests {
         let one =
             Relocation { topic_id: id(2), index: 0, kind: RelocationKind::Replica, from: 1, to: 3 };
         assert_eq!(relocate(&image(), &[one]).response, 0, "no such topic");
+    }
+
+    #[test]
+    fn of_what_nobody_leads_no_replica_is_made() {
+        let lost = Partition { leader: NO_BROKER, ..partition(&[1, 2]) };
+        let image = image().with(&topic_of(2, "u", [lost])).unwrap();
+        for kind in [RelocationKind::Replica, RelocationKind::More] {
+            let one = Relocation { topic_id: id(2), index: 0, kind, from: 1, to: 3 };
+            assert_eq!(relocate(&image, &[one]).response, 0, "{kind:?}");
+        }
     }
 
     #[test]

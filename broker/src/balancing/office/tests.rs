@@ -61,6 +61,12 @@ impl World {
         self.image = set(&self.image, broker, name, value);
     }
 
+    fn lead(&mut self, index: i32, leader: i32) {
+        let partition = Partition { leader, ..self.partition(index).clone() };
+        let record = MetadataRecord::Partition { topic_id: KEY.topic_id, index, partition };
+        self.image = self.image.with([&record]).unwrap();
+    }
+
     fn partition(&self, index: i32) -> &Partition {
         self.image.partition(KEY.topic_id, index).unwrap()
     }
@@ -222,6 +228,50 @@ fn a_lost_broker_is_replaced_when_its_time_is_over() {
     }
     world.settle();
     assert_eq!(world.counts(3), [0, 2, 2]);
+}
+
+/// A broker is lost with five partitions that nobody else has, and with others.
+fn lost_with_the_only_replicas() -> World {
+    let mut partitions = on(1, 5);
+    partitions.extend(vec![vec![2, 1]; 10]);
+    let mut world = world(&[1, 2, 3], &partitions);
+    world.set(None, "balance.lost.grace.ms", Some("5000"));
+    world.look();
+    world.fence(1, true);
+    (0..5).for_each(|index| world.lead(index, NO_BROKER));
+    world
+}
+
+#[test]
+fn what_nobody_leads_holds_up_nothing_else_of_a_lost_broker() {
+    for once in [None, Some("true")] {
+        let mut world = lost_with_the_only_replicas();
+        world.set(None, ONCE, once);
+        assert_eq!(world.settle(), once.is_some(), "what was asked for ends");
+        assert_eq!(world.counts(3)[0], 5, "the others are elsewhere");
+        assert!((0..5).all(|index| !world.partition(index).is_moving()));
+        let unmet = world.status().plan.unwrap().unmet;
+        let lost = (1, Rule::LostBroker, Obstacle::NoLeader);
+        let what: Vec<_> = unmet.iter().map(|it| (it.from, it.rule, it.obstacle)).collect();
+        assert_eq!(what, [lost; 5]);
+    }
+}
+
+#[test]
+fn what_has_begun_and_lost_its_leader_counts_for_no_limit() {
+    let mut world = world(&[1, 2], &on(1, 20));
+    world.set(None, ONCE, Some("true"));
+    assert_eq!(world.begin(), 4);
+    let moving_of = |world: &World| -> Vec<i32> {
+        (0..20).filter(|it| world.partition(*it).is_moving()).collect()
+    };
+    let moving = moving_of(&world);
+    moving.iter().for_each(|index| world.lead(*index, NO_BROKER));
+    assert_eq!(world.begin(), 4, "others go");
+    let others = moving_of(&world).into_iter().filter(|it| !moving.contains(it));
+    others.collect::<Vec<_>>().into_iter().for_each(|index| world.report_moved(index));
+    assert!(world.settle(), "it ends without them");
+    assert_eq!(moving_of(&world), moving, "they are as they were");
 }
 
 #[test]

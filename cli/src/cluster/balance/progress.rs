@@ -63,6 +63,7 @@ fn stage(stage: Stage) -> (&'static str, Option<Resource>) {
         Stage::UnderWay => ("under-way", None),
         Stage::Now => ("next", None),
         Stage::Waits(Wait::Partition) => ("waits-for-partition", None),
+        Stage::Waits(Wait::Leader) => ("waits-for-leader", None),
         Stage::Waits(Wait::Limit) => ("waits-for-turn", None),
         Stage::Waits(Wait::Capacity(resource)) => ("waits-for-room", Some(resource)),
         Stage::Void => ("void", None),

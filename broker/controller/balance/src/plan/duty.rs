@@ -32,6 +32,9 @@ pub(super) fn obey(planner: &mut Planner<'_>, wanted: &ManualMove) -> Result<(),
     let seats = planner.state.of(small(wanted.partition));
     let seat = seats.clone().find(|seat| planner.state.seats[*seat].broker() == from);
     let seat = seat.ok_or(refused(Refusal::NoReplica))?;
+    if snapshot.partitions()[wanted.partition].is_leaderless {
+        return Err(refused(Refusal::NoLeader));
+    }
     if !planner.state.is_active[to] {
         return Err(refused(Refusal::NotActive));
     }

@@ -137,6 +137,8 @@ pub struct Alternative {
 /// Why no broker may take a replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Obstacle {
+    /// Nobody leads the partition, so that nobody can copy it.
+    NoLeader,
     /// Every active broker has a replica of the partition.
     NoOtherBroker,
     /// Others are in racks that have as many replicas as they may.
@@ -150,6 +152,7 @@ pub enum Obstacle {
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NoLeader => f.write_str("it has no leader, so that nobody can copy it"),
             Self::NoOtherBroker => f.write_str("every active broker has a replica of it"),
             Self::Racks => f.write_str("racks: only racks that have a replica have other brokers"),
             Self::Capacity(resource) => write!(f, "capacity: nobody has room for its {resource}"),
@@ -203,6 +206,8 @@ pub enum Refusal {
     Racks,
     /// That broker has no capacity for it.
     Capacity(Resource),
+    /// Nobody leads the partition, so that nobody can copy it.
+    NoLeader,
 }
 
 /// A move that can't be made.
@@ -221,6 +226,7 @@ impl fmt::Display for ManualError {
             Refusal::UnknownPartition => f.write_str("there is no such partition"),
             Refusal::UnknownBroker(id) => write!(f, "there is no broker {id}"),
             Refusal::NoReplica => write!(f, "broker {from} has no replica of it"),
+            Refusal::NoLeader => f.write_str("it has no leader, so that nobody can copy it"),
             Refusal::NotActive => write!(f, "broker {to} is drained or lost"),
             Refusal::HasReplica => write!(f, "broker {to} has a replica of it"),
             Refusal::Racks => write!(f, "the rack of broker {to} has as many replicas as it may"),

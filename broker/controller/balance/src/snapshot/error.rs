@@ -37,6 +37,8 @@ pub enum SnapshotError {
     ReplicaTwice(i32, i32),
     /// A partition's number and the leader that has no replica.
     LeaderElsewhere(i32, i32),
+    /// A partition's number and its leader, though nobody can lead it.
+    LedByNobody(i32, i32),
     /// A partition's number and what its replicas take too much of.
     TooMuch(i32, Resource),
 }
@@ -74,6 +76,9 @@ impl fmt::Display for SnapshotError {
             }
             Self::LeaderElsewhere(index, id) => {
                 write!(f, "partition {index}: its leader {id} has no replica")
+            }
+            Self::LedByNobody(index, id) => {
+                write!(f, "partition {index}: it has a leader, {id}, and has none")
             }
             Self::TooMuch(index, resource) => write!(
                 f,

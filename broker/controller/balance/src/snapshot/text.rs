@@ -4,7 +4,7 @@
 //! snapshot 1
 //! broker ID [rack NAME] [weight N] [draining|absent] [partitions N] [disk N] [in N] [out N]
 //! topic NAME
-//! partition INDEX leader ID|none replicas ID:DISK:IN:OUT …
+//! partition INDEX leader ID|none|lost replicas ID:DISK:IN:OUT …
 //! ```
 //!
 //! Brokers come first; partitions follow their topic. [`crate::text`] says how names are written.
@@ -63,6 +63,7 @@ fn write_partition(f: &mut fmt::Formatter<'_>, partition: &Partition) -> fmt::Re
     write!(f, "partition {} leader ", partition.index)?;
     match partition.leader {
         Some(id) => write!(f, "{id} replicas")?,
+        None if partition.is_leaderless => f.write_str("lost replicas")?,
         None => f.write_str("none replicas")?,
     }
     for Replica { broker, load } in &partition.replicas {
@@ -137,9 +138,10 @@ impl Reader {
         let topic = topic.ok_or("a partition comes after its topic")?;
         let index: i32 = number("number of a partition", words.next())?;
         keyword("leader", &mut words)?;
-        let leader = match words.next() {
-            Some("none") => None,
-            word => Some(number("id of a leader", word)?),
+        let (leader, is_leaderless) = match words.next() {
+            Some("none") => (None, false),
+            Some("lost") => (None, true),
+            word => (Some(number("id of a leader", word)?), false),
         };
         keyword("replicas", &mut words)?;
         let mut replicas = Vec::new();
@@ -154,7 +156,7 @@ impl Reader {
         if last.is_some_and(|last| last.topic == topic && last.index >= index) {
             return Err("partitions of a topic come in order, each once".to_string());
         }
-        let partition = Partition { topic, index, leader, replicas };
+        let partition = Partition { topic, index, leader, is_leaderless, replicas };
         self.snapshot.push_partition(partition).map_err(wrong)
     }
 }

@@ -221,6 +221,7 @@ fn stage(words: Words<'_, '_>) -> Result<Stage, Wrong> {
         Some("void") => Ok(Stage::Void),
         Some("waits") => Ok(Stage::Waits(match words.next() {
             Some("partition") => Wait::Partition,
+            Some("leader") => Wait::Leader,
             Some("limit") => Wait::Limit,
             Some("capacity") => Wait::Capacity(resource(words.next())?),
             other => return Err(unexpected("reason to wait", other)),
@@ -236,6 +237,7 @@ fn unmet_status(words: Words<'_, '_>) -> Result<UnmetStatus, Wrong> {
     let rule = rule(words.next())?;
     keyword("obstacle", words)?;
     let obstacle = match words.next() {
+        Some("no-leader") => Obstacle::NoLeader,
         Some("no-other-broker") => Obstacle::NoOtherBroker,
         Some("racks") => Obstacle::Racks,
         Some("capacity") => Obstacle::Capacity(resource(words.next())?),

@@ -181,7 +181,7 @@ fn rules() -> impl Strategy<Value = Rule> {
 }
 
 fn stages() -> impl Strategy<Value = Stage> {
-    let waits = [Wait::Partition, Wait::Limit].map(Stage::Waits);
+    let waits = [Wait::Partition, Wait::Limit, Wait::Leader].map(Stage::Waits);
     let plain = [Stage::Done, Stage::UnderWay, Stage::Now, Stage::Void, waits[0], waits[1]];
     let plain = prop::sample::select(plain.to_vec());
     prop_oneof![plain, resources().prop_map(|it| Stage::Waits(Wait::Capacity(it)))]
@@ -201,7 +201,8 @@ fn moves() -> impl Strategy<Value = MoveStatus> {
 }
 
 fn unmet() -> impl Strategy<Value = UnmetStatus> {
-    let plain = prop::sample::select([Obstacle::NoOtherBroker, Obstacle::Racks].to_vec());
+    let plain = [Obstacle::NoLeader, Obstacle::NoOtherBroker, Obstacle::Racks];
+    let plain = prop::sample::select(plain.to_vec());
     let obstacles = prop_oneof![
         plain,
         resources().prop_map(Obstacle::Capacity),

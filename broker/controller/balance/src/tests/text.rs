@@ -115,6 +115,7 @@ fn partitions_may_come_in_any_order_but_not_twice() {
         topic: 0,
         index,
         leader: None,
+        is_leaderless: false,
         replicas: [Replica { broker: 1, load: crate::snapshot::Load::default() }].into(),
     };
     let new = |partitions: &[i32]| {

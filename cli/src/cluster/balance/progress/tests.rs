@@ -47,6 +47,7 @@ fn every_stage_has_its_words() {
         Stage::Now,
         Stage::Void,
         Stage::Waits(Wait::Partition),
+        Stage::Waits(Wait::Leader),
         Stage::Waits(Wait::Limit),
         Stage::Waits(Wait::Capacity(Resource::BytesIn)),
     ];
@@ -54,5 +55,5 @@ fn every_stage_has_its_words() {
     for (place, word) in words.iter().enumerate() {
         assert!(!words[..place].contains(word), "{word}");
     }
-    assert_eq!(stage(stages[6]), ("waits-for-room", Some(Resource::BytesIn)));
+    assert_eq!(stage(stages[7]), ("waits-for-room", Some(Resource::BytesIn)));
 }

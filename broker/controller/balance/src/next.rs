@@ -155,7 +155,7 @@ pub fn next_beside(
     };
     let mut stages: Vec<Stage> = moves.iter().enumerate().map(stage).collect();
     note_ways(moves, &mut stages);
-    let (bytes_left, seconds_left) = left(moves, &stages, limits);
+    let (bytes_left, seconds_left) = left(snapshot, moves, &stages, limits);
     Progress { stages, bytes_left, seconds_left }
 }
 
@@ -176,16 +176,23 @@ fn note_ways(moves: &[Move], stages: &mut [Stage]) {
     }
 }
 
-/// The bytes that are left to copy, and the seconds that this takes the busiest broker.
-fn left(moves: &[Move], stages: &[Stage], limits: &Limits) -> (u64, u64) {
+/// The bytes that are left to copy, and the seconds that this takes the busiest broker: whoever
+/// leads a partition then sends what is copied of it, and not the broker that gives a replica up.
+fn left(snapshot: &Snapshot, moves: &[Move], stages: &[Stage], limits: &Limits) -> (u64, u64) {
     let (mut bytes, mut busiest) = (0, 0);
     let mut brokers: BTreeMap<(i32, bool), u64> = BTreeMap::new();
+    let mut leaders: BTreeMap<usize, i32> = BTreeMap::new();
     for (one, stage) in moves.iter().zip(stages) {
         if matches!(stage, Stage::Done | Stage::Void) {
             continue;
         }
         bytes += one.bytes;
-        for end in [(one.from, false), (one.to, true)] {
+        let led = || snapshot.partitions().get(one.partition)?.leader;
+        let sender = leaders.get(&one.partition).copied().or_else(led);
+        if matches!(one.kind, MoveKind::Leader | MoveKind::Replica { leads: true }) {
+            leaders.insert(one.partition, one.to);
+        }
+        for end in [sender.map(|id| (id, false)), Some((one.to, true))].into_iter().flatten() {
             let sum = brokers.entry(end).or_default();
             *sum += one.bytes;
             busiest = busiest.max(*sum);

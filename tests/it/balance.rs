@@ -114,6 +114,7 @@ fn scattered(
         topic: 0,
         index,
         leader: Some(id(chosen[0])),
+        is_leaderless: false,
         replicas: chosen.iter().enumerate().map(replica).collect(),
     }
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, Unit};
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use logboom_client::{BrokerAddress, ClientConfig, Partition, Topic};
@@ -140,7 +141,7 @@ async fn a_task_that_ends_with_its_consumer_is_no_fault() {
     let consumer = consumer();
     let control = consumer.control();
     drop(consumer);
-    tokio::task::yield_now().await;
+    yield_now().await;
     let error = control.commit().await.unwrap_err();
     assert!(matches!(error, ConsumerError::Closed), "{error}");
 }

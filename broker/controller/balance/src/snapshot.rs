@@ -89,8 +89,8 @@ pub struct Partition {
     pub index: i32,
     /// The broker that leads it, one of those with a replica.
     pub leader: Option<i32>,
-    /// Whether nobody can lead it: then nobody can copy it either. Where `leader` is `None` and this
-    /// isn't said, somebody leads it whose replica is on its way out, or it isn't known who.
+    /// Whether nobody can lead it: then nobody can copy it either. Where `leader` is `None` and
+    /// this isn't said, somebody leads it whose replica is on its way out, or it isn't known who.
     pub is_leaderless: bool,
     /// Its copies, each on another broker.
     pub replicas: Vec<Replica>,

@@ -17,6 +17,8 @@ const NEWS_PART: u64 = 32;
 /// Between two sums that are kept, and how many are: a week.
 const KEEP_EVERY_MS: u64 = 3_600_000;
 const KEPT_MAX: usize = 7 * 24;
+/// So many measurements a rate needs until it holds 99 hundredths of what is measured.
+const SETTLED_AFTER: u32 = 16;
 /// From when on it can be said how sums grow.
 const GROWTH_AFTER_MS: u64 = 600_000;
 
@@ -29,7 +31,9 @@ pub(super) struct Meter {
     gauges: HashMap<GroupKey, Gauge>,
     /// When it was measured.
     at: Option<u64>,
-    /// What all replicas together took: at first, and then each hour.
+    /// How many times it was measured, as far as that matters.
+    measured: u32,
+    /// What all replicas together took: once rates held what is measured, and then each hour.
     kept: VecDeque<(u64, Sums)>,
     sums: Sums,
 }
@@ -67,7 +71,10 @@ impl Meter {
         }
         self.gauges.retain(|_, gauge| gauge.is_there);
         let is_due = |last: &(u64, Sums)| now >= last.0 + KEEP_EVERY_MS;
-        if over.is_some() && self.kept.back().is_none_or(is_due) {
+        if over.is_some() {
+            self.measured = self.measured.saturating_add(1).min(SETTLED_AFTER);
+        }
+        if self.measured == SETTLED_AFTER && self.kept.back().is_none_or(is_due) {
             self.kept.push_back((now, self.sums));
             if self.kept.len() > KEPT_MAX {
                 self.kept.pop_front();
@@ -167,6 +174,20 @@ mod tests {
         };
         assert!(!news(0, 0) && !news(100 << 20, 101 << 20) && !news(5, 5_000));
         assert!(news(1, 0) && news(0, 1) && news(100 << 20, 110 << 20) && news(1 << 20, 0));
+    }
+
+    #[test]
+    fn growth_is_counted_from_when_rates_hold_what_is_measured() {
+        let (mut meter, mut gauge) = (Meter::default(), Gauge::default());
+        for step in 0.. {
+            meter.measure(&[], 1 + step * 10_000);
+            gauge.read(0, (step * 100_000_000, 0), (step > 0).then_some(10_000));
+            if let Some((since, _)) = meter.kept.front() {
+                assert_eq!(*since, 1 + step * 10_000);
+                break;
+            }
+        }
+        assert!((9_890_000..=10_000_000).contains(&gauge.load.bytes_in), "{:?}", gauge.load);
     }
 
     #[test]

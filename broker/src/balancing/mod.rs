@@ -50,7 +50,7 @@ use crate::threads::spawn;
 use self::addressee::Addressee;
 use self::loads::Loads;
 use self::meter::Meter;
-use self::office::{ONCE, Office, Step};
+use self::office::{Intent, ONCE, Office, Step};
 pub(crate) use self::pages::PageOf;
 use self::pages::{PAGE_BYTES_MAX, Pages, gather};
 use self::picture::Picture;
@@ -349,7 +349,7 @@ impl<'a> Balancer<'a> {
         let Some(office) = &mut self.office else { return };
         let step = office.look(&image, &self.node.config, &self.loads, now);
         office.count(&self.node.metrics);
-        self.seen = Some((image, now));
+        self.seen = Some((Arc::clone(&image), now));
         self.rests_until = now + (RESTS + 1) * (boot_ms() - now);
         let done = match step {
             Step::Rest => return,
@@ -358,7 +358,7 @@ impl<'a> Balancer<'a> {
                     let key = GroupKey { topic_id: one.topic_id, partition: one.index };
                     self.loads.expect(&key, one.from, one.to);
                 }
-                self.begin_moves(moves).await
+                self.begin_moves(moves, &image).await
             }
             Step::IsDone => self.end_once().await,
         };
@@ -367,9 +367,16 @@ impl<'a> Balancer<'a> {
         }
     }
 
-    async fn begin_moves(&mut self, moves: Vec<Relocation>) -> Result<(), ControllerError> {
-        let decide = move |image: &MetadataImage| relocate(image, &moves);
-        let begun = self.node.controller.decide(decide).await?;
+    /// - `seen`: of which they were planned.
+    async fn begin_moves(
+        &mut self,
+        moves: Vec<Relocation>,
+        seen: &MetadataImage,
+    ) -> Result<(), ControllerError> {
+        let id = self.node.config.broker_id();
+        let intent = Intent::of(seen, id);
+        let decide = move |image: &MetadataImage| begin(image, &moves, &intent, id);
+        let Some(begun) = self.node.controller.decide(decide).await? else { return Ok(()) };
         self.node.metrics.balance_moves.add(begun);
         if let Some(office) = self.office.as_mut().filter(|_| begun == 0) {
             office.give_up(self.node.integer("balance.report.interval.ms"), boot_ms());
@@ -390,6 +397,21 @@ impl<'a> Balancer<'a> {
         tracing::info!("balancing that was asked for is over");
         Ok(())
     }
+}
+
+/// Begins moves as far as they can, if what operators want is as it was when they were planned;
+/// `None` where it isn't.
+fn begin(
+    image: &MetadataImage,
+    moves: &[Relocation],
+    intent: &Intent,
+    id: i32,
+) -> Decision<Option<usize>> {
+    if Intent::of(image, id) != *intent {
+        return Decision { records: Vec::new(), response: None };
+    }
+    let Decision { records, response } = relocate(image, moves);
+    Decision { records, response: Some(response) }
 }
 
 /// What this broker may have, as it is configured, or as its disk says.
@@ -413,7 +435,31 @@ fn means(node: &Node) -> Means {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::balancing::samples::MEANS;
+    use crate::balancing::samples::{KEY, MEANS, cluster, set};
+
+    #[test]
+    fn moves_that_operators_do_not_want_any_more_do_not_begin() {
+        let (topic_id, index) = (KEY.topic_id, KEY.partition);
+        let kind = RelocationKind::Replica;
+        let moves = [Relocation { topic_id, index, kind, from: 1, to: 2 }];
+        let begun = |seen: &MetadataImage, now: &MetadataImage| {
+            let Decision { records, response } = begin(now, &moves, &Intent::of(seen, 1), 1);
+            (records.len(), response)
+        };
+        let plain = cluster(&[1, 2], &[&[1]]);
+        for (broker, name) in [
+            (None, ONCE),
+            (None, "balance.triggers"),
+            (Some(1), "balance.triggers"),
+            (Some(1), "balance.drain"),
+        ] {
+            let wanted = set(&plain, broker, name, Some("true"));
+            assert_eq!(begun(&wanted, &plain), (0, None), "{name} was taken away");
+            assert_eq!(begun(&plain, &wanted), (0, None), "{name} was set");
+            let more = set(&wanted, None, "num.partitions", Some("7"));
+            assert_eq!(begun(&wanted, &more), (1, Some(1)), "that says nothing of moves");
+        }
+    }
 
     #[test]
     fn who_has_told_another_office_has_not_said_all_and_who_does_not_say_so_may_have() {

@@ -67,6 +67,28 @@ struct Wanted {
     brokers: BTreeSet<i32>,
 }
 
+/// What operators had set when moves were decided on: where that has changed meanwhile they don't
+/// begin, because another look says otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Intent {
+    settings: Vec<Option<String>>,
+    drained: BTreeSet<i32>,
+}
+
+impl Intent {
+    /// - `broker`: the one that decides, whose own configuration comes first.
+    pub(super) fn of(image: &MetadataImage, broker: i32) -> Self {
+        let all = ConfigResource::all_brokers();
+        let own = ConfigResource::broker(broker);
+        let of = |(resource, name): (&ConfigResource, &str)| {
+            image.config_value(resource, name).map(|it| it.to_string())
+        };
+        let settings = [(&all, ONCE), (&all, TRIGGERS), (&own, TRIGGERS)].map(of).to_vec();
+        let ids = image.brokers().map(|broker| broker.id);
+        Self { settings, drained: ids.filter(|id| image.is_drained(*id)).collect() }
+    }
+}
+
 /// A plan that is carried out.
 #[derive(Debug)]
 struct Carried {

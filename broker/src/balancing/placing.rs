@@ -55,7 +55,8 @@ impl Placing {
 
     /// The placement of one request.
     pub(crate) fn next(&self) -> impl Placement + '_ {
-        Request { placing: self, start: self.turn.fetch_add(1, Ordering::Relaxed) }
+        let start = self.turn.fetch_add(1, Ordering::Relaxed);
+        Request { placing: self, start, placed: 0 }
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -66,6 +67,8 @@ impl Placing {
 struct Request<'a> {
     placing: &'a Placing,
     start: usize,
+    /// Partitions that were placed in this request: turns go on behind them.
+    placed: usize,
 }
 
 impl Placement for Request<'_> {
@@ -85,8 +88,7 @@ impl Placement for Request<'_> {
             "weighted-round-robin" => Strategy::WeightedRoundRobin,
             "least-loaded" => Strategy::LeastLoaded,
             "random" => Strategy::Random { seed: self.start as u64 },
-            // Turns need nothing of this.
-            _ => return Ok(None),
+            _ => Strategy::RoundRobin { start: self.start.wrapping_add(self.placed) },
         };
         if replicas > REPLICAS_MAX {
             return Ok(None);
@@ -106,6 +108,7 @@ impl Placement for Request<'_> {
         });
         match placed {
             Ok(placed) => {
+                self.placed += placed.len();
                 known.note(&placed);
                 Ok(Some(placed))
             }
@@ -181,6 +184,9 @@ mod tests {
     use super::*;
     use crate::balancing::samples::{MEANS, cluster, set};
 
+    const STRATEGIES: [&str; 5] =
+        ["weighted", "round-robin", "weighted-round-robin", "least-loaded", "random"];
+
     fn placed(
         placing: &Placing,
         image: &MetadataImage,
@@ -227,14 +233,33 @@ mod tests {
     }
 
     #[test]
-    fn a_drained_broker_is_given_nothing_and_turns_are_left_to_others() {
+    fn turns_go_on_and_nobody_is_given_more_than_its_capacity() {
+        let image = cluster(&[1, 2, 3], &[]);
+        let (placing, turns) = (Placing::default(), [vec![1], vec![2], vec![3]]);
+        let mut request = placing.next();
+        let mut one = || request.place(&image, "round-robin", 1, 1).unwrap().unwrap();
+        assert_eq!([one(), one(), one()].concat(), turns, "in one request");
+        let means = |most| Means { capacity: [Some(most), None, None, None], ..MEANS };
+        for strategy in STRATEGIES {
+            let placing = Placing::default();
+            let told =
+                [(1, 1), (2, 9), (3, 9)].map(|(id, most)| (id, (means(most), Load::default())));
+            placing.tell(BTreeMap::from(told));
+            let placed = placed(&placing, &image, strategy, 12).unwrap();
+            assert!(shares(&placed, 3)[0] <= 1, "{strategy}: {placed:?}");
+            let why = placing.next().place(&image, strategy, 12, 1).unwrap_err();
+            assert!(why.contains("capacity"), "{strategy}: {why}");
+        }
+    }
+
+    #[test]
+    fn a_drained_broker_is_given_nothing() {
         let placing = Placing::default();
         let image = set(&cluster(&[1, 2, 3], &[]), Some(2), "balance.drain", Some("true"));
-        for strategy in ["weighted", "weighted-round-robin", "least-loaded", "random"] {
+        for strategy in STRATEGIES {
             let placed = placed(&placing, &image, strategy, 12).unwrap();
             assert_eq!(shares(&placed, 3)[1], 0, "{strategy}");
         }
-        assert_eq!(placed(&placing, &image, "round-robin", 3), None);
         assert_eq!(placing.next().place(&image, "weighted", 1, 3), Ok(None), "two aren't enough");
     }
 }

@@ -229,7 +229,8 @@ impl ClientArguments {
         let linger = linger.or(properties.millis("linger.ms")?).unwrap_or(LINGER);
         let attempt = config.delivery_timeout.saturating_sub(linger);
         config.request_timeout = config.request_timeout.min(attempt);
-        let patience = config.delivery_timeout;
+        let blocks = properties.millis("max.block.ms")?.filter(|_| self.timeout.is_none());
+        let patience = blocks.unwrap_or(config.delivery_timeout);
         Ok(builder.brokers(self.brokers(&properties)?).client(config).max_block(patience))
     }
 

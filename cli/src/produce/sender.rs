@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::io::AsyncBufRead;
 
-use logboom_client::Remedy;
+use logboom_client::{ClientError, Remedy};
 use logboom_producer::{Delivered, Delivery, ProduceError, Producer, Record};
 
 use super::lines::{LineNumbers, Lines};
@@ -143,7 +143,14 @@ impl<'a> Sender<'a> {
         let reason = match &error {
             ProduceError::Closed => "not sent, after what failed before".to_owned(),
             _ => {
-                self.is_hopeless |= error.remedy() != Remedy::FixCall;
+                // Who isn't believed isn't with the next line either.
+                let is_of_all = matches!(
+                    error,
+                    ProduceError::Cluster(
+                        ClientError::Connection { .. } | ClientError::NoBroker { .. }
+                    )
+                );
+                self.is_hopeless |= is_of_all || error.remedy() != Remedy::FixCall;
                 Failure::from(error).to_string()
             }
         };

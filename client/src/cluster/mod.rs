@@ -135,7 +135,10 @@ impl Cluster {
         limit: Duration,
     ) -> Result<Arc<Topic>, ClientError> {
         let doing = format!("look up topic {name}");
-        let retry = Retry::new(self.config(), limit, doing.clone());
+        // A question that isn't answered in its time ends the connection for all that it carries,
+        // so it has the time of any other, however soon nobody waits for it any more.
+        let longest = limit.max(self.config().api_timeout);
+        let retry = Retry::new(self.config(), longest, doing.clone());
         let mut last = None;
         let found = tokio::time::timeout(limit, self.find_topic(name, retry, &mut last)).await;
         found.unwrap_or_else(|_| {

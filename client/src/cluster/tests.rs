@@ -248,3 +248,31 @@ async fn a_deadline_tells_whether_anybody_has_answered() {
     let last = told(address).await;
     assert_eq!(last.code(), Some(ErrorCode::REQUEST_TIMED_OUT), "{last}");
 }
+
+#[tokio::test]
+async fn who_waits_no_longer_leaves_the_connection_to_others() {
+    let broker = ScriptedBroker::bind().await;
+    let address = broker.address.clone();
+    let (addresses, mut count) = (vec![address.clone()], 0);
+    let mut late = Bytes::new();
+    broker.run(move |asked| {
+        count += 1;
+        let answer = asked.answer(&metadata(&addresses, 0));
+        match count {
+            1 => Some(answer),
+            // Whoever has asked this doesn't wait for its answer.
+            2 => {
+                late = answer;
+                Some(Bytes::new())
+            }
+            // Over another connection the late one would be no answer.
+            3 => Some([&late[..], &answer[..]].concat().into()),
+            _ => None,
+        }
+    });
+    let cluster = cluster(vec![address]);
+    cluster.image(None).await.unwrap();
+    let error = cluster.topic_within("u", Duration::from_millis(50)).await.unwrap_err();
+    assert!(matches!(error, ClientError::Deadline { .. }), "{error}");
+    cluster.image(None).await.unwrap();
+}

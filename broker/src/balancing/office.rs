@@ -20,7 +20,7 @@ use logboom_balance::{
 use logboom_controller::MetadataImage;
 use logboom_controller::config::{Effective, StaticConfig};
 use logboom_controller::reassignments::{Relocation, RelocationKind};
-use logboom_controller::record::{ConfigResource, NO_BROKER};
+use logboom_controller::record::ConfigResource;
 use logboom_storage::state::GroupKey;
 
 use self::endless::endless;
@@ -488,7 +488,7 @@ fn leaving(image: &MetadataImage, loads: &Loads) -> Vec<Leaving> {
             for broker in known.all_replicas() {
                 if !known.wish().0.contains(&broker) {
                     let load = loads.of(&key, broker).unwrap_or_default();
-                    let is_stuck = known.leader == NO_BROKER;
+                    let is_stuck = image.leader_of(known).is_none();
                     leaving.push(Leaving { broker, load, is_stuck });
                 }
             }

@@ -48,8 +48,9 @@ impl Picture {
                 let unknown = replicas.iter().map(|it| it.broker);
                 strangers.extend(unknown.filter(|id| image.broker(*id).is_none()));
                 let leads = |id: i32| replicas.iter().any(|replica| replica.broker == id);
-                let leader = Some(known.leader).filter(|leader| leads(*leader));
-                let (topic, is_leaderless) = (place, known.leader == NO_BROKER);
+                let leader = image.leader_of(known);
+                let (topic, is_leaderless) = (place, leader.is_none());
+                let leader = leader.filter(|leader| leads(*leader));
                 partitions.push(Partition { topic, index, leader, is_leaderless, replicas });
             }
         }

@@ -482,6 +482,7 @@ impl Lanes {
         }
         if let Some(replica) = table.get_mut(key) {
             replica.answer_starts();
+            replica.answer_too_few();
             self.touch(replica, now);
             self.forget_if_asleep(replica);
         }
@@ -501,7 +502,7 @@ impl Lanes {
     /// Takes what the touched groups want to say, at the end of a turn.
     pub(super) fn end_turn(&mut self, table: &mut Table, now: u64, hands: &Hands) {
         for key in std::mem::take(&mut self.touched) {
-            self.note_in_sync_of_a_new_office(table, &key, now);
+            self.note_who_comes(table, &key, now);
             let Some(replica) = table.get_mut(&key) else { continue };
             if key == METADATA {
                 replica.tell_commit(hands);

@@ -293,10 +293,10 @@ impl Replica {
             return pending.answer(Some(AppendError::FlushFailed));
         }
         self.answers.wait(end_offset, pending, reached);
-        self.answer_too_few();
     }
 
-    /// Answers those whose batch is committed, and more replicas are to have it than are in sync.
+    /// Answers those whose batch is committed, and more replicas are to have it than are in sync,
+    /// as a look has just found.
     pub(super) fn answer_too_few(&mut self) {
         if self.answers.waits_for_more() && self.in_sync_count() < self.wanted_replicas() {
             self.answers.give_up_below(self.log.view().high_watermark());
@@ -362,7 +362,6 @@ impl Replica {
         // A log that was reset begins there.
         self.publish_commit();
         self.answers.advance(self.reached());
-        self.answer_too_few();
         self.answer_starts();
         if self.is_damaged {
             // A cut, or a log start that moves, may have taken it along.

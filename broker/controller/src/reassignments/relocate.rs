@@ -6,7 +6,7 @@ use logboom_protocol::units::Uuid;
 
 use crate::MetadataImage;
 use crate::decision::{Decision, Draft};
-use crate::record::{MetadataRecord, NO_BROKER, Partition};
+use crate::record::{MetadataRecord, Partition};
 
 /// One move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,11 @@ pub fn relocate(image: &MetadataImage, moves: &[Relocation]) -> Decision<usize> 
         let image = draft.image();
         let partition = image.partition(topic_id, index).filter(|_| image.is_in_contact(to));
         let changed = partition.and_then(|partition| match kind {
-            RelocationKind::Replica | RelocationKind::More if partition.leader == NO_BROKER => None,
+            RelocationKind::Replica | RelocationKind::More
+                if image.leader_of(partition).is_none() =>
+            {
+                None
+            }
             RelocationKind::Replica => moved(image, partition, from, to),
             RelocationKind::More => joined(image, partition, to),
             RelocationKind::Leader => led(partition, to),
@@ -151,7 +155,8 @@ mod tests {
 
     #[test]
     fn of_what_nobody_leads_no_replica_is_made() {
-        let lost = Partition { leader: NO_BROKER, ..partition(&[1, 2]) };
+        // Broker 4 is out of contact.
+        let lost = Partition { leader: 4, ..partition(&[4, 1, 2]) };
         let image = image().with(&topic_of(2, "u", [lost])).unwrap();
         for kind in [RelocationKind::Replica, RelocationKind::More] {
             let one = Relocation { topic_id: id(2), index: 0, kind, from: 1, to: 3 };

@@ -3,7 +3,7 @@
 use logboom_balance::snapshot::Load;
 use logboom_balance::{Obstacle, Resource};
 use logboom_controller::reassignments::relocate;
-use logboom_controller::record::{LeaderReport, Partition};
+use logboom_controller::record::{LeaderReport, NO_BROKER, Partition};
 use logboom_controller::{Decision, MetadataRecord};
 
 use super::*;
@@ -221,6 +221,7 @@ fn a_lost_broker_is_replaced_when_its_time_is_over() {
     world.set(None, "balance.lost.grace.ms", Some("5000"));
     world.look();
     world.fence(1, true);
+    (0..2).for_each(|index| world.lead(index, 2));
     world.look();
     let fenced_at = world.now;
     while world.now < fenced_at + 4_900 {
@@ -238,7 +239,6 @@ fn lost_with_the_only_replicas() -> World {
     world.set(None, "balance.lost.grace.ms", Some("5000"));
     world.look();
     world.fence(1, true);
-    (0..5).for_each(|index| world.lead(index, NO_BROKER));
     world
 }
 

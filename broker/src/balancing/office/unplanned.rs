@@ -57,7 +57,10 @@ pub(super) fn missing_of_internal(
     let racks: HashMap<i32, Option<&str>> =
         usual.map(|broker| (broker.id, broker.rack.as_deref())).collect();
     let wanted = replicas.min(racks.len());
-    let lacks = |partition: &Partition| partition.wish().0.len() < wanted;
+    // What nobody leads can't be copied.
+    let lacks = |partition: &Partition| {
+        partition.wish().0.len() < wanted && image.leader_of(partition).is_some()
+    };
     if !topic.partitions().any(lacks) {
         return Vec::new();
     }

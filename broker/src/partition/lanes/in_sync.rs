@@ -29,19 +29,13 @@ impl Lanes {
         }
         let office = member.in_office();
         (office.in_sync, office.held_back) = (in_sync, held_back);
-        replica.answer_too_few();
     }
 
-    /// What is reported of a leader, and what it takes, goes by who is in sync: from its first
-    /// commit on.
-    pub(super) fn note_in_sync_of_a_new_office(
-        &mut self,
-        table: &mut Table,
-        key: &GroupKey,
-        now: u64,
-    ) {
-        let member = table.get(key).and_then(|replica| replica.member.as_ref());
-        if member.is_some_and(|member| member.in_sync().is_empty()) {
+    /// Who comes into sync counts at once; who falls out of it, at the next look.
+    pub(super) fn note_who_comes(&mut self, table: &mut Table, key: &GroupKey, now: u64) {
+        let Some(replica) = table.get(key) else { return };
+        let Some(member) = &replica.member else { return };
+        if member.in_sync().len() < replica.group.voters().all().count() {
             self.note_in_sync(table, key, now);
         }
     }

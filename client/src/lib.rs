@@ -62,9 +62,10 @@ pub mod testing;
 
 pub use address::{AddressError, BrokerAddress};
 pub use admin::{
-    ClusterDescription, ConfigChange, ConfigEntry, ConfigOperation, ConfigResource, ConfigSource,
-    CreatedTopic, FoundOffset, IsolationLevel, LogDir, LogDirReplica, LogDirState, NewTopic,
-    OffsetSpec, PartitionCursor, PartitionPage, QuorumDescription, QuorumReplica, Reassignment,
+    BrokerState, ClusterDescription, ConfigChange, ConfigEntry, ConfigOperation, ConfigResource,
+    ConfigSource, CreatedTopic, Damage, FoundOffset, IsolationLevel, LogDir, LogDirReplica,
+    LogDirState, NewTopic, OffsetSpec, PartitionCursor, PartitionPage, QuorumDescription,
+    QuorumReplica, Reassignment,
 };
 pub use cluster::{Broker, Cluster, ClusterImage, LeaderHint, Partition, Topic};
 pub use config::ClientConfig;

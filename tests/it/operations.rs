@@ -10,6 +10,8 @@ mod quorum;
 mod slow;
 mod unwritable;
 
+pub(crate) use health::wait_for_reason;
+
 use std::process::Command;
 
 use logboom_tests::foreign::kafka_tool;

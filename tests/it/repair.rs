@@ -22,6 +22,7 @@ use logboom_tests::cluster::Cluster;
 use logboom_tests::raw::{topic_name, try_read_all};
 
 use crate::cluster::produce;
+use crate::operations::wait_for_reason;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Records of some 40 kB fill segments of 1 MiB.
@@ -166,6 +167,7 @@ fn a_leader_that_meets_damage_hands_over_and_makes_it_good() {
     cluster.wait_until(&topic, "another leads", |it| it.leader_id > 0 && it.leader_id != victim);
     eventually("the others serve all of it", || is_read(&cluster, &topic));
     assert!(!verify(&data).0, "it isn't repaired yet");
+    wait_for_reason(&cluster, &topic, &format!("{victim}: its records from "));
     let faster = AlterableConfig {
         name: "log.repair.bytes.per.second".into(),
         config_operation: 0,

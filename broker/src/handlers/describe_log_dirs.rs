@@ -1,16 +1,33 @@
-//! DescribeLogDirs: how much the partitions take up on the disk.
+//! DescribeLogDirs: how much the partitions take up on the disk, and what this broker knows to be
+//! wrong with itself. The latter are tagged fields of our own: clients of others skip them.
+//!
+//! Must always hold: a shard that doesn't answer holds an answer up for [`SHARDS_WAIT`] at the most.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use logboom_protocol::messages::describe_log_dirs::{
-    DescribeLogDirsPartition, DescribeLogDirsRequest, DescribeLogDirsResponse,
-    DescribeLogDirsResult, DescribeLogDirsTopic,
+    DamagedPartition, DescribeLogDirsPartition, DescribeLogDirsRequest, DescribeLogDirsResponse,
+    DescribeLogDirsResult, DescribeLogDirsTopic, SlowFlushes, UnheardBroker,
 };
 use logboom_protocol::{CompactString, ErrorCode};
 
 use super::RequestContext;
+use crate::clock::{boot_ms, now_ms};
 use crate::node::Node;
+use crate::partition::{Command, ShardHandle, Troubles};
+
+/// How long is waited for shards to say what is wrong.
+const SHARDS_WAIT: Duration = Duration::from_millis(500);
+/// How many damaged partitions are named.
+const DAMAGED_MAX: usize = 1_000;
+/// Flushes that take so long are told of.
+const SLOW_FLUSH_MS: u64 = 250;
 
 /// Partitions by topic; `None` stands for all.
 type Asked = Option<BTreeSet<(CompactString, i32)>>;
@@ -26,8 +43,57 @@ pub(super) async fn handle(
         });
         each.collect()
     });
-    let results = vec![describe(&context.node, &asked)];
-    DescribeLogDirsResponse { results, ..DescribeLogDirsResponse::default() }
+    let node = &context.node;
+    let (troubles, now) = (troubles(node).await, boot_ms());
+    let since = |at: u64| now_ms() - i64::try_from(now.saturating_sub(at)).unwrap_or(i64::MAX);
+    DescribeLogDirsResponse {
+        results: vec![describe(node, &asked)],
+        slow_flushes: slow_flushes(&troubles, since),
+        unheard_brokers: unheard(node, troubles.at(now), since),
+        damaged_partitions: damaged(node),
+        ..DescribeLogDirsResponse::default()
+    }
+}
+
+/// What the shards know.
+async fn troubles(node: &Node) -> Troubles {
+    let ask = |shard: &ShardHandle| {
+        let (reply, troubles) = oneshot::channel();
+        shard.send(Command::Troubles(reply));
+        timeout(SHARDS_WAIT, troubles)
+    };
+    let answers = join_all(node.shards.iter().map(ask)).await;
+    answers.into_iter().flatten().flatten().reduce(Troubles::and).unwrap_or_default()
+}
+
+/// - `since`: a time of the machine's clock, as one in milliseconds since 1970.
+fn slow_flushes(troubles: &Troubles, since: impl Fn(u64) -> i64) -> SlowFlushes {
+    let Troubles { hanging_since, longest_flush_ms, .. } = *troubles;
+    if hanging_since.is_none() && longest_flush_ms < SLOW_FLUSH_MS {
+        return SlowFlushes::default();
+    }
+    SlowFlushes {
+        hanging_since_ms: hanging_since.map_or(-1, since),
+        longest_ms: i64::try_from(longest_flush_ms).unwrap_or(i64::MAX),
+    }
+}
+
+fn unheard(node: &Node, troubles: Troubles, since: impl Fn(u64) -> i64) -> Vec<UnheardBroker> {
+    let image = node.image();
+    let known = troubles.unheard.into_iter().filter(|(id, _)| image.broker(*id).is_some());
+    known.map(|(broker_id, at)| UnheardBroker { broker_id, since_ms: since(at) }).collect()
+}
+
+fn damaged(node: &Node) -> Vec<DamagedPartition> {
+    let of_clients = node.registry.all().into_iter().filter(|one| !one.is_deleted());
+    let damage = of_clients.filter_map(|one| Some((one.view.damage()?, one)));
+    let named = damage.map(|(damage, one)| DamagedPartition {
+        topic: one.topic.clone(),
+        partition_index: one.key.partition,
+        start_offset: damage.start,
+        end_offset: damage.end,
+    });
+    named.take(DAMAGED_MAX).collect()
 }
 
 /// What there is to say of the one directory.

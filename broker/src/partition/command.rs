@@ -12,7 +12,7 @@ use logboom_storage::{Cleaned, LastBatches, StorageError};
 
 use super::condition::Condition;
 use super::hands::Named;
-use super::lanes::Quorum;
+use super::lanes::{Quorum, Troubles};
 use super::member::Wish;
 use super::peering::Joining;
 use super::replica::{Append, ProducerDescription};
@@ -58,6 +58,8 @@ pub(crate) enum Command {
     Electorate(GroupKey, oneshot::Sender<Electorate>),
     /// The other brokers that answer this one, of those that share a group.
     There(GroupKey, oneshot::Sender<Vec<i32>>),
+    /// What is wrong around the shard; all other brokers are named as unheard.
+    Troubles(oneshot::Sender<Troubles>),
     /// Whether a replica may answer as the leader now; `None` if it isn't here.
     Lease(GroupKey, oneshot::Sender<Option<bool>>),
     /// What the leader of a group knows of its replicas; `None` where that isn't here.

@@ -21,6 +21,7 @@ mod quorum;
 mod rush;
 mod sleep;
 mod slow;
+mod troubles;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -41,6 +42,8 @@ use crate::peer::{GroupMessage, lane_of};
 pub(super) use handover::Handovers;
 pub(crate) use quorum::{Quorum, QuorumReplica};
 use slow::Slow;
+use troubles::Stalls;
+pub(crate) use troubles::Troubles;
 
 /// The shortest time without a leader after which a replica campaigns, and the longest.
 const SILENCE_MS: (u64, u64) = (250, 400);
@@ -121,6 +124,7 @@ pub(super) struct Lanes {
     retiring: Option<(oneshot::Sender<()>, u64)>,
     /// Flushes hang, or did a moment ago.
     slow: Option<Slow>,
+    stalls: Stalls,
     /// When flushes were looked at last, and since when that was never long ago.
     looked: u64,
     looks_since: u64,
@@ -146,6 +150,7 @@ impl Lanes {
             crowded: Vec::new(),
             retiring: None,
             slow: None,
+            stalls: Stalls::default(),
             looked: 0,
             looks_since: 0,
         }

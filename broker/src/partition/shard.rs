@@ -338,6 +338,7 @@ impl Shard {
                 }
             }
             Command::There(key, reply) => drop(reply.send(self.lanes.there(&key))),
+            Command::Troubles(reply) => drop(reply.send(self.lanes.troubles(now))),
             Command::Lease(key, reply) => {
                 _ = reply.send(self.replicas.get(&key).map(|replica| self.leads_surely(replica)));
             }

@@ -1,7 +1,7 @@
 //! `logboom cluster health`: what isn't replicated as it should be, and why.
 //!
-//! Everything is asked through the public protocol, of any cluster that speaks it. What brokers
-//! don't tell isn't judged.
+//! Everything is asked through the public protocol, of any cluster that speaks it; Logboom's own
+//! brokers tell more in fields that others skip. What brokers don't tell isn't judged.
 //!
 //! Must always hold: partitions are looked at page by page, and of a table no more than
 //! [`ROWS_MAX`] rows are held.
@@ -23,8 +23,9 @@ use crate::output::{Output, write_rows};
 
 /// What stands below the options.
 pub(super) const HELP: &str = "\
-Exit status 0: every partition has a leader and all its replicas in sync, and every broker and
-controller is in contact. 1: something is missing, or nobody can be asked.
+Exit status 0: every partition has a leader and all its replicas in sync and whole, every broker and
+controller is in contact, and no broker's flushes hang. 1: something is missing, or nobody can be
+asked.
 
 With --output json there is a line for each controller, each broker, each partition that lacks
 something, and at last a summary; `kind` says which.
@@ -86,7 +87,7 @@ fn brokers(facts: &Facts) -> Vec<Value> {
         json!({
             "kind": "broker", "broker": broker.id, "address": broker.address.to_string(),
             "rack": broker.rack, "controller": facts.controller_id == Some(broker.id),
-            "why": facts.why_unusable(broker.id),
+            "why": facts.why_unwell(broker.id),
         })
     };
     facts.brokers.iter().map(row).collect()

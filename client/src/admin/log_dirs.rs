@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use logboom_protocol::messages::describe_log_dirs::{
-    DescribableLogDirTopic, DescribeLogDirsRequest, DescribeLogDirsResult, DescribeLogDirsTopic,
+    DescribableLogDirTopic, DescribeLogDirsRequest, DescribeLogDirsResponse, DescribeLogDirsResult,
+    DescribeLogDirsTopic,
 };
 
 use crate::cluster::Target;
@@ -44,35 +45,8 @@ impl Cluster {
     /// The broker's code, or why it can't be asked.
     pub async fn describe_log_dirs(&self, broker_id: i32) -> Result<Vec<LogDir>, ClientError> {
         let request = DescribeLogDirsRequest { topics: None };
-        self.ask_log_dirs(broker_id, request).await?.into_iter().map(LogDir::new).collect()
-    }
-}
-
-/// Whether a directory in which a broker keeps logs is in service, and has room.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogDirState {
-    /// Its path on the broker's machine.
-    pub path: String,
-    /// Whether it is out of service.
-    pub has_failed: bool,
-    /// Free bytes of its file system, where brokers tell it.
-    pub usable_bytes: Option<i64>,
-}
-
-impl Cluster {
-    /// How the log directories of one broker are, whatever lies there.
-    ///
-    /// # Errors
-    /// The broker's code, or why it can't be asked.
-    pub async fn log_dir_states(&self, broker_id: i32) -> Result<Vec<LogDirState>, ClientError> {
-        let request = DescribeLogDirsRequest { topics: Some(Vec::new()) };
-        let results = self.ask_log_dirs(broker_id, request).await?;
-        let state = |dir: DescribeLogDirsResult| LogDirState {
-            has_failed: !dir.error_code.is_none(),
-            usable_bytes: told(dir.usable_bytes),
-            path: dir.log_dir.into(),
-        };
-        Ok(results.into_iter().map(state).collect())
+        let response = self.ask_log_dirs(broker_id, request).await?;
+        response.results.into_iter().map(LogDir::new).collect()
     }
 
     /// Which of some partitions a broker has in its log directories, of those that are in service.
@@ -89,28 +63,28 @@ impl Cluster {
             partitions: partitions.clone(),
         };
         let topics = Some(partitions.iter().map(topic).collect());
-        let results = self.ask_log_dirs(broker_id, DescribeLogDirsRequest { topics }).await?;
-        let in_service = results.into_iter().filter(|dir| dir.error_code.is_none());
+        let response = self.ask_log_dirs(broker_id, DescribeLogDirsRequest { topics }).await?;
+        let in_service = response.results.into_iter().filter(|dir| dir.error_code.is_none());
         Ok(in_service.flat_map(|dir| dir.topics.into_iter().flat_map(replicas)).collect())
     }
 
-    async fn ask_log_dirs(
+    pub(super) async fn ask_log_dirs(
         &self,
         broker_id: i32,
         request: DescribeLogDirsRequest,
-    ) -> Result<Vec<DescribeLogDirsResult>, ClientError> {
+    ) -> Result<DescribeLogDirsResponse, ClientError> {
         let what = || format!("log directories of broker {broker_id}");
         let doing = format!("look at the {}", what());
         self.call(Target::Broker(broker_id), doing, &request, |_, response| {
             ClientError::check(response.error_code, None, what)?;
-            Ok(response.results)
+            Ok(response)
         })
         .await
     }
 }
 
 /// Bytes, where brokers tell them.
-fn told(bytes: i64) -> Option<i64> {
+pub(super) fn told(bytes: i64) -> Option<i64> {
     (bytes >= 0).then_some(bytes)
 }
 

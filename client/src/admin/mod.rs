@@ -4,6 +4,7 @@
 //! while the answer is a retriable error. After a lost answer a repetition of what was done already
 //! says "exists already" or "there is none".
 
+mod broker_state;
 mod cluster;
 mod configs;
 mod log_dirs;
@@ -15,9 +16,10 @@ mod records;
 mod topics;
 mod voters;
 
+pub use broker_state::{BrokerState, Damage, LogDirState};
 pub use cluster::ClusterDescription;
 pub use configs::{ConfigChange, ConfigEntry, ConfigOperation, ConfigResource, ConfigSource};
-pub use log_dirs::{LogDir, LogDirReplica, LogDirState};
+pub use log_dirs::{LogDir, LogDirReplica};
 pub use offsets::{FoundOffset, IsolationLevel, OffsetSpec};
 pub use partitions::{PartitionCursor, PartitionPage};
 pub use quorum::{QuorumDescription, QuorumReplica};

@@ -1,4 +1,5 @@
-//! `logboom cluster health` over kills and on a full disk.
+//! `logboom cluster health` over kills, on a full disk, and where a link is cut; where flushes hang
+//! or a log is damaged, the tests of those ask it.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use logboom_tests::broker::{Site, pause};
 use logboom_tests::cluster::Cluster;
 use logboom_tests::disk::Disk;
 use logboom_tests::foreign::{or_skip, scratch};
+use logboom_tests::network::{Network, Ways, Whom};
 
 use crate::groups::command;
 use crate::wire::{PRODUCE, now_ms, produce_to};
@@ -36,6 +38,14 @@ fn wait_until(bootstrap: &str, what: &str, is_so: impl Fn(Option<i32>, &[Value])
         assert!(Instant::now() < deadline, "{what}: {status:?} {rows:#?}");
         pause();
     }
+}
+
+/// Waits until the reason why a partition isn't fully replicated contains something.
+pub(crate) fn wait_for_reason(cluster: &Cluster, topic: &str, reason: &str) {
+    wait_until(&cluster.bootstrap(), reason, |status, rows| {
+        let mut named = of_kind(rows, "partition").filter(|row| row["topic"] == topic);
+        status == Some(1) && named.any(|row| why(row).contains(reason))
+    });
 }
 
 fn of_kind<'a>(rows: &'a [Value], kind: &'a str) -> impl Iterator<Item = &'a Value> {
@@ -139,4 +149,26 @@ fn on_a_full_disk_it_names_what_lacks_records_and_the_directory() {
     }
     fs::remove_file(&other).unwrap();
     wait_until(&bootstrap, "all is well again", |status, _| status == Some(0));
+}
+
+#[test]
+fn where_one_broker_hears_nothing_from_a_leader_it_names_the_two() {
+    let Some(mut network) = or_skip("health and a cut link", Network::build(3)) else { return };
+    let site = |id| (network.site(id), scratch(&format!("health-cut-{id}")));
+    let cluster = Cluster::start_at((1..=3).map(site).collect(), |_| Vec::new());
+    let topic = cluster.new_topic("health-cut", 1, 3);
+    let led = cluster
+        .wait_until(&topic, "all are in sync", |it| it.leader_id > 0 && it.isr_nodes.len() == 3);
+    let leader = led[0].leader_id;
+    let deaf = if leader == 3 { 2 } else { 3 };
+    let of = |id: i32| usize::try_from(id).unwrap();
+    network.cut(of(deaf), Ways::In, &Whom::Hosts(vec![of(leader)])).unwrap();
+    let reason = format!("{deaf}: behind: hears nothing from {leader} since 20");
+    wait_for_reason(&cluster, &topic, &reason);
+    wait_until(&cluster.bootstrap(), "and so it says of the broker", |_, rows| {
+        let broker = of_kind(rows, "broker").find(|row| row["broker"] == deaf).unwrap();
+        why(broker).contains(&format!("hears nothing from {leader} since 20"))
+    });
+    network.heal(of(deaf));
+    wait_until(&cluster.bootstrap(), "all is well again", |status, _| status == Some(0));
 }

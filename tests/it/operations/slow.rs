@@ -12,6 +12,7 @@ use logboom_tests::cluster::Cluster;
 use logboom_tests::foreign::scratch;
 use logboom_tests::raw::{Raw, read_all};
 
+use super::wait_for_reason;
 use crate::wire::{PRODUCE, now_ms, produce_to, send_home};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -65,6 +66,7 @@ fn a_leader_whose_flushes_hang_hands_over_and_nothing_is_lost() {
         pause();
     }
     cluster.wait_until(&topic, "another leads", |it| it.leader_id > 0 && it.leader_id != slow);
+    wait_for_reason(&cluster, &topic, &format!("{slow}: behind: its flushes hang, or did lately,"));
     // It is still slow, and nobody gives the office back, though there is always something to do.
     for _ in 0..200 {
         let led = cluster.wait_until(&topic, "it is led", |it| it.leader_id > 0);

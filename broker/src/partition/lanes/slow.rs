@@ -30,6 +30,10 @@ pub(super) struct Slow {
 }
 
 impl Slow {
+    pub(super) fn since(self) -> u64 {
+        self.since
+    }
+
     /// Whether a group is handed over: one that was led before flushes hung. Who is given it
     /// afterwards keeps it, so that slow brokers don't pass it on and on.
     pub(super) fn relieves(self, member: &Member) -> bool {
@@ -53,7 +57,9 @@ impl Lanes {
             self.looks_since = now;
         }
         self.looked = now;
-        let hangs = moved.is_some_and(|moved| now > moved.max(self.looks_since) + HANG_MAX_MS);
+        let stall = moved.map_or(0, |moved| now.saturating_sub(moved.max(self.looks_since)));
+        self.stalls.note(stall, now);
+        let hangs = stall > HANG_MAX_MS;
         match self.slow {
             None if hangs => {
                 tracing::warn!("flushes take longer than {HANG_MAX_MS} ms: others are to lead");

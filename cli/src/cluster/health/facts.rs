@@ -1,6 +1,7 @@
 //! What is known of brokers and moves, which explains what partitions lack.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,15 +9,16 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use logboom_client::{
-    Broker, ClientError, Cluster, LogDirState, Partition, QuorumDescription, Reassignment,
+    Broker, BrokerState, ClientError, Cluster, Damage, LogDirState, Partition, QuorumDescription,
+    Reassignment,
 };
 
 use crate::client::Failure;
 
 /// How long is waited for a leader of the controllers.
 const QUORUM_WAIT: Duration = Duration::from_secs(5);
-/// How long for a broker to say whether its directories are in service.
-const DIRECTORIES_WAIT: Duration = Duration::from_secs(2);
+/// How long for a broker to say how it is.
+const STATE_WAIT: Duration = Duration::from_secs(2);
 
 /// Free bytes of a directory below which replicas lack room: a large batch doesn't fit.
 const ROOM_MIN: i64 = 2 << 20;
@@ -36,6 +38,12 @@ pub(super) struct Facts {
     pub(super) failed: BTreeMap<i32, Vec<String>>,
     /// The directories of brokers that have next to no room left, and how much.
     pub(super) full: BTreeMap<i32, (String, i64)>,
+    /// Since when flushes of brokers hang, and how long one took lately, in milliseconds.
+    pub(super) slow: BTreeMap<i32, (Option<i64>, Option<i64>)>,
+    /// Of which others brokers hear nothing, and since when.
+    pub(super) unheard: BTreeMap<i32, BTreeMap<i32, i64>>,
+    /// Offsets that brokers can't read, by topic, partition and broker.
+    pub(super) damaged: BTreeMap<(String, i32, i32), Range<i64>>,
     /// Replicas that were never made, or are gone: topic, partition, broker.
     pub(super) absent: BTreeSet<(String, i32, i32)>,
     /// The partitions that get other replicas, and which brokers are to have a copy and don't yet.
@@ -69,19 +77,17 @@ impl Facts {
         Ok(facts)
     }
 
-    /// Asks each broker how its directories are: whoever leads the controllers may
+    /// Asks each broker how it is: whoever leads the controllers may
     /// not know yet that it is gone, or nobody leads them.
     async fn ask_brokers(&mut self, cluster: &Cluster) {
         let mut asked = JoinSet::new();
         for (broker, _) in self.brokers.iter().filter(|(_, is_alive)| *is_alive) {
             let (cluster, id) = (cluster.clone(), broker.id);
-            asked.spawn(async move {
-                (id, timeout(DIRECTORIES_WAIT, cluster.log_dir_states(id)).await)
-            });
+            asked.spawn(async move { (id, timeout(STATE_WAIT, cluster.broker_state(id)).await) });
         }
         while let Some(answer) = asked.join_next().await {
             match answer.expect("nothing in it panics") {
-                (id, Ok(Ok(states))) => self.note_directories(id, states),
+                (id, Ok(Ok(state))) => self.note_state(id, state),
                 // It answers.
                 (_, Ok(Err(ClientError::Refused { .. }))) => {}
                 (_, Ok(Err(ClientError::UnsupportedVersion { .. }))) => {}
@@ -90,14 +96,21 @@ impl Facts {
         }
     }
 
-    fn note_directories(&mut self, id: i32, states: Vec<LogDirState>) {
-        for LogDirState { path, has_failed, usable_bytes } in states {
+    fn note_state(&mut self, id: i32, state: BrokerState) {
+        let BrokerState { directories, hanging_since_ms, longest_flush_ms, unheard, damaged } =
+            state;
+        for LogDirState { path, has_failed, usable_bytes } in directories {
             match usable_bytes {
                 _ if has_failed => self.failed.entry(id).or_default().push(path),
                 Some(bytes) if bytes < ROOM_MIN => _ = self.full.insert(id, (path, bytes)),
                 _ => {}
             }
         }
+        self.slow.insert(id, (hanging_since_ms, longest_flush_ms));
+        self.unheard.insert(id, unheard.into_iter().collect());
+        let of_broker =
+            |Damage { topic, partition, offsets }: Damage| ((topic, partition, id), offsets);
+        self.damaged.extend(damaged.into_iter().map(of_broker));
     }
 
     /// Asks brokers that are in contact whether they have replicas at all that aren't in sync.
@@ -117,7 +130,7 @@ impl Facts {
             }
         }
         for (id, asked) in lagging {
-            let answer = timeout(DIRECTORIES_WAIT, cluster.replicas_among(id, &asked)).await;
+            let answer = timeout(STATE_WAIT, cluster.replicas_among(id, &asked)).await;
             let Ok(Ok(found)) = answer else { continue };
             let found: BTreeSet<_> = found.into_iter().map(|it| (it.topic, it.partition)).collect();
             let all = asked.into_iter().flat_map(|(topic, indexes)| {
@@ -128,14 +141,55 @@ impl Facts {
         }
     }
 
-    /// Why a replica of a broker that can be used lacks records, as far as brokers tell it.
-    pub(super) fn why_lacking(&self, topic: &str, index: i32, id: i32) -> String {
-        let is_absent = self.absent.contains(&(topic.to_owned(), index, id));
-        let how = if is_absent { "has no replica of it" } else { "behind" };
-        match self.full.get(&id) {
-            Some((path, bytes)) => format!("{how}: its directory {path} has {bytes} bytes left"),
-            None => how.to_owned(),
+    /// What keeps a replica of a broker that can be used from having all records, as far as brokers
+    /// tell it.
+    ///
+    /// - `sources`: the brokers that might give it what it lacks.
+    pub(super) fn hindrances(
+        &self,
+        (topic, index): (&str, i32),
+        id: i32,
+        sources: &[i32],
+    ) -> Vec<String> {
+        let full = self.full.get(&id);
+        let full = full.map(|(path, bytes)| format!("its directory {path} has {bytes} bytes left"));
+        let slow = self.slow.get(&id).and_then(|slow| match *slow {
+            (Some(since), _) => Some(hanging(since)),
+            (None, longest) => Some(format!("a flush took {} ms", longest?)),
+        });
+        let deaf =
+            sources.iter().filter_map(|from| Some(unheard(*from, self.unheard_at(id, *from)?)));
+        let mute = sources.iter().filter_map(|at| {
+            Some(format!("{at} hears nothing from it{}", since(self.unheard_at(*at, id)?)))
+        });
+        let damaged = self.damaged.get(&(topic.to_owned(), index, id));
+        let damaged = damaged.map(|part| {
+            format!("its records from {} to {} can't be read", part.start, part.end - 1)
+        });
+        damaged.into_iter().chain(full).chain(slow).chain(deaf).chain(mute).collect()
+    }
+
+    /// Since when a broker hears nothing of another one, if so.
+    fn unheard_at(&self, id: i32, from: i32) -> Option<i64> {
+        self.unheard.get(&id)?.get(&from).copied()
+    }
+
+    /// Whether a broker has said that it can't read a part of a replica.
+    pub(super) fn is_damaged(&self, topic: &str, index: i32, id: i32) -> bool {
+        self.damaged.contains_key(&(topic.to_owned(), index, id))
+    }
+
+    /// What is wrong with a broker, if anything: it can't be used, or not as it should be.
+    pub(super) fn why_unwell(&self, id: i32) -> Option<String> {
+        if let Some(why) = self.why_unusable(id) {
+            return Some(why);
         }
+        let hanging_since = self.slow.get(&id).and_then(|(hanging_since, _)| *hanging_since);
+        let silent = self.unheard.get(&id).into_iter().flatten();
+        let silent = silent.filter(|(from, _)| self.why_unusable(**from).is_none());
+        let silent = silent.map(|(from, since)| unheard(*from, *since));
+        let whys: Vec<String> = hanging_since.map(hanging).into_iter().chain(silent).collect();
+        (!whys.is_empty()).then(|| whys.join(", "))
     }
 
     /// When a broker was last in contact with the leader of the controllers, as that tells.
@@ -153,9 +207,8 @@ impl Facts {
     /// Why no replica on a broker can be used, if so.
     pub(super) fn why_unusable(&self, id: i32) -> Option<String> {
         if !self.is_in_contact(id) {
-            let since = self.silent.get(&id).copied().flatten().and_then(time);
-            let since = since.map(|since| format!(" since {since}")).unwrap_or_default();
-            return Some(format!("not in contact{since}"));
+            let last = self.silent.get(&id).copied().flatten();
+            return Some(format!("not in contact{}", last.map(since).unwrap_or_default()));
         }
         if self.mute.contains(&id) {
             return Some("does not answer".to_owned());
@@ -163,6 +216,19 @@ impl Facts {
         let failed = self.failed.get(&id)?;
         Some(format!("its directory {} is out of service", failed.join(" and ")))
     }
+}
+
+fn hanging(since_ms: i64) -> String {
+    format!("its flushes hang, or did lately,{}", since(since_ms))
+}
+
+fn unheard(from: i32, since_ms: i64) -> String {
+    format!("hears nothing from {from}{}", since(since_ms))
+}
+
+/// ` since …`, where that is a time.
+fn since(ms: i64) -> String {
+    time(ms).map(|since| format!(" since {since}")).unwrap_or_default()
 }
 
 /// A time in milliseconds since 1970, as RFC 3339 has it.

@@ -6,28 +6,43 @@ use logboom_client::Partition;
 
 use super::{Facts, listed};
 
-/// A row about a partition without a leader, or with a replica that isn't in sync.
+/// A row about a partition without a leader, or with a replica that isn't in sync, or damaged.
 pub(super) fn judge(topic: &str, partition: &Partition, facts: &Facts) -> Option<Value> {
     let Partition { index, leader, replicas, in_sync, .. } = partition;
     let is_unusable = |id: &i32| facts.why_unusable(*id).is_some();
     let leader = leader.filter(|id| !is_unusable(id));
-    let is_missing = |id: &&i32| !in_sync.contains(id) || is_unusable(id);
+    let is_missing = |id: &&i32| {
+        !in_sync.contains(id) || is_unusable(id) || facts.is_damaged(topic, *index, **id)
+    };
     let missing: Vec<i32> = replicas.iter().filter(is_missing).copied().collect();
     let name = (topic.to_owned(), *index);
     let adding = facts.moves.get(&name).map(Vec::as_slice);
     if leader.is_some() && missing.is_empty() {
         return None;
     }
-    let reason = |id: &i32| match facts.why_unusable(*id) {
-        Some(why) => why,
-        None if adding.is_some_and(|adding| adding.contains(id)) => "being moved here".to_owned(),
-        None => facts.why_lacking(topic, *index, *id),
+    let sources: &[i32] = leader.as_ref().map_or(replicas, std::slice::from_ref);
+    let hindrances = |id: i32| facts.hindrances((topic, *index), id, sources);
+    let is_absent = |id: i32| facts.absent.contains(&(topic.to_owned(), *index, id));
+    let reason = |id: &i32| {
+        if let Some(why) = facts.why_unusable(*id) {
+            return why;
+        }
+        let how = match id {
+            id if adding.is_some_and(|adding| adding.contains(id)) => Some("being moved here"),
+            id if is_absent(*id) => Some("has no replica of it"),
+            id if !in_sync.contains(id) => Some("behind"),
+            _ => None,
+        };
+        let why = hindrances(*id).join(", ");
+        how.into_iter().chain((!why.is_empty()).then_some(&*why)).collect::<Vec<_>>().join(": ")
     };
-    let unusable = replicas.iter().filter(|id| is_unusable(id));
-    let told: Vec<i32> = if leader.is_none() { unusable.copied().collect() } else { missing };
+    let hinders = |id: &&i32| is_unusable(id) || !hindrances(**id).is_empty();
+    let told: Vec<i32> =
+        if leader.is_none() { replicas.iter().filter(hinders).copied().collect() } else { missing };
     let mut whys: Vec<String> = Vec::new();
     if leader.is_none() {
-        whys.push(why_leaderless(partition, &told));
+        let unusable: Vec<i32> = replicas.iter().filter(|id| is_unusable(id)).copied().collect();
+        whys.push(why_leaderless(partition, &unusable));
     }
     whys.extend(told.iter().map(|id| format!("{id}: {}", reason(id))));
     if adding.is_some_and(<[i32]>::is_empty) {

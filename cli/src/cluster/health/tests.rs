@@ -6,8 +6,8 @@ use super::*;
 
 const NOW: i64 = 1_000_000;
 
-/// Brokers 1, 2, 5 and 7 are there, 3 is not, 6 doesn't answer; a directory of 2 is out of service,
-/// one of 7 is full.
+/// Brokers 1, 2, 5, 7, 8 and 9 are there, 3 is not, 6 doesn't answer; a directory of 2 is out of
+/// service, one of 7 is full; flushes of 8 hang, and 9 hears nothing from 3, 5 and 8.
 fn facts() -> Facts {
     let broker = |id| Broker { id, address: "b:1".parse().unwrap(), rack: None };
     let voter = |id, end_offset, last_contact_ms| QuorumReplica {
@@ -32,11 +32,16 @@ fn facts() -> Facts {
             (broker(5), true),
             (broker(6), true),
             (broker(7), true),
+            (broker(8), true),
+            (broker(9), true),
         ],
         mute: [6].into(),
         silent: [(3, Some(0))].into(),
         failed: [(2, vec!["/d".to_owned()])].into(),
         full: [(7, ("/f".to_owned(), 12))].into(),
+        slow: [(8, (Some(0), Some(3_000))), (9, (None, Some(400)))].into(),
+        unheard: [(9, [(3, 0), (5, 0), (8, 0)].into())].into(),
+        damaged: [(("bad".to_owned(), 0, 1), 10..20)].into(),
         absent: [("unmade".to_owned(), 0, 7), ("unmade".to_owned(), 0, 1)].into(),
         moves: [(("moved".to_owned(), 0), vec![1])].into(),
         quorum: Some(Ok(quorum)),
@@ -82,6 +87,38 @@ fn what_a_partition_lacks_has_its_reason() {
     let nobody = format!("no replica in sync can lead (in sync: 3); {three}");
     assert_eq!(why("t", None, &[1, 3], &[3]), Some(nobody));
     assert_eq!(why("t", None, &[1], &[1]), said("an election is due"));
+}
+
+#[test]
+fn what_a_broker_knows_to_be_wrong_with_itself_is_the_reason() {
+    let said = |text: &str| Some(text.to_owned());
+    let hang = "its flushes hang, or did lately, since 1970-01-01T00:00:00Z";
+    assert_eq!(why("t", Some(1), &[1, 8], &[1]), said(&format!("8: behind: {hang}")));
+    // Of those that it doesn't hear only the leader matters to it.
+    let slow = "9: behind: a flush took 400 ms";
+    assert_eq!(why("t", Some(1), &[1, 9, 5], &[1, 5]), said(slow));
+    let deaf = "hears nothing from 5 since 1970-01-01T00:00:00Z";
+    assert_eq!(why("t", Some(5), &[9, 5], &[5]), said(&format!("{slow}, {deaf}")));
+    let mute = "5: behind: 9 hears nothing from it since 1970-01-01T00:00:00Z";
+    assert_eq!(why("t", Some(9), &[9, 5], &[9]), said(mute));
+    // A damaged replica may have all the others.
+    let damaged = "its records from 10 to 19 can't be read";
+    assert_eq!(why("bad", Some(5), &[1, 5], &[1, 5]), said(&format!("1: {damaged}")));
+    assert_eq!(why("bad", Some(5), &[1, 5], &[5]), said(&format!("1: behind: {damaged}")));
+    let due = format!("an election is due; 8: {hang}");
+    assert_eq!(why("t", None, &[1, 5, 8], &[1, 5, 8]), Some(due));
+}
+
+#[test]
+fn a_broker_is_unwell_where_its_flushes_hang_or_it_does_not_hear_one_that_is_there() {
+    let facts = facts();
+    let at = "since 1970-01-01T00:00:00Z";
+    assert_eq!(facts.why_unwell(1), None);
+    assert_eq!(facts.why_unwell(3), Some(format!("not in contact {at}")));
+    assert_eq!(facts.why_unwell(8), Some(format!("its flushes hang, or did lately, {at}")));
+    // Nobody hears who isn't there, and that is said of that one.
+    let nine = format!("hears nothing from 5 {at}, hears nothing from 8 {at}");
+    assert_eq!(facts.why_unwell(9), Some(nine));
 }
 
 #[test]

@@ -94,12 +94,18 @@ pub struct DescribeLogDirsResponse {
     pub error_code: ErrorCode,
     /// In all versions.
     pub results: Vec<DescribeLogDirsResult>,
+    /// From version 2 on, tag 10000. Lost in versions without it.
+    pub slow_flushes: SlowFlushes,
+    /// From version 2 on, tag 10001. Lost in versions without it.
+    pub unheard_brokers: Vec<UnheardBroker>,
+    /// From version 2 on, tag 10002. Lost in versions without it.
+    pub damaged_partitions: Vec<DamagedPartition>,
 }
 
 impl DescribeLogDirsResponse {
     pub(crate) fn read(r: &mut Reader<'_>, version: i16) -> Result<Self, FieldError> {
         let flexible = version >= 2;
-        let this = Self {
+        let mut this = Self {
             throttle_time_ms: r.i32().at("DescribeLogDirsResponse.throttle_time_ms")?,
             error_code: if version >= 3 {
                 r.error().at("DescribeLogDirsResponse.error_code")?
@@ -109,9 +115,31 @@ impl DescribeLogDirsResponse {
             results: r
                 .array(flexible, 5, |r| DescribeLogDirsResult::read(r, version))
                 .at("DescribeLogDirsResponse.results")?,
+            slow_flushes: SlowFlushes::default(),
+            unheard_brokers: Vec::new(),
+            damaged_partitions: Vec::new(),
         };
         if flexible {
-            r.tagged_fields(|_, _| Ok(false))?;
+            r.tagged_fields(|tag, r| {
+                match tag {
+                    10000 => {
+                        this.slow_flushes = SlowFlushes::read(r, version)
+                            .at("DescribeLogDirsResponse.slow_flushes")?
+                    }
+                    10001 => {
+                        this.unheard_brokers = r
+                            .array(true, 13, |r| UnheardBroker::read(r, version))
+                            .at("DescribeLogDirsResponse.unheard_brokers")?
+                    }
+                    10002 => {
+                        this.damaged_partitions = r
+                            .array(true, 22, |r| DamagedPartition::read(r, version))
+                            .at("DescribeLogDirsResponse.damaged_partitions")?
+                    }
+                    _ => return Ok(false),
+                }
+                Ok(true)
+            })?;
         }
         Ok(this)
     }
@@ -125,7 +153,33 @@ impl DescribeLogDirsResponse {
         w.array(&self.results, flexible, |w, one| one.write(w, version))
             .at("DescribeLogDirsResponse.results")?;
         if flexible {
-            w.uvarint(0);
+            w.uvarint(
+                u32::from(self.slow_flushes != SlowFlushes::default())
+                    + u32::from(!self.unheard_brokers.is_empty())
+                    + u32::from(!self.damaged_partitions.is_empty()),
+            );
+            if self.slow_flushes != SlowFlushes::default() {
+                w.tagged_field(10000, |w| {
+                    self.slow_flushes
+                        .write(w, version)
+                        .at("DescribeLogDirsResponse.slow_flushes")?;
+                    Ok(())
+                })?;
+            }
+            if !self.unheard_brokers.is_empty() {
+                w.tagged_field(10001, |w| {
+                    w.array(&self.unheard_brokers, true, |w, one| one.write(w, version))
+                        .at("DescribeLogDirsResponse.unheard_brokers")?;
+                    Ok(())
+                })?;
+            }
+            if !self.damaged_partitions.is_empty() {
+                w.tagged_field(10002, |w| {
+                    w.array(&self.damaged_partitions, true, |w, one| one.write(w, version))
+                        .at("DescribeLogDirsResponse.damaged_partitions")?;
+                    Ok(())
+                })?;
+            }
         }
         Ok(())
     }
@@ -287,6 +341,101 @@ impl DescribeLogDirsPartition {
         if flexible {
             w.uvarint(0);
         }
+        Ok(())
+    }
+}
+
+/// Part of [`DescribeLogDirsResponse`], versions 2-5.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SlowFlushes {
+    /// In all versions. Default -1.
+    pub hanging_since_ms: i64,
+    /// In all versions.
+    pub longest_ms: i64,
+}
+
+impl Default for SlowFlushes {
+    fn default() -> Self {
+        Self { hanging_since_ms: -1, longest_ms: 0 }
+    }
+}
+
+impl SlowFlushes {
+    pub(crate) fn read(r: &mut Reader<'_>, _version: i16) -> Result<Self, FieldError> {
+        let this = Self {
+            hanging_since_ms: r.i64().at("SlowFlushes.hanging_since_ms")?,
+            longest_ms: r.i64().at("SlowFlushes.longest_ms")?,
+        };
+        r.tagged_fields(|_, _| Ok(false))?;
+        Ok(this)
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer, _version: i16) -> Result<(), FieldError> {
+        w.i64(self.hanging_since_ms);
+        w.i64(self.longest_ms);
+        w.uvarint(0);
+        Ok(())
+    }
+}
+
+/// Part of [`DescribeLogDirsResponse`], versions 2-5.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct UnheardBroker {
+    /// In all versions.
+    pub broker_id: i32,
+    /// In all versions.
+    pub since_ms: i64,
+}
+
+impl UnheardBroker {
+    pub(crate) fn read(r: &mut Reader<'_>, _version: i16) -> Result<Self, FieldError> {
+        let this = Self {
+            broker_id: r.i32().at("UnheardBroker.broker_id")?,
+            since_ms: r.i64().at("UnheardBroker.since_ms")?,
+        };
+        r.tagged_fields(|_, _| Ok(false))?;
+        Ok(this)
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer, _version: i16) -> Result<(), FieldError> {
+        w.i32(self.broker_id);
+        w.i64(self.since_ms);
+        w.uvarint(0);
+        Ok(())
+    }
+}
+
+/// Part of [`DescribeLogDirsResponse`], versions 2-5.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DamagedPartition {
+    /// In all versions.
+    pub topic: CompactString,
+    /// In all versions.
+    pub partition_index: i32,
+    /// In all versions.
+    pub start_offset: i64,
+    /// In all versions.
+    pub end_offset: i64,
+}
+
+impl DamagedPartition {
+    pub(crate) fn read(r: &mut Reader<'_>, _version: i16) -> Result<Self, FieldError> {
+        let this = Self {
+            topic: r.string(true).at("DamagedPartition.topic")?,
+            partition_index: r.i32().at("DamagedPartition.partition_index")?,
+            start_offset: r.i64().at("DamagedPartition.start_offset")?,
+            end_offset: r.i64().at("DamagedPartition.end_offset")?,
+        };
+        r.tagged_fields(|_, _| Ok(false))?;
+        Ok(this)
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer, _version: i16) -> Result<(), FieldError> {
+        w.string(&self.topic, true).at("DamagedPartition.topic")?;
+        w.i32(self.partition_index);
+        w.i64(self.start_offset);
+        w.i64(self.end_offset);
+        w.uvarint(0);
         Ok(())
     }
 }

@@ -1,20 +1,24 @@
-//! What is done now and then: retention, and forgetting producers.
+//! What is done now and then: retention, forgetting producers, emptying the trash.
 //!
-//! Both are looked after for the first time soon after a start (`log.initial.task.delay.ms`), so
+//! The first two are looked after for the first time soon after a start (`log.initial.task.delay.ms`), so
 //! that a broker which is restarted more often than its intervals does them nevertheless.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::clock::now_ms;
+use crate::clock::{boot_ms, now_ms};
 use crate::node::Node;
 use crate::partition::Command;
 
 /// How often it is looked for producers to forget, in milliseconds; Kafka's
 /// `producer.id.expiration.check.interval.ms`, which isn't for users.
 const EXPIRY_CHECK_MS: i64 = 600_000;
+
+/// How often it is looked whether files have waited for long enough.
+const TRASH_EVERY: Duration = Duration::from_secs(1);
 
 /// How long to wait, in milliseconds.
 #[derive(Debug, Clone, Copy)]
@@ -75,6 +79,7 @@ pub(crate) async fn run(node: Arc<Node>) {
     let mut stopping = node.stopping.clone();
     tokio::select! {
         () = keep(&node) => {}
+        () = empty_trash(&node) => {}
         _ = stopping.wait_for(|stopping| *stopping) => {}
     }
 }
@@ -88,6 +93,20 @@ async fn keep(node: &Node) {
         let since_start_ms = i64::try_from(start.elapsed().as_millis()).unwrap_or(i64::MAX);
         for tick in schedule.take_due(since_start_ms, intervals(node)) {
             tell(node, tick, now_ms());
+        }
+    }
+}
+
+/// Removes what is left of replicas that were removed for long enough, on a thread that may wait.
+async fn empty_trash(node: &Node) {
+    loop {
+        sleep(TRASH_EVERY).await;
+        if node.directory.has_trash() {
+            let directory = Arc::clone(&node.directory);
+            let emptied = spawn_blocking(move || directory.empty_trash(boot_ms())).await;
+            if let Ok(Err(error)) = emptied {
+                tracing::warn!(%error, "files of removed partitions are left to the next start");
+            }
         }
     }
 }

@@ -113,6 +113,7 @@ pub(crate) fn settings() -> TopicSettings {
         write_caching: false,
         flush_messages: i64::MAX,
         flush_ms: u64::MAX,
+        delete_delay_ms: 0,
         throttled: Throttled::default(),
         min_insync_replicas: 1,
     }

@@ -57,6 +57,8 @@ pub(crate) struct Reconciler {
 const REMOVED_SHARE: usize = 10;
 /// So few it removes in any case.
 const REMOVED_MIN: usize = 10;
+/// What says how long files of removed replicas are kept.
+const DELETE_DELAY: &str = "log.segment.delete.delay.ms";
 /// Logs that a shard opens at once: it does nothing else meanwhile.
 const OPENINGS_MAX: usize = 256;
 
@@ -90,7 +92,7 @@ impl Reconciler {
         }
         self.remove(orphans, image).map_err(|error| error.to_string())?;
         // A crash in the middle of a deletion leaves files.
-        self.directory.remove_garbage().map_err(|error| error.to_string())?;
+        self.directory.remove_garbage(self.grace_ms(image)).map_err(|error| error.to_string())?;
         let all = image.topics().flat_map(keys_of);
         self.open(image, all, None, offset).await.map_err(|error| error.to_string())?;
         throttles::apply(&self.catch_up, image, &self.config);
@@ -117,6 +119,12 @@ impl Reconciler {
         Ok(())
     }
 
+    /// For how many milliseconds files are kept of which no topic is known.
+    fn grace_ms(&self, image: &MetadataImage) -> u64 {
+        let delay = Effective::new(image, &self.config).broker_integer(DELETE_DELAY);
+        u64::try_from(delay).unwrap_or(0)
+    }
+
     /// Removes replicas that aren't open, and that the metadata give somebody else or nobody.
     fn remove(&self, orphans: Vec<GroupKey>, image: &MetadataImage) -> Result<(), StorageError> {
         let (gone, left): (Vec<_>, Vec<_>) =
@@ -124,7 +132,7 @@ impl Reconciler {
         for (keys, forget) in [(gone, true), (left, false)] {
             // It looks through all that is there.
             if !keys.is_empty() {
-                self.directory.remove(&keys, forget)?;
+                self.directory.remove(&keys, forget, self.grace_ms(image))?;
             }
         }
         Ok(())

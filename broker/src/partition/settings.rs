@@ -35,6 +35,8 @@ pub(crate) struct TopicSettings {
     pub(crate) flush_ms: u64,
     /// How many replicas have to have a record before it is acknowledged (`min.insync.replicas`).
     pub(crate) min_insync_replicas: usize,
+    /// For how many milliseconds a removed replica's files are kept (`file.delete.delay.ms`).
+    pub(crate) delete_delay_ms: u64,
     /// Which replicas are sent what they lack at a limited rate.
     pub(crate) throttled: Throttled,
 }
@@ -94,6 +96,7 @@ impl TopicSettings {
             },
             is_deleted: has("delete"),
             min_insync_replicas: usize::try_from(integer("min.insync.replicas")).unwrap_or(1),
+            delete_delay_ms: u64::try_from(integer("file.delete.delay.ms")).unwrap_or(0),
             throttled: Throttled {
                 leader: ReplicaList::new(&text("leader.replication.throttled.replicas")),
                 follower: ReplicaList::new(&text("follower.replication.throttled.replicas")),

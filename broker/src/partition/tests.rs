@@ -25,6 +25,7 @@ mod feeding;
 mod flushing;
 mod follower;
 mod size;
+mod standing;
 
 const KEY: GroupKey = GroupKey { topic_id: Uuid([7; 16]), partition: 0 };
 /// The number of EIO.
@@ -61,6 +62,7 @@ fn settings(write_caching: bool) -> Arc<TopicSettings> {
         flush_messages: i64::MAX,
         flush_ms: u64::MAX,
         min_insync_replicas: 1,
+        delete_delay_ms: 0,
         throttled: Throttled::default(),
     })
 }

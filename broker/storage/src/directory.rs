@@ -23,7 +23,7 @@ use crate::disk::Disk;
 use crate::error::{Doing as _, StorageError};
 use crate::files::FileCache;
 use crate::flush::{FlushContext, FlushQueue, Health};
-use crate::log::STEP_GROUPS_MAX;
+use crate::log::{STEP_GROUPS_MAX, Trash};
 use crate::producers::ProducersOptions;
 use crate::segment::PARTITIONS;
 use crate::state::{GroupKey, OpenMark, StateError, StateOptions, StateRecord, StateStore};
@@ -152,6 +152,7 @@ pub(crate) struct Shared {
     unsettled: Mutex<Option<Unsettled>>,
     /// Held while replicas begin or end, so that no directory is taken for another life's.
     pub(crate) lives: Mutex<()>,
+    pub(crate) trash: Trash,
     salt: AtomicU64,
     /// Where something was found to be wrong, and nobody has looked closely yet.
     suspects: Mutex<BTreeSet<(GroupKey, i64)>>,
@@ -292,6 +293,7 @@ impl Directory {
             left_by,
             unsettled: Mutex::new(unsettled),
             lives: Mutex::new(()),
+            trash: Trash::default(),
             salt: AtomicU64::new(numbers.segment_salt()),
             suspects: Mutex::default(),
             _lock: Lock(lock),

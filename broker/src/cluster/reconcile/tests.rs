@@ -171,9 +171,9 @@ fn only_a_founder_that_never_was_here_begins_as_a_voter() {
     let later = Partition { is_founding: false, ..founding.clone() };
     assert_eq!(voters(&reconciler, key(9), &later), 0, "others may have voted since");
     assert_eq!(voters(&reconciler, key(9), &on(Uuid([1; 16]))), 0, "it was another directory");
-    directory.remove(&[key(0)], false).unwrap();
+    directory.remove(&[key(0)], false, 0).unwrap();
     assert_eq!(voters(&reconciler, key(0), &founding), 0, "it was here, and has forgotten all");
-    directory.remove(&[key(1)], true).unwrap();
+    directory.remove(&[key(1)], true, 0).unwrap();
     assert_eq!(voters(&reconciler, key(1), &founding), 3, "of a topic that is no more");
 }
 

@@ -31,7 +31,8 @@ impl Shard {
             self.lanes.remove(key);
             if let Some(replica) = self.replicas.remove(key) {
                 replica.partition.set_deleted();
-                logs.push(replica.into_log());
+                let grace_ms = replica.partition.settings().delete_delay_ms;
+                logs.push((replica.into_log(), grace_ms));
             }
         }
         if logs.is_empty() {
@@ -44,7 +45,7 @@ impl Shard {
         self.deletions.push(ended);
         let directory = Arc::clone(&self.hands.directory);
         self.hands.around.spawn(Box::new(move || {
-            if let Err(error) = directory.delete_all(logs, forget) {
+            if let Err(error) = directory.delete_all(&logs, forget) {
                 tracing::error!(%error, "partitions not deleted; the next start does it");
             }
             // Whoever waits for the end of all doesn't find the directory held.

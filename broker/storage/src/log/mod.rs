@@ -35,6 +35,7 @@ mod segments;
 mod snapshots;
 #[cfg(test)]
 mod tests;
+mod trash;
 
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -56,6 +57,7 @@ pub use scrub::Scrubbed;
 pub use search::TimedOffset;
 pub(crate) use segments::{Hole, Segment};
 use snapshots::Remembered;
+pub(crate) use trash::Trash;
 
 use crate::directory::Shared;
 use crate::options::LogOptions;

@@ -118,24 +118,33 @@ impl Directory {
         self.shared.state.living()
     }
 
-    /// Removes many replicas as [`Log::delete`] does, with one flush for up to 32,768 of them.
+    /// Removes many replicas as [`Log::delete`] does, with one flush for up to 32,768 of them. Their
+    /// files wait in the trash, until [`Self::empty_trash`].
+    ///
+    /// - `logs`: each with the milliseconds for which its files wait.
     ///
     /// # Errors
     /// As [`Log::delete`].
-    pub fn delete_all(&self, logs: Vec<Log>, forget: bool) -> Result<(), StorageError> {
-        delete(&self.shared, &logs, forget)
+    pub fn delete_all(&self, logs: &[(Log, u64)], forget: bool) -> Result<(), StorageError> {
+        delete(&self.shared, logs, forget)
     }
 
     /// Removes replicas whose logs were not opened.
     ///
     /// - `forget`: as for [`Log::delete`].
+    /// - `grace_ms`: for how many milliseconds their files wait in the trash.
     ///
     /// # Errors
     /// As [`Log::delete`].
     ///
     /// # Panics
     /// If one of them isn't there.
-    pub fn remove(&self, keys: &[GroupKey], forget: bool) -> Result<(), StorageError> {
+    pub fn remove(
+        &self,
+        keys: &[GroupKey],
+        forget: bool,
+        grace_ms: u64,
+    ) -> Result<(), StorageError> {
         for keys in keys.chunks(STEP_GROUPS_MAX) {
             let removed = keys.iter().map(|key| (*key, StateRecord::Removed));
             let forgotten = keys.iter().filter(|_| forget);
@@ -143,16 +152,19 @@ impl Directory {
             self.shared.commit(&removed.chain(forgotten).collect::<Vec<_>>())?;
             self.shared.settle(keys.iter().copied())?;
         }
-        self.remove_garbage().map(|_| ())
+        self.remove_garbage(grace_ms).map(|_| ())
     }
 
-    /// Removes the files of replicas that are no more, which a crash in the middle of a deletion
-    /// leaves; returns of how many. Where the state store has lost a frame they are kept, under
-    /// another name. What isn't a partition's is left alone.
+    /// Puts the files of replicas that are no more, which a crash in the middle of a deletion
+    /// leaves, into the trash, with what lay there at the last stop; returns of how many. Where the
+    /// state store has lost a frame they are kept, under another name. What isn't a partition's is
+    /// left alone.
+    ///
+    /// - `grace_ms`: for how many milliseconds they wait there.
     ///
     /// # Errors
     /// What the file system says.
-    pub fn remove_garbage(&self) -> Result<usize, StorageError> {
+    pub fn remove_garbage(&self, grace_ms: u64) -> Result<usize, StorageError> {
         let shared = &self.shared;
         let dir = shared.root.join(PARTITIONS);
         let mut removed = 0;
@@ -164,9 +176,9 @@ impl Directory {
             };
             let Some(key) = key else { continue };
             if is_named {
-                removed += usize::from(free_name(shared, &key, &dir)?);
-            } else {
-                remove_tree(shared, &dir)?;
+                removed += usize::from(free_name(shared, &key, &dir, grace_ms)?);
+            } else if !shared.trash.has(&dir) {
+                discard(shared, dir, grace_ms)?;
                 removed += 1;
             }
         }
@@ -174,9 +186,14 @@ impl Directory {
     }
 }
 
-/// Frees the name of a directory whose replica is no more, and removes it, or puts it aside where a
-/// frame that is lost may have begun one; returns whether there was any to free.
-fn free_name(shared: &Shared, key: &GroupKey, dir: &Path) -> Result<bool, StorageError> {
+/// Frees the name of a directory whose replica is no more: into the trash, or aside where a frame
+/// that is lost may have begun one; returns whether there was any to free.
+fn free_name(
+    shared: &Shared,
+    key: &GroupKey,
+    dir: &Path,
+    grace_ms: u64,
+) -> Result<bool, StorageError> {
     // Where something is in the way, it is what the name was freed of before.
     remove_tree(shared, &dir.with_extension(DELETED))?;
     let is_certain = shared.state.dropped().is_none();
@@ -197,13 +214,22 @@ fn free_name(shared: &Shared, key: &GroupKey, dir: &Path) -> Result<bool, Storag
         }
     }
     if is_certain {
-        remove_tree(shared, &free)?;
+        discard(shared, free, grace_ms)?;
     }
     Ok(true)
 }
 
+/// Has a directory under its last name wait in the trash.
+fn discard(shared: &Shared, dir: PathBuf, grace_ms: u64) -> Result<(), StorageError> {
+    if grace_ms == 0 {
+        return remove_tree(shared, &dir);
+    }
+    shared.trash.put(dir, grace_ms);
+    Ok(())
+}
+
 impl Log {
-    /// Removes the replica with its files; when it returns, the removal is durable. Waits for the
+    /// Removes the replica with its files, at once; when it returns, the removal is durable. Waits for the
     /// device, and for a flush of this log that is at work; one that still waits for its turn does
     /// nothing, and its completion is told [`StorageError::Deleted`].
     ///
@@ -217,11 +243,12 @@ impl Log {
     /// [`Directory::remove_garbage`] does it.
     pub fn delete(self, forget: bool) -> Result<(), StorageError> {
         let shared = Arc::clone(&self.view.shared);
-        delete(&shared, &[self], forget)
+        delete(&shared, &[(self, 0)], forget)
     }
 }
 
-fn delete(shared: &Arc<Shared>, logs: &[Log], forget: bool) -> Result<(), StorageError> {
+fn delete(shared: &Arc<Shared>, all: &[(Log, u64)], forget: bool) -> Result<(), StorageError> {
+    let logs: Vec<&Log> = all.iter().map(|(log, _)| log).collect();
     logs.iter().for_each(|log| log.view.deletion.begin());
     // Until the names are free nothing of the next life may be there.
     let lives = shared.lives();
@@ -231,32 +258,36 @@ fn delete(shared: &Arc<Shared>, logs: &[Log], forget: bool) -> Result<(), Storag
         shared.commit(&removed.chain(forgotten).collect::<Vec<_>>())?;
         shared.settle(logs.iter().map(|log| *log.key()))?;
     }
-    for log in logs {
+    for (log, grace_ms) in all {
         // From here on nobody opens a file of this life, nor takes one of the next for its own.
         let segments = log.view.segments();
         segments.iter().for_each(|segment| segment.set_removed());
-        put_aside(shared, log.key());
+        put_aside(shared, log.key(), *grace_ms);
         segments.iter().for_each(|segment| shared.files.forget(segment.file_key(log.key())));
     }
     drop(lives);
     Ok(())
 }
 
-/// Frees the name of a partition's directory, and removes its files. What fails leaves garbage.
-fn put_aside(shared: &Shared, key: &GroupKey) {
+/// Frees the name of a partition's directory. What fails leaves garbage.
+fn put_aside(shared: &Shared, key: &GroupKey, grace_ms: u64) {
     let dir = partition_dir(&shared.root, key);
     let aside = dir.with_extension(DELETED);
-    let gone = match shared.disk.rename(&dir, &aside) {
-        Ok(()) => aside,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return,
-        // What the life before left there may be in the way.
-        Err(_) => dir,
-    };
-    remove_tree(shared, &gone).unwrap_or(());
+    let mut renamed = shared.disk.rename(&dir, &aside);
+    if renamed.as_ref().is_err_and(|e| e.kind() != io::ErrorKind::NotFound) {
+        // What the life before left there is in the way.
+        remove_tree(shared, &aside).unwrap_or(());
+        renamed = shared.disk.rename(&dir, &aside);
+    }
+    match renamed {
+        Ok(()) => discard(shared, aside, grace_ms).unwrap_or(()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        Err(_) => remove_tree(shared, &dir).unwrap_or(()),
+    }
 }
 
 /// Removes a partition's directory with all that lies in it. Another may do the same meanwhile.
-fn remove_tree(shared: &Shared, dir: &Path) -> Result<(), StorageError> {
+pub(super) fn remove_tree(shared: &Shared, dir: &Path) -> Result<(), StorageError> {
     let is_gone = |e: &io::Error| e.kind() == io::ErrorKind::NotFound;
     let files: Vec<PathBuf> = match shared.disk.list(dir) {
         Err(e) if is_gone(&e) => return Ok(()),

@@ -96,7 +96,7 @@ fn a_power_cut_lasts_until_all_logs_were_opened() {
     let directory = opened(OTHER_BOOT, &keys[1..]);
     assert_eq!(directory.left_by(), LeftBy::PowerCut, "none was opened before the stop");
     // The first is opened no more: it is gone.
-    directory.remove(&keys[..1], true).unwrap();
+    directory.remove(&keys[..1], true, 0).unwrap();
     drop(directory);
     let directory = start(OTHER_BOOT);
     assert_eq!(directory.left_by(), LeftBy::Kill);

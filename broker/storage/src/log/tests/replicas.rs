@@ -42,9 +42,9 @@ fn ten_thousand_replicas_begin_with_one_flush_and_end_with_one() {
     let state = directory.state().group(&keys[77], |group| group.cloned()).unwrap();
     assert_eq!((state.life, state.creation_offset, state.epochs.len()), (0, 7, 1));
     let open = |key: &GroupKey| directory.open_log(*key, log_options()).unwrap().0;
-    let logs: Vec<Log> = keys.iter().map(open).collect();
+    let logs: Vec<_> = keys.iter().map(|key| (open(key), 0)).collect();
     let before = disk.syncs().len();
-    directory.delete_all(logs, true).unwrap();
+    directory.delete_all(&logs, true).unwrap();
     assert_eq!(disk.syncs().len() - before, 1);
     assert_eq!((directory.groups(), directory.state().keys()), (vec![], vec![]));
 }
@@ -134,14 +134,14 @@ fn logs_are_deleted_beside_their_flushes() {
             let keys = keys(4);
             directory.create_all(&bare(&keys), round).unwrap();
             let open = |key: &GroupKey| directory.open_log(*key, log_options()).unwrap().0;
-            let mut logs: Vec<Log> = keys.iter().map(open).collect();
-            for log in &mut logs {
+            let mut logs: Vec<_> = keys.iter().map(|key| (open(key), 0)).collect();
+            for (log, _) in &mut logs {
                 for i in 0..round % 7 {
                     log.append(&[batch(i * 2, 0, 2, 400)]).unwrap();
                 }
                 log.flush(Box::new(|_| {}));
             }
-            directory.delete_all(logs, round % 2 == 0).unwrap();
+            directory.delete_all(&logs, round % 2 == 0).unwrap();
         }
         directory.stop_flushes();
         flushers.into_iter().for_each(|thread| thread.join().unwrap());
@@ -166,7 +166,7 @@ fn a_crash_anywhere_in_a_deletion_leaves_the_log_or_garbage_that_a_start_removes
         for unflushed in [Unflushed::None, Unflushed::All].into_iter().chain(seeded) {
             let image = disk.crash_image(at, &unflushed);
             let directory = open_directory(&image, OTHER_BOOT);
-            let removed = directory.remove_garbage().unwrap();
+            let removed = directory.remove_garbage(0).unwrap();
             garbage += removed;
             if directory.groups() == [KEY] {
                 assert!(removed == 0 && at < deleted, "what was deleted stays deleted");
@@ -181,6 +181,66 @@ fn a_crash_anywhere_in_a_deletion_leaves_the_log_or_garbage_that_a_start_removes
     assert!(garbage > 0);
 }
 
+/// Milliseconds for which files of removed replicas are kept.
+const GRACE_MS: u64 = 60_000;
+
+/// Files in the trash.
+fn discarded(disk: &SimDisk) -> usize {
+    let dirs = disk.list(Path::new("/data/partitions")).unwrap();
+    let trash = dirs.iter().filter(|dir| dir.extension().is_some_and(|it| it == "deleted"));
+    trash.map(|dir| disk.list(dir).unwrap().len()).sum()
+}
+
+#[test]
+fn what_was_removed_waits_in_the_trash_and_its_name_is_free() {
+    let disk = SimDisk::new();
+    let (directory, log) = start(&disk);
+    directory.delete_all(&[(log, GRACE_MS)], false).unwrap();
+    let files = discarded(&disk);
+    assert!(files > 0 && directory.has_trash());
+    // It is as removed as it can be.
+    assert_eq!(directory.groups(), []);
+    directory.create(KEY, 0).unwrap();
+    let (mut log, _) = open_log(&directory);
+    assert_eq!(log.end_offset(), 0);
+    log.append(&[batch(0, 0, 2, 100)]).unwrap();
+    assert!(flush(&directory, &mut log));
+    for now in [500, GRACE_MS + 499] {
+        directory.empty_trash(now).unwrap();
+        assert_eq!(discarded(&disk), files, "at {now}");
+    }
+    directory.empty_trash(GRACE_MS + 500).unwrap();
+    assert_eq!((partitions(&disk), directory.has_trash()), (1, false));
+    assert_eq!(read_all(log.view(), 0, ReadUntil::End).unwrap().len(), 1, "the next life's");
+}
+
+#[test]
+fn what_a_start_finds_in_the_trash_waits_once_more_and_a_later_life_takes_its_place() {
+    let disk = SimDisk::new();
+    let (directory, log) = start(&disk);
+    directory.delete_all(&[(log, GRACE_MS)], false).unwrap();
+    directory.empty_trash(1).unwrap();
+    drop(directory);
+    let directory = open_directory(&disk, OTHER_BOOT);
+    assert_eq!(directory.remove_garbage(GRACE_MS).unwrap(), 1);
+    assert_eq!(directory.remove_garbage(GRACE_MS).unwrap(), 0, "it is known");
+    directory.empty_trash(2 * GRACE_MS).unwrap();
+    let files = discarded(&disk);
+    assert!(files > 0);
+    // A later life of the same replica has one file, and only that one is left.
+    directory.create(KEY, 0).unwrap();
+    let (mut log, _) = open_log(&directory);
+    log.append(&[batch(0, 0, 2, 100)]).unwrap();
+    assert!(flush(&directory, &mut log));
+    let own = disk.list(&Path::new("/data/partitions").join(KEY.to_string())).unwrap().len();
+    directory.delete_all(&[(log, GRACE_MS)], true).unwrap();
+    assert_eq!((partitions(&disk), discarded(&disk)), (1, own));
+    directory.empty_trash(3 * GRACE_MS).unwrap();
+    assert_eq!(discarded(&disk), own, "it waits from now on");
+    directory.empty_trash(4 * GRACE_MS).unwrap();
+    assert_eq!(partitions(&disk), 0);
+}
+
 #[test]
 fn only_what_was_a_partition_and_lives_no_more_is_garbage() {
     let disk = SimDisk::new();
@@ -190,7 +250,7 @@ fn only_what_was_a_partition_and_lives_no_more_is_garbage() {
         disk.create_dir(&Path::new("/data/partitions").join(name)).unwrap();
     }
     disk.create(&Path::new("/data/partitions").join(&dead).join("x")).unwrap();
-    assert_eq!(directory.remove_garbage().unwrap(), 1);
+    assert_eq!(directory.remove_garbage(0).unwrap(), 1);
     assert_eq!(partitions(&disk), 4);
     log.append(&[batch(40, 0, 1, 10)]).unwrap();
     assert!(flush(&directory, &mut log));
@@ -207,8 +267,8 @@ fn only_what_was_a_partition_and_lives_no_more_is_garbage() {
     disk.flip(&path, last as u64, 0);
     let directory = open_directory(&disk, BOOT);
     assert!(directory.state().dropped().is_some());
-    assert_eq!((directory.groups(), directory.remove_garbage().unwrap()), (vec![KEY], 1));
-    assert_eq!((directory.remove_garbage().unwrap(), partitions(&disk)), (0, 5));
+    assert_eq!((directory.groups(), directory.remove_garbage(0).unwrap()), (vec![KEY], 1));
+    assert_eq!((directory.remove_garbage(0).unwrap(), partitions(&disk)), (0, 5));
 }
 
 type Then = Box<dyn FnOnce(&Path) + Send>;
@@ -297,7 +357,7 @@ fn a_replica_that_begins_while_garbage_is_removed_keeps_its_files() {
         assert!(flush(&also, &mut log));
         *bears.lock().unwrap() = Some(log);
     }));
-    assert_eq!(directory.remove_garbage().unwrap(), 1);
+    assert_eq!(directory.remove_garbage(0).unwrap(), 1);
     assert_eq!(born.lock().unwrap().as_ref().map(Log::flushed_offset), Some(2));
     assert_eq!(segment_files(&image).len(), 1, "the file of an acknowledged record");
 }

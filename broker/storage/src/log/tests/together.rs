@@ -81,7 +81,7 @@ fn no_partition_of_several_loses_what_was_flushed_at_any_call() {
 /// Opens what a power cut left and holds it against what was promised before.
 fn check(image: &Arc<SimDisk>, promise: &Promise, context: &str) {
     let directory = open_directory(image, OTHER_BOOT);
-    directory.remove_garbage().unwrap();
+    directory.remove_garbage(0).unwrap();
     let living = directory.groups();
     for (i, (key, &flushed)) in keys().into_iter().zip(promise).enumerate() {
         if !living.contains(&key) {

@@ -22,8 +22,8 @@ impl Lanes {
         let (mut in_sync, mut held_back) = (vec![group.id().broker], Vec::new());
         for it in group.standings().filter(|it| group.voters().contains(it.id)) {
             let broker = it.id.broker;
-            let has_all = it.matched.offset >= commit && it.log_start >= start;
-            let has_caught_up = member.has_caught_up(broker, has_all, now);
+            let end = (it.log_start >= start).then_some(it.matched.offset);
+            let has_caught_up = member.has_caught_up(broker, end, commit, now);
             in_sync.extend((has_caught_up && is_there(broker)).then_some(broker));
             held_back.extend(it.held_back.then_some(broker));
         }

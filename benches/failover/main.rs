@@ -11,6 +11,11 @@
 //!   within a tenth of a second before or after.
 //! - a kill: from there to the first acknowledgement of a record that was handed over after it; and
 //!   until another broker names another leader, which is what the client can't be faster than.
+//!
+//! At last the coordinator of a group is killed so many times: from there to the first commit of a
+//! member that is acknowledged, in the generation that it was in.
+
+mod coordinator;
 
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
@@ -164,7 +169,8 @@ fn main() {
     let [program, rounds, others] = &arguments[..] else {
         panic!("failover LOGBOOM ROUNDS OTHERS");
     };
-    let [rounds, others] = [rounds, others].map(|text| text.parse().expect("a number"));
+    let rounds: u32 = rounds.parse().expect("a number");
+    let others: i32 = others.parse().expect("a number");
     let program = Some(PathBuf::from(program));
     let site = |id| {
         let site = Site { program: program.clone(), ..Site::default() };
@@ -191,4 +197,6 @@ fn main() {
         tell(&format!("kills, connected to {which}, another leads"), known);
         tell(&format!("kills, connected to {which}, acknowledged"), acked);
     }
+    let commits = coordinator::kills(&mut cluster, &topic, rounds);
+    tell("kills of a group's coordinator, committed", commits);
 }

@@ -4,6 +4,7 @@
 //! `LOGBOOM_BROKER_KILLS` is how often; `cargo xtask soak broker` makes it large.
 
 mod upgrade;
+mod walkthrough;
 
 use std::io::Read as _;
 use std::process::{Child, Stdio};
@@ -37,7 +38,9 @@ use logboom_tests::raw::{Raw, read_all, topic_name};
 
 use crate::wire::{PRODUCE, now_ms, produce_to};
 
+mod coordinators;
 mod enough;
+mod epochs;
 mod growing;
 mod joining;
 mod many;

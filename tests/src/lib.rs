@@ -8,6 +8,7 @@ pub mod disk;
 pub mod foreign;
 pub mod fuzz;
 pub mod load;
+pub mod member;
 pub mod network;
 pub mod previous;
 pub mod random;

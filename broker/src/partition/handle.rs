@@ -126,6 +126,12 @@ impl Partition {
         !(has_role && has_leader)
     }
 
+    /// Has the replica here be that, whatever its group says.
+    #[cfg(test)]
+    pub(crate) fn set_standing(&self, standing: Standing) {
+        self.set_leader(self.leader(), self.leader_epoch(), standing);
+    }
+
     /// Where an epoch ends in the log: the greatest epoch not above `epoch`, and the first offset
     /// behind it. Below all that are known, `epoch` itself and the first offset of the next one;
     /// `None` for one that hasn't begun here.

@@ -5,6 +5,7 @@ use logboom_protocol::messages::list_offsets::{
 };
 
 use super::*;
+use crate::partition::Standing;
 
 /// The newest version of ListOffsets.
 const NEWEST: i16 = 11;
@@ -15,6 +16,26 @@ fn list(broker: &TestBroker, timestamp: i64, version: i16) -> (ErrorCode, i64) {
     let request = ListOffsetsRequest { topics, timeout_ms: 60_000, ..Default::default() };
     let answer = broker.request(&request, version).topics.remove(0).partitions.remove(0);
     (answer.error_code, answer.offset)
+}
+
+/// Of what is committed only the log start is known then (KIP-207).
+#[test]
+fn a_leader_that_has_not_committed_in_its_epoch_knows_no_end() {
+    let broker = TestBroker::start();
+    create_topic(&broker);
+    let all = broker.broker().node().registry.all();
+    all.iter().for_each(|partition| partition.set_standing(Standing::Begins));
+    for timestamp in [-1, -3, 5] {
+        let new = list(&broker, timestamp, NEWEST);
+        assert_eq!(new, (ErrorCode::OFFSET_NOT_AVAILABLE, -1), "{timestamp}");
+    }
+    // Older clients know another word for it.
+    let told: Vec<_> = (1..=5).map(|version| list(&broker, -1, version).0).collect();
+    let (older, newer) = (ErrorCode::LEADER_NOT_AVAILABLE, ErrorCode::OFFSET_NOT_AVAILABLE);
+    assert_eq!(told, [older, older, older, older, newer]);
+    assert_eq!(list(&broker, -2, NEWEST), (ErrorCode::NONE, 0), "the earliest is known");
+    all.iter().for_each(|partition| partition.set_standing(Standing::Leads));
+    assert_eq!(list(&broker, -1, NEWEST), (ErrorCode::NONE, 0));
 }
 
 #[test]

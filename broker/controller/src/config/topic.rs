@@ -66,8 +66,7 @@ pub static TABLE: [Layered; 36] = [
         "0",
         AtLeast(0),
         &[same("log.roll.jitter.ms"), Synonym { name: "log.roll.jitter.hours", factor: HOUR_MS }],
-        "Up to how many milliseconds earlier than segment.ms a segment may be sealed, so \
-         that not all partitions do it at once.",
+        "Without effect: segments are sealed when they are old or full.",
     ),
     topic(
         "segment.index.bytes",
@@ -75,7 +74,7 @@ pub static TABLE: [Layered; 36] = [
         "10485760",
         AtLeast(4),
         &[same("log.index.size.max.bytes")],
-        "The most bytes of a segment's index.",
+        "Without effect: an index is as large as its segment makes it.",
     ),
     topic(
         "index.interval.bytes",
@@ -83,7 +82,7 @@ pub static TABLE: [Layered; 36] = [
         "4096",
         AtLeast(0),
         &[same("log.index.interval.bytes")],
-        "At least how many bytes of a log lie between two entries of its index.",
+        "Without effect: how much lies between two entries of an index is fixed.",
     ),
     topic(
         "preallocate",
@@ -91,7 +90,7 @@ pub static TABLE: [Layered; 36] = [
         "false",
         Any,
         &[same("log.preallocate")],
-        "Whether the space of a segment is reserved when it is begun.",
+        "Without effect: space of segments is reserved piece by piece.",
     ),
     topic(
         "file.delete.delay.ms",
@@ -99,7 +98,8 @@ pub static TABLE: [Layered; 36] = [
         "60000",
         AtLeast(0),
         &[same("log.segment.delete.delay.ms")],
-        "Milliseconds from the decision to delete a file until it is removed.",
+        "Milliseconds from the removal of a replica until its files are removed, under another name \
+         until then.",
     ),
     // Flushing.
     topic(
@@ -216,7 +216,7 @@ pub static TABLE: [Layered; 36] = [
         "-1",
         GzipLevel,
         &[same("compression.gzip.level")],
-        "The level where compression.type is gzip.",
+        "Without effect: batches are compressed anew at a level of our own.",
     ),
     topic(
         "compression.lz4.level",
@@ -224,7 +224,7 @@ pub static TABLE: [Layered; 36] = [
         "9",
         Between(1, 17),
         &[same("compression.lz4.level")],
-        "The level where compression.type is lz4.",
+        "Without effect: batches are compressed anew at a level of our own.",
     ),
     topic(
         "compression.zstd.level",
@@ -232,7 +232,7 @@ pub static TABLE: [Layered; 36] = [
         "3",
         Between(-131_072, 22),
         &[same("compression.zstd.level")],
-        "The level where compression.type is zstd.",
+        "Without effect: batches are compressed anew at a level of our own.",
     ),
     topic(
         "placement.strategy",

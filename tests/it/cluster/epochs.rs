@@ -23,11 +23,14 @@ fn end_of(raw: &mut Raw, topic: &str, leader_epoch: i32, at: i32) -> EpochEndOff
 fn a_new_leader_knows_where_the_old_epoch_ends_and_fences_who_is_in_it() {
     let mut cluster = Cluster::start("epochs", 3);
     let topic = cluster.new_topic("epochs", 1, 3);
-    let before = cluster.wait_until(&topic, "all are in sync", |it| it.isr_nodes.len() == 3);
-    let old = before[0].leader_epoch;
     for number in 0..5 {
         assert_eq!(produce(&cluster, &topic, 0, b"old"), number);
     }
+    // Whoever has taken records was elected; until then metadata may have the epoch before.
+    let before = cluster.wait_until(&topic, "it is led and in sync", |it| {
+        it.leader_id > 0 && it.leader_epoch > 0 && it.isr_nodes.len() == 3
+    });
+    let old = before[0].leader_epoch;
     let open = end_of(&mut cluster.leader(&topic, 0), &topic, old, old);
     assert_eq!((open.leader_epoch, open.end_offset), (old, 5), "it goes on");
     cluster.kill(before[0].leader_id);

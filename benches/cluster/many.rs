@@ -63,14 +63,21 @@ pub(crate) fn measure(program: &str, partitions: usize) {
         let answers = begun.elapsed().as_secs_f64();
         wait_until(&cluster, &topics, begun + PATIENCE, |it| it.leader_id > 0);
         let led = begun.elapsed().as_secs_f64();
+        let leaders = leaders(&cluster, &topics);
         wait_until_in_sync(&cluster, &topics, begun + PATIENCE);
         let in_sync = begun.elapsed().as_secs_f64();
         say(&format!(
             "all three {how} and started: the last answers after {answers:.1} s, all led after \
-             {led:.1} s, in sync after {in_sync:.1} s"
+             {led:.1} s, by brokers {leaders:?}; in sync after {in_sync:.1} s"
         ));
     }
     idle(&mut cluster, &empty, partitions);
+}
+
+/// How many partitions each broker leads.
+fn leaders(cluster: &Cluster, topics: &[String]) -> Vec<usize> {
+    let all: Vec<_> = topics.iter().flat_map(|topic| cluster.partitions(topic)).collect();
+    (1..=BROKERS).map(|id| all.iter().filter(|it| it.leader_id == id).count()).collect()
 }
 
 /// The sizes of the topics that so many partitions take.

@@ -47,6 +47,12 @@ pub(crate) fn disk_bytes(root: &Path) -> io::Result<u64> {
     Ok(disk.f_blocks.saturating_mul(disk.f_frsize))
 }
 
+/// Bytes of the file system of `root` that this process may still take.
+pub(crate) fn free_bytes(root: &Path) -> io::Result<u64> {
+    let disk = rustix::fs::statvfs(root)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
 /// What the state store reserves on a disk of so many bytes: a small one is there for records.
 pub(crate) fn state(disk_bytes: u64) -> StateOptions {
     let whole = StateOptions::default();

@@ -1,7 +1,8 @@
 //! What is done now and then: retention, forgetting producers, emptying the trash.
 //!
-//! The first two are looked after for the first time soon after a start (`log.initial.task.delay.ms`), so
-//! that a broker which is restarted more often than its intervals does them nevertheless.
+//! The first two are looked after for the first time soon after a start
+//! (`log.initial.task.delay.ms`), so that a broker which is restarted more often than its intervals
+//! does them nevertheless.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,10 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use logboom_storage::Directory;
+
 use crate::clock::{boot_ms, now_ms};
+use crate::limits;
 use crate::node::Node;
 use crate::partition::Command;
 
@@ -17,6 +21,8 @@ use crate::partition::Command;
 /// `producer.id.expiration.check.interval.ms`, which isn't for users.
 const EXPIRY_CHECK_MS: i64 = 600_000;
 
+/// Free bytes below which a large batch doesn't fit.
+const ROOM_MIN: u64 = 2 << 20;
 /// How often it is looked whether files have waited for long enough.
 const TRASH_EVERY: Duration = Duration::from_secs(1);
 
@@ -102,13 +108,20 @@ async fn empty_trash(node: &Node) {
     loop {
         sleep(TRASH_EVERY).await;
         if node.directory.has_trash() {
-            let directory = Arc::clone(&node.directory);
-            let emptied = spawn_blocking(move || directory.empty_trash(boot_ms())).await;
+            let (directory, stopping) = (Arc::clone(&node.directory), node.stopping.clone());
+            // Where nothing can be written, room is worth more than a second thought.
+            let now = (!is_full(&directory)).then(boot_ms);
+            let empty = move || directory.empty_trash(now, || !*stopping.borrow());
+            let emptied = spawn_blocking(empty).await;
             if let Ok(Err(error)) = emptied {
                 tracing::warn!(%error, "files of removed partitions are left to the next start");
             }
         }
     }
+}
+
+fn is_full(directory: &Directory) -> bool {
+    directory.is_short() || limits::free_bytes(directory.root()).is_ok_and(|free| free < ROOM_MIN)
 }
 
 /// The most that a deadline lies behind the start: what the clock can add.

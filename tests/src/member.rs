@@ -1,4 +1,4 @@
-//! The one member of a group, that heartbeats and commits, and notices what its coordinator forgets.
+//! The one member of a group: it heartbeats and commits, and notices what its coordinator forgets.
 //!
 //! Must always hold: it joins once. Whoever coordinates its group afterwards knows it, or it fails.
 

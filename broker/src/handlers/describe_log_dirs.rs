@@ -1,7 +1,9 @@
 //! DescribeLogDirs: how much the partitions take up on the disk, and what this broker knows to be
-//! wrong with itself. The latter are tagged fields of our own: clients of others skip them.
+//! wrong with itself. The latter are tagged fields of our own, for who asks for no partition;
+//! clients of others skip them.
 //!
-//! Must always hold: a shard that doesn't answer holds an answer up for [`SHARDS_WAIT`] at the most.
+//! Must always hold: a shard that doesn't answer holds an answer up for [`SHARDS_WAIT`] at the
+//! most.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -26,8 +28,9 @@ use crate::partition::{Command, ShardHandle, Troubles};
 const SHARDS_WAIT: Duration = Duration::from_millis(500);
 /// How many damaged partitions are named.
 const DAMAGED_MAX: usize = 1_000;
-/// Flushes that take so long are told of.
-const SLOW_FLUSH_MS: u64 = 250;
+/// Flushes that take so long are told of: a shard that stands still for a moment takes them for
+/// longer than they are.
+const SLOW_FLUSH_MS: u64 = 750;
 
 /// Partitions by topic; `None` stands for all.
 type Asked = Option<BTreeSet<(CompactString, i32)>>;
@@ -44,14 +47,21 @@ pub(super) async fn handle(
         each.collect()
     });
     let node = &context.node;
+    let response = DescribeLogDirsResponse {
+        results: vec![describe(node, &asked)],
+        ..DescribeLogDirsResponse::default()
+    };
+    // Who asks for partitions wants nothing else.
+    if asked.is_none_or(|asked| !asked.is_empty()) {
+        return response;
+    }
     let (troubles, now) = (troubles(node).await, boot_ms());
     let since = |at: u64| now_ms() - i64::try_from(now.saturating_sub(at)).unwrap_or(i64::MAX);
     DescribeLogDirsResponse {
-        results: vec![describe(node, &asked)],
         slow_flushes: slow_flushes(&troubles, since),
         unheard_brokers: unheard(node, troubles.at(now), since),
         damaged_partitions: damaged(node),
-        ..DescribeLogDirsResponse::default()
+        ..response
     }
 }
 
@@ -85,8 +95,8 @@ fn unheard(node: &Node, troubles: Troubles, since: impl Fn(u64) -> i64) -> Vec<U
 }
 
 fn damaged(node: &Node) -> Vec<DamagedPartition> {
-    let of_clients = node.registry.all().into_iter().filter(|one| !one.is_deleted());
-    let damage = of_clients.filter_map(|one| Some((one.view.damage()?, one)));
+    let living = node.registry.all().into_iter().filter(|one| !one.is_deleted());
+    let damage = living.filter_map(|one| Some((one.view.damage()?, one)));
     let named = damage.map(|(damage, one)| DamagedPartition {
         topic: one.topic.clone(),
         partition_index: one.key.partition,

@@ -73,6 +73,7 @@ struct Other {
     pair: Pair<GroupKey>,
     /// Whether it was there at the last tick.
     is_there: bool,
+    met: u64,
     /// Groups that are awake, for the next beat.
     named: Vec<Named<GroupKey>>,
 }
@@ -179,7 +180,7 @@ impl Lanes {
         let is_known = |other: &Other| other.directory == directory || other.pair.is_heard(now);
         if !others.get(&broker).is_some_and(is_known) {
             let pair = Pair::new(self.run, TIMING);
-            let other = Other { directory, pair, is_there: false, named: Vec::new() };
+            let other = Other { directory, pair, is_there: false, met: now, named: Vec::new() };
             others.insert(broker, other);
         }
     }
@@ -347,6 +348,7 @@ impl Lanes {
         let moves = |at_rest: &mut Rest| !leads || *at_rest != rest;
         if member.office.as_mut().and_then(|office| office.rest.take_if(moves)).is_some() {
             lane.others.values_mut().for_each(|other| other.pair.wake(key));
+            member.in_office().pursuit.rested(now);
         }
         if leads {
             lane.led.insert(key);

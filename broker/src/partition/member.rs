@@ -20,11 +20,8 @@ use super::command::Electorate;
 use super::feed::{Feeds, Read, Tail, gap};
 use super::hands::Hands;
 use super::lanes::Handovers;
+use super::pursuit::Pursuit;
 use super::replica::{Replica, is_final, size};
-
-/// How old what a replica that answers has may be, and it still counts as in sync: it is always a
-/// little behind the others.
-const LAG_MAX_MS: u64 = 1_000;
 
 /// Where a group sleeps that is led elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,19 +96,6 @@ pub(super) struct Member {
     pub(super) tail: Tail,
 }
 
-/// How a replica comes after what is committed. One that is steadily behind by less than a beat
-/// never has all of it when it is looked at, but all that there was a moment ago; so a mark is set,
-/// and the next one when it was reached, as the reference does at each fetch.
-#[derive(Debug)]
-struct Pursuit {
-    broker: i32,
-    /// Up to where was committed, exclusive, when the mark was set, and when that was.
-    mark: i64,
-    marked: u64,
-    /// As of when the replica last had everything.
-    reached: Option<u64>,
-}
-
 /// What the host of a leader knows, apart because most replicas follow. Times are those of
 /// [`Member`].
 #[derive(Debug, Default)]
@@ -126,8 +110,8 @@ pub(super) struct Office {
     /// The brokers whose replicas only vote, as they said. They count for what is acknowledged and
     /// as in sync, because they have what they have flushed; but they aren't to lead.
     pub(super) held_back: Vec<i32>,
-    /// How far each of the others is.
-    pursuits: Vec<Pursuit>,
+    /// How far the others are.
+    pub(super) pursuit: Box<Pursuit>,
     /// Where it rests, if it sleeps at some broker.
     pub(super) rest: Option<Rest>,
     /// The first beat to each broker that counts for its lease.
@@ -196,31 +180,6 @@ impl Member {
         wished.chain(self.observers.iter()).any(|wanted| is_same_place(wanted, id))
     }
 
-    /// Whether a broker's replica has all that was committed a moment ago.
-    ///
-    /// - `end`: up to where it has the log, exclusive; `None` while it has what was deleted.
-    /// - `commit`: up to where that is committed, exclusive.
-    pub(super) fn has_caught_up(
-        &mut self,
-        broker: i32,
-        end: Option<i64>,
-        commit: i64,
-        now: u64,
-    ) -> bool {
-        let pursuits = &mut self.in_office().pursuits;
-        let known = pursuits.iter().position(|it| it.broker == broker);
-        let at = known.unwrap_or_else(|| {
-            pursuits.push(Pursuit { broker, mark: commit, marked: now, reached: None });
-            pursuits.len() - 1
-        });
-        let pursuit = &mut pursuits[at];
-        if let Some(end) = end.filter(|end| *end >= pursuit.mark) {
-            pursuit.reached = Some(if end >= commit { now } else { pursuit.marked });
-            (pursuit.mark, pursuit.marked) = (commit, now);
-        }
-        pursuit.reached.is_some_and(|reached| now <= reached + LAG_MAX_MS)
-    }
-
     /// The brokers whose replicas are in sync and may lead, and this one, which does.
     pub(super) fn fit(&self) -> impl Iterator<Item = i32> {
         let office = self.office.iter();
@@ -229,8 +188,7 @@ impl Member {
 
     /// As of when a broker's replica was last known to have all that was committed.
     pub(super) fn last_caught_up(&self, broker: i32) -> Option<u64> {
-        let pursuits = self.office.iter().flat_map(|office| &office.pursuits);
-        pursuits.filter(|it| it.broker == broker).find_map(|it| it.reached)
+        self.office.as_ref().and_then(|office| office.pursuit.as_of(broker))
     }
 
     /// No beat to a broker counts any more.
@@ -462,56 +420,5 @@ impl Replica {
             voter_directories: voters.all().map(|id| Uuid(id.directory)).collect(),
             isr,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const BEAT_MS: u64 = 100;
-    /// Committed from beat to beat.
-    const STEP: i64 = 1_000;
-
-    /// Whether a replica that has what was committed so many beats ago counts as in sync, at each
-    /// of many beats.
-    fn behind_by(beats: i64) -> Vec<bool> {
-        let mut member = Member::default();
-        let look = |beat: i64| {
-            let (end, now) = ((beat - beats).max(0) * STEP, beat.cast_unsigned() * BEAT_MS);
-            member.has_caught_up(2, Some(end), beat * STEP, 5_000 + now)
-        };
-        (1..200).map(look).collect()
-    }
-
-    #[test]
-    fn who_is_steadily_a_little_behind_is_in_sync_and_who_is_far_behind_is_not() {
-        for beats in 0..=4 {
-            let looks = behind_by(beats);
-            // At the first look nobody is known to have been up to date before.
-            let is_in = looks.iter().skip(usize::try_from(beats).unwrap());
-            assert!(is_in.clone().all(|is_in| *is_in), "{beats} beats behind: {looks:?}");
-        }
-        let far = behind_by(2 * i64::try_from(LAG_MAX_MS / BEAT_MS).unwrap());
-        assert!(far.iter().all(|is_in| !is_in), "{far:?}");
-    }
-
-    #[test]
-    fn who_stops_falls_out_a_second_after_it_was_up_to_date() {
-        let mut member = Member::default();
-        assert!(member.has_caught_up(2, Some(10), 10, 100));
-        assert_eq!(member.last_caught_up(2), Some(100));
-        assert!(member.has_caught_up(2, Some(10), 20, 100 + LAG_MAX_MS));
-        assert!(!member.has_caught_up(2, Some(10), 20, 101 + LAG_MAX_MS));
-        // Nor does it come back by standing still, or with what was deleted.
-        assert!(!member.has_caught_up(2, Some(10), 20, 9_000));
-        assert!(!member.has_caught_up(2, None, 20, 9_000));
-        // What it has now is old, too.
-        assert!(!member.has_caught_up(2, Some(20), 30, 9_100));
-        assert_eq!(member.last_caught_up(2), Some(100 + LAG_MAX_MS));
-        assert!(
-            member.has_caught_up(2, Some(30), 40, 9_200),
-            "all that there was at the last look"
-        );
     }
 }

@@ -31,6 +31,7 @@ mod later;
 mod member;
 mod office;
 mod peering;
+mod pursuit;
 mod refused;
 mod registry;
 mod replica;

@@ -24,8 +24,8 @@ use crate::output::{Output, write_rows};
 /// What stands below the options.
 pub(super) const HELP: &str = "\
 Exit status 0: every partition has a leader and all its replicas in sync and whole, every broker and
-controller is in contact, and no broker's flushes hang. 1: something is missing, or nobody can be
-asked.
+controller is in contact, hears the others, and its flushes don't hang. 1: something is wrong, or
+nobody can be asked.
 
 With --output json there is a line for each controller, each broker, each partition that lacks
 something, and at last a summary; `kind` says which.

@@ -163,7 +163,7 @@ fn where_one_broker_hears_nothing_from_a_leader_it_names_the_two() {
     let deaf = if leader == 3 { 2 } else { 3 };
     let of = |id: i32| usize::try_from(id).unwrap();
     network.cut(of(deaf), Ways::In, &Whom::Hosts(vec![of(leader)])).unwrap();
-    let reason = format!("{deaf}: behind: hears nothing from {leader} since 20");
+    let reason = format!("hears nothing from {leader} since 20");
     wait_for_reason(&cluster, &topic, &reason);
     wait_until(&cluster.bootstrap(), "and so it says of the broker", |_, rows| {
         let broker = of_kind(rows, "broker").find(|row| row["broker"] == deaf).unwrap();

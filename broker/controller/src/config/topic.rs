@@ -98,8 +98,8 @@ pub static TABLE: [Layered; 36] = [
         "60000",
         AtLeast(0),
         &[same("log.segment.delete.delay.ms")],
-        "Milliseconds from the removal of a replica until its files are removed, under another name \
-         until then.",
+        "Milliseconds from the removal of a replica until its files go, under another name until \
+         then.",
     ),
     // Flushing.
     topic(
@@ -216,7 +216,7 @@ pub static TABLE: [Layered; 36] = [
         "-1",
         GzipLevel,
         &[same("compression.gzip.level")],
-        "Without effect: batches are compressed anew at a level of our own.",
+        "Without effect: where batches are compressed anew, the level is our own.",
     ),
     topic(
         "compression.lz4.level",
@@ -224,7 +224,7 @@ pub static TABLE: [Layered; 36] = [
         "9",
         Between(1, 17),
         &[same("compression.lz4.level")],
-        "Without effect: batches are compressed anew at a level of our own.",
+        "Without effect: where batches are compressed anew, the level is our own.",
     ),
     topic(
         "compression.zstd.level",
@@ -232,7 +232,7 @@ pub static TABLE: [Layered; 36] = [
         "3",
         Between(-131_072, 22),
         &[same("compression.zstd.level")],
-        "Without effect: batches are compressed anew at a level of our own.",
+        "Without effect: where batches are compressed anew, the level is our own.",
     ),
     topic(
         "placement.strategy",

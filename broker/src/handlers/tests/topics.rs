@@ -1,5 +1,10 @@
 //! Topics: what is ours, beside what `tests/it/wire/topics.rs` tells of any broker.
 
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use logboom_protocol::messages::create_topics::CreatableTopicConfig;
 use logboom_protocol::messages::delete_topics::{DeleteTopicState, DeleteTopicsRequest};
 use logboom_protocol::messages::metadata::{
     MetadataRequest, MetadataRequestTopic, MetadataResponseTopic,
@@ -56,4 +61,32 @@ fn topics_outlive_the_broker_and_deleted_ones_do_not() {
     broker.restart();
     assert_eq!(produce(&broker, "kept", 1, None).base_offset, 3);
     assert_eq!(find(&broker, "deleted").error_code, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+}
+
+#[test]
+fn files_of_deleted_topics_go_when_their_topics_delay_is_over() {
+    let broker = TestBroker::start();
+    for (name, delay_ms) in [("soon", "1"), ("late", "3600000")] {
+        let delay = CreatableTopicConfig {
+            name: "file.delete.delay.ms".into(),
+            value: Some(delay_ms.into()),
+        };
+        create(&broker, vec![CreatableTopic { configs: vec![delay], ..topic(name, 1) }]);
+        produce(&broker, name, 3, None);
+    }
+    let root = broker.broker().node().directory.root().join("partitions");
+    let dirs = || fs::read_dir(&root).unwrap().map(|dir| dir.unwrap().path()).collect::<Vec<_>>();
+    let late = find(&broker, "late").topic_id.to_string();
+    let all = dirs().len();
+    for name in ["soon", "late"] {
+        assert_eq!(delete(&broker, name, 5), ErrorCode::NONE);
+    }
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while dirs().len() == all {
+        assert!(Instant::now() < deadline, "{:?}", dirs());
+        thread::yield_now();
+    }
+    let is_late = |dir: &PathBuf| dir.to_string_lossy().contains(&late);
+    let left = dirs().into_iter().find(is_late).unwrap();
+    assert_eq!(left.extension().unwrap(), "deleted");
 }

@@ -8,7 +8,8 @@ use crate::partition::replica::Replica;
 use crate::peer::lane_of;
 
 impl Lanes {
-    /// Which replicas are in sync: there, with all that is committed, and nothing that was deleted.
+    /// Which replicas are in sync: there, with all that is committed, so that it counts for what is
+    /// acknowledged, and nothing that was deleted.
     /// What an epoch finds is known when its first entry is committed.
     pub(super) fn note_in_sync(&mut self, table: &mut Table, key: &GroupKey, now: u64) {
         let Some(lane) = self.lanes.get(&lane_of(key)) else { return };
@@ -19,11 +20,12 @@ impl Lanes {
         }
         let is_there = |broker: i32| lane.others.get(&broker).is_some_and(|other| other.is_there);
         let (start, commit) = (group.history().start().offset, group.commit().offset);
+        member.in_office().pursuit.mark(commit, now);
         let (mut in_sync, mut held_back) = (vec![group.id().broker], Vec::new());
         for it in group.standings().filter(|it| group.voters().contains(it.id)) {
             let broker = it.id.broker;
-            let end = (it.log_start >= start).then_some(it.matched.offset);
-            let has_caught_up = member.has_caught_up(broker, end, commit, now);
+            let end = (it.log_start >= start).then_some(it.kept.offset);
+            let has_caught_up = member.in_office().pursuit.is_in_sync(broker, end, commit, now);
             in_sync.extend((has_caught_up && is_there(broker)).then_some(broker));
             held_back.extend(it.held_back.then_some(broker));
         }

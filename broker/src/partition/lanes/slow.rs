@@ -23,15 +23,16 @@ const LATER_MS: u64 = 1_000;
 /// What is known of flushes that hang.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Slow {
-    /// When they began to.
+    /// When they were seen to.
     since: u64,
     /// When it is over, if none hangs until then.
     until: u64,
 }
 
 impl Slow {
-    pub(super) fn since(self) -> u64 {
-        self.since
+    /// When the flush that hangs made its last progress.
+    pub(super) fn began(self) -> u64 {
+        self.since.saturating_sub(HANG_MAX_MS)
     }
 
     /// Whether a group is handed over: one that was led before flushes hung. Who is given it

@@ -19,7 +19,7 @@ pub(crate) struct Troubles {
     /// The longest time for which no flush made progress lately, though one was under way.
     pub(crate) longest_flush_ms: u64,
     /// The other brokers with replicas of the same groups that are silent, and when they were heard
-    /// last; never since the start counts as then.
+    /// last, or met where they weren't.
     pub(crate) unheard: BTreeMap<i32, u64>,
 }
 
@@ -80,12 +80,12 @@ impl Lanes {
     pub(in crate::partition) fn troubles(&self, now: u64) -> Troubles {
         let mut unheard = BTreeMap::new();
         for (broker, other) in self.lanes.values().flat_map(|lane| &lane.others) {
-            let heard = other.pair.last_heard().unwrap_or(self.began);
+            let heard = other.pair.last_heard().unwrap_or(other.met);
             let known = unheard.entry(*broker).or_insert(heard);
             *known = heard.max(*known);
         }
         Troubles {
-            hanging_since: self.slow.map(|slow| slow.since()),
+            hanging_since: self.slow.map(|slow| slow.began()),
             longest_flush_ms: self.stalls.longest(now),
             unheard,
         }

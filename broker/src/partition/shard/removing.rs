@@ -45,7 +45,7 @@ impl Shard {
         self.deletions.push(ended);
         let directory = Arc::clone(&self.hands.directory);
         self.hands.around.spawn(Box::new(move || {
-            if let Err(error) = directory.delete_all(&logs, forget) {
+            if let Err(error) = directory.delete_all(logs, forget) {
                 tracing::error!(%error, "partitions not deleted; the next start does it");
             }
             // Whoever waits for the end of all doesn't find the directory held.

@@ -118,15 +118,15 @@ impl Directory {
         self.shared.state.living()
     }
 
-    /// Removes many replicas as [`Log::delete`] does, with one flush for up to 32,768 of them. Their
-    /// files wait in the trash, until [`Self::empty_trash`].
+    /// Removes many replicas as [`Log::delete`] does, with one flush for up to 32,768 of them.
+    /// Their files wait in the trash, until [`Self::empty_trash`].
     ///
     /// - `logs`: each with the milliseconds for which its files wait.
     ///
     /// # Errors
     /// As [`Log::delete`].
-    pub fn delete_all(&self, logs: &[(Log, u64)], forget: bool) -> Result<(), StorageError> {
-        delete(&self.shared, logs, forget)
+    pub fn delete_all(&self, logs: Vec<(Log, u64)>, forget: bool) -> Result<(), StorageError> {
+        delete(&self.shared, &logs, forget)
     }
 
     /// Removes replicas whose logs were not opened.
@@ -171,7 +171,10 @@ impl Directory {
         for dir in shared.disk.list(&dir).doing("list", &dir)? {
             let (key, is_named) = match dir.extension() {
                 None => (partition_of(&dir), true),
-                Some(ending) if ending == DELETED => (partition_of(&dir.with_extension("")), false),
+                // Of older versions without a number.
+                Some(ending) if ending == DELETED => {
+                    (partition_of(&dir.with_extension("").with_extension("")), false)
+                }
                 Some(_) => continue,
             };
             let Some(key) = key else { continue };
@@ -194,10 +197,8 @@ fn free_name(
     dir: &Path,
     grace_ms: u64,
 ) -> Result<bool, StorageError> {
-    // Where something is in the way, it is what the name was freed of before.
-    remove_tree(shared, &dir.with_extension(DELETED))?;
     let is_certain = shared.state.dropped().is_none();
-    let free = dir.with_extension(if is_certain { DELETED } else { ASIDE });
+    let free = if is_certain { discarded_name(shared, dir) } else { dir.with_extension(ASIDE) };
     {
         let _lives = shared.lives();
         // What is known to be removed may not be so durably: then the next start finds the replica.
@@ -229,9 +230,9 @@ fn discard(shared: &Shared, dir: PathBuf, grace_ms: u64) -> Result<(), StorageEr
 }
 
 impl Log {
-    /// Removes the replica with its files, at once; when it returns, the removal is durable. Waits for the
-    /// device, and for a flush of this log that is at work; one that still waits for its turn does
-    /// nothing, and its completion is told [`StorageError::Deleted`].
+    /// Removes the replica with its files, at once; when it returns, the removal is durable. Waits
+    /// for the device, and for a flush of this log that is at work; one that still waits for its
+    /// turn does nothing, and its completion is told [`StorageError::Deleted`].
     ///
     /// Readers keep the bytes that they hold; who reads afterwards is told the same.
     ///
@@ -272,18 +273,18 @@ fn delete(shared: &Arc<Shared>, all: &[(Log, u64)], forget: bool) -> Result<(), 
 /// Frees the name of a partition's directory. What fails leaves garbage.
 fn put_aside(shared: &Shared, key: &GroupKey, grace_ms: u64) {
     let dir = partition_dir(&shared.root, key);
-    let aside = dir.with_extension(DELETED);
-    let mut renamed = shared.disk.rename(&dir, &aside);
-    if renamed.as_ref().is_err_and(|e| e.kind() != io::ErrorKind::NotFound) {
-        // What the life before left there is in the way.
-        remove_tree(shared, &aside).unwrap_or(());
-        renamed = shared.disk.rename(&dir, &aside);
-    }
-    match renamed {
+    let aside = discarded_name(shared, &dir);
+    match shared.disk.rename(&dir, &aside) {
         Ok(()) => discard(shared, aside, grace_ms).unwrap_or(()),
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
         Err(_) => remove_tree(shared, &dir).unwrap_or(()),
     }
+}
+
+/// A name that nothing has: a replica of the same partition may wait in the trash.
+fn discarded_name(shared: &Shared, dir: &Path) -> PathBuf {
+    let number = format!("{:016x}", shared.next_salt());
+    dir.with_extension(number).with_added_extension(DELETED)
 }
 
 /// Removes a partition's directory with all that lies in it. Another may do the same meanwhile.

@@ -42,8 +42,8 @@ pub(super) struct Facts {
     pub(super) slow: BTreeMap<i32, (Option<i64>, Option<i64>)>,
     /// Of which others brokers hear nothing, and since when.
     pub(super) unheard: BTreeMap<i32, BTreeMap<i32, i64>>,
-    /// Offsets that brokers can't read, by topic, partition and broker.
-    pub(super) damaged: BTreeMap<(String, i32, i32), Range<i64>>,
+    /// Offsets that brokers can't read, by topic, and partition and broker.
+    pub(super) damaged: BTreeMap<String, BTreeMap<(i32, i32), Range<i64>>>,
     /// Replicas that were never made, or are gone: topic, partition, broker.
     pub(super) absent: BTreeSet<(String, i32, i32)>,
     /// The partitions that get other replicas, and which brokers are to have a copy and don't yet.
@@ -108,9 +108,9 @@ impl Facts {
         }
         self.slow.insert(id, (hanging_since_ms, longest_flush_ms));
         self.unheard.insert(id, unheard.into_iter().collect());
-        let of_broker =
-            |Damage { topic, partition, offsets }: Damage| ((topic, partition, id), offsets);
-        self.damaged.extend(damaged.into_iter().map(of_broker));
+        for Damage { topic, partition, offsets } in damaged {
+            self.damaged.entry(topic).or_default().insert((partition, id), offsets);
+        }
     }
 
     /// Asks brokers that are in contact whether they have replicas at all that aren't in sync.
@@ -144,7 +144,8 @@ impl Facts {
     /// What keeps a replica of a broker that can be used from having all records, as far as brokers
     /// tell it.
     ///
-    /// - `sources`: the brokers that might give it what it lacks.
+    /// - `sources`: the brokers that might give it what it lacks; those that can't be used have
+    ///   reasons of their own.
     pub(super) fn hindrances(
         &self,
         (topic, index): (&str, i32),
@@ -162,21 +163,24 @@ impl Facts {
         let mute = sources.iter().filter_map(|at| {
             Some(format!("{at} hears nothing from it{}", since(self.unheard_at(*at, id)?)))
         });
-        let damaged = self.damaged.get(&(topic.to_owned(), index, id));
+        let damaged = self.damage(topic, index, id);
         let damaged = damaged.map(|part| {
             format!("its records from {} to {} can't be read", part.start, part.end - 1)
         });
         damaged.into_iter().chain(full).chain(slow).chain(deaf).chain(mute).collect()
     }
 
-    /// Since when a broker hears nothing of another one, if so.
+    /// Since when a broker hears nothing of another one that is there, if so.
     fn unheard_at(&self, id: i32, from: i32) -> Option<i64> {
+        if self.why_unusable(from).is_some() {
+            return None;
+        }
         self.unheard.get(&id)?.get(&from).copied()
     }
 
-    /// Whether a broker has said that it can't read a part of a replica.
-    pub(super) fn is_damaged(&self, topic: &str, index: i32, id: i32) -> bool {
-        self.damaged.contains_key(&(topic.to_owned(), index, id))
+    /// What a broker has said that it can't read of a replica.
+    pub(super) fn damage(&self, topic: &str, index: i32, id: i32) -> Option<&Range<i64>> {
+        self.damaged.get(topic)?.get(&(index, id))
     }
 
     /// What is wrong with a broker, if anything: it can't be used, or not as it should be.
@@ -185,9 +189,8 @@ impl Facts {
             return Some(why);
         }
         let hanging_since = self.slow.get(&id).and_then(|(hanging_since, _)| *hanging_since);
-        let silent = self.unheard.get(&id).into_iter().flatten();
-        let silent = silent.filter(|(from, _)| self.why_unusable(**from).is_none());
-        let silent = silent.map(|(from, since)| unheard(*from, *since));
+        let silent = self.unheard.get(&id).into_iter().flat_map(BTreeMap::keys);
+        let silent = silent.filter_map(|from| Some(unheard(*from, self.unheard_at(id, *from)?)));
         let whys: Vec<String> = hanging_since.map(hanging).into_iter().chain(silent).collect();
         (!whys.is_empty()).then(|| whys.join(", "))
     }

@@ -12,7 +12,7 @@ pub(super) fn judge(topic: &str, partition: &Partition, facts: &Facts) -> Option
     let is_unusable = |id: &i32| facts.why_unusable(*id).is_some();
     let leader = leader.filter(|id| !is_unusable(id));
     let is_missing = |id: &&i32| {
-        !in_sync.contains(id) || is_unusable(id) || facts.is_damaged(topic, *index, **id)
+        !in_sync.contains(id) || is_unusable(id) || facts.damage(topic, *index, **id).is_some()
     };
     let missing: Vec<i32> = replicas.iter().filter(is_missing).copied().collect();
     let name = (topic.to_owned(), *index);

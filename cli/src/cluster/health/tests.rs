@@ -41,7 +41,7 @@ fn facts() -> Facts {
         full: [(7, ("/f".to_owned(), 12))].into(),
         slow: [(8, (Some(0), Some(3_000))), (9, (None, Some(400)))].into(),
         unheard: [(9, [(3, 0), (5, 0), (8, 0)].into())].into(),
-        damaged: [(("bad".to_owned(), 0, 1), 10..20)].into(),
+        damaged: [("bad".to_owned(), [((0, 1), 10..20)].into())].into(),
         absent: [("unmade".to_owned(), 0, 7), ("unmade".to_owned(), 0, 1)].into(),
         moves: [(("moved".to_owned(), 0), vec![1])].into(),
         quorum: Some(Ok(quorum)),

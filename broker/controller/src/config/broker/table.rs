@@ -194,7 +194,7 @@ pub(super) static TABLE: [BrokerDefinition; 77] = [
         Int,
         Some("0"),
         AtLeast(0),
-        "Up to how many hours earlier; log.roll.jitter.ms goes before.",
+        "Without effect: segments are sealed when they are old or full.",
     ),
     read_only(
         "log.retention.minutes",
@@ -230,7 +230,7 @@ pub(super) static TABLE: [BrokerDefinition; 77] = [
         Long,
         Some(LONG_MAX),
         Any,
-        "Without effect: a log is flushed when its topic asks for it.",
+        "As log.flush.interval.ms, which goes before.",
     ),
     cluster_wide(
         "num.recovery.threads.per.data.dir",

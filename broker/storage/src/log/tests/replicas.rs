@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicUsize;
 
 use super::*;
 use crate::Disk as _;
-use crate::sim::Unflushed;
+use crate::sim::{Fault, Operation, Unflushed};
 
 fn keys(count: i32) -> Vec<GroupKey> {
     (0..count).map(|partition| GroupKey { topic_id: Uuid([9; 16]), partition }).collect()
@@ -44,7 +44,7 @@ fn ten_thousand_replicas_begin_with_one_flush_and_end_with_one() {
     let open = |key: &GroupKey| directory.open_log(*key, log_options()).unwrap().0;
     let logs: Vec<_> = keys.iter().map(|key| (open(key), 0)).collect();
     let before = disk.syncs().len();
-    directory.delete_all(&logs, true).unwrap();
+    directory.delete_all(logs, true).unwrap();
     assert_eq!(disk.syncs().len() - before, 1);
     assert_eq!((directory.groups(), directory.state().keys()), (vec![], vec![]));
 }
@@ -141,7 +141,7 @@ fn logs_are_deleted_beside_their_flushes() {
                 }
                 log.flush(Box::new(|_| {}));
             }
-            directory.delete_all(&logs, round % 2 == 0).unwrap();
+            directory.delete_all(logs, round % 2 == 0).unwrap();
         }
         directory.stop_flushes();
         flushers.into_iter().for_each(|thread| thread.join().unwrap());
@@ -154,10 +154,14 @@ fn logs_are_deleted_beside_their_flushes() {
 
 #[test]
 fn a_crash_anywhere_in_a_deletion_leaves_the_log_or_garbage_that_a_start_removes() {
+    [0, GRACE_MS].into_iter().for_each(crash_in_a_deletion);
+}
+
+fn crash_in_a_deletion(grace_ms: u64) {
     let disk = SimDisk::new();
     let (directory, log) = start(&disk);
     let before = disk.trace_len();
-    log.delete(false).unwrap();
+    directory.delete_all(vec![(log, grace_ms)], false).unwrap();
     let deleted = disk.trace_len();
     drop(directory);
     let mut garbage = 0;
@@ -166,7 +170,8 @@ fn a_crash_anywhere_in_a_deletion_leaves_the_log_or_garbage_that_a_start_removes
         for unflushed in [Unflushed::None, Unflushed::All].into_iter().chain(seeded) {
             let image = disk.crash_image(at, &unflushed);
             let directory = open_directory(&image, OTHER_BOOT);
-            let removed = directory.remove_garbage(0).unwrap();
+            let removed = directory.remove_garbage(grace_ms).unwrap();
+            directory.empty_trash(None, || true).unwrap();
             garbage += removed;
             if directory.groups() == [KEY] {
                 assert!(removed == 0 && at < deleted, "what was deleted stays deleted");
@@ -195,7 +200,7 @@ fn discarded(disk: &SimDisk) -> usize {
 fn what_was_removed_waits_in_the_trash_and_its_name_is_free() {
     let disk = SimDisk::new();
     let (directory, log) = start(&disk);
-    directory.delete_all(&[(log, GRACE_MS)], false).unwrap();
+    directory.delete_all(vec![(log, GRACE_MS)], false).unwrap();
     let files = discarded(&disk);
     assert!(files > 0 && directory.has_trash());
     // It is as removed as it can be.
@@ -206,39 +211,63 @@ fn what_was_removed_waits_in_the_trash_and_its_name_is_free() {
     log.append(&[batch(0, 0, 2, 100)]).unwrap();
     assert!(flush(&directory, &mut log));
     for now in [500, GRACE_MS + 499] {
-        directory.empty_trash(now).unwrap();
+        directory.empty_trash(Some(now), || true).unwrap();
         assert_eq!(discarded(&disk), files, "at {now}");
     }
-    directory.empty_trash(GRACE_MS + 500).unwrap();
+    directory.empty_trash(Some(GRACE_MS + 500), || true).unwrap();
     assert_eq!((partitions(&disk), directory.has_trash()), (1, false));
     assert_eq!(read_all(log.view(), 0, ReadUntil::End).unwrap().len(), 1, "the next life's");
 }
 
 #[test]
-fn what_a_start_finds_in_the_trash_waits_once_more_and_a_later_life_takes_its_place() {
+fn what_a_start_finds_in_the_trash_waits_once_more_beside_that_of_a_later_life() {
     let disk = SimDisk::new();
     let (directory, log) = start(&disk);
-    directory.delete_all(&[(log, GRACE_MS)], false).unwrap();
-    directory.empty_trash(1).unwrap();
+    directory.delete_all(vec![(log, GRACE_MS)], false).unwrap();
+    directory.empty_trash(Some(1), || true).unwrap();
     drop(directory);
     let directory = open_directory(&disk, OTHER_BOOT);
     assert_eq!(directory.remove_garbage(GRACE_MS).unwrap(), 1);
     assert_eq!(directory.remove_garbage(GRACE_MS).unwrap(), 0, "it is known");
-    directory.empty_trash(2 * GRACE_MS).unwrap();
+    directory.empty_trash(Some(2 * GRACE_MS), || true).unwrap();
     let files = discarded(&disk);
     assert!(files > 0);
-    // A later life of the same replica has one file, and only that one is left.
     directory.create(KEY, 0).unwrap();
     let (mut log, _) = open_log(&directory);
     log.append(&[batch(0, 0, 2, 100)]).unwrap();
     assert!(flush(&directory, &mut log));
     let own = disk.list(&Path::new("/data/partitions").join(KEY.to_string())).unwrap().len();
-    directory.delete_all(&[(log, GRACE_MS)], true).unwrap();
-    assert_eq!((partitions(&disk), discarded(&disk)), (1, own));
-    directory.empty_trash(3 * GRACE_MS).unwrap();
+    directory.delete_all(vec![(log, GRACE_MS)], true).unwrap();
+    assert_eq!((partitions(&disk), discarded(&disk)), (2, files + own));
+    directory.empty_trash(Some(3 * GRACE_MS), || true).unwrap();
     assert_eq!(discarded(&disk), own, "it waits from now on");
-    directory.empty_trash(4 * GRACE_MS).unwrap();
-    assert_eq!(partitions(&disk), 0);
+    directory.empty_trash(None, || false).unwrap();
+    assert_eq!(discarded(&disk), own, "it was stopped");
+    directory.empty_trash(None, || true).unwrap();
+    assert_eq!(partitions(&disk), 0, "where room is needed nothing waits");
+}
+
+#[test]
+fn what_cannot_be_removed_waits_once_more_and_keeps_nothing_else() {
+    let disk = SimDisk::new();
+    let directory = open_directory_with_room(&disk);
+    let keys = keys(3);
+    directory.create_all(&bare(&keys), 0).unwrap();
+    let written = |key: &GroupKey| {
+        let (mut log, _) = directory.open_log(*key, log_options()).unwrap();
+        log.append(&[batch(0, 0, 2, 100)]).unwrap();
+        assert!(flush(&directory, &mut log));
+        (log, GRACE_MS)
+    };
+    let logs = keys.iter().map(written).collect();
+    directory.delete_all(logs, true).unwrap();
+    directory.empty_trash(Some(0), || true).unwrap();
+    disk.set_fault(Fault::new(Operation::Remove, 5));
+    assert!(directory.empty_trash(Some(GRACE_MS), || true).is_err());
+    assert_eq!(partitions(&disk), 1, "the one that can't be removed");
+    directory.empty_trash(Some(GRACE_MS), || true).unwrap();
+    directory.empty_trash(Some(2 * GRACE_MS), || true).unwrap();
+    assert_eq!((partitions(&disk), directory.has_trash()), (0, false));
 }
 
 #[test]

@@ -8,7 +8,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -67,12 +67,32 @@ pub struct Site {
     pub environment: Vec<(String, String)>,
     /// The binary, where it isn't ours.
     pub program: Option<PathBuf>,
+    /// Its ports, where others come in by other ones.
+    pub doors: Option<Doors>,
+}
+
+/// Where a broker listens, and where all others find it.
+#[derive(Debug, Clone, Copy)]
+pub struct Doors {
+    /// For its clients.
+    pub clients: Door,
+    /// For other brokers.
+    pub peers: Door,
+}
+
+/// A port of a broker's address, and what leads there.
+#[derive(Debug, Clone, Copy)]
+pub struct Door {
+    /// The broker's.
+    pub port: u16,
+    /// Somebody else's.
+    pub front: SocketAddr,
 }
 
 impl Default for Site {
     fn default() -> Self {
         let (front, environment) = (Vec::new(), Vec::new());
-        Self { host: Ipv4Addr::LOCALHOST, front, environment, program: None }
+        Self { host: Ipv4Addr::LOCALHOST, front, environment, program: None, doors: None }
     }
 }
 
@@ -125,7 +145,7 @@ impl Broker {
         let environment = Vec::new();
         let mut broker = Self { child: None, site, port: 0, root, options, environment };
         for _ in 0..PORTS_TRIED_MAX {
-            broker.port = free_port();
+            broker.port = broker.site.doors.map_or_else(free_port, |doors| doors.clients.port);
             if broker.try_start() {
                 return broker;
             }
@@ -178,6 +198,10 @@ impl Broker {
 
     /// What clients take as `bootstrap.servers`.
     pub fn bootstrap(&self) -> String {
+        self.site.doors.map_or_else(|| self.listens(), |doors| doors.clients.front.to_string())
+    }
+
+    fn listens(&self) -> String {
         format!("{}:{}", self.site.host, self.port)
     }
 
@@ -264,7 +288,11 @@ impl Broker {
         let program = self.site.program.as_deref().unwrap_or_else(|| logboom());
         let mut words = self.site.front.iter().map(OsStr::new).chain([program.as_os_str()]);
         let mut command = Command::new(words.next().expect("the binary, if nothing else"));
-        command.args(words).args(["broker", "--listen", &self.bootstrap()]);
+        command.args(words).args(["broker", "--listen", &self.listens()]);
+        if self.site.doors.is_some() {
+            let told = format!("advertised.listeners=PLAINTEXT://{}", self.bootstrap());
+            command.args(["--set", &told]);
+        }
         command.args((!admin).then_some("--admin-listen="));
         command.arg("--data-dir");
         command.arg(self.data_dir());

@@ -64,8 +64,10 @@ impl Cluster {
     /// If they don't start.
     pub fn start_at(sites: Vec<(Site, PathBuf)>, settings: impl Fn(usize) -> Vec<String>) -> Self {
         let count = sites.len();
-        let voter =
-            |((site, _), id): (&(Site, _), usize)| format!("{id}@{}:{}", site.host, free_port());
+        let voter = |((site, _), id): (&(Site, _), usize)| match site.doors {
+            Some(doors) => format!("{id}@{}", doors.peers.front),
+            None => format!("{id}@{}:{}", site.host, free_port()),
+        };
         let voters: Vec<String> = sites.iter().zip(1..).map(voter).collect();
         let voters = format!("controller.quorum.voters={}", voters.join(","));
         let address = |(site, _): &(Site, _)| format!("{}:{}", site.host, free_port());
@@ -73,7 +75,9 @@ impl Cluster {
         let start = |((site, root), id): ((Site, PathBuf), usize)| {
             let node_id = format!("node.id={id}");
             let own = settings(id);
-            let set = [&node_id, &voters].into_iter().chain(&own);
+            let peers = site.doors.map(|doors| doors.peers.port);
+            let peers = peers.map(|port| format!("peer.listener={}:{port}", site.host));
+            let set = [&node_id, &voters].into_iter().chain(&peers).chain(&own);
             let admin = format!("--admin-listen={}", admins[id - 1]);
             let set = set.flat_map(|it| ["--set", it.as_str()]);
             let options: Vec<&str> = set.chain([admin.as_str()]).collect();

@@ -1,4 +1,5 @@
-//! Members of two kinds that share a group: whatever happens, none of them passes over a record.
+//! Members of two kinds that share a group: whatever happens, none of them passes over a record,
+//! and what they have read is committed in the end.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -7,8 +8,8 @@ use logboom_tests::broker::pause;
 use logboom_tests::cluster::Cluster;
 use logboom_tests::foreign::{or_skip, python};
 
-use super::PATIENCE;
 use super::history::History;
+use super::{PATIENCE, commits};
 use crate::groups::command;
 use crate::tour::groups::{Place, Reader, ours};
 
@@ -17,7 +18,7 @@ const GROUP: &str = "over-faults";
 /// Those who are in it.
 pub(super) struct Members {
     readers: Vec<Reader>,
-    bootstrap: String,
+    addresses: Vec<String>,
 }
 
 impl Members {
@@ -30,14 +31,15 @@ impl Members {
             command.args([&bootstrap, topic, GROUP, "0", "range", "read"]);
             members.push(Reader::start(command));
         }
-        Self { readers: members, bootstrap }
+        Self { readers: members, addresses: cluster.addresses() }
     }
 
-    /// Waits until everything that was acknowledged was read, and ends them; how much they have
-    /// read, and what they never have.
+    /// Waits until everything that was acknowledged was read and committed, and ends them; how much
+    /// they have read, and what they never have.
     pub(super) fn leave(mut self, history: &History, topic: &str) -> (usize, Vec<Place>) {
-        let partitions = history.partitions.iter().filter(|it| it.topic == topic);
-        let all = partitions.flat_map(|it| (0..it.acknowledged()).map(|offset| (it.index, offset)));
+        let partitions = || history.partitions.iter().filter(|it| it.topic == topic);
+        let all =
+            partitions().flat_map(|it| (0..it.acknowledged()).map(|offset| (it.index, offset)));
         let mut left: BTreeSet<Place> = all.collect();
         let deadline = Instant::now() + PATIENCE;
         while !left.is_empty() && Instant::now() < deadline {
@@ -47,8 +49,14 @@ impl Members {
             }
             pause();
         }
-        if !left.is_empty() {
+        let lacking = || commits::lacking(&self.addresses, GROUP, partitions());
+        while left.is_empty() && !lacking().is_empty() && Instant::now() < deadline {
+            pause();
+        }
+        let lacking = lacking();
+        if !(left.is_empty() && lacking.is_empty()) {
             self.tell(left.len());
+            history.break_with(format!("a group hasn't committed what it has read: {lacking:?}"));
         }
         let read = self.readers.into_iter().map(|member| member.stop().len()).sum();
         (read, left.into_iter().collect())
@@ -59,7 +67,7 @@ impl Members {
         let read: Vec<usize> = self.readers.iter().map(|member| member.seen.len()).collect();
         println!("members have read {read:?}, and {left} records never");
         for words in [&["group", "describe", GROUP][..], &["cluster", "health"]] {
-            let output = command(&self.bootstrap, words).output().unwrap();
+            let output = command(&self.addresses.join(","), words).output().unwrap();
             println!("{}", String::from_utf8_lossy(&output.stdout));
         }
     }

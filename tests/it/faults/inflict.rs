@@ -11,30 +11,36 @@ use logboom_protocol::ErrorCode;
 use logboom_protocol::messages::alter_partition_reassignments::{
     AlterPartitionReassignmentsRequest, ReassignablePartition, ReassignableTopic,
 };
-use logboom_protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic};
-use logboom_tests::broker::Site;
+use logboom_protocol::messages::metadata::{
+    MetadataRequest, MetadataRequestTopic, MetadataResponse,
+};
 use logboom_tests::clock::Clocks;
 use logboom_tests::cluster::Cluster;
 use logboom_tests::disk::Disk;
 use logboom_tests::foreign::{or_skip, scratch};
-use logboom_tests::network::{Network, Ways, Whom};
+use logboom_tests::network::{Namespaces, Network, Relays, Ways, Whom};
 use logboom_tests::raw::Raw;
 
 use super::BROKERS;
-use super::history::History;
+use super::history::{History, say};
 use super::schedule::{Fault, Hit};
 use crate::storage::strace;
 
 /// What a request may take while things go wrong.
 const PATIENCE: Duration = Duration::from_secs(5);
 const ATTEMPTS_MAX: usize = 20;
+const METADATA: i16 = 12;
+/// What brokers call to flush, to write, and to read what isn't in memory.
+const FLUSH: &str = "fdatasync";
+const WRITE: &str = "pwritev";
+const READ: &str = "pread64";
 /// Bytes that are written at once to fill a disk, and the last of them.
 const FILL_BYTES: [usize; 3] = [1 << 20, 4 << 10, 1];
 
 /// A cluster, and what is around it.
 pub(super) struct Stage {
     pub(super) cluster: Cluster,
-    network: Option<Network>,
+    network: Box<dyn Network>,
     clocks: Option<Clocks>,
     strace: Option<()>,
     tracers: BTreeMap<usize, Tracer>,
@@ -49,13 +55,13 @@ struct Tracer {
 }
 
 impl Stage {
-    pub(super) fn build(seed: u64) -> Self {
-        let network = or_skip("faults of the network", Network::build(BROKERS));
+    pub(super) fn build(seed: u64, network: Box<dyn Network>) -> Self {
         let clocks = or_skip("clocks that jump", Clocks::build(&scratch("faults-clocks")));
         let strace = or_skip("slow and failing disks", strace());
         let disk = or_skip("a full disk", Disk::mount("faults-disk"));
         let sites = (1..=BROKERS).map(|id| {
-            let mut site = network.as_ref().map_or_else(Site::default, |it| it.site(id));
+            let mut site = network.site(id);
+            site.program = std::env::var_os("LOGBOOM_FAULTS_PROGRAM").map(PathBuf::from);
             if let Some(clocks) = &clocks {
                 clocks.shift(&id.to_string(), 0);
                 site.environment = clocks.environment(&id.to_string());
@@ -74,14 +80,10 @@ impl Stage {
     /// Whether a fault can be brought about on this machine.
     pub(super) fn can(&self, fault: Fault) -> bool {
         match fault {
-            Fault::CutOff
-            | Fault::Deaf
-            | Fault::Mute
-            | Fault::Loss
-            | Fault::Rate
-            | Fault::Delay => self.network.is_some(),
             Fault::FullDisk => self.disk.is_some(),
-            Fault::SlowDisk | Fault::FailingDisk => self.strace.is_some(),
+            Fault::SlowDisk | Fault::FailingDisk | Fault::FailingWrites | Fault::FailingReads => {
+                self.strace.is_some()
+            }
             Fault::Clock => self.clocks.is_some(),
             _ => true,
         }
@@ -98,15 +100,20 @@ impl Stage {
             Fault::CutOff => self.cut(hit, Ways::Both),
             Fault::Deaf => self.cut(hit, Ways::In),
             Fault::Mute => self.cut(hit, Ways::Out),
-            Fault::Loss => self.with_network(|it| it.lose(victim, small(10 + strength % 50))),
-            Fault::Rate => self.with_network(|it| it.limit(victim, small(200 + strength * 4))),
+            Fault::Loss => self.network.lose(victim, small(10 + strength % 50)).unwrap(),
+            Fault::Rate => self.network.limit(victim, small(200 + strength * 4)).unwrap(),
             Fault::Delay => self.delay(hit),
             Fault::FullDisk => self.fill(),
             Fault::SlowDisk => {
                 let delay = format!("delay_enter={}", 5_000 + strength * 200);
-                self.trace(victim, &delay);
+                self.trace(victim, FLUSH, &delay);
             }
-            Fault::FailingDisk => self.trace(victim, "error=EIO"),
+            Fault::FailingDisk => self.trace(victim, FLUSH, "error=EIO"),
+            Fault::FailingWrites => {
+                let error = ["error=EIO", "error=ENOSPC"][strength % 2];
+                self.trace(victim, WRITE, error);
+            }
+            Fault::FailingReads => self.trace(victim, READ, "error=EIO:when=1+3"),
             Fault::Clock => self.shift(victim, seconds(strength)),
             Fault::Move => self.move_all(moved, strength),
         }
@@ -123,13 +130,15 @@ impl Stage {
             | Fault::Mute
             | Fault::Loss
             | Fault::Rate
-            | Fault::Delay => self.network.iter_mut().for_each(|it| it.heal(victim)),
+            | Fault::Delay => self.network.heal(victim),
             Fault::FullDisk => fs::remove_file(self.filler()).unwrap(),
             Fault::SlowDisk => _ = self.untrace(victim),
-            Fault::FailingDisk => {
-                let record = self.untrace(victim);
-                if !record.contains("(INJECTED)") {
-                    history.break_with(format!("no flush of broker {victim} has failed"));
+            Fault::FailingDisk | Fault::FailingWrites | Fault::FailingReads => {
+                let failed = self.untrace(victim).matches("(INJECTED)").count();
+                say(&format!("  {failed} calls have failed"));
+                // What is in memory is read from maps.
+                if failed == 0 && fault != Fault::FailingReads {
+                    history.break_with(format!("nothing has failed at broker {victim}"));
                 }
                 self.cluster.kill(number(victim));
                 self.cluster.restart(number(victim));
@@ -149,10 +158,6 @@ impl Stage {
         }
     }
 
-    fn with_network(&mut self, step: impl FnOnce(&mut Network) -> Result<(), String>) {
-        step(self.network.as_mut().expect("there is one")).unwrap();
-    }
-
     fn cut(&mut self, hit: &Hit, ways: Ways) {
         let peers: Vec<usize> = (1..=BROKERS).filter(|id| *id != hit.victim).collect();
         let whom = match hit.strength % 3 {
@@ -160,21 +165,28 @@ impl Stage {
             1 => Whom::Hosts(peers),
             _ => Whom::Hosts(vec![peers[hit.strength / 3 % peers.len()]]),
         };
-        self.with_network(|network| network.cut(hit.victim, ways, &whom));
+        self.network.cut(hit.victim, ways, &whom).unwrap();
         if whom == Whom::All {
-            let address = &self.cluster.addresses()[hit.victim - 1];
-            let tried = Raw::brief(address, Duration::from_millis(100));
-            assert!(tried.is_err(), "broker {} is reached all the same", hit.victim);
+            let answer = self.ask(hit.victim, Duration::from_millis(100));
+            assert!(answer.is_none(), "broker {} is reached all the same", hit.victim);
         }
+    }
+
+    /// Asks a broker for something, anew.
+    fn ask(&self, id: usize, patience: Duration) -> Option<MetadataResponse> {
+        let address = &self.cluster.addresses()[id - 1];
+        let mut raw = Raw::brief(address, patience).ok()?;
+        let request = MetadataRequest { topics: Some(Vec::new()), ..Default::default() };
+        raw.try_call(METADATA, &request)
     }
 
     fn delay(&mut self, hit: &Hit) {
         let Hit { victim, strength, .. } = *hit;
         let least = Duration::from_millis(10 + strength as u64 / 10);
-        self.with_network(|network| network.delay(victim, least, strength as u64));
+        self.network.delay(victim, least, strength as u64).unwrap();
         let begun = Instant::now();
-        // To be connected, or refused, takes a packet there and one back.
-        drop(Raw::brief(&self.cluster.addresses()[victim - 1], PATIENCE));
+        // An answer takes a packet there and one back; and so does a refusal.
+        drop(self.ask(victim, PATIENCE));
         let took = begun.elapsed();
         assert!(took >= 2 * least, "broker {victim} is reached within {took:?}");
     }
@@ -195,13 +207,13 @@ impl Stage {
         self.clocks.as_ref().expect("there are some").shift(&victim.to_string(), seconds);
     }
 
-    /// Puts something in the way of a broker's flushes.
-    fn trace(&mut self, victim: usize, inject: &str) {
+    /// Puts something in the way of a broker's calls.
+    fn trace(&mut self, victim: usize, call: &str, inject: &str) {
         let record = scratch(&format!("faults-strace-{victim}")).join("record");
         let pid = self.cluster.broker(number(victim)).pid().to_string();
         let mut strace = Command::new("strace");
-        strace.args(["-f", "-y", "-qq", "-p", &pid, "-e", "trace=fdatasync", "-o"]).arg(&record);
-        strace.args(["-e", &format!("inject=fdatasync:{inject}")]);
+        strace.args(["-f", "-y", "-qq", "-p", &pid, "-e", &format!("trace={call}"), "-o"]);
+        strace.arg(&record).args(["-e", &format!("inject={call}:{inject}")]);
         let child = strace.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         self.tracers.insert(victim, Tracer { child, record });
     }
@@ -229,12 +241,27 @@ impl Stage {
     }
 }
 
+/// Namespaces of the kernel's where they can be had, or else relays.
+pub(super) fn network() -> Box<dyn Network> {
+    if std::env::var_os("LOGBOOM_FAULTS_RELAYS").is_none() {
+        let namespaces = Namespaces::build(BROKERS);
+        if let Some(namespaces) = or_skip("faults of packets, and not of streams,", namespaces) {
+            return Box::new(namespaces);
+        }
+    }
+    relays()
+}
+
+pub(super) fn relays() -> Box<dyn Network> {
+    Box::new(Relays::build(BROKERS).unwrap())
+}
+
 /// Asks a broker for it; `None` where it can't be asked, or refuses.
 fn move_one(address: &str, topic: &str, index: i32, strength: usize) -> Option<()> {
     let mut raw = Raw::brief(address, PATIENCE).ok()?;
     let asked = MetadataRequestTopic { name: Some(topic.into()), ..Default::default() };
     let request = MetadataRequest { topics: Some(vec![asked]), ..Default::default() };
-    let told = raw.try_call(12, &request)?.topics.remove(0).partitions;
+    let told = raw.try_call(METADATA, &request)?.topics.remove(0).partitions;
     let before = told.into_iter().find(|it| it.partition_index == index)?.replica_nodes;
     let other = (1..=number(BROKERS)).find(|id| !before.contains(id))?;
     let mut after = before;

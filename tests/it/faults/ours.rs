@@ -3,9 +3,8 @@
 //! are told.
 //!
 //! The producer's records are numbered by partition, so that each has its number for an offset.
-//! Members end in turn with a last commit and without one; both leave the group, so that others go
-//! on where the last commit was. A group that never committed anything would pass: all are read
-//! anew then.
+//! Members end in turn with a last commit, without being heard of again, and by leaving without a
+//! commit; others go on where the last commit was. In the end all that was read is committed.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::{Future, poll_fn, ready};
@@ -15,6 +14,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::{Builder, Runtime};
 use tokio::time::{interval, timeout};
 
 use logboom_consumer::{
@@ -23,8 +23,8 @@ use logboom_consumer::{
 };
 use logboom_producer::{Delivery, Producer};
 
-use super::PATIENCE;
 use super::history::{History, Partition};
+use super::{PATIENCE, commits};
 
 /// Records that a partition gets at once.
 const BURST: i64 = 10;
@@ -42,7 +42,7 @@ const HEARTBEAT: Duration = Duration::from_millis(500);
 pub(super) struct Ours<'a> {
     history: &'a History,
     partitions: Vec<&'a Partition>,
-    bootstrap: String,
+    addresses: &'a [String],
     stop: &'a AtomicBool,
     /// When everything was acknowledged.
     written: OnceLock<Instant>,
@@ -58,19 +58,23 @@ impl<'a> Ours<'a> {
     pub(super) fn new(
         history: &'a History,
         topic: &str,
-        bootstrap: String,
+        addresses: &'a [String],
         stop: &'a AtomicBool,
     ) -> Self {
         let partitions: Vec<_> = history.partitions.iter().filter(|it| it.topic == topic).collect();
         let seen = Mutex::new(vec![Vec::new(); partitions.len()]);
         let (written, lives) = (OnceLock::new(), AtomicUsize::new(0));
-        Self { history, partitions, bootstrap, stop, written, seen, lives }
+        Self { history, partitions, addresses, stop, written, seen, lives }
+    }
+
+    fn bootstrap(&self) -> String {
+        self.addresses.join(",")
     }
 
     /// Sends until it is told to stop, and waits until all is acknowledged.
     pub(super) fn write(&self) {
-        run(async {
-            let builder = Producer::builder().bootstrap_servers(&self.bootstrap);
+        runtime().block_on(async {
+            let builder = Producer::builder().bootstrap_servers(&self.bootstrap());
             let producer = builder.build().unwrap();
             let mut ticks = interval(self.partitions[0].pace);
             let mut under_way: Vec<UnderWay> =
@@ -134,39 +138,39 @@ impl<'a> Ours<'a> {
         self.history.break_with(format!("our producer, {name}: record {number}: {what}"));
     }
 
-    /// Is one member after the other, until everything that was acknowledged was read.
+    /// Is one member after the other, until what was acknowledged was read and committed.
     ///
     /// - `number`: another one for each that reads at the same time.
     pub(super) fn read(&self, number: usize) {
-        run(async {
-            let mut life = number;
-            while !self.is_over() {
-                self.live(life.is_multiple_of(2)).await;
-                self.lives.fetch_add(1, Ordering::Relaxed);
-                life += 1;
+        let lasting = runtime();
+        let mut life = number;
+        while !self.is_over() {
+            match life % 3 {
+                0 => lasting.block_on(async {
+                    // What isn't committed is read by the next one.
+                    self.live().await.close().await.ok();
+                }),
+                // Its tasks end with it, and nobody says that it has gone.
+                1 => runtime().block_on(async { drop(self.live().await) }),
+                _ => lasting.block_on(async { drop(self.live().await) }),
             }
-        });
-        if let Some(what) = self.passed_over().filter(|_| !self.history.is_broken()) {
-            self.history.break_with(format!("our group has passed over {what}"));
+            self.lives.fetch_add(1, Ordering::Relaxed);
+            life += 1;
+        }
+        if let Some(what) = self.lack().filter(|_| !self.history.is_broken()) {
+            self.history.break_with(format!("our group {what}"));
         }
     }
 
-    /// Joins, reads for a while, and ends.
-    async fn live(&self, ends_well: bool) {
+    /// Joins and reads for a while.
+    async fn live(&self) -> Consumer {
         let next = Arc::new(Mutex::new(BTreeMap::new()));
-        let mut consumer = Consumer::builder()
-            .bootstrap_servers(&self.bootstrap)
-            .group_id(GROUP)
-            .session_timeout(SESSION)
-            .heartbeat_interval(HEARTBEAT)
-            .auto_offset_reset(OffsetReset::Earliest)
-            .auto_commit_interval(COMMIT_INTERVAL)
-            .rebalance_listener(Begins(Arc::clone(&next)))
-            .build()
-            .unwrap();
-        consumer.subscribe([&self.partitions[0].topic]).unwrap();
+        let mut consumer = self.member(Begins(Arc::clone(&next)));
         let (begun, mut has_read) = (Instant::now(), false);
-        while !(self.history.is_broken() || has_read && begun.elapsed() > LIFE) {
+        // When nothing goes wrong any more, nobody goes before all is done.
+        let is_old =
+            |has_read| has_read && begun.elapsed() > LIFE && !self.stop.load(Ordering::Relaxed);
+        while !(self.history.is_broken() || is_old(has_read)) {
             let result = match timeout(TURN, consumer.next()).await {
                 Err(_) if self.is_over() => break,
                 Err(_) => continue,
@@ -179,10 +183,22 @@ impl<'a> Ours<'a> {
                 self.history.break_with(what);
             }
         }
-        if ends_well {
-            // What isn't committed is read by the next one.
-            consumer.close().await.ok();
-        }
+        consumer
+    }
+
+    fn member(&self, listener: Begins) -> Consumer {
+        let mut consumer = Consumer::builder()
+            .bootstrap_servers(&self.bootstrap())
+            .group_id(GROUP)
+            .session_timeout(SESSION)
+            .heartbeat_interval(HEARTBEAT)
+            .auto_offset_reset(OffsetReset::Earliest)
+            .auto_commit_interval(COMMIT_INTERVAL)
+            .rebalance_listener(listener)
+            .build()
+            .unwrap();
+        consumer.subscribe([&self.partitions[0].topic]).unwrap();
+        consumer
     }
 
     /// A member has read a record; what is wrong with that.
@@ -209,7 +225,16 @@ impl<'a> Ours<'a> {
     /// Whether nobody need read any more.
     fn is_over(&self) -> bool {
         let Some(written) = self.written.get() else { return self.history.is_broken() };
-        self.history.is_broken() || written.elapsed() > PATIENCE || self.passed_over().is_none()
+        self.history.is_broken() || written.elapsed() > PATIENCE || self.lack().is_none()
+    }
+
+    /// What was acknowledged and hasn't come to what it should.
+    fn lack(&self) -> Option<String> {
+        if let Some(what) = self.passed_over() {
+            return Some(format!("has passed over {what}"));
+        }
+        let lacking = commits::lacking(self.addresses, GROUP, self.partitions.iter().copied());
+        (!lacking.is_empty()).then(|| format!("has read and not committed {lacking:?}"))
     }
 
     /// What was acknowledged and nobody has read, of the first partition with such.
@@ -249,7 +274,6 @@ impl RebalanceListener for Begins {
     }
 }
 
-fn run(client: impl Future<Output = ()>) {
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    builder.enable_all().build().unwrap().block_on(client);
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
 }

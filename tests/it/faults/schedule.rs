@@ -23,12 +23,14 @@ pub(super) enum Fault {
     FullDisk,
     SlowDisk,
     FailingDisk,
+    FailingWrites,
+    FailingReads,
     Clock,
     Move,
 }
 
 impl Fault {
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::Kill,
         Self::KillAll,
         Self::Restart,
@@ -42,9 +44,15 @@ impl Fault {
         Self::FullDisk,
         Self::SlowDisk,
         Self::FailingDisk,
+        Self::FailingWrites,
+        Self::FailingReads,
         Self::Clock,
         Self::Move,
     ];
+
+    /// Those of which processes and disks know nothing.
+    pub(super) const OF_NETWORK: [Self; 6] =
+        [Self::CutOff, Self::Deaf, Self::Mute, Self::Loss, Self::Rate, Self::Delay];
 
     /// Those that may happen to one broker while something else happens to another.
     const BESIDE: [Self; 9] = [
@@ -106,6 +114,18 @@ pub(super) fn steps(seed: u64, can: impl Fn(Fault) -> bool) -> Vec<Step> {
             steps.push(Step { hits, lasts });
         }
     }
+    steps
+}
+
+/// A short round, of some faults alone, in which none begins two steps.
+pub(super) fn each_once(seed: u64, faults: &[Fault]) -> Vec<Step> {
+    let mut left = faults.to_vec();
+    let mut steps = steps(seed, |fault| faults.contains(&fault));
+    steps.retain(|step| {
+        let count = left.len();
+        left.retain(|fault| *fault != step.hits[0].fault);
+        left.len() < count
+    });
     steps
 }
 

@@ -1,5 +1,7 @@
 //! The large size of every suite. What a run showed is written into `docs/verification.md` by hand.
 
+mod built_in;
+
 use std::path::Path;
 use std::time::Instant;
 
@@ -60,6 +62,7 @@ const SUITES: &[Suite] = &[
     ("groups", groups),
     ("simulation", simulation),
     ("faults", faults),
+    ("built-in", built_in::run),
     ("flights", flights),
     ("raft", raft),
     ("balance", balance),

@@ -241,7 +241,9 @@ impl Replica {
         match self.judge(&facts) {
             // Whoever has gone away needs no answer.
             Err(error) => drop(reply.send(Err(error))),
-            Ok(Verdict::Duplicate { base_offset, last_offset, timestamp, .. }) => {
+            Ok(Verdict::Duplicate { base_offset, last_offset, timestamp, .. })
+                if !cfg!(logboom_fault = "append_again") =>
+            {
                 let log_append_time = log_append_time.map(|_| timestamp);
                 let appended = Appended { base_offset, log_append_time, log_start_offset };
                 self.answer_at(last_offset + 1, Pending { appended, until, reply });

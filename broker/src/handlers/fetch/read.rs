@@ -17,6 +17,9 @@ use crate::partition::Partition;
 
 /// An offset that isn't known.
 const UNKNOWN: i64 = -1;
+/// Clients are given nothing that may be lost.
+const UNTIL: ReadUntil =
+    if cfg!(logboom_fault = "read_beyond") { ReadUntil::End } else { ReadUntil::HighWatermark };
 
 /// What is answered for one partition.
 #[derive(Debug, Clone)]
@@ -129,7 +132,7 @@ pub(super) fn read(
     if is_behind_end || (budget.bytes == 0 && !budget.is_first && is_within(&answer, offset)) {
         return (answer, None);
     }
-    let found = partition.view.read(offset, budget.bytes, ReadUntil::HighWatermark);
+    let found = partition.view.read(offset, budget.bytes, UNTIL);
     // It may have moved since: no record stands behind what is said to be committed.
     answer.high_watermark = partition.view.high_watermark();
     match found {

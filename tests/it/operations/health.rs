@@ -11,7 +11,7 @@ use logboom_tests::broker::{Site, pause};
 use logboom_tests::cluster::Cluster;
 use logboom_tests::disk::Disk;
 use logboom_tests::foreign::{or_skip, scratch};
-use logboom_tests::network::{Network, Ways, Whom};
+use logboom_tests::network::{Namespaces, Network as _, Ways, Whom};
 
 use crate::groups::command;
 use crate::wire::{PRODUCE, now_ms, produce_to};
@@ -153,7 +153,7 @@ fn on_a_full_disk_it_names_what_lacks_records_and_the_directory() {
 
 #[test]
 fn where_one_broker_hears_nothing_from_a_leader_it_names_the_two() {
-    let Some(mut network) = or_skip("health and a cut link", Network::build(3)) else { return };
+    let Some(mut network) = or_skip("health and a cut link", Namespaces::build(3)) else { return };
     let site = |id| (network.site(id), scratch(&format!("health-cut-{id}")));
     let cluster = Cluster::start_at((1..=3).map(site).collect(), |_| Vec::new());
     let topic = cluster.new_topic("health-cut", 1, 3);

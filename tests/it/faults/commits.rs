@@ -12,7 +12,7 @@ const OFFSET_FETCH: i16 = 5;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Of which of a topic's partitions something was acknowledged, and not committed by a group that
-/// has read it; of all of them where nobody says what is.
+/// has read it, or that nobody says so.
 pub(super) fn lacking<'a>(
     addresses: &[String],
     group: &str,
@@ -20,7 +20,7 @@ pub(super) fn lacking<'a>(
 ) -> Vec<String> {
     let partitions: Vec<&Partition> = partitions.collect();
     let told = addresses.iter().find_map(|address| committed(address, group, &partitions));
-    let told = told.unwrap_or_else(|| vec![-1; partitions.len()]);
+    let Some(told) = told else { return vec!["nobody says what is".to_owned()] };
     let lacks = partitions.iter().zip(told).filter(|(it, told)| *told < it.acknowledged());
     let lacks = lacks.map(|(it, told)| format!("{}: {told} of {}", it.name(), it.acknowledged()));
     lacks.collect()

@@ -22,9 +22,9 @@ pub(super) fn read_code(partition: &Partition, error: &StorageError) -> ErrorCod
         tracing::error!(%topic, partition = number, %error, "read");
     }
     match storage_code(error) {
-        // A follower sends its reader back to the leader, who may have it. A corrupt message ends
-        // a Java consumer.
-        ErrorCode::CORRUPT_MESSAGE if !partition.leads() => ErrorCode::KAFKA_STORAGE_ERROR,
+        // Another replica has it, and leads in a moment or is asked for it. A corrupt message ends a
+        // Java consumer.
+        ErrorCode::CORRUPT_MESSAGE if partition.is_shared() => ErrorCode::KAFKA_STORAGE_ERROR,
         code => code,
     }
 }

@@ -61,6 +61,7 @@ pub(crate) struct Partition {
     /// The epoch, and in the low bits what this replica is in it: a reader sees both of one moment.
     role: AtomicU64,
     settings: ArcSwap<TopicSettings>,
+    shared: AtomicBool,
     deleted: AtomicBool,
     /// What came and went since the start.
     pub(crate) traffic: Traffic,
@@ -92,6 +93,7 @@ impl Partition {
             leader: AtomicI32::new(NOBODY),
             role: AtomicU64::new(Standing::Follows.number()),
             settings: ArcSwap::new(settings),
+            shared: AtomicBool::new(false),
             deleted: AtomicBool::new(false),
             traffic: Traffic::default(),
         }
@@ -110,6 +112,15 @@ impl Partition {
     /// The epoch, and what the replica here is in it.
     pub(crate) fn role(&self) -> (i32, Standing) {
         Standing::of(self.role.load(Ordering::Acquire))
+    }
+
+    /// Whether others have replicas of it, as far as the one here knows.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_shared(&self, shared: bool) {
+        self.shared.store(shared, Ordering::Relaxed);
     }
 
     /// Whether the replica here leads.

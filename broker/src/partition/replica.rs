@@ -385,6 +385,7 @@ impl Replica {
 
     /// Tells everybody who leads, and in which epoch.
     fn publish(&self) {
+        self.partition.set_shared(self.group.voters().all().nth(1).is_some());
         let is_led_here = self.group.role() == Role::Leader;
         let leader = if is_led_here { Some(self.group.id()) } else { self.group.leader() };
         let leader = leader.map(|leader| leader.broker);

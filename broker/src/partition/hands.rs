@@ -32,6 +32,15 @@ impl Named {
     }
 }
 
+/// What a replica says of who leads its group.
+#[derive(Debug)]
+pub(crate) enum LeaderNews {
+    /// It does.
+    Leads(LeaderReport),
+    /// It has heard nobody who does up to this epoch: whatever office it had is given up.
+    HearsNobody(GroupKey, i32),
+}
+
 /// What a replica needs of its shard.
 #[derive(Clone)]
 pub(crate) struct Hands {
@@ -39,7 +48,7 @@ pub(crate) struct Hands {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) handle: ShardHandle,
     /// Where it is told who leads; nobody listens on a broker that is alone.
-    pub(crate) reports: mpsc::UnboundedSender<LeaderReport>,
+    pub(crate) reports: mpsc::UnboundedSender<LeaderNews>,
     /// What followers that are behind may cost; all shards have the same.
     pub(crate) catch_up: Arc<CatchUp>,
     /// Time, chance, and threads that may wait.

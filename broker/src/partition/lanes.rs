@@ -34,7 +34,7 @@ use logboom_storage::state::GroupKey;
 use self::due::Due;
 use self::lives::resolved;
 use self::rush::Rush;
-use super::hands::Hands;
+use super::hands::{Hands, LeaderNews};
 use super::member::{Asleep, Rest, Wish};
 use super::replica::Replica;
 use crate::cluster::METADATA;
@@ -522,7 +522,7 @@ impl Lanes {
             if key != METADATA
                 && let Some(report) = replica.report()
             {
-                drop(hands.reports.send(report));
+                drop(hands.reports.send(LeaderNews::Leads(report)));
             }
             self.changed.push(key);
         }

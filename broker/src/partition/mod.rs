@@ -50,7 +50,7 @@ pub(crate) use command::{Command, Electorate, Opening, ShardHandle};
 pub(crate) use condition::Condition;
 pub(crate) use entries::{REPLICA_BYTES, get_replica, put_replica};
 pub(crate) use handle::{Partition, Standing};
-pub(crate) use hands::Hands;
+pub(crate) use hands::{Hands, LeaderNews};
 pub(crate) use lanes::{Quorum, QuorumReplica, Troubles};
 pub(crate) use member::Wish;
 pub(crate) use peering::Joining;

@@ -8,7 +8,7 @@ use tokio::runtime;
 use tokio::sync::{mpsc, oneshot};
 
 use logboom_controller::brokers::RegisterBroker;
-use logboom_controller::record::{BrokerRegistration, LeaderReport};
+use logboom_controller::record::BrokerRegistration;
 use logboom_protocol::units::Uuid;
 
 use super::StartError;
@@ -18,7 +18,7 @@ use crate::cluster::{
     begin_among_others, found_alone, load, metadata_settings, register,
 };
 use crate::groundwork::Groundwork;
-use crate::partition::{Command, Opening, Surroundings};
+use crate::partition::{Command, LeaderNews, Opening, Surroundings};
 use crate::peer::{Calls, PeerId, lane_of, shard_of};
 
 /// What a controller begins with.
@@ -33,7 +33,7 @@ pub(crate) struct Beginning {
     pub(crate) checkpoint_above: usize,
     /// The other brokers, unless it is alone.
     pub(crate) peers: Option<(Arc<Neighbours>, Arc<dyn Calls>)>,
-    pub(crate) from_shards: mpsc::UnboundedReceiver<LeaderReport>,
+    pub(crate) from_shards: mpsc::UnboundedReceiver<LeaderNews>,
 }
 
 /// What it says when its broker is one of the cluster.
@@ -91,7 +91,8 @@ pub(crate) async fn begin(beginning: Beginning, ready: &Ready) -> Result<(), Sta
     }
     let reports = others.clone().map(|others| {
         let (controller, around) = (handle.clone(), Arc::clone(&around));
-        Reports { from_shards, controller, others, around }.run()
+        let (node, published) = (this.node, Arc::clone(&published));
+        Reports { node, published, from_shards, controller, others, around }.run()
     });
     let incarnation = registration.incarnation;
     let joining = async {

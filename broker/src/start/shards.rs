@@ -9,13 +9,14 @@ use tokio::runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
 
-use logboom_controller::record::LeaderReport;
 use logboom_storage::Directory;
 
 use crate::coordination::{Host, Inbox};
 use crate::metrics::Metrics;
 use crate::node::Node;
-use crate::partition::{CatchUp, Command, Hands, Process, Registry, Seat, Shard, ShardHandle};
+use crate::partition::{
+    CatchUp, Command, Hands, LeaderNews, Process, Registry, Seat, Shard, ShardHandle,
+};
 use crate::server::{Accepted, Doors, Listener, serve_shard};
 use crate::threads::{ShardThread, Threads, spawn};
 use crate::ticks;
@@ -33,7 +34,7 @@ pub(super) struct Common {
     pub(super) registry: Arc<Registry>,
     metrics: Arc<Metrics>,
     pub(super) catch_up: Arc<CatchUp>,
-    reports: mpsc::UnboundedSender<LeaderReport>,
+    reports: mpsc::UnboundedSender<LeaderNews>,
 }
 
 impl Common {
@@ -42,7 +43,7 @@ impl Common {
         directory: &Arc<Directory>,
         metrics: &Arc<Metrics>,
         seat: Seat,
-    ) -> (Self, mpsc::UnboundedReceiver<LeaderReport>) {
+    ) -> (Self, mpsc::UnboundedReceiver<LeaderNews>) {
         let (reports, from_shards) = mpsc::unbounded_channel();
         let (directory, metrics) = (Arc::clone(directory), Arc::clone(metrics));
         let (registry, catch_up) = (Arc::default(), Arc::default());

@@ -9,12 +9,14 @@ use logboom_storage::state::GroupKey;
 use super::rush::CAMPAIGN_MS;
 use super::{Lanes, PROMISE_MS, TICK_MS, Table};
 use crate::cluster::METADATA;
-use crate::partition::hands::Hands;
+use crate::partition::hands::{Hands, LeaderNews};
 use crate::partition::replica::Replica;
 use crate::peer::lane_of;
 
 /// How long a damaged replica waits for another to lead before it campaigns.
 const DAMAGED_PATIENCE_MS: u64 = 30_000;
+/// How long an election lasts that goes as it should, on a machine that has a lot to do.
+const ELECTION_MS: u64 = 1_000;
 /// Looks from one count of those without a leader to the next.
 const COUNTED_EVERY: u64 = 8;
 
@@ -74,6 +76,7 @@ impl Lanes {
     fn campaign(&mut self, table: &mut Table, key: &GroupKey, now: u64, hands: &Hands) -> bool {
         let Some(replica) = table.get_mut(key) else { return true };
         let can_win = self.reaches_majority(replica);
+        tell_that_nobody_leads(replica, can_win, now, hands);
         // Who has no vote asks nobody, and takes nobody's turn.
         let has_vote = replica.group.has_vote();
         let is_admitted = *key == METADATA || !has_vote || self.rush.admits(*key, can_win);
@@ -101,6 +104,19 @@ impl Lanes {
         replica.step(hands, |group, effects| group.campaign(effects));
         self.touch(replica, now);
         true
+    }
+}
+
+/// Where this broker is the last one that was known to lead, it does no more: where nobody else can
+/// be elected, nobody else would say so. Said with each attempt, because who hears it may not know
+/// yet that it led at all; but an election that goes as it should says it better.
+fn tell_that_nobody_leads(replica: &Replica, can_win: bool, now: u64, hands: &Hands) {
+    let (key, epoch) = (replica.partition.key, replica.group.epoch());
+    let since = replica.member.as_ref().and_then(|member| member.leaderless);
+    let lasts = since.is_some_and(|since| now >= since + ELECTION_MS);
+    let is_leaderless = replica.group.leader().is_none() && (lasts || !can_win);
+    if key != METADATA && is_leaderless {
+        drop(hands.reports.send(LeaderNews::HearsNobody(key, epoch)));
     }
 }
 

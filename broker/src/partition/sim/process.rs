@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use logboom_controller::MetadataImage;
 use logboom_controller::config::StaticConfig;
-use logboom_controller::record::{BrokerRegistration, Endpoint, LeaderReport, PeerAddress};
+use logboom_controller::record::{BrokerRegistration, Endpoint, PeerAddress};
 use logboom_protocol::CompactString;
 use logboom_protocol::peer::VERSIONS;
 use logboom_protocol::units::Uuid;
@@ -29,7 +29,7 @@ use crate::config::QuorumVoter;
 use crate::coordination::Coordination;
 use crate::groundwork::Groundwork;
 use crate::node::Node;
-use crate::partition::{CatchUp, Command, Hands, Registry, Seat, Shard, ShardHandle};
+use crate::partition::{CatchUp, Command, Hands, LeaderNews, Registry, Seat, Shard, ShardHandle};
 use crate::peer::{Calls, Identity, Kind, PeerId, Roster as _, check};
 use crate::repair;
 use crate::server::AnswerDoor;
@@ -90,7 +90,7 @@ impl Birth {
         registry: Arc<Registry>,
         reconciler: Reconciler,
         peers: Option<(Arc<Neighbours>, Arc<dyn Calls>)>,
-        from_shards: mpsc::UnboundedReceiver<LeaderReport>,
+        from_shards: mpsc::UnboundedReceiver<LeaderNews>,
         own_node: &Arc<OnceLock<Arc<Node>>>,
         plan: &Plan,
     ) -> Beginning {

@@ -5,9 +5,11 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use logboom_balance::Resource;
+use logboom_balance::status::DrainStatus;
 use logboom_protocol::ApiKey;
 use logboom_storage::Directory;
 
+use crate::balancing::Figures;
 use crate::coordination::{GroupLag, lags};
 use crate::groundwork::Groundwork;
 use crate::handlers;
@@ -29,6 +31,7 @@ pub(super) async fn metrics(ground: &Groundwork) -> String {
     if let Some(node) = ground.node.get() {
         cluster(&mut text, node);
         balance(&mut text, node);
+        prospects(&mut text, &node.balancing.figures());
         groups(&mut text, node).await;
     }
     process(&mut text, &ground.directory);
@@ -145,6 +148,38 @@ fn balance(text: &mut Exposition, node: &Node) {
             }
         }
     }
+}
+
+/// How brokers stand, and how it stands with what is to be done about that, where this one decides.
+fn prospects(text: &mut Exposition, figures: &Figures) {
+    let Figures { growth, drains, endless, prospects } = figures;
+    let ratio = |ppm: u64| Duration::from_micros(ppm).as_secs_f64();
+    for (name, ppm) in [
+        ("balance_worst_utilisation", prospects.worst_ppm),
+        ("balance_bound_utilisation", prospects.bound_ppm),
+    ] {
+        let mut series = text.begin(name);
+        _ = ppm.map(|ppm| _ = series.value(&[], ratio(ppm)));
+    }
+    let mut series = text.begin("balance_growth_per_day");
+    if let Some(growth) = growth {
+        for resource in Resource::ALL {
+            series.value(&[resource.word()], growth.per_day[resource]);
+        }
+    }
+    let mut series = text.begin("balance_days_until_full");
+    for (broker, resource, parts) in &prospects.runs_out {
+        let days = Duration::from_millis(parts.saturating_mul(10)).as_secs_f64();
+        series.value(&[&broker.to_string(), resource.word()], days);
+    }
+    let mut each = |name, of: &dyn Fn(&DrainStatus) -> u64| {
+        let mut series = text.begin(name);
+        drains.iter().for_each(|it| _ = series.value(&[&it.broker.to_string()], of(it)));
+    };
+    each("balance_drain_replicas", &|it| it.replicas);
+    each("balance_drain_leaders", &|it| it.leaders);
+    each("balance_drain_moving", &|it| it.moving);
+    text.begin("balance_moves_endless").value(&[], *endless);
 }
 
 /// How far groups are behind; nothing is told while that isn't known.

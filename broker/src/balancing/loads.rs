@@ -14,6 +14,8 @@ use super::report::{Growth, LoadReport, Means, Sums};
 #[derive(Debug, Default)]
 pub(super) struct Loads {
     brokers: BTreeMap<i32, Told>,
+    /// What brokers may have that haven't said it here, as they have said to others before.
+    remembered: BTreeMap<i32, Means>,
     /// Replicas that take anything.
     replicas: HashMap<GroupKey, Vec<(i32, Load)>>,
 }
@@ -27,6 +29,18 @@ struct Told {
 }
 
 impl Loads {
+    /// Nothing is known but what brokers may have.
+    pub(super) fn remembering(remembered: BTreeMap<i32, Means>) -> Self {
+        Self { remembered, ..Self::default() }
+    }
+
+    /// What all brokers may have, as far as it is known.
+    pub(super) fn all_means(&self) -> BTreeMap<i32, Means> {
+        let mut all = self.remembered.clone();
+        all.extend(self.brokers.iter().map(|(id, told)| (*id, told.means)));
+        all
+    }
+
     /// Notes what a broker says.
     pub(super) fn note(&mut self, broker: i32, report: LoadReport) {
         let LoadReport { means, growth, loads, office, is_last } = report;
@@ -56,6 +70,7 @@ impl Loads {
     /// Forgets what isn't in the cluster any more.
     pub(super) fn prune(&mut self, image: &MetadataImage) {
         self.brokers.retain(|id, _| image.broker(*id).is_some());
+        self.remembered.retain(|id, _| image.broker(*id).is_some());
         self.replicas.retain(|key, known| {
             let partition = image.partition(key.topic_id, key.partition);
             known.retain(|(id, _)| partition.is_some_and(|partition| partition.names(*id)));
@@ -63,13 +78,14 @@ impl Loads {
         });
     }
 
-    /// What each broker has said that it may have, and what all its replicas take.
-    pub(super) fn sums(&self) -> BTreeMap<i32, (Means, Load)> {
-        let of = |told: &Told| (told.means, Load::default());
-        let mut sums: BTreeMap<i32, (Means, Load)> =
-            self.brokers.iter().map(|(id, told)| (*id, of(told))).collect();
+    /// What each broker may have, and what all its replicas take, if it has said that.
+    pub(super) fn sums(&self) -> BTreeMap<i32, (Means, Option<Load>)> {
+        let has_told = |id: i32| self.brokers.contains_key(&id).then(Load::default);
+        let all = self.all_means().into_iter();
+        let mut sums: BTreeMap<i32, (Means, Option<Load>)> =
+            all.map(|(id, means)| (id, (means, has_told(id)))).collect();
         for (broker, load) in self.replicas.values().flatten() {
-            let Some((_, sum)) = sums.get_mut(broker) else { continue };
+            let Some((_, Some(sum))) = sums.get_mut(broker) else { continue };
             sum.disk_bytes = sum.disk_bytes.saturating_add(load.disk_bytes);
             sum.bytes_in = sum.bytes_in.saturating_add(load.bytes_in);
             sum.bytes_out = sum.bytes_out.saturating_add(load.bytes_out);
@@ -83,7 +99,8 @@ impl Loads {
     }
 
     pub(super) fn means(&self, broker: i32) -> Option<Means> {
-        self.brokers.get(&broker).map(|told| told.means)
+        let told = self.brokers.get(&broker).map(|told| told.means);
+        told.or_else(|| self.remembered.get(&broker).copied())
     }
 
     /// What a broker's replica of a partition takes, as it said.
@@ -153,6 +170,20 @@ mod tests {
         loads.note(2, report(&[(KEY, load(3))]));
         loads.expect(&KEY, 1, 2);
         assert_eq!(loads.of(&KEY, 2), Some(load(3)));
+    }
+
+    #[test]
+    fn what_brokers_may_have_is_remembered_until_they_say_it_and_their_loads_are_not() {
+        let large = Means { weight: 300, capacity: [None, Some(9), None, None] };
+        let mut loads = Loads::remembering(BTreeMap::from([(1, large), (7, large)]));
+        assert_eq!((loads.means(1), loads.has(1)), (Some(large), false));
+        assert_eq!(loads.sums()[&1], (large, None));
+        assert_eq!(loads.growth(), None);
+        loads.note(1, report(&[(KEY, load(5))]));
+        assert_eq!((loads.means(1), loads.sums()[&1]), (Some(MEANS), (MEANS, Some(load(5)))));
+        assert_eq!(loads.all_means(), BTreeMap::from([(1, MEANS), (7, large)]));
+        loads.prune(&cluster(&[1], &[&[1]]));
+        assert_eq!(loads.means(7), None, "it was removed");
     }
 
     #[test]

@@ -1,9 +1,15 @@
-//! What the replicas here take: measured now and then, and smoothed.
+//! What the replicas here take: measured now and then, and smoothed; and how that grows.
+//!
+//! What grows is what replicas take more from one measurement to the next while they stay where
+//! they are, in sync. What comes here from another broker, and what leaves for one, is no growth.
+//! What comes with a new partition is its number alone; what is deleted takes along what it has
+//! grown.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 
 use logboom_balance::snapshot::{AMOUNT_MAX, Load};
+use logboom_controller::MetadataImage;
+use logboom_controller::record;
 use logboom_storage::state::GroupKey;
 
 use super::report::{Growth, Sums};
@@ -24,18 +30,37 @@ const GROWTH_AFTER_MS: u64 = 600_000;
 
 const DAY_MS: i128 = 86_400_000;
 
-/// The replicas of this broker, as they were measured last. Those that have nothing, and had
-/// nothing, aren't here.
+/// What a replica says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Reading {
+    key: GroupKey,
+    /// What it took and gave since the start.
+    counters: (u64, u64),
+    disk_bytes: u64,
+}
+
+impl Reading {
+    pub(super) fn of(partition: &Partition) -> Self {
+        let counters = (partition.traffic.taken.get(), partition.traffic.given.get());
+        let disk_bytes = partition.view.bytes().min(AMOUNT_MAX);
+        Self { key: partition.key, counters, disk_bytes }
+    }
+}
+
+/// The replicas of this broker, as they were measured last.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
+    /// Those that have anything, or had.
     gauges: HashMap<GroupKey, Gauge>,
+    /// All of them.
+    places: HashMap<GroupKey, Place>,
     /// When it was measured.
     at: Option<u64>,
     /// How many times it was measured, as far as that matters.
     measured: u32,
-    /// What all replicas together took: once rates held what is measured, and then each hour.
+    /// What had grown: once rates held what is measured, and then each hour.
     kept: VecDeque<(u64, Sums)>,
-    sums: Sums,
+    grown: Sums,
 }
 
 #[derive(Debug, Default)]
@@ -46,40 +71,102 @@ struct Gauge {
     load: Load,
     /// What the broker that decides knows.
     told: Load,
+    /// By how much it has grown.
+    grown: Sums,
+}
+
+/// How it stands with a replica.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    /// At how many measurements in a row it was where it stays, and in sync.
+    settled: u32,
+    /// Whether it is preferred to lead.
+    is_preferred: bool,
     is_there: bool,
 }
 
 impl Meter {
     /// Measures.
     ///
+    /// - `broker`: this one.
     /// - `now`: milliseconds; greater than before.
-    pub(super) fn measure(&mut self, partitions: &[Arc<Partition>], now: u64) {
+    pub(super) fn measure(
+        &mut self,
+        readings: impl Iterator<Item = Reading>,
+        image: &MetadataImage,
+        broker: i32,
+        now: u64,
+    ) {
         let over = self.at.replace(now).map(|before| now.saturating_sub(before).max(1));
-        self.gauges.values_mut().for_each(|gauge| gauge.is_there = false);
-        self.sums = Sums::default();
-        for partition in partitions {
-            let (taken, given) = (partition.traffic.taken.get(), partition.traffic.given.get());
-            let disk_bytes = partition.view.bytes().min(AMOUNT_MAX);
-            let load = if (taken, given, disk_bytes) == (0, 0, 0) {
-                Load::default()
-            } else {
-                let gauge = self.gauges.entry(partition.key).or_default();
-                gauge.read(disk_bytes, (taken, given), over);
-                gauge.load
-            };
-            self.sums.add(&load, partition.leads());
+        self.places.values_mut().for_each(|place| place.is_there = false);
+        for reading in readings {
+            let known = image.partition(reading.key.topic_id, reading.key.partition);
+            self.read(&reading, known, broker, over);
         }
-        self.gauges.retain(|_, gauge| gauge.is_there);
+        self.forget_gone(image);
         let is_due = |last: &(u64, Sums)| now >= last.0 + KEEP_EVERY_MS;
         if over.is_some() {
             self.measured = self.measured.saturating_add(1).min(SETTLED_AFTER);
         }
         if self.measured == SETTLED_AFTER && self.kept.back().is_none_or(is_due) {
-            self.kept.push_back((now, self.sums));
+            self.kept.push_back((now, self.grown));
             if self.kept.len() > KEPT_MAX {
                 self.kept.pop_front();
             }
         }
+    }
+
+    fn read(
+        &mut self,
+        reading: &Reading,
+        known: Option<&record::Partition>,
+        broker: i32,
+        over: Option<u64>,
+    ) {
+        let Reading { key, counters, disk_bytes } = *reading;
+        let place = self.places.entry(key).or_insert_with(|| {
+            let is_preferred = known.is_some_and(|it| it.preferred_leader() == broker);
+            // With a partition that was made anew; one that was moved had other replicas before.
+            let is_born = known.is_some_and(|it| it.is_founding && !it.is_moving());
+            if is_born {
+                self.grown.add_sums(&numbers(1, is_preferred));
+            }
+            Place { is_preferred, ..Place::default() }
+        });
+        place.is_there = true;
+        let is_settled = known.is_some_and(|it| {
+            !it.is_moving() && it.replicas.contains(&broker) && it.isr.contains(&broker)
+        });
+        let before = place.settled;
+        place.settled = if is_settled { (before + 1).min(SETTLED_AFTER + 1) } else { 0 };
+        if (counters, disk_bytes) == ((0, 0), 0) {
+            return;
+        }
+        let gauge = self.gauges.entry(key).or_default();
+        let last = gauge.load;
+        gauge.read(disk_bytes, counters, over);
+        if is_settled && before > 0 {
+            let grown = difference(&last, &gauge.load, before > SETTLED_AFTER);
+            gauge.grown.add_sums(&grown);
+            self.grown.add_sums(&grown);
+        }
+    }
+
+    /// Forgets the replicas that aren't here any more. What was deleted has not grown, either.
+    fn forget_gone(&mut self, image: &MetadataImage) {
+        let Self { gauges, places, grown, .. } = self;
+        places.retain(|key, place| {
+            if place.is_there {
+                return true;
+            }
+            let gauge = gauges.remove(key);
+            if image.partition(key.topic_id, key.partition).is_none() {
+                let of_it = gauge.map(|gauge| gauge.grown).unwrap_or_default();
+                grown.add_sums(&Sums(of_it.0.map(i64::wrapping_neg)));
+                grown.add_sums(&numbers(-1, place.is_preferred));
+            }
+            false
+        });
     }
 
     /// The loads that differ from what the broker that decides was told.
@@ -110,7 +197,7 @@ impl Meter {
             let day = i128::from(now - then) * DAY_MS / i128::from(over_ms.max(1));
             i64::try_from(day).unwrap_or(i64::MAX)
         };
-        let per_day = std::array::from_fn(|it| per_day(self.sums.0[it], first.0[it]));
+        let per_day = std::array::from_fn(|it| per_day(self.grown.0[it], first.0[it]));
         (over_ms >= GROWTH_AFTER_MS).then_some(Growth { over_ms, per_day: Sums(per_day) })
     }
 }
@@ -132,7 +219,6 @@ impl Gauge {
             bytes_out: rate(self.given, counters.1, self.load.bytes_out),
         };
         (self.taken, self.given) = counters;
-        self.is_there = true;
     }
 
     fn is_news(&self) -> bool {
@@ -146,9 +232,33 @@ impl Gauge {
     }
 }
 
+/// So many replicas more, and as many leaders where they are preferred.
+fn numbers(count: i64, are_preferred: bool) -> Sums {
+    Sums([count, 0, 0, 0, if are_preferred { count } else { 0 }])
+}
+
+/// What a replica takes more than before.
+///
+/// - `has_rates`: whether its rates had come to rest.
+fn difference(before: &Load, now: &Load, has_rates: bool) -> Sums {
+    let more = |before: u64, now: u64| now.cast_signed() - before.cast_signed();
+    let rate = |before, now| if has_rates { more(before, now) } else { 0 };
+    Sums([
+        0,
+        more(before.disk_bytes, now.disk_bytes),
+        rate(before.bytes_in, now.bytes_in),
+        rate(before.bytes_out, now.bytes_out),
+        0,
+    ])
+}
+
 #[cfg(test)]
 mod tests {
+    use logboom_controller::MetadataRecord;
+    use logboom_controller::reassignments::{Relocation, RelocationKind, relocate};
+
     use super::*;
+    use crate::balancing::samples::{KEY, cluster};
 
     #[test]
     fn a_rate_comes_near_what_is_measured_and_goes_to_rest() {
@@ -180,7 +290,7 @@ mod tests {
     fn growth_is_counted_from_when_rates_hold_what_is_measured() {
         let (mut meter, mut gauge) = (Meter::default(), Gauge::default());
         for step in 0.. {
-            meter.measure(&[], 1 + step * 10_000);
+            meter.measure([].into_iter(), &MetadataImage::default(), 1, 1 + step * 10_000);
             gauge.read(0, (step * 100_000_000, 0), (step > 0).then_some(10_000));
             if let Some((since, _)) = meter.kept.front() {
                 assert_eq!(*since, 1 + step * 10_000);
@@ -194,10 +304,107 @@ mod tests {
     fn sums_grow_as_between_the_first_that_was_kept_and_now() {
         let mut meter = Meter { at: Some(0), ..Meter::default() };
         meter.kept.push_back((0, Sums([1, 1_000, 0, 0, 1])));
-        (meter.sums, meter.at) = (Sums([1, 3_000, 0, 0, 0]), Some(GROWTH_AFTER_MS - 1));
+        (meter.grown, meter.at) = (Sums([1, 3_000, 0, 0, 0]), Some(GROWTH_AFTER_MS - 1));
         assert_eq!(meter.growth(), None, "too early");
         meter.at = Some(43_200_000);
         let expected = Growth { over_ms: 43_200_000, per_day: Sums([0, 4_000, 0, 0, -2]) };
         assert_eq!(meter.growth(), Some(expected));
+    }
+
+    /// The first broker, which is measured each second.
+    #[derive(Default)]
+    struct Played {
+        meter: Meter,
+        now: u64,
+    }
+
+    impl Played {
+        /// Measures, and says by how much what is here has grown.
+        fn measure(&mut self, image: &MetadataImage, has: &[(i32, u64)]) -> [i64; 5] {
+            self.now += 1_000;
+            let before = self.meter.grown.0;
+            let reading = |&(partition, disk_bytes): &(i32, u64)| Reading {
+                key: GroupKey { partition, ..KEY },
+                counters: (disk_bytes, 0),
+                disk_bytes,
+            };
+            self.meter.measure(has.iter().map(reading), image, 1, self.now);
+            let now = self.meter.grown.0;
+            std::array::from_fn(|it| now[it] - before[it])
+        }
+    }
+
+    fn moved(image: &MetadataImage, index: i32, from: i32, to: i32) -> MetadataImage {
+        let (topic_id, kind) = (KEY.topic_id, RelocationKind::Replica);
+        let one = Relocation { topic_id, index, kind, from, to };
+        image.with(&relocate(image, &[one]).records).unwrap()
+    }
+
+    /// Once the voters are those that were wished for.
+    fn settled(image: &MetadataImage, index: i32) -> MetadataImage {
+        let topic_id = KEY.topic_id;
+        let known = image.partition(topic_id, index).unwrap();
+        let (replicas, directories) = known.wish();
+        let mut partition = record::Partition::new(replicas.to_vec(), directories.to_vec());
+        (partition.generation, partition.is_founding) = (known.generation, false);
+        image.with([&MetadataRecord::Partition { topic_id, index, partition }]).unwrap()
+    }
+
+    #[test]
+    fn what_stays_grows_and_what_is_moved_does_not() {
+        let mut played = Played::default();
+        let image = cluster(&[1, 2], &[&[1], &[1], &[2]]);
+        assert_eq!(played.measure(&image, &[(0, 500), (1, 700)])[1], 0, "what there was");
+        assert_eq!(played.measure(&image, &[(0, 510), (1, 730)])[1], 40);
+        // One leaves, and another comes.
+        let (leaves, comes) = (moved(&image, 1, 1, 2), moved(&image, 2, 2, 1));
+        assert_eq!(played.measure(&leaves, &[(0, 510), (1, 740)])[1], 0, "it is on its way");
+        assert_eq!(played.measure(&settled(&leaves, 1), &[(0, 510)]), [0; 5], "it is gone");
+        assert_eq!(played.measure(&comes, &[(0, 510), (2, 300)]), [0; 5]);
+        assert_eq!(played.measure(&comes, &[(0, 511), (2, 900)])[1], 1);
+        let here = settled(&comes, 2);
+        assert_eq!(played.measure(&here, &[(0, 511), (2, 1_000)]), [0; 5], "it has caught up");
+        assert_eq!(played.measure(&here, &[(0, 511), (2, 1_007)])[1], 7);
+        assert_eq!(played.measure(&here, &[(0, 501), (2, 1_007)])[1], -10, "retention");
+    }
+
+    #[test]
+    fn who_is_behind_does_not_grow_by_catching_up() {
+        let mut played = Played::default();
+        let image = cluster(&[1, 2], &[&[2, 1]]);
+        let mut behind = image.partition(KEY.topic_id, 0).unwrap().clone();
+        behind.isr = vec![2];
+        let (topic_id, index) = (KEY.topic_id, 0);
+        let behind = MetadataRecord::Partition { topic_id, index, partition: behind };
+        let behind = image.with([&behind]).unwrap();
+        let grown = [(&image, 5), (&image, 6), (&behind, 7), (&image, 900), (&image, 905)]
+            .map(|(image, bytes)| played.measure(image, &[(0, bytes)])[1]);
+        assert_eq!(grown, [0, 1, 0, 0, 5]);
+    }
+
+    #[test]
+    fn new_partitions_count_and_deleted_ones_take_along_what_they_have_grown() {
+        let mut played = Played::default();
+        let one = cluster(&[1, 2], &[&[1, 2]]);
+        assert_eq!(played.measure(&one, &[(0, 100)]), [1, 0, 0, 0, 1]);
+        let two = cluster(&[1, 2], &[&[1, 2], &[2, 1]]);
+        assert_eq!(played.measure(&two, &[(0, 100), (1, 50)]), [1, 0, 0, 0, 0]);
+        assert_eq!(played.measure(&two, &[(0, 100), (1, 80)])[1], 30);
+        assert_eq!(played.measure(&one, &[(0, 100)]), [-1, -30, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_rate_that_comes_up_from_nothing_is_no_growth_and_one_that_changes_later_is() {
+        let mut played = Played::default();
+        let image = cluster(&[1], &[&[1]]);
+        let mut taken = 0;
+        let mut measure = |played: &mut Played, rate: u64| {
+            taken += rate;
+            played.measure(&image, &[(0, taken)])[2]
+        };
+        let first: i64 = (0..40).map(|_| measure(&mut played, 10_000)).sum();
+        assert!(first.abs() < 100, "{first}");
+        let more: i64 = (0..40).map(|_| measure(&mut played, 30_000)).sum();
+        assert!((19_800..20_200).contains(&more), "{more}");
     }
 }

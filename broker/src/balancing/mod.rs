@@ -14,7 +14,9 @@
 //! known here may be lost at any time, and then is made and told anew.
 
 mod addressee;
+mod figures;
 mod loads;
+mod means;
 mod meter;
 mod office;
 mod pages;
@@ -26,11 +28,11 @@ mod samples;
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use bytes::{Buf as _, Bytes};
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -48,8 +50,9 @@ use crate::node::{Node, random_bytes};
 use crate::threads::spawn;
 
 use self::addressee::Addressee;
+pub(crate) use self::figures::Figures;
 use self::loads::Loads;
-use self::meter::Meter;
+use self::meter::{Meter, Reading};
 use self::office::{Intent, ONCE, Office, Step};
 pub(crate) use self::pages::PageOf;
 use self::pages::{PAGE_BYTES_MAX, Pages, gather};
@@ -64,6 +67,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const PLAN_LOOK_MS: u64 = 1_000;
 /// After a look it rests so many times as long as that took.
 const RESTS: u64 = 9;
+/// Up to so many brokers every answer to a report says what all may have, and one in two up to
+/// twice as many, and so on.
+const MEANS_OFTEN: u64 = 100;
 /// How long one call may take.
 const CALL_MAX: Duration = Duration::from_secs(2);
 
@@ -99,6 +105,10 @@ pub(crate) struct Balancing {
     office: AtomicU64,
     /// What other brokers read page by page.
     pages: Mutex<Pages>,
+    /// What brokers may have, as far as it is known here, whoever decides.
+    means: Mutex<means::Table>,
+    /// What metrics say.
+    figures: Mutex<Figures>,
 }
 
 /// What the thread hears.
@@ -111,7 +121,8 @@ impl Balancing {
     pub(crate) fn new() -> (Self, Inbox) {
         let (messages, inbox) = mpsc::channel(MESSAGES_MAX);
         let (office, pages) = (AtomicU64::new(0), Mutex::default());
-        (Self { messages, office, pages }, Inbox(inbox))
+        let (means, figures) = (Mutex::default(), Mutex::default());
+        (Self { messages, office, pages, means, figures }, Inbox(inbox))
     }
 
     fn office(&self) -> Option<u64> {
@@ -125,7 +136,19 @@ impl Balancing {
         let is_last = report.is_last && report.office.is_none_or(|told| told == office);
         let report = LoadReport { is_last, ..report };
         self.messages.try_send(Message::Report(broker, report)).ok()?;
-        Some(Bytes::copy_from_slice(&office.to_be_bytes()))
+        let mut answer = BytesMut::new();
+        answer.put_u64(office);
+        let means = lock(&self.means);
+        // In a large cluster not each time.
+        if boot_ms().is_multiple_of(1 + means.len() as u64 / MEANS_OFTEN) {
+            means::encode(&means, &mut answer);
+        }
+        Some(answer.freeze())
+    }
+
+    /// What metrics say.
+    pub(crate) fn figures(&self) -> Figures {
+        lock(&self.figures).clone()
     }
 
     /// Answers an operator, `None` where nobody decides here.
@@ -146,9 +169,13 @@ impl Balancing {
         Some(self.pages().begin(text, PAGE_BYTES_MAX, boot_ms()).encode())
     }
 
-    fn pages(&self) -> std::sync::MutexGuard<'_, Pages> {
-        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    fn pages(&self) -> MutexGuard<'_, Pages> {
+        lock(&self.pages)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Asks the broker that decides for an operator.
@@ -245,7 +272,7 @@ impl<'a> Balancer<'a> {
                 while let Ok(message) = self.inbox.0.try_recv() {
                     self.hear(message);
                 }
-                self.node.placement.tell(self.loads.sums());
+                self.tell();
             }
             self.node.balancing.pages().forget(boot_ms());
         }
@@ -258,6 +285,14 @@ impl<'a> Balancer<'a> {
                 // Without one, and where nobody waits any more, the sender is dropped.
                 _ = self.answer(question).map(|text| answer.send(text));
             }
+        }
+    }
+
+    /// Tells others on this broker what is known, where it decides.
+    fn tell(&self) {
+        self.node.placement.tell(self.loads.sums());
+        if self.office.is_some() {
+            *lock(&self.node.balancing.means) = self.loads.all_means();
         }
     }
 
@@ -281,10 +316,15 @@ impl<'a> Balancer<'a> {
         if decides == self.office.is_some() {
             return;
         }
-        (self.loads, self.seen) = (Loads::default(), None);
-        self.node.placement.tell(self.loads.sums());
+        self.loads = match decides {
+            true => Loads::remembering(lock(&self.node.balancing.means).clone()),
+            false => Loads::default(),
+        };
+        self.seen = None;
         Office::new(0).count(&self.node.metrics);
+        *lock(&self.node.balancing.figures) = Figures::default();
         self.office = decides.then(|| Office::new(boot_ms()));
+        self.tell();
         let number = if decides { u64::from_be_bytes(random_bytes()) | 1 } else { 0 };
         self.node.balancing.office.store(number, Ordering::Release);
         if decides {
@@ -297,9 +337,11 @@ impl<'a> Balancer<'a> {
     async fn report(&mut self) {
         let interval = self.node.integer("balance.report.interval.ms");
         self.next_report = boot_ms() + u64::try_from(interval).unwrap_or(u64::MAX >> 1);
-        self.meter.measure(&self.node.registry.all(), boot_ms());
+        let image = self.node.image();
+        let (all, broker) = (self.node.registry.all(), self.node.config.broker_id());
+        self.meter.measure(all.iter().map(|it| Reading::of(it)), &image, broker, boot_ms());
         if self.office.is_some() {
-            self.loads.prune(&self.node.image());
+            self.loads.prune(&image);
         }
         loop {
             let mut news = self.meter.news();
@@ -333,7 +375,11 @@ impl<'a> Balancer<'a> {
             }
             _ => node.balancing.note(node.config.broker_id(), report)?,
         };
-        answer.try_get_u64().ok()
+        let office = answer.try_get_u64().ok()?;
+        if let Some(table) = means::decode(answer) {
+            *lock(&node.balancing.means) = table;
+        }
+        Some(office)
     }
 
     /// Looks at the plan, where this broker decides, and has it go on.
@@ -349,6 +395,7 @@ impl<'a> Balancer<'a> {
         let Some(office) = &mut self.office else { return };
         let step = office.look(&image, &self.node.config, &self.loads, now);
         office.count(&self.node.metrics);
+        *lock(&self.node.balancing.figures) = office.figures(&image, &self.loads);
         self.seen = Some((Arc::clone(&image), now));
         self.rests_until = now + (RESTS + 1) * (boot_ms() - now);
         let done = match step {
@@ -471,7 +518,7 @@ mod tests {
             let report = LoadReport { means: MEANS, growth: None, loads, office, is_last: true };
             assert_eq!(
                 balancing.note(1, report),
-                Some(Bytes::copy_from_slice(&5_u64.to_be_bytes()))
+                Some(Bytes::from_static(&[0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0]))
             );
             let Ok(Message::Report(1, noted)) = inbox.0.try_recv() else { panic!("{office:?}") };
             assert_eq!((noted.office, noted.is_last), (office, has_all));

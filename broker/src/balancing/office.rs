@@ -7,6 +7,7 @@
 //! a broker that isn't in contact.
 
 mod endless;
+mod rates;
 mod unplanned;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -24,7 +25,9 @@ use logboom_controller::record::ConfigResource;
 use logboom_storage::state::GroupKey;
 
 use self::endless::endless;
+use self::rates::rates;
 use self::unplanned::{missing_of_internal, offices_of_drained};
+use super::figures::{Figures, Prospects};
 use super::loads::Loads;
 use super::picture::Picture;
 use crate::metrics::Metrics;
@@ -119,6 +122,8 @@ pub(super) struct Office {
     /// again.
     endless: BTreeSet<GroupKey>,
     next_endless: u64,
+    /// How brokers stand, as of the last plan.
+    prospects: Prospects,
 }
 
 /// What the configuration says.
@@ -129,7 +134,8 @@ struct Settings {
 }
 
 impl Settings {
-    fn of(config: &Effective<'_>) -> Self {
+    fn of(image: &MetadataImage, file: &StaticConfig) -> Self {
+        let config = Effective::new(image, file);
         let number = |name| u64::try_from(config.broker_integer(name)).unwrap_or(0);
         let count = |name| usize::try_from(number(name)).unwrap_or(usize::MAX);
         Self {
@@ -138,7 +144,7 @@ impl Settings {
             limits: Limits {
                 moves: count("balance.moves"),
                 moves_per_broker: count("balance.moves.per.broker"),
-                bytes_per_second: number("balance.move.bytes.per.second"),
+                rates: rates(image, file),
             },
         }
     }
@@ -157,6 +163,7 @@ impl Office {
             plans: 0,
             endless: BTreeSet::new(),
             next_endless: now,
+            prospects: Prospects::default(),
         }
     }
 
@@ -169,7 +176,7 @@ impl Office {
         now: u64,
     ) -> Step {
         let effective = Effective::new(image, config);
-        let settings = Settings::of(&effective);
+        let settings = Settings::of(image, config);
         self.note_contact(image, now);
         if now >= self.next_endless {
             self.next_endless = now + settings.interval;
@@ -200,7 +207,7 @@ impl Office {
             }
         };
         if self.plan.is_none() {
-            self.make_plan(&picture, image, now);
+            self.make_plan(&picture, image, loads, now);
         }
         let leaving = leaving(image, loads);
         if self.plan.is_some() {
@@ -296,9 +303,10 @@ impl Office {
     }
 
     /// Makes a plan, if there is anything that can go.
-    fn make_plan(&mut self, picture: &Picture, image: &MetadataImage, now: u64) {
+    fn make_plan(&mut self, picture: &Picture, image: &MetadataImage, loads: &Loads, now: u64) {
         let rules = self.wanted.rules.iter().copied().collect();
         let made = plan(&picture.snapshot, &Options { rules, ..Options::default() });
+        self.prospects = Prospects::new(picture, &made, growth(loads).as_ref());
         let unmet = made.unmet.into_iter();
         self.unmet = unmet.filter_map(|one| Some((picture.key(one.partition)?, one))).collect();
         // When brokers come into contact another plan is made.
@@ -360,9 +368,14 @@ impl Office {
             let partition = picture.snapshot.partitions().get(moves[*place].partition);
             partition.is_some_and(|it| !it.is_leaderless)
         };
-        let is_over = !under_way.iter().any(is_copied);
-        let stages = plan.progress.iter().flat_map(|progress| &progress.stages);
-        let waiting = stages.filter(|it| matches!(it, Stage::Waits(Wait::Capacity(_)))).count();
+        let count = |wait: fn(&Wait) -> bool| {
+            let stages = plan.progress.iter().flat_map(|progress| &progress.stages);
+            stages.filter(|it| matches!(it, Stage::Waits(why) if wait(why))).count()
+        };
+        // What others have begun, who decided before first of all, may take hours as well.
+        let is_held_up = count(|why| *why == Wait::Limit) > 0;
+        let is_over = !is_held_up && !under_way.iter().any(is_copied);
+        let waiting = count(|why| matches!(why, Wait::Capacity(_)));
         if is_over && waiting > 0 {
             tracing::info!(moves = waiting, "what is left of a plan has no room; another is made");
         }
@@ -383,6 +396,20 @@ impl Office {
         metrics.balance_unmet.set(self.unmet.len());
     }
 
+    /// What metrics say.
+    pub(super) fn figures(&self, image: &MetadataImage, loads: &Loads) -> Figures {
+        Figures {
+            growth: growth(loads),
+            drains: self.drains(image),
+            endless: self.endless.len(),
+            prospects: self.prospects.clone(),
+        }
+    }
+
+    fn drains(&self, image: &MetadataImage) -> Vec<DrainStatus> {
+        self.wanted.drained.iter().map(|id| drain(image, *id)).collect()
+    }
+
     /// Nothing of what was to begin could: another plan may find a way, later.
     pub(super) fn give_up(&mut self, interval: i64, now: u64) {
         let interval = u64::try_from(interval).unwrap_or(0);
@@ -398,18 +425,14 @@ impl Office {
         loads: &Loads,
         now: u64,
     ) -> Status {
-        let drains = self.wanted.drained.iter().map(|id| drain(image, *id)).collect();
-        let growth = loads.growth().map(|growth| Growth {
-            over_seconds: growth.over_ms / 1_000,
-            per_day: PerResource(growth.per_day.0.map(|it| u64::try_from(it).unwrap_or(0))),
-        });
         Status {
             controller: config.broker_id(),
             triggers: triggers(&Effective::new(image, config)).into_iter().collect(),
             once: self.wanted.once,
             plan: self.plan_status(image, now),
-            growth,
-            drains,
+            growth: growth(loads),
+            rates: rates(image, config),
+            drains: self.drains(image),
             endless: endless(image, config, loads).into_iter().map(|(_, one)| one).collect(),
         }
     }
@@ -463,6 +486,14 @@ impl Carried {
 
 fn name(image: &MetadataImage, key: &GroupKey) -> Option<String> {
     image.topic(key.topic_id).map(|topic| topic.name().to_owned())
+}
+
+/// How all loads grow; what shrinks doesn't.
+fn growth(loads: &Loads) -> Option<Growth> {
+    loads.growth().map(|growth| Growth {
+        over_seconds: growth.over_ms / 1_000,
+        per_day: PerResource(growth.per_day.0.map(|it| u64::try_from(it).unwrap_or(0))),
+    })
 }
 
 /// The rules that are followed without being asked.

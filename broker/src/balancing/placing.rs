@@ -29,8 +29,8 @@ pub(crate) struct Placing {
 
 #[derive(Debug, Default)]
 struct Known {
-    /// What brokers may have, and what all their replicas take.
-    told: BTreeMap<i32, (Means, Load)>,
+    /// What brokers may have, and what all their replicas take, once they have said that.
+    told: BTreeMap<i32, (Means, Option<Load>)>,
     /// Replicas and leaders of each broker, and when they were counted.
     counts: HashMap<i32, (u64, u64)>,
     counted_at: Option<u64>,
@@ -38,7 +38,7 @@ struct Known {
 
 impl Placing {
     /// Takes what brokers say.
-    pub(super) fn tell(&self, told: BTreeMap<i32, (Means, Load)>) {
+    pub(super) fn tell(&self, told: BTreeMap<i32, (Means, Option<Load>)>) {
         self.known().told = told;
     }
 
@@ -50,7 +50,9 @@ impl Placing {
             return Vec::new();
         }
         known.count(image, boot_ms());
-        known.hosts(image).into_iter().filter(|it| known.told.contains_key(&it.broker.id)).collect()
+        let has_told =
+            |host: &Host| known.told.get(&host.broker.id).is_some_and(|it| it.1.is_some());
+        known.hosts(image).into_iter().filter(has_told).collect()
     }
 
     /// The placement of one request.
@@ -117,6 +119,20 @@ impl Placement for Request<'_> {
             Err(error) => Err(error.to_string().into()),
         }
     }
+
+    fn room(&mut self, image: &MetadataImage, broker: i32) -> Option<usize> {
+        let mut known = self.placing.known();
+        known.count(image, boot_ms());
+        let (means, _) = known.told.get(&broker)?;
+        let (has, _) = known.counts.get(&broker).copied().unwrap_or_default();
+        let left = means.capacities()[Resource::Partitions]?.saturating_sub(has);
+        Some(usize::try_from(left).unwrap_or(usize::MAX))
+    }
+
+    fn note(&mut self, placed: &[Vec<i32>]) {
+        self.placed += placed.len();
+        self.placing.known().note(placed);
+    }
 }
 
 impl Known {
@@ -147,7 +163,7 @@ impl Known {
         let usual = image.brokers_in_contact().filter(|broker| !image.is_drained(broker.id));
         let host = |id: i32, rack: Option<&str>| {
             let told = self.told.get(&id);
-            let load = told.map_or(Load::default(), |(_, load)| *load);
+            let load = told.and_then(|(_, load)| *load).unwrap_or_default();
             let (all, led) = self.counts.get(&id).copied().unwrap_or_default();
             let amounts = [all, load.disk_bytes, load.bytes_in, load.bytes_out, led];
             let broker = Broker {
@@ -165,7 +181,7 @@ impl Known {
     fn usual_load(&self) -> Load {
         let all: u64 = self.counts.values().map(|(all, _)| all).sum();
         let mut sum = Load::default();
-        for (_, load) in self.told.values() {
+        for load in self.told.values().filter_map(|(_, load)| load.as_ref()) {
             sum.disk_bytes = sum.disk_bytes.saturating_add(load.disk_bytes);
             sum.bytes_in = sum.bytes_in.saturating_add(load.bytes_in);
             sum.bytes_out = sum.bytes_out.saturating_add(load.bytes_out);
@@ -218,7 +234,7 @@ mod tests {
         let placing = Placing::default();
         let image = cluster(&[1, 2], &[&[1], &[2]]);
         let means = Means { capacity: [None, Some(1_000), None, None], ..MEANS };
-        let load = |disk_bytes| Load { disk_bytes, ..Load::default() };
+        let load = |disk_bytes| Some(Load { disk_bytes, ..Load::default() });
         placing.tell(BTreeMap::from([(1, (means, load(900))), (2, (means, load(100)))]));
         let placed = placed(&placing, &image, "weighted", 1).unwrap();
         assert_eq!(placed, [[2]], "900 and what is usual, 500, are more than it has");
@@ -242,8 +258,8 @@ mod tests {
         let means = |most| Means { capacity: [Some(most), None, None, None], ..MEANS };
         for strategy in STRATEGIES {
             let placing = Placing::default();
-            let told =
-                [(1, 1), (2, 9), (3, 9)].map(|(id, most)| (id, (means(most), Load::default())));
+            let told = [(1, 1), (2, 9), (3, 9)]
+                .map(|(id, most)| (id, (means(most), Some(Load::default()))));
             placing.tell(BTreeMap::from(told));
             let placed = placed(&placing, &image, strategy, 12).unwrap();
             assert!(shares(&placed, 3)[0] <= 1, "{strategy}: {placed:?}");
@@ -261,5 +277,19 @@ mod tests {
             assert_eq!(shares(&placed, 3)[1], 0, "{strategy}");
         }
         assert_eq!(placing.next().place(&image, "weighted", 1, 3), Ok(None), "two aren't enough");
+    }
+
+    #[test]
+    fn what_is_placed_in_turns_takes_the_room_that_there_is() {
+        let placing = Placing::default();
+        let image = cluster(&[1, 2], &[&[1], &[1]]);
+        assert_eq!(placing.next().room(&image, 1), None, "nobody has said so");
+        let means = Means { capacity: [Some(5), None, None, None], ..MEANS };
+        placing.tell(BTreeMap::from([(1, (means, None)), (2, (MEANS, None))]));
+        let mut request = placing.next();
+        assert_eq!((request.room(&image, 1), request.room(&image, 2)), (Some(3), None));
+        request.note(&[vec![1, 2], vec![2, 1], vec![2, 1]]);
+        assert_eq!(request.room(&image, 1), Some(0));
+        assert!(placing.hosts(&image).is_empty(), "nobody has said what it has");
     }
 }

@@ -13,7 +13,8 @@
 //! | m | what later versions add: whoever doesn't know it passes over it |
 //!
 //! Numbers are big-endian. The answer is the number of the office that has noted it, 8: who hears
-//! of another than before tells everything again.
+//! of another than before tells everything again. Behind it may stand what all brokers may have, so
+//! that whoever decides next knows it of those that are down then ([`super::means`]).
 //!
 //! Earlier versions write, and take, other forms, which their lengths tell apart: without the
 //! number of replicas, which end the report; the first of all without office and part, too. Who
@@ -34,14 +35,6 @@ use logboom_storage::state::GroupKey;
 pub(crate) struct Sums(pub(crate) [i64; 5]);
 
 impl Sums {
-    /// Adds what a replica takes.
-    pub(super) fn add(&mut self, load: &Load, leads: bool) {
-        let number = |amount: u64| i64::try_from(amount).unwrap_or(i64::MAX);
-        let Load { disk_bytes, bytes_in, bytes_out } = *load;
-        let more = [1, number(disk_bytes), number(bytes_in), number(bytes_out), i64::from(leads)];
-        self.add_sums(&Self(more));
-    }
-
     pub(super) fn add_sums(&mut self, other: &Self) {
         for (own, more) in self.0.iter_mut().zip(other.0) {
             *own = own.saturating_add(more);
@@ -73,6 +66,29 @@ impl Means {
         }
         capacities
     }
+
+    pub(super) fn encode(&self, out: &mut BytesMut) {
+        out.put_u32(self.weight);
+        for capacity in self.capacity {
+            out.put_i64(capacity.map_or(-1, |it| i64::try_from(it).unwrap_or(i64::MAX)));
+        }
+    }
+
+    /// - `bytes`: at least [`Self::BYTES`].
+    pub(super) fn decode(bytes: &mut Bytes) -> Option<Self> {
+        let weight = Some(bytes.get_u32()).filter(|it| (1..=WEIGHT_MAX).contains(it))?;
+        let mut capacity = [None; 4];
+        for one in &mut capacity {
+            *one = match bytes.get_i64() {
+                -1 => None,
+                amount => Some(u64::try_from(amount).ok().filter(|it| is_amount(*it) && *it > 0)?),
+            };
+        }
+        Some(Self { weight, capacity })
+    }
+
+    /// Weight and capacities.
+    pub(super) const BYTES: usize = 4 + 4 * 8;
 }
 
 /// What a broker says.
@@ -134,7 +150,7 @@ impl Form {
 pub(super) const LOADS_MAX: usize = 2_000;
 
 const PART_BYTES: usize = 8 + 1;
-const MEANS_BYTES: usize = 4 + 4 * 8 + 8 + 5 * 8;
+const MEANS_BYTES: usize = Means::BYTES + 8 + 5 * 8;
 const COUNT_BYTES: usize = 4;
 const LOAD_BYTES: usize = 16 + 4 + 3 * 8;
 
@@ -144,10 +160,7 @@ impl LoadReport {
             out.put_u64(self.office.unwrap_or(0));
             out.put_u8(u8::from(!self.is_last));
         }
-        out.put_u32(self.means.weight);
-        for capacity in self.means.capacity {
-            out.put_i64(capacity.map_or(-1, |it| i64::try_from(it).unwrap_or(i64::MAX)));
-        }
+        self.means.encode(out);
         out.put_u64(self.growth.map_or(0, |growth| growth.over_ms));
         let per_day = self.growth.map_or(Sums::default(), |growth| growth.per_day);
         per_day.0.into_iter().for_each(|amount| out.put_i64(amount));
@@ -170,7 +183,7 @@ impl LoadReport {
             Form::Bare => (None, None),
             _ => (Some(bytes.get_u64()), Some(is_last(bytes.get_u8())?)),
         };
-        let means = means(&mut bytes)?;
+        let means = Means::decode(&mut bytes)?;
         let over_ms = bytes.get_u64();
         let per_day = Sums(std::array::from_fn(|_| bytes.get_i64()));
         let growth = (over_ms > 0).then_some(Growth { over_ms, per_day });
@@ -193,19 +206,6 @@ fn is_last(byte: u8) -> Option<bool> {
         1 => Some(false),
         _ => None,
     }
-}
-
-/// - `bytes`: as many as weight and capacities have.
-fn means(bytes: &mut Bytes) -> Option<Means> {
-    let weight = Some(bytes.get_u32()).filter(|it| (1..=WEIGHT_MAX).contains(it))?;
-    let mut capacity = [None; 4];
-    for one in &mut capacity {
-        *one = match bytes.get_i64() {
-            -1 => None,
-            amount => Some(u64::try_from(amount).ok().filter(|it| is_amount(*it) && *it > 0)?),
-        };
-    }
-    Some(Means { weight, capacity })
 }
 
 /// - `bytes`: at least [`LOAD_BYTES`].

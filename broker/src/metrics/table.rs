@@ -47,7 +47,7 @@ const fn metric(
 }
 
 /// All of them, in the order in which they are told.
-pub(crate) static TABLE: [Metric; 59] = [
+pub(crate) static TABLE: [Metric; 67] = [
     metric(
         "requests_seconds",
         Kind::Histogram,
@@ -306,6 +306,56 @@ pub(crate) static TABLE: [Metric; 59] = [
         "What it may have, where there is a limit.",
     ),
     metric("balance_unmet", Kind::Gauge, "replicas", &[], "Replicas that should move and can't."),
+    metric(
+        "balance_worst_utilisation",
+        Kind::Gauge,
+        "ratio",
+        &[],
+        "The worst weighted utilisation of a broker, as of the last plan.",
+    ),
+    metric(
+        "balance_bound_utilisation",
+        Kind::Gauge,
+        "ratio",
+        &[],
+        "What no plan with all replicas on active brokers betters.",
+    ),
+    metric(
+        "balance_growth_per_day",
+        Kind::Gauge,
+        "amount",
+        &["resource"],
+        "How all loads together grow, once that is known.",
+    ),
+    metric(
+        "balance_days_until_full",
+        Kind::Gauge,
+        "days",
+        &["broker", "resource"],
+        "Until a broker has run out at that trend, where it ever does.",
+    ),
+    metric(
+        "balance_drain_replicas",
+        Kind::Gauge,
+        "replicas",
+        &["broker"],
+        "What a drained broker still has.",
+    ),
+    metric("balance_drain_leaders", Kind::Gauge, "partitions", &["broker"], "What it still leads."),
+    metric(
+        "balance_drain_moving",
+        Kind::Gauge,
+        "replicas",
+        &["broker"],
+        "Of its replicas, those that are on their way to others.",
+    ),
+    metric(
+        "balance_moves_endless",
+        Kind::Gauge,
+        "partitions",
+        &[],
+        "Partitions whose new replicas never catch up.",
+    ),
     metric("topics", Kind::Gauge, "topics", &[], "Topics of the cluster."),
     metric("partitions", Kind::Gauge, "partitions", &[], "Partitions with a replica here."),
     metric("log_bytes", Kind::Gauge, "bytes", &[], "Bytes of all logs here."),

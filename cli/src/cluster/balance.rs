@@ -4,6 +4,7 @@
 //! snapshot gives the same plan everywhere. What is carried out is the controller's own, made of
 //! what it sees then.
 
+mod manual;
 mod progress;
 mod report;
 
@@ -14,8 +15,10 @@ use clap::Args;
 use clap::builder::RangedU64ValueParser;
 use serde_json::json;
 
+use logboom_balance::{Options, Rates, plan};
 use logboom_client::{Cluster, ConfigChange, ConfigOperation, ConfigResource};
 
+use self::manual::Wanted;
 use self::report::Report;
 use super::source;
 use crate::admin::AdminArguments;
@@ -37,6 +40,9 @@ With --output json there is a line for each move, each replica that should move 
 last a summary; `kind` says which. Utilisations are in millionths (`ppm`), resources are partitions,
 disk, in, out and leaders. --status has a line for each broker that is drained as well.
 
+--move shows what moves of your own would cost, and which rule they would break;
+kafka-reassign-partitions carries them out.
+
 --cancel takes all reassignments back that are under way, those of an operator as well. Rules that
 are followed without being asked (balance.triggers) go on.
 
@@ -44,6 +50,7 @@ Examples:
   logboom cluster balance --dry-run
   logboom cluster balance --dry-run --explain --save before.txt
   logboom cluster balance --explain --snapshot before.txt
+  logboom cluster balance --explain --move flights-3:1:4
   logboom cluster balance --yes --admin broker-1:9644 --bootstrap broker-1:9092
   logboom cluster balance --status
   logboom cluster balance --cancel";
@@ -68,15 +75,20 @@ pub(super) struct BalanceArguments {
     /// Writes what the plan is made of to a new file.
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
-    /// The bytes that a broker sends or receives in a second, for the expected times.
-    #[arg(long, value_name = "BYTES", default_value_t = RATE_USUAL)]
+    /// The bytes that a broker sends new replicas in a second, for the expected times; what is
+    /// configured, if it isn't given, and 50 MiB with --snapshot.
+    #[arg(long, value_name = "BYTES")]
     #[arg(value_parser = RangedU64ValueParser::<u64>::new().range(1..))]
-    rate: u64,
+    rate: Option<u64>,
+    /// Shows what this move would change, and changes nothing: a replica of a partition goes from
+    /// one broker to another. May be given several times; nothing else is planned then.
+    #[arg(long = "move", value_name = "TOPIC-PARTITION:FROM:TO", conflicts_with = "yes")]
+    moves: Vec<Wanted>,
     /// Shows what is being carried out, and how far it is.
-    #[arg(long, conflicts_with_all = ["dry_run", "explain", "snapshot", "save", "rate", "yes"])]
+    #[arg(long, conflicts_with_all = PLANS)]
     status: bool,
     /// Stops what is being carried out, and takes back what is under way.
-    #[arg(long, conflicts_with_all = ["dry_run", "explain", "snapshot", "save", "rate", "yes"])]
+    #[arg(long, conflicts_with_all = PLANS)]
     #[arg(conflicts_with = "status")]
     cancel: bool,
     /// Has it carried out without asking.
@@ -84,8 +96,8 @@ pub(super) struct BalanceArguments {
     yes: bool,
 }
 
-/// What a controller lets a broker send and receive, if nothing else is set.
-const RATE_USUAL: u64 = 50 << 20;
+/// What is about plans that are made here.
+const PLANS: [&str; 7] = ["dry_run", "explain", "snapshot", "save", "rate", "moves", "yes"];
 
 /// Plans, and has it carried out; or shows how far it is, or stops it.
 pub(super) async fn run(
@@ -106,9 +118,19 @@ pub(super) async fn run(
         Some(file) => source::replay(file)?,
         None => source::fetch(admin, save.as_deref()).await?,
     };
-    let report = Report::new(&snapshot, *rate);
+    let rates = match (rate, &arguments.snapshot) {
+        (Some(rate), _) => Rates::of_all(*rate),
+        (None, Some(_)) => Rates::default(),
+        (None, None) => fetch_status(admin).await?.rates,
+    };
+    let plan = match &arguments.moves[..] {
+        [] => plan(&snapshot, &Options::default()),
+        moves => manual::plan_of(&snapshot, moves)?,
+    };
+    let report = Report::new(&snapshot, plan, rates);
     report.write(arguments.explain, output, out)?;
-    let is_shown_only = arguments.dry_run || arguments.snapshot.is_some();
+    let is_planned_only = arguments.snapshot.is_some() || !arguments.moves.is_empty();
+    let is_shown_only = arguments.dry_run || is_planned_only;
     if is_shown_only || report.has_no_moves() {
         return Ok(());
     }

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 
 use logboom_balance::sim::{self, Shape};
 use logboom_balance::snapshot::{Snapshot, Standing};
-use logboom_balance::{Limits, Move, Options, Resource, after, next, plan};
+use logboom_balance::{Limits, Move, Options, Rates, Resource, after, next, plan};
 
 /// A point of a line: seconds, and percent.
 type Point = (f64, f64);
@@ -69,7 +69,7 @@ impl Film {
         self.happened.push((self.now_s, what.to_owned()));
         self.note();
         let moves = plan(&self.snapshot, &Options::default()).moves;
-        let limits = Limits { bytes_per_second: 400 << 20, ..Limits::default() };
+        let limits = Limits { rates: Rates::of_all(400 << 20), ..Limits::default() };
         let mut ends: Vec<(f64, usize)> = Vec::new();
         loop {
             let under_way: BTreeSet<usize> = ends.iter().map(|(_, place)| *place).collect();
@@ -195,7 +195,7 @@ fn path(points: impl Iterator<Item = Point>) -> String {
 
 /// How long a move takes, if the broker does all that it may at once.
 fn seconds(one: &Move, limits: &Limits) -> f64 {
-    let share = limits.bytes_per_second / limits.moves_per_broker as u64;
+    let share = limits.rates.usual / limits.moves_per_broker as u64;
     percent(one.bytes, share) / 100.0
 }
 

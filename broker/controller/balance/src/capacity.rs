@@ -79,14 +79,7 @@ pub fn capacity(
     options: &Options,
 ) -> Capacity {
     let ground = Ground::new(snapshot, options);
-    let load = loads(snapshot);
-    let headroom =
-        |place: usize, resource| headroom(&ground, &load, growth_per_day, place, resource);
-    let brokers = snapshot.brokers().iter().enumerate().map(|(place, broker)| BrokerCapacity {
-        id: broker.id,
-        headroom: PerResource(Resource::ALL.map(|resource| headroom(place, resource))),
-    });
-    let brokers = brokers.collect();
+    let brokers = headroom_on(&ground, growth_per_day);
     let look = |brokers: &[Broker], changed| outlook(&ground, brokers, growth_per_day, changed);
     let mut with_more: Vec<Broker> = snapshot.brokers().to_vec();
     with_more.push(Broker { standing: Standing::Active, ..more.clone() });
@@ -108,6 +101,29 @@ pub fn capacity(
     }
 }
 
+/// How much room each broker has, and for how long.
+///
+/// - `growth_per_day`: of all brokers together.
+#[must_use]
+pub fn headroom(
+    snapshot: &Snapshot,
+    growth_per_day: &Amounts,
+    options: &Options,
+) -> Vec<BrokerCapacity> {
+    headroom_on(&Ground::new(snapshot, options), growth_per_day)
+}
+
+fn headroom_on(ground: &Ground<'_>, growth_per_day: &Amounts) -> Vec<BrokerCapacity> {
+    let load = loads(ground.snapshot);
+    let brokers = ground.snapshot.brokers().iter().enumerate();
+    let of = |place: usize, resource| headroom_of(ground, &load, growth_per_day, place, resource);
+    let brokers = brokers.map(|(place, broker)| BrokerCapacity {
+        id: broker.id,
+        headroom: PerResource(Resource::ALL.map(|resource| of(place, resource))),
+    });
+    brokers.collect()
+}
+
 /// What each broker has.
 fn loads(snapshot: &Snapshot) -> Vec<Amounts> {
     let mut loads = alloc::vec![Amounts::default(); snapshot.brokers().len()];
@@ -122,7 +138,7 @@ fn loads(snapshot: &Snapshot) -> Vec<Amounts> {
     loads
 }
 
-fn headroom(
+fn headroom_of(
     ground: &Ground<'_>,
     loads: &[Amounts],
     growth: &Amounts,

@@ -47,8 +47,8 @@ mod text;
 
 pub use after::after;
 pub use bound::{Bound, bound};
-pub use capacity::{BrokerCapacity, Capacity, Headroom, Outlook, capacity};
-pub use next::{Beside, Limits, Other, Progress, Stage, Wait, next, next_beside};
+pub use capacity::{BrokerCapacity, Capacity, Headroom, Outlook, capacity, headroom};
+pub use next::{Beside, Limits, Other, Progress, Rates, Stage, Wait, next, next_beside, seconds};
 pub use options::{Options, Rules};
 pub use place::{Host, NewTopic, PlaceError, Strategy, hosts, place};
 pub use plan::{

@@ -19,19 +19,50 @@ use crate::resource::{Amounts, Resource};
 use crate::snapshot::{Load, Partition, Snapshot};
 
 /// How much may go at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Replicas that come to one broker or leave it.
     pub moves_per_broker: usize,
     /// Replicas in the whole cluster.
     pub moves: usize,
-    /// Bytes that one broker sends, and that it receives, in a second.
-    pub bytes_per_second: u64,
+    /// How fast they are copied.
+    pub rates: Rates,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { moves_per_broker: 4, moves: 64, bytes_per_second: 50 << 20 }
+        Self { moves_per_broker: 4, moves: 64, rates: Rates::default() }
+    }
+}
+
+/// What a broker sends replicas that are new to the partitions that it leads, in bytes a second.
+/// Who receives them isn't held to anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rates {
+    /// What it is where nothing else is said.
+    pub usual: u64,
+    /// What it is of brokers of which something else is said.
+    pub others: BTreeMap<i32, u64>,
+}
+
+impl Rates {
+    /// One rate of all brokers.
+    #[must_use]
+    pub const fn of_all(usual: u64) -> Self {
+        Self { usual, others: BTreeMap::new() }
+    }
+
+    /// That of a broker.
+    #[must_use]
+    pub fn of(&self, broker: i32) -> u64 {
+        self.others.get(&broker).copied().unwrap_or(self.usual)
+    }
+}
+
+/// What brokers do if nothing is configured.
+impl Default for Rates {
+    fn default() -> Self {
+        Self::of_all(50 << 20)
     }
 }
 
@@ -70,7 +101,7 @@ pub struct Progress {
     pub stages: Vec<Stage>,
     /// What is left to copy, of moves under way all that they copy.
     pub bytes_left: u64,
-    /// How long that takes at least: the broker that has the most to send or receive.
+    /// How long that takes at least: the broker that needs the longest to send what it has to.
     pub seconds_left: u64,
 }
 
@@ -155,7 +186,7 @@ pub fn next_beside(
     };
     let mut stages: Vec<Stage> = moves.iter().enumerate().map(stage).collect();
     note_ways(moves, &mut stages);
-    let (bytes_left, seconds_left) = left(snapshot, moves, &stages, limits);
+    let (bytes_left, seconds_left) = left(snapshot, moves, &stages, &limits.rates);
     Progress { stages, bytes_left, seconds_left }
 }
 
@@ -176,29 +207,41 @@ fn note_ways(moves: &[Move], stages: &mut [Stage]) {
     }
 }
 
-/// The bytes that are left to copy, and the seconds that this takes the busiest broker: whoever
-/// leads a partition then sends what is copied of it, and not the broker that gives a replica up.
-fn left(snapshot: &Snapshot, moves: &[Move], stages: &[Stage], limits: &Limits) -> (u64, u64) {
-    let (mut bytes, mut busiest) = (0, 0);
-    let mut brokers: BTreeMap<(i32, bool), u64> = BTreeMap::new();
-    let mut leaders: BTreeMap<usize, i32> = BTreeMap::new();
-    for (one, stage) in moves.iter().zip(stages) {
-        if matches!(stage, Stage::Done | Stage::Void) {
-            continue;
-        }
+/// The bytes that are left to copy, and the seconds that this takes whoever needs the longest.
+fn left(snapshot: &Snapshot, moves: &[Move], stages: &[Stage], rates: &Rates) -> (u64, u64) {
+    let is_left = |stage: &Stage| !matches!(stage, Stage::Done | Stage::Void);
+    let left = moves.iter().zip(stages).filter(|(_, stage)| is_left(stage)).map(|(one, _)| one);
+    let (mut bytes, mut sent) = (0, BTreeMap::<i32, u64>::new());
+    for (one, sender) in with_senders(snapshot, left) {
         bytes += one.bytes;
+        *sent.entry(sender).or_default() += one.bytes;
+    }
+    let seconds = |(broker, bytes): (&i32, &u64)| bytes.div_ceil(rates.of(*broker).max(1));
+    (bytes, sent.iter().map(seconds).max().unwrap_or(0))
+}
+
+/// How many seconds each move of a plan takes at least, if nothing else is copied.
+#[must_use]
+pub fn seconds(snapshot: &Snapshot, moves: &[Move], rates: &Rates) -> Vec<u64> {
+    let seconds = |(one, sender): (&Move, i32)| one.bytes.div_ceil(rates.of(sender).max(1));
+    with_senders(snapshot, moves.iter()).map(seconds).collect()
+}
+
+/// Moves with the broker that sends what is copied: whoever leads the partition then, and not the
+/// one that gives a replica up. Where nobody knows who that is, it is taken for that one.
+fn with_senders<'a>(
+    snapshot: &Snapshot,
+    moves: impl Iterator<Item = &'a Move>,
+) -> impl Iterator<Item = (&'a Move, i32)> {
+    let mut leaders: BTreeMap<usize, i32> = BTreeMap::new();
+    moves.map(move |one| {
         let led = || snapshot.partitions().get(one.partition)?.leader;
-        let sender = leaders.get(&one.partition).copied().or_else(led);
+        let sender = leaders.get(&one.partition).copied().or_else(led).unwrap_or(one.from);
         if matches!(one.kind, MoveKind::Leader | MoveKind::Replica { leads: true }) {
             leaders.insert(one.partition, one.to);
         }
-        for end in [sender.map(|id| (id, false)), Some((one.to, true))].into_iter().flatten() {
-            let sum = brokers.entry(end).or_default();
-            *sum += one.bytes;
-            busiest = busiest.max(*sum);
-        }
-    }
-    (bytes, busiest.div_ceil(limits.bytes_per_second.max(1)))
+        (one, sender)
+    })
 }
 
 /// What is under way.

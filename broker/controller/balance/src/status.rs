@@ -7,6 +7,7 @@
 //! controller ID
 //! triggers RULE …
 //! once
+//! rate N [broker ID]
 //! growth SECONDS partitions N disk N in N out N leaders N
 //! drain ID replicas N leaders N [moving N]
 //! endless TOPIC INDEX leader ID in N all N rate N
@@ -31,7 +32,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::next::{Stage, Wait};
+use crate::next::{Rates, Stage, Wait};
 use crate::plan::{MoveKind, Obstacle, Rule};
 use crate::resource::{Amounts, Resource};
 use crate::snapshot::{BROKERS_MAX, PARTITIONS_MAX};
@@ -57,6 +58,8 @@ pub struct Status {
     pub plan: Option<PlanStatus>,
     /// How all loads grow, if that is known yet.
     pub growth: Option<Growth>,
+    /// How fast brokers may copy.
+    pub rates: Rates,
     /// The brokers that are drained.
     pub drains: Vec<DrainStatus>,
     /// What is under way and never ends, unless something changes.
@@ -168,6 +171,7 @@ impl fmt::Display for Status {
         if self.once {
             writeln!(f, "once")?;
         }
+        self.write_rates(f)?;
         if let Some(growth) = &self.growth {
             write!(f, "growth {}", growth.over_seconds)?;
             for resource in Resource::ALL {
@@ -184,6 +188,17 @@ impl fmt::Display for Status {
         }
         self.endless.iter().try_for_each(|one| write_endless(f, one))?;
         self.plan.as_ref().map_or(Ok(()), |plan| write_plan(f, plan))
+    }
+}
+
+impl Status {
+    /// What is usual says nothing.
+    fn write_rates(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Rates { usual, others } = &self.rates;
+        if *usual != Rates::default().usual {
+            writeln!(f, "rate {usual}")?;
+        }
+        others.iter().try_for_each(|(broker, rate)| writeln!(f, "rate {rate} broker {broker}"))
     }
 }
 

@@ -6,9 +6,11 @@
 //!
 //! Must always hold: the same brokers, count and start give the same placement; the first replica
 //! is in contact; as long as there are racks enough among those in contact, no two replicas of a
-//! partition share one, and never more than must.
+//! partition share one, and never more than must; nobody is given more than it has room for, as far
+//! as that is known, whoever places.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
 use alloc::vec::Vec;
 
 use logboom_protocol::CompactString;
@@ -38,6 +40,13 @@ pub trait Placement {
         partitions: usize,
         replicas: usize,
     ) -> Result<Option<Vec<Vec<i32>>>, CompactString>;
+
+    /// How many new replicas a broker has room for; `None` where that isn't known. Asked where it
+    /// is left to turns.
+    fn room(&mut self, image: &MetadataImage, broker: i32) -> Option<usize>;
+
+    /// These partitions were placed in turns.
+    fn note(&mut self, placed: &[Vec<i32>]);
 }
 
 /// Turns for everything, from that broker on.
@@ -58,6 +67,12 @@ impl Placement for InTurns {
     ) -> Result<Option<Vec<Vec<i32>>>, CompactString> {
         Ok(None)
     }
+
+    fn room(&mut self, _: &MetadataImage, _: i32) -> Option<usize> {
+        None
+    }
+
+    fn note(&mut self, _: &[Vec<i32>]) {}
 }
 
 /// Places new partitions.
@@ -70,23 +85,49 @@ pub(super) fn place(
     (partitions, replicas, skipped): (usize, usize, usize),
 ) -> Result<Vec<Partition>, TopicError> {
     let placed = placement.place(image, strategy, partitions, replicas);
-    match placed.map_err(TopicError::NoRoom)? {
-        Some(placed) => Ok(placed.iter().map(|ids| new_partition(image, ids)).collect()),
-        None => in_turns(image, partitions, replicas, placement.start().wrapping_add(skipped)),
+    let placed = match placed.map_err(TopicError::NoRoom)? {
+        Some(placed) => placed,
+        None => {
+            let start = placement.start().wrapping_add(skipped);
+            let known =
+                image.brokers().filter_map(|it| Some((it.id, placement.room(image, it.id)?)));
+            let mut room = Room(known.collect());
+            let placed = in_turns(image, (partitions, replicas), start, &mut room)?;
+            placement.note(&placed);
+            placed
+        }
+    };
+    Ok(placed.iter().map(|ids| new_partition(image, ids)).collect())
+}
+
+/// How many replicas brokers have room for that have no room for any number of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Room(pub(super) BTreeMap<i32, usize>);
+
+impl Room {
+    fn is_there(&self, broker: i32) -> bool {
+        self.0.get(&broker) != Some(&0)
+    }
+
+    fn take(&mut self, brokers: &[i32]) {
+        for id in brokers {
+            self.0.entry(*id).and_modify(|left| *left = left.saturating_sub(1));
+        }
     }
 }
 
-/// Places so many partitions round robin from the broker at `start`.
+/// The brokers of so many partitions, of so many replicas each, round robin from the broker at
+/// `start`.
 pub(super) fn in_turns(
     image: &MetadataImage,
-    partitions: usize,
-    replicas: usize,
+    (partitions, replicas): (usize, usize),
     start: usize,
-) -> Result<Vec<Partition>, TopicError> {
-    let (ring, absent) = (ring(image, true), ring(image, false));
-    let brokers = ring.len() + absent.len();
+    room: &mut Room,
+) -> Result<Vec<Vec<i32>>, TopicError> {
+    let rings = Standing::ALL.map(|standing| ring(image, standing));
+    let brokers = image.brokers().len();
     let in_contact = image.brokers_in_contact().count();
-    if ring.is_empty() {
+    if rings[0].is_empty() {
         return Err(TopicError::NobodyInContact { replicas });
     }
     if replicas > brokers {
@@ -96,10 +137,25 @@ pub(super) fn in_turns(
         return Err(TopicError::TooFewInContact { replicas, in_contact });
     }
     let placed = (0..partitions).map(|index| {
-        let ids = replicas_of(&ring, &absent, start.wrapping_add(index), replicas);
-        new_partition(image, &ids)
+        let has_room = |place: &Place<'_>| room.is_there(place.0);
+        let rings = rings.each_ref().map(|it| it.iter().copied().filter(has_room).collect());
+        let ids = replicas_of(&rings, start.wrapping_add(index), replicas);
+        let there = ids.iter().filter(|id| image.is_in_contact(**id)).count();
+        if ids.len() < replicas || !is_majority(there, replicas) {
+            return Err(TopicError::NoRoom(no_room(index, replicas, ids.len())));
+        }
+        room.take(&ids);
+        Ok(ids)
     });
-    Ok(placed.collect())
+    placed.collect()
+}
+
+fn no_room(index: usize, replicas: usize, found: usize) -> CompactString {
+    format!(
+        "partition {index}: {replicas} replicas need brokers that have capacity for one \
+         (balance.capacity.partitions), most of them in contact, and {found} have"
+    )
+    .into()
 }
 
 /// Whether so many are more than half of all.
@@ -165,16 +221,34 @@ pub(crate) fn directories(image: &MetadataImage, ids: &[i32]) -> Vec<Uuid> {
 /// A broker's id and rack.
 type Place<'a> = (i32, Option<&'a str>);
 
-/// The brokers that are in contact and not drained, or the others, so that neighbours are in
-/// different racks where that is possible: the first of each rack, then the second of each, and so
-/// on.
-fn ring(image: &MetadataImage, is_usual: bool) -> Vec<Place<'_>> {
+/// In which order brokers are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Usual,
+    /// In contact, so that it counts for a majority.
+    Drained,
+    Absent,
+}
+
+impl Standing {
+    const ALL: [Self; 3] = [Self::Usual, Self::Drained, Self::Absent];
+
+    fn of(image: &MetadataImage, broker: i32) -> Self {
+        match (image.is_in_contact(broker), image.is_drained(broker)) {
+            (true, false) => Self::Usual,
+            (true, true) => Self::Drained,
+            (false, _) => Self::Absent,
+        }
+    }
+}
+
+/// The brokers that stand so, so that neighbours are in different racks where that is possible: the
+/// first of each rack, then the second of each, and so on.
+fn ring(image: &MetadataImage, standing: Standing) -> Vec<Place<'_>> {
     let mut in_rack: BTreeMap<Option<&str>, usize> = BTreeMap::new();
     let mut ring: Vec<_> = image
         .brokers()
-        .filter(|broker| {
-            (image.is_in_contact(broker.id) && !image.is_drained(broker.id)) == is_usual
-        })
+        .filter(|broker| Standing::of(image, broker.id) == standing)
         .map(|broker| {
             let rack = broker.rack.as_deref();
             let turn = in_rack.entry(rack).or_default();
@@ -187,22 +261,26 @@ fn ring(image: &MetadataImage, is_usual: bool) -> Vec<Place<'_>> {
 }
 
 /// The brokers of one partition: the leader by turns, then from its neighbour on who is in the rack
-/// with the fewest of them, and last the absent ones in the same way. Each round of the ring skips
-/// one more, so that a broker's followers are not always the same.
-fn replicas_of(ring: &[Place<'_>], absent: &[Place<'_>], turn: usize, replicas: usize) -> Vec<i32> {
+/// with the fewest of them, and last those that aren't usual in the same way. Each round of the
+/// ring skips one more, so that a broker's followers are not always the same.
+fn replicas_of(rings: &[Vec<Place<'_>>; 3], turn: usize, replicas: usize) -> Vec<i32> {
+    let [ring, others @ ..] = rings;
+    if ring.is_empty() {
+        return Vec::new();
+    }
     let leader = turn % ring.len();
-    let others = ring.len() - 1;
-    let skipped = (turn / ring.len()).checked_rem(others).unwrap_or(0);
-    let followers = (0..others).map(|step| (leader + 1 + (step + skipped) % others) % ring.len());
+    let count = ring.len() - 1;
+    let skipped = (turn / ring.len()).checked_rem(count).unwrap_or(0);
+    let followers = (0..count).map(|step| (leader + 1 + (step + skipped) % count) % ring.len());
     let mut in_rack = BTreeMap::from([(ring[leader].1, 1usize)]);
     let mut chosen = Vec::from([ring[leader].0]);
     let mut left: Vec<Place<'_>> = followers.map(|place| ring[place]).collect();
     choose(&mut left, replicas, &mut in_rack, &mut chosen);
-    let mut left: Vec<Place<'_>> = absent.to_vec();
-    if !absent.is_empty() {
-        left.rotate_left(turn % absent.len());
+    for other in others.iter().filter(|other| !other.is_empty()) {
+        let mut left = other.clone();
+        left.rotate_left(turn % other.len());
+        choose(&mut left, replicas, &mut in_rack, &mut chosen);
     }
-    choose(&mut left, replicas, &mut in_rack, &mut chosen);
     chosen
 }
 

@@ -8,14 +8,13 @@ use std::collections::BTreeMap;
 
 use logboom_balance::status::EndlessStatus;
 use logboom_controller::MetadataImage;
-use logboom_controller::config::{Effective, StaticConfig};
+use logboom_controller::config::StaticConfig;
 use logboom_controller::record::{ConfigResource, NO_BROKER, Partition};
 use logboom_storage::state::GroupKey;
 
 use super::super::loads::Loads;
+use super::rates::rates;
 
-/// What a broker sends new replicas, in bytes a second.
-const RATE: &str = "balance.move.bytes.per.second";
 /// The throttle of a topic.
 const THROTTLED: &str = "leader.replication.throttled.replicas";
 
@@ -41,8 +40,9 @@ pub(super) fn endless(
         *all.entry(*leader).or_default() += bytes_in;
     }
     let mut left = all.clone();
+    let rates = rates(image, config);
     let judge = |one: Copied| {
-        let rate = rate(image, config, one.leader);
+        let rate = rates.of(one.leader);
         let left = left.get_mut(&one.leader)?;
         if *left < rate || one.bytes_in == 0 {
             return None;
@@ -82,15 +82,4 @@ fn copied_of(loads: &Loads, key: GroupKey, known: &Partition) -> Option<Copied> 
     let newcomers = known.wish().0.iter().filter(|id| !known.isr.contains(id)).count() as u64;
     let bytes_in = loads.of(&key, leader)?.bytes_in.saturating_mul(newcomers);
     (newcomers > 0).then_some(Copied { key, leader, bytes_in })
-}
-
-/// What a broker sends new replicas: what was set for it, or for all.
-fn rate(image: &MetadataImage, config: &StaticConfig, broker: i32) -> u64 {
-    let own = image.config_value(&ConfigResource::broker(broker), RATE);
-    let all = || image.config_value(&ConfigResource::all_brokers(), RATE);
-    let set = own.or_else(all).and_then(|value| value.trim().parse().ok());
-    set.unwrap_or_else(|| {
-        let rate = Effective::new(image, config).broker_integer(RATE);
-        u64::try_from(rate).unwrap_or(u64::MAX)
-    })
 }

@@ -326,6 +326,22 @@ fn another_office_goes_on_where_one_has_ended() {
 }
 
 #[test]
+fn what_an_earlier_office_has_begun_holds_up_the_next_for_hours_and_not_for_ever() {
+    let mut world = world(&[1, 2], &on(1, 20));
+    world.set(None, ONCE, Some("true"));
+    assert_eq!(world.begin(), 4);
+    world.office = Office::new(world.now);
+    for _ in 0..20 * PLANS_MAX {
+        world.now += 10_000;
+        assert_eq!(world.look(), Step::Rest, "the broker copies as much as it may");
+    }
+    let moving: Vec<i32> = (0..20).filter(|it| world.partition(*it).is_moving()).collect();
+    moving.iter().for_each(|index| world.report_moved(*index));
+    assert!(world.settle());
+    assert!(matches!(world.counts(2)[..], [9..=11, 9..=11]), "{:?}", world.counts(2));
+}
+
+#[test]
 fn what_can_go_nowhere_is_told() {
     let mut world = world(&[1, 2], &[vec![1, 2]]);
     world.set(Some(1), "balance.drain", Some("true"));

@@ -8,8 +8,8 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use logboom_balance::{
-    Bound, Limits, Move, MoveKind, Options, Plan, Resource, Snapshot, Unmet, Worst, bound, next,
-    plan,
+    Bound, Limits, Move, MoveKind, Options, Plan, Rates, Resource, Snapshot, Unmet, Worst, bound,
+    next, seconds,
 };
 
 use super::super::figures;
@@ -23,22 +23,22 @@ pub(super) struct Report<'a> {
     snapshot: &'a Snapshot,
     plan: Plan,
     bound: Bound,
-    /// Bytes a second.
-    rate: u64,
+    rates: Rates,
+    /// How long each move takes at least.
+    each: Vec<u64>,
     /// How long all of it takes at least.
     seconds: u64,
 }
 
 impl<'a> Report<'a> {
-    /// Plans.
-    ///
-    /// - `rate`: the bytes that a broker sends or receives in a second.
-    pub(super) fn new(snapshot: &'a Snapshot, rate: u64) -> Self {
-        let options = Options::default();
-        let (plan, bound) = (plan(snapshot, &options), bound(snapshot, &options));
-        let limits = Limits { bytes_per_second: rate, ..Limits::default() };
+    /// - `plan`: of this snapshot.
+    /// - `rates`: what brokers send new replicas.
+    pub(super) fn new(snapshot: &'a Snapshot, plan: Plan, rates: Rates) -> Self {
+        let bound = bound(snapshot, &Options::default());
+        let each = seconds(snapshot, &plan.moves, &rates);
+        let limits = Limits { rates: rates.clone(), ..Limits::default() };
         let seconds = next(snapshot, &plan.moves, &BTreeSet::new(), &limits).seconds_left;
-        Self { snapshot, plan, bound, rate, seconds }
+        Self { snapshot, plan, bound, rates, each, seconds }
     }
 
     pub(super) fn has_no_moves(&self) -> bool {
@@ -56,7 +56,7 @@ impl<'a> Report<'a> {
     ) -> io::Result<()> {
         match output {
             Output::Json => {
-                let moves = self.plan.moves.iter().map(|one| self.move_row(one));
+                let moves = (0..self.plan.moves.len()).map(|place| self.move_row(place));
                 let unmet = self.plan.unmet.iter().map(|one| self.unmet_row(one));
                 moves.chain(unmet).try_for_each(|row| writeln!(out, "{row}"))?;
                 writeln!(out, "{}", self.summary())
@@ -71,11 +71,9 @@ impl<'a> Report<'a> {
         (&self.snapshot.topics()[partition.topic as usize], partition.index)
     }
 
-    fn seconds_of(&self, one: &Move) -> u64 {
-        one.bytes.div_ceil(self.rate)
-    }
-
-    fn move_row(&self, one: &Move) -> Value {
+    /// - `place`: of the move in the plan.
+    fn move_row(&self, place: usize) -> Value {
+        let one = &self.plan.moves[place];
         let both = |worst: &[Worst; 2]| worst.each_ref().map(figures::worst_value);
         let (topic, index) = self.partition(one.partition);
         let alternative = one.alternative.map(|it| json!({ "to": it.to, "cost": it.cost }));
@@ -84,7 +82,7 @@ impl<'a> Report<'a> {
             "index": index, "what": what(one.kind), "from": one.from, "to": one.to,
             "rule": one.rule.name(),
             "resource": one.resource.map(Resource::word),
-            "bytes": one.bytes, "seconds": self.seconds_of(one), "cost": one.cost,
+            "bytes": one.bytes, "seconds": self.each[place], "cost": one.cost,
             "from_worst": both(&one.from_worst), "to_worst": both(&one.to_worst),
             "alternative": alternative,
         })
@@ -119,11 +117,9 @@ impl<'a> Report<'a> {
         let moves = &self.plan.moves;
         let shown = &moves[..moves.len().min(ROWS_MAX)];
         if explain {
-            for (place, one) in shown.iter().enumerate() {
-                self.explain(place + 1, one, out)?;
-            }
+            (0..shown.len()).try_for_each(|place| self.explain(place, out))?;
         } else if !shown.is_empty() {
-            write_rows(out, Output::Table, &COLUMNS, &self.table(shown))?;
+            write_rows(out, Output::Table, &COLUMNS, &self.table(shown.len()))?;
         }
         write_more(out, moves.len() - shown.len())?;
         if !shown.is_empty() {
@@ -134,19 +130,20 @@ impl<'a> Report<'a> {
     }
 
     /// Rows with figures for people.
-    fn table(&self, moves: &[Move]) -> Vec<Value> {
-        let row = |one: &Move| {
-            let mut row = self.move_row(one);
-            row["bytes"] = figures::bytes(one.bytes).into();
+    fn table(&self, count: usize) -> Vec<Value> {
+        let row = |place: usize| {
+            let mut row = self.move_row(place);
+            row["bytes"] = figures::bytes(self.plan.moves[place].bytes).into();
             for key in ["what", "rule"] {
                 row[key] = figures::words(&row[key]);
             }
             row
         };
-        moves.iter().map(row).collect()
+        (0..count).map(row).collect()
     }
 
-    fn explain(&self, number: usize, one: &Move, out: &mut impl Write) -> io::Result<()> {
+    fn explain(&self, place: usize, out: &mut impl Write) -> io::Result<()> {
+        let (number, one) = (place + 1, &self.plan.moves[place]);
         let Move { from, to, from_worst, to_worst, .. } = one;
         let (topic, index) = self.partition(one.partition);
         let what = what(one.kind).replace('-', " ");
@@ -162,7 +159,7 @@ impl<'a> Report<'a> {
         match one.bytes {
             0 => write!(out, "   copies nothing")?,
             bytes => {
-                let (bytes, time) = (figures::bytes(bytes), figures::seconds(self.seconds_of(one)));
+                let (bytes, time) = (figures::bytes(bytes), figures::seconds(self.each[place]));
                 write!(out, "   copies {bytes} in {time}")?;
             }
         }
@@ -178,9 +175,10 @@ impl<'a> Report<'a> {
             writeln!(out, "nothing is to be moved")?;
         } else {
             let moves = figures::count(self.plan.moves.len(), "move", "moves");
-            let (bytes, rate) = (figures::bytes(self.plan.bytes), figures::bytes(self.rate));
+            let (bytes, rate) = (figures::bytes(self.plan.bytes), figures::bytes(self.rates.usual));
             let time = figures::seconds(self.seconds);
-            writeln!(out, "{moves}, {bytes} to copy in {time} at least, at {rate} a second")?;
+            let some = if self.rates.others.is_empty() { "" } else { " but for some brokers" };
+            writeln!(out, "{moves}, {bytes} to copy in {time} at least, at {rate} a second{some}")?;
         }
         let [Some((first, before)), Some((last, after))] = self.plan.worst else {
             return writeln!(out, "no broker is active");

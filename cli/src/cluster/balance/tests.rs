@@ -10,6 +10,8 @@ use super::*;
 use crate::admin::testing::listener;
 
 const FOUR: &str = include_str!("../golden/four_brokers.txt");
+/// Of a controller that copies as is usual.
+const STATUS: &str = "status 1\ncontroller 1\n";
 const PLAN: &str = include_str!("../golden/plan.txt");
 const EXPLAINED: &str = include_str!("../golden/explained.txt");
 
@@ -35,12 +37,13 @@ async fn a_dry_run_asks_for_a_snapshot_and_changes_nothing_and_what_is_saved_is_
     let name = format!("logboom-balance-{}.txt", std::process::id());
     let file = std::env::temp_dir().join(name);
     let saved = file.to_str().unwrap();
-    let (admin, served) = listener(vec![(200, FOUR.to_owned())]);
+    let (admin, served) = listener(vec![(200, FOUR.to_owned()), (200, STATUS.to_owned())]);
     let admin = admin.to_string();
     let (text, result) = run_line(&["--dry-run", "--admin", &admin, "--save", saved]).await;
     result.unwrap();
     assert_eq!(text, PLAN);
-    assert_eq!(served.join().unwrap(), ["GET /balance/snapshot HTTP/1.1"]);
+    let asked = ["snapshot", "status"].map(|it| format!("GET /balance/{it} HTTP/1.1"));
+    assert_eq!(served.join().unwrap(), asked);
     assert_eq!(fs::read_to_string(&file).unwrap(), FOUR);
     // Nobody answers now, and --yes does nothing here.
     let words = ["--snapshot", saved, "--explain", "--yes", "--admin", &admin];
@@ -52,18 +55,48 @@ async fn a_dry_run_asks_for_a_snapshot_and_changes_nothing_and_what_is_saved_is_
 
 #[tokio::test]
 async fn a_plan_that_is_wanted_is_asked_of_the_cluster_after_it_was_shown() {
-    let (admin, served) = listener(vec![(200, FOUR.to_owned())]);
+    let (admin, served) = listener(vec![(200, FOUR.to_owned()), (200, STATUS.to_owned())]);
     let (text, result) = run_line(&["--yes", "--admin", &admin.to_string()]).await;
     served.join().unwrap();
     assert_eq!(text, PLAN);
     let why = result.unwrap_err().to_string();
     assert!(why.starts_with("configure all brokers: not done within 1 ms"), "{why}");
     let rest = "snapshot 1\nbroker 1\ntopic t\npartition 0 leader 1 replicas 1:5:0:0\n";
-    let (admin, served) = listener(vec![(200, rest.to_owned())]);
+    let (admin, served) = listener(vec![(200, rest.to_owned()), (200, STATUS.to_owned())]);
     let (text, result) = run_line(&["--yes", "--admin", &admin.to_string()]).await;
     served.join().unwrap();
     assert!(text.starts_with("nothing is to be moved\n"), "{text}");
     result.unwrap();
+}
+
+#[tokio::test]
+async fn times_are_those_of_what_is_configured_unless_somebody_says_otherwise() {
+    let status = format!("{STATUS}rate 1048576\n");
+    let (admin, served) = listener(vec![(200, FOUR.to_owned()), (200, status)]);
+    let (text, result) = run_line(&["--dry-run", "--admin", &admin.to_string()]).await;
+    result.unwrap();
+    served.join().unwrap();
+    assert!(text.contains("at 1.0 MiB a second\n"), "{text}");
+    let (admin, served) = listener(vec![(200, FOUR.to_owned())]);
+    let words = ["--dry-run", "--rate", "2097152", "--admin", &admin.to_string()];
+    let (text, result) = run_line(&words).await;
+    result.unwrap();
+    served.join().unwrap();
+    assert!(text.contains("at 2.0 MiB a second\n"), "{text}");
+}
+
+#[tokio::test]
+async fn moves_of_ones_own_are_shown_and_nothing_is_asked_for() {
+    let file = std::env::temp_dir().join(format!("logboom-moves-{}.txt", std::process::id()));
+    fs::write(&file, FOUR).unwrap();
+    let words = ["--explain", "--move", "flights-2:2:4", "--snapshot", file.to_str().unwrap()];
+    let (text, result) = run_line(&words).await;
+    fs::remove_file(&file).unwrap();
+    result.unwrap();
+    assert!(text.starts_with("1. flights-2: leading replica from 2 to 4, for manual\n"), "{text}");
+    assert!(text.contains("\n1 move, 300 GiB to copy"), "{text}");
+    assert!(Line::try_parse_from(["balance", "--move", "flights-2:2:4", "--yes"]).is_err());
+    assert!(Line::try_parse_from(["balance", "--move", "flights-2:2:4", "--status"]).is_err());
 }
 
 #[tokio::test]

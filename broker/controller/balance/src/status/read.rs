@@ -8,9 +8,10 @@ use super::{
     DRAINS_MAX, DrainStatus, EndlessStatus, Growth, HEADER, MOVES_MAX, MoveStatus, PlanStatus,
     Status, UnmetStatus,
 };
-use crate::next::{Stage, Wait};
+use crate::next::{Rates, Stage, Wait};
 use crate::plan::{MoveKind, Obstacle, Rule};
 use crate::resource::{Amounts, Resource};
+use crate::snapshot::BROKERS_MAX;
 use crate::text::{
     self, ParseError, Wrong, end, id, keyword, name, number, one_of, resource, unexpected,
 };
@@ -61,6 +62,7 @@ impl Reader {
                 only("once", self.status.once)?;
                 self.status.once = true;
             }
+            Some("rate") => self.rate(of)?,
             Some("growth") => self.growth(of)?,
             Some("drain") => self.drain(of)?,
             Some("endless") => self.endless(of)?,
@@ -97,6 +99,24 @@ impl Reader {
             self.status.triggers.push(rule);
         }
         if self.status.triggers.is_empty() { Err(unexpected("rule", None)) } else { Ok(()) }
+    }
+
+    fn rate(&mut self, words: Words<'_, '_>) -> Result<(), Wrong> {
+        let rate = amount(words)?;
+        let Rates { usual, others } = &mut self.status.rates;
+        match words.next() {
+            None => {
+                only("rate", *usual != Rates::default().usual)?;
+                *usual = rate;
+            }
+            Some("broker") => {
+                let broker = id("id of a broker", words.next())?;
+                bounded("rates", others.len(), BROKERS_MAX)?;
+                only("rate", others.insert(broker, rate).is_some())?;
+            }
+            other => return Err(unexpected("`broker`, or end of the line", other)),
+        }
+        Ok(())
     }
 
     fn growth(&mut self, words: Words<'_, '_>) -> Result<(), Wrong> {

@@ -126,6 +126,9 @@ fn shapes() -> Vec<Shape> {
         Shape { seed: 2, brokers: 9, racks: 3, partitions: 3_000, ..usual },
         Shape { seed: 3, brokers: 10, partitions: 3_000, has_capacities: true, ..mixed },
         Shape { seed: 4, brokers: 12, racks: 4, partitions: 4_000, ..mixed },
+        // With three replicas there would be nothing to choose.
+        Shape { seed: 11, brokers: 3, partitions: 600, replicas: 2, ..usual },
+        Shape { seed: 12, brokers: 3, partitions: 600, replicas: 2, ..mixed },
     ];
     if std::env::var_os("LOGBOOM_BALANCE_LARGE").is_some() {
         for (seed, brokers, racks) in

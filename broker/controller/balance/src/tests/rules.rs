@@ -10,8 +10,8 @@ use crate::resource::{Amounts, Resource};
 use crate::sim::{self, Chance};
 use crate::snapshot::{Load, Snapshot, Standing};
 use crate::{
-    Limits, NewTopic, Obstacle, Options, PlaceError, Stage, Strategy, Unmet, after, hosts, next,
-    place, plan,
+    Limits, NewTopic, Obstacle, Options, PlaceError, Rates, Stage, Strategy, Unmet, after, hosts,
+    next, place, plan,
 };
 
 /// What each broker has, by its place.
@@ -186,7 +186,7 @@ proptest! {
         let mut snapshot = troubled(seed);
         let was = overfull(&snapshot);
         let made = plan(&snapshot, &options());
-        let limits = Limits { moves_per_broker: 2, moves: 3, bytes_per_second: 1 << 20 };
+        let limits = Limits { moves_per_broker: 2, moves: 3, rates: Rates::of_all(1 << 20) };
         let (mut under_way, mut chance) = (BTreeSet::new(), Chance::new(seed));
         for _ in 0..=4 * made.moves.len() {
             let progress = next(&snapshot, &made.moves, &under_way, &limits);

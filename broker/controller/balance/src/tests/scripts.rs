@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use crate::resource::{Amounts, Resource};
 use crate::snapshot::{Broker, Load, Snapshot};
 use crate::{
-    Limits, Move, MoveKind, NewTopic, Options, Outlook, Stage, Strategy, Worst, after, bound,
-    capacity, hosts, next, place, plan,
+    Limits, Move, MoveKind, NewTopic, Options, Outlook, Rates, Stage, Strategy, Worst, after,
+    bound, capacity, hosts, next, place, plan,
 };
 
 /// How far output is indented.
@@ -102,7 +102,7 @@ impl World {
     }
 
     fn next(&mut self, words: &[&str]) -> Vec<String> {
-        let mut limits = Limits { moves_per_broker: 1, moves: 2, bytes_per_second: 10 };
+        let mut limits = Limits { moves_per_broker: 1, moves: 2, rates: Rates::of_all(10) };
         for word in words {
             match word.split_once('=').unwrap() {
                 ("per_broker", number) => limits.moves_per_broker = number.parse().unwrap(),

@@ -9,13 +9,16 @@ use proptest::prelude::*;
 use crate::status::{
     DrainStatus, EndlessStatus, Growth, MoveStatus, PlanStatus, Status, UnmetStatus,
 };
-use crate::{MoveKind, Obstacle, PerResource, Resource, Rule, Stage, Wait};
+use crate::{MoveKind, Obstacle, PerResource, Rates, Resource, Rule, Stage, Wait};
 
 const SMALL: &str = "\
 status 1
 controller 2
 triggers lost-broker drain
 once
+rate 1000
+rate 0 broker 2
+rate 52428800 broker 7
 growth 86400 partitions 1 disk 2000 in 3 out 4 leaders 5
 drain 3 replicas 12 leaders 1
 drain 4 replicas 7 leaders 0 moving 5
@@ -55,6 +58,7 @@ fn what_is_written_is_read_back() {
     );
     assert_eq!(plan.moves[1].stage, Stage::Waits(Wait::Capacity(Resource::DiskBytes)));
     assert_eq!(plan.moves[2].topic, "a b");
+    assert_eq!([2, 3, 7].map(|id| status.rates.of(id)), [0, 1_000, 50 << 20]);
     let nothing = Status { controller: 1, ..Status::default() };
     assert_eq!(nothing.to_string(), "status 1\ncontroller 1\n");
     assert_eq!(Status::parse(&nothing.to_string()).unwrap(), nothing);
@@ -110,41 +114,44 @@ fn what_is_wrong_is_named_with_its_line() {
             bare("unmet t 0 from 1 rule drain obstacle racks"),
             "line 4: what is unmet comes after its plan",
         ),
-        (with("controller 1"), "line 15: controller is told twice"),
-        (with("once"), "line 15: once is told twice"),
-        (with("triggers rack"), "line 15: triggers is told twice"),
+        (with("controller 1"), "line 18: controller is told twice"),
+        (with("once"), "line 18: once is told twice"),
+        (with("rate 2000"), "line 18: rate is told twice"),
+        (with("rate 5 broker 2"), "line 18: rate is told twice"),
+        (with("rate 5 of 2"), "line 18: `of` is no `broker`, or end of the line"),
+        (with("triggers rack"), "line 18: triggers is told twice"),
         (
             with("growth 1 partitions 1 disk 2 in 3 out 4 leaders 5"),
-            "line 15: growth is told twice",
+            "line 18: growth is told twice",
         ),
-        (with("drain 3 replicas 0 leaders 0"), "line 15: drain 3 is told twice"),
-        (with("plan age 1 bytes 2 left 3 seconds 4"), "line 15: plan is told twice"),
-        (with("plan"), "line 15: plan is told twice"),
-        (with("movement"), "line 15: `movement` is no line of a status"),
-        (with("move t -1"), "line 15: `-1` is no number of a partition"),
-        (with("move %g 1"), "line 15: `%g` is no topic"),
-        (with("move t 1 copy"), "line 15: `copy` is no kind of a move"),
-        (with("move t 1 leader to 2"), "line 15: `to` is no `from`"),
+        (with("drain 3 replicas 0 leaders 0"), "line 18: drain 3 is told twice"),
+        (with("plan age 1 bytes 2 left 3 seconds 4"), "line 18: plan is told twice"),
+        (with("plan"), "line 18: plan is told twice"),
+        (with("movement"), "line 18: `movement` is no line of a status"),
+        (with("move t -1"), "line 18: `-1` is no number of a partition"),
+        (with("move %g 1"), "line 18: `%g` is no topic"),
+        (with("move t 1 copy"), "line 18: `copy` is no kind of a move"),
+        (with("move t 1 leader to 2"), "line 18: `to` is no `from`"),
         (
             with("move t 1 leader from 1 to 2 rule skew stage now"),
-            "line 15: `stage` is no `resource` or `bytes`",
+            "line 18: `stage` is no `resource` or `bytes`",
         ),
         (
             with("move t 1 leader from 1 to 2 rule skew resource air bytes 0 stage now"),
-            "line 15: `air` is no resource",
+            "line 18: `air` is no resource",
         ),
         (
             with("move t 1 leader from 1 to 2 rule skew bytes 0 stage later"),
-            "line 15: `later` is no stage",
+            "line 18: `later` is no stage",
         ),
         (
             with("move t 1 leader from 1 to 2 rule skew bytes 0 stage waits"),
-            "line 15: reason to wait is missing",
+            "line 18: reason to wait is missing",
         ),
-        (with("unmet t 1 from 1 rule skew obstacle luck"), "line 15: `luck` is no obstacle"),
+        (with("unmet t 1 from 1 rule skew obstacle luck"), "line 18: `luck` is no obstacle"),
         (
             with("unmet t 1 from 1 rule skew obstacle racks capacity"),
-            "line 15: `capacity` is no end of the line",
+            "line 18: `capacity` is no end of the line",
         ),
     ] {
         assert_eq!(what(&text), said, "{text}");
@@ -250,8 +257,12 @@ fn statuses() -> impl Strategy<Value = Status> {
     let triggers = prop::sample::subsequence(Rule::ALL.to_vec(), 0..=Rule::ALL.len());
     let told = (0..=i32::MAX, triggers, any::<bool>());
     let brokers = (drains, prop::collection::vec(endless(), 0..3));
-    (told, prop::option::of(plans()), prop::option::of(growth), brokers).prop_map(
-        |((controller, triggers, once), plan, growth, (drains, endless))| Status {
+    let others = prop::collection::btree_map(0..=i32::MAX, any::<u64>(), 0..3);
+    let rates = (any::<u64>(), others).prop_map(|(usual, others)| Rates { usual, others });
+    let amounts = (prop::option::of(growth), prop_oneof![Just(Rates::default()), rates]);
+    (told, prop::option::of(plans()), amounts, brokers).prop_map(
+        |((controller, triggers, once), plan, (growth, rates), (drains, endless))| Status {
+            rates,
             controller,
             triggers,
             once,

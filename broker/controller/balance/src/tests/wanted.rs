@@ -2,14 +2,15 @@
 
 use alloc::collections::BTreeSet;
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 use std::format;
 
 use super::rules::{assert_comes_to_rest, is_cut, troubled};
 use crate::snapshot::Snapshot;
 use crate::{
-    Limits, ManualMove, Move, Obstacle, Options, Plan, Resource, Rule, Rules, Stage, Wait, after,
-    next, plan, plan_manual,
+    Limits, ManualMove, Move, Obstacle, Options, Plan, Rates, Resource, Rule, Rules, Stage, Wait,
+    after, next, plan, plan_manual, seconds,
 };
 
 fn snapshot(lines: &str) -> Snapshot {
@@ -132,7 +133,7 @@ fn of_any_rules_only_what_they_say_is_planned() {
 
 /// Carries a plan out, one move at a time. Answers with what came of it.
 fn carried_out(snapshot: &Snapshot, made: &Plan) -> Snapshot {
-    let limits = Limits { moves: 1, moves_per_broker: 1, bytes_per_second: 1 };
+    let limits = Limits { moves: 1, moves_per_broker: 1, rates: Rates::of_all(1) };
     let mut snapshot = snapshot.clone();
     while let Some(place) = next(&snapshot, &made.moves, &BTreeSet::new(), &limits).now().next() {
         snapshot = after(&snapshot, &[made.moves[place]]);
@@ -183,4 +184,29 @@ fn a_later_move_takes_no_room_that_an_earlier_one_needs() {
     let stages = next(&snapshot, &moves, &BTreeSet::new(), &limits).stages;
     let room = Stage::Waits(Wait::Capacity(Resource::Partitions));
     assert_eq!(stages, [Stage::Now, Stage::Waits(Wait::Limit), room]);
+}
+
+#[test]
+fn whoever_leads_is_charged_at_its_own_rate_and_whoever_receives_is_not() {
+    let text = "snapshot 1\nbroker 1 absent\nbroker 2\nbroker 3\nbroker 4\ntopic t\n\
+                partition 0 leader 2 replicas 1:600:0:0 2:600:0:0\n\
+                partition 1 leader 3 replicas 1:600:0:0 3:600:0:0\n\
+                partition 2 leader 3 replicas 1:600:0:0 3:600:0:0\n";
+    let snapshot = Snapshot::parse(text).unwrap();
+    let moves: Vec<Move> = plan(&snapshot, &Options::default()).moves;
+    let from_lost: Vec<Move> = moves.into_iter().filter(|one| one.from == 1).collect();
+    assert_eq!(from_lost.len(), 3);
+    let told = |usual, own: &[(i32, u64)]| {
+        let rates = Rates { usual, others: own.iter().copied().collect() };
+        let each = seconds(&snapshot, &from_lost, &rates);
+        let limits = Limits { rates, ..Limits::default() };
+        (each, next(&snapshot, &from_lost, &BTreeSet::new(), &limits).seconds_left)
+    };
+    // All come to the fourth, two of them from the third.
+    assert_eq!(told(100, &[]), (vec![6, 6, 6], 12));
+    let by_partition = |seconds: [u64; 3]| -> Vec<u64> {
+        from_lost.iter().map(|one| seconds[one.partition]).collect()
+    };
+    assert_eq!(told(100, &[(4, 1), (1, 1)]), (vec![6, 6, 6], 12), "they only receive");
+    assert_eq!(told(100, &[(2, 30)]), (by_partition([20, 6, 6]), 20));
 }

@@ -9,12 +9,12 @@ use proptest::prelude::*;
 
 use logboom_protocol::ErrorCode;
 
-use super::super::placement::in_turns;
+use super::super::placement::{InTurns, Room, in_turns, place};
 use super::*;
+use crate::record::ConfigResource;
 
 fn placed(image: &MetadataImage, partitions: usize, count: usize, start: usize) -> Vec<Vec<i32>> {
-    let partitions = in_turns(image, partitions, count, start).unwrap();
-    partitions.into_iter().map(|partition| partition.replicas).collect()
+    in_turns(image, (partitions, count), start, &mut Room::default()).unwrap()
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn who_is_out_of_contact_is_named_only_where_there_are_not_enough() {
         named.insert(ids[2]);
     }
     assert_eq!(named.len(), 2, "not always the same");
-    let partition = in_turns(&image, 1, 3, 0).unwrap().remove(0);
+    let partition = place(&image, &mut InTurns(0), "", (1, 3, 0)).unwrap().remove(0);
     assert_eq!((partition.leader, partition.isr.len()), (partition.replicas[0], 2));
 }
 
@@ -90,12 +90,46 @@ fn there_are_brokers_for_all_replicas_and_a_majority_of_them_is_in_contact() {
             Some("Unable to replicate the partition 1 time(s): All brokers are currently fenced."),
         ),
     ] {
-        let result = in_turns(&cluster_without(&three, fenced), 1, replicas, 0).map(|_| ());
+        let image = cluster_without(&three, fenced);
+        let result = in_turns(&image, (1, replicas), 0, &mut Room::default()).map(|_| ());
         let found = result.map_err(|error| {
             assert_eq!(error.code(), ErrorCode::INVALID_REPLICATION_FACTOR);
             format!("{error}")
         });
         assert_eq!(found.err().as_deref(), error, "{fenced:?} {replicas}");
+    }
+}
+
+fn drained(image: &MetadataImage, id: i32) -> MetadataImage {
+    let resource = ConfigResource::broker(id);
+    let (name, value) = ("balance.drain".into(), Some("true".into()));
+    image.with([&MetadataRecord::Config { resource, name, value }]).unwrap()
+}
+
+#[test]
+fn who_is_drained_is_named_before_who_is_out_of_contact() {
+    let image = cluster_without(&[(1, None), (2, None), (3, None), (4, None)], &[2, 4]);
+    for ids in placed(&drained(&image, 1), 8, 3, 0) {
+        assert_eq!(ids[..2], [3, 1], "two in contact are a majority");
+    }
+}
+
+#[test]
+fn nobody_is_given_more_than_it_has_room_for_where_others_are_named_too() {
+    let image = cluster_without(&[(1, None), (2, None), (3, None), (4, None)], &[3, 4]);
+    let with = |partitions, room: &[(i32, usize)]| {
+        let mut room = Room(room.iter().copied().collect());
+        let placed = in_turns(&image, (partitions, 3), 0, &mut room);
+        placed.map_err(|error| (error.code(), format!("{error}")))
+    };
+    // The third has room for one, so that the fourth has the others.
+    let placed = with(6, &[(1, 6), (2, 9), (3, 1)]).unwrap();
+    let counts = [1, 2, 3, 4].map(|id| placed.iter().filter(|ids| ids.contains(&id)).count());
+    assert_eq!(counts, [6, 6, 1, 5]);
+    for (room, index) in [(&[(1, 5)][..], 5), (&[(3, 1), (4, 2)], 3), (&[(2, 0)], 0)] {
+        let (code, why) = with(6, room).unwrap_err();
+        assert_eq!(code, ErrorCode::POLICY_VIOLATION, "{room:?}");
+        assert!(why.starts_with(&format!("partition {index}: 3 replicas need")), "{why}");
     }
 }
 

@@ -1,6 +1,13 @@
 //! What is written of the plan for four brokers, word for word.
 
+use logboom_balance::plan;
+
 use super::*;
+
+/// The plan of all rules.
+fn report(snapshot: &Snapshot, rates: Rates) -> Report<'_> {
+    Report::new(snapshot, plan(snapshot, &Options::default()), rates)
+}
 
 /// Broker 3 is drained, and a partition has a replica everywhere; broker 1 has more than its share.
 const FOUR: &str = include_str!("../../golden/four_brokers.txt");
@@ -10,7 +17,7 @@ const PAGE: &str = include_str!("../../../../../docs/operations.md");
 fn written(text: &str, explain: bool, output: Output) -> String {
     let snapshot = Snapshot::parse(text).unwrap();
     let mut out = Vec::new();
-    Report::new(&snapshot, 50 << 20).write(explain, output, &mut out).unwrap();
+    report(&snapshot, Rates::default()).write(explain, output, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -68,10 +75,19 @@ fn people_are_shown_no_more_than_they_can_read() {
 }
 
 #[test]
-fn a_rate_tells_how_long_it_takes() {
+fn a_rate_tells_how_long_it_takes_whoever_sends() {
     let snapshot = Snapshot::parse(FOUR).unwrap();
-    let summary = |rate| Report::new(&snapshot, rate).summary();
-    // Broker 4 takes all of 300 GiB.
-    assert_eq!(summary(300 << 30)["seconds"], 1);
-    assert_eq!(summary((300 << 30) - 1)["seconds"], 2);
+    let summary = |rates| report(&snapshot, rates).summary()["seconds"].as_u64().unwrap();
+    // Broker 4 takes all of 300 GiB, 200 of which the first sends, and 100 the second.
+    assert_eq!(summary(Rates::of_all(200 << 30)), 1);
+    assert_eq!(summary(Rates::of_all((200 << 30) - 1)), 2);
+    let others = [(2, 10 << 30), (4, 1)].into();
+    let rates = Rates { usual: 200 << 30, others };
+    assert_eq!(summary(rates.clone()), 10);
+    let mut out = Vec::new();
+    report(&snapshot, rates).write(false, Output::Table, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let expected = "3 moves, 300 GiB to copy in 10 s at least, at 200 GiB a second but for some \
+                    brokers\n";
+    assert!(text.contains(expected), "{text}");
 }

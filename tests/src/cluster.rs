@@ -183,6 +183,15 @@ impl Cluster {
         &self.admins[index(id)]
     }
 
+    /// Where some broker that runs serves operators.
+    ///
+    /// # Panics
+    /// If none does.
+    pub fn any_admin(&self) -> &str {
+        let mut up = self.admins.iter().zip(&self.is_up).filter(|(_, is_up)| **is_up);
+        up.next().expect("a broker runs").0
+    }
+
     /// The broker with an id.
     pub fn broker(&mut self, id: i32) -> &mut Broker {
         &mut self.brokers[index(id)]

@@ -61,8 +61,8 @@ pub struct PartitionBatch {
     pub topic: Arc<Topic>,
     /// The partition.
     pub partition: i32,
-    /// One batch, as [`logboom_protocol::records::BatchBuilder`] makes it.
-    pub batch: Bytes,
+    /// One batch, as [`logboom_protocol::records::BatchBuilder`] makes it, in pieces.
+    pub batch: Vec<Bytes>,
 }
 
 /// The last version that names topics by name.
@@ -133,7 +133,7 @@ impl Cluster {
     ) -> Result<Produced, ClientError> {
         let topic = self.topic(topic).await?;
         let leader = topic.leader(partition)?;
-        let batches = [PartitionBatch { topic, partition, batch }];
+        let batches = [PartitionBatch { topic, partition, batch: vec![batch] }];
         let posted = self.post_batches(leader, acks, retry.timeout(), &batches).await?;
         let [result] = posted.answers().await?.try_into().expect("an answer a batch");
         result
@@ -232,7 +232,7 @@ fn encode(
         };
         writer.topic(named, group.len())?;
         for one in group {
-            writer.partition(one.partition, one.batch.clone())?;
+            writer.partition(one.partition, one.batch.iter().cloned())?;
         }
     }
     writer.finish()

@@ -5,14 +5,14 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use logboom_client::{ClientError, Produced};
 use logboom_protocol::records::{
     BatchBuilder, BatchError, BatchHeader, CheckedBatch, Codec, HeaderRef, Inflater, ProducerState,
-    RawBatch, crc32c, layout,
+    crc32c, layout,
 };
 
 use crate::delivery::{Delivery, Outcome};
@@ -74,17 +74,20 @@ impl Drop for Room {
 #[derive(Debug)]
 enum Content {
     Open(BatchBuilder),
-    Encoded(Bytes),
+    /// In pieces, of which the first begins with the whole head.
+    Encoded(Vec<Bytes>),
     /// It can't be encoded.
     Broken(BatchError),
 }
 
 impl Batch {
+    /// - `expected_bytes`: about how large it will be.
     pub(crate) fn new(
         number: u64,
         codec: Codec,
         outcome: Outcome,
         room: Room,
+        expected_bytes: usize,
         now: Instant,
     ) -> Self {
         Self {
@@ -94,7 +97,7 @@ impl Batch {
             attempts: 0,
             last_error: None,
             codec,
-            content: Content::Open(BatchBuilder::new(codec)),
+            content: Content::Open(BatchBuilder::new(codec).expecting(expected_bytes)),
             outcome: Arc::new(outcome),
             first: 0,
             count: 0,
@@ -125,7 +128,7 @@ impl Batch {
     pub(crate) fn bytes(&self) -> usize {
         match &self.content {
             Content::Open(builder) => builder.uncompressed_bytes(),
-            Content::Encoded(bytes) => bytes.len(),
+            Content::Encoded(pieces) => pieces.iter().map(Bytes::len).sum(),
             Content::Broken(_) => 0,
         }
     }
@@ -148,23 +151,23 @@ impl Batch {
         self.outcome.seal(self.count);
     }
 
-    /// Its bytes as they are sent. What was encoded stays so; only where it was numbered anew its
-    /// head is another one.
+    /// Its bytes as they are sent, in pieces. What was encoded stays so; only where it was numbered
+    /// anew its head is another one.
     ///
     /// # Errors
     /// It can't be encoded, and won't be: a codec that this build leaves out, for example.
-    pub(crate) fn encode(&mut self) -> Result<Bytes, BatchError> {
-        let content = std::mem::replace(&mut self.content, Content::Encoded(Bytes::new()));
+    pub(crate) fn encode(&mut self) -> Result<Vec<Bytes>, BatchError> {
+        let content = std::mem::replace(&mut self.content, Content::Encoded(Vec::new()));
         let encoded = match content {
             Content::Open(builder) => match self.numbers {
-                Some(numbers) => builder.producer(numbers).build(),
-                None => builder.build(),
+                Some(numbers) => builder.producer(numbers).build_pieces(),
+                None => builder.build_pieces(),
             },
-            Content::Encoded(bytes) => Ok(renumbered(bytes, self.numbers)),
+            Content::Encoded(pieces) => Ok(renumbered(pieces, self.numbers)),
             Content::Broken(error) => Err(error),
         };
         self.content = match &encoded {
-            Ok(bytes) => Content::Encoded(bytes.clone()),
+            Ok(pieces) => Content::Encoded(pieces.clone()),
             Err(error) => Content::Broken(*error),
         };
         encoded
@@ -176,12 +179,12 @@ impl Batch {
     /// # Errors
     /// Itself, where it has one record or wasn't sent.
     pub(crate) fn divide(mut self) -> Result<[Self; 2], Box<Self>> {
-        let Content::Encoded(bytes) = &self.content else { return Err(Box::new(self)) };
+        let Content::Encoded(pieces) = &self.content else { return Err(Box::new(self)) };
         if self.count < 2 {
             return Err(Box::new(self));
         }
         let middle = self.count / 2;
-        let Ok(halves) = halves(bytes, self.codec, middle) else { return Err(Box::new(self)) };
+        let Ok(halves) = halves(pieces, self.codec, middle) else { return Err(Box::new(self)) };
         let [left, right] = halves;
         let second = Self {
             number: self.number,
@@ -222,32 +225,38 @@ pub(crate) fn next_sequence(sequence: i32, count: i32) -> i32 {
     sequence.wrapping_add(count) & i32::MAX
 }
 
-/// The batch with these numbers in its head.
-fn renumbered(bytes: Bytes, numbers: Option<ProducerState>) -> Bytes {
-    let Some(numbers) = numbers else { return bytes };
-    let Ok((raw, _)) = RawBatch::split_first(&bytes) else { return bytes };
-    let header = raw.header();
+/// The batch with these numbers in its head; its records are the same bytes.
+fn renumbered(mut pieces: Vec<Bytes>, numbers: Option<ProducerState>) -> Vec<Bytes> {
+    let Some(numbers) = numbers else { return pieces };
+    let first = pieces.first().and_then(|first| first.first_chunk());
+    let Some(header) = first.map(BatchHeader::from_bytes) else { return pieces };
     let is = (header.producer_id, header.producer_epoch, header.base_sequence);
     if is == (numbers.id, numbers.epoch, numbers.base_sequence) {
-        return bytes;
+        return pieces;
     }
     let mut header = BatchHeader {
         producer_id: numbers.id,
         producer_epoch: numbers.epoch,
         base_sequence: numbers.base_sequence,
-        ..*header
+        ..header
     };
-    let records = &bytes[layout::RECORDS_AT..];
-    header.crc = crc32c(&[&header.to_bytes()[layout::ATTRIBUTES_AT..], records]);
-    let mut out = BytesMut::with_capacity(bytes.len());
-    out.extend_from_slice(&header.to_bytes());
-    out.extend_from_slice(records);
-    out.freeze()
+    pieces[0].advance(layout::RECORDS_AT);
+    let head = header.to_bytes();
+    let checked =
+        [&head[layout::ATTRIBUTES_AT..]].into_iter().chain(pieces.iter().map(|one| &**one));
+    header.crc = crc32c(&checked.collect::<Vec<_>>());
+    let head = Bytes::copy_from_slice(&header.to_bytes());
+    if pieces[0].is_empty() {
+        pieces[0] = head;
+    } else {
+        pieces.insert(0, head);
+    }
+    pieces
 }
 
 /// The records of an encoded batch as two: those before the place `middle`, and the others.
-fn halves(bytes: &Bytes, codec: Codec, middle: i32) -> Result<[BatchBuilder; 2], BatchError> {
-    let batch = CheckedBatch::check(bytes.clone())?;
+fn halves(pieces: &[Bytes], codec: Codec, middle: i32) -> Result<[BatchBuilder; 2], BatchError> {
+    let batch = CheckedBatch::check(pieces.concat().into())?;
     let mut inflater = Inflater::new(usize::MAX);
     let records = batch.records(&mut inflater)?;
     let mut halves = [BatchBuilder::new(codec), BatchBuilder::new(codec)];
@@ -262,4 +271,55 @@ fn halves(bytes: &Bytes, codec: Codec, middle: i32) -> Result<[BatchBuilder; 2],
         halves[half].append(record.timestamp, record.key, record.value, &headers)?;
     }
     Ok(halves)
+}
+
+#[cfg(test)]
+mod tests {
+    use logboom_protocol::records::ProducedBatch;
+
+    use super::*;
+
+    /// A batch of values of these lengths.
+    fn batch(lengths: &[usize]) -> Batch {
+        let memory = Arc::new(Semaphore::new(1 << 20));
+        let outcome = Outcome::new("t".into(), 0);
+        let mut batch = Batch::new(0, Codec::None, outcome, Room::of(&memory), 0, Instant::now());
+        for &length in lengths {
+            let value = vec![b'x'; length];
+            let record = Record::to("t").value(&value);
+            let room = memory.try_acquire_many(1).unwrap();
+            batch.append(&record, 7, room).unwrap();
+        }
+        batch
+    }
+
+    fn numbers(base_sequence: i32) -> Option<ProducerState> {
+        Some(ProducerState { id: 9, epoch: 1, base_sequence, transactional: false })
+    }
+
+    /// Where the records lie that a batch sends.
+    fn places(pieces: &[Bytes]) -> Vec<*const u8> {
+        let ends = pieces.iter().map(|piece| piece.as_ptr_range().end);
+        ends.skip(usize::from(pieces[0].len() == layout::HEADER_BYTES)).collect()
+    }
+
+    #[tokio::test]
+    async fn what_is_sent_again_or_numbered_anew_is_the_same_bytes() {
+        for lengths in [&[10][..], &[500, 600, 40, 9_000]] {
+            let mut batch = batch(lengths);
+            batch.numbers = numbers(0);
+            let first = batch.encode().unwrap();
+            let places_before = places(&first);
+            assert_eq!(places(&batch.encode().unwrap()), places_before);
+            for sequence in [5, 6, 70] {
+                batch.numbers = numbers(sequence);
+                let anew = batch.encode().unwrap();
+                assert_eq!(places(&anew), places_before, "records were copied");
+                assert_eq!(anew.len(), places_before.len() + 1);
+                let whole: Bytes = anew.concat().into();
+                let checked = ProducedBatch::check(whole, &mut Inflater::default()).unwrap();
+                assert_eq!(checked.header().base_sequence, sequence);
+            }
+        }
+    }
 }

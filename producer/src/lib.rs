@@ -39,7 +39,9 @@
 //!
 //! # What must always hold
 //!
-//! - A record is copied once, into the batch that goes to the socket.
+//! - A record is copied once, into the batch that goes to the socket; the batch grows by pieces,
+//!   none of which is moved. Only a codec makes other bytes of it, and a batch that a broker finds
+//!   too large is taken apart.
 //! - Records of a partition keep their order, whatever is tried again. With idempotence, which is
 //!   the default, each is appended once.
 //! - Every record has an outcome by `delivery.timeout.ms`, and every queue a limit.

@@ -107,6 +107,8 @@ pub(crate) struct Queue {
     /// The topic's id; one that is made again knows no producer.
     topic_id: Uuid,
     next_number: u64,
+    /// Of the batch that was filled last.
+    last_bytes: usize,
     /// Why nothing is appended any more.
     ended: Option<ProduceError>,
 }
@@ -148,6 +150,7 @@ impl Queue {
             is_out_of_order: false,
             topic_id: Uuid::ZERO,
             next_number: 0,
+            last_bytes: 0,
             ended: None,
         }
     }
@@ -179,7 +182,8 @@ impl Queue {
             let number = self.next_number;
             self.next_number += 1;
             event.opened = Some(number);
-            Batch::new(number, limits.codec, outcome, room, Instant::now())
+            let expected = self.last_bytes.min(limits.batch_bytes);
+            Batch::new(number, limits.codec, outcome, room, expected, Instant::now())
         });
         let delivery = open.append(record, timestamp, taken);
         if open.record_count() == 0 {
@@ -195,6 +199,7 @@ impl Queue {
 
     fn close(&mut self, batch: Batch) {
         batch.close();
+        self.last_bytes = batch.bytes();
         self.waiting.push_back(batch);
     }
 

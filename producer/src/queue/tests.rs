@@ -88,7 +88,7 @@ fn appended(base: i64) -> Verdict {
 
 /// Epoch and first number, −1 where there is none, and the values, as the broker reads them.
 fn sent(batch: &mut Batch) -> (i16, i32, String) {
-    let batch = CheckedBatch::check(batch.encode().unwrap()).unwrap();
+    let batch = CheckedBatch::check(batch.encode().unwrap().concat().into()).unwrap();
     let records = batch.records(&mut Inflater::new(MEMORY)).unwrap();
     let value = |record: logboom_protocol::records::Record<'_>| record.value.unwrap().to_vec();
     let values: Vec<u8> = records.iter().flat_map(|record| value(record.unwrap())).collect();

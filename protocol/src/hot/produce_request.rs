@@ -99,16 +99,21 @@ impl ProduceRequestWriter {
         begun.map_err(|error| self.error(error))
     }
 
-    /// Adds a partition of the topic begun last, with a record batch that is lent.
+    /// Adds a partition of the topic begun last, with a record batch that is lent,
+    /// in one piece or several.
     ///
     /// # Errors
     /// [`Fault::TooLong`] for 2 GiB of records.
     ///
     /// # Panics
     /// If there are more partitions than announced.
-    pub fn partition(&mut self, partition: i32, batch: Bytes) -> Result<(), EncodeError> {
+    pub fn partition(
+        &mut self,
+        partition: i32,
+        batch: impl IntoIterator<Item = Bytes>,
+    ) -> Result<(), EncodeError> {
         self.topics.partition(partition);
-        let lent = self.topics.lend([batch]).at("PartitionProduceData.records");
+        let lent = self.topics.lend(batch).at("PartitionProduceData.records");
         lent.map_err(|error| self.error(error))?;
         if self.topics.flexible {
             self.topics.out.uvarint(0);

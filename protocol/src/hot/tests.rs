@@ -74,7 +74,7 @@ fn a_produce_request_that_lends_its_batches_is_the_message_in_every_version() {
             let named = if version >= 13 { TopicRef::Id(topic.topic_id) } else { name };
             writer.topic(named, topic.partition_data.len()).unwrap();
             for partition in &topic.partition_data {
-                writer.partition(partition.index, partition.records.clone().unwrap()).unwrap();
+                writer.partition(partition.index, partition.records.clone()).unwrap();
             }
         }
         let mut rope = writer.finish().unwrap();

@@ -7,6 +7,8 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::fmt;
+#[cfg(any(feature = "gzip", feature = "lz4", feature = "zstd"))]
+use std::io::Write as _;
 use std::io::{self, Read};
 
 use bytes::Bytes;
@@ -84,30 +86,42 @@ impl Codec {
     /// # Errors
     /// [`BatchError::Codec`] for a codec that this build leaves out.
     pub fn compress(self, bytes: &[u8]) -> Result<Vec<u8>, BatchError> {
+        self.compress_pieces([bytes])
+    }
+
+    /// The same, of bytes that lie in several places.
+    pub(super) fn compress_pieces<'a>(
+        self,
+        pieces: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<Vec<u8>, BatchError> {
         match self {
-            Self::None => Ok(bytes.to_vec()),
+            Self::None => Ok(pieces.into_iter().flatten().copied().collect()),
             #[cfg(feature = "gzip")]
             Self::Gzip => {
-                let mut out = Vec::new();
                 let level = flate2::Compression::default();
-                let mut encoder = flate2::bufread::GzEncoder::new(bytes, level);
-                self.done(encoder.read_to_end(&mut out))?;
-                Ok(out)
+                let mut encoder = flate2::write::GzEncoder::new(Vec::new(), level);
+                self.done(pieces.into_iter().try_for_each(|piece| encoder.write_all(piece)))?;
+                self.done(encoder.finish())
             }
             #[cfg(feature = "snappy")]
-            Self::Snappy => Ok(snappy::compress(bytes)),
+            Self::Snappy => Ok(snappy::compress(pieces.into_iter())),
             #[cfg(feature = "lz4")]
             Self::Lz4 => {
-                use std::io::Write as _;
                 let info = lz4_flex::frame::FrameInfo::new()
                     .block_mode(lz4_flex::frame::BlockMode::Independent)
                     .block_size(lz4_flex::frame::BlockSize::Max64KB);
                 let mut encoder = lz4_flex::frame::FrameEncoder::with_frame_info(info, Vec::new());
-                self.done(encoder.write_all(bytes))?;
+                self.done(pieces.into_iter().try_for_each(|piece| encoder.write_all(piece)))?;
                 encoder.finish().map_err(|_| BatchError::Compression { codec: self.name() })
             }
             #[cfg(feature = "zstd")]
-            Self::Zstd => self.done(zstd::encode_all(bytes, zstd::DEFAULT_COMPRESSION_LEVEL)),
+            Self::Zstd => {
+                let level = zstd::DEFAULT_COMPRESSION_LEVEL;
+                let mut encoder =
+                    self.done(zstd::stream::write::Encoder::new(Vec::new(), level))?;
+                self.done(pieces.into_iter().try_for_each(|piece| encoder.write_all(piece)))?;
+                self.done(encoder.finish())
+            }
             #[cfg(not(all(
                 feature = "gzip",
                 feature = "snappy",

@@ -20,11 +20,12 @@ const EXPANSION_MAX: usize = 22;
 /// The most memory that is kept from one batch to the next.
 const KEPT_BYTES_MAX: usize = 1 << 20;
 
-pub(super) fn compress(bytes: &[u8]) -> Vec<u8> {
+/// No block lies over two pieces, so nothing is copied to be compressed.
+pub(super) fn compress<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
     let mut out = Vec::from(MAGIC);
     out.extend(VERSIONS);
     let mut encoder = snap::raw::Encoder::new();
-    for block in bytes.chunks(BLOCK_BYTES) {
+    for block in pieces.flat_map(|piece| piece.chunks(BLOCK_BYTES)) {
         let compressed = encoder.compress_vec(block).expect("a block is far below 4 GiB");
         let length = u32::try_from(compressed.len()).expect("a block is far below 4 GiB");
         out.extend(length.to_be_bytes());

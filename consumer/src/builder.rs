@@ -253,36 +253,20 @@ impl fmt::Debug for ConsumerBuilder {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-    use std::sync::Mutex;
+    use logboom_client::testing::Log;
 
     use super::*;
 
-    /// Keeps what is logged.
-    #[derive(Debug, Clone, Default)]
-    struct Text(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Text {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
     #[test]
     fn a_name_that_no_consumer_has_is_warned_of() {
-        let text = Text::default();
-        let kept = text.clone();
-        let logging = tracing_subscriber::fmt().with_writer(move || kept.clone()).with_ansi(false);
+        let log = Log::default();
+        let logging = tracing_subscriber::fmt().with_writer(log.writer()).with_ansi(false);
         let names = [("max.poll.records", "7"), ("max.pol.records", "7")];
         let builder = tracing::subscriber::with_default(logging.finish(), || {
             Consumer::builder().properties(&names.into_iter().collect()).unwrap()
         });
         assert_eq!(builder.config.poll_records_max, 7);
-        let text = String::from_utf8(text.0.lock().unwrap().clone()).unwrap();
+        let text = log.text();
         let warning = "WARN logboom_consumer::builder: a setting that no consumer has";
         assert!(text.contains(&format!("{warning} key=\"max.pol.records\"")), "{text}");
         assert_eq!(text.lines().count(), 1, "{text}");

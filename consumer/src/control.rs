@@ -6,13 +6,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use logboom_client::{ClientError, Cluster, OffsetSpec};
 
 use crate::config::ConsumerConfig;
 use crate::shared::Shared;
 use crate::state::{CommitResult, Life};
-use crate::{ConsumerError, OffsetAndMetadata, Start, TopicPartition};
+use crate::{ConsumerError, OffsetAndMetadata, Start, Stuck, TopicPartition};
 
 /// A handle to a [`Consumer`](crate::Consumer). Clones are handles to the same one; they don't keep
 /// it open.
@@ -92,6 +93,14 @@ impl ConsumerControl {
     /// [`ConsumerError::NotAssigned`].
     pub fn lag(&self, partition: &TopicPartition) -> Result<Option<i64>, ConsumerError> {
         self.shared.update(|state| state.lag(partition))
+    }
+
+    /// The partitions of which nothing can be read now, though that may pass: they have no leader,
+    /// their topic is gone, or a broker refuses for now or can't be reached. It is tried again by
+    /// itself. Those that are paused are none of them.
+    #[must_use]
+    pub fn stuck(&self) -> Vec<Stuck> {
+        self.shared.update(|state| state.stuck(Instant::now()))
     }
 
     /// Commits all that is done with: what was handed out before the last call for records.

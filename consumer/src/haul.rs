@@ -21,7 +21,7 @@ use bytes::Bytes;
 use logboom_protocol::messages::fetch::AbortedTransaction;
 use logboom_protocol::records::{
     BatchError, BatchHeader, ControlRecord, ControlType, Inflater, RawBatch, Record as RecordRef,
-    RecordCursor, Records,
+    RecordCursor, Records, layout,
 };
 
 /// What a consumer leaves out of a partition's records.
@@ -99,11 +99,12 @@ pub(crate) struct Measured {
     pub(crate) leader_epoch: i32,
 }
 
-/// Cuts what a broker has cut off at its limit; `None` where no batch is whole.
+/// Cuts what a broker has cut off at its limit.
 ///
 /// # Errors
-/// What can't be a batch, if it is the first one; else the batches before it are returned.
-pub(crate) fn measure(mut bytes: Bytes) -> Result<Option<Measured>, BatchError> {
+/// What can't be a batch, or isn't whole, if it is the first one; else the batches before it are
+/// returned.
+pub(crate) fn measure(mut bytes: Bytes) -> Result<Measured, BatchError> {
     let (mut whole, mut last) = (0, None);
     while whole < bytes.len() {
         match RawBatch::split_first(&bytes[whole..]) {
@@ -111,13 +112,14 @@ pub(crate) fn measure(mut bytes: Bytes) -> Result<Option<Measured>, BatchError> 
                 whole += batch.bytes().len();
                 last = Some((end(batch.header()), batch.header().leader_epoch));
             }
-            Err(BatchError::Truncated { .. }) => break,
             Err(error) if last.is_none() => return Err(error),
             Err(_) => break,
         }
     }
+    let nothing = BatchError::Truncated { needed: layout::HEADER_BYTES, present: 0 };
+    let (end, leader_epoch) = last.ok_or(nothing)?;
     bytes.truncate(whole);
-    Ok(last.map(|(end, leader_epoch)| Measured { bytes, end, leader_epoch }))
+    Ok(Measured { bytes, end, leader_epoch })
 }
 
 impl Haul {
@@ -255,9 +257,7 @@ fn is_abort(records: &Records) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use logboom_protocol::records::{
-        BatchBuilder, Codec, ProducerState, end_transaction_batch, layout,
-    };
+    use logboom_protocol::records::{BatchBuilder, Codec, ProducerState, end_transaction_batch};
 
     use super::*;
 
@@ -386,7 +386,7 @@ mod tests {
     fn a_batch_that_compaction_has_emptied_moves_the_position_behind_it() {
         for codec in [Codec::None, Codec::Lz4] {
             let batches = [emptied(0, 3, codec), batch(3, 2), emptied(5, 4, codec)];
-            let measured = measure(batches.concat().into()).unwrap().unwrap();
+            let measured = measure(batches.concat().into()).unwrap();
             assert_eq!(measured.end, 9);
             let mut one_by_one = Haul::new(measured.bytes.clone(), 0, Aborted::default(), false);
             assert_eq!(offsets(&mut one_by_one), [3, 4]);
@@ -404,10 +404,11 @@ mod tests {
         let whole = [batch(0, 3), batch(3, 3)].concat();
         let first = batch(0, 3).len();
         for cut in [first, first + 1, first + 17, whole.len() - 1] {
-            let measured = measure(whole[..cut].to_vec().into()).unwrap().unwrap();
+            let measured = measure(whole[..cut].to_vec().into()).unwrap();
             assert_eq!((measured.bytes.len(), measured.end, measured.leader_epoch), (first, 3, 3));
         }
-        assert!(measure(whole[..first - 1].to_vec().into()).unwrap().is_none());
+        let cut = measure(whole[..first - 1].to_vec().into());
+        assert!(matches!(cut, Err(BatchError::Truncated { .. })));
         assert!(measure(vec![0; 100].into()).is_err());
     }
 }

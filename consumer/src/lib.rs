@@ -94,6 +94,9 @@
 //! [`ConsumerError::remedy`] says whether to call again, to fix the call or the settings, or to
 //! give up. After any error the consumer is as usable as before.
 //!
+//! What may pass is tried again without a word, so a partition without a leader, or of a topic that
+//! was deleted, only brings nothing: [`ConsumerControl::stuck`] tells since when, and why.
+//!
 //! # Limits
 //!
 //! | what | setting | default |
@@ -120,7 +123,8 @@
 //! | `damaged_total` | batches that couldn't be read |
 //!
 //! By `tracing`: INFO for what changes (joined, begun anew), WARN for what is odd (records lost by
-//! the cluster, left a group), DEBUG for what passes.
+//! the cluster, left a group, nothing
+//! to be read of a partition for five seconds), DEBUG for what passes.
 
 mod builder;
 mod committing;
@@ -143,7 +147,7 @@ pub use consumer::Consumer;
 pub use control::{ConsumerControl, Offsets, PendingCommit};
 pub use error::ConsumerError;
 pub use listener::{BoxFuture, RebalanceListener};
-pub use place::{OffsetAndMetadata, Start, TopicPartition};
+pub use place::{OffsetAndMetadata, Start, Stuck, TopicPartition};
 pub use record::{BatchRecords, Header, Record, RecordBatch, Timestamp};
 
 pub use logboom_client::{

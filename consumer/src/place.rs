@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::ConsumerError;
+
 /// A partition of a topic.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicPartition {
@@ -71,6 +73,18 @@ impl Start {
         let millis = now.saturating_sub(age).as_millis();
         Self::Timestamp(i64::try_from(millis).unwrap_or(i64::MAX))
     }
+}
+
+/// A partition of which nothing can be read for now.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Stuck {
+    /// Which one.
+    pub partition: TopicPartition,
+    /// For how long, since the first attempt that failed was begun.
+    pub lasting: Duration,
+    /// Why the last attempt failed.
+    pub error: ConsumerError,
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 mod consume;
 mod reset;
+mod stuck;
 
 use std::process::{Command, Output};
 

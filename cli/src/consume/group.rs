@@ -9,6 +9,7 @@
 //! and none is left out.
 
 mod ledger;
+mod stuck;
 
 use std::io;
 use std::pin::pin;
@@ -24,6 +25,7 @@ use logboom_consumer::{
 };
 
 use self::ledger::Account;
+use self::stuck::Patience;
 use super::{ConsumeArguments, write_record};
 use crate::client::Failure;
 
@@ -56,6 +58,7 @@ pub(super) async fn consume(
         arguments,
         group,
         consumer: consumer(arguments, group, account.clone())?,
+        patience: Patience::new(cluster.config().api_timeout),
         account,
         out: tokio::io::stdout(),
         left: arguments.count.unwrap_or(u64::MAX),
@@ -103,6 +106,7 @@ struct Session<'a> {
     group: &'a str,
     consumer: Consumer,
     account: Account,
+    patience: Patience,
     out: Stdout,
     /// Records that may still be written.
     left: u64,
@@ -127,6 +131,8 @@ impl Session<'_> {
             false => LOOK_INTERVAL,
         });
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (cluster, topic) = (self.cluster.clone(), self.arguments.topic.clone());
+        let mut gone = pin!(stuck::topic_gone(cluster, topic, self.account.clone()));
         while !self.is_ended {
             if self.left == 0 || self.is_complete() {
                 return Ok(End::Complete);
@@ -136,6 +142,7 @@ impl Session<'_> {
                 () = signals.next() => return Ok(End::Signal),
                 _ = ticks.tick() => {
                     self.look();
+                    self.patience.heed(self.group, &self.consumer.stuck())?;
                     tokio::select! {
                         biased;
                         () = signals.next() => return Ok(End::Signal),
@@ -143,6 +150,7 @@ impl Session<'_> {
                     }
                 }
                 batch = self.consumer.next_batch() => self.take(batch, signals).await?,
+                failure = &mut gone => return Err(failure),
             }
         }
         Ok(End::Signal)

@@ -41,17 +41,15 @@ pub(super) fn answered(api: ApiKey, took: Duration) {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-    use std::io;
     use std::sync::{Arc, Mutex};
 
     use metrics::{
         Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
     };
-    use tracing_subscriber::fmt::MakeWriter;
 
     use logboom_protocol::messages::metadata::{MetadataResponse, MetadataResponseBroker};
 
-    use crate::testing::{ScriptedBroker, cluster};
+    use crate::testing::{Log, ScriptedBroker, cluster};
 
     /// Keeps the names of what is counted.
     #[derive(Debug, Clone, Default)]
@@ -86,28 +84,6 @@ mod tests {
         }
     }
 
-    /// Keeps what is logged.
-    #[derive(Debug, Clone, Default)]
-    struct Text(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Text {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    impl<'a> MakeWriter<'a> for Text {
-        type Writer = Self;
-
-        fn make_writer(&'a self) -> Self {
-            self.clone()
-        }
-    }
-
     /// The names that the crate's doc has in its table.
     fn documented() -> BTreeSet<String> {
         let lines = include_str!("../lib.rs").lines();
@@ -117,9 +93,9 @@ mod tests {
 
     #[tokio::test]
     async fn it_counts_what_its_doc_lists_and_logs_each_reason() {
-        let (names, text) = (Names::default(), Text::default());
+        let (names, text) = (Names::default(), Log::default());
         let _counting = metrics::set_default_local_recorder(&names);
-        let logging = tracing_subscriber::fmt().with_writer(text.clone()).with_ansi(false);
+        let logging = tracing_subscriber::fmt().with_writer(text.writer()).with_ansi(false);
         let logging = logging.with_max_level(tracing::Level::DEBUG).finish();
         let _logging = tracing::subscriber::set_default(logging);
         let (gone, broker) = (ScriptedBroker::bind().await.address, ScriptedBroker::bind().await);
@@ -133,7 +109,7 @@ mod tests {
         });
         cluster(vec![gone.clone(), address.clone()]).image(None).await.unwrap();
         assert_eq!(*names.0.lock().unwrap(), documented());
-        let text = String::from_utf8(text.0.lock().unwrap().clone()).unwrap();
+        let text = text.text();
         for (level, event) in [
             ("WARN", format!("not connected error=broker {gone}: connect: ")),
             ("DEBUG", format!("connected address={address}")),

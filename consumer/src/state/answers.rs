@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use logboom_client::{ClientError, CommittedOffset, EpochEnd, FoundOffset, Topic};
 use logboom_protocol::ErrorCode;
 use logboom_protocol::messages::fetch::{FetchResponse, FetchableTopicResponse, PartitionData};
+use logboom_protocol::records::BatchError;
 use logboom_protocol::units::Uuid;
 
 use super::plan::{Question, Subject};
@@ -25,9 +26,9 @@ enum Verdict {
     /// The offset isn't there.
     OutOfRange,
     /// Who leads is to be looked up.
-    Stale,
+    Stale(ClientError),
     /// Another attempt may help.
-    Wait,
+    Wait(ClientError),
     /// The application is to hear of it; another attempt may help all the same.
     Tell(ConsumerError),
 }
@@ -47,7 +48,8 @@ impl State {
             Ok(topic) => topic,
             Err(error) => {
                 state.put_off(now, initial, max);
-                return self.refuse_topic(name, &error);
+                let asked = state.asked.unwrap_or(now);
+                return self.refuse_topic(name, &error, asked, now);
             }
         };
         state.told = Some(now);
@@ -65,10 +67,15 @@ impl State {
                         slot.topic_id = topic.id;
                     }
                     slot.learn(partition.leader.map(|broker| Leader { broker, epoch }));
-                    is_incomplete |= slot.leader.is_none();
+                    if slot.leader.is_none() {
+                        is_incomplete = true;
+                        let (topic, partition) = (name.to_string(), place.partition);
+                        slot.hinder(place, now, now, ClientError::NoLeader { topic, partition });
+                    }
                 }
                 Err(error) => {
                     is_incomplete = true;
+                    slot.hinder(place, now, now, error.clone());
                     // What the group gives is there, and brokers hear of it one after the other.
                     if is_fresh && !slot.is_shared {
                         unknown.push((place.clone(), error));
@@ -108,7 +115,10 @@ impl State {
 
     /// Nobody tells of a topic. Who has subscribed waits until it is there; who has assigned its
     /// partitions hears of it.
-    fn refuse_topic(&mut self, name: &Arc<str>, error: &ClientError) {
+    fn refuse_topic(&mut self, name: &Arc<str>, error: &ClientError, asked: Instant, now: Instant) {
+        for (place, slot) in self.slots.iter_mut().filter(|(place, _)| place.topic == *name) {
+            slot.hinder(place, asked, now, error.clone());
+        }
         let place = self.slots.iter().find(|(place, slot)| place.topic == *name && !slot.is_shared);
         if let Some((place, _)) = place.filter(|_| !error.is_retriable()) {
             let place = place.clone();
@@ -263,16 +273,18 @@ impl State {
             }
             Err(error) => {
                 state.put_off(now, initial, max);
-                return self.lose_broker(broker, error);
+                return self.lose_broker(broker, error, now);
             }
         };
         state.session.answered(response.session_id);
         (state.failures, state.retry_at) = (0, None);
         let partitions = response.responses.iter().flat_map(|topic| &topic.partitions);
         let bytes = partitions.filter_map(|one| one.records.as_ref()).map(Bytes::len).sum();
+        let mut mentioned = Vec::new();
         for topic in response.responses {
-            self.take_fetched_topic(broker, topic, bytes, now);
+            self.take_fetched_topic(broker, topic, bytes, now, &mut mentioned);
         }
+        self.free_unmentioned(broker, &mentioned, now);
     }
 
     /// - `bytes`: of the records of the whole answer.
@@ -282,6 +294,7 @@ impl State {
         topic: FetchableTopicResponse,
         bytes: usize,
         now: Instant,
+        mentioned: &mut Vec<TopicPartition>,
     ) {
         let name = match topic.topic.as_str() {
             "" => self.ids.name(topic.topic_id),
@@ -293,6 +306,7 @@ impl State {
             let place =
                 TopicPartition { topic: Arc::clone(&name), partition: data.partition_index };
             self.take_partition(broker, &place, data, now);
+            mentioned.push(place);
         }
     }
 
@@ -304,6 +318,7 @@ impl State {
         now: Instant,
     ) {
         let (initial, max) = self.pauses();
+        let begun = self.brokers.get(&broker).and_then(|state| state.asked).unwrap_or(now);
         let age_max = self.config.client.metadata_age_max;
         let check_crcs = self.config.check_crcs;
         let asked = self.brokers.get(&broker).and_then(|state| state.session.asked().get(place));
@@ -321,6 +336,7 @@ impl State {
         match slot.take(place, asked, data, check_crcs) {
             Verdict::Fine(bytes) => {
                 slot.settle();
+                slot.free(place);
                 if bytes > 0 {
                     metrics::counter!("logboom_consumer_bytes_total").increment(bytes as u64);
                     self.queued_bytes += bytes;
@@ -335,7 +351,8 @@ impl State {
                 let offset = asked.offset;
                 self.reset(place, now, |partition| ConsumerError::OutOfRange { partition, offset });
             }
-            Verdict::Stale => {
+            Verdict::Stale(error) => {
+                slot.hinder(place, begun, now, error);
                 if leader.leader_id >= 0 && leader.leader_epoch > slot.epoch_seen {
                     let (broker, epoch) = (leader.leader_id, leader.leader_epoch);
                     slot.learn(Some(Leader { broker, epoch }));
@@ -344,7 +361,10 @@ impl State {
                 }
                 self.doubt(&place.topic);
             }
-            Verdict::Wait => slot.back_off(now, initial, max),
+            Verdict::Wait(error) => {
+                slot.hinder(place, begun, now, error);
+                slot.back_off(now, initial, max);
+            }
             Verdict::Tell(error) => {
                 slot.back_off(now, max, max);
                 self.tell(Some(place), error);
@@ -361,7 +381,9 @@ impl State {
     }
 
     /// A broker doesn't answer, or not what was asked for.
-    fn lose_broker(&mut self, broker: i32, error: ClientError) {
+    fn lose_broker(&mut self, broker: i32, error: ClientError, now: Instant) {
+        let state = self.brokers.get(&broker);
+        let begun = state.and_then(|state| state.asked).unwrap_or(now);
         let slots = self.slots.iter_mut();
         let mut topics = Vec::new();
         for (place, slot) in slots {
@@ -370,6 +392,10 @@ impl State {
             }
             if slot.leader.is_some_and(|leader| leader.broker == broker) {
                 topics.push(Arc::clone(&place.topic));
+            }
+            let asked = state.and_then(|state| state.session.asked().get(place));
+            if asked.is_some_and(|asked| slot.expects(broker, *asked, now)) {
+                slot.hinder(place, begun, now, error.clone());
             }
         }
         topics.dedup();
@@ -416,6 +442,7 @@ impl State {
         for question in questions {
             let Some(slot) = self.answered(question) else { continue };
             slot.back_off(now, initial, max);
+            slot.hinder(&question.place, question.asked, now, error.clone());
             if error.is_stale_metadata() || error.is_epoch_mismatch() {
                 self.doubt(&question.place.topic);
             } else if !error.is_retriable() {
@@ -467,7 +494,7 @@ impl State {
 impl Slot {
     /// Whether an answer is to the question that would be asked now. Another broker may have become
     /// the source meanwhile: then what the former one says is old, or is told by both.
-    fn expects(&mut self, broker: i32, asked: Asked, now: Instant) -> bool {
+    pub(super) fn expects(&mut self, broker: i32, asked: Asked, now: Instant) -> bool {
         let is_here = self.position().is_some_and(|at| at.offset == asked.offset);
         let is_same = (self.stamp, self.leader_epoch()) == (asked.stamp, asked.leader_epoch);
         is_same && is_here && !self.is_doubted && self.source(now) == Some(broker)
@@ -481,7 +508,12 @@ impl Slot {
         data: PartitionData,
         check_crcs: bool,
     ) -> Verdict {
-        match data.error_code {
+        let code = data.error_code;
+        let refused = || {
+            let what = format!("partition {place}");
+            ClientError::Refused { what, code, message: None }
+        };
+        match code {
             ErrorCode::NONE => {}
             ErrorCode::OFFSET_OUT_OF_RANGE => return Verdict::OutOfRange,
             ErrorCode::NOT_LEADER_OR_FOLLOWER
@@ -491,19 +523,16 @@ impl Slot {
             | ErrorCode::KAFKA_STORAGE_ERROR
             | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
             | ErrorCode::UNKNOWN_TOPIC_ID
-            | ErrorCode::INCONSISTENT_TOPIC_ID => return Verdict::Stale,
+            | ErrorCode::INCONSISTENT_TOPIC_ID => return Verdict::Stale(refused()),
             // As the reference: the broker's log says what it was.
             ErrorCode::UNKNOWN_SERVER_ERROR => {
                 tracing::warn!(%place, "the broker can't read it, and doesn't say why");
-                return Verdict::Wait;
+                return Verdict::Wait(refused());
             }
             code if code.is_retriable() && code != ErrorCode::CORRUPT_MESSAGE => {
-                return Verdict::Wait;
+                return Verdict::Wait(refused());
             }
-            code => {
-                let what = format!("partition {place}");
-                return Verdict::Tell(ClientError::Refused { what, code, message: None }.into());
-            }
+            _ => return Verdict::Tell(refused().into()),
         }
         self.high_watermark = data.high_watermark;
         self.last_stable = data.last_stable_offset;
@@ -517,9 +546,12 @@ impl Slot {
             error,
         };
         let measured = match haul::measure(records) {
-            Ok(Some(measured)) => measured,
+            Ok(measured) => measured,
             // Not even one batch: the broker doesn't answer with more than was asked for.
-            Ok(None) => return Verdict::Wait,
+            Err(error @ BatchError::Truncated { .. }) => {
+                let what = format!("partition {place}");
+                return Verdict::Wait(ClientError::Batch { what, error });
+            }
             Err(error) => return Verdict::Tell(damaged(error)),
         };
         let bytes = measured.bytes.len();

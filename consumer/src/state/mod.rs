@@ -23,6 +23,7 @@ mod plan;
 mod session;
 mod slot;
 mod steps;
+mod stuck;
 #[cfg(test)]
 mod tests;
 
@@ -237,6 +238,9 @@ impl State {
                 continue;
             };
             slot.is_paused = is_paused;
+            if is_paused {
+                slot.hindrance = None;
+            }
             if !is_paused && !slot.queue.is_empty() {
                 self.line_up(place);
             }

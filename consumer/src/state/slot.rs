@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use logboom_client::OffsetSpec;
 use logboom_protocol::units::Uuid;
 
+use super::stuck::Hindrance;
 use crate::haul::Haul;
 use crate::{OffsetAndMetadata, Start};
 
@@ -94,6 +95,8 @@ pub(crate) struct Slot {
     pub(crate) last_stable: i64,
     /// Nobody is asked before.
     pub(crate) retry_at: Option<Instant>,
+    /// Why nothing can be read of it.
+    pub(super) hindrance: Option<Hindrance>,
     failures: u32,
 }
 
@@ -120,6 +123,7 @@ impl Slot {
             high_watermark: -1,
             last_stable: -1,
             retry_at: None,
+            hindrance: None,
             failures: 0,
         };
         slot.go(start);
@@ -130,6 +134,7 @@ impl Slot {
     pub(crate) fn go(&mut self, start: Start) {
         (self.is_asking, self.is_doubted, self.is_blocked) = (false, false, false);
         (self.done, self.nearest, self.retry_at) = (None, None, None);
+        self.hindrance = None;
         self.failures = 0;
         self.place = match start {
             Start::Committed => Place::Committed,

@@ -4,6 +4,7 @@ mod begin;
 mod brokers;
 mod order;
 mod room;
+mod stuck;
 mod truncation;
 
 use std::sync::Arc;

@@ -48,6 +48,11 @@ impl Ledger {
         self.is_joined && self.given.is_subset(&self.ended)
     }
 
+    /// Whether the group has shared, and given nothing.
+    pub(super) fn has_nothing(&self) -> bool {
+        self.is_joined && self.given.is_empty()
+    }
+
     /// Whether a partition is where --from says, and nothing was written of it.
     pub(super) fn is_chosen(&self, partition: i32) -> bool {
         self.chosen.contains(&partition)

@@ -1,0 +1,91 @@
+//! `logboom consume --group` where nothing can be read: it says so, and waits as long as
+//! `--timeout` says.
+
+use std::io::{BufRead as _, BufReader, Lines};
+use std::process::{Child, ChildStderr, Stdio};
+use std::time::{Duration, Instant};
+
+use logboom_tests::broker::shared;
+use logboom_tests::cluster::Cluster;
+use logboom_tests::raw::{Raw, topic_name};
+
+use super::{command, printed, write};
+use crate::tour::groups::PATIENCE;
+use crate::wire::{new_topic_with, now_ms};
+
+const SECONDS: u64 = 4;
+
+/// A member that has printed the record at offset 0 of each partition, and what it complains of.
+fn reading(
+    bootstrap: &str,
+    topic: &str,
+    partitions: usize,
+) -> (Child, Lines<BufReader<ChildStderr>>) {
+    let timeout = SECONDS.to_string();
+    let group = topic_name("stuck");
+    let words =
+        ["consume", topic, "--group", &group, "--format", "%p %o\\n", "--timeout", &timeout];
+    let mut command = command(bootstrap, &words);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let printed = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut lines: Vec<String> = printed.take(partitions).map(Result::unwrap).collect();
+    lines.sort();
+    let expected: Vec<String> = (0..partitions).map(|partition| format!("{partition} 0")).collect();
+    assert_eq!(lines, expected);
+    let said = BufReader::new(child.stderr.take().unwrap()).lines();
+    (child, said)
+}
+
+/// How a member ends by itself: what it has said, and after how long.
+fn end(mut child: Child, said: Lines<BufReader<ChildStderr>>) -> (Vec<String>, Duration) {
+    let began = Instant::now();
+    // One that waits for ever holds its stderr open.
+    let process = child.id().to_string();
+    let (over, overdue) = std::sync::mpsc::channel::<()>();
+    let watch = std::thread::spawn(move || {
+        if overdue.recv_timeout(PATIENCE) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            std::process::Command::new("kill").args(["-KILL", &process]).status().unwrap();
+        }
+    });
+    let said: Vec<String> = said.map(Result::unwrap).collect();
+    let took = began.elapsed();
+    drop(over);
+    watch.join().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1), "{said:?}");
+    (said, took)
+}
+
+#[test]
+fn a_topic_that_is_deleted_ends_its_reader() {
+    let subject = shared();
+    let bootstrap = subject.bootstrap();
+    let mut raw = Raw::connect(&bootstrap);
+    let topic = new_topic_with(&mut raw, "deleted", 1, &[]);
+    write(&mut raw, &topic, 0, &[now_ms()]);
+    let (child, said) = reading(&bootstrap, &topic, 1);
+    printed(&bootstrap, &["topic", "delete", &topic]);
+    let (said, took) = end(child, said);
+    let last = said.last().unwrap();
+    assert!(last.contains(&topic) && last.contains("`logboom topic list`"), "{said:?}");
+    assert!(took >= Duration::from_secs(SECONDS - 1), "it has waited only for {took:?}");
+}
+
+#[test]
+fn a_partition_without_a_leader_is_told_of_and_ends_its_reader() {
+    let mut cluster = Cluster::start("stuck", 3);
+    // Nobody else has a copy.
+    let topic = cluster.new_topic("stuck", 3, 1);
+    for partition in 0..3 {
+        write(&mut cluster.leader(&topic, partition), &topic, partition, &[now_ms()]);
+    }
+    let lost = cluster.partitions(&topic)[0].leader_id;
+    let (child, said) = reading(&cluster.bootstrap(), &topic, 3);
+    cluster.kill(lost);
+    let (said, took) = end(child, said);
+    let waits = format!("waits for partition {topic}-");
+    assert!(said.iter().any(|line| line.contains(&waits)), "{said:?}");
+    let last = said.last().unwrap();
+    assert!(last.contains(&format!("partition {topic}-")), "{said:?}");
+    assert!(last.contains("nothing can be read for 4 s"), "{said:?}");
+    assert!(took >= Duration::from_secs(SECONDS - 1), "it has waited only for {took:?}");
+}

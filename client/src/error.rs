@@ -280,14 +280,11 @@ impl Disconnect {
 
     /// What a transport or its first bytes failed by: what isn't believed now isn't in a second
     /// either, and a connection that was lost may stand then.
-    pub(crate) fn unprotected(doing: &'static str, error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::InvalidData
-            | io::ErrorKind::InvalidInput
-            | io::ErrorKind::PermissionDenied => {
-                Self::Authentication { mechanism: "TLS".to_owned(), reason: error.to_string() }
-            }
-            _ => Self::io(doing, error),
+    pub(crate) fn unprotected(doing: &'static str, source: Arc<io::Error>) -> Self {
+        if crate::security::is_disbelief(&source) {
+            Self::Authentication { mechanism: "TLS".to_owned(), reason: source.to_string() }
+        } else {
+            Self::Io { doing, source }
         }
     }
 

@@ -44,6 +44,17 @@ pub struct Security {
     pub sasl: Option<Arc<dyn SaslMechanism>>,
 }
 
+/// Whether what a [`Transport`] failed by says that the two sides don't believe each other.
+pub(crate) fn is_disbelief(error: &io::Error) -> bool {
+    let is_of_kind = matches!(
+        error.kind(),
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::PermissionDenied
+    );
+    #[cfg(feature = "tls")]
+    let is_of_kind = is_of_kind && !tls::may_pass(error);
+    is_of_kind
+}
+
 /// A stream of bytes in both directions.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 

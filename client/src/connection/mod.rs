@@ -22,8 +22,8 @@ mod tests;
 mod told;
 mod versions;
 
-use std::io;
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -83,11 +83,10 @@ impl Connection {
         let stream = tokio::time::timeout(after, transport.protect(stream, address))
             .await
             .map_err(|_| failed(Disconnect::ConnectTimeout { after }))?
-            .map_err(|e| failed(Disconnect::unprotected("protect", e)))?;
+            .map_err(|e| failed(Disconnect::unprotected("protect", Arc::new(e))))?;
         Self::over(stream, address, config).await.map_err(|error| match error {
             // With TLS 1.3 a broker says behind the handshake what it doesn't believe.
             ClientError::Connection { reason: Disconnect::Io { doing, source }, .. } => {
-                let source = io::Error::new(source.kind(), source.to_string());
                 failed(Disconnect::unprotected(doing, source))
             }
             error => error,

@@ -246,6 +246,41 @@ mod tls {
         is_disbelief(&connect(&address, &own.cert.pem(), "").await.unwrap_err());
     }
 
+    /// A listener that answers a hello with this alert.
+    async fn alerting(alert: u8) -> crate::BrokerAddress {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        const FATAL: u8 = 2;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut hello = [0; 5];
+                stream.read_exact(&mut hello).await.unwrap();
+                let mut rest = vec![0; u16::from_be_bytes([hello[3], hello[4]]).into()];
+                stream.read_exact(&mut rest).await.unwrap();
+                stream.write_all(&[21, 3, 3, 0, 2, FATAL, alert]).await.unwrap();
+                // Whoever doesn't take the alert for the end waits in vain.
+                stream.read_to_end(&mut rest).await.ok();
+            }
+        });
+        crate::BrokerAddress { host: "127.0.0.1".to_owned(), port }
+    }
+
+    #[tokio::test]
+    async fn an_alert_that_speaks_of_neither_side_s_word_may_pass() {
+        let own = certificate("127.0.0.1");
+        // close_notify, bad_record_mac, internal_error, user_canceled.
+        for alert in [0, 20, 80, 90] {
+            let error = connect(&alerting(alert).await, &own.cert.pem(), "").await.unwrap_err();
+            assert_eq!(error.remedy(), Remedy::Retry, "{alert}: {error}");
+        }
+        // handshake_failure, bad_certificate, certificate_expired, unknown_ca, protocol_version,
+        // certificate_required.
+        for alert in [40, 42, 45, 48, 70, 116] {
+            is_disbelief(&connect(&alerting(alert).await, &own.cert.pem(), "").await.unwrap_err());
+        }
+    }
+
     #[test]
     fn half_a_certificate_of_the_client_s_is_an_error() {
         for (given, missing) in [

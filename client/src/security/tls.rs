@@ -9,7 +9,8 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore,
+    SignatureScheme,
 };
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -85,6 +86,40 @@ impl Transport for Tls {
             let stream = connector.connect(name, stream).await?;
             Ok(Box::new(stream) as Box<dyn Stream>)
         })
+    }
+}
+
+/// Whether it is over by itself: the broker has ended the connection for a reason of its own, or
+/// what came was damaged on its way. What certificates and hello messages say stays the same.
+pub(super) fn may_pass(error: &io::Error) -> bool {
+    let error = error.get_ref().and_then(|inner| inner.downcast_ref());
+    match error {
+        Some(rustls::Error::AlertReceived(alert)) => !matches!(
+            alert,
+            AlertDescription::HandshakeFailure
+                | AlertDescription::NoCertificate
+                | AlertDescription::BadCertificate
+                | AlertDescription::UnsupportedCertificate
+                | AlertDescription::CertificateRevoked
+                | AlertDescription::CertificateExpired
+                | AlertDescription::CertificateUnknown
+                | AlertDescription::IllegalParameter
+                | AlertDescription::UnknownCA
+                | AlertDescription::AccessDenied
+                | AlertDescription::DecryptError
+                | AlertDescription::ExportRestriction
+                | AlertDescription::ProtocolVersion
+                | AlertDescription::InsufficientSecurity
+                | AlertDescription::MissingExtension
+                | AlertDescription::UnsupportedExtension
+                | AlertDescription::UnrecognisedName
+                | AlertDescription::BadCertificateStatusResponse
+                | AlertDescription::UnknownPSKIdentity
+                | AlertDescription::CertificateRequired
+                | AlertDescription::NoApplicationProtocol
+        ),
+        Some(rustls::Error::DecryptError) => true,
+        _ => false,
     }
 }
 

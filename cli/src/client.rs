@@ -24,9 +24,9 @@ use crate::output::Output;
 /// How to find the cluster, and how to write what it says.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ClientArguments {
-    /// Brokers by which the cluster is found; one that answers is enough. Those of --properties, or
-    /// 127.0.0.1:9092, if it isn't given.
-    #[arg(long, global = true, env = "LOGBOOM_BOOTSTRAP", value_name = "HOST:PORT[,…]")]
+    /// Brokers by which the cluster is found; one that answers is enough. Those of --properties,
+    /// else of the variable LOGBOOM_BOOTSTRAP, else 127.0.0.1:9092, if it isn't given.
+    #[arg(long, global = true, value_name = "HOST:PORT[,…]")]
     bootstrap: Option<Bootstrap>,
     /// A file of settings by Kafka's names, as its tools take it: what protects connections
     /// (security.protocol), times, and whatever else the command's clients have. Options go before
@@ -168,6 +168,9 @@ fn way_out(error: &ClientError) -> Option<String> {
             ErrorCode::NOT_ENOUGH_REPLICAS | ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND => {
                 "the topic's min.insync.replicas asks for more copies than are alive"
             }
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION | ErrorCode::UNKNOWN_TOPIC_ID => {
+                "`logboom topic list` shows those that there are"
+            }
             ErrorCode::GROUP_ID_NOT_FOUND => "`logboom group list` shows those that there are",
             ErrorCode::NON_EMPTY_GROUP => {
                 "stop its members first; `logboom group describe` shows them"
@@ -237,7 +240,9 @@ impl ClientArguments {
     /// A consumer that is as patient as the caller.
     pub(crate) fn consumer(&self) -> Result<ConsumerBuilder, Failure> {
         let properties = self.settings()?;
-        let config = self.config(&properties)?;
+        let mut config = self.config(&properties)?;
+        // An attempt has no more time than all of them.
+        config.request_timeout = config.request_timeout.min(config.api_timeout);
         let builder = Consumer::builder().properties(&properties)?;
         self.name_unused("consume", &properties);
         Ok(builder.brokers(self.brokers(&properties)?).client(config))
@@ -264,10 +269,14 @@ impl ClientArguments {
         if let Some(Bootstrap(addresses)) = &self.bootstrap {
             return Ok(addresses.clone());
         }
-        match properties.bootstrap()? {
-            Some(addresses) => Ok(addresses),
-            None => BrokerAddress::parse_list(LOCAL).map_err(Failure::failed),
+        if let Some(addresses) = properties.bootstrap()? {
+            return Ok(addresses);
         }
+        let from_variable = std::env::var(logboom_bench::BOOTSTRAP_VARIABLE).ok();
+        let addresses = from_variable.as_deref().unwrap_or(LOCAL);
+        BrokerAddress::parse_list(addresses).map_err(|error| {
+            Failure::Usage(format!("{}={addresses}: {error}", logboom_bench::BOOTSTRAP_VARIABLE))
+        })
     }
 
     fn config(&self, properties: &Properties) -> Result<ClientConfig, Failure> {

@@ -1,6 +1,8 @@
 //! What `logboom bench` is asked for on the command line.
 
-use std::ops::RangeInclusive;
+mod plan;
+mod values;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,31 +10,13 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use logboom_producer::{Acks, Codec};
 
+pub(crate) use self::plan::Plan;
+use self::values::{
+    PARTITIONS_MAX, RECORDS_MAX, REPETITIONS_MAX, batch_bytes, clients, confidence, fill_bytes,
+    key_value, millis, positive_duration, rate, share, warmup,
+};
 use crate::pace::Arrivals;
-use crate::quantity;
-use crate::run::Scenario;
 use crate::workload::{KeyChoice, ValueChoice};
-
-/// The most producers or consumers of a process: each producer has a thread, each client a buffer.
-const CLIENTS_MAX: u64 = 512;
-/// The most repetitions.
-const REPETITIONS_MAX: u64 = 1_000;
-/// The most records: at the highest rate they take three years.
-const RECORDS_MAX: u64 = 1_000_000_000_000_000;
-/// The most partitions of a topic: each producer has a place for each.
-const PARTITIONS_MAX: i64 = 100_000;
-/// Records a second: at fewer nothing comes within the time that is waited for the first; no
-/// process comes to more.
-const RATES: RangeInclusive<f64> = 0.1..=10_000_000.0;
-/// The shortest and the longest time.
-const TIMES: RangeInclusive<Duration> = Duration::from_millis(10)..=DURATION_MAX;
-const DURATION_MAX: Duration = Duration::from_secs(365 * 24 * 3_600);
-/// The longest that a batch may wait, milliseconds.
-const LINGER_MS_MAX: f64 = 3_600_000.0;
-/// The largest batch, bytes.
-const BATCH_BYTES_MAX: u64 = 100 << 20;
-/// The most bytes that are written first: more than any disk has.
-const FILL_BYTES_MAX: u64 = 1 << 50;
 
 /// The arguments of `logboom bench`.
 #[derive(Debug, Args)]
@@ -164,9 +148,10 @@ pub(crate) enum Output {
 /// What every load has.
 #[derive(Debug, Args)]
 pub(crate) struct LoadArguments {
-    /// Brokers by which the cluster is found; one that answers is enough. Those of --properties or
-    /// --property, or 127.0.0.1:9092, if it isn't given.
-    #[arg(long, env = "LOGBOOM_BOOTSTRAP", value_name = "HOST:PORT[,…]")]
+    /// Brokers by which the cluster is found; one that answers is enough. Those of --property or
+    /// --properties, else of the variable LOGBOOM_BOOTSTRAP, else 127.0.0.1:9092, if it isn't
+    /// given.
+    #[arg(long, value_name = "HOST:PORT[,…]")]
     pub(crate) bootstrap: Option<String>,
     /// The topic; made where it isn't there, and deleted then in the end.
     #[arg(long, default_value = "logboom-bench")]
@@ -349,178 +334,6 @@ impl CompressionArgument {
     }
 }
 
-/// A load, whichever scenario it is of.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Plan<'a> {
-    pub(crate) scenario: Scenario,
-    pub(crate) load: &'a LoadArguments,
-    pub(crate) records: &'a RecordArguments,
-    pub(crate) rate: Option<&'a RateArguments>,
-    pub(crate) groups: Option<&'a GroupArguments>,
-    pub(crate) producers: u64,
-    /// Of each group.
-    pub(crate) consumers: u64,
-    pub(crate) fill: Option<u64>,
-}
-
-impl BenchCommand {
-    /// The load; `None` where none is made.
-    pub(crate) fn plan(&self) -> Option<Plan<'_>> {
-        let plan = |scenario, load, records| Plan {
-            scenario,
-            load,
-            records,
-            rate: None,
-            groups: None,
-            producers: load.clients,
-            consumers: 0,
-            fill: None,
-        };
-        Some(match self {
-            Self::Produce(ProduceArguments { load, records, rate }) => {
-                Plan { rate: Some(rate), ..plan(Scenario::Produce, load, records) }
-            }
-            Self::Consume(ConsumeArguments { load, records, groups, fill }) => Plan {
-                groups: Some(groups),
-                producers: 0,
-                consumers: load.clients,
-                fill: Some(fill.fill),
-                ..plan(Scenario::Consume, load, records)
-            },
-            Self::EndToEnd(EndToEndArguments { load, records, rate, readers }) => Plan {
-                rate: Some(rate),
-                groups: Some(&readers.groups),
-                consumers: readers.consumers,
-                ..plan(Scenario::EndToEnd, load, records)
-            },
-            Self::Mixed(MixedArguments { load, records, rate, readers, fill }) => Plan {
-                rate: Some(rate),
-                groups: Some(&readers.groups),
-                consumers: readers.consumers,
-                fill: Some(fill.fill),
-                ..plan(Scenario::Mixed, load, records)
-            },
-            Self::Compare(_) => return None,
-        })
-    }
-}
-
-/// How long is measured where nothing is said.
-const DURATION: Duration = Duration::from_secs(10);
-/// What goes before it.
-const WARMUP: Duration = Duration::from_secs(1);
-
-impl Plan<'_> {
-    /// How long is measured; `None` where a number of records ends it.
-    pub(crate) fn duration(&self) -> Option<Duration> {
-        match self.load.records {
-            Some(_) => None,
-            None => Some(self.load.duration.unwrap_or(DURATION)),
-        }
-    }
-
-    pub(crate) fn warmup(&self) -> Duration {
-        let usual = if self.load.records.is_some() { Duration::ZERO } else { WARMUP };
-        match self.scenario {
-            // Reading begins with the first record.
-            Scenario::Consume => Duration::ZERO,
-            _ => self.load.warmup.unwrap_or(usual),
-        }
-    }
-
-    /// What each option by itself can't tell.
-    ///
-    /// # Errors
-    /// Options that don't go together.
-    pub(crate) fn check(&self) -> Result<(), String> {
-        let (groups, each) = (self.group_count(), self.consumers);
-        if groups * each > CLIENTS_MAX {
-            let option = if self.producers > 0 { "--consumers" } else { "--clients" };
-            return Err(format!(
-                "--groups {groups} with {option} {each}: at most {CLIENTS_MAX} consumers together"
-            ));
-        }
-        let is_filled_by_bytes = self.fill.is_some()
-            && (self.scenario == Scenario::Mixed || self.load.records.is_none());
-        let is_empty = self.records.keys == KeyChoice::None && self.records.record_bytes.is_empty();
-        if is_filled_by_bytes && is_empty {
-            return Err("--record-bytes: records without a byte never come to --fill".to_owned());
-        }
-        Ok(())
-    }
-
-    pub(crate) fn group_count(&self) -> u64 {
-        self.groups.map_or(0, |groups| groups.groups)
-    }
-}
-
-fn clients() -> clap::builder::RangedU64ValueParser<u64> {
-    clap::value_parser!(u64).range(1..=CLIENTS_MAX)
-}
-
-fn key_value(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err("write KEY=VALUE".to_owned()),
-    }
-}
-
-fn positive_duration(text: &str) -> Result<Duration, String> {
-    let duration = quantity::duration(text)?;
-    match TIMES.contains(&duration) {
-        true => Ok(duration),
-        false => Err(format!("{text}: at least 10ms, and at most a year, 8760h")),
-    }
-}
-
-fn warmup(text: &str) -> Result<Duration, String> {
-    let duration = quantity::duration(text)?;
-    match duration <= DURATION_MAX {
-        true => Ok(duration),
-        false => Err(format!("{text}: at most a year, 8760h")),
-    }
-}
-
-fn millis(text: &str) -> Result<Duration, String> {
-    let is_one = |millis: f64| (0.0..=LINGER_MS_MAX).contains(&millis);
-    let millis = number(text, is_one, "milliseconds from 0 to 3600000")?;
-    Ok(Duration::from_secs_f64(millis / 1e3))
-}
-
-fn batch_bytes(text: &str) -> Result<usize, String> {
-    let bytes = quantity::bytes(text)?;
-    let is_one = usize::try_from(bytes).ok().filter(|_| bytes <= BATCH_BYTES_MAX);
-    is_one.ok_or_else(|| format!("{text}: a batch has at most {BATCH_BYTES_MAX} bytes"))
-}
-
-fn fill_bytes(text: &str) -> Result<u64, String> {
-    let bytes = quantity::bytes(text)?;
-    match (1..=FILL_BYTES_MAX).contains(&bytes) {
-        true => Ok(bytes),
-        false => Err(format!("{text}: from 1 to {FILL_BYTES_MAX} bytes")),
-    }
-}
-
-fn number(text: &str, is_one: impl FnOnce(f64) -> bool, rule: &str) -> Result<f64, String> {
-    let number = text.parse().ok().filter(|number| is_one(*number));
-    number.ok_or_else(|| format!("{text}: {rule} is wanted"))
-}
-
-fn share(text: &str) -> Result<f64, String> {
-    number(text, |share| (0.0..=1.0).contains(&share), "a share from 0 to 1")
-}
-
-fn rate(text: &str) -> Result<f64, String> {
-    let (least, most) = (RATES.start(), RATES.end());
-    let rule = format!("a number of records a second from {least} to {most}");
-    number(text, |rate| RATES.contains(&rate), &rule)
-}
-
-fn confidence(text: &str) -> Result<f64, String> {
-    let is_one = |percent: f64| (50.0..100.0).contains(&percent);
-    number(text, is_one, "a confidence from 50 up to 100 percent")
-}
-
 #[cfg(test)]
 pub(crate) mod testing {
     use clap::Parser;
@@ -541,123 +354,4 @@ pub(crate) mod testing {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
-
-    use super::testing::{Line, parsed};
-    use super::*;
-
-    #[test]
-    fn the_arguments_fit_together() {
-        Line::command().debug_assert();
-    }
-
-    #[test]
-    fn a_load_is_taken_as_it_is_written() {
-        for line in [
-            "produce",
-            "produce --records 1000 --clients 4 --acks 0 --compression zstd --linger 0.5",
-            "produce --rate 1e4 --arrivals poisson --duration 1m --batch-bytes 64KiB",
-            "produce --keys zipf:1000:0.99 --record-bytes uniform:100-2k --entropy 0.5",
-            "produce --property linger.ms=3 --property acks=1 --properties f --admin h:1",
-            "consume --fill 10MB --groups 3 --group g --ceiling-dir /tmp",
-            "end-to-end --rate 100 --consumers 2 --warmup 0s --save a.json --html a.html",
-            "mixed --rate 100 --repeat 3 --no-ceiling --output json --topic-config a=b",
-            "compare a.json b.json --confidence 99 --fail-if-slower --output json",
-        ] {
-            let command = parsed(line);
-            assert!(command.is_ok(), "{line}: {}", command.unwrap_err());
-        }
-    }
-
-    #[test]
-    fn wrong_usage_is_found_before_anything_is_done() {
-        for line in [
-            "",
-            "produce --records 0",
-            "produce --records 5 --duration 5s",
-            "produce --rate 0",
-            "produce --rate=-1",
-            "produce --rate 0.01",
-            "produce --rate 1e8",
-            "produce --rate nan",
-            "produce --records 18446744073709551615",
-            "produce --duration 8761h",
-            "produce --warmup 8761h",
-            "produce --interval 8761h",
-            "produce --linger 3600001",
-            "produce --linger=-1",
-            "produce --linger nan",
-            "produce --batch-bytes 101MiB",
-            "produce --record-bytes 101MiB",
-            "produce --record-bytes uniform:0-101MiB",
-            "produce --partitions 0",
-            "produce --partitions 100001",
-            "produce --repeat 0",
-            "produce --repeat 1001",
-            "consume --fill 0",
-            "consume --fill 2000000g",
-            "consume --groups 513",
-            "produce --arrivals poisson",
-            "produce --record-bytes big",
-            "produce --keys many",
-            "produce --entropy 2",
-            "produce --acks 2",
-            "produce --duration 1ms",
-            "produce --clients 0",
-            "produce --clients 513",
-            "produce --no-ceiling --ceiling-dir /tmp",
-            "produce --group g",
-            "consume --rate 5",
-            "end-to-end --fill 5",
-            "mixed --property k",
-            "compare a.json",
-            "compare a.json b.json --confidence 100",
-        ] {
-            let error = parsed(line).expect_err(line);
-            assert_eq!(error.exit_code(), 2, "{line}");
-            // The option that is wrong, where one is.
-            let mut words = line.split([' ', '=']).rev();
-            let option = words.find(|word| word.starts_with("--")).unwrap_or_default();
-            let named = if option == "--arrivals" { "--rate" } else { option };
-            assert!(error.to_string().contains(named), "{line}: {error}");
-        }
-    }
-
-    #[test]
-    fn options_that_do_not_go_together_are_named() {
-        let checked = |line: &str| parsed(line).unwrap().plan().unwrap().check();
-        for (line, named) in [
-            ("consume --groups 512 --clients 2", "--groups 512 with --clients 2: at most 512"),
-            ("end-to-end --groups 27 --consumers 19", "--groups 27 with --consumers 19: at most"),
-            ("consume --record-bytes 0", "--record-bytes: "),
-            ("mixed --record-bytes uniform:0-0 --records 5", "--record-bytes: "),
-        ] {
-            let why = checked(line).expect_err(line);
-            assert!(why.starts_with(named), "{line}: {why}");
-        }
-        for line in [
-            "consume --groups 256 --clients 2",
-            "consume --record-bytes 0 --records 5",
-            "consume --record-bytes 0 --keys uniform:5",
-            "consume --record-bytes uniform:0-1",
-            "produce --record-bytes 0",
-        ] {
-            assert_eq!(checked(line), Ok(()), "{line}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_said_has_a_default() {
-        let command = parsed("produce").unwrap();
-        let plan = command.plan().unwrap();
-        assert_eq!((plan.duration(), plan.warmup()), (Some(DURATION), WARMUP));
-        let command = parsed("produce --records 5").unwrap();
-        let plan = command.plan().unwrap();
-        assert_eq!((plan.duration(), plan.warmup()), (None, Duration::ZERO));
-        let command = parsed("consume --clients 3 --warmup 5s").unwrap();
-        let plan = command.plan().unwrap();
-        assert_eq!((plan.producers, plan.consumers, plan.group_count()), (0, 3, 1));
-        assert_eq!(plan.warmup(), Duration::ZERO);
-    }
-}
+mod tests;

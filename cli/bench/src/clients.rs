@@ -1,5 +1,5 @@
 //! Clients as the command line asks for them: its own options go before `--property`, and those
-//! before the file of `--properties`.
+//! before the file of `--properties`. The cluster is where they say, or else where a variable does.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use logboom_client::{ClientConfig, Cluster, Properties};
 use logboom_consumer::{Consumer, ConsumerBuilder, OffsetReset, Start, TopicPartition};
 use logboom_producer::{Codec, Producer, ProducerBuilder};
 
+use crate::BOOTSTRAP_VARIABLE;
 use crate::arguments::Plan;
 
 /// Where a broker with no configuration listens.
@@ -29,6 +30,8 @@ const AHEAD_BYTES_EACH: (usize, usize) = (4 << 20, 64 << 20);
 pub(crate) struct Clients<'a> {
     plan: Plan<'a>,
     properties: Properties,
+    /// What [`BOOTSTRAP_VARIABLE`] says.
+    variable: Option<String>,
     /// All that was asked for by Kafka's names, as it is kept.
     pub(crate) asked: Vec<(String, String)>,
 }
@@ -49,7 +52,8 @@ impl<'a> Clients<'a> {
             properties.set(key, value);
             asked.push((key.clone(), value.clone()));
         }
-        Ok(Self { plan, properties, asked })
+        let variable = std::env::var(BOOTSTRAP_VARIABLE).ok();
+        Ok(Self { plan, properties, variable, asked })
     }
 
     /// The cluster, for all but records.
@@ -71,7 +75,8 @@ impl<'a> Clients<'a> {
     /// Where the cluster is.
     pub(crate) fn bootstrap(&self) -> &str {
         let asked = self.plan.load.bootstrap.as_deref();
-        asked.or_else(|| self.properties.get("bootstrap.servers")).unwrap_or(LOCAL)
+        let asked = asked.or_else(|| self.properties.get("bootstrap.servers"));
+        asked.or(self.variable.as_deref()).unwrap_or(LOCAL)
     }
 
     /// So many producers.

@@ -61,6 +61,9 @@ pub use arguments::BenchArguments;
 use arguments::{BenchCommand, CompareArguments, Output, Plan};
 pub use signals::Signals;
 
+/// Names the cluster where neither an option nor a file of settings does.
+pub const BOOTSTRAP_VARIABLE: &str = "LOGBOOM_BOOTSTRAP";
+
 /// Why nothing came of it.
 #[derive(Debug)]
 enum Failure {

@@ -9,7 +9,8 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use super::page;
+use super::{comparison_page, page};
+use crate::compare::Comparison;
 use crate::run::testing::run;
 
 /// Names that the browser has, in the order in which they are looked for.
@@ -85,8 +86,8 @@ fn looked_at(browser: &Path, page: &Path, width: u32) -> String {
     text.expect("the browser takes too long").unwrap()
 }
 
-#[test]
-fn a_browser_shows_the_page_whole_and_loads_nothing() {
+/// Shows each page in a wide and in a narrow window: all of its pictures are there, and whole.
+fn check_in_browser(pages: &[(String, usize)]) {
     let Some(browser) = browser() else {
         let names = NAMES.join(", ");
         writeln!(std::io::stderr(), "skipped: the page in a browser: none of {names} is there")
@@ -95,9 +96,8 @@ fn a_browser_shows_the_page_whole_and_loads_nothing() {
     };
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("page.html");
-    for (run, pictures) in [(run(&[1_000], &[5_000]), 3), (run(&[1, 2, 3], &[10_000_000; 3]), 3)] {
-        let text = page(&run).replace("</body>", &format!("{LOOK}</body>"));
-        fs::write(&file, text).unwrap();
+    for (page, pictures) in pages {
+        fs::write(&file, page.replace("</body>", &format!("{LOOK}</body>"))).unwrap();
         for width in [1_200, 500] {
             let seen = looked_at(&browser, &file, width);
             let expected = format!("data-looked=\"{pictures} pictures\" data-faults=\"\"");
@@ -105,4 +105,19 @@ fn a_browser_shows_the_page_whole_and_loads_nothing() {
             assert!(body.contains(&expected), "{width} wide: {body}");
         }
     }
+}
+
+#[test]
+fn a_browser_shows_the_page_whole_and_loads_nothing() {
+    let runs = [run(&[1_000], &[5_000]), run(&[1, 2, 3], &[10_000_000; 3])];
+    check_in_browser(&runs.map(|run| (page(&run), 3)));
+}
+
+#[test]
+fn a_browser_shows_the_page_of_two_runs_whole_and_loads_nothing() {
+    let mut before = run(&[1_000, 1_100, 990], &[5_000, 6_000, 5_500]);
+    let mut after = run(&[10_000_000, 11_000_000], &[500, 700]);
+    (before.settings.rate, after.settings.rate) = (Some(1_000.0), Some(1_000.0));
+    let compared = Comparison::new(&before, &after, 0.95).unwrap();
+    check_in_browser(&[(comparison_page(&before, &after, &compared), 3)]);
 }

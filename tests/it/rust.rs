@@ -2,13 +2,15 @@
 //! other reads, whatever goes wrong on the way.
 //!
 //! Those that need only an address also run against another broker (`LOGBOOM_REFERENCE`).
-//! `LOGBOOM_EVERY_BYTE` has the relay cut at every byte of an exchange, and not at every 97th.
+//! `LOGBOOM_EVERY_BYTE` has the relay cut at every byte of an exchange, and not at a few.
 
 mod cuts;
 mod exchange;
 mod kafka;
 mod kills;
 mod newcomer;
+mod settings;
+mod times;
 
 use std::time::Duration;
 

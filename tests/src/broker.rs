@@ -1,7 +1,8 @@
 //! The real broker as a process of its own: started on a directory, stopped, killed, started again.
 //!
 //! With `LOGBOOM_REFERENCE=HOST:PORT` the tests that only need an address are run against another
-//! broker there, a real Apache Kafka for one: what they claim is then checked against it.
+//! broker there, and with `LOGBOOM_REFERENCE=kafka` against an Apache Kafka that they start: what
+//! they claim is then checked against it.
 //!
 //! Must always hold: a process that was started here is gone when its [`Broker`] is dropped, and
 //! no process is ended by anything but its id.
@@ -18,6 +19,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::foreign::scratch;
+use crate::kafka::Kafka;
 
 /// Longer than any start or stop takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -346,11 +348,16 @@ impl Drop for Broker {
     }
 }
 
+/// What `LOGBOOM_REFERENCE` says for an Apache Kafka that the tests start themselves.
+const APACHE_KAFKA: &str = "kafka";
+
 /// What tests share that only need some broker: one process while any of them runs.
 #[derive(Debug, Clone)]
 pub enum Subject {
     /// Ours.
     Ours(Arc<Broker>),
+    /// Apache Kafka.
+    Kafka(Arc<Kafka>),
     /// The address of another.
     Reference(String),
 }
@@ -360,6 +367,7 @@ impl Subject {
     pub fn bootstrap(&self) -> String {
         match self {
             Self::Ours(broker) => broker.bootstrap(),
+            Self::Kafka(kafka) => kafka.plain.clone(),
             Self::Reference(address) => address.clone(),
         }
     }
@@ -368,7 +376,7 @@ impl Subject {
     pub fn ours(&self) -> Option<&Broker> {
         match self {
             Self::Ours(broker) => Some(broker),
-            Self::Reference(_) => None,
+            Self::Kafka(_) | Self::Reference(_) => None,
         }
     }
 }
@@ -379,19 +387,30 @@ impl Subject {
 /// If it does not start.
 pub fn shared() -> Subject {
     static SHARED: Mutex<Weak<Broker>> = Mutex::new(Weak::new());
+    static KAFKA: Mutex<Weak<Kafka>> = Mutex::new(Weak::new());
     static COUNT: AtomicUsize = AtomicUsize::new(0);
-    if let Ok(address) = std::env::var("LOGBOOM_REFERENCE") {
-        return Subject::Reference(address);
+    match std::env::var("LOGBOOM_REFERENCE") {
+        Ok(name) if name == APACHE_KAFKA => {
+            let start = |number| Kafka::start(&format!("shared-kafka-{number}")).expect("Maven");
+            return Subject::Kafka(one(&KAFKA, &COUNT, start));
+        }
+        Ok(address) => return Subject::Reference(address),
+        Err(_) => {}
     }
-    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(broker) = shared.upgrade() {
-        return Subject::Ours(broker);
+    let start = |number| Broker::start(&format!("shared-broker-{number}"));
+    Subject::Ours(one(&SHARED, &COUNT, start))
+}
+
+/// The one that others use, or a new one.
+fn one<T>(shared: &Mutex<Weak<T>>, count: &AtomicUsize, start: impl FnOnce(usize) -> T) -> Arc<T> {
+    let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(running) = shared.upgrade() {
+        return running;
     }
     // The one before may be about to end, and to remove its directory.
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let broker = Arc::new(Broker::start(&format!("shared-broker-{number}")));
-    *shared = Arc::downgrade(&broker);
-    Subject::Ours(broker)
+    let started = Arc::new(start(count.fetch_add(1, Ordering::Relaxed)));
+    *shared = Arc::downgrade(&started);
+    started
 }
 
 /// Waits a little between two looks at another process; how often is bounded by who calls.

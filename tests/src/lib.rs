@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod disk;
 pub mod foreign;
 pub mod fuzz;
+pub mod kafka;
 pub mod load;
 pub mod member;
 pub mod network;

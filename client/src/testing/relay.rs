@@ -84,7 +84,12 @@ impl Passed {
 impl Relay {
     /// Takes a port.
     pub async fn bind() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::bind_at(0).await
+    }
+
+    /// Takes that port, which whoever relayed before it has left.
+    pub async fn bind_at(port: u16) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         Self { address: BrokerAddress { host: "127.0.0.1".to_owned(), port }, listener }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use logboom_consumer::{Start, Timestamp, TopicPartition};
-use logboom_producer::{Codec, Header, Record as Sent};
+use logboom_producer::{Codec, Delivered, Header, Record as Sent};
 use logboom_tests::broker::shared;
 use logboom_tests::foreign::{self, Client};
 use logboom_tests::raw::topic_name;
@@ -19,6 +19,16 @@ pub(super) fn expected(leaves_out: &[&str]) -> Vec<Vec<Record>> {
 
 pub(super) async fn send(bootstrap: &str, topic: &str, codec: Codec, partitions: &[Vec<Record>]) {
     create_topic(bootstrap, topic, i32::try_from(partitions.len()).unwrap()).await;
+    send_to(bootstrap, topic, codec, partitions).await;
+}
+
+/// Sends the records of each partition to a topic that is there; what the broker says of each.
+pub(super) async fn send_to(
+    bootstrap: &str,
+    topic: &str,
+    codec: Codec,
+    partitions: &[Vec<Record>],
+) -> Vec<Vec<Delivered>> {
     let producer = producer(bootstrap).compression_type(codec).build().unwrap();
     let mut deliveries = Vec::new();
     for (partition, records) in (0..).zip(partitions) {
@@ -37,39 +47,56 @@ pub(super) async fn send(bootstrap: &str, topic: &str, codec: Codec, partitions:
             deliveries.push(producer.send(sent).await.unwrap());
         }
     }
+    let mut delivered = vec![Vec::new(); partitions.len()];
     for delivery in deliveries {
-        delivery.await.unwrap();
+        let one = delivery.await.unwrap();
+        delivered[usize::try_from(one.partition).unwrap()].push(one);
     }
+    delivered
 }
 
-/// What our consumer reads of each partition.
-pub(super) async fn read(
+/// What our consumer reads of each partition, and who says when each record was made.
+pub(super) async fn of_partitions(
     bootstrap: &str,
     topic: &str,
     expected: &[Vec<Record>],
-) -> Vec<Vec<Record>> {
+) -> Vec<Vec<(Record, Timestamp)>> {
     let mut consumer = consumer(bootstrap).build().unwrap();
     let count = i32::try_from(expected.len()).unwrap();
     let places =
         (0..count).map(|partition| (TopicPartition::new(topic, partition), Start::Earliest));
     consumer.assign_from(places).unwrap();
-    let mut read = BTreeMap::<i32, Vec<Record>>::new();
+    let mut read = BTreeMap::<i32, Vec<(Record, Timestamp)>>::new();
     for _ in 0..expected.iter().map(Vec::len).sum::<usize>() {
         let record = consumer.next().await.unwrap();
         let own = read.entry(record.partition).or_default();
         assert_eq!(record.offset, i64::try_from(own.len()).unwrap());
-        assert!(matches!(record.timestamp, Timestamp::Created(_)), "{:?}", record.timestamp);
         let header = |one: logboom_consumer::Header| {
             (String::from_utf8(one.key.to_vec()).unwrap(), one.value.map(|value| value.to_vec()))
         };
-        own.push(Record {
+        let plain = Record {
             timestamp: record.timestamp.millis().unwrap(),
             key: record.key.map(|key| key.to_vec()),
             value: record.value.map(|value| value.to_vec()),
             headers: record.headers.into_iter().map(header).collect(),
-        });
+        };
+        own.push((plain, record.timestamp));
     }
     read.into_values().collect()
+}
+
+/// What our consumer reads of each partition, where producers say when it was made.
+pub(super) async fn read(
+    bootstrap: &str,
+    topic: &str,
+    expected: &[Vec<Record>],
+) -> Vec<Vec<Record>> {
+    let created = |(record, timestamp): (Record, Timestamp)| {
+        assert!(matches!(timestamp, Timestamp::Created(_)), "{timestamp:?}");
+        record
+    };
+    let read = of_partitions(bootstrap, topic, expected).await;
+    read.into_iter().map(|records| records.into_iter().map(created).collect()).collect()
 }
 
 #[test]

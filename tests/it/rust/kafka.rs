@@ -1,117 +1,74 @@
-//! Our clients against Apache Kafka: plain, and over TLS with each way to say who one is.
+//! Our clients against Apache Kafka: plain, and protected in each way, with each way to say who one
+//! is; and the suites that need only an address.
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::io::{Read as _, Write as _};
+use std::process::{Command, Stdio};
 
 use logboom_client::Properties;
 use logboom_producer::{Codec, ProduceError, Record, Remedy};
-use logboom_tests::broker::{free_port, logboom, pause};
-use logboom_tests::foreign::{kafka_tool, or_skip, scratch};
+use logboom_tests::broker::logboom;
+use logboom_tests::foreign::or_skip;
+use logboom_tests::kafka::Kafka;
 use logboom_tests::raw::topic_name;
 
 use super::exchange::{expected, read, send};
+use super::settings::ended;
 use super::{consumer, create_topic, producer, run};
 
-/// Any id will do.
-const CLUSTER_ID: &str = "MkU3OEVBNTcwNTJENDM2Qk";
-/// Looks until it has to stand: two minutes.
-const LOOKS_MAX: usize = 2_400;
-
-/// One node that is broker and controller.
-struct Kafka {
-    child: Child,
-    dir: PathBuf,
-    plain: String,
-    protected: String,
-    /// The certificate that its protected listener shows.
-    certificate: String,
-}
-
-impl Drop for Kafka {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-        fs::remove_dir_all(&self.dir).ok();
-    }
-}
-
-fn start() -> Result<Kafka, String> {
-    let mut server = kafka_tool("kafka.Kafka")?;
-    let mut format = kafka_tool("kafka.tools.StorageTool")?;
-    let dir = scratch("rust-kafka");
-    let [plain, controller, protected] = [(); 3].map(|()| format!("127.0.0.1:{}", free_port()));
-    let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    let certificate = own.cert.pem();
-    let line = |pem: &str| pem.replace('\n', "\\n");
-    let scram = |size: u32| {
-        format!(
-            "listener.name.sasl_ssl.scram-sha-{size}.sasl.jaas.config=\
-             org.apache.kafka.common.security.scram.ScramLoginModule required;\n"
-        )
-    };
-    let properties = format!(
-        "process.roles=broker,controller\nnode.id=1\ncontroller.listener.names=CONTROLLER\n\
-         listeners=PLAINTEXT://{plain},CONTROLLER://{controller},SASL_SSL://{protected}\n\
-         listener.security.protocol.map=\
-         CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL\n\
-         controller.quorum.bootstrap.servers={controller}\n\
-         inter.broker.listener.name=PLAINTEXT\nlog.dirs={}\n\
-         offsets.topic.replication.factor=1\ngroup.initial.rebalance.delay.ms=0\n\
-         sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512\n\
-         listener.name.sasl_ssl.plain.sasl.jaas.config=\
-         org.apache.kafka.common.security.plain.PlainLoginModule required \
-         user_alice=\"secret\";\n{}{}\
-         ssl.keystore.type=PEM\nssl.keystore.certificate.chain={}\nssl.keystore.key={}\n",
-        dir.join("data").display(),
-        scram(256),
-        scram(512),
-        line(&certificate),
-        line(&own.signing_key.serialize_pem()),
-    );
-    let file = dir.join("server.properties");
-    fs::write(&file, properties).unwrap();
-    format.args(["format", "--standalone", "--cluster-id", CLUSTER_ID, "--config"]).arg(&file);
-    for size in [256, 512] {
-        format.arg("--add-scram").arg(format!("SCRAM-SHA-{size}=[name=alice,password=secret]"));
-    }
-    let formatted = format.output().unwrap();
-    assert!(formatted.status.success(), "{}", String::from_utf8_lossy(&formatted.stderr));
-    let log = fs::File::create(dir.join("log")).unwrap();
-    server.arg(&file).stdout(log).stderr(Stdio::null());
-    let child = server.spawn().unwrap();
-    let kafka = Kafka { child, dir, plain, protected, certificate };
-    for _ in 0..LOOKS_MAX {
-        if std::net::TcpStream::connect(&kafka.protected).is_ok() {
-            return Ok(kafka);
-        }
-        pause();
-    }
-    panic!("it didn't start: {}", fs::read_to_string(kafka.dir.join("log")).unwrap_or_default());
-}
-
 /// A file of settings, as Kafka's own clients take it.
-fn settings(kafka: &Kafka, mechanism: &str, password: &str) -> Properties {
+///
+/// - `protocol`: as in `security.protocol`.
+/// - `mechanism`: of SASL, or nothing.
+fn settings(kafka: &Kafka, protocol: &str, mechanism: &str, password: &str) -> Properties {
     let login = match mechanism {
         "PLAIN" => "plain.PlainLoginModule",
         _ => "scram.ScramLoginModule",
     };
-    let text = format!(
-        "bootstrap.servers={}\nsecurity.protocol=SASL_SSL\nsasl.mechanism={mechanism}\n\
-         sasl.jaas.config=org.apache.kafka.common.security.{login} required \\\n  \
-         username=\"alice\" password=\"{password}\";\n\
-         ssl.truststore.type=PEM\nssl.truststore.certificates={}\n",
-        kafka.protected,
-        kafka.certificate.replace('\n', "\\n")
-    );
+    let mut text =
+        format!("bootstrap.servers={}\nsecurity.protocol={protocol}\n", kafka.protected(protocol));
+    if protocol.contains("SASL") {
+        text += &format!(
+            "sasl.mechanism={mechanism}\n\
+             sasl.jaas.config=org.apache.kafka.common.security.{login} required \\\n  \
+             username=\"alice\" password=\"{password}\";\n",
+        );
+    }
+    if protocol.contains("SSL") {
+        let certificate = kafka.certificate.replace('\n', "\\n");
+        text += &format!("ssl.truststore.type=PEM\nssl.truststore.certificates={certificate}\n");
+    }
     let file = kafka.dir.join("client.properties");
     fs::write(&file, text).unwrap();
     Properties::load(file).unwrap()
 }
 
+/// The suites that need only an address, in a process of their own: what is written and read with
+/// others, times, and groups in every way of sharing, with static members.
+#[test]
+fn the_same_suites_hold_for_apache_kafka() {
+    if or_skip("our suites against Apache Kafka", Kafka::start("rust-kafka-looked-for")).is_none() {
+        return;
+    }
+    let mut tests = Command::new(std::env::current_exe().unwrap());
+    tests.args(["rust::exchange::", "rust::times::", "tour::consumer::"]);
+    let output = tests.env("LOGBOOM_REFERENCE", "kafka").output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}\n{said}");
+    for suite in ["rust::exchange::", "rust::times::", "tour::consumer::"] {
+        let passed = told.lines().filter(|line| line.contains(suite) && line.ends_with("ok"));
+        assert!(passed.count() >= 3, "{suite}: {told}");
+    }
+    // What was left out there is said here.
+    std::io::stderr().write_all(said.as_bytes()).unwrap();
+}
+
 #[test]
 fn apache_kafka_takes_and_gives_all_of_it() {
-    let Some(kafka) = or_skip("our clients and Apache Kafka", start()) else { return };
+    let Some(kafka) = or_skip("our clients and Apache Kafka", Kafka::start("rust-kafka")) else {
+        return;
+    };
     let shapes = expected(&[]);
     for codec in Codec::ALL {
         let topic = topic_name(&format!("rust-{}", codec.name()));
@@ -123,8 +80,11 @@ fn apache_kafka_takes_and_gives_all_of_it() {
     run(in_a_group(&kafka));
     for mechanism in ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] {
         run(protected(&kafka, mechanism));
-        the_command_line_speaks_it(&kafka, mechanism);
+        the_command_line_speaks_it(&kafka, "SASL_SSL", mechanism);
     }
+    the_command_line_speaks_it(&kafka, "SSL", "");
+    the_command_line_speaks_it(&kafka, "SASL_PLAINTEXT", "SCRAM-SHA-256");
+    who_isn_t_believed_is_sent_nothing_more(&kafka);
 }
 
 /// Two members share a topic, and a third one later finds what they committed.
@@ -162,9 +122,9 @@ async fn in_a_group(kafka: &Kafka) {
 }
 
 /// The binary as it is shipped takes the file, `bootstrap.servers` included.
-fn the_command_line_speaks_it(kafka: &Kafka, mechanism: &str) {
-    let topic = topic_name(&format!("rust-cli-{}", mechanism.to_lowercase()));
-    settings(kafka, mechanism, "secret");
+fn the_command_line_speaks_it(kafka: &Kafka, protocol: &str, mechanism: &str) {
+    let topic = topic_name(&format!("rust-cli-{protocol}-{}", mechanism.to_lowercase()));
+    settings(kafka, protocol, mechanism, "secret");
     let file = kafka.dir.join("client.properties").display().to_string();
     let told = |line: &str, option: &str, input: &str| {
         let stdin = kafka.dir.join("lines");
@@ -172,13 +132,13 @@ fn the_command_line_speaks_it(kafka: &Kafka, mechanism: &str) {
         let mut command = Command::new(logboom());
         command.args(line.split(' ')).args([option, &file]).env_remove("LOGBOOM_BOOTSTRAP");
         let output = command.stdin(fs::File::open(&stdin).unwrap()).output().unwrap();
-        assert!(output.status.success(), "{mechanism}: {line}: {output:?}");
+        assert!(output.status.success(), "{protocol} {mechanism}: {line}: {output:?}");
         String::from_utf8(output.stdout).unwrap()
     };
     let bench = format!("bench produce --topic {topic}-b --records 500 --no-ceiling --output json");
     let run: serde_json::Value = serde_json::from_str(&told(&bench, "--properties", "")).unwrap();
     assert_eq!(run["repetitions"][0]["produced"]["records"], 500, "{run}");
-    assert_eq!(run["cluster"]["bootstrap"], kafka.protected.as_str());
+    assert_eq!(run["cluster"]["bootstrap"], kafka.protected(protocol));
     told(&format!("topic create {topic} --partitions 1"), "--command-config", "");
     told(&format!("produce {topic}"), "--properties", "one\ntwo\n");
     for consume in ["consume", "consume --group readers"] {
@@ -187,10 +147,32 @@ fn the_command_line_speaks_it(kafka: &Kafka, mechanism: &str) {
     }
 }
 
+/// Its input goes on; it reads no more of it than the pipe and its buffer hold.
+fn who_isn_t_believed_is_sent_nothing_more(kafka: &Kafka) {
+    settings(kafka, "SASL_SSL", "PLAIN", "hunter2");
+    let file = kafka.dir.join("client.properties");
+    let mut command = Command::new(logboom());
+    command.args(["produce", "nobody-s", "--properties"]).arg(file);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.env_remove("LOGBOOM_BOOTSTRAP").spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let writing = std::thread::spawn(move || {
+        // Until nobody reads any more.
+        while input.write_all(b"a line\n").is_ok() {}
+    });
+    let mut said = String::new();
+    let mut stderr = child.stderr.take().unwrap();
+    let status = ended(&mut child);
+    stderr.read_to_string(&mut said).unwrap();
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(said.contains("PLAIN") && !said.contains("hunter2"), "{said}");
+    writing.join().unwrap();
+}
+
 async fn protected(kafka: &Kafka, mechanism: &str) {
     let topic = topic_name(&format!("rust-{}", mechanism.to_lowercase()));
     create_topic(&kafka.plain, &topic, 1).await;
-    let right = settings(kafka, mechanism, "secret");
+    let right = settings(kafka, "SASL_SSL", mechanism, "secret");
     let builder = logboom_producer::Producer::builder().properties(&right).unwrap();
     let producer = builder.build().unwrap();
     producer.publish(Record::to(&topic).value("protected")).await.unwrap();
@@ -201,7 +183,7 @@ async fn protected(kafka: &Kafka, mechanism: &str) {
     let record = consumer.next().await.unwrap();
     assert_eq!(record.value.as_deref(), Some(&b"protected"[..]));
     consumer.close().await.unwrap();
-    let wrong = settings(kafka, mechanism, "hunter2");
+    let wrong = settings(kafka, "SASL_SSL", mechanism, "hunter2");
     let builder = logboom_producer::Producer::builder().properties(&wrong).unwrap();
     let producer = builder.build().unwrap();
     let error = producer.send(Record::to(&topic).value("a")).await.unwrap_err();

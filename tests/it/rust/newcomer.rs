@@ -1,6 +1,8 @@
-//! The program of the README is the one that is compiled here, and it does what it says.
+//! The program of the README is the one that is compiled here, as a newcomer compiles it, and it
+//! does what it says.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use logboom_tests::broker::logboom;
@@ -30,13 +32,55 @@ fn the_readme_s_program_is_the_one_that_runs() {
     assert!(lines <= 22, "about twenty lines, not {lines}");
 }
 
-/// The program as cargo builds it beside the tests.
+/// What the README says that a program needs, and where it has to lie.
+const MANIFEST: &str = r#"
+[package]
+name = "newcomer"
+version = "0.1.0"
+edition = "2024"
+
+[dependencies]
+logboom-producer = { path = "PROJECT/producer" }
+logboom-consumer = { path = "PROJECT/consumer" }
+tokio = { version = "1", features = ["macros", "rt-multi-thread"] }
+
+# Not a member of ours.
+[workspace]
+"#;
+
+/// The program as a newcomer builds it: a package of its own, with the dependencies that the README
+/// names and what features they have by themselves. Versions are those of our lock file, so that
+/// nothing is loaded.
 fn program() -> PathBuf {
-    let build = ["build", "--locked", "--quiet", "-p", "logboom-tests", "--example", "newcomer"];
-    let built = Command::new(env!("CARGO")).args(build).status().unwrap();
-    assert!(built.success());
-    let tests = std::env::current_exe().unwrap();
-    tests.ancestors().nth(2).unwrap().join("examples/newcomer")
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let target = std::env::current_exe().unwrap().ancestors().nth(3).unwrap().join("newcomer");
+    let dir = target.join("package");
+    fs::create_dir_all(dir.join("src")).unwrap();
+    let manifest = MANIFEST.replace("PROJECT", &project.display().to_string());
+    fs::write(dir.join("Cargo.toml"), manifest).unwrap();
+    fs::copy(project.join("Cargo.lock"), dir.join("Cargo.lock")).unwrap();
+    fs::write(dir.join("src/main.rs"), PROGRAM).unwrap();
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--offline", "--quiet"]).current_dir(&dir);
+    let built = build.env("CARGO_TARGET_DIR", &target).output().unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    target.join("debug/newcomer")
+}
+
+#[test]
+fn the_readme_names_what_the_program_needs() {
+    let told = README.split_whitespace().collect::<Vec<_>>().join(" ");
+    let told = told.split("From Rust").nth(1).unwrap().split("```rust").next().unwrap();
+    let [_, dependencies] = MANIFEST.split("[dependencies]\n").collect::<Vec<_>>()[..] else {
+        panic!("the manifest has no dependencies");
+    };
+    let lines = dependencies.lines().take_while(|line| !line.is_empty());
+    for name in lines.map(|line| line.split(' ').next().unwrap()) {
+        assert!(told.contains(&format!("`{name}`")), "{name}: {told}");
+    }
+    for feature in ["macros", "rt-multi-thread"] {
+        assert!(told.contains(&format!("`{feature}`")), "{feature}: {told}");
+    }
 }
 
 /// In a network of its own, where the address that everybody begins with is free.
@@ -65,5 +109,5 @@ fn a_newcomer_publishes_and_streams_with_a_group() {
         "Some(b\"C3\") is Some(b\"boarding\")",
     ];
     assert_eq!(printed.lines().collect::<Vec<_>>(), expected);
-    std::fs::remove_dir_all(dir).unwrap();
+    fs::remove_dir_all(dir).unwrap();
 }

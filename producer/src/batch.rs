@@ -288,7 +288,7 @@ mod tests {
             let value = vec![b'x'; length];
             let record = Record::to("t").value(&value);
             let room = memory.try_acquire_many(1).unwrap();
-            batch.append(&record, 7, room).unwrap();
+            drop(batch.append(&record, 7, room).unwrap());
         }
         batch
     }

@@ -7,14 +7,15 @@ use std::fs::{self, File};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::broker::{free_port, pause};
 use crate::foreign::{kafka_tool, scratch};
 
 /// Any id will do.
 const CLUSTER_ID: &str = "MkU3OEVBNTcwNTJENDM2Qk";
-/// Looks until it has to stand: two minutes.
-const LOOKS_MAX: usize = 2_400;
+/// Until it has to stand, on a machine that has other things to do.
+const START_MAX: Duration = Duration::from_secs(120);
 
 /// One node. Whoever says who it is says `alice`, with the password `secret`.
 #[derive(Debug)]
@@ -96,7 +97,8 @@ impl Kafka {
     }
 
     fn wait(&self) {
-        for _ in 0..LOOKS_MAX {
+        let deadline = Instant::now() + START_MAX;
+        while Instant::now() < deadline {
             if TcpStream::connect(&self.plain).is_ok() {
                 return;
             }

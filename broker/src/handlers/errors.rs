@@ -22,8 +22,8 @@ pub(super) fn read_code(partition: &Partition, error: &StorageError) -> ErrorCod
         tracing::error!(%topic, partition = number, %error, "read");
     }
     match storage_code(error) {
-        // Another replica has it, and leads in a moment or is asked for it. A corrupt message ends a
-        // Java consumer.
+        // Another replica has it, and leads in a moment or is asked for it. A corrupt message ends
+        // a Java consumer.
         ErrorCode::CORRUPT_MESSAGE if partition.is_shared() => ErrorCode::KAFKA_STORAGE_ERROR,
         code => code,
     }

@@ -81,7 +81,7 @@ impl Start {
 pub struct Stuck {
     /// Which one.
     pub partition: TopicPartition,
-    /// For how long, since the first attempt that failed was begun.
+    /// For how long, since the first attempt failed.
     pub lasting: Duration,
     /// Why the last attempt failed.
     pub error: ConsumerError,

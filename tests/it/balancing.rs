@@ -33,6 +33,7 @@ fn ask(cluster: &Cluster, what: &str) -> String {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let mut stream = TcpStream::connect(cluster.any_admin()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         write!(stream, "GET /balance/{what} HTTP/1.1\r\nHost: b\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();

@@ -1,7 +1,7 @@
 //! What the replicas here take: measured now and then, and smoothed; and how that grows.
 //!
 //! What grows is what replicas take more from one measurement to the next while they stay where
-//! they are, in sync. What comes here from another broker, and what leaves for one, is no growth.
+//! they are, in sync, under the same leader. What comes here from another broker, and what leaves for one, is no growth.
 //! What comes with a new partition is its number alone; what is deleted takes along what it has
 //! grown.
 
@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 
 use logboom_balance::snapshot::{AMOUNT_MAX, Load};
 use logboom_controller::MetadataImage;
-use logboom_controller::record;
+use logboom_controller::record::{self, NO_BROKER};
 use logboom_storage::state::GroupKey;
 
 use super::report::{Growth, Sums};
@@ -82,6 +82,8 @@ struct Place {
     settled: u32,
     /// Whether it is preferred to lead.
     is_preferred: bool,
+    /// Who led: what a replica gives is given by its leader.
+    leader: i32,
     is_there: bool,
 }
 
@@ -131,12 +133,15 @@ impl Meter {
             if is_born {
                 self.grown.add_sums(&numbers(1, is_preferred));
             }
-            Place { is_preferred, ..Place::default() }
+            let leader = known.map_or(NO_BROKER, |it| it.leader);
+            Place { is_preferred, leader, ..Place::default() }
         });
         place.is_there = true;
         let is_settled = known.is_some_and(|it| {
-            !it.is_moving() && it.replicas.contains(&broker) && it.isr.contains(&broker)
+            let stays = !it.is_moving() && it.replicas.contains(&broker);
+            stays && it.isr.contains(&broker) && it.leader == place.leader
         });
+        place.leader = known.map_or(NO_BROKER, |it| it.leader);
         let before = place.settled;
         place.settled = if is_settled { (before + 1).min(SETTLED_AFTER + 1) } else { 0 };
         if (counters, disk_bytes) == ((0, 0), 0) {

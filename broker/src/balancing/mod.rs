@@ -292,7 +292,9 @@ impl<'a> Balancer<'a> {
     fn tell(&self) {
         self.node.placement.tell(self.loads.sums());
         if self.office.is_some() {
-            *lock(&self.node.balancing.means) = self.loads.all_means();
+            let (mut means, image) = (lock(&self.node.balancing.means), self.node.image());
+            means.extend(self.loads.all_means());
+            means.retain(|id, _| image.broker(*id).is_some());
         }
     }
 
@@ -377,7 +379,8 @@ impl<'a> Balancer<'a> {
         };
         let office = answer.try_get_u64().ok()?;
         if let Some(table) = means::decode(answer) {
-            *lock(&node.balancing.means) = table;
+            // Who decides since a moment ago may know less.
+            lock(&node.balancing.means).extend(table);
         }
         Some(office)
     }

@@ -75,14 +75,14 @@ impl Reports {
     fn note(&self, news: LeaderNews, newest: &mut BTreeMap<GroupKey, LeaderReport>) {
         let report = match news {
             LeaderNews::Leads(report) => report,
-            LeaderNews::HearsNobody(key, epoch) => {
+            LeaderNews::HearsNobody(key, epoch, _room) => {
                 // What waits is newer than what the metadata have.
                 if newest.contains_key(&key) {
                     return;
                 }
                 let image = self.published.load();
                 let Some(report) = given_up(&image, self.node, key, epoch) else { return };
-                tracing::info!(partition = %key, epoch = report.leader_epoch, "leads no more");
+                tracing::debug!(partition = %key, epoch = report.leader_epoch, "leads no more");
                 report
             }
         };

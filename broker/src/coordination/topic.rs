@@ -1,6 +1,5 @@
 //! `__consumer_offsets`: how it is made, and which of its partitions a group belongs to.
 
-use logboom_controller::MetadataImage;
 use logboom_controller::topics::replicas_within_reach;
 use logboom_protocol::ErrorCode;
 use logboom_protocol::messages::create_topics::{
@@ -38,11 +37,14 @@ pub(crate) async fn ensure_topic(node: &Node) -> Result<(), ErrorCode> {
     if node.image().topic_named(OFFSETS_TOPIC).is_some() {
         return Ok(());
     }
-    let request = creation(node, &node.image());
-    let code = match handlers::create_topic(node, request).await {
-        Ok(response) => response.topics.first().map_or(ErrorCode::NONE, |topic| topic.error_code),
-        Err(error) => error.code(),
-    };
+    let wanted = node.integer("offsets.topic.replication.factor");
+    let mut replicas = replicas_within_reach(&node.image(), wanted);
+    let mut code = create(node, replicas).await;
+    // Groups go on with fewer where brokers have no capacity; the rest comes when there is some.
+    while code == ErrorCode::POLICY_VIOLATION && replicas > 1 {
+        replicas -= 1;
+        code = create(node, replicas).await;
+    }
     match code {
         // Or somebody else was first.
         ErrorCode::NONE | ErrorCode::TOPIC_ALREADY_EXISTS => {
@@ -58,8 +60,15 @@ pub(crate) async fn ensure_topic(node: &Node) -> Result<(), ErrorCode> {
     }
 }
 
-fn creation(node: &Node, image: &MetadataImage) -> CreateTopicsRequest {
-    let replicas = node.integer("offsets.topic.replication.factor");
+/// Returns the code of the answer.
+async fn create(node: &Node, replicas: i16) -> ErrorCode {
+    match handlers::create_topic(node, creation(node, replicas)).await {
+        Ok(response) => response.topics.first().map_or(ErrorCode::NONE, |topic| topic.error_code),
+        Err(error) => error.code(),
+    }
+}
+
+fn creation(node: &Node, replicas: i16) -> CreateTopicsRequest {
     let config = |name: &str, value: &str| CreatableTopicConfig {
         name: name.into(),
         value: Some(value.into()),
@@ -68,7 +77,7 @@ fn creation(node: &Node, image: &MetadataImage) -> CreateTopicsRequest {
     let topic = CreatableTopic {
         name: OFFSETS_TOPIC.into(),
         num_partitions: i32::try_from(node.integer("offsets.topic.num.partitions")).unwrap_or(1),
-        replication_factor: replicas_within_reach(image, replicas),
+        replication_factor: replicas,
         configs: vec![
             config("cleanup.policy", "compact"),
             config("compression.type", "producer"),

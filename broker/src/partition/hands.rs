@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::Instant;
 
 use logboom_controller::record::LeaderReport;
@@ -37,8 +37,9 @@ impl Named {
 pub(crate) enum LeaderNews {
     /// It does.
     Leads(LeaderReport),
-    /// It has heard nobody who does up to this epoch: whatever office it had is given up.
-    HearsNobody(GroupKey, i32),
+    /// It has heard nobody who does up to this epoch: whatever office it had is given up. With the
+    /// room that this takes until somebody has heard it.
+    HearsNobody(GroupKey, i32, OwnedSemaphorePermit),
 }
 
 /// What a replica needs of its shard.

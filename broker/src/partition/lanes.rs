@@ -26,7 +26,7 @@ mod troubles;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use logboom_raft::{Beat, Body, Message, Named, Pair, ReplicaId, Role, Timing};
 use logboom_storage::state::GroupKey;
@@ -55,6 +55,8 @@ const PROMISE_MS: u64 = SILENCE_MS.0;
 const TRANSFER_MS: u64 = SILENCE_MS.1;
 /// How long a broker that stops waits until others lead what it led.
 const RETIRE_MAX_MS: u64 = 2_000;
+/// Groups of which it is said that nobody leads them, until somebody hears it.
+const UNTOLD_MAX: usize = 4_096;
 /// Between two looks at what time has done; every second one beats.
 pub(super) const TICK_MS: u64 = 25;
 
@@ -123,6 +125,8 @@ pub(super) struct Lanes {
     pub(super) crowded: Vec<i32>,
     /// Who is told when nothing is led here any more, and until when at the latest.
     retiring: Option<(oneshot::Sender<()>, u64)>,
+    /// For what is said of groups without a leader, and not heard yet.
+    untold: Arc<Semaphore>,
     /// Flushes hang, or did a moment ago.
     slow: Option<Slow>,
     stalls: Stalls,
@@ -150,6 +154,7 @@ impl Lanes {
             outgoing: Outgoing::default(),
             crowded: Vec::new(),
             retiring: None,
+            untold: Arc::new(Semaphore::new(UNTOLD_MAX)),
             slow: None,
             stalls: Stalls::default(),
             looked: 0,
@@ -338,6 +343,7 @@ impl Lanes {
             office.in_sync.clear();
             (office.told, office.is_told_observers, office.refuses_since) = (None, false, None);
             office.since.clear();
+            member.leaderless = None;
             if key == METADATA {
                 // What was wished of an earlier leader is over; a change that it began is undone.
                 let voters = group.voters();

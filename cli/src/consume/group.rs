@@ -53,12 +53,15 @@ pub(super) async fn consume(
     // A topic that isn't there would be waited for by the whole group.
     cluster.topic(&arguments.topic).await?;
     let account = Account::new(group, &arguments.topic);
+    let has_end = arguments.exit || arguments.count.is_some();
+    let patience = has_end.then_some(cluster.config().api_timeout);
+    let patience = arguments.client.patience().or(patience);
     let mut session = Session {
         cluster,
         arguments,
         group,
         consumer: consumer(arguments, group, account.clone())?,
-        patience: Patience::new(cluster.config().api_timeout),
+        patience: Patience::new(patience),
         account,
         out: tokio::io::stdout(),
         left: arguments.count.unwrap_or(u64::MAX),

@@ -48,8 +48,7 @@ impl State {
             Ok(topic) => topic,
             Err(error) => {
                 state.put_off(now, initial, max);
-                let asked = state.asked.unwrap_or(now);
-                return self.refuse_topic(name, &error, asked, now);
+                return self.refuse_topic(name, &error, now);
             }
         };
         state.told = Some(now);
@@ -70,12 +69,12 @@ impl State {
                     if slot.leader.is_none() {
                         is_incomplete = true;
                         let (topic, partition) = (name.to_string(), place.partition);
-                        slot.hinder(place, now, now, ClientError::NoLeader { topic, partition });
+                        slot.hinder(place, now, ClientError::NoLeader { topic, partition });
                     }
                 }
                 Err(error) => {
                     is_incomplete = true;
-                    slot.hinder(place, now, now, error.clone());
+                    slot.hinder(place, now, error.clone());
                     // What the group gives is there, and brokers hear of it one after the other.
                     if is_fresh && !slot.is_shared {
                         unknown.push((place.clone(), error));
@@ -115,9 +114,9 @@ impl State {
 
     /// Nobody tells of a topic. Who has subscribed waits until it is there; who has assigned its
     /// partitions hears of it.
-    fn refuse_topic(&mut self, name: &Arc<str>, error: &ClientError, asked: Instant, now: Instant) {
+    fn refuse_topic(&mut self, name: &Arc<str>, error: &ClientError, now: Instant) {
         for (place, slot) in self.slots.iter_mut().filter(|(place, _)| place.topic == *name) {
-            slot.hinder(place, asked, now, error.clone());
+            slot.hinder(place, now, error.clone());
         }
         let place = self.slots.iter().find(|(place, slot)| place.topic == *name && !slot.is_shared);
         if let Some((place, _)) = place.filter(|_| !error.is_retriable()) {
@@ -318,7 +317,6 @@ impl State {
         now: Instant,
     ) {
         let (initial, max) = self.pauses();
-        let begun = self.brokers.get(&broker).and_then(|state| state.asked).unwrap_or(now);
         let age_max = self.config.client.metadata_age_max;
         let check_crcs = self.config.check_crcs;
         let asked = self.brokers.get(&broker).and_then(|state| state.session.asked().get(place));
@@ -328,7 +326,8 @@ impl State {
             return;
         }
         let is_nearest = slot.nearest.is_some_and(|(nearest, _)| nearest == broker);
-        if data.preferred_read_replica >= 0 {
+        let is_sent_on = data.preferred_read_replica >= 0;
+        if is_sent_on {
             slot.nearest = Some((data.preferred_read_replica, later(now, age_max)));
             tracing::debug!(%place, broker = data.preferred_read_replica, "reads from a replica");
         }
@@ -336,7 +335,10 @@ impl State {
         match slot.take(place, asked, data, check_crcs) {
             Verdict::Fine(bytes) => {
                 slot.settle();
-                slot.free(place);
+                // Who only says where to read has given nothing.
+                if !is_sent_on {
+                    slot.free(place);
+                }
                 if bytes > 0 {
                     metrics::counter!("logboom_consumer_bytes_total").increment(bytes as u64);
                     self.queued_bytes += bytes;
@@ -345,6 +347,10 @@ impl State {
                 self.measure_lag(place);
             }
             // A replica may lag behind its leader, who is asked next.
+            Verdict::Stale(error) | Verdict::Wait(error) if is_nearest => {
+                slot.hinder(place, now, error);
+                slot.nearest = None;
+            }
             _ if is_nearest => slot.nearest = None,
             Verdict::OutOfRange | Verdict::Tell(_) if slot.is_ahead() => slot.is_blocked = true,
             Verdict::OutOfRange => {
@@ -352,7 +358,7 @@ impl State {
                 self.reset(place, now, |partition| ConsumerError::OutOfRange { partition, offset });
             }
             Verdict::Stale(error) => {
-                slot.hinder(place, begun, now, error);
+                slot.hinder(place, now, error);
                 if leader.leader_id >= 0 && leader.leader_epoch > slot.epoch_seen {
                     let (broker, epoch) = (leader.leader_id, leader.leader_epoch);
                     slot.learn(Some(Leader { broker, epoch }));
@@ -362,7 +368,7 @@ impl State {
                 self.doubt(&place.topic);
             }
             Verdict::Wait(error) => {
-                slot.hinder(place, begun, now, error);
+                slot.hinder(place, now, error);
                 slot.back_off(now, initial, max);
             }
             Verdict::Tell(error) => {
@@ -383,19 +389,18 @@ impl State {
     /// A broker doesn't answer, or not what was asked for.
     fn lose_broker(&mut self, broker: i32, error: ClientError, now: Instant) {
         let state = self.brokers.get(&broker);
-        let begun = state.and_then(|state| state.asked).unwrap_or(now);
         let slots = self.slots.iter_mut();
         let mut topics = Vec::new();
         for (place, slot) in slots {
-            if slot.nearest.is_some_and(|(nearest, _)| nearest == broker) {
-                slot.nearest = None;
-            }
             if slot.leader.is_some_and(|leader| leader.broker == broker) {
                 topics.push(Arc::clone(&place.topic));
             }
             let asked = state.and_then(|state| state.session.asked().get(place));
             if asked.is_some_and(|asked| slot.expects(broker, *asked, now)) {
-                slot.hinder(place, begun, now, error.clone());
+                slot.hinder(place, now, error.clone());
+            }
+            if slot.nearest.is_some_and(|(nearest, _)| nearest == broker) {
+                slot.nearest = None;
             }
         }
         topics.dedup();
@@ -442,7 +447,7 @@ impl State {
         for question in questions {
             let Some(slot) = self.answered(question) else { continue };
             slot.back_off(now, initial, max);
-            slot.hinder(&question.place, question.asked, now, error.clone());
+            slot.hinder(&question.place, now, error.clone());
             if error.is_stale_metadata() || error.is_epoch_mismatch() {
                 self.doubt(&question.place.topic);
             } else if !error.is_retriable() {

@@ -28,7 +28,6 @@ pub(crate) struct Question {
     pub(crate) stamp: u64,
     /// Of the leader, as it was known then; −1 where it wasn't.
     pub(crate) leader_epoch: i32,
-    pub(crate) asked: Instant,
 }
 
 /// A request for records.
@@ -95,8 +94,6 @@ pub(super) struct BrokerState {
 #[derive(Debug, Default)]
 pub(super) struct TopicState {
     pub(super) is_asking: bool,
-    /// When brokers were asked last.
-    pub(super) asked: Option<Instant>,
     pub(super) told: Option<Instant>,
     /// Whether somebody has said that what is known is out of date.
     pub(super) is_stale: bool,
@@ -191,7 +188,7 @@ impl State {
                 }
                 continue;
             }
-            (topic.is_asking, topic.asked) = (true, Some(now));
+            topic.is_asking = true;
             let is_stale = std::mem::take(&mut topic.is_stale);
             topic.is_fresh = is_stale;
             turn.actions.push(Action::LookUp { topic: Arc::clone(name), is_stale });
@@ -208,7 +205,6 @@ impl State {
                 place: place.clone(),
                 stamp: slot.stamp,
                 leader_epoch: slot.leader_epoch(),
-                asked: now,
             };
             match slot.place {
                 // Who has no group is told that nothing is committed.

@@ -1,8 +1,8 @@
 //! What holds partitions up: since when nothing could be read of one, and why. What may pass is
 //! tried again by itself, so nobody would hear of it.
 //!
-//! **Invariant:** a partition stands as stuck from the first attempt that failed until one has
-//! succeeded, it is sought, or it is paused: then nobody tries.
+//! **Invariant:** a partition of which nothing is queued stands as stuck from the first attempt that
+//! failed until one has succeeded, it is sought, or it is paused: then nobody tries.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ const WARNS_AFTER: Duration = Duration::from_secs(5);
 /// What holds a partition up.
 #[derive(Debug)]
 pub(crate) struct Hindrance {
-    /// When the first attempt was begun that failed.
+    /// When the first attempt failed.
     since: Instant,
     /// Why the last one did.
     error: ClientError,
@@ -29,20 +29,13 @@ pub(crate) struct Hindrance {
 }
 
 impl Slot {
-    /// An attempt failed that was begun then.
-    pub(super) fn hinder(
-        &mut self,
-        place: &TopicPartition,
-        begun: Instant,
-        now: Instant,
-        error: ClientError,
-    ) {
-        if self.is_paused {
+    /// An attempt has failed. What is queued can be read meanwhile.
+    pub(super) fn hinder(&mut self, place: &TopicPartition, now: Instant, error: ClientError) {
+        if self.is_paused || !self.queue.is_empty() {
             return;
         }
-        let begun = begun.min(now);
         let (since, was_warned_of) =
-            self.hindrance.take().map_or((begun, false), |one| (one.since, one.was_warned_of));
+            self.hindrance.take().map_or((now, false), |one| (one.since, one.was_warned_of));
         let warns = now.duration_since(since) >= WARNS_AFTER;
         if warns && !was_warned_of {
             let seconds = now.duration_since(since).as_secs();

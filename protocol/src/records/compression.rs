@@ -95,7 +95,7 @@ impl Codec {
         pieces: impl IntoIterator<Item = &'a [u8]>,
     ) -> Result<Vec<u8>, BatchError> {
         match self {
-            Self::None => Ok(pieces.into_iter().flatten().copied().collect()),
+            Self::None => Ok(pieces.into_iter().collect::<Vec<_>>().concat()),
             #[cfg(feature = "gzip")]
             Self::Gzip => {
                 let level = flate2::Compression::default();

@@ -33,7 +33,7 @@ const REPLICAS_BEYOND: u64 = 8;
 const PART_BEYOND: u64 = 90;
 
 /// The load of the hot topic.
-struct Heat(Child);
+struct Heat(Option<Child>);
 
 impl Heat {
     fn start(cluster: &Cluster, topic: &str) -> Self {
@@ -43,17 +43,27 @@ impl Heat {
         let more = ["--topic", topic, "--rate", &rate, "--record-bytes", &bytes];
         let mut command = command(&cluster.bootstrap(), &[&words[..], &more].concat());
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        Self(child)
+        Self(Some(child))
     }
 
     /// How many records were acknowledged.
-    fn end(self) -> u64 {
-        let pid = self.0.id().to_string();
+    fn end(mut self) -> u64 {
+        let child = self.0.take().expect("it runs");
+        let pid = child.id().to_string();
         assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-        let output = self.0.wait_with_output().unwrap();
+        let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{output:?}");
         let run: Value = serde_json::from_slice(&output.stdout).unwrap();
         count(&run["repetitions"][0]["produced"]["records"])
+    }
+}
+
+impl Drop for Heat {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            drop(child.kill());
+            drop(child.wait());
+        }
     }
 }
 

@@ -144,10 +144,11 @@ fn filled(broker: &BrokerAddress) -> String {
 async fn group(bootstrap: &str, topic: &str, what: &str, fault: Option<Fault>) {
     let comes_again = fault.is_some_and(|fault| fault.trouble == Trouble::CutAndRepeat);
     let half = GROUP_RECORDS / 2;
-    for (from, until) in [(0, half), (half, GROUP_RECORDS)] {
-        let committed_min = if comes_again { 0 } else { from };
+    let mut next = 0;
+    for until in [half, GROUP_RECORDS] {
+        let committed_min = if comes_again { 0 } else { next };
         let consumer = member(bootstrap, topic);
-        read_on(consumer, committed_min, until, what).await;
+        next = read_on(consumer, committed_min, next, until, what).await;
     }
 }
 
@@ -168,12 +169,17 @@ fn passes<T: Debug>(result: Result<T, ConsumerError>, what: &str) -> Option<T> {
     }
 }
 
-/// Reads and commits record by record until one is committed that is so far.
+/// Reads and commits record by record until one is committed that is so far; returns what is next.
 ///
-/// - `committed`: what the group has committed, or a later one.
-async fn read_on(mut consumer: Consumer, mut committed: i64, until: i64, what: &str) {
-    // What is next, once something was read: it goes on there, or where the group has committed.
-    let mut next = committed;
+/// - `committed`: what the group has committed at least.
+/// - `next`: what nobody has read yet. It goes on there, or where the group has committed.
+async fn read_on(
+    mut consumer: Consumer,
+    mut committed: i64,
+    mut next: i64,
+    until: i64,
+    what: &str,
+) -> i64 {
     while committed < until {
         let Some(record) = passes(consumer.next().await, what) else { continue };
         assert!(
@@ -182,14 +188,15 @@ async fn read_on(mut consumer: Consumer, mut committed: i64, until: i64, what: &
             record.offset
         );
         assert_eq!(record.value.as_deref(), Some(record.offset.to_string().as_bytes()), "{what}");
-        next = record.offset + 1;
+        next = next.max(record.offset + 1);
         if passes(consumer.commit().await, what).is_some() {
-            committed = committed.max(next);
+            committed = committed.max(record.offset + 1);
         }
     }
     // So that there is a heartbeat to be cut.
     tokio::time::sleep(2 * HEARTBEAT).await;
     passes(consumer.close().await, what);
+    next
 }
 
 /// Tries each fault behind each `step`th byte, or behind every byte if that is asked for.

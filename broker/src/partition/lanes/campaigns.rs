@@ -3,7 +3,11 @@
 //! Must always hold: of the groups whose voters answer, those whose patience ended first come
 //! first. Only the metadata wait for nobody, because all others wait for them.
 
-use logboom_raft::ReplicaId;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use logboom_raft::{ReplicaId, Role};
 use logboom_storage::state::GroupKey;
 
 use super::rush::CAMPAIGN_MS;
@@ -76,7 +80,6 @@ impl Lanes {
     fn campaign(&mut self, table: &mut Table, key: &GroupKey, now: u64, hands: &Hands) -> bool {
         let Some(replica) = table.get_mut(key) else { return true };
         let can_win = self.reaches_majority(replica);
-        tell_that_nobody_leads(replica, can_win, now, hands);
         // Who has no vote asks nobody, and takes nobody's turn.
         let has_vote = replica.group.has_vote();
         let is_admitted = *key == METADATA || !has_vote || self.rush.admits(*key, can_win);
@@ -93,6 +96,7 @@ impl Lanes {
         let since = member.campaigns_since.filter(|since| now < since + CAMPAIGN_MS);
         member.campaigns_since = (can_win && has_vote).then_some(since.unwrap_or(now));
         let since = *member.leaderless.get_or_insert(now);
+        let lasts = !can_win || now >= since + ELECTION_MS;
         if self.retiring.is_none() {
             // Nobody else has taken the office of a leader that is gone; one that is damaged gives
             // others more time, if there are any.
@@ -100,6 +104,9 @@ impl Lanes {
             let has_others = replica.group.voters().all().any(|id| id != own);
             let gives_time = replica.is_damaged && has_others;
             replica.hold_back(gives_time && now < since + DAMAGED_PATIENCE_MS);
+        }
+        if lasts {
+            tell_that_nobody_leads(replica, &self.untold, hands);
         }
         replica.step(hands, |group, effects| group.campaign(effects));
         self.touch(replica, now);
@@ -110,13 +117,15 @@ impl Lanes {
 /// Where this broker is the last one that was known to lead, it does no more: where nobody else can
 /// be elected, nobody else would say so. Said with each attempt, because who hears it may not know
 /// yet that it led at all; but an election that goes as it should says it better.
-fn tell_that_nobody_leads(replica: &Replica, can_win: bool, now: u64, hands: &Hands) {
-    let (key, epoch) = (replica.partition.key, replica.group.epoch());
-    let since = replica.member.as_ref().and_then(|member| member.leaderless);
-    let lasts = since.is_some_and(|since| now >= since + ELECTION_MS);
-    let is_leaderless = replica.group.leader().is_none() && (lasts || !can_win);
-    if key != METADATA && is_leaderless {
-        drop(hands.reports.send(LeaderNews::HearsNobody(key, epoch)));
+///
+/// - `room`: for what nobody has heard yet. Where there is none, it is said another time.
+fn tell_that_nobody_leads(replica: &Replica, room: &Arc<Semaphore>, hands: &Hands) {
+    let (key, group) = (replica.partition.key, &replica.group);
+    if key == METADATA || group.role() == Role::Leader || group.leader().is_some() {
+        return;
+    }
+    if let Ok(permit) = Arc::clone(room).try_acquire_owned() {
+        drop(hands.reports.send(LeaderNews::HearsNobody(key, group.epoch(), permit)));
     }
 }
 

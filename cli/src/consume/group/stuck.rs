@@ -1,5 +1,6 @@
 //! What holds the member up and may pass: it is said soon, and waited for as long as the caller is
-//! patient.
+//! patient. Who reads on for ever, and hasn't said for how long it waits, waits: of other partitions
+//! there is more to come.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,6 +9,8 @@ use tokio::time::{Instant, sleep};
 
 use logboom_client::{ClientError, Cluster};
 use logboom_consumer::{Stuck, TopicPartition};
+
+use logboom_protocol::ErrorCode;
 
 use super::ledger::Account;
 use crate::client::Failure;
@@ -20,12 +23,13 @@ const TOPIC_INTERVAL: Duration = Duration::from_secs(1);
 /// For how long is waited, and what of it was said.
 #[derive(Debug)]
 pub(super) struct Patience {
-    limit: Duration,
+    /// `None`: for ever.
+    limit: Option<Duration>,
     said: BTreeSet<TopicPartition>,
 }
 
 impl Patience {
-    pub(super) fn new(limit: Duration) -> Self {
+    pub(super) fn new(limit: Option<Duration>) -> Self {
         Self { limit, said: BTreeSet::new() }
     }
 
@@ -34,7 +38,8 @@ impl Patience {
     /// # Errors
     /// It was waited for long enough.
     pub(super) fn heed(&mut self, group: &str, stuck: &[Stuck]) -> Result<(), Failure> {
-        if let Some(one) = stuck.iter().find(|one| one.lasting >= self.limit) {
+        let is_over = |one: &&Stuck| self.limit.is_some_and(|limit| one.lasting >= limit);
+        if let Some(one) = stuck.iter().filter(is_over).max_by_key(|one| one.lasting) {
             let (place, seconds) = (&one.partition, one.lasting.as_secs());
             let why = Failure::from(one.error.clone()).to_string();
             // Errors about it name it, too.
@@ -68,7 +73,7 @@ pub(super) async fn topic_gone(cluster: Cluster, topic: String, account: Account
             continue;
         }
         let Ok(image) = cluster.image(Some(&[&topic])).await else { continue };
-        if image.topics.contains_key(&topic) {
+        if image.refused.get(&topic) != Some(&ErrorCode::UNKNOWN_TOPIC_OR_PARTITION) {
             since = None;
         } else if since.get_or_insert_with(Instant::now).elapsed() >= cluster.config().api_timeout {
             return ClientError::UnknownTopic { topic }.into();

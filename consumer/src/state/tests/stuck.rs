@@ -86,7 +86,7 @@ async fn a_batch_that_never_comes_whole_is_stuck() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broker_that_is_silent_has_been_so_since_it_was_asked() {
+async fn a_broker_that_is_silent_holds_up_what_it_was_asked_for_from_then_on() {
     let mut life = Life::reading();
     assert_eq!(life.fetches().len(), 1);
     life.now += 30 * SECOND;
@@ -94,8 +94,9 @@ async fn a_broker_that_is_silent_has_been_so_since_it_was_asked() {
     life.state.take_fetched(1, Err(error), life.now);
     let stuck: Vec<(i32, u64)> =
         life.stuck().into_iter().map(|(one, since, _)| (one, since)).collect();
-    assert_eq!(stuck, [(0, 30), (1, 30)]);
+    assert_eq!(stuck, [(0, 0), (1, 0)]);
     life.now += SECOND;
+    assert_eq!(life.stuck()[0].1, 1);
     life.fetches();
     life.answer(vec![data(0, Vec::new()), data(1, Vec::new())]);
     assert!(life.stuck().is_empty());
@@ -140,7 +141,17 @@ async fn where_a_partition_begins_may_be_what_nobody_says() {
     let code = ErrorCode::COORDINATOR_NOT_AVAILABLE;
     let error = ClientError::Refused { what: "group g".to_owned(), code, message: None };
     life.state.take_committed(&questions.unwrap(), Err(error.clone()), life.now);
-    assert_eq!(life.stuck(), [(0, 4, error.to_string())], "since it was asked");
+    assert_eq!(life.stuck(), [(0, 0, error.to_string())]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_queued_can_be_read_and_what_fails_meanwhile_holds_nothing_up() {
+    let mut life = Life::reading();
+    life.fetches();
+    life.answer(vec![data(0, batch(10, 2, 3)), data(1, Vec::new())]);
+    life.look_up(&[]);
+    let stuck: Vec<i32> = life.stuck().into_iter().map(|(one, ..)| one).collect();
+    assert_eq!(stuck, [1]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,9 +1,9 @@
 //! What the replicas here take: measured now and then, and smoothed; and how that grows.
 //!
 //! What grows is what replicas take more from one measurement to the next while they stay where
-//! they are, in sync, under the same leader. What comes here from another broker, and what leaves for one, is no growth.
-//! What comes with a new partition is its number alone; what is deleted takes along what it has
-//! grown.
+//! they are, in sync, under the same leader. What comes here from another broker, and what leaves
+//! for one, is no growth. What comes with a new partition is its number alone; what is deleted
+//! takes along what it has grown.
 
 use std::collections::{HashMap, VecDeque};
 

@@ -378,14 +378,6 @@ impl State {
         }
     }
 
-    fn measure_lag(&self, place: &TopicPartition) {
-        let Ok(Some(lag)) = self.lag(place) else { return };
-        let labels =
-            [("topic", place.topic.to_string()), ("partition", place.partition.to_string())];
-        #[expect(clippy::cast_precision_loss, reason = "gauges are floating point numbers")]
-        metrics::gauge!("logboom_consumer_lag_records", &labels).set(lag as f64);
-    }
-
     /// A broker doesn't answer, or not what was asked for.
     fn lose_broker(&mut self, broker: i32, error: ClientError, now: Instant) {
         let state = self.brokers.get(&broker);

@@ -395,6 +395,15 @@ impl State {
         self.slot(place).map(|slot| slot.done)
     }
 
+    /// Has the metrics say how many records of a partition are to come.
+    fn measure_lag(&self, place: &TopicPartition) {
+        let Ok(Some(lag)) = self.lag(place) else { return };
+        let labels =
+            [("topic", place.topic.to_string()), ("partition", place.partition.to_string())];
+        #[expect(clippy::cast_precision_loss, reason = "gauges are floating point numbers")]
+        metrics::gauge!("logboom_consumer_lag_records", &labels).set(lag as f64);
+    }
+
     /// How many records of a partition are to come, as far as its leader has told.
     pub(crate) fn lag(&self, place: &TopicPartition) -> Result<Option<i64>, ConsumerError> {
         let is_committed_only = self.config.isolation.to_wire() > 0;

@@ -1,8 +1,8 @@
 //! What holds partitions up: since when nothing could be read of one, and why. What may pass is
 //! tried again by itself, so nobody would hear of it.
 //!
-//! **Invariant:** a partition of which nothing is queued stands as stuck from the first attempt that
-//! failed until one has succeeded, it is sought, or it is paused: then nobody tries.
+//! **Invariant:** a partition of which nothing is queued stands as stuck from the first attempt
+//! that failed until one has succeeded, it is sought, or it is paused: then nobody tries.
 
 use std::time::Duration;
 

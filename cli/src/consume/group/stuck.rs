@@ -1,6 +1,6 @@
 //! What holds the member up and may pass: it is said soon, and waited for as long as the caller is
-//! patient. Who reads on for ever, and hasn't said for how long it waits, waits: of other partitions
-//! there is more to come.
+//! patient. Who reads on for ever, and hasn't said for how long it waits, waits: of other
+//! partitions there is more to come.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

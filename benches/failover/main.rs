@@ -12,8 +12,9 @@
 //! - a kill: from there to the first acknowledgement of a record that was handed over after it; and
 //!   until another broker names another leader, which is what the client can't be faster than.
 //!
-//! At last the coordinator of a group is killed so many times: from there to the first commit of a
-//! member that is acknowledged, in the generation that it was in.
+//! With `coordinator` behind all that, none of it happens; the coordinator of a group is killed so
+//! many times: from there to the first commit of a member that is acknowledged, in the generation
+//! that it was in.
 
 mod coordinator;
 
@@ -166,8 +167,10 @@ fn tell(what: &str, mut times: Vec<Duration>) {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [program, rounds, others] = &arguments[..] else {
-        panic!("failover LOGBOOM ROUNDS OTHERS");
+    let (program, rounds, others, of_groups) = match &arguments[..] {
+        [program, rounds, others] => (program, rounds, others, false),
+        [program, rounds, others, what] if what == "coordinator" => (program, rounds, others, true),
+        _ => panic!("failover LOGBOOM ROUNDS OTHERS [coordinator]"),
     };
     let rounds: u32 = rounds.parse().expect("a number");
     let others: i32 = others.parse().expect("a number");
@@ -181,6 +184,10 @@ fn main() {
     if others > 0 {
         let others = cluster.new_topic("others", others, 3);
         cluster.wait_until(&others, "all are in sync", |it| it.isr_nodes.len() == 3);
+    }
+    if of_groups {
+        let commits = coordinator::kills(&mut cluster, &topic, rounds);
+        return tell("kills of a group's coordinator, committed", commits);
     }
     let elsewhere = cluster.new_topic("elsewhere", 3, 3);
     let quick = [&[&*elsewhere], &NO_BACKOFF[..]].concat();
@@ -197,6 +204,4 @@ fn main() {
         tell(&format!("kills, connected to {which}, another leads"), known);
         tell(&format!("kills, connected to {which}, acknowledged"), acked);
     }
-    let commits = coordinator::kills(&mut cluster, &topic, rounds);
-    tell("kills of a group's coordinator, committed", commits);
 }

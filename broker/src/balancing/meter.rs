@@ -1,9 +1,9 @@
 //! What the replicas here take: measured now and then, and smoothed; and how that grows.
 //!
 //! What grows is what replicas take more from one measurement to the next while they stay where
-//! they are, in sync, under the same leader. What comes here from another broker, and what leaves
-//! for one, is no growth. What comes with a new partition is its number alone; what is deleted
-//! takes along what it has grown.
+//! they are, in sync; of rates, while they have the same leader. What comes here from another
+//! broker, and what leaves for one, is no growth. What comes with a new partition is its number
+//! alone; what is deleted takes along what it has grown.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -138,12 +138,17 @@ impl Meter {
         });
         place.is_there = true;
         let is_settled = known.is_some_and(|it| {
-            let stays = !it.is_moving() && it.replicas.contains(&broker);
-            stays && it.isr.contains(&broker) && it.leader == place.leader
+            !it.is_moving() && it.replicas.contains(&broker) && it.isr.contains(&broker)
         });
-        place.leader = known.map_or(NO_BROKER, |it| it.leader);
+        let leader = known.map_or(NO_BROKER, |it| it.leader);
+        let is_led_on = std::mem::replace(&mut place.leader, leader) == leader;
         let before = place.settled;
-        place.settled = if is_settled { (before + 1).min(SETTLED_AFTER + 1) } else { 0 };
+        place.settled = match (is_settled, is_led_on) {
+            (false, _) => 0,
+            // Rates go elsewhere with the leader, and what is on the disk stays.
+            (true, false) => 1,
+            (true, true) => (before + 1).min(SETTLED_AFTER + 1),
+        };
         if (counters, disk_bytes) == ((0, 0), 0) {
             return;
         }
@@ -151,7 +156,8 @@ impl Meter {
         let last = gauge.load;
         gauge.read(disk_bytes, counters, over);
         if is_settled && before > 0 {
-            let grown = difference(&last, &gauge.load, before > SETTLED_AFTER);
+            let has_rates = is_led_on && before > SETTLED_AFTER;
+            let grown = difference(&last, &gauge.load, has_rates);
             gauge.grown.add_sums(&grown);
             self.grown.add_sums(&grown);
         }
@@ -396,6 +402,21 @@ mod tests {
         assert_eq!(played.measure(&two, &[(0, 100), (1, 50)]), [1, 0, 0, 0, 0]);
         assert_eq!(played.measure(&two, &[(0, 100), (1, 80)])[1], 30);
         assert_eq!(played.measure(&one, &[(0, 100)]), [-1, -30, 0, 0, 0]);
+    }
+
+    #[test]
+    fn what_another_leader_gives_is_no_growth() {
+        let mut played = Played::default();
+        let led_by = |id| cluster(&[1, 2], &[if id == 1 { &[1, 2] } else { &[2, 1] }]);
+        let mut taken = 0;
+        let mut measure = |played: &mut Played, image: &MetadataImage, rate: u64| {
+            taken += rate;
+            played.measure(image, &[(0, taken)])[2]
+        };
+        let settled: i64 = (0..40).map(|_| measure(&mut played, &led_by(2), 10_000)).sum();
+        assert!(settled.abs() < 100, "{settled}");
+        let gone_over: i64 = (0..40).map(|_| measure(&mut played, &led_by(1), 50_000)).sum();
+        assert!(gone_over.abs() < 1_000, "{gone_over}");
     }
 
     #[test]

@@ -54,8 +54,18 @@ const CHECKS: &[Step] = &[
     }),
 ];
 
+/// Tests that take all that a machine has, and say nothing of one that others starve: one after the
+/// other, when all the others are over.
+const ALONE: [&str; 4] =
+    ["balancing::five", "faults::nor_where", "faults::whatever_goes_wrong", "tour::cluster"];
+
 const TESTS: &[Step] = &[
     ("test", |root| test(root, None)),
+    ("test alone", |root| {
+        let arguments = ["test", "--locked", "-p", "logboom-tests", "--test", "it", "--"];
+        let arguments = [&arguments[..], &ALONE, &["--test-threads=1"]].concat();
+        execute(&mut command(root, "cargo", &arguments))
+    }),
     ("example", |root| {
         let arguments = ["run", "-p", "logboom-raft", "--example", "counter", "--locked"];
         execute(&mut command(root, "cargo", &arguments))
@@ -97,13 +107,19 @@ fn steps<'a>(root: &Path, steps: impl Iterator<Item = &'a Step>) -> Result<(), S
 
 /// All tests of the workspace in their small sizes, or those whose name contains `filter`.
 ///
-/// Without a filter it also fails when a crate of the workspace ran no test at all.
+/// Without a filter those are left out that run alone, and it also fails when a crate of the
+/// workspace ran no test at all.
 ///
 /// # Errors
 /// A test that failed, or a crate that was not tested.
 pub fn test(root: &Path, filter: Option<&str>) -> Result<(), String> {
     let mut arguments = vec!["test", "--workspace", "--locked", "--no-fail-fast"];
-    arguments.extend(filter);
+    match filter {
+        Some(filter) => arguments.push(filter),
+        None => {
+            arguments.extend(["--"].into_iter().chain(ALONE.iter().flat_map(|it| ["--skip", it])))
+        }
+    }
     // Cargo names the binaries on stderr and they print on stdout; one pipe keeps the order.
     let (reader, writer) = std::io::pipe().map_err(|e| format!("cargo test: {e}"))?;
     let mut cargo = command(root, "cargo", &arguments);

@@ -32,6 +32,8 @@ const FIELD_KEYS: &[&str] = &[
     "zeroCopy",
 ];
 
+/// Tags from this one on are of our own fields.
+const OWN_TAGS_FROM: u32 = 10_000;
 /// What stands for the name of a struct.
 const STRUCT: &str = "{}";
 
@@ -78,7 +80,8 @@ fn our_lines(message: &Message) -> Vec<String> {
 
 /// Adds the fields of the struct `name`, which stands at `path` in the versions `outer`.
 fn our_struct(message: &Message, name: &str, path: &str, outer: Versions, lines: &mut Vec<String>) {
-    for field in &message.find(name).fields {
+    let is_kafkas = |field: &&Field| field.tag.is_none_or(|tag| tag < OWN_TAGS_FROM);
+    for field in message.find(name).fields.iter().filter(is_kafkas) {
         let Some(versions) = both(field.versions, outer) else { continue };
         let line = our_line(path, versions, outer, field);
         lines.push(line.text(outer));

@@ -234,6 +234,8 @@ impl ClientArguments {
         config.request_timeout = config.request_timeout.min(attempt);
         let blocks = properties.millis("max.block.ms")?.filter(|_| self.timeout.is_none());
         let patience = blocks.unwrap_or(config.delivery_timeout);
+        // Whether the topic is there is asked before there is a record.
+        config.api_timeout = blocks.unwrap_or(config.api_timeout);
         Ok(builder.brokers(self.brokers(&properties)?).client(config).max_block(patience))
     }
 

@@ -60,5 +60,7 @@ def main(bootstrap, topic, group, count, strategy="range", told="committed"):
 
 
 if __name__ == "__main__":
+    # A round of faults lasts for minutes where a machine has other work.
+    text.SECONDS_MAX = 900
     text.end_in_time()
     main(*sys.argv[1:])

@@ -11,6 +11,7 @@ use logboom_tests::cluster::Cluster;
 use logboom_tests::raw::{Raw, topic_name};
 
 use super::{command, printed, write};
+use crate::cluster::produce;
 use crate::tour::groups::PATIENCE;
 use crate::wire::{new_topic_with, now_ms};
 
@@ -75,9 +76,7 @@ fn a_partition_without_a_leader_is_told_of_and_ends_its_reader() {
     let mut cluster = Cluster::start("stuck", 3);
     // Nobody else has a copy.
     let topic = cluster.new_topic("stuck", 3, 1);
-    for partition in 0..3 {
-        write(&mut cluster.leader(&topic, partition), &topic, partition, &[now_ms()]);
-    }
+    (0..3).for_each(|partition| _ = produce(&cluster, &topic, partition, b"here"));
     let group = topic_name("stuck");
     let (child, said) = reading(&cluster.bootstrap(), &topic, 3, &group);
     // Where commits go is there all the while.

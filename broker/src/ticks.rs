@@ -114,7 +114,7 @@ async fn empty_trash(node: &Node) {
             let empty = move || directory.empty_trash(now, || !*stopping.borrow());
             let emptied = spawn_blocking(empty).await;
             if let Ok(Err(error)) = emptied {
-                tracing::warn!(%error, "files of removed partitions are left to the next start");
+                tracing::warn!(%error, "files of removed partitions stay for a while");
             }
         }
     }

@@ -167,28 +167,33 @@ impl Group {
         self.advance(effects);
     }
 
-    /// Whether all that are wished for answer, and keep what the log had at the last beat, so that
-    /// a set with them goes on at once. One that has no vote may be about to go, because another
-    /// wish, before this one or after it, has no place for it: its host must know of just this one.
+    /// Whether a set with those that are wished for goes on at once: all newcomers answer, and with
+    /// them a majority of the set, and keep what the log had at the last beat. A voter that stays
+    /// may be gone: the set is no worse off for it than the one in force. A newcomer may be about
+    /// to go, because another wish, before this one or after it, has no place for it: its host must
+    /// know of just this one.
     ///
     /// - `known`: what they must have on stable storage. Where its log ends tells the host of one
     ///   that has no vote whether what is reported of the group is newer than the set that this
     ///   leader writes, so the log is this leader's, and has the voters in force.
     fn are_near(&self, wish: &Wish, known: Position) -> bool {
         let Part::Leader(leader) = &self.part else { return false };
+        let votes = |id: ReplicaId| self.voters().contains(id);
         let stays = |progress: &Progress| {
-            self.voters().contains(progress.id)
+            votes(progress.id)
                 || [wish.generation, i64::MAX].contains(&progress.known_wish)
                 || self.is(Mutant::NewcomersMayGo)
         };
-        let is_near = |id: &ReplicaId| {
+        let is_near = |id: ReplicaId| {
             let caching = self.options.caching;
             let knows =
                 |it: &Progress| it.durable() >= known || self.is(Mutant::NewcomersLackVoters);
             let keeps = |it: &&Progress| it.counted(caching) >= leader.beaten && knows(it);
-            leader.of(*id).filter(keeps).is_some_and(|it| it.is_there() && stays(it))
+            let is_there = |it: &Progress| it.is_there() && stays(it);
+            id == self.id || leader.of(id).filter(keeps).is_some_and(is_there)
         };
-        wish.voters.iter().all(|id| *id == self.id || is_near(id))
+        let wished = Voters::of(Arc::clone(&wish.voters));
+        wished.all().all(|id| votes(id) || is_near(id)) && wished.have_majority(is_near)
     }
 
     /// The new voters don't include the leader: once they know that they are the voters, one of

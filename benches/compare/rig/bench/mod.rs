@@ -36,9 +36,6 @@ const REHEARSAL_BYTES: u64 = 200_000_000;
 const RUN_MAX: Duration = Duration::from_secs(600);
 /// With which the discard broker is loaded.
 const OF_TOOLS: [&str; 2] = ["produce-1k-8", "produce-100b"];
-/// What three brokers are loaded with: the scenarios that a number of partitions doesn't vary.
-const ON_THREE: [&str; 5] =
-    ["produce-1k-8", "produce-100b", "latency-10k", "consume-1k", "catch-up"];
 
 /// Measures all, and writes `benches/bench.md`.
 ///
@@ -83,9 +80,7 @@ impl Bench<'_> {
         let ours = Cluster::fresh(false, self.nodes, &data("ours"), jars)?;
         let kafka = Cluster::fresh(true, self.nodes, &data("kafka"), jars)?;
         let is_meant = |scenario: &&Scenario| {
-            let is_possible =
-                scenario.client == Client::Librdkafka && scenario.kind != Kind::Operations;
-            is_possible && (self.nodes == 1 || ON_THREE.contains(&scenario.name.as_str()))
+            scenario.client == Client::Librdkafka && scenario.kind != Kind::Operations
         };
         let mut rows = Vec::new();
         for scenario in scenarios.iter().filter(is_meant) {

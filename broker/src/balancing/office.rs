@@ -364,18 +364,23 @@ impl Office {
         }
         // One that takes long is only made anew, and not over. What nobody leads holds it up no
         // longer: it goes on by itself once somebody does.
-        let is_copied = |place: &usize| {
-            let partition = picture.snapshot.partitions().get(moves[*place].partition);
-            partition.is_some_and(|it| !it.is_leaderless)
+        let is_copied = |partition: usize| {
+            picture.snapshot.partitions().get(partition).is_some_and(|it| !it.is_leaderless)
         };
-        let count = |wait: fn(&Wait) -> bool| {
-            let stages = plan.progress.iter().flat_map(|progress| &progress.stages);
-            stages.filter(|it| matches!(it, Stage::Waits(why) if wait(why))).count()
-        };
+        let stages = plan.progress.iter().flat_map(|progress| &progress.stages);
+        let waits = moves.iter().zip(stages).filter_map(|(one, stage)| match stage {
+            Stage::Waits(why) => Some((one.partition, *why)),
+            _ => None,
+        });
         // What others have begun, who decided before first of all, may take hours as well.
-        let is_held_up = count(|why| *why == Wait::Limit) > 0;
-        let is_over = !is_held_up && !under_way.iter().any(is_copied);
-        let waiting = count(|why| matches!(why, Wait::Capacity(_)));
+        let begun: HashSet<usize> = beside.others.iter().map(|other| other.partition).collect();
+        let is_held_up = waits.clone().any(|(partition, why)| match why {
+            Wait::Limit => true,
+            Wait::Partition => begun.contains(&partition) && is_copied(partition),
+            Wait::Leader | Wait::Capacity(_) => false,
+        });
+        let is_over = !is_held_up && !under_way.iter().any(|it| is_copied(moves[*it].partition));
+        let waiting = waits.filter(|(_, why)| matches!(why, Wait::Capacity(_))).count();
         if is_over && waiting > 0 {
             tracing::info!(moves = waiting, "what is left of a plan has no room; another is made");
         }

@@ -342,6 +342,35 @@ fn what_an_earlier_office_has_begun_holds_up_the_next_for_hours_and_not_for_ever
 }
 
 #[test]
+fn what_waits_for_an_earlier_move_of_its_partition_is_waited_for_while_that_is_copied() {
+    for is_led in [true, false] {
+        let mut world = world(&[1, 2, 3], &on(1, 1));
+        let one = Relocation {
+            topic_id: KEY.topic_id,
+            index: 0,
+            kind: RelocationKind::Replica,
+            from: 1,
+            to: 2,
+        };
+        world.image = world.image.with(&relocate(&world.image, &[one]).records).unwrap();
+        world.set(Some(2), "balance.drain", Some("true"));
+        world.set(None, ONCE, Some("true"));
+        if !is_led {
+            world.lead(0, NO_BROKER);
+            assert!(world.settle(), "nobody copies it");
+            continue;
+        }
+        for _ in 0..20 * PLANS_MAX {
+            world.now += 10_000;
+            assert_eq!(world.look(), Step::Rest, "it comes to where it can't stay");
+        }
+        world.report_moved(0);
+        assert!(world.settle());
+        assert_eq!(world.counts(3)[1], 0, "it has gone on");
+    }
+}
+
+#[test]
 fn what_can_go_nowhere_is_told() {
     let mut world = world(&[1, 2], &[vec![1, 2]]);
     world.set(Some(1), "balance.drain", Some("true"));

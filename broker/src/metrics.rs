@@ -177,6 +177,7 @@ pub(crate) struct Metrics {
     pub(crate) balance_moves: Counter,
     pub(crate) balance_moves_left: Gauge,
     pub(crate) balance_bytes_left: Gauge,
+    pub(crate) balance_seconds_left: Gauge,
     pub(crate) balance_unmet: Gauge,
 }
 
@@ -217,6 +218,7 @@ impl Default for Metrics {
             balance_moves: Counter::default(),
             balance_moves_left: Gauge::default(),
             balance_bytes_left: Gauge::default(),
+            balance_seconds_left: Gauge::default(),
             balance_unmet: Gauge::default(),
         }
     }

@@ -77,6 +77,7 @@ fn traffic(text: &mut Exposition, metrics: &Metrics) {
     counter("balance_moves_total", &metrics.balance_moves);
     text.begin("balance_moves_left").value(&[], metrics.balance_moves_left.get());
     text.begin("balance_bytes_left").value(&[], metrics.balance_bytes_left.get());
+    text.begin("balance_seconds_left").value(&[], metrics.balance_seconds_left.get());
     text.begin("balance_unmet").value(&[], metrics.balance_unmet.get());
     text.begin("cleaner_threads_busy").value(&[], metrics.cleaner_threads_busy.get());
     text.begin("cleaner_dirty_ratio_max").value(&[], metrics.cleaner_dirty_ratio_max.get());

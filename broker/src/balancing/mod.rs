@@ -421,11 +421,10 @@ impl<'a> Balancer<'a> {
     async fn begin_moves(
         &mut self,
         moves: Vec<Relocation>,
-        seen: &MetadataImage,
+        seen: &Arc<MetadataImage>,
     ) -> Result<(), ControllerError> {
-        let id = self.node.config.broker_id();
-        let intent = Intent::of(seen, id);
-        let decide = move |image: &MetadataImage| begin(image, &moves, &intent, id);
+        let (id, seen) = (self.node.config.broker_id(), Arc::clone(seen));
+        let decide = move |image: &MetadataImage| begin(image, &moves, &seen, id);
         let Some(begun) = self.node.controller.decide(decide).await? else { return Ok(()) };
         self.node.metrics.balance_moves.add(begun);
         if let Some(office) = self.office.as_mut().filter(|_| begun == 0) {
@@ -450,17 +449,24 @@ impl<'a> Balancer<'a> {
 }
 
 /// Begins moves as far as they can, if what operators want is as it was when they were planned;
-/// `None` where it isn't.
+/// `None` where it isn't. Where somebody else has a partition moved since, that stands.
+///
+/// - `seen`: when they were planned.
 fn begin(
     image: &MetadataImage,
     moves: &[Relocation],
-    intent: &Intent,
+    seen: &MetadataImage,
     id: i32,
 ) -> Decision<Option<usize>> {
-    if Intent::of(image, id) != *intent {
+    if Intent::of(image, id) != Intent::of(seen, id) {
         return Decision { records: Vec::new(), response: None };
     }
-    let Decision { records, response } = relocate(image, moves);
+    let wish = |image: &MetadataImage, one: &Relocation| {
+        image.partition(one.topic_id, one.index).map(|partition| partition.generation)
+    };
+    let is_as_seen = |one: &&Relocation| wish(image, one) == wish(seen, one);
+    let moves: Vec<Relocation> = moves.iter().filter(is_as_seen).copied().collect();
+    let Decision { records, response } = relocate(image, &moves);
     Decision { records, response: Some(response) }
 }
 
@@ -493,7 +499,7 @@ mod tests {
         let kind = RelocationKind::Replica;
         let moves = [Relocation { topic_id, index, kind, from: 1, to: 2 }];
         let begun = |seen: &MetadataImage, now: &MetadataImage| {
-            let Decision { records, response } = begin(now, &moves, &Intent::of(seen, 1), 1);
+            let Decision { records, response } = begin(now, &moves, seen, 1);
             (records.len(), response)
         };
         let plain = cluster(&[1, 2], &[&[1]]);
@@ -509,6 +515,18 @@ mod tests {
             let more = set(&wanted, None, "num.partitions", Some("7"));
             assert_eq!(begun(&wanted, &more), (1, Some(1)), "that says nothing of moves");
         }
+    }
+
+    #[test]
+    fn what_an_operator_has_moved_meanwhile_stands() {
+        let (topic_id, index) = (KEY.topic_id, KEY.partition);
+        let kind = RelocationKind::Replica;
+        let to = |to| [Relocation { topic_id, index, kind, from: 1, to }];
+        let seen = cluster(&[1, 2, 3], &[&[1]]);
+        let records = relocate(&seen, &to(3)).records;
+        let now = seen.with(&records).unwrap();
+        assert_eq!(begin(&now, &to(2), &seen, 1).response, Some(0));
+        assert_eq!(begin(&seen, &to(2), &seen, 1).response, Some(1));
     }
 
     #[test]

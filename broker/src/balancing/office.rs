@@ -6,6 +6,7 @@
 //! Must always hold: without being asked only what the triggers say is moved; nothing is moved to
 //! a broker that isn't in contact.
 
+mod carried;
 mod endless;
 mod rates;
 mod unplanned;
@@ -13,10 +14,10 @@ mod unplanned;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use logboom_balance::snapshot::Load;
-use logboom_balance::status::{DrainStatus, Growth, MoveStatus, PlanStatus, Status, UnmetStatus};
+use logboom_balance::status::{DrainStatus, Growth, PlanStatus, Status, UnmetStatus};
 use logboom_balance::{
-    Beside, Limits, Move, MoveKind, Options, Other, PerResource, Progress, Rule, Stage, Unmet,
-    Wait, next_beside, plan,
+    Beside, Limits, Move, MoveKind, Options, Other, PerResource, Rule, Stage, Unmet, next_beside,
+    plan,
 };
 use logboom_controller::MetadataImage;
 use logboom_controller::config::{Effective, StaticConfig};
@@ -24,6 +25,7 @@ use logboom_controller::reassignments::{Relocation, RelocationKind};
 use logboom_controller::record::ConfigResource;
 use logboom_storage::state::GroupKey;
 
+use self::carried::{Carried, Hold};
 use self::endless::endless;
 use self::rates::rates;
 use self::unplanned::{missing_of_internal, offices_of_drained};
@@ -92,16 +94,6 @@ impl Intent {
     }
 }
 
-/// A plan that is carried out.
-#[derive(Debug)]
-struct Carried {
-    moves: Vec<(GroupKey, Move)>,
-    bytes: u64,
-    since: u64,
-    /// How it stood when it was looked at last.
-    progress: Option<Progress>,
-}
-
 /// The balancer of the broker that decides. Times are milliseconds.
 #[derive(Debug)]
 pub(super) struct Office {
@@ -112,8 +104,6 @@ pub(super) struct Office {
     plan: Option<Carried>,
     /// What should move and can't, as the last plan said.
     unmet: Vec<(GroupKey, Unmet)>,
-    /// Whether it said moves to brokers that aren't in contact.
-    waits: bool,
     /// When the next plan is made though nothing has changed.
     next_plan: u64,
     /// How many of what is wanted are over.
@@ -158,7 +148,6 @@ impl Office {
             wanted: Wanted::default(),
             plan: None,
             unmet: Vec::new(),
-            waits: false,
             next_plan: now,
             plans: 0,
             endless: BTreeSet::new(),
@@ -185,9 +174,11 @@ impl Office {
         let wanted = self.wanted(image, &effective, settings.grace, now);
         if wanted != self.wanted {
             (self.wanted, self.plan, self.next_plan) = (wanted, None, now);
+            // What was in the way may be no longer.
+            self.unmet.clear();
             self.plans = 0;
         }
-        let unplanned = self.unplanned(image, &effective, &settings);
+        let unplanned = self.unplanned(image, &effective, loads, &settings);
         if !unplanned.is_empty() {
             return Step::Move(unplanned);
         }
@@ -207,7 +198,7 @@ impl Office {
             }
         };
         if self.plan.is_none() {
-            self.make_plan(&picture, image, loads, now);
+            self.make_plan(&picture, loads, now);
         }
         let leaving = leaving(image, loads);
         if self.plan.is_some() {
@@ -215,7 +206,7 @@ impl Office {
         }
         self.next_plan = now + REST_INTERVALS * settings.interval;
         let is_gone = leaving.iter().all(|it| it.is_stuck);
-        let is_done = self.wanted.once && !self.waits && is_gone;
+        let is_done = self.wanted.once && is_gone;
         if is_done { Step::IsDone } else { Step::Rest }
     }
 
@@ -224,16 +215,17 @@ impl Office {
         &self,
         image: &MetadataImage,
         config: &Effective<'_>,
+        loads: &Loads,
         settings: &Settings,
     ) -> Vec<Relocation> {
         let mut offices = Vec::new();
         if self.wanted.rules.contains(&Rule::Drain) {
-            offices = offices_of_drained(image, &self.wanted.drained, MOVES_MAX);
+            offices = offices_of_drained(image, loads, &self.wanted.drained, MOVES_MAX);
         }
         if offices.is_empty() {
             let replicas = config.broker_integer(OFFSETS_REPLICAS);
             let replicas = usize::try_from(replicas).unwrap_or(0);
-            return missing_of_internal(image, replicas, settings.limits.moves);
+            return missing_of_internal(image, loads, replicas, &settings.limits);
         }
         offices
     }
@@ -251,7 +243,8 @@ impl Office {
                 rate = one.bytes_per_second,
                 "a new replica never catches up: its partition takes in more than its leader \
                  sends new replicas; raise balance.move.bytes.per.second, or take the move back \
-                 with `logboom cluster balance --cancel`"
+                 with `logboom cluster balance --cancel`, and its rule out of balance.triggers \
+                 if one had begun it"
             );
         }
         self.endless = endless.into_iter().map(|(key, _)| key).collect();
@@ -303,30 +296,26 @@ impl Office {
     }
 
     /// Makes a plan, if there is anything that can go.
-    fn make_plan(&mut self, picture: &Picture, image: &MetadataImage, loads: &Loads, now: u64) {
+    fn make_plan(&mut self, picture: &Picture, loads: &Loads, now: u64) {
         let rules = self.wanted.rules.iter().copied().collect();
         let made = plan(&picture.snapshot, &Options { rules, ..Options::default() });
         self.prospects = Prospects::new(picture, &made, growth(loads).as_ref());
         let unmet = made.unmet.into_iter();
         self.unmet = unmet.filter_map(|one| Some((picture.key(one.partition)?, one))).collect();
-        // When brokers come into contact another plan is made.
-        let (can_go, waits): (Vec<Move>, Vec<Move>) =
-            made.moves.into_iter().partition(|one| image.is_in_contact(one.to));
-        self.waits = !waits.is_empty();
-        if can_go.is_empty() {
+        if made.moves.is_empty() {
             return;
         }
         if self.wanted.once && self.plans >= PLANS_MAX {
             // It follows loads that change faster than they are moved.
-            let moves = can_go.len();
-            self.waits = false;
+            let moves = made.moves.len();
             tracing::warn!(moves, plans = PLANS_MAX, "balancing once ends with moves left");
             return;
         }
-        let bytes = can_go.iter().map(|one| one.bytes).sum();
-        tracing::info!(moves = can_go.len(), bytes, once = self.wanted.once, "balancing");
-        let moves = can_go.into_iter().filter_map(|one| Some((picture.key(one.partition)?, one)));
-        self.plan = Some(Carried { moves: moves.collect(), bytes, since: now, progress: None });
+        let bytes = made.moves.iter().map(|one| one.bytes).sum();
+        tracing::info!(moves = made.moves.len(), bytes, once = self.wanted.once, "balancing");
+        let moves = made.moves.into_iter();
+        let moves = moves.filter_map(|one| Some((picture.key(one.partition)?, one))).collect();
+        self.plan = Some(Carried::new(moves, bytes, now));
     }
 
     /// Looks how far the plan is, and what may go now.
@@ -340,64 +329,42 @@ impl Office {
     ) -> Step {
         let Some(plan) = &mut self.plan else { return Step::Rest };
         let places = places(picture);
-        for (key, one) in &mut plan.moves {
-            // One that is gone is at no place.
-            one.partition = places.get(key).copied().unwrap_or(usize::MAX);
-        }
-        let under_way: BTreeSet<usize> = (0..plan.moves.len())
-            .filter(|place| is_under_way(image, &plan.moves[*place]))
-            .collect();
+        let under_way = plan.find(&places, image);
         let moves: Vec<Move> = plan.moves.iter().map(|(_, one)| *one).collect();
         let own: HashSet<GroupKey> = under_way.iter().map(|place| plan.moves[*place].0).collect();
         let beside = Beside {
             leaving: leaving.iter().map(|it| (it.broker, it.load)).collect(),
             others: others(image, &places, &own),
+            away: image.brokers().map(|it| it.id).filter(|id| !image.is_in_contact(*id)).collect(),
+            behind: plan.behind(image),
         };
         let progress =
             next_beside(&picture.snapshot, &moves, &under_way, &beside, &settings.limits);
         let now_moves = progress.now().map(|place| &plan.moves[place]);
         let relocations: Vec<Relocation> =
             now_moves.take(MOVES_MAX).map(|(key, one)| relocation(key, one)).collect();
+        let hold = Hold::of(&picture.snapshot, &moves, &progress.stages, &beside);
         plan.progress = Some(progress);
         if !relocations.is_empty() {
             return Step::Move(relocations);
         }
-        // One that takes long is only made anew, and not over. What nobody leads holds it up no
-        // longer: it goes on by itself once somebody does.
-        let is_copied = |partition: usize| {
-            picture.snapshot.partitions().get(partition).is_some_and(|it| !it.is_leaderless)
-        };
-        let stages = plan.progress.iter().flat_map(|progress| &progress.stages);
-        let waits = moves.iter().zip(stages).filter_map(|(one, stage)| match stage {
-            Stage::Waits(why) => Some((one.partition, *why)),
-            _ => None,
-        });
-        // What others have begun, who decided before first of all, may take hours as well.
-        let begun: HashSet<usize> = beside.others.iter().map(|other| other.partition).collect();
-        let is_held_up = waits.clone().any(|(partition, why)| match why {
-            Wait::Limit => true,
-            Wait::Partition => begun.contains(&partition) && is_copied(partition),
-            Wait::Leader | Wait::Capacity(_) => false,
-        });
-        let is_over = !is_held_up && !under_way.iter().any(|it| is_copied(moves[*it].partition));
-        let waiting = waits.filter(|(_, why)| matches!(why, Wait::Capacity(_))).count();
-        if is_over && waiting > 0 {
-            tracing::info!(moves = waiting, "what is left of a plan has no room; another is made");
-        }
-        if is_over || now >= plan.since + PLAN_MAX_MS {
+        let is_late = now >= plan.since + PLAN_MAX_MS;
+        if hold == Hold::Nothing || is_late {
             // It is done, or what is left can't go. Another plan may find more to do, once what
-            // has moved is measured where it is.
+            // has moved is measured where it is. One that takes long is only made anew, and not
+            // over.
             (self.plan, self.next_plan) = (None, now + 2 * settings.interval);
-            self.plans += u32::from(is_over);
+            self.plans += u32::from(hold != Hold::Others);
         }
         Step::Rest
     }
 
     /// Counts what is left.
     pub(super) fn count(&self, metrics: &Metrics) {
-        let left = self.plan.as_ref().map_or((0, 0), Carried::left);
-        metrics.balance_moves_left.set(left.0);
-        metrics.balance_bytes_left.set(usize::try_from(left.1).unwrap_or(usize::MAX));
+        let (moves, bytes, seconds) = self.plan.as_ref().map_or((0, 0, 0), Carried::left);
+        metrics.balance_moves_left.set(moves);
+        metrics.balance_bytes_left.set(usize::try_from(bytes).unwrap_or(usize::MAX));
+        metrics.balance_seconds_left.set(usize::try_from(seconds).unwrap_or(usize::MAX));
         metrics.balance_unmet.set(self.unmet.len());
     }
 
@@ -415,8 +382,13 @@ impl Office {
         self.wanted.drained.iter().map(|id| drain(image, *id)).collect()
     }
 
-    /// Nothing of what was to begin could: another plan may find a way, later.
+    /// Nothing of what was to begin could: if nothing else is under way, another plan may find a
+    /// way, later.
     pub(super) fn give_up(&mut self, interval: i64, now: u64) {
+        let stages = self.plan.iter().flat_map(|plan| &plan.progress).flat_map(|it| &it.stages);
+        if stages.into_iter().any(|stage| *stage == Stage::UnderWay) {
+            return;
+        }
         let interval = u64::try_from(interval).unwrap_or(0);
         (self.plan, self.next_plan) = (None, now + 2 * interval);
         self.plans += 1;
@@ -453,38 +425,6 @@ impl Office {
             Some(plan) => Some(PlanStatus { unmet, ..plan.status(image, now) }),
             None if unmet.is_empty() => None,
             None => Some(PlanStatus { unmet, ..PlanStatus::default() }),
-        }
-    }
-}
-
-impl Carried {
-    /// The moves that aren't over, and the bytes that are to be copied for them.
-    fn left(&self) -> (usize, u64) {
-        let Some(progress) = &self.progress else { return (self.moves.len(), self.bytes) };
-        let is_left = |stage: &&Stage| !matches!(stage, Stage::Done | Stage::Void);
-        (progress.stages.iter().filter(is_left).count(), progress.bytes_left)
-    }
-
-    fn status(&self, image: &MetadataImage, now: u64) -> PlanStatus {
-        let stage = |place: usize| match &self.progress {
-            Some(progress) => progress.stages[place],
-            None => Stage::Now,
-        };
-        let moves = self.moves.iter().enumerate().filter_map(|(place, (key, one))| {
-            let Move { kind, from, to, rule, resource, bytes, .. } = *one;
-            let (topic, index) = (name(image, key)?, key.partition);
-            let stage = stage(place);
-            Some(MoveStatus { topic, index, kind, from, to, rule, resource, bytes, stage })
-        });
-        let left = self.progress.as_ref().map(|it| (it.bytes_left, it.seconds_left));
-        let (bytes_left, seconds_left) = left.unwrap_or((self.bytes, 0));
-        PlanStatus {
-            age_seconds: now.saturating_sub(self.since) / 1_000,
-            bytes: self.bytes,
-            bytes_left,
-            seconds_left,
-            moves: moves.collect(),
-            unmet: Vec::new(),
         }
     }
 }
@@ -560,18 +500,6 @@ fn others(
 fn places(picture: &Picture) -> HashMap<GroupKey, usize> {
     let count = picture.snapshot.partitions().len();
     (0..count).filter_map(|place| Some((picture.key(place)?, place))).collect()
-}
-
-/// Whether a move has begun and isn't over.
-fn is_under_way(image: &MetadataImage, (key, one): &(GroupKey, Move)) -> bool {
-    let Some(partition) = image.partition(key.topic_id, key.partition) else { return false };
-    match one.kind {
-        MoveKind::Leader => partition.wished_leader == one.to && partition.leader != one.to,
-        MoveKind::Replica { .. } => {
-            let wish = partition.wish().0;
-            partition.is_moving() && wish.contains(&one.to) && !wish.contains(&one.from)
-        }
-    }
 }
 
 fn relocation(key: &GroupKey, one: &Move) -> Relocation {

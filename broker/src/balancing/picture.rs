@@ -93,14 +93,24 @@ fn broker(
 
 /// The replicas that a partition is to have. One that its broker hasn't measured yet will take what
 /// the leader's does, but for what that gives; and all take in what the leader's does: what one
-/// that was behind took in more is over.
+/// that was behind took in more is over. One that is being copied will be as large as the leader's,
+/// and give what that gives where it comes in place of it.
 fn replicas(loads: &Loads, key: &GroupKey, partition: &record::Partition) -> Vec<Replica> {
     let of_leader = Some(partition.leader).filter(|leader| *leader != NO_BROKER);
     let of_leader = of_leader.and_then(|leader| loads.of(key, leader)).unwrap_or_default();
     let expected = Load { bytes_out: 0, ..of_leader };
     let wished = partition.wish().0.iter().take(REPLICAS_MAX);
+    let (adding, removing): (Vec<i32>, Vec<i32>) =
+        (partition.adding().collect(), partition.removing().collect());
+    let heir = partition.preferred_leader();
     let load = |broker: i32| {
-        let own = loads.of(key, broker).unwrap_or(expected);
+        let mut own = loads.of(key, broker).unwrap_or(expected);
+        if adding.contains(&broker) {
+            own.disk_bytes = own.disk_bytes.max(of_leader.disk_bytes);
+            if broker == heir && removing.contains(&partition.leader) {
+                own.bytes_out = own.bytes_out.max(of_leader.bytes_out);
+            }
+        }
         if of_leader == Load::default() {
             own
         } else {
@@ -142,8 +152,31 @@ mod tests {
         // It takes in all that there is, as fast as it can.
         let new = Load { disk_bytes: 400, bytes_in: 50_000, bytes_out: 0 };
         let old = Load { bytes_out: 0, ..leader };
-        let expected = Load { bytes_in: 10, ..new };
+        let expected = Load { bytes_in: 10, disk_bytes: 1_000, ..new };
         assert_eq!(moving([old, leader, new]), [(2, leader), (3, expected)]);
+    }
+
+    #[test]
+    fn who_comes_for_the_leader_will_give_what_that_gives() {
+        let leader = Load { disk_bytes: 1_000, bytes_in: 10, bytes_out: 30 };
+        let image = cluster(&[1, 2, 3], &[&[1, 2]]);
+        let (topic_id, index) = (KEY.topic_id, KEY.partition);
+        let one = Relocation { topic_id, index, kind: RelocationKind::Replica, from: 1, to: 3 };
+        let image = image.with(&relocate(&image, &[one]).records).unwrap();
+        let mut loads = Loads::default();
+        let (means, office) = (MEANS, Some(1));
+        let told = |load| LoadReport {
+            means,
+            growth: None,
+            loads: vec![(KEY, load)],
+            office,
+            is_last: true,
+        };
+        loads.note(1, told(leader));
+        loads.note(3, told(Load { disk_bytes: 10, bytes_in: 900, bytes_out: 0 }));
+        let picture = Picture::new(&image, &loads, &BTreeSet::new()).unwrap();
+        let partition = &picture.snapshot.partitions()[0];
+        assert_eq!(partition.replicas[0], Replica { broker: 3, load: leader });
     }
 
     #[test]

@@ -47,7 +47,7 @@ const fn metric(
 }
 
 /// All of them, in the order in which they are told.
-pub(crate) static TABLE: [Metric; 67] = [
+pub(crate) static TABLE: [Metric; 68] = [
     metric(
         "requests_seconds",
         Kind::Histogram,
@@ -291,6 +291,7 @@ pub(crate) static TABLE: [Metric; 67] = [
         "Moves of the plan that aren't over; 0 where another broker decides.",
     ),
     metric("balance_bytes_left", Kind::Gauge, "bytes", &[], "Bytes that those copy."),
+    metric("balance_seconds_left", Kind::Gauge, "seconds", &[], "How long that takes at least."),
     metric(
         "balance_load",
         Kind::Gauge,

@@ -26,8 +26,8 @@ It waits until the broker has nothing left, for ever unless --timeout says how l
 ends, by Ctrl-C as well, the broker stays drained until `logboom cluster undrain`. Exit status 0: it
 has nothing left, or --no-wait was given. 1: it has, or nobody can be asked.
 
-With --output json there is one object: broker, drained, replicas and leaders that are left (null
-with --no-wait).
+With --output json there is one object: kind, broker, drained, replicas and leaders that are left
+(null with --no-wait).
 
 Examples:
   logboom cluster drain 3 --admin broker-1:9644 --bootstrap broker-1:9092
@@ -79,14 +79,18 @@ pub(super) async fn run(
         let sentence = format!(
             "broker {id} is drained; `logboom cluster balance --status` shows how far it is"
         );
-        let value = json!({ "broker": id, "drained": true, "replicas": null, "leaders": null });
+        let value = json!({
+            "kind": "drained", "broker": id, "drained": true, "replicas": null, "leaders": null,
+        });
         return Ok(write_done(out, output, &sentence, &value)?);
     }
     wait(*id, admin, patience).await?;
     let sentence = format!(
         "broker {id} has nothing left; stopped, it is removed by `logboom cluster remove {id}`"
     );
-    let value = json!({ "broker": id, "drained": true, "replicas": 0, "leaders": 0 });
+    let value = json!({
+        "kind": "drained", "broker": id, "drained": true, "replicas": 0, "leaders": 0,
+    });
     Ok(write_done(out, output, &sentence, &value)?)
 }
 
@@ -110,7 +114,7 @@ pub(super) async fn undo(
     out: &mut impl Write,
 ) -> Result<(), Failure> {
     set(cluster, id, ConfigOperation::Delete).await?;
-    let value = json!({ "broker": id, "drained": false });
+    let value = json!({ "kind": "undrained", "broker": id, "drained": false });
     Ok(write_done(out, output, &format!("broker {id} is drained no more"), &value)?)
 }
 
@@ -220,6 +224,11 @@ fn outcome(status: &Status, id: i32, was_known: bool) -> Outcome {
         "broker {id} has {} replicas and leads {} partitions",
         drain.replicas, drain.leaders
     );
+    if !status.once && !status.triggers.contains(&Rule::Drain) {
+        let why = "nothing moves: balance.triggers has no `drain`, and no plan is asked for \
+                   (`logboom cluster balance`)";
+        return Outcome::Stuck { why: why.to_owned(), left };
+    }
     let Some(plan) = &status.plan else { return Outcome::GoesOn(left) };
     match stuck(plan, id).filter(|_| drain.moving == 0) {
         Some(why) => Outcome::Stuck { why, left },
@@ -257,7 +266,7 @@ mod tests {
     use super::*;
 
     fn status(lines: &str) -> Status {
-        Status::parse(&format!("status 1\ncontroller 1\n{lines}")).unwrap()
+        Status::parse(&format!("status 1\ncontroller 1\ntriggers drain\n{lines}")).unwrap()
     }
 
     const DRAINS: &str = "drain 2 replicas 0 leaders 0\ndrain 3 replicas 4 leaders 1\n";
@@ -277,6 +286,19 @@ mod tests {
         assert_eq!(goes_on, Outcome::GoesOn(planned));
         let leads = status("drain 3 replicas 0 leaders 1\n");
         assert!(matches!(outcome(&leads, 3, true), Outcome::GoesOn(_)));
+    }
+
+    #[test]
+    fn where_nothing_follows_the_rule_nothing_is_waited_for() {
+        let outcome = |triggers: &str| {
+            let status = format!("status 1\ncontroller 1\n{triggers}{DRAINS}");
+            outcome(&Status::parse(&status).unwrap(), 3, true)
+        };
+        let Outcome::Stuck { why, .. } = outcome("triggers capacity\n") else { panic!() };
+        assert!(why.contains("balance.triggers"), "{why}");
+        assert!(matches!(outcome("triggers drain\n"), Outcome::GoesOn(_)));
+        assert!(matches!(outcome("once\n"), Outcome::GoesOn(_)));
+        assert_eq!(outcome("triggers drain\n"), outcome("triggers capacity\nonce\n"));
     }
 
     #[test]
@@ -313,7 +335,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_waiting_ends_with_what_the_controller_tells() {
-        let told = |lines: &str| (200, format!("status 1\ncontroller 1\n{lines}"));
+        let told = |lines: &str| (200, format!("status 1\ncontroller 1\ntriggers drain\n{lines}"));
         let stuck = format!("{DRAINS}{PLAN}{UNMET}");
         let (admin, served) = listener(vec![told(DRAINS), told(&stuck)]);
         Watch::new(2).until_empty(&admin).await.unwrap();

@@ -1,6 +1,7 @@
 //! `logboom cluster remove`: a broker that is gone for good is none of the cluster any more.
 //!
-//! Must always hold: one that partitions still name isn't removed without being asked for twice.
+//! Must always hold: one that runs, or that partitions named when they were looked through, isn't
+//! removed without being asked for twice.
 
 use std::io::Write;
 
@@ -14,10 +15,10 @@ use crate::output::{Output, write_done};
 
 /// What stands below the options.
 pub(super) const HELP: &str = "\
-Drain it and stop it before. A broker that partitions still name is refused; --force removes one
-that is lost, and what it had is moved by the rule lost-broker or by a reassignment.
+Drain it and stop it before. A broker that runs, or that partitions still name, is refused; --force
+removes one that is lost, and what it had is moved by the rule lost-broker or by a reassignment.
 
-With --output json there is one object: broker, removed, replicas_left.
+With --output json there is one object: kind, broker, removed, replicas_left.
 
 Examples:
   logboom cluster remove 3 --bootstrap broker-1:9092
@@ -31,7 +32,7 @@ const NAMED_MAX: usize = 5;
 pub(super) struct RemoveArguments {
     /// The broker's number.
     id: i32,
-    /// Removes it even if partitions still name it.
+    /// Removes it even if it runs, or partitions still name it.
     #[arg(long)]
     force: bool,
 }
@@ -48,9 +49,20 @@ pub(super) async fn run(
     if left.count > 0 && !force {
         return Err(Failure::Failed(left.refusal(id)));
     }
+    if !force && runs(cluster, id).await? {
+        let why = "is in contact; stop it before, --force removes it while it runs";
+        return Err(Failure::failed(format_args!("broker {id} {why}")));
+    }
     cluster.unregister_broker(id).await?;
-    let value = json!({ "broker": id, "removed": true, "replicas_left": left.count });
+    let value =
+        json!({ "kind": "removed", "broker": id, "removed": true, "replicas_left": left.count });
     Ok(write_done(out, output, &format!("removed broker {id}"), &value)?)
+}
+
+/// Whether a broker serves.
+async fn runs(cluster: &Cluster, id: i32) -> Result<bool, Failure> {
+    let known = cluster.describe_cluster().await?.brokers;
+    Ok(known.iter().any(|(broker, serves)| broker.id == id && *serves))
 }
 
 /// What partitions a broker has.

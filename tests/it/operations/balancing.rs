@@ -48,8 +48,12 @@ fn what_is_under_way_is_taken_back_and_a_broker_that_is_named_is_not_removed() {
     assert_eq!((status, said), (Some(0), expected), "{complaint}");
     cluster.wait_until(&topic, "it is where it was", |it| it.replica_nodes == before);
 
+    let other = (1..=3).find(|id| !before.contains(id)).unwrap();
+    let (status, _, complaint) = run(&cluster, &["remove", &other.to_string()]);
+    let serves = format!("broker {other} is in contact; stop it before");
+    assert!(status == Some(1) && complaint.contains(&serves), "{complaint}");
     let (status, said, complaint) = run(&cluster, &["remove", &named]);
-    let expected = json!({ "broker": id, "removed": true, "replicas_left": 0 });
+    let expected = json!({ "kind": "removed", "broker": id, "removed": true, "replicas_left": 0 });
     assert_eq!((status, said), (Some(0), expected), "{complaint}");
     let (status, _, complaint) = run(&cluster, &["remove", &named, "--force"]);
     assert!(status == Some(1) && complaint.contains("BROKER_ID_NOT_REGISTERED"), "{complaint}");

@@ -90,6 +90,10 @@ pub enum Wait {
     Limit,
     /// Nobody leads its partition, so that nobody can copy it.
     Leader,
+    /// The broker that it comes to is out of contact.
+    Contact,
+    /// Who is to lead isn't in sync.
+    InSync,
     /// Others have to leave first: the broker that it comes to has no capacity for it.
     Capacity(Resource),
 }
@@ -113,13 +117,18 @@ impl Progress {
     }
 }
 
-/// What is under way and isn't one of the moves that are asked about, and what it takes.
+/// How the cluster is beside the snapshot and the moves that are asked about: what else is under
+/// way and what that takes, and who can't take anything now.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Beside {
     /// What is on brokers still, and not in the snapshot, because it is to leave.
     pub leaving: Vec<(i32, Load)>,
     /// What others have begun.
     pub others: Vec<Other>,
+    /// The brokers that are out of contact.
+    pub away: BTreeSet<i32>,
+    /// Replicas that aren't in sync, as places in the snapshot's partitions, and brokers.
+    pub behind: BTreeSet<(usize, i32)>,
 }
 
 /// A partition of which others have begun to move replicas.
@@ -159,7 +168,7 @@ pub fn next_beside(
     beside: &Beside,
     limits: &Limits,
 ) -> Progress {
-    let mut traffic = Traffic::new(snapshot, limits);
+    let mut traffic = Traffic::new(snapshot, beside, limits);
     traffic.note(beside);
     for (place, one) in moves.iter().enumerate() {
         if under_way.contains(&place) && is_replica(one) {
@@ -176,7 +185,7 @@ pub fn next_beside(
             match stage {
                 Stage::Now => traffic.begin(one),
                 // Nobody knows when that comes: no room is kept for it.
-                Stage::Waits(Wait::Leader) => {}
+                Stage::Waits(Wait::Leader | Wait::Contact) => {}
                 Stage::Waits(_) => traffic.reserve(one),
                 Stage::Done | Stage::UnderWay | Stage::Void => return stage,
             }
@@ -247,6 +256,7 @@ fn with_senders<'a>(
 /// What is under way.
 struct Traffic<'a> {
     snapshot: &'a Snapshot,
+    beside: &'a Beside,
     limits: &'a Limits,
     /// By broker: what it has and what comes to it.
     load: BTreeMap<i32, Amounts>,
@@ -260,13 +270,14 @@ struct Traffic<'a> {
 }
 
 impl<'a> Traffic<'a> {
-    fn new(snapshot: &'a Snapshot, limits: &'a Limits) -> Self {
+    fn new(snapshot: &'a Snapshot, beside: &'a Beside, limits: &'a Limits) -> Self {
         let mut load: BTreeMap<i32, Amounts> = BTreeMap::new();
         for replica in snapshot.partitions().iter().flat_map(|it| &it.replicas) {
             load.entry(replica.broker).or_default().add(&replica.load.amounts(false));
         }
         Self {
             snapshot,
+            beside,
             limits,
             load,
             reserved: BTreeMap::new(),
@@ -345,8 +356,11 @@ impl<'a> Traffic<'a> {
             MoveKind::Leader if self.partitions.contains(&one.partition) => {
                 Stage::Waits(Wait::Partition)
             }
-            MoveKind::Leader if has(one.to) => Stage::Now,
-            MoveKind::Leader => Stage::Void,
+            MoveKind::Leader if !has(one.to) => Stage::Void,
+            MoveKind::Leader if self.beside.behind.contains(&(one.partition, one.to)) => {
+                Stage::Waits(Wait::InSync)
+            }
+            MoveKind::Leader => Stage::Now,
             MoveKind::Replica { .. } if has(one.to) && !has(one.from) => Stage::Done,
             MoveKind::Replica { .. } if self.coming.contains_key(&(one.partition, one.from)) => {
                 Stage::Waits(Wait::Partition)
@@ -359,6 +373,9 @@ impl<'a> Traffic<'a> {
     fn stage_of_replica(&self, one: &Move) -> Stage {
         if self.is_leaderless(one.partition) {
             return Stage::Waits(Wait::Leader);
+        }
+        if self.beside.away.contains(&one.to) {
+            return Stage::Waits(Wait::Contact);
         }
         if self.partitions.contains(&one.partition) {
             return Stage::Waits(Wait::Partition);

@@ -247,6 +247,8 @@ fn write_move(f: &mut fmt::Formatter<'_>, one: &MoveStatus) -> fmt::Result {
         Stage::Waits(Wait::Partition) => writeln!(f, "waits partition"),
         Stage::Waits(Wait::Leader) => writeln!(f, "waits leader"),
         Stage::Waits(Wait::Limit) => writeln!(f, "waits limit"),
+        Stage::Waits(Wait::Contact) => writeln!(f, "waits contact"),
+        Stage::Waits(Wait::InSync) => writeln!(f, "waits in-sync"),
         Stage::Waits(Wait::Capacity(resource)) => writeln!(f, "waits capacity {}", resource.word()),
     }
 }

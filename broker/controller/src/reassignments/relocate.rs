@@ -40,8 +40,8 @@ pub enum RelocationKind {
 ///
 /// Passed over are those whose partition is gone, has no replica where it is to come from, or has
 /// one already where it is to go; those to brokers that aren't in contact; replicas of
-/// partitions that nobody leads, because nobody could copy them; and leaders that aren't
-/// in sync, or whose partition is on its way to other brokers.
+/// partitions that nobody leads, because nobody could copy them; and leaders that aren't in sync,
+/// or that have no vote yet.
 #[must_use]
 pub fn relocate(image: &MetadataImage, moves: &[Relocation]) -> Decision<usize> {
     let mut draft = Draft::new(image);
@@ -90,12 +90,17 @@ fn joined(image: &MetadataImage, partition: &Partition, to: i32) -> Option<Parti
 fn led(partition: &Partition, to: i32) -> Option<Partition> {
     let (mut replicas, mut directories) = wish(partition);
     let place = replicas.iter().position(|id| *id == to)?;
-    if partition.is_moving() || !partition.isr.contains(&to) {
+    if !partition.isr.contains(&to) || !partition.voters().0.contains(&to) {
         return None;
     }
     replicas[..=place].rotate_right(1);
     directories[..=place].rotate_right(1);
-    let ordered = partition.with_wish(replicas, directories).unwrap_or_else(|| partition.clone());
+    // One that is on its way to other brokers keeps its wish: what has begun goes on as it is.
+    let ordered = match partition.is_moving() {
+        true => None,
+        false => partition.with_wish(replicas, directories),
+    };
+    let ordered = ordered.unwrap_or_else(|| partition.clone());
     let wished_leader = if partition.leader == to { partition.wished_leader } else { to };
     let next = Partition { wished_leader, ..ordered };
     (next != *partition).then_some(next)
@@ -171,7 +176,13 @@ mod tests {
         let image = image().with(&relocate(&image(), &[one]).records).unwrap();
         let next = after(&image, RelocationKind::Replica, 2, 1).unwrap();
         assert_eq!((next.wish().0, &*next.replicas), (&[3, 1][..], &[1, 2][..]));
-        assert_eq!(after(&image, RelocationKind::Leader, 1, 3), None, "leaders wait for its end");
+        assert_eq!(after(&image, RelocationKind::Leader, 1, 3), None, "it has no vote yet");
+        let next = after(&image, RelocationKind::Leader, 1, 2).unwrap();
+        assert_eq!((next.wish().0, &*next.replicas), (&[3, 2][..], &[1, 2][..]));
+        assert_eq!(
+            (next.wished_leader, next.generation),
+            (2, image.partition(id(1), 0).unwrap().generation)
+        );
     }
 
     #[test]

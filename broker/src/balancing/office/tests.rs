@@ -1,7 +1,7 @@
 //! What the balancer does about what it sees, in a cluster that does at once what it is told.
 
 use logboom_balance::snapshot::Load;
-use logboom_balance::{Obstacle, Resource};
+use logboom_balance::{Obstacle, Resource, Wait};
 use logboom_controller::reassignments::relocate;
 use logboom_controller::record::{LeaderReport, NO_BROKER, Partition};
 use logboom_controller::{Decision, MetadataRecord};
@@ -202,6 +202,104 @@ fn a_drained_broker_gives_its_offices_first_and_then_everything() {
     world.set(Some(1), "balance.drain", None);
     world.settle();
     assert_eq!(world.counts(3), [0, 3, 3], "nobody asked for it to come back");
+}
+
+#[test]
+fn a_drained_broker_gives_offices_of_partitions_that_are_on_their_way() {
+    let mut world = world(&[1, 2, 3], &[vec![1, 2]]);
+    let (topic_id, index) = (KEY.topic_id, 0);
+    let kind = RelocationKind::Replica;
+    let one = Relocation { topic_id, index, kind, from: 1, to: 3 };
+    world.image = world.image.with(&relocate(&world.image, &[one]).records).unwrap();
+    world.set(Some(1), "balance.drain", Some("true"));
+    let Step::Move(first) = world.look() else { panic!("nothing goes") };
+    let kind = RelocationKind::Leader;
+    assert_eq!(first, [Relocation { topic_id, index, kind, from: 1, to: 2 }]);
+    world.image = world.image.with(&relocate(&world.image, &first).records).unwrap();
+    assert_eq!(world.partition(0).wished_leader, 2);
+    assert_eq!(world.look(), Step::Rest, "not twice");
+}
+
+#[test]
+fn offices_of_a_drained_broker_go_by_weight_and_to_who_can_give_what_they_give() {
+    let mut world = world(&[1, 2, 3], &vec![vec![1, 2, 3]; 9]);
+    let report = |weight, capacity| LoadReport {
+        means: Means { weight, capacity: [None, None, None, capacity] },
+        growth: None,
+        loads: Vec::new(),
+        office: Some(1),
+        is_last: true,
+    };
+    world.loads.note(2, report(200, None));
+    world.set(Some(1), "balance.drain", Some("true"));
+    let led = |step: Step, by: i32| {
+        let Step::Move(moves) = step else { panic!("nothing goes") };
+        moves.iter().filter(|one| one.to == by).count()
+    };
+    let mut office = Office::new(0);
+    let step = office.look(&world.image, &world.config, &world.loads, 1);
+    assert_eq!(led(step, 2), 6);
+    let gives = Load { bytes_out: 10, ..Load::default() };
+    world.report(1, &(0..9).map(|it| (it, gives)).collect::<Vec<_>>());
+    world.loads.note(2, report(200, Some(25)));
+    assert_eq!(led(world.look(), 2), 2, "it can give no more");
+}
+
+#[test]
+fn who_is_to_lead_and_is_not_in_sync_is_waited_for_and_holds_up_nothing_for_ever() {
+    let mut world = world(&[1, 2], &vec![vec![1, 2]; 20]);
+    let told = |world: &mut World, index: i32, isr: &[i32]| {
+        let partition = Partition { isr: isr.to_vec(), ..world.partition(index).clone() };
+        let record = MetadataRecord::Partition { topic_id: KEY.topic_id, index, partition };
+        world.image = world.image.with([&record]).unwrap();
+    };
+    (0..20).for_each(|index| told(&mut world, index, &[1]));
+    world.set(None, ONCE, Some("true"));
+    assert_eq!(world.look(), Step::Rest);
+    let stages = world.status().plan.unwrap().moves.into_iter().map(|one| one.stage);
+    assert!(stages.clone().count() >= 8);
+    assert!(stages.into_iter().all(|stage| stage == Stage::Waits(Wait::InSync)));
+    world.now += PLAN_MAX_MS / 2;
+    assert_eq!(world.look(), Step::Rest);
+    assert!(world.status().plan.is_some(), "it isn't given up");
+    let mut lagging = World { image: world.image.clone(), ..World::new(&[1, 2], &[]) };
+    (0..20).for_each(|index| told(&mut world, index, &[1, 2]));
+    assert!(world.settle());
+    let led = (0..20).filter(|index| world.partition(*index).leader == 2).count();
+    assert!((9..=11).contains(&led), "{led}");
+    let is_over = (0..100).any(|_| lagging.settle());
+    assert!(is_over, "who never is in sync doesn't keep what was asked for from ending");
+}
+
+#[test]
+fn what_somebody_has_taken_back_is_not_begun_again_by_the_same_plan() {
+    let mut world = world(&[1, 2], &on(1, 20));
+    world.set(None, ONCE, Some("true"));
+    assert_eq!(world.begin(), 4);
+    assert_eq!(world.look(), Step::Rest);
+    let moving: Vec<i32> = (0..20).filter(|it| world.partition(*it).is_moving()).collect();
+    let (topic_id, index) = (KEY.topic_id, moving[0]);
+    let kind = RelocationKind::Replica;
+    let back = Relocation { topic_id, index, kind, from: 2, to: 1 };
+    world.image = world.image.with(&relocate(&world.image, &[back]).records).unwrap();
+    assert!(!world.partition(index).is_moving());
+    assert_eq!(world.begin(), 1, "another one has its turn");
+    assert!(!world.partition(index).is_moving());
+}
+
+#[test]
+fn the_topic_of_groups_is_given_no_replica_where_there_is_no_room() {
+    let offsets = cluster_of(&[1, 2, 3, 4], OFFSETS_TOPIC, &[&[1], &[1], &[1]]);
+    let mut world = World { image: offsets, ..World::new(&[1, 2, 3, 4], &[]) };
+    let means = Means { capacity: [Some(1), None, None, None], ..MEANS };
+    let loads = Vec::new();
+    let report = LoadReport { means, growth: None, loads, office: Some(1), is_last: true };
+    world.loads.note(4, report);
+    world.set(None, "balance.moves.per.broker", Some("2"));
+    assert_eq!(world.begin(), 2, "a leader sends so many at once");
+    (0..3).for_each(|index| world.report_moved(index));
+    world.settle();
+    assert_eq!(world.counts(4)[3], 1);
 }
 
 #[test]

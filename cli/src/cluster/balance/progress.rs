@@ -65,6 +65,8 @@ fn stage(stage: Stage) -> (&'static str, Option<Resource>) {
         Stage::Waits(Wait::Partition) => ("waits-for-partition", None),
         Stage::Waits(Wait::Leader) => ("waits-for-leader", None),
         Stage::Waits(Wait::Limit) => ("waits-for-turn", None),
+        Stage::Waits(Wait::Contact) => ("waits-for-contact", None),
+        Stage::Waits(Wait::InSync) => ("waits-for-sync", None),
         Stage::Waits(Wait::Capacity(resource)) => ("waits-for-room", Some(resource)),
         Stage::Void => ("void", None),
     }

@@ -243,6 +243,8 @@ fn stage(words: Words<'_, '_>) -> Result<Stage, Wrong> {
             Some("partition") => Wait::Partition,
             Some("leader") => Wait::Leader,
             Some("limit") => Wait::Limit,
+            Some("contact") => Wait::Contact,
+            Some("in-sync") => Wait::InSync,
             Some("capacity") => Wait::Capacity(resource(words.next())?),
             other => return Err(unexpected("reason to wait", other)),
         })),

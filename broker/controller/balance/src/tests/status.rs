@@ -188,7 +188,8 @@ fn rules() -> impl Strategy<Value = Rule> {
 }
 
 fn stages() -> impl Strategy<Value = Stage> {
-    let waits = [Wait::Partition, Wait::Limit, Wait::Leader].map(Stage::Waits);
+    let waits = [Wait::Partition, Wait::Limit, Wait::Leader, Wait::Contact, Wait::InSync];
+    let waits = waits.map(Stage::Waits);
     let plain = [Stage::Done, Stage::UnderWay, Stage::Now, Stage::Void, waits[0], waits[1]];
     let plain = prop::sample::select(plain.to_vec());
     prop_oneof![plain, resources().prop_map(|it| Stage::Waits(Wait::Capacity(it)))]

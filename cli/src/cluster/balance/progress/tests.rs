@@ -49,11 +49,13 @@ fn every_stage_has_its_words() {
         Stage::Waits(Wait::Partition),
         Stage::Waits(Wait::Leader),
         Stage::Waits(Wait::Limit),
+        Stage::Waits(Wait::Contact),
+        Stage::Waits(Wait::InSync),
         Stage::Waits(Wait::Capacity(Resource::BytesIn)),
     ];
     let words = stages.map(|it| stage(it).0);
     for (place, word) in words.iter().enumerate() {
         assert!(!words[..place].contains(word), "{word}");
     }
-    assert_eq!(stage(stages[7]), ("waits-for-room", Some(Resource::BytesIn)));
+    assert_eq!(stage(stages[9]), ("waits-for-room", Some(Resource::BytesIn)));
 }

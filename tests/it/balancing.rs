@@ -23,6 +23,7 @@ mod five;
 mod interrupted;
 mod leaderless;
 mod lost;
+mod rules;
 
 /// How long is waited for what takes seconds.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -32,11 +33,7 @@ const REPORTS: &str = "balance.report.interval.ms=300";
 fn ask(cluster: &Cluster, what: &str) -> String {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let mut stream = TcpStream::connect(cluster.any_admin()).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(stream, "GET /balance/{what} HTTP/1.1\r\nHost: b\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
+        let answer = get(cluster.any_admin(), &format!("/balance/{what}"));
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         if head.starts_with("HTTP/1.1 200 ") {
             return body.to_owned();
@@ -44,6 +41,16 @@ fn ask(cluster: &Cluster, what: &str) -> String {
         assert!(head.starts_with("HTTP/1.1 503 ") && Instant::now() < deadline, "{answer}");
         pause();
     }
+}
+
+/// What an admin listener answers, with its head.
+fn get(admin: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(admin).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: b\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 fn snapshot(cluster: &Cluster) -> Snapshot {

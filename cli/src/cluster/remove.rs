@@ -50,7 +50,8 @@ pub(super) async fn run(
         return Err(Failure::Failed(left.refusal(id)));
     }
     if !force && runs(cluster, id).await? {
-        let why = "is in contact; stop it before, --force removes it while it runs";
+        let why =
+            "is in contact, or was a moment ago; stop it before, --force removes it all the same";
         return Err(Failure::failed(format_args!("broker {id} {why}")));
     }
     cluster.unregister_broker(id).await?;

@@ -99,15 +99,15 @@ fn is_measured(snapshot: &Snapshot) -> bool {
     is_hot && snapshot.total()[Resource::DiskBytes] > 400_000
 }
 
-/// Has a plan of all rules carried out, and compares what it predicts.
+/// Has a plan of all rules carried out, and compares what it predicts with what is measured then,
+/// which it gives.
 fn balance(cluster: &Cluster) -> Snapshot {
     wait_for(cluster, "all is measured", is_measured);
     let (before, predicted) = foretold(cluster);
     assert!(!is_near(&predicted, &before), "it changes nothing: {before}");
     begin(cluster);
     wait_until_over(cluster);
-    wait_for_prediction(cluster, &predicted);
-    predicted
+    wait_for_prediction(cluster, &predicted)
 }
 
 /// Four brokers, of which the last is to have half as much as others; a hot topic and one of which
@@ -168,15 +168,17 @@ fn what_is_predicted_of_a_hot_topic_a_join_and_a_drain_is_measured_and_nothing_i
     wait_for_progress(&cluster, &busy, &mut seen, 1);
     let before = wait_for(&cluster, "all is measured", is_measured);
     assert!(counts(&before)[&1] >= 56 && parts(&before)[&1] > 900, "{before}");
-    let predicted = parts(&balance(&cluster));
-    assert!(predicted[&4] <= predicted[&2].min(predicted[&3]) * 3 / 4, "half: {predicted:?}");
+    let measured = balance(&cluster);
+    for of in [counts(&measured), parts(&measured)] {
+        assert!(of[&4] * 2 <= (of[&2] + of[&3]) * 4 / 5, "half as much as others: {of:?}");
+    }
 
     assert_eq!(cluster.join("broker"), 5);
     cluster.wait_for_brokers(5);
     configure(&cluster, "5", REPORTS);
     wait_for(&cluster, "it says what it may have", |it| counts(it).contains_key(&5));
-    let predicted = balance(&cluster);
-    assert!(counts(&predicted)[&5] >= 8 && parts(&predicted)[&5] > 150, "{predicted}");
+    let measured = balance(&cluster);
+    assert!(counts(&measured)[&5] >= 8 && parts(&measured)[&5] > 140, "{measured}");
 
     drain(&cluster, 1);
     let status = said(&cluster, &["balance", "--status"]);

@@ -53,8 +53,11 @@ pub(crate) struct Aim {
 pub(crate) struct Aims {
     /// By the broker's place; nothing for those that aren't active.
     pub(crate) of: Vec<Aim>,
-    /// The lowest level that the worst broker can have: no assignment has a lower one.
+    /// The lowest level that the worst broker can have: no assignment has a lower one. Where
+    /// capacities don't suffice it is that of an assignment that exceeds them.
     pub(crate) bound: PerResource<i64>,
+    /// Whether capacities suffice for what there is to place.
+    pub(crate) has_room: bool,
 }
 
 /// The part of one broker in a division: what it has at level 1, and the least and most it can.
@@ -89,17 +92,23 @@ impl Aims {
         let active = racks.active.iter().sum();
         let total = demand.placeable(active);
         let mut of = vec![Aim::default(); brokers.len()];
-        let mut bound = PerResource::all(0);
+        let (mut bound, mut has_room) = (PerResource::all(0), true);
         for resource in Resource::ALL {
             let mut parts = rack_parts(brokers, demand, racks, levels, resource);
             let total = fine(total[resource]);
             let level =
                 |(broker, load): &(usize, u128)| levels.scale(*broker, resource).fine_level(*load);
+            let largest_replica = demand.largest[resource];
             let mut divided = divide(&parts, total);
+            let mut highest = divided.iter().map(level).max();
+            if !fits(&parts, &divided, total, fine(largest_replica)) {
+                has_room = false;
+                let free = without_capacities(brokers);
+                let parts = rack_parts(&free, demand, racks, levels, resource);
+                highest = divide(&parts, total).iter().map(level).max();
+            }
             let indivisible = parts.iter().flat_map(|rack| &rack.parts);
-            let indivisible =
-                indivisible.map(|part| part.scale.level(demand.largest[resource])).min();
-            let highest = divided.iter().map(level).max();
+            let indivisible = indivisible.map(|part| part.scale.level(largest_replica)).min();
             bound[resource] = highest.max(indivisible).unwrap_or(0);
             if let Some(largest) = largest {
                 pin(&mut parts, largest, resource, bound[resource]);
@@ -115,7 +124,7 @@ impl Aims {
                 of[place].set_edges(|resource| levels.scale(place, resource), options);
             }
         }
-        Self { of, bound }
+        Self { of, bound, has_room }
     }
 }
 
@@ -181,6 +190,17 @@ fn rack_parts(
         }
     };
     (0..racks.active.len()).map(rack).collect()
+}
+
+/// Whether a total was divided without a remainder, and there is a broker for the largest replica.
+fn fits(racks: &[RackPart], divided: &[(usize, u128)], total: u128, largest: u128) -> bool {
+    let most = racks.iter().flat_map(|rack| &rack.parts).map(|part| part.most).max();
+    divided.iter().map(|(_, load)| load).sum::<u128>() >= total && most.unwrap_or(0) >= largest
+}
+
+fn without_capacities(brokers: &[Broker]) -> Vec<Broker> {
+    let free = |broker: &Broker| Broker { capacity: PerResource::default(), ..broker.clone() };
+    brokers.iter().map(free).collect()
 }
 
 /// Lets brokers keep their largest replica, as long as it is nowhere better off.

@@ -14,7 +14,8 @@ use crate::state::State;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bound {
     /// The worst weighted utilisation that some broker has in any assignment, at least. Of what is
-    /// needed, racks, one replica a broker and that replicas can't be divided are looked at.
+    /// needed, racks, one replica a broker and that replicas can't be divided are looked at, and
+    /// capacities where they suffice: more than all is said where they don't.
     pub worst: Worst,
     /// The bytes that have to be copied at least to empty brokers that are lost or drained, and to
     /// bring all others from outside their bands to where a plan brings them.

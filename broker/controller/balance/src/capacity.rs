@@ -45,7 +45,8 @@ pub struct BrokerCapacity {
 pub struct Outlook {
     /// The broker that would be there or be lost, if any.
     pub broker: Option<i32>,
-    /// The lowest worst utilisation that is possible.
+    /// The lowest worst utilisation that is possible; where there isn't room for all, what it would
+    /// be if capacities were exceeded.
     pub worst: Worst,
     /// In how many hundredths of a day the first resource has run out of all brokers' capacity,
     /// and which one that is.
@@ -185,15 +186,6 @@ fn outlook(
         broker,
         worst: bound::worst_of_levels(&levels, &aims),
         runs_out: runs_out.min(),
-        has_room: demand.placeable(usize::MAX) == total && has_room(brokers, &aims),
+        has_room: demand.placeable(usize::MAX) == total && aims.has_room,
     }
-}
-
-/// Whether no broker is to have more than its capacity.
-fn has_room(brokers: &[Broker], aims: &Aims) -> bool {
-    brokers.iter().zip(&aims.of).all(|(broker, aim)| {
-        Resource::MEASURED
-            .into_iter()
-            .all(|it| broker.capacity[it].is_none_or(|capacity| aim.load[it] <= capacity))
-    })
 }

@@ -7,9 +7,11 @@
 //! The moves of a plan have room one after the other, in their order. A later one that goes before
 //! takes no room that an earlier one will need, so that they never wait for each other. Where loads
 //! have changed on the way they may; then a plan that is made anew from there finds another way.
+//! Of one partition nothing goes before what comes earlier.
 //!
 //! Must always hold: what goes now exceeds no limit together with what is under way, and no
-//! capacity of the broker that it comes to; of a partition one replica moves at a time.
+//! capacity of the broker that a replica or leadership comes to; of a partition one replica moves
+//! at a time.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -84,7 +86,7 @@ pub enum Stage {
 /// What a move waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
-    /// Another replica of its partition is moving, or was moved to where this one leads.
+    /// Another replica of its partition is moving, or something of it comes first.
     Partition,
     /// So many are under way at one of its brokers as may be, or in the cluster.
     Limit,
@@ -171,26 +173,21 @@ pub fn next_beside(
     let mut traffic = Traffic::new(snapshot, beside, limits);
     traffic.note(beside);
     for (place, one) in moves.iter().enumerate() {
-        if under_way.contains(&place) && is_replica(one) {
+        if under_way.contains(&place) {
             traffic.begin(one);
         }
     }
     let stage = |(place, one): (usize, &Move)| {
-        if under_way.contains(&place) {
-            traffic.expect(one);
-            return Stage::UnderWay;
+        let is_under_way = under_way.contains(&place);
+        let stage = if is_under_way { Stage::UnderWay } else { traffic.stage(one) };
+        match stage {
+            Stage::Now => traffic.begin(one),
+            // Nobody knows when that comes: no room is kept for it.
+            Stage::UnderWay | Stage::Waits(Wait::Leader | Wait::Contact | Wait::InSync) => {}
+            Stage::Waits(_) => traffic.reserve(one),
+            Stage::Done | Stage::Void => return stage,
         }
-        let stage = traffic.stage(one);
-        if is_replica(one) {
-            match stage {
-                Stage::Now => traffic.begin(one),
-                // Nobody knows when that comes: no room is kept for it.
-                Stage::Waits(Wait::Leader | Wait::Contact) => {}
-                Stage::Waits(_) => traffic.reserve(one),
-                Stage::Done | Stage::UnderWay | Stage::Void => return stage,
-            }
-            traffic.expect(one);
-        }
+        traffic.expect(one);
         stage
     };
     let mut stages: Vec<Stage> = moves.iter().enumerate().map(stage).collect();
@@ -266,7 +263,10 @@ struct Traffic<'a> {
     coming: BTreeMap<(usize, i32), Amounts>,
     moves: BTreeMap<i32, usize>,
     all: usize,
+    /// Of which replicas are moving.
     partitions: BTreeSet<usize>,
+    /// Of which earlier moves aren't over.
+    begun: BTreeSet<usize>,
 }
 
 impl<'a> Traffic<'a> {
@@ -285,19 +285,21 @@ impl<'a> Traffic<'a> {
             moves: BTreeMap::new(),
             all: 0,
             partitions: BTreeSet::new(),
+            begun: BTreeSet::new(),
         }
     }
 
     /// Keeps the room that a move will need that has to wait.
     fn reserve(&mut self, one: &Move) {
-        if let Some(load) = self.load_of(one) {
-            self.reserved.entry(one.to).or_default().add(&load);
+        if let Some(more) = self.more(one) {
+            self.reserved.entry(one.to).or_default().add(&more);
         }
     }
 
-    /// A replica comes, or will.
+    /// A replica or leadership comes, or will.
     fn expect(&mut self, one: &Move) {
-        if let Some(load) = self.load_of(one) {
+        self.begun.insert(one.partition);
+        if let Some(load) = self.load_of(one).filter(|_| is_replica(one)) {
             self.coming.insert((one.partition, one.to), load);
         }
     }
@@ -320,8 +322,11 @@ impl<'a> Traffic<'a> {
 
     /// Of what nobody leads nothing is copied: it counts for no limit, but keeps its room.
     fn begin(&mut self, one: &Move) {
-        if let Some(load) = self.load_of(one) {
-            self.load.entry(one.to).or_default().add(&load);
+        if let Some(more) = self.more(one) {
+            self.load.entry(one.to).or_default().add(&more);
+        }
+        if !is_replica(one) {
+            return;
         }
         self.partitions.insert(one.partition);
         if self.is_leaderless(one.partition) {
@@ -348,19 +353,35 @@ impl<'a> Traffic<'a> {
         known.or_else(|| self.coming.get(&(one.partition, one.from)).copied())
     }
 
+    /// What the broker has more that a move comes to, once that is over.
+    fn more(&self, one: &Move) -> Option<Amounts> {
+        if is_replica(one) {
+            return self.load_of(one);
+        }
+        let partition = self.partition(one)?;
+        let on = |id: i32| partition.replicas.iter().find(|it| it.broker == id);
+        let (old, new) = (on(partition.leader?)?.load, on(one.to)?.load);
+        let more = Load {
+            disk_bytes: 0,
+            bytes_in: old.bytes_in.saturating_sub(new.bytes_in),
+            bytes_out: old.bytes_out.saturating_sub(new.bytes_out),
+        };
+        let mut more = more.amounts(false);
+        more[Resource::Partitions] = 0;
+        Some(more)
+    }
+
     fn stage(&self, one: &Move) -> Stage {
         let Some(partition) = self.partition(one) else { return Stage::Void };
         let has = |id: i32| partition.replicas.iter().any(|replica| replica.broker == id);
         match one.kind {
             MoveKind::Leader if partition.leader == Some(one.to) => Stage::Done,
-            MoveKind::Leader if self.partitions.contains(&one.partition) => {
-                Stage::Waits(Wait::Partition)
-            }
+            MoveKind::Leader if self.is_moving(one) => Stage::Waits(Wait::Partition),
             MoveKind::Leader if !has(one.to) => Stage::Void,
             MoveKind::Leader if self.beside.behind.contains(&(one.partition, one.to)) => {
                 Stage::Waits(Wait::InSync)
             }
-            MoveKind::Leader => Stage::Now,
+            MoveKind::Leader => self.stage_of_room(one),
             MoveKind::Replica { .. } if has(one.to) && !has(one.from) => Stage::Done,
             MoveKind::Replica { .. } if self.coming.contains_key(&(one.partition, one.from)) => {
                 Stage::Waits(Wait::Partition)
@@ -377,7 +398,7 @@ impl<'a> Traffic<'a> {
         if self.beside.away.contains(&one.to) {
             return Stage::Waits(Wait::Contact);
         }
-        if self.partitions.contains(&one.partition) {
+        if self.is_moving(one) {
             return Stage::Waits(Wait::Partition);
         }
         let busy = |id: i32| {
@@ -386,13 +407,22 @@ impl<'a> Traffic<'a> {
         if self.all >= self.limits.moves || busy(one.from) || busy(one.to) {
             return Stage::Waits(Wait::Limit);
         }
+        self.stage_of_room(one)
+    }
+
+    /// Whether something of its partition is under way, or comes earlier.
+    fn is_moving(&self, one: &Move) -> bool {
+        self.partitions.contains(&one.partition) || self.begun.contains(&one.partition)
+    }
+
+    fn stage_of_room(&self, one: &Move) -> Stage {
         self.lacks(one).map_or(Stage::Now, |resource| Stage::Waits(Wait::Capacity(resource)))
     }
 
     fn lacks(&self, one: &Move) -> Option<Resource> {
         let place = self.snapshot.place_of(one.to)?;
         let capacity = &self.snapshot.brokers()[place].capacity;
-        let more = self.load_of(one)?;
+        let more = self.more(one)?;
         let mut load = self.load.get(&one.to).copied().unwrap_or_default();
         load.add(&self.reserved.get(&one.to).copied().unwrap_or_default());
         Resource::MEASURED.into_iter().find(|it| {

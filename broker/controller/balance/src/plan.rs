@@ -19,6 +19,7 @@
 mod candidates;
 mod chain;
 mod desk;
+mod difference;
 mod duty;
 mod fitness;
 mod leadership;
@@ -215,7 +216,7 @@ pub fn plan(snapshot: &Snapshot, options: &Options) -> Plan {
         }
     }
     let Planner { steps, unmet, state, .. } = planner;
-    story::tell(&ground, &state, &steps, unmet)
+    story::tell(&ground, state, &steps, unmet)
 }
 
 /// The plan of moves that an operator asks for, and of no others.
@@ -233,5 +234,5 @@ pub fn plan_manual(
         duty::obey(&mut planner, wanted)?;
     }
     let Planner { steps, state, .. } = planner;
-    Ok(story::tell(&ground, &state, &steps, Vec::new()))
+    Ok(story::tell(&ground, state, &steps, Vec::new()))
 }

@@ -30,25 +30,40 @@ impl Transfer {
 impl Planner<'_> {
     /// What comes of it when a seat leads instead of another; `None` where it may not.
     pub(super) fn transfer(&self, leader: usize, heir: usize) -> Option<Transfer> {
-        let (old, new) = (&self.state.seats[leader], &self.state.seats[heir]);
-        let (from, to) = (old.broker(), new.broker());
+        let [from, to] = [leader, heir].map(|seat| self.state.seats[seat].broker());
         if !self.state.is_active[to] || from == to || self.keeps(from) {
             return None;
         }
+        let transfer = self.transferred(leader, heir);
+        self.exceeded(&transfer).is_none().then_some(transfer)
+    }
+
+    /// What a transfer makes that may be forbidden.
+    fn transferred(&self, leader: usize, heir: usize) -> Transfer {
+        let (old, new) = (&self.state.seats[leader], &self.state.seats[heir]);
+        let (from, to) = (old.broker(), new.broker());
         let (old_load, new_load) = exchanged(&old.load(), &new.load());
         let (mut from_load, mut to_load) = (self.state.load[from], self.state.load[to]);
         from_load.remove(&old.load());
         from_load.add(&old_load);
         to_load.remove(&new.load());
         to_load.add(&new_load);
-        let exceeds = |broker: usize, after: &Amounts, resource: Resource| {
+        Transfer { from, to, from_load, to_load }
+    }
+
+    /// The first resource of which a transfer makes a broker have more than it may.
+    fn exceeded(&self, transfer: &Transfer) -> Option<Resource> {
+        let exceeds = |(broker, after): (usize, &Amounts), resource: Resource| {
             let before = self.state.load[broker][resource];
             after[resource] > before.max(self.state.capacity[broker][resource])
         };
-        let is_allowed = Resource::MEASURED
-            .into_iter()
-            .all(|it| !exceeds(to, &to_load, it) && !exceeds(from, &from_load, it));
-        is_allowed.then_some(Transfer { from, to, from_load, to_load })
+        let is_beyond = |it: &Resource| transfer.after().into_iter().any(|end| exceeds(end, *it));
+        Resource::MEASURED.into_iter().find(is_beyond)
+    }
+
+    /// What there is too little of for a transfer now.
+    pub(super) fn lacks_to_lead(&self, leader: usize, heir: usize) -> Option<Resource> {
+        self.exceeded(&self.transferred(leader, heir))
     }
 
     /// Whether a broker isn't active and keeps what it has all the same.

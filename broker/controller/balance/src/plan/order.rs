@@ -1,4 +1,5 @@
-//! The order in which moves can be made, each when the broker that it comes to has room.
+//! The order in which moves can be made, each when the broker that it comes to has room, and
+//! leadership when whoever takes over has.
 //!
 //! What the search moved twice is told once, so that two replicas may change places, each of which
 //! needs the room of the other. Then one of them goes by way of a broker that has room: it is
@@ -6,21 +7,21 @@
 //!
 //! Must always hold: what is made in this order exceeds no capacity in between, and no replica
 //! comes to a broker that its partition has left or goes to otherwise; so it can be seen of a
-//! partition alone which of its moves are done.
+//! partition alone which of its moves are done. In whatever order the moves of one partition are
+//! made, no rack gets crowded, by way of another broker neither.
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::Planner;
-use super::story::Told;
+use super::difference::Told;
 use crate::resource::Resource;
 use crate::state::{Change, State};
 
-/// A replica for which nobody has room.
+/// A replica, or a leader, for which nobody has room.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stuck {
     pub(super) told: Told,
-    pub(super) seat: usize,
     /// What the broker lacks that it should come to.
     pub(super) lacks: Resource,
 }
@@ -52,26 +53,25 @@ pub(super) fn follow(
         told[place] = told[place].with(Change::Seat { seat, from: by, to });
     }
     let stuck = told.into_iter().filter_map(|told| {
-        let Change::Seat { seat, .. } = told.change else { return None };
         let lacks = lacks(planner, &told)?;
-        Some(Stuck { told, seat, lacks })
+        Some(Stuck { told, lacks })
     });
     stuck.collect()
 }
 
-/// Makes what has room, and gives what is left. Of a partition nothing is made before what was
-/// decided earlier.
+/// Makes what has room, and gives what is left. Whoever is to lead comes first.
 fn pass(
     planner: &mut Planner<'_>,
     told: Vec<Told>,
     make: &mut impl FnMut(&mut Planner<'_>, &Told),
 ) -> Vec<Told> {
-    let (mut held, mut left) = (BTreeSet::new(), Vec::new());
+    let (mut coming, mut left) = (BTreeSet::new(), Vec::new());
     for told in told {
-        let (Change::Seat { seat, .. } | Change::Leader { to: seat, .. }) = told.change;
-        let partition = planner.state.seats[seat].partition();
-        if held.contains(&partition) || lacks(planner, &told).is_some() {
-            held.insert(partition);
+        let heir_comes = matches!(told.change, Change::Leader { to, .. } if coming.contains(&to));
+        if heir_comes || lacks(planner, &told).is_some() {
+            if let Change::Seat { seat, .. } = told.change {
+                coming.insert(seat);
+            }
             left.push(told);
         } else {
             make(planner, &told);
@@ -80,11 +80,11 @@ fn pass(
     left
 }
 
-/// What the broker that a replica comes to has too little room of.
+/// What the broker that a replica or leadership comes to has too little room of.
 fn lacks(planner: &Planner<'_>, told: &Told) -> Option<Resource> {
     match told.change {
         Change::Seat { seat, to, .. } => planner.state.lacks(to, &planner.state.seats[seat].load()),
-        Change::Leader { .. } => None,
+        Change::Leader { from, to } => planner.lacks_to_lead(from, to),
     }
 }
 
@@ -131,15 +131,24 @@ fn way_round(
     best
 }
 
-/// The broker that may have a seat meanwhile, and has nothing else to do with its partition.
+/// The broker that may have a seat meanwhile, and has nothing else to do with its partition; in a
+/// rack that has room for it now and in the end.
 fn stop(planner: &mut Planner<'_>, end: &State<'_>, seat: usize) -> Option<usize> {
     let load = planner.state.seats[seat].load();
     let mut able = Vec::new();
     planner.state.hosts(seat, |_, broker| able.push(broker));
-    let (began, ends) = (&planner.state.seats, &end.seats);
+    let (began, ends, racks) = (&planner.state.seats, &end.seats, end.racks);
     let partition = end.beside(seat);
+    let limit = racks.limit(partition.len());
+    let in_the_end = |broker: usize| {
+        let others = partition.clone().filter(|it| ends[*it].broker() != ends[seat].broker());
+        others.filter(|it| racks.of[ends[*it].broker()] == racks.of[broker]).count()
+    };
     able.retain(|broker| {
-        !partition.clone().any(|it| began[it].origin() == *broker || ends[it].broker() == *broker)
+        in_the_end(*broker) < limit
+            && !partition
+                .clone()
+                .any(|it| began[it].origin() == *broker || ends[it].broker() == *broker)
     });
     able.into_iter().min_by_key(|broker| (planner.cost_with(*broker, &load), *broker))
 }

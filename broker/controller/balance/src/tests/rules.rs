@@ -10,8 +10,8 @@ use crate::resource::{Amounts, Resource};
 use crate::sim::{self, Chance};
 use crate::snapshot::{Load, Snapshot, Standing};
 use crate::{
-    Limits, NewTopic, Obstacle, Options, PlaceError, Rates, Stage, Strategy, Unmet, after, hosts,
-    next, place, plan,
+    Limits, Move, MoveKind, NewTopic, Obstacle, Options, PlaceError, Rates, Stage, Strategy, Unmet,
+    after, hosts, next, place, plan,
 };
 
 /// What each broker has, by its place.
@@ -183,28 +183,60 @@ proptest! {
 
     #[test]
     fn a_plan_is_carried_out_within_limits_and_ends(seed in any::<u64>()) {
-        let mut snapshot = troubled(seed);
-        let was = overfull(&snapshot);
-        let made = plan(&snapshot, &options());
-        let limits = Limits { moves_per_broker: 2, moves: 3, rates: Rates::of_all(1 << 20) };
-        let (mut under_way, mut chance) = (BTreeSet::new(), Chance::new(seed));
-        for _ in 0..=4 * made.moves.len() {
-            let progress = next(&snapshot, &made.moves, &under_way, &limits);
-            let now: Vec<usize> = progress.now().collect();
-            under_way.extend(&now);
-            let moving = under_way.iter().filter(|it| made.moves[**it].bytes > 0);
-            prop_assert!(moving.count() <= limits.moves);
-            let Some(done) = under_way.iter().copied().nth(chance.index(under_way.len())) else {
-                break;
-            };
-            under_way.remove(&done);
-            snapshot = after(&snapshot, &[made.moves[done]]);
-        }
+        carry_out(seed);
+    }
+}
+
+/// Carries a plan out in an order that chance decides, and looks at all rules after each step.
+fn carry_out(seed: u64) {
+    let start = troubled(seed);
+    let made = plan(&start, &options());
+    let limits = Limits { moves_per_broker: 2, moves: 3, rates: Rates::of_all(1 << 20) };
+    let (mut under_way, mut chance) = (BTreeSet::new(), Chance::new(seed));
+    let mut snapshot = start.clone();
+    for _ in 0..=4 * made.moves.len() {
         let progress = next(&snapshot, &made.moves, &under_way, &limits);
-        let ended = |it: &Stage| matches!(it, Stage::Done | Stage::Void);
-        prop_assert!(progress.stages.iter().all(ended), "{:?}", progress.stages);
-        prop_assert_eq!(&snapshot, &after(&troubled(seed), &made.moves), "all was done");
-        prop_assert_eq!(overfull(&snapshot).iter().filter(|it| !was.contains(it)).count(), 0);
+        under_way.extend(progress.now());
+        let moving: Vec<&Move> = under_way.iter().map(|it| &made.moves[*it]).collect();
+        assert_within(&limits, &snapshot, &moving);
+        assert_breaks_no_more(&start, &snapshot, &moving);
+        let Some(done) = under_way.iter().copied().nth(chance.index(under_way.len())) else {
+            break;
+        };
+        under_way.remove(&done);
+        snapshot = after(&snapshot, &[made.moves[done]]);
+    }
+    let progress = next(&snapshot, &made.moves, &under_way, &limits);
+    let ended = |it: &Stage| matches!(it, Stage::Done | Stage::Void);
+    assert!(progress.stages.iter().all(ended), "{seed}: {:?}", progress.stages);
+    assert_eq!(&snapshot, &after(&start, &made.moves), "all was done");
+}
+
+/// That no more replicas move than may.
+fn assert_within(limits: &Limits, snapshot: &Snapshot, moving: &[&Move]) {
+    let copied: Vec<&&Move> = moving.iter().filter(|it| it.kind != MoveKind::Leader).collect();
+    assert!(copied.len() <= limits.moves);
+    for broker in snapshot.brokers() {
+        let own = copied.iter().filter(|it| it.from == broker.id || it.to == broker.id);
+        assert!(own.count() <= limits.moves_per_broker, "{}", broker.id);
+    }
+}
+
+/// That hard rules are kept that were kept in the beginning, what is under way included.
+fn assert_breaks_no_more(start: &Snapshot, now: &Snapshot, moving: &[&Move]) {
+    let was = crowded(start);
+    assert!(crowded(now).iter().all(|it| was.contains(it)), "a rack is crowded");
+    let (was, mut loads) = (loads(start), loads(now));
+    for one in moving.iter().filter(|it| it.kind != MoveKind::Leader) {
+        let partition = &now.partitions()[one.partition];
+        let replica = partition.replicas.iter().find(|it| it.broker == one.from).unwrap();
+        loads[now.place_of(one.to).unwrap()].add(&replica.load.amounts(false));
+    }
+    for (place, broker) in now.brokers().iter().enumerate() {
+        for resource in Resource::MEASURED {
+            let most = broker.capacity[resource].map(|it| it.max(was[place][resource]));
+            assert!(most.is_none_or(|it| loads[place][resource] <= it), "{} {resource}", broker.id);
+        }
     }
 }
 

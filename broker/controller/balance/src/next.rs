@@ -18,12 +18,12 @@ use alloc::vec::Vec;
 
 use crate::plan::{Move, MoveKind};
 use crate::resource::{Amounts, Resource};
-use crate::snapshot::{Load, Partition, Snapshot};
+use crate::snapshot::{Load, Partition, Snapshot, Standing};
 
 /// How much may go at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Replicas that come to one broker or leave it.
+    /// Replicas that come to one broker, and those that it sends because it leads their partitions.
     pub moves_per_broker: usize,
     /// Replicas in the whole cluster.
     pub moves: usize,
@@ -313,10 +313,10 @@ impl<'a> Traffic<'a> {
             if self.is_leaderless(*partition) {
                 continue;
             }
-            for id in from.iter().chain(to) {
-                *self.moves.entry(*id).or_default() += 1;
+            for (place, to) in to.iter().enumerate() {
+                let from = from.get(place).copied();
+                self.count(self.ends(*partition, from, *to));
             }
-            self.all += from.len().max(to.len());
         }
     }
 
@@ -332,10 +332,33 @@ impl<'a> Traffic<'a> {
         if self.is_leaderless(one.partition) {
             return;
         }
-        for id in [one.from, one.to] {
+        self.count(self.ends(one.partition, Some(one.from), one.to));
+    }
+
+    /// A replica is copied.
+    fn count(&mut self, ends: impl Iterator<Item = i32>) {
+        for id in ends {
             *self.moves.entry(id).or_default() += 1;
         }
         self.all += 1;
+    }
+
+    /// Who receives a replica, and who sends it: whoever leads, and where nobody knows who that is,
+    /// the broker that gives it up, unless it is lost.
+    fn ends(
+        &self,
+        partition: usize,
+        from: Option<i32>,
+        to: i32,
+    ) -> impl Iterator<Item = i32> + use<> {
+        let leader = self.snapshot.partitions().get(partition).and_then(|it| it.leader);
+        let sender = leader.or_else(|| from.filter(|id| !self.is_lost(*id)));
+        sender.into_iter().chain([to])
+    }
+
+    fn is_lost(&self, id: i32) -> bool {
+        let place = self.snapshot.place_of(id);
+        place.is_none_or(|place| self.snapshot.brokers()[place].standing == Standing::Absent)
     }
 
     fn is_leaderless(&self, partition: usize) -> bool {
@@ -404,7 +427,8 @@ impl<'a> Traffic<'a> {
         let busy = |id: i32| {
             self.moves.get(&id).is_some_and(|moves| *moves >= self.limits.moves_per_broker)
         };
-        if self.all >= self.limits.moves || busy(one.from) || busy(one.to) {
+        let mut ends = self.ends(one.partition, Some(one.from), one.to);
+        if self.all >= self.limits.moves || ends.any(busy) {
             return Stage::Waits(Wait::Limit);
         }
         self.stage_of_room(one)

@@ -217,7 +217,8 @@ fn assert_within(limits: &Limits, snapshot: &Snapshot, moving: &[&Move]) {
     let copied: Vec<&&Move> = moving.iter().filter(|it| it.kind != MoveKind::Leader).collect();
     assert!(copied.len() <= limits.moves);
     for broker in snapshot.brokers() {
-        let own = copied.iter().filter(|it| it.from == broker.id || it.to == broker.id);
+        let leader = |one: &Move| snapshot.partitions()[one.partition].leader;
+        let own = copied.iter().filter(|it| it.to == broker.id || leader(it) == Some(broker.id));
         assert!(own.count() <= limits.moves_per_broker, "{}", broker.id);
     }
 }

@@ -9,8 +9,8 @@ use std::format;
 use super::rules::{assert_comes_to_rest, is_cut, troubled};
 use crate::snapshot::Snapshot;
 use crate::{
-    Limits, ManualMove, Move, MoveKind, Obstacle, Options, Plan, Rates, Resource, Rule, Rules,
-    Stage, Wait, after, next, plan, plan_manual, seconds,
+    Beside, Limits, ManualMove, Move, MoveKind, Obstacle, Options, Other, Plan, Rates, Resource,
+    Rule, Rules, Stage, Wait, after, next, next_beside, plan, plan_manual, seconds,
 };
 
 fn snapshot(lines: &str) -> Snapshot {
@@ -187,6 +187,26 @@ fn a_later_move_takes_no_room_that_an_earlier_one_needs() {
 fn manual(snapshot: &Snapshot, (partition, from, to): (usize, i32, i32)) -> Move {
     let wanted = ManualMove { partition, from, to };
     plan_manual(snapshot, &[wanted], &Options::default()).unwrap().moves[0]
+}
+
+#[test]
+fn limits_count_who_sends_and_who_receives_and_not_who_is_lost() {
+    let snapshot = snapshot(
+        "broker 1 absent\nbroker 2\nbroker 3\nbroker 4\nbroker 5\nbroker 6\nbroker 7\ntopic t\n\
+         partition 0 leader 2 replicas 1:9:0:0 2:9:0:0\n\
+         partition 1 leader 4 replicas 1:9:0:0 4:9:0:0\n\
+         partition 2 leader 2 replicas 2:9:0:0 6:9:0:0\n\
+         partition 3 leader none replicas 1:9:0:0 6:9:0:0\n",
+    );
+    let wanted = [(0, 1, 3), (1, 1, 5), (2, 6, 7), (3, 1, 7)];
+    let moves = wanted.map(|it| manual(&snapshot, it));
+    let limits = Limits { moves_per_broker: 1, ..Limits::default() };
+    let stages = next(&snapshot, &moves, &BTreeSet::new(), &limits).stages;
+    assert_eq!(stages, [Stage::Now, Stage::Now, Stage::Waits(Wait::Limit), Stage::Now]);
+    let other = Other { partition: 2, from: vec![6], to: vec![7] };
+    let beside = Beside { others: vec![other], ..Beside::default() };
+    let stages = next_beside(&snapshot, &moves[..2], &BTreeSet::new(), &beside, &limits).stages;
+    assert_eq!(stages, [Stage::Waits(Wait::Limit), Stage::Now], "2 sends already");
 }
 
 #[test]

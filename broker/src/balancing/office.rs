@@ -48,8 +48,9 @@ const REST_INTERVALS: u64 = 6;
 const PLANS_MAX: u32 = 10;
 /// After so long another plan is made, whatever holds this one up; what is under way goes on.
 const PLAN_MAX_MS: u64 = 600_000;
-/// The most moves of one decision.
+/// The most moves of one decision, and the most leaders of one that a drain hands over.
 const MOVES_MAX: usize = 500;
+const OFFICES_MAX: usize = 2_000;
 
 /// What is to be done now.
 #[derive(Debug, PartialEq, Eq)]
@@ -220,7 +221,7 @@ impl Office {
     ) -> Vec<Relocation> {
         let mut offices = Vec::new();
         if self.wanted.rules.contains(&Rule::Drain) {
-            offices = offices_of_drained(image, loads, &self.wanted.drained, MOVES_MAX);
+            offices = offices_of_drained(image, loads, &self.wanted.drained, OFFICES_MAX);
         }
         if offices.is_empty() {
             let replicas = config.broker_integer(OFFSETS_REPLICAS);

@@ -349,13 +349,18 @@ impl Office {
         if !relocations.is_empty() {
             return Step::Move(relocations);
         }
-        let is_late = now >= plan.since + PLAN_MAX_MS;
-        if hold == Hold::Nothing || is_late {
+        let most = match hold {
+            Hold::Nothing => 0,
+            // Meanwhile something else may have to be done.
+            Hold::Contact => REST_INTERVALS * settings.interval,
+            Hold::InSync | Hold::Others => PLAN_MAX_MS,
+        };
+        if now >= plan.since + most {
             // It is done, or what is left can't go. Another plan may find more to do, once what
             // has moved is measured where it is. One that takes long is only made anew, and not
             // over.
             (self.plan, self.next_plan) = (None, now + 2 * settings.interval);
-            self.plans += u32::from(hold != Hold::Others);
+            self.plans += u32::from(matches!(hold, Hold::Nothing | Hold::InSync));
         }
         Step::Rest
     }

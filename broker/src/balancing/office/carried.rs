@@ -22,16 +22,18 @@ pub(super) struct Carried {
     pub(super) progress: Option<Progress>,
 }
 
-/// What a plan waits for of which nothing may go now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a plan waits for of which nothing may go now; of several things the last one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Hold {
     /// Nothing: it is over. What nobody leads holds it up no longer, and goes on by itself once
     /// somebody does; what finds no room is left to another plan.
     Nothing,
     /// Replicas that are to lead, and aren't in sync.
     InSync,
-    /// What copies, a turn behind that, or a broker that is out of contact. What others have begun,
-    /// who decided before first of all, may take hours as well.
+    /// A broker that is out of contact.
+    Contact,
+    /// What copies, or a turn behind that. What others have begun, who decided before first of all,
+    /// may take hours as well.
     Others,
 }
 
@@ -48,18 +50,17 @@ impl Hold {
         let begun: HashSet<usize> = beside.others.iter().map(|other| other.partition).collect();
         let of = |(one, stage): (&Move, &Stage)| match stage {
             Stage::UnderWay if is_copied(one.partition) => Self::Others,
-            Stage::Waits(Wait::Limit | Wait::Contact) => Self::Others,
+            Stage::Waits(Wait::Limit) => Self::Others,
             Stage::Waits(Wait::Partition)
                 if begun.contains(&one.partition) && is_copied(one.partition) =>
             {
                 Self::Others
             }
+            Stage::Waits(Wait::Contact) => Self::Contact,
             Stage::Waits(Wait::InSync) => Self::InSync,
             _ => Self::Nothing,
         };
-        let holds: Vec<Self> = moves.iter().zip(stages).map(of).collect();
-        let is_held = |by: &Self| holds.contains(by);
-        [Self::Others, Self::InSync].into_iter().find(is_held).unwrap_or(Self::Nothing)
+        moves.iter().zip(stages).map(of).max().unwrap_or(Self::Nothing)
     }
 }
 

@@ -1,13 +1,14 @@
 //! `logboom consume --group`: a member of a group that commits what it has written.
 //!
 //! Records are gathered and then written, so that heartbeats go on while the reader of our output
-//! takes its time. What the output has taken is committed every [`COMMIT_INTERVAL`], before
-//! partitions are given up, and in the end.
+//! takes its time. What the output has taken is committed twice a second, before partitions are
+//! given up, and in the end. A commit that isn't answered holds up neither reading nor the end.
 //!
 //! **Invariant:** what is committed was written and flushed, and lies behind an offset for which
 //! the leader has answered; so a record is written again only where its commit didn't come through,
 //! and none is left out.
 
+mod commits;
 mod ledger;
 mod stuck;
 
@@ -16,7 +17,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use tokio::io::{AsyncWriteExt as _, Stdout};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval};
 
 use logboom_bench::Signals;
 use logboom_client::{Cluster, OffsetSpec};
@@ -24,13 +25,12 @@ use logboom_consumer::{
     Assignor, Consumer, ConsumerError, OffsetReset, RecordBatch, TopicPartition,
 };
 
+use self::commits::Commits;
 use self::ledger::Account;
 use self::stuck::Patience;
 use super::{ConsumeArguments, write_record};
 use crate::client::Failure;
 
-/// Between commits, while records come.
-const COMMIT_INTERVAL: Duration = Duration::from_millis(500);
 /// Between looks at how far it is, so that commits are a little late at the most.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 /// The same, for who ends behind the last records.
@@ -62,10 +62,10 @@ pub(super) async fn consume(
         group,
         consumer: consumer(arguments, group, account.clone())?,
         patience: Patience::new(patience),
+        commits: Commits::new(account.clone()),
         account,
         out: tokio::io::stdout(),
         left: arguments.count.unwrap_or(u64::MAX),
-        last_commit: Instant::now(),
         is_ended: false,
     };
     let result = session.run(&mut Signals::new()?).await;
@@ -110,10 +110,10 @@ struct Session<'a> {
     consumer: Consumer,
     account: Account,
     patience: Patience,
+    commits: Commits,
     out: Stdout,
     /// Records that may still be written.
     left: u64,
-    last_commit: Instant,
     /// Whether a signal has come while something was written.
     is_ended: bool,
 }
@@ -146,12 +146,13 @@ impl Session<'_> {
                 _ = ticks.tick() => {
                     self.look();
                     self.patience.heed(self.group, &self.consumer.stuck())?;
-                    tokio::select! {
-                        biased;
-                        () = signals.next() => return Ok(End::Signal),
-                        result = self.commit_if_due() => result?,
-                    }
+                    self.commits.begin_if_due(&self.consumer);
                 }
+                result = self.commits.answered() => match result {
+                    // What it means for the partitions the group tells next.
+                    Err(ConsumerError::Client(error)) if error.is_lost_membership() => {}
+                    result => result?,
+                },
                 batch = self.consumer.next_batch() => self.take(batch, signals).await?,
                 failure = &mut gone => return Err(failure),
             }
@@ -300,27 +301,6 @@ impl Session<'_> {
         Ok(true)
     }
 
-    async fn commit(&mut self) -> Result<(), ConsumerError> {
-        self.last_commit = Instant::now();
-        let offsets = self.account.uncommitted();
-        if !offsets.is_empty() {
-            self.consumer.commit_offsets(offsets.clone()).await?;
-            self.account.ledger().commit(&offsets);
-        }
-        Ok(())
-    }
-
-    async fn commit_if_due(&mut self) -> Result<(), Failure> {
-        if self.last_commit.elapsed() < COMMIT_INTERVAL {
-            return Ok(());
-        }
-        match self.commit().await {
-            // What it means for the partitions the group tells next.
-            Err(ConsumerError::Client(error)) if error.is_lost_membership() => Ok(()),
-            result => Ok(result?),
-        }
-    }
-
     /// Commits the rest and leaves; whether all that was written is committed.
     async fn end(mut self) -> Result<bool, Failure> {
         let mut again = Signals::new()?;
@@ -328,7 +308,7 @@ impl Session<'_> {
         account.ledger().is_ending = true;
         let mut is_told = false;
         let ending = async {
-            if let Err(error) = self.commit().await {
+            if let Err(error) = self.commits.finish(&self.consumer).await {
                 account.warn(&error);
                 is_told = true;
             }

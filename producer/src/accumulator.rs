@@ -10,7 +10,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
@@ -125,14 +125,17 @@ impl Accumulator {
 
     /// Takes room for a record; waits for it where there is none. Cancel-safe.
     ///
+    /// - `patience`: what is left of `max.block.ms`.
+    ///
     /// # Errors
     /// [`ProduceError::TooLarge`], [`ProduceError::NoRoom`] after `max.block.ms`, or why the
     /// producer has ended.
     pub(crate) async fn take_room(
         &self,
         bytes: usize,
+        patience: Duration,
     ) -> Result<SemaphorePermit<'_>, ProduceError> {
-        let Settings { request_bytes_max, buffer_bytes, max_block, .. } = self.settings;
+        let Settings { request_bytes_max, buffer_bytes, .. } = self.settings;
         let limit = request_bytes_max.min(buffer_bytes);
         let permits = u32::try_from(bytes).ok().filter(|_| bytes <= limit);
         let permits = permits.ok_or(ProduceError::TooLarge { bytes, limit })?;
@@ -141,8 +144,8 @@ impl Accumulator {
         }
         let _waiting = Waiting::begin(&self.waiting);
         self.wake.notify_one();
-        let room = tokio::time::timeout(max_block, self.memory.acquire_many(permits)).await;
-        let room = room.map_err(|_| ProduceError::NoRoom { after: max_block })?;
+        let room = tokio::time::timeout(patience, self.memory.acquire_many(permits)).await;
+        let room = room.map_err(|_| ProduceError::NoRoom { after: patience })?;
         room.map_err(|_| self.ended().unwrap_or(ProduceError::Closed))
     }
 
@@ -332,6 +335,14 @@ impl Accumulator {
 }
 
 impl TopicQueues {
+    /// Whether it has partitions, and that one, as far as is known. A number that none has isn't
+    /// missed.
+    pub(crate) fn has(&self, partition: Option<i32>) -> bool {
+        let count = self.partitions.load().count;
+        let partition = partition.map(|partition| usize::try_from(partition).unwrap_or_default());
+        partition.unwrap_or_default() < count
+    }
+
     fn learn(&self, topic: &Topic) {
         let known = self.partitions.load();
         let count = topic.partitions.len();
@@ -443,13 +454,13 @@ mod tests {
             let mut taken = Vec::new();
             for partition in 0..4 {
                 let record = Record::to("t").value("a").partition(partition);
-                let room = accumulator.take_room(record.bytes_max()).await.unwrap();
+                let room = accumulator.take_room(record.bytes_max(), Duration::ZERO).await.unwrap();
                 let delivery = accumulator.append(&queues, &record, room);
                 taken.extend(delivery.map(|delivery| delivery.partition()));
             }
             for key in (0..50).map(|key| format!("{key}")) {
                 let record = Record::to("t").key(&key).value("a");
-                let room = accumulator.take_room(record.bytes_max()).await.unwrap();
+                let room = accumulator.take_room(record.bytes_max(), Duration::ZERO).await.unwrap();
                 let delivery = accumulator.append(&queues, &record, room).unwrap();
                 assert!(delivery.partition() < count, "a key has no partition of before");
             }

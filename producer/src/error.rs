@@ -24,7 +24,7 @@ pub enum ProduceError {
     Record(BatchError),
     /// There was no room for it (`buffer.memory`) within `max.block.ms`.
     NoRoom {
-        /// How long it waited.
+        /// How long it waited: what was left when there was nothing else to wait for.
         after: Duration,
     },
     /// It wasn't acknowledged within `delivery.timeout.ms`.

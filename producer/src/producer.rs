@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use logboom_client::Cluster;
 
@@ -55,23 +56,29 @@ impl Producer {
         Self { handle: Arc::new(Handle { cluster, accumulator, running }) }
     }
 
-    /// Takes a record to be sent; waits while `buffer.memory` is full. That it was sent, its
-    /// [`Delivery`] tells.
+    /// Takes a record to be sent; waits while `buffer.memory` is full, and where the topic or the
+    /// partition isn't known yet. That it was sent, its [`Delivery`] tells.
     ///
     /// Cancel-safe: when the future is dropped before it is ready, the record isn't sent.
     ///
     /// # Errors
-    /// There is no such topic or partition, no room within `max.block.ms`, the record is too large,
-    /// or the producer was closed. Nothing is sent then.
+    /// There is no such topic or partition, neither what there is to know of it nor room within
+    /// `max.block.ms`, the record is too large, or the producer was closed. Nothing is sent then.
     pub async fn send(&self, record: Record<'_>) -> Result<Delivery, ProduceError> {
         // So that who sends without a pause leaves the sender its turn.
         tokio::task::coop::consume_budget().await;
         let Handle { accumulator, .. } = &*self.handle;
-        let topic = match accumulator.topic(record.topic) {
-            Some(topic) => topic,
-            None => self.learn(record.topic).await?,
+        let known = accumulator.topic(record.topic).filter(|topic| topic.has(record.partition));
+        let max_block = accumulator.settings.max_block;
+        let (topic, limit) = match known {
+            Some(topic) => (topic, max_block),
+            None => {
+                let began = Instant::now();
+                let topic = self.learn(&record).await?;
+                (topic, max_block.saturating_sub(began.elapsed()))
+            }
         };
-        let room = accumulator.take_room(record.bytes_max()).await?;
+        let room = accumulator.take_room(record.bytes_max(), limit).await?;
         accumulator.append(&topic, &record, room)
     }
 
@@ -111,12 +118,13 @@ impl Producer {
         &self.handle.cluster
     }
 
-    async fn learn(&self, name: &str) -> Result<Arc<TopicQueues>, ProduceError> {
+    async fn learn(&self, record: &Record<'_>) -> Result<Arc<TopicQueues>, ProduceError> {
         let Handle { cluster, accumulator, .. } = &*self.handle;
         if accumulator.is_closed() {
             return Err(accumulator.ended().unwrap_or(ProduceError::Closed));
         }
-        let topic = cluster.topic_within(name, accumulator.settings.max_block).await?;
+        let limit = accumulator.settings.max_block;
+        let topic = cluster.topic_within(record.topic, record.partition, limit).await?;
         accumulator.learn(&topic)
     }
 }

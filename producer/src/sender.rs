@@ -378,7 +378,7 @@ mod tests {
         let topic = Topic { name: "t".into(), id: Uuid::ZERO, is_internal: false, partitions };
         let queues = accumulator.learn(&topic).unwrap();
         let record = Record::to("t").value("a");
-        let room = accumulator.take_room(record.bytes_max()).await.unwrap();
+        let room = accumulator.take_room(record.bytes_max(), Duration::ZERO).await.unwrap();
         let delivery = accumulator.append(&queues, &record, room).unwrap();
         let nowhere = BrokerAddress { host: "127.0.0.1".to_owned(), port: 1 };
         let cluster = Cluster::new(vec![nowhere], ClientConfig::default());

@@ -212,6 +212,69 @@ async fn a_topic_that_isn_t_there_is_named() {
 }
 
 #[tokio::test]
+async fn a_partition_that_a_topic_gets_later_is_sent_to() {
+    let rig = Rig::new(Broker::default()).await;
+    rig.producer.publish(Record::to("t").value("1")).await.unwrap();
+    rig.broker.lock().unwrap().further_partitions = 2;
+    // Nothing is queued that would make the sender ask.
+    let delivery = rig.producer.send(Record::to("t").value("2").partition(2)).await.unwrap();
+    assert_eq!(delivery.partition(), 2);
+    delivery.await.unwrap();
+    let error = rig.producer.send(Record::to("t").value("3").partition(3)).await.unwrap_err();
+    assert!(error.to_string().starts_with("partition t-3: the topic has 3"), "{error}");
+    let error = rig.producer.send(Record::to("t").value("3").partition(-1)).await.unwrap_err();
+    assert!(error.to_string().starts_with("partition t--1: the topic has 3"), "{error}");
+}
+
+#[tokio::test]
+async fn a_topic_whose_partitions_aren_t_told_yet_is_waited_for() {
+    let scripted = ScriptedBroker::bind().await;
+    let bootstrap = scripted.address.to_string();
+    let address = Some(scripted.address.clone());
+    let mut broker = Broker { address, further_partitions: -1, ..Broker::default() };
+    let mut questions = 0;
+    scripted.run(move |asked| {
+        questions += u32::from(asked.api == ApiKey::Metadata);
+        if questions == 3 {
+            broker.further_partitions = 0;
+        }
+        broker.answer(asked)
+    });
+    let builder = Producer::builder().bootstrap_servers(&bootstrap).client(client());
+    let producer = builder.build().unwrap();
+    for record in [Record::to("t").value("1"), Record::to("t").value("2").key("k")] {
+        producer.publish(record).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_record_has_one_limit_to_wait_for_its_topic_and_for_room() {
+    const MAX_BLOCK: Duration = Duration::from_millis(200);
+    let scripted = ScriptedBroker::bind().await;
+    let bootstrap = scripted.address.to_string();
+    let address = Some(scripted.address.clone());
+    let mut broker = Broker { address, is_silent: true, ..Broker::default() };
+    scripted.run(move |asked| {
+        let answer = broker.answer(asked);
+        broker.further_partitions = 1;
+        answer
+    });
+    let builder = Producer::builder().bootstrap_servers(&bootstrap).client(client());
+    let producer = builder.buffer_memory(1_000).max_block(MAX_BLOCK).build().unwrap();
+    let value = [b'x'; 800];
+    let _fills = producer.send(Record::to("t").value(&value)).await.unwrap();
+    let waited = async |partition| {
+        let record = Record::to("t").value(&value).partition(partition);
+        match producer.send(record).await.unwrap_err() {
+            ProduceError::NoRoom { after } => after,
+            error => panic!("{error}"),
+        }
+    };
+    assert!(waited(1).await < MAX_BLOCK, "it was asked for that partition first");
+    assert_eq!(waited(0).await, MAX_BLOCK);
+}
+
+#[tokio::test]
 async fn a_producer_that_is_closed_has_sent_what_it_took() {
     let rig = Rig::new(Broker::default()).await;
     let other = rig.producer.clone();

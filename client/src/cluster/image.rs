@@ -1,6 +1,6 @@
 //! What a broker says about the cluster: brokers, topics, partitions, leaders.
 //!
-//! Must always hold: partitions stand in the order of their numbers.
+//! Must always hold: partitions stand in the order of their numbers, and a topic has one at least.
 
 use std::collections::BTreeMap;
 
@@ -100,10 +100,17 @@ impl ClusterImage {
         let (mut topics, mut refused) = (BTreeMap::new(), BTreeMap::new());
         for topic in response.topics {
             let name = topic.name.as_deref().unwrap_or_default().to_owned();
-            if topic.error_code.is_none() || topic.error_code == ErrorCode::LEADER_NOT_AVAILABLE {
-                topics.insert(name.clone(), self::topic(name, topic));
-            } else {
-                refused.insert(name, topic.error_code);
+            match topic.error_code {
+                // It is being made: what it will have is still to be told.
+                ErrorCode::NONE | ErrorCode::LEADER_NOT_AVAILABLE
+                    if topic.partitions.is_empty() =>
+                {
+                    refused.insert(name, ErrorCode::LEADER_NOT_AVAILABLE);
+                }
+                ErrorCode::NONE | ErrorCode::LEADER_NOT_AVAILABLE => {
+                    topics.insert(name.clone(), self::topic(name, topic));
+                }
+                code => drop(refused.insert(name, code)),
             }
         }
         Self {
@@ -192,6 +199,9 @@ mod tests {
                 topic("a", ErrorCode::NONE, partitions),
                 topic("b", ErrorCode::TOPIC_AUTHORIZATION_FAILED, Vec::new()),
                 topic("c", ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, Vec::new()),
+                topic("e", ErrorCode::LEADER_NOT_AVAILABLE, Vec::new()),
+                topic("f", ErrorCode::NONE, Vec::new()),
+                topic("g", ErrorCode::LEADER_NOT_AVAILABLE, vec![partition(0, -1)]),
             ],
             ..MetadataResponse::default()
         }
@@ -217,6 +227,11 @@ mod tests {
         let mut image = ClusterImage::new(response());
         let code = image.take_topic("b").unwrap_err().code();
         assert_eq!(code, Some(ErrorCode::TOPIC_AUTHORIZATION_FAILED));
+        for name in ["e", "f"] {
+            let error = image.take_topic(name).unwrap_err();
+            assert!(error.is_retriable(), "without a partition it isn't there yet: {error}");
+        }
+        assert_eq!(image.take_topic("g").unwrap().partitions.len(), 1);
         for name in ["c", "d"] {
             let error = image.take_topic(name).unwrap_err();
             assert!(matches!(error, ClientError::UnknownTopic { .. }), "{error}");

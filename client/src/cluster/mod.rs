@@ -121,17 +121,22 @@ impl Cluster {
     /// topic one after the other; or no broker answers.
     pub async fn topic(&self, name: &str) -> Result<Arc<Topic>, ClientError> {
         let retry = self.retry(format!("look up topic {name}"));
-        self.find_topic(name, retry, &mut None).await
+        self.find_topic(name, None, retry, &mut None).await
     }
 
     /// As [`Self::topic`], until a deadline of the caller's, whatever is waited for then.
     ///
+    /// - `partition`: one that it is to have. Where it hasn't, as far as is known, brokers are
+    ///   asked anew, and it is waited for a little like a topic that isn't there.
+    ///
     /// # Errors
-    /// As [`Self::topic`], or [`ClientError::Deadline`] with what happened the last time; that is
-    /// [`ClientError::NoAnswer`] where nothing has happened yet.
+    /// As [`Self::topic`], [`ClientError::UnknownPartition`], or [`ClientError::Deadline`] with
+    /// what happened the last time; that is [`ClientError::NoAnswer`] where nothing has happened
+    /// yet.
     pub async fn topic_within(
         &self,
         name: &str,
+        partition: Option<i32>,
         limit: Duration,
     ) -> Result<Arc<Topic>, ClientError> {
         let doing = format!("look up topic {name}");
@@ -140,7 +145,8 @@ impl Cluster {
         let longest = limit.max(self.config().api_timeout);
         let retry = Retry::new(self.config(), longest, doing.clone());
         let mut last = None;
-        let found = tokio::time::timeout(limit, self.find_topic(name, retry, &mut last)).await;
+        let found =
+            tokio::time::timeout(limit, self.find_topic(name, partition, retry, &mut last)).await;
         found.unwrap_or_else(|_| {
             let last = Box::new(last.unwrap_or(ClientError::NoAnswer));
             Err(ClientError::Deadline { doing, limit, last })
@@ -151,23 +157,36 @@ impl Cluster {
     async fn find_topic(
         &self,
         name: &str,
+        partition: Option<i32>,
         mut retry: Retry<'_>,
         last: &mut Option<ClientError>,
     ) -> Result<Arc<Topic>, ClientError> {
+        // What was known before isn't asked anew for nothing.
+        let mut is_news = self.known_topic(name).is_none();
         loop {
             let error = match self.look_up(name, retry.timeout()).await {
-                Ok(topic) => return Ok(topic),
+                Ok(topic) => match partition.map(|index| topic.partition(index).map(drop)) {
+                    None | Some(Ok(())) => return Ok(topic),
+                    Some(Err(error)) => {
+                        self.known().topics.outgrow(&topic);
+                        error
+                    }
+                },
                 Err(error) => error,
             };
             *last = Some(error.clone());
-            if matches!(error, ClientError::UnknownTopic { .. }) {
-                if retry.elapsed() >= self.config().topic_propagation_max {
-                    return Err(error);
-                }
-                tokio::time::sleep(self.config().retry_backoff).await;
-            } else {
+            let is_absent = matches!(
+                error,
+                ClientError::UnknownTopic { .. } | ClientError::UnknownPartition { .. }
+            );
+            if !is_absent {
                 retry.pause(error).await?;
+            } else if retry.elapsed() >= self.config().topic_propagation_max {
+                return Err(error);
+            } else if is_news {
+                tokio::time::sleep(self.config().retry_backoff).await;
             }
+            is_news = true;
         }
     }
 

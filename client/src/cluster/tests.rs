@@ -225,7 +225,7 @@ async fn callers_who_miss_the_same_topic_ask_once() {
 async fn a_deadline_tells_whether_anybody_has_answered() {
     let limit = Duration::from_millis(200);
     let told = async |address: BrokerAddress| {
-        let error = cluster(vec![address]).topic_within("t", limit).await.unwrap_err();
+        let error = cluster(vec![address]).topic_within("t", None, limit).await.unwrap_err();
         let ClientError::Deadline { last, .. } = error else { panic!("{error}") };
         last
     };
@@ -272,7 +272,7 @@ async fn who_waits_no_longer_leaves_the_connection_to_others() {
     });
     let cluster = cluster(vec![address]);
     cluster.image(None).await.unwrap();
-    let error = cluster.topic_within("u", Duration::from_millis(50)).await.unwrap_err();
+    let error = cluster.topic_within("u", None, Duration::from_millis(50)).await.unwrap_err();
     assert!(matches!(error, ClientError::Deadline { .. }), "{error}");
     cluster.image(None).await.unwrap();
 }

@@ -64,6 +64,13 @@ impl Topics {
     pub(super) fn forget(&mut self, name: &str) {
         self.told.remove(name);
     }
+
+    /// Forgets a topic that lacks something, unless it was told of anew since.
+    pub(super) fn outgrow(&mut self, lacking: &Arc<Topic>) {
+        if self.told.get(&lacking.name).is_some_and(|(_, known)| Arc::ptr_eq(known, lacking)) {
+            self.told.remove(&lacking.name);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use logboom_protocol::header::decode_response_header;
 use logboom_protocol::hot::Rope;
 use logboom_protocol::{ApiKey, DecodeError, FieldError, MessageKind};
 
-use super::line::Ending;
+use super::line::{Ending, Heard};
 use super::told;
 use crate::{BrokerAddress, Disconnect};
 
@@ -28,6 +28,13 @@ pub(super) struct Limits {
     pub(super) in_flight_max: usize,
     /// Bytes of a response without its length.
     pub(super) response_bytes_max: usize,
+}
+
+/// What both ends of a connection know.
+#[derive(Debug)]
+pub(super) struct Ends {
+    pub(super) ending: Arc<Ending>,
+    pub(super) heard: Arc<Heard>,
 }
 
 /// A frame to write.
@@ -66,7 +73,7 @@ pub(super) async fn run<S>(
     stream: S,
     address: BrokerAddress,
     queue: mpsc::Receiver<Outgoing>,
-    ending: Arc<Ending>,
+    Ends { ending, heard }: Ends,
     limits: Limits,
 ) where
     S: AsyncRead + AsyncWrite + Send + 'static,
@@ -75,7 +82,7 @@ pub(super) async fn run<S>(
     let (sent, pending) = mpsc::channel(limits.in_flight_max);
     // They own the callers' reply channels, and live until the reason is set.
     let writing = pin!(write_requests(sink, queue, sent));
-    let reading = pin!(Responses::new(source, limits.response_bytes_max).read_all(pending));
+    let reading = pin!(Responses::new(source, limits.response_bytes_max, heard).read_all(pending));
     let reason = tokio::select! {
         reason = writing => reason,
         reason = reading => reason,
@@ -125,11 +132,12 @@ struct Responses<R> {
     source: R,
     buffer: BytesMut,
     bytes_max: usize,
+    heard: Arc<Heard>,
 }
 
 impl<R: AsyncRead + Unpin> Responses<R> {
-    fn new(source: R, bytes_max: usize) -> Self {
-        Self { source, buffer: BytesMut::new(), bytes_max }
+    fn new(source: R, bytes_max: usize, heard: Arc<Heard>) -> Self {
+        Self { source, buffer: BytesMut::new(), bytes_max, heard }
     }
 
     async fn read_all(mut self, mut pending: mpsc::Receiver<Pending>) -> Disconnect {
@@ -179,6 +187,7 @@ impl<R: AsyncRead + Unpin> Responses<R> {
             if read.map_err(|e| Disconnect::io("read", e))? == 0 {
                 return Err(Disconnect::ByPeer);
             }
+            self.heard.now();
         }
     }
 }

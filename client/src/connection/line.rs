@@ -1,6 +1,6 @@
 //! The callers' end of a connection, before versions are known.
 
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -29,11 +29,39 @@ struct Shared {
     address: BrokerAddress,
     client_id: String,
     correlation_id: AtomicI32,
+    /// How long the connection waits for an answer, however soon its caller doesn't any more.
+    request_timeout: Duration,
     /// A place for each request in flight.
     places: Arc<Semaphore>,
+    in_flight_max: usize,
+    heard: Arc<Heard>,
     /// Invariant: as long as the places, so that it is never full.
     queue: mpsc::Sender<Outgoing>,
     ending: Arc<Ending>,
+}
+
+/// When the broker last gave a sign of life, or was first asked for one.
+#[derive(Debug)]
+pub(super) struct Heard {
+    began: Instant,
+    /// Milliseconds since it began.
+    at_ms: AtomicU64,
+}
+
+impl Heard {
+    fn new() -> Self {
+        Self { began: Instant::now(), at_ms: AtomicU64::new(0) }
+    }
+
+    pub(super) fn now(&self) {
+        let at_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.at_ms.store(at_ms, Ordering::Relaxed);
+    }
+
+    fn elapsed(&self) -> Duration {
+        let at = Duration::from_millis(self.at_ms.load(Ordering::Relaxed));
+        self.began.elapsed().saturating_sub(at)
+    }
 }
 
 /// How a connection ends: who wants it says why, and it is remembered.
@@ -71,13 +99,17 @@ impl Line {
         let ending = Arc::new(Ending::default());
         let limits =
             driver::Limits { in_flight_max, response_bytes_max: config.response_bytes_max };
-        let at = address.clone();
-        tokio::spawn(driver::run(stream, at, outgoing, Arc::clone(&ending), limits));
+        let (at, heard) = (address.clone(), Arc::new(Heard::new()));
+        let ends = driver::Ends { ending: Arc::clone(&ending), heard: Arc::clone(&heard) };
+        tokio::spawn(driver::run(stream, at, outgoing, ends, limits));
         let shared = Shared {
             address: address.clone(),
             client_id: config.client_id.clone(),
             correlation_id: AtomicI32::new(0),
+            request_timeout: config.request_timeout,
             places: Arc::new(Semaphore::new(in_flight_max)),
+            in_flight_max,
+            heard,
             queue,
             ending,
         };
@@ -90,6 +122,14 @@ impl Line {
 
     pub(super) fn closed(&self) -> Option<&Disconnect> {
         self.shared.ending.reason()
+    }
+
+    /// How long the broker has owed an answer without a sign of life, in whole seconds, and how
+    /// many it owes.
+    pub(super) fn owed(&self) -> (u64, usize) {
+        let count = self.shared.in_flight_max - self.shared.places.available_permits();
+        let silence = if count == 0 { Duration::ZERO } else { self.shared.heard.elapsed() };
+        (silence.as_secs(), count)
     }
 
     /// Closes the connection for everybody.
@@ -125,11 +165,12 @@ impl Line {
         timeout: Duration,
         encode: impl FnOnce(i32, &str) -> Result<Rope, EncodeError>,
     ) -> Result<Posted, ClientError> {
-        let clock = Clock::start(api, timeout);
+        let clock = self.clock(api, timeout);
         let (correlation_id, frame) = self.encode(encode)?;
         let place = self.place(&clock).await?;
         let (reply, answer) = oneshot::channel();
-        let deadline = clock.deadline;
+        let timeout = timeout.max(self.shared.request_timeout);
+        let deadline = clock.began + timeout.min(TIMEOUT_MAX);
         let pending =
             Pending { api, version, correlation_id, deadline, timeout, reply, _place: place };
         self.queue(Outgoing::Answered { frame, pending })?;
@@ -145,7 +186,7 @@ impl Line {
         timeout: Duration,
         encode: impl FnOnce(i32, &str) -> Result<Rope, EncodeError>,
     ) -> Result<(), ClientError> {
-        let clock = Clock::start(api, timeout);
+        let clock = self.clock(api, timeout);
         let (_, frame) = self.encode(encode)?;
         let place = self.place(&clock).await?;
         let (reply, taken) = oneshot::channel();
@@ -161,13 +202,20 @@ impl Line {
         Ok((id, encode(id, &self.shared.client_id)?))
     }
 
-    /// Waits for what the socket's end hands over; that it doesn't in time ends the connection.
+    fn clock(&self, api: ApiKey, timeout: Duration) -> Clock {
+        Clock { api, timeout, began: Instant::now(), ends: timeout >= self.shared.request_timeout }
+    }
+
+    /// Waits for what the socket's end hands over; that it doesn't in time ends the connection,
+    /// unless the time was less than an answer may take.
     async fn wait<T>(&self, clock: &Clock, handed: oneshot::Receiver<T>) -> Result<T, ClientError> {
-        match timeout_at(clock.deadline, handed).await {
+        match timeout_at(clock.deadline(), handed).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(_)) => Err(self.ended()),
             Err(_) => {
-                self.close(clock.over());
+                if clock.ends {
+                    self.close(clock.over());
+                }
                 Err(self.error(clock.over()))
             }
         }
@@ -179,10 +227,13 @@ impl Line {
             return Err(self.error(reason.clone()));
         }
         let place = Arc::clone(&self.shared.places).acquire_owned();
-        match timeout_at(clock.deadline, place).await {
-            Ok(place) => Ok(place.expect("the places are never closed")),
-            Err(_) => Err(self.error(clock.over())),
+        let place = timeout_at(clock.deadline(), place).await;
+        let place = place.map_err(|_| self.error(clock.over()))?;
+        // Who owed nothing until now isn't late yet.
+        if self.shared.places.available_permits() + 1 == self.shared.in_flight_max {
+            self.shared.heard.now();
         }
+        Ok(place.expect("the places are never closed"))
     }
 
     fn queue(&self, outgoing: Outgoing) -> Result<(), ClientError> {
@@ -213,17 +264,19 @@ impl Posted {
     }
 }
 
-/// The time that a request has.
+/// The time that the caller of a request has.
 #[derive(Debug)]
 struct Clock {
     api: ApiKey,
     timeout: Duration,
-    deadline: Instant,
+    began: Instant,
+    /// Whether a broker that hasn't answered by then is taken for dead.
+    ends: bool,
 }
 
 impl Clock {
-    fn start(api: ApiKey, timeout: Duration) -> Self {
-        Self { api, timeout, deadline: Instant::now() + timeout.min(TIMEOUT_MAX) }
+    fn deadline(&self) -> Instant {
+        self.began + self.timeout.min(TIMEOUT_MAX)
     }
 
     fn over(&self) -> Disconnect {

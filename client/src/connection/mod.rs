@@ -126,7 +126,8 @@ impl Connection {
     /// # Errors
     /// [`ClientError::UnsupportedVersion`], [`ClientError::Encode`], or
     /// [`ClientError::Connection`], after which the connection is closed for everybody, unless
-    /// there was no free place in time.
+    /// there was no free place in time, or `timeout` is less than `request.timeout.ms`: who has
+    /// little time left says nothing about the broker.
     pub async fn send<R: Request>(
         &self,
         request: &R,
@@ -215,6 +216,12 @@ impl Connection {
     pub fn is_usable(&self) -> bool {
         let is_valid = self.valid_until.is_none_or(|until| Instant::now() < until);
         is_valid && self.closed().is_none()
+    }
+
+    /// How long the broker has owed an answer without a sign of life, in whole seconds, and how
+    /// many it owes: the less, the sooner it may answer.
+    pub(crate) fn owed(&self) -> (u64, usize) {
+        self.line.owed()
     }
 
     /// Why the connection has ended, if it has.

@@ -23,7 +23,12 @@ fn address() -> BrokerAddress {
 }
 
 fn config() -> ClientConfig {
-    ClientConfig { in_flight_max: 2, response_bytes_max: 1_000, ..ClientConfig::default() }
+    ClientConfig {
+        in_flight_max: 2,
+        response_bytes_max: 1_000,
+        request_timeout: SECOND,
+        ..ClientConfig::default()
+    }
 }
 
 /// A connection that knows the versions, and its peer.
@@ -208,6 +213,48 @@ async fn an_answer_that_doesn_t_come_ends_the_connection_at_the_time_out() {
     assert_eq!(began.elapsed().as_secs(), 1);
     assert!(peer.request().await.is_some());
     assert!(peer.request().await.is_none(), "it is closed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_with_little_time_leaves_the_connection_to_others() {
+    let (connection, mut peer) = connected().await;
+    let (patient, hurried) = (MetadataRequest::default(), HeartbeatRequest::default());
+    let late = async {
+        let reason = connection.send(&hurried, SECOND / 10).await.unwrap_err().to_string();
+        assert_eq!(reason, "broker b:1: Heartbeat was not answered within 100 ms");
+        let (first, second) = (peer.request().await.unwrap(), peer.request().await.unwrap());
+        peer.write(&first.answer(&controller(1))).await;
+        tokio::time::sleep(SECOND / 2).await;
+        peer.write(&second.answer(&HeartbeatResponse::default())).await;
+    };
+    let (answer, ()) = tokio::join!(connection.send(&patient, SECOND), late);
+    assert_eq!(answer.unwrap().controller_id, 1);
+    tokio::task::yield_now().await;
+    assert!(connection.closed().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_knows_for_how_long_answers_are_owed() {
+    let (connection, mut peer) = connected().await;
+    tokio::time::sleep(60 * SECOND).await;
+    assert_eq!(connection.owed(), (0, 0), "nothing is owed");
+    let request = MetadataRequest::default();
+    let asking = || connection.send(&request, 30 * SECOND);
+    let answering = async {
+        let first = peer.request().await.unwrap();
+        let second = peer.request().await.unwrap();
+        tokio::time::sleep(3 * SECOND).await;
+        assert_eq!(connection.owed(), (3, 2));
+        peer.write(&first.answer(&controller(1))).await;
+        tokio::time::sleep(SECOND / 2).await;
+        assert_eq!(connection.owed(), (0, 1), "it lives");
+        tokio::time::sleep(2 * SECOND).await;
+        assert_eq!(connection.owed(), (2, 1));
+        peer.write(&second.answer(&controller(2))).await;
+    };
+    let (first, second, ()) = tokio::join!(asking(), asking(), answering);
+    assert!(first.is_ok() && second.is_ok());
+    assert_eq!(connection.owed(), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -56,6 +56,7 @@ mod groups;
 mod partitioner;
 mod produce;
 mod properties;
+mod race;
 mod security;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

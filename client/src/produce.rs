@@ -20,7 +20,7 @@ use logboom_protocol::{EncodeError, ErrorCode, VersionRange};
 use crate::backoff::Retry;
 use crate::cluster::Target;
 use crate::connection::Posted;
-use crate::{BrokerAddress, ClientError, Cluster, LeaderHint, Topic};
+use crate::{BrokerAddress, ClientError, Cluster, Connection, LeaderHint, Topic};
 
 /// How many copies an acknowledgement stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -115,12 +115,20 @@ impl Cluster {
             transaction_timeout_ms: i32::MAX,
             ..InitProducerIdRequest::default()
         };
-        let doing = "get a producer id".to_owned();
-        self.call(Target::Any, doing, &request, |_, response| {
-            ClientError::check(response.error_code, None, || "producer id".to_owned())?;
-            Ok((response.producer_id, response.producer_epoch))
-        })
-        .await
+        let request = &request;
+        let mut retry = self.retry("get a producer id".to_owned());
+        loop {
+            let timeout = retry.timeout();
+            let ask = |connection: Connection| async move {
+                let response = connection.send(request, timeout).await?;
+                ClientError::check(response.error_code, None, || "producer id".to_owned())?;
+                Ok((response.producer_id, response.producer_epoch))
+            };
+            match self.ask_any(ask).await {
+                Ok((_, named)) => return Ok(named),
+                Err(error) => retry.pause(error).await?,
+            }
+        }
     }
 
     async fn produce_once(

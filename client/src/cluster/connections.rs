@@ -34,12 +34,18 @@ impl Connections {
         Ok(connection)
     }
 
-    /// A connection that stands, if there is one that nobody is just making.
-    pub(super) fn any_open(&self) -> Option<Connection> {
-        self.slots().values().find_map(|slot| {
+    /// Where connections stand that nobody is just making, those first whose brokers may answer
+    /// soonest: a broker that hangs comes last.
+    pub(super) fn standing(&self) -> Vec<BrokerAddress> {
+        let slots = self.slots();
+        let owed = |slot: &Slot| {
             let slot = slot.try_lock().ok()?;
-            slot.as_ref().filter(|connection| connection.is_usable()).cloned()
-        })
+            slot.as_ref().filter(|connection| connection.is_usable()).map(Connection::owed)
+        };
+        let mut standing: Vec<_> =
+            slots.iter().filter_map(|(address, slot)| Some((owed(slot)?, address))).collect();
+        standing.sort();
+        standing.into_iter().map(|(_, address)| address.clone()).collect()
     }
 
     /// Lets go of the connections to all other addresses. They end with their last request.

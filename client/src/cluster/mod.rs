@@ -2,7 +2,8 @@
 //!
 //! Metadata is asked for when a topic is first needed, when it is too old, and when an answer shows
 //! that it is out of date. A broker that can't be reached costs its callers a pause, not the
-//! cluster its place: the bootstrap addresses stay known for the case that all brokers move.
+//! cluster its place: the bootstrap addresses stay known for the case that all brokers move. One
+//! that hangs costs who may ask any broker a second: then another one is asked as well.
 //!
 //! **Invariant:** there is at most one connection to an address, and only to addresses that the
 //! newest metadata or the bootstrap list names.
@@ -11,19 +12,26 @@ mod connections;
 mod image;
 mod topics;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use logboom_protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic};
 use logboom_protocol::{Request, VersionRange};
+use tokio::time::{Instant, timeout_at};
 
 use self::connections::Connections;
 use self::topics::Topics;
 use crate::backoff::Retry;
+use crate::race::race;
 use crate::{BrokerAddress, ClientConfig, ClientError, Connection};
 
 pub use self::image::{Broker, ClusterImage, Partition, Topic};
+
+/// How long a broker is waited for alone where another one may be asked as well.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Topics of a request at most.
+const NAMES_MAX: usize = 500;
 
 /// A cluster as a client sees it. Clones share connections and metadata.
 #[derive(Debug, Clone)]
@@ -37,8 +45,11 @@ struct Shared {
     bootstrap: Vec<BrokerAddress>,
     connections: Connections,
     known: Mutex<Known>,
-    /// Held by who asks for metadata, so that callers who miss the same topic ask once.
-    asking: tokio::sync::Mutex<()>,
+    /// Topics that callers miss, until somebody asks for them.
+    missed: Mutex<BTreeSet<String>>,
+    /// Held by who asks for all that are missed, so that callers who miss topics together ask
+    /// once. Its last failure, and when that question was begun.
+    asking: tokio::sync::Mutex<Option<(Instant, ClientError)>>,
 }
 
 /// What the newest answers said.
@@ -61,7 +72,7 @@ pub struct LeaderHint {
 /// Which broker a request is for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Target<'a> {
-    /// Whichever answers.
+    /// Whichever is likely to answer soon.
     Any,
     /// The controller, or, where brokers don't tell, whichever answers and forwards.
     Controller,
@@ -84,6 +95,7 @@ impl Cluster {
             bootstrap,
             connections: Connections::default(),
             known: Mutex::default(),
+            missed: Mutex::default(),
             asking: tokio::sync::Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
@@ -307,17 +319,48 @@ impl Cluster {
     }
 
     async fn look_up(&self, name: &str, timeout: Duration) -> Result<Arc<Topic>, ClientError> {
-        let age_max = self.config().metadata_age_max;
-        if let Some(topic) = self.known().topics.get(name, age_max) {
+        if let Some(topic) = self.known_topic(name) {
             return Ok(topic);
         }
-        let _asking = self.shared.asking.lock().await;
-        if let Some(topic) = self.known().topics.get(name, age_max) {
+        let began = Instant::now();
+        self.missed().insert(name.to_owned());
+        let asking = timeout_at(began + timeout, self.shared.asking.lock()).await;
+        let mut failed = asking.map_err(|_| ClientError::NoAnswer)?;
+        // Somebody else may have asked meanwhile.
+        if let Some(topic) = self.known().topics.told_since(name, began) {
             return Ok(topic);
         }
-        let topic = Arc::new(self.ask(Some(&[name]), timeout).await?.take_topic(name)?);
-        self.known().topics.keep(Arc::clone(&topic), age_max);
+        if let Some((_, error)) = failed.as_ref().filter(|(asked, _)| *asked >= began) {
+            return Err(error.clone());
+        }
+        let asked = Instant::now();
+        let answer = self.ask_for_missed(name, timeout).await;
+        *failed = answer.as_ref().err().map(|error| (asked, error.clone()));
+        let topic = Arc::new(answer?.take_topic(name)?);
+        self.known().topics.keep(Arc::clone(&topic), self.config().metadata_age_max);
         Ok(topic)
+    }
+
+    /// Asks for a topic, and for others that are missed, which are remembered.
+    async fn ask_for_missed(
+        &self,
+        name: &str,
+        timeout: Duration,
+    ) -> Result<ClusterImage, ClientError> {
+        let mut names = std::mem::take(&mut *self.missed());
+        names.remove(name);
+        // Who misses more comes to ask for it.
+        let names: Vec<&str> =
+            std::iter::once(name).chain(names.iter().map(String::as_str)).take(NAMES_MAX).collect();
+        let mut image = self.ask(Some(&names), timeout).await?;
+        let age_max = self.config().metadata_age_max;
+        let mut known = self.known();
+        for name in &names[1..] {
+            if let Some(topic) = image.topics.remove(*name) {
+                known.topics.keep(Arc::new(topic), age_max);
+            }
+        }
+        Ok(image)
     }
 
     /// Asks whichever broker answers for topics, and learns the brokers.
@@ -335,8 +378,9 @@ impl Cluster {
             allow_auto_topic_creation: self.config().auto_create_topics,
             ..MetadataRequest::default()
         };
-        let connection = self.any().await?;
-        let response = connection.send(&request, timeout).await?;
+        let request = &request;
+        let ask = |connection: Connection| async move { connection.send(request, timeout).await };
+        let (connection, response) = self.ask_any(ask).await?;
         ClientError::check(response.error_code, None, || "metadata".to_owned())?;
         let image = ClusterImage::new(response);
         metrics::counter!("logboom_client_metadata_total").increment(1);
@@ -358,29 +402,53 @@ impl Cluster {
         self.shared.connections.keep_only(addresses.chain(&self.shared.bootstrap));
     }
 
-    /// A connection to whichever broker answers: one that stands, or the first that can be made.
-    pub(crate) async fn any(&self) -> Result<Connection, ClientError> {
-        if let Some(connection) = self.shared.connections.any_open() {
-            return Ok(connection);
+    /// A connection to whichever broker is likely to answer soon, one that stands if there is one.
+    async fn any(&self) -> Result<Connection, ClientError> {
+        self.ask_any(|_| async { Ok(()) }).await.map(|(connection, ())| connection)
+    }
+
+    /// Asks whichever broker answers first: one that is likely to, then, when it fails or is
+    /// slow, the next as well.
+    ///
+    /// - `ask`: asks over a connection; it may be dropped when another broker has answered.
+    pub(crate) async fn ask_any<T, F>(
+        &self,
+        ask: impl Fn(Connection) -> F,
+    ) -> Result<(Connection, T), ClientError>
+    where
+        F: Future<Output = Result<T, ClientError>>,
+    {
+        let ask = &ask;
+        let attempt = |address: BrokerAddress| async move {
+            let connection = self.shared.connections.get(&address, self.config()).await?;
+            let answer = ask(connection.clone()).await?;
+            Ok((connection, answer))
+        };
+        let errors = match race(self.addresses().into_iter().map(attempt), PATIENCE).await {
+            Ok(answered) => return Ok(answered),
+            Err(errors) => errors,
+        };
+        let mut failures = Vec::new();
+        for error in errors {
+            match error {
+                ClientError::Connection { address, reason } => failures.push((address, reason)),
+                error => return Err(error),
+            }
         }
-        let mut addresses: Vec<_> =
-            self.known().brokers.values().map(|broker| broker.address.clone()).collect();
-        for address in &self.shared.bootstrap {
+        Err(ClientError::NoBroker { failures })
+    }
+
+    /// Where brokers may be asked: those first to which connections stand.
+    fn addresses(&self) -> Vec<BrokerAddress> {
+        let mut addresses = self.shared.connections.standing();
+        let known = self.known();
+        let brokers = known.brokers.values().map(|broker| &broker.address);
+        for address in brokers.chain(&self.shared.bootstrap) {
             if !addresses.contains(address) {
                 addresses.push(address.clone());
             }
         }
-        let mut failures = Vec::new();
-        for address in addresses {
-            match self.shared.connections.get(&address, self.config()).await {
-                Ok(connection) => return Ok(connection),
-                Err(ClientError::Connection { address, reason }) => {
-                    failures.push((address, reason));
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Err(ClientError::NoBroker { failures })
+        addresses
     }
 
     async fn controller_id(&self) -> Result<Option<i32>, ClientError> {
@@ -402,6 +470,10 @@ impl Cluster {
 
     fn address_of(&self, broker_id: i32) -> Option<BrokerAddress> {
         self.known().brokers.get(&broker_id).map(|broker| broker.address.clone())
+    }
+
+    fn missed(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.shared.missed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

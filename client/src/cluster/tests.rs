@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 
+use logboom_protocol::messages::find_coordinator::{Coordinator, FindCoordinatorResponse};
+use logboom_protocol::messages::init_producer_id::InitProducerIdResponse;
 use logboom_protocol::messages::list_offsets::{
     ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopicResponse,
 };
@@ -247,6 +249,115 @@ async fn a_deadline_tells_whether_anybody_has_answered() {
     });
     let last = told(address).await;
     assert_eq!(last.code(), Some(ErrorCode::REQUEST_TIMED_OUT), "{last}");
+}
+
+/// Two brokers, of which the one that is asked first answers nothing once it is to hang.
+async fn one_that_hangs() -> (Vec<BrokerAddress>, Arc<Mutex<Asked>>) {
+    let ([first, second], mut addresses) = two_brokers().await;
+    let asked = Arc::new(Mutex::new(Asked::default()));
+    let mut brokers = [first, second];
+    brokers.sort_by(|a, b| a.address.cmp(&b.address));
+    addresses.sort();
+    for (id, broker) in (0..).zip(brokers) {
+        let (addresses, noted) = (addresses.clone(), Arc::clone(&asked));
+        broker.run(move |asked: &Arrived| {
+            let mut noted = noted.lock().unwrap();
+            if noted.is_hanging && id == 0 {
+                return Some(Bytes::new());
+            }
+            noted.answered.push((id, asked.api));
+            Some(match asked.api {
+                ApiKey::Metadata => asked.answer(&metadata(&addresses, id)),
+                ApiKey::FindCoordinator => {
+                    let answer = Coordinator { key: "g".into(), node_id: 1, ..host(&addresses[1]) };
+                    let coordinators = vec![answer];
+                    asked.answer(&FindCoordinatorResponse { coordinators, ..Default::default() })
+                }
+                _ => asked.answer(&InitProducerIdResponse::default()),
+            })
+        });
+    }
+    (addresses, asked)
+}
+
+#[derive(Debug, Default)]
+struct Asked {
+    is_hanging: bool,
+    answered: Vec<(i32, ApiKey)>,
+}
+
+fn host(address: &BrokerAddress) -> Coordinator {
+    let (host, port) = (address.host.as_str().into(), address.port.into());
+    Coordinator { host, port, ..Coordinator::default() }
+}
+
+#[tokio::test]
+async fn a_broker_that_hangs_keeps_nobody_from_asking_another() {
+    let (addresses, asked) = one_that_hangs().await;
+    let cluster = cluster(addresses.clone());
+    // A connection stands to each.
+    for id in 0..2 {
+        cluster.image(None).await.unwrap();
+        cluster.connection(Target::Broker(id)).await.unwrap();
+    }
+    asked.lock().unwrap().is_hanging = true;
+    // Each of them has the thirty seconds of a request.
+    let limit = cluster.config().request_timeout / 2;
+    let all = async {
+        cluster.image(None).await.unwrap();
+        assert_eq!(cluster.coordinator("g").await.unwrap().id, 1);
+        cluster.init_producer_id().await.unwrap();
+        cluster.topic("t").await.unwrap();
+    };
+    tokio::time::timeout(limit, all).await.expect("the other one is asked");
+    let hanging = cluster.connection(Target::Broker(0)).await.unwrap();
+    assert!(hanging.closed().is_none(), "nobody has ended it");
+    assert_eq!(hanging.owed().1, 1, "who is late isn't asked first again");
+}
+
+#[tokio::test]
+async fn topics_that_are_missed_together_are_asked_for_together() {
+    let broker = ScriptedBroker::bind().await;
+    let addresses = vec![broker.address.clone()];
+    let requests = Arc::new(Mutex::new(Vec::new()));
+    let (bootstrap, seen) = (addresses.clone(), Arc::clone(&requests));
+    broker.run(move |asked| {
+        let request: MetadataRequest = asked.decode();
+        let names: Vec<_> =
+            request.topics.into_iter().flatten().map(|topic| topic.name.unwrap()).collect();
+        let mut answer = metadata(&addresses, 0);
+        let known = answer.topics.remove(0);
+        let topic = |name| MetadataResponseTopic { name: Some(name), ..known.clone() };
+        answer.topics = names.iter().cloned().map(topic).collect();
+        seen.lock().unwrap().push(names.len());
+        Some(asked.answer(&answer))
+    });
+    let cluster = cluster(bootstrap);
+    let lookups: Vec<_> = (0..300)
+        .map(|number| {
+            let cluster = cluster.clone();
+            tokio::spawn(async move { cluster.topic(&format!("t{number}")).await })
+        })
+        .collect();
+    for (number, lookup) in lookups.into_iter().enumerate() {
+        assert_eq!(lookup.await.unwrap().unwrap().name, format!("t{number}"));
+    }
+    let requests = requests.lock().unwrap();
+    assert_eq!(requests.iter().sum::<usize>(), 300, "{requests:?}");
+    assert!(requests.len() < 10, "{requests:?}");
+}
+
+#[tokio::test]
+async fn a_topic_that_is_never_young_enough_is_found() {
+    let broker = ScriptedBroker::bind().await;
+    let addresses = vec![broker.address.clone()];
+    let bootstrap = addresses.clone();
+    broker.run(move |asked| Some(asked.answer(&metadata(&addresses, 0))));
+    let config = ClientConfig { metadata_age_max: Duration::ZERO, ..ClientConfig::default() };
+    let cluster = Cluster::new(bootstrap, config);
+    for _ in 0..3 {
+        cluster.topic("t").await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{LeaderHint, Partition, Topic};
 
-/// How many topics are remembered. Beyond that all are asked for again as they are needed.
+/// How many topics are remembered. Beyond that the oldest is forgotten for the newest.
 const TOPICS_MAX: usize = 1_000;
 
 /// Topics and when they were told of.
@@ -25,11 +25,20 @@ impl Topics {
         (told.elapsed() < age_max).then(|| Arc::clone(topic))
     }
 
+    /// The topic, if it was told of then or later.
+    pub(super) fn told_since(&self, name: &str, since: Instant) -> Option<Arc<Topic>> {
+        let (told, topic) = self.told.get(name)?;
+        (*told >= since).then(|| Arc::clone(topic))
+    }
+
     /// Remembers a topic that was told of now, and forgets those that were not within `age_max`.
     pub(super) fn keep(&mut self, topic: Arc<Topic>, age_max: Duration) {
         self.told.retain(|_, (told, _)| told.elapsed() < age_max);
-        if self.told.len() >= TOPICS_MAX {
-            self.told.clear();
+        if self.told.len() >= TOPICS_MAX && !self.told.contains_key(&topic.name) {
+            let oldest = self.told.iter().min_by_key(|(_, (told, _))| *told);
+            if let Some(oldest) = oldest.map(|(name, _)| name.clone()) {
+                self.told.remove(&oldest);
+            }
         }
         self.told.insert(topic.name.clone(), (Instant::now(), topic));
     }
@@ -158,7 +167,10 @@ mod tests {
         for i in 0..=TOPICS_MAX {
             topics.keep(topic(&i.to_string()), age_max);
             assert!(topics.told.len() <= TOPICS_MAX);
+            tokio::time::advance(Duration::from_millis(1)).await;
         }
-        assert_eq!(topics.told.len(), 1);
+        topics.keep(topic("1"), age_max);
+        assert!(topics.get("0", age_max).is_none(), "the oldest");
+        assert_eq!(topics.told.len(), TOPICS_MAX, "and no other one");
     }
 }

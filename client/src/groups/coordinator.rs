@@ -9,7 +9,7 @@ use logboom_protocol::{Request, VersionRange};
 
 use super::from;
 use crate::cluster::Target;
-use crate::{Broker, BrokerAddress, ClientError, Cluster};
+use crate::{Broker, BrokerAddress, ClientError, Cluster, Connection};
 
 /// The first version that asks for several at once (KIP-699).
 const BATCHED_FROM: i16 = 4;
@@ -35,19 +35,21 @@ impl Cluster {
         group: &str,
         timeout: Duration,
     ) -> Result<Broker, ClientError> {
-        let connection = self.any().await?;
-        let batched = FindCoordinatorRequest {
-            coordinator_keys: vec![group.into()],
-            ..FindCoordinatorRequest::default()
-        };
-        let response = match connection.send_within(&batched, from(BATCHED_FROM), timeout).await {
-            Err(ClientError::UnsupportedVersion { .. }) => {
-                let single = FindCoordinatorRequest { key: group.into(), ..Default::default() };
-                let older = VersionRange { min: 0, max: BATCHED_FROM - 1 };
-                connection.send_within(&single, older, timeout).await?
+        let ask = |connection: Connection| async move {
+            let batched = FindCoordinatorRequest {
+                coordinator_keys: vec![group.into()],
+                ..FindCoordinatorRequest::default()
+            };
+            match connection.send_within(&batched, from(BATCHED_FROM), timeout).await {
+                Err(ClientError::UnsupportedVersion { .. }) => {
+                    let single = FindCoordinatorRequest { key: group.into(), ..Default::default() };
+                    let older = VersionRange { min: 0, max: BATCHED_FROM - 1 };
+                    connection.send_within(&single, older, timeout).await
+                }
+                result => result,
             }
-            result => result?,
         };
+        let (connection, response) = self.ask_any(ask).await?;
         read(group, connection.address(), response)
     }
 

@@ -64,10 +64,14 @@ struct Topics {
     ended: Option<ProduceError>,
 }
 
+/// A topic as it was told of last, which its queues share. It may be out of date.
+type Told = Arc<ArcSwap<Topic>>;
+
 /// The queues of a topic.
 #[derive(Debug)]
 pub(crate) struct TopicQueues {
     name: Arc<str>,
+    told: Told,
     partitions: ArcSwap<Partitions>,
     sticky: Mutex<Sticky>,
 }
@@ -87,6 +91,9 @@ struct Partitions {
 pub(crate) struct PartitionQueue {
     pub(crate) topic: Arc<str>,
     pub(crate) partition: i32,
+    told: Told,
+    /// Whether the broker that was told to lead it isn't believed to.
+    is_doubted: AtomicBool,
     /// Whether it is on a list.
     is_listed: AtomicBool,
     /// Batches that wait.
@@ -281,15 +288,16 @@ impl Accumulator {
     ///
     /// # Errors
     /// The producer has ended.
-    pub(crate) fn learn(&self, topic: &Topic) -> Result<Arc<TopicQueues>, ProduceError> {
+    pub(crate) fn learn(&self, topic: &Arc<Topic>) -> Result<Arc<TopicQueues>, ProduceError> {
         let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(error) = &topics.ended {
             return Err(error.clone());
         }
         let name: Arc<str> = topic.name.as_str().into();
         let queues = topics.by_name.entry(Arc::clone(&name)).or_insert_with(|| {
+            let told = Arc::new(ArcSwap::new(Arc::clone(topic)));
             let (partitions, sticky) = (ArcSwap::default(), Mutex::default());
-            Arc::new(TopicQueues { name, partitions, sticky })
+            Arc::new(TopicQueues { name, told, partitions, sticky })
         });
         queues.learn(topic);
         Ok(Arc::clone(queues))
@@ -343,8 +351,10 @@ impl TopicQueues {
         partition.unwrap_or_default() < count
     }
 
-    fn learn(&self, topic: &Topic) {
+    fn learn(&self, topic: &Arc<Topic>) {
         let known = self.partitions.load();
+        self.told.store(Arc::clone(topic));
+        known.queues.iter().for_each(|queue| queue.is_doubted.store(false, Ordering::Release));
         let count = topic.partitions.len();
         let mut led: Vec<i32> = topic
             .partitions
@@ -360,7 +370,7 @@ impl TopicQueues {
         }
         let mut queues = known.queues.clone();
         let added = (0..).take(count).skip(queues.len());
-        queues.extend(added.map(|partition| PartitionQueue::new(&self.name, partition)));
+        queues.extend(added.map(|partition| PartitionQueue::new(self, partition)));
         self.partitions.store(Arc::new(Partitions { queues, count, led }));
         self.sticky.lock().unwrap_or_else(PoisonError::into_inner).forget();
     }
@@ -382,14 +392,38 @@ impl Partitions {
 }
 
 impl PartitionQueue {
-    fn new(topic: &Arc<str>, partition: i32) -> Arc<Self> {
+    fn new(topic: &TopicQueues, partition: i32) -> Arc<Self> {
         Arc::new(Self {
-            topic: Arc::clone(topic),
+            topic: Arc::clone(&topic.name),
             partition,
+            told: Arc::clone(&topic.told),
+            is_doubted: AtomicBool::new(false),
             is_listed: AtomicBool::new(false),
             waiting: AtomicUsize::new(0),
             queue: Mutex::new(Queue::new()),
         })
+    }
+
+    /// The topic as it was told of last.
+    pub(crate) fn told(&self) -> Arc<Topic> {
+        self.told.load_full()
+    }
+
+    /// The broker that was told to lead the partition.
+    ///
+    /// # Errors
+    /// There is none, or no such partition.
+    pub(crate) fn leader(&self) -> Result<i32, ClientError> {
+        self.told.load().leader(self.partition)
+    }
+
+    /// That broker doesn't lead it, or can't be reached, until the topic is told of anew.
+    pub(crate) fn doubt(&self) {
+        self.is_doubted.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_doubted(&self) -> bool {
+        self.is_doubted.load(Ordering::Acquire)
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -447,7 +481,7 @@ mod tests {
         let topic = |count| {
             let one = |index| Partition { index, leader: Some(0), ..Partition::default() };
             let partitions = (0..count).map(one).collect();
-            Topic { name: "t".into(), id: Uuid::ZERO, is_internal: false, partitions }
+            Arc::new(Topic { name: "t".into(), id: Uuid::ZERO, is_internal: false, partitions })
         };
         let partitions = async |count: i32| {
             let queues = accumulator.learn(&topic(count)).unwrap();

@@ -216,7 +216,9 @@ impl Batch {
 
 impl Drop for Batch {
     fn drop(&mut self) {
-        self.outcome.settle(self.first, self.count, Err(ProduceError::Closed));
+        let is_broken = std::thread::panicking();
+        let error = if is_broken { ProduceError::Broken } else { ProduceError::Closed };
+        self.outcome.settle(self.first, self.count, Err(error));
     }
 }
 

@@ -41,17 +41,36 @@ pub enum ProduceError {
     /// The producer has ended before it was acknowledged: it was closed, or its runtime is gone.
     /// What was under way may have been appended.
     Closed,
+    /// The producer has ended by a fault of its own. What was under way may have been appended.
+    Broken,
 }
 
 impl ProduceError {
-    /// What to do about it.
+    /// What to do about it. Before a record is sent again see [`Self::may_be_appended`].
     #[must_use]
     pub fn remedy(&self) -> Remedy {
         match self {
             Self::Cluster(error) => error.remedy(),
             Self::TooLarge { .. } | Self::Record(_) => Remedy::FixCall,
             Self::NoRoom { .. } | Self::Late { .. } => Remedy::Retry,
-            Self::Closed => Remedy::GiveUp,
+            Self::Closed | Self::Broken => Remedy::GiveUp,
+        }
+    }
+
+    /// Whether the record may be in the log all the same, so that who sends it again may double
+    /// it, also with idempotence: it is another record then.
+    #[must_use]
+    pub fn may_be_appended(&self) -> bool {
+        match self {
+            Self::Cluster(error) => match error {
+                ClientError::Connection { .. } | ClientError::Unanswered { .. } => true,
+                // It is told before anything is sent.
+                ClientError::Deadline { .. } => false,
+                error => error.is_retriable(),
+            },
+            Self::Late { may_be_appended, .. } => *may_be_appended,
+            Self::Closed | Self::Broken => true,
+            Self::TooLarge { .. } | Self::Record(_) | Self::NoRoom { .. } => false,
         }
     }
 
@@ -85,6 +104,7 @@ impl fmt::Display for ProduceError {
                 last.as_ref().map_or(Ok(()), |last| write!(f, "; {last}"))
             }
             Self::Closed => f.write_str("the producer was closed"),
+            Self::Broken => f.write_str("the producer has ended by a fault of its own"),
         }
     }
 }

@@ -412,6 +412,15 @@ impl Queue {
         records
     }
 
+    /// When the next batch is late.
+    pub(crate) fn next_deadline(&self, now: Instant, limits: &QueueLimits) -> Option<Instant> {
+        let held = self.open.iter().chain(&self.waiting).chain(&self.failed);
+        let held = held.map(|batch| batch.created + limits.delivery_timeout);
+        // Those under way that are late already have their outcome.
+        let under_way = self.under_way.iter().map(|one| one.deadline).filter(|at| *at > now);
+        held.chain(under_way).min()
+    }
+
     /// Says of all that waits what keeps it.
     pub(crate) fn blame(&mut self, error: &ClientError) {
         self.waiting.iter_mut().for_each(|batch| batch.last_error = Some(error.clone()));

@@ -7,12 +7,14 @@
 //!         └────────────┴───────────────────────────────────────────────────────────┘
 //! ```
 //!
+//! What it goes by is what was told of a topic last. Where that is old it is asked for anew
+//! meanwhile; only a partition whose leader is doubted, or that has none, waits for the answer.
+//!
 //! **Invariant:** a broker gets the requests in the order in which they were made, though each is
 //! encoded on a task of its own; so batches of a partition arrive in their order.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque, hash_map};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinSet};
@@ -27,9 +29,6 @@ use crate::metrics;
 use crate::queue::{ProducerId, Verdict};
 use crate::request::{Entry, Request};
 
-/// Between two looks for what is too old.
-const EXPIRY_INTERVAL: Duration = Duration::from_millis(250);
-
 type Queues = Vec<Arc<PartitionQueue>>;
 /// A topic that was asked for.
 type Found = (Arc<str>, Result<Arc<Topic>, ClientError>);
@@ -43,8 +42,10 @@ pub(crate) struct Sender {
     /// By the brokers' numbers.
     outboxes: BTreeMap<i32, Outbox>,
     requests: JoinSet<Answered>,
-    /// Queues of topics that are asked for, by the topics' names.
+    /// Topics that are asked for, and queues that wait for the answer.
     homeless: HashMap<Arc<str>, Queues>,
+    /// When topics were last asked for.
+    asked: HashMap<Arc<str>, Instant>,
     lookups: JoinSet<Found>,
     /// Queues that wait.
     paused: BTreeMap<Instant, Queues>,
@@ -57,7 +58,9 @@ pub(crate) struct Sender {
     refusals: u32,
     /// It isn't asked for before.
     naming_at: Option<Instant>,
-    next_expiry: Instant,
+    /// When the oldest batch is late. Invariant: nothing is unsettled that is late before, and
+    /// nothing at all where there is none, but what came since the last look.
+    next_expiry: Option<Instant>,
 }
 
 /// What a broker is to get.
@@ -90,6 +93,7 @@ impl Sender {
             outboxes: BTreeMap::new(),
             requests: JoinSet::new(),
             homeless: HashMap::new(),
+            asked: HashMap::new(),
             lookups: JoinSet::new(),
             paused: BTreeMap::new(),
             failures: 0,
@@ -97,7 +101,7 @@ impl Sender {
             naming: JoinSet::new(),
             refusals: 0,
             naming_at: None,
-            next_expiry: Instant::now() + EXPIRY_INTERVAL,
+            next_expiry: None,
         }
     }
 
@@ -115,7 +119,7 @@ impl Sender {
                 Some(found) = self.lookups.join_next() => self.take_topic(found),
                 Some(named) = self.naming.join_next() => self.take_name(named),
                 () = accumulator.wake.notified() => {}
-                () = sleep_until(next) => {}
+                () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
             }
             while let Some(answered) = self.requests.try_join_next() {
                 self.settle(answered);
@@ -132,10 +136,10 @@ impl Sender {
         self.accumulator.ended().is_some() || queues.all(|queue| queue.lock().is_idle())
     }
 
-    /// Does all that can be done now; returns when to look again.
-    fn work(&mut self) -> Instant {
+    /// Does all that can be done now; returns when to look again, if nothing happens before.
+    fn work(&mut self) -> Option<Instant> {
         let now = Instant::now();
-        if now >= self.next_expiry {
+        if self.next_expiry.is_none_or(|at| at <= now) {
             self.expire(now);
         }
         let (ready, lingering) = self.accumulator.ready(now);
@@ -152,30 +156,66 @@ impl Sender {
         }
         let paused = self.paused.first_key_value().map(|(until, _)| *until);
         let naming = self.naming_at.filter(|at| *at > now);
-        [lingering, paused, naming].into_iter().flatten().fold(self.next_expiry, Instant::min)
+        [lingering, paused, naming, self.next_expiry].into_iter().flatten().min()
     }
 
+    /// Settles what is late, and sees when the next is.
     fn expire(&mut self, now: Instant) {
-        self.next_expiry = now + EXPIRY_INTERVAL;
         let limits = &self.accumulator.settings.queue;
-        let late: u64 =
-            self.accumulator.queues().iter().map(|queue| queue.lock().expire(now, limits)).sum();
+        let (mut late, mut next) = (0, None::<Instant>);
+        for queue in self.accumulator.queues() {
+            let mut held = queue.lock();
+            late += held.expire(now, limits);
+            next = next.into_iter().chain(held.next_deadline(now, limits)).min();
+        }
+        self.next_expiry = next;
         metrics::failed(late);
     }
 
     /// Puts a listed queue where its partition's leader is, if that is known.
     fn place(&mut self, queue: Arc<PartitionQueue>, now: Instant) {
-        let Some(topic) = self.cluster.known_topic(&queue.topic) else {
-            return self.look_up(queue);
-        };
-        match topic.leader(queue.partition) {
+        self.renew(&queue, now);
+        match queue.leader() {
+            Ok(_) if queue.is_doubted() => {
+                self.look_up(&queue.topic).push(queue);
+            }
             Ok(broker_id) => {
                 self.outboxes.entry(broker_id).or_default().queues.push_back(queue);
             }
             Err(error) => {
                 self.cluster.forget(&queue.topic);
+                self.look_up(&queue.topic);
                 queue.lock().blame(&error);
                 self.pause(queue, now + self.cluster.config().backoff(0));
+            }
+        }
+    }
+
+    /// Takes over what was told of a topic since, and asks for it if that is too long ago.
+    fn renew(&mut self, queue: &PartitionQueue, now: Instant) {
+        let Some(topic) = self.cluster.known_topic(&queue.topic) else {
+            let pause = self.cluster.config().retry_backoff;
+            if self.asked.get(&queue.topic).is_none_or(|asked| *asked + pause <= now) {
+                self.look_up(&queue.topic);
+            }
+            return;
+        };
+        if !Arc::ptr_eq(&topic, &queue.told()) {
+            self.learn(&topic, now);
+        }
+    }
+
+    fn learn(&mut self, topic: &Arc<Topic>, now: Instant) {
+        // It ends only with the queues.
+        drop(self.accumulator.learn(topic));
+        for (broker_id, outbox) in &mut self.outboxes {
+            let has_moved = |queue: &Arc<PartitionQueue>| {
+                *queue.topic == *topic.name && queue.leader().ok() != Some(*broker_id)
+            };
+            if outbox.queues.iter().any(has_moved) {
+                let (moved, kept) = outbox.queues.drain(..).partition(has_moved);
+                outbox.queues = kept;
+                self.paused.entry(now).or_default().extend(Vec::from(moved));
             }
         }
     }
@@ -184,31 +224,34 @@ impl Sender {
         self.paused.entry(until).or_default().push(queue);
     }
 
-    fn look_up(&mut self, queue: Arc<PartitionQueue>) {
-        let name = Arc::clone(&queue.topic);
-        let homeless = self.homeless.entry(Arc::clone(&name)).or_default();
-        homeless.push(queue);
-        if homeless.len() == 1 {
-            let cluster = self.cluster.clone();
-            self.lookups.spawn(async move {
-                let topic = cluster.topic(&name).await;
-                (name, topic)
-            });
+    /// Asks for a topic, unless that is under way; returns who waits for it.
+    fn look_up(&mut self, name: &Arc<str>) -> &mut Queues {
+        match self.homeless.entry(Arc::clone(name)) {
+            hash_map::Entry::Occupied(waiting) => waiting.into_mut(),
+            hash_map::Entry::Vacant(free) => {
+                let (cluster, name) = (self.cluster.clone(), Arc::clone(name));
+                self.asked.insert(Arc::clone(&name), Instant::now());
+                self.lookups.spawn(async move {
+                    let topic = cluster.topic(&name).await;
+                    (name, topic)
+                });
+                free.insert(Queues::new())
+            }
         }
     }
 
     fn take_topic(&mut self, found: Result<Found, JoinError>) {
-        let Ok((name, topic)) = found else {
+        let (name, topic) = match found {
+            Ok(found) => found,
             // Whose topic it was asking for isn't known, and they would wait for ever.
-            return self.accumulator.end(&ProduceError::Closed);
+            Err(error) => return self.accumulator.end(&ended_by(&error)),
         };
         let homeless = self.homeless.remove(&name).unwrap_or_default();
         let now = Instant::now();
         match topic {
             Ok(topic) => {
                 self.failures = 0;
-                // It ends only with the queues.
-                drop(self.accumulator.learn(&topic));
+                self.learn(&topic, now);
                 homeless.into_iter().for_each(|queue| self.place(queue, now));
             }
             Err(error) => {
@@ -248,10 +291,11 @@ impl Sender {
                 outbox.queues.push_front(queue);
                 break;
             }
-            let Some(topic) = self.cluster.known_topic(&queue.topic) else {
+            let topic = queue.told();
+            if topic.leader(queue.partition).ok() != Some(broker_id) {
                 self.paused.entry(now).or_default().push(queue);
                 continue;
-            };
+            }
             let mut held = queue.lock();
             let batch = held.take(now, self.producer, topic.id, &settings.queue);
             let goes_on = held.has_work() && held.may_take(now, &settings.queue);
@@ -295,9 +339,10 @@ impl Sender {
 
     /// Takes back what was sent.
     fn settle(&mut self, answered: Result<Answered, JoinError>) {
-        let Ok(Answered { broker_id, batches }) = answered else {
+        let Answered { broker_id, batches } = match answered {
+            Ok(answered) => answered,
             // It has dropped its batches, which settled them; their order is lost with them.
-            return self.accumulator.end(&ProduceError::Closed);
+            Err(error) => return self.accumulator.end(&ended_by(&error)),
         };
         if let Some(outbox) = self.outboxes.get_mut(&broker_id) {
             outbox.under_way -= 1;
@@ -320,7 +365,15 @@ impl Sender {
     fn heed(&mut self, broker_id: i32, queue: &PartitionQueue, batch: &Batch, verdict: &Verdict) {
         match verdict {
             Verdict::Again { error, .. } if error.is_stale_metadata() => {
-                self.cluster.doubt_leader(&queue.topic, queue.partition, broker_id);
+                self.doubt(broker_id, queue);
+                // What it was to get otherwise mustn't wait for it once more.
+                let is_lost = matches!(error, ClientError::Connection { .. });
+                let outbox = self.outboxes.get_mut(&broker_id).filter(|_| is_lost);
+                let queues = outbox.map(|outbox| std::mem::take(&mut outbox.queues));
+                for queue in queues.into_iter().flatten() {
+                    self.doubt(broker_id, &queue);
+                    self.place(queue, Instant::now());
+                }
             }
             // It begins anew with another id where there is no further epoch.
             Verdict::OutOfOrder { .. }
@@ -330,6 +383,14 @@ impl Sender {
             }
             _ => {}
         }
+    }
+
+    /// Who was told to lead the partition doesn't, unless another one was told of since.
+    fn doubt(&self, broker_id: i32, queue: &PartitionQueue) {
+        if queue.leader().is_ok_and(|leader| leader == broker_id) {
+            queue.doubt();
+        }
+        self.cluster.doubt_leader(&queue.topic, queue.partition, broker_id);
     }
 
     /// Asks for an id, unless that was done, nobody needs one, or it is too early.
@@ -358,17 +419,26 @@ impl Sender {
                 waiting.for_each(|queue| queue.lock().blame(&error));
             }
             Ok(Err(error)) => self.accumulator.end(&error.into()),
-            Err(_) => self.accumulator.end(&ProduceError::Closed),
+            Err(error) => self.accumulator.end(&ended_by(&error)),
         }
     }
+}
+
+/// Why a producer ends one of whose tasks has.
+fn ended_by(error: &JoinError) -> ProduceError {
+    if error.is_panic() { ProduceError::Broken } else { ProduceError::Closed }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
+
     use crate::{Delivery, Producer, Record};
     use logboom_client::{BrokerAddress, ClientConfig, Partition};
     use logboom_protocol::units::Uuid;
+
+    const SECOND: Duration = Duration::from_secs(1);
 
     /// A sender that reaches nobody, with a record for the one partition of topic `t`.
     async fn sender() -> (Sender, Delivery) {
@@ -376,6 +446,7 @@ mod tests {
         let accumulator = Arc::new(Accumulator::new(settings));
         let partitions = vec![Partition { leader: Some(0), ..Partition::default() }];
         let topic = Topic { name: "t".into(), id: Uuid::ZERO, is_internal: false, partitions };
+        let topic = Arc::new(topic);
         let queues = accumulator.learn(&topic).unwrap();
         let record = Record::to("t").value("a");
         let room = accumulator.take_room(record.bytes_max(), Duration::ZERO).await.unwrap();
@@ -392,9 +463,55 @@ mod tests {
         sender.homeless.insert("t".into(), vec![queue]);
         let lookup = tokio::spawn(async { panic!("a fault of ours") });
         sender.take_topic(lookup.await);
-        let outcome = tokio::time::timeout(EXPIRY_INTERVAL, delivery).await.unwrap();
-        assert!(matches!(outcome, Err(ProduceError::Closed)), "{outcome:?}");
+        let outcome = tokio::time::timeout(SECOND, delivery).await.unwrap();
+        assert!(matches!(outcome, Err(ProduceError::Broken)), "{outcome:?}");
         assert!(sender.is_over());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_queue_is_sent_to_nobody_but_its_leader() {
+        let moved = |leader| {
+            let partitions = vec![Partition { leader, ..Partition::default() }];
+            let (name, id) = ("t".into(), Uuid::ZERO);
+            Arc::new(Topic { name, id, is_internal: false, partitions })
+        };
+        let placed = |sender: &Sender| {
+            let waits = sender.outboxes.get(&0).is_some_and(|outbox| !outbox.queues.is_empty());
+            (waits, sender.paused.values().flatten().count())
+        };
+        for leader in [Some(1), None] {
+            let (mut sender, _delivery) = self::sender().await;
+            let queue = sender.accumulator.queues().remove(0);
+            sender.outboxes.entry(0).or_default().queues.push_back(queue);
+            // Whoever sends to the topic may learn it as well.
+            drop(sender.accumulator.learn(&moved(leader)));
+            assert!(sender.gather(0, Instant::now()).is_none());
+            assert_eq!(placed(&sender), (false, 1));
+            let (mut sender, _delivery) = self::sender().await;
+            let queue = sender.accumulator.queues().remove(0);
+            sender.outboxes.entry(0).or_default().queues.push_back(queue);
+            sender.learn(&moved(Some(0)), Instant::now());
+            assert_eq!(placed(&sender), (true, 0));
+            sender.learn(&moved(leader), Instant::now());
+            assert_eq!(placed(&sender), (false, 1));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_record_is_late_when_its_time_is_over_and_then_there_is_nothing_to_wake_for() {
+        let (mut sender, delivery) = sender().await;
+        let began = Instant::now();
+        let limit = sender.accumulator.settings.queue.delivery_timeout;
+        let mut turns = 0;
+        while let Some(next) = sender.work() {
+            sleep_until(next).await;
+            turns += 1;
+            assert!(turns <= 3, "it lingers, and is late");
+        }
+        assert_eq!(began.elapsed(), limit);
+        let outcome = tokio::time::timeout(SECOND, delivery).await.unwrap();
+        assert!(matches!(outcome, Err(ProduceError::Late { .. })), "{outcome:?}");
+        assert_eq!(sender.work(), None);
     }
 
     #[tokio::test(start_paused = true)]
@@ -416,8 +533,9 @@ mod tests {
             let began = Instant::now();
             let mut next = sender.work();
             while sender.naming.is_empty() {
-                assert!(next > Instant::now(), "it is not to look again and again");
-                sleep_until(next).await;
+                let at = next.expect("it has a record");
+                assert!(at > Instant::now(), "it is not to look again and again");
+                sleep_until(at).await;
                 next = sender.work();
             }
             pauses.push(began.elapsed());

@@ -2,6 +2,7 @@
 //! producers (KIP-98) and nothing else; a relay or the script makes trouble. In the end the log
 //! must hold what was acknowledged where it was acknowledged, once and in order.
 
+mod leaders;
 mod model;
 
 use std::sync::{Arc, Mutex};

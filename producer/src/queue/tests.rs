@@ -314,8 +314,12 @@ fn what_takes_too_long_is_late_and_says_whether_it_may_be_there() {
     sent(&mut a);
     sent(&mut b);
     assert_eq!(rig.queue.expire(rig.now, &rig.limits), 0);
+    let deadline = rig.queue.next_deadline(rig.now, &rig.limits).unwrap();
+    let left = (deadline - rig.now).as_secs_f64();
+    assert!((119.0..121.0).contains(&left), "{left}");
     rig.now += Duration::from_secs(121);
     assert_eq!(rig.queue.expire(rig.now, &rig.limits), 3);
+    assert_eq!(rig.queue.next_deadline(rig.now, &rig.limits), None, "all is told");
     assert_eq!(rig.queue.expire(rig.now, &rig.limits), 0, "once");
     let is_unsure = |delivery: &mut Delivery| match outcome(delivery) {
         Some(Err(ProduceError::Late { may_be_appended, .. })) => may_be_appended,

@@ -419,17 +419,15 @@ impl State {
         error: impl FnOnce(TopicPartition) -> ConsumerError,
     ) {
         let max = self.config.client.retry_backoff_max;
-        let Some(slot) = self.slots.get_mut(place) else { return };
-        match self.config.reset.spec() {
-            Some(spec) => {
-                tracing::info!(%place, ?spec, "begins anew");
+        if let Some(spec) = self.config.reset.spec() {
+            tracing::info!(%place, ?spec, "begins anew");
+            // A front that still holds the last haul would settle it at the new place.
+            if let Some(slot) = self.leave(place) {
                 slot.place = Place::Search(spec);
-                self.signals.driver = true;
             }
-            None => {
-                slot.back_off(now, max, max);
-                self.tell(Some(place), error(place.clone()));
-            }
+        } else if let Some(slot) = self.slots.get_mut(place) {
+            slot.back_off(now, max, max);
+            self.tell(Some(place), error(place.clone()));
         }
     }
 

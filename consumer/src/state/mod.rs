@@ -213,15 +213,28 @@ impl State {
 
     /// Goes on elsewhere in a partition.
     pub(crate) fn seek(&mut self, place: &TopicPartition, start: Start) -> bool {
-        let stamp = self.next_stamp();
-        let Some(slot) = self.slots.get_mut(place) else { return false };
-        self.queued_bytes -= slot.drop_queue();
-        (slot.stamp, slot.settles_from) = (stamp, stamp);
+        let Some(slot) = self.leave(place) else { return false };
         slot.go(start);
         self.errors.retain(|(of, _)| of.as_ref() != Some(place));
+        true
+    }
+
+    /// It goes on elsewhere: what was fetched and what is handed out counts for nothing there.
+    fn leave(&mut self, place: &TopicPartition) -> Option<&mut Slot> {
+        let slot = self.drop_fetched(place)?;
+        slot.settles_from = slot.stamp;
+        Some(slot)
+    }
+
+    /// What was fetched of a partition, or is on its way, counts for nothing.
+    fn drop_fetched(&mut self, place: &TopicPartition) -> Option<&mut Slot> {
+        let stamp = self.next_stamp();
+        let slot = self.slots.get_mut(place)?;
+        self.queued_bytes -= slot.drop_queue();
+        (slot.stamp, slot.is_asking) = (stamp, false);
         self.signals.attention = true;
         self.signals.driver = true;
-        true
+        Some(slot)
     }
 
     /// Holds partitions back, or no more. What was fetched of them stays, unless its room is
@@ -299,14 +312,10 @@ impl State {
 
     /// Goes back to what was handed out: what was fetched ahead counts for nothing.
     fn rewind(&mut self, place: &TopicPartition) {
-        let stamp = self.next_stamp();
-        let Some(slot) = self.slots.get_mut(place) else { return };
-        let Some(done) = slot.done else { return };
-        self.queued_bytes -= slot.drop_queue();
-        (slot.stamp, slot.is_asking) = (stamp, false);
-        slot.stand(done);
-        self.signals.attention = true;
-        self.signals.driver = true;
+        let Some(done) = self.slots.get(place).and_then(|slot| slot.done) else { return };
+        if let Some(slot) = self.drop_fetched(place) {
+            slot.stand(done);
+        }
     }
 
     /// The front goes on with a haul.

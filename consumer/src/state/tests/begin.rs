@@ -33,6 +33,27 @@ async fn what_waits_is_handed_out_before_a_partition_begins_anew() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_still_held_of_the_old_place_says_nothing_of_where_it_begins_anew() {
+    let mut life = Life::assigned(earliest(), Start::Offset(5));
+    life.state.remove(&[place(1)]);
+    life.fetches();
+    life.answer(vec![data(0, batch(5, 2, 3))]);
+    let mut held = life.state.take().unwrap();
+    let mut inflater = Inflater::new(1 << 20);
+    while held.haul.next_record(&mut inflater).unwrap().is_some() {}
+    // All of it was handed out, and the front holds it until its next call.
+    life.state.settle(&held);
+    life.state.hold();
+    life.fetches();
+    life.answer(vec![refused(0, ErrorCode::OFFSET_OUT_OF_RANGE)]);
+    assert_eq!(asked(&life.fetches()[0]), [(0, 10)]);
+    life.state.settle(&held);
+    assert_eq!(life.state.position(&place(0)).unwrap().unwrap().offset, 10);
+    life.answer(vec![refused(0, ErrorCode::OFFSET_OUT_OF_RANGE)]);
+    assert_eq!(life.fetches().len(), 1, "what is refused now isn't behind something that waits");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_topic_that_was_made_anew_is_begun_anew() {
     let mut life = Life::assigned(earliest(), Start::Offset(5));
     life.fetches();

@@ -116,7 +116,7 @@
 //! | `records_total` | records that were handed out |
 //! | `bytes_total` | bytes of batches that were fetched |
 //! | `fetches_total`, `fetch_seconds` | fetches, and how long they took, waiting included |
-//! | `lag_records{topic,partition}` | records behind what is processed |
+//! | `lag_records{topic,partition}` | records to come, told once a fetch; 0 of what is read no more |
 //! | `rebalances_total` | rebalances that ended in an assignment |
 //! | `commits_total`, `commit_failures_total` | commits |
 //! | `truncations_total` | times that records were read and are gone |

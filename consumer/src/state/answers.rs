@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use logboom_client::{ClientError, CommittedOffset, EpochEnd, FoundOffset, Topic};
+use logboom_client::{ClientError, CommittedOffset, EpochEnd, FoundOffset, IsolationLevel, Topic};
 use logboom_protocol::ErrorCode;
 use logboom_protocol::messages::fetch::{FetchResponse, FetchableTopicResponse, PartitionData};
 use logboom_protocol::records::BatchError;
@@ -16,6 +16,7 @@ use super::plan::{Question, Subject};
 use super::session::Asked;
 use super::slot::{Leader, Place, Position, Slot};
 use super::{State, later};
+use crate::config::ConsumerConfig;
 use crate::haul::{self, Aborted, Haul};
 use crate::{ConsumerError, Start, TopicPartition};
 
@@ -318,9 +319,9 @@ impl State {
     ) {
         let (initial, max) = self.pauses();
         let age_max = self.config.client.metadata_age_max;
-        let check_crcs = self.config.check_crcs;
         let asked = self.brokers.get(&broker).and_then(|state| state.session.asked().get(place));
         let Some(asked) = asked.copied() else { return };
+        let config = Arc::clone(&self.config);
         let Some(slot) = self.slots.get_mut(place) else { return };
         if !slot.expects(broker, asked, now) {
             return;
@@ -332,7 +333,7 @@ impl State {
             tracing::debug!(%place, broker = data.preferred_read_replica, "reads from a replica");
         }
         let leader = data.current_leader.clone();
-        match slot.take(place, asked, data, check_crcs) {
+        match slot.take(place, asked, data, &config) {
             Verdict::Fine(bytes) => {
                 slot.settle();
                 // Who only says where to read has given nothing.
@@ -344,7 +345,6 @@ impl State {
                     self.queued_bytes += bytes;
                     self.line_up(place);
                 }
-                self.measure_lag(place);
             }
             // A replica may lag behind its leader, who is asked next.
             Verdict::Stale(error) | Verdict::Wait(error) if is_nearest => {
@@ -501,7 +501,7 @@ impl Slot {
         place: &TopicPartition,
         asked: Asked,
         data: PartitionData,
-        check_crcs: bool,
+        config: &ConsumerConfig,
     ) -> Verdict {
         let code = data.error_code;
         let refused = || {
@@ -529,8 +529,12 @@ impl Slot {
             }
             _ => return Verdict::Tell(refused().into()),
         }
-        self.high_watermark = data.high_watermark;
-        self.last_stable = data.last_stable_offset;
+        let end = match config.isolation {
+            IsolationLevel::ReadCommitted => data.last_stable_offset,
+            IsolationLevel::ReadUncommitted => data.high_watermark,
+        };
+        self.end = (end >= 0).then_some(end);
+        self.measure_lag();
         let records = data.records.unwrap_or_default();
         if records.is_empty() {
             return Verdict::Fine(0);
@@ -551,7 +555,7 @@ impl Slot {
         };
         let bytes = measured.bytes.len();
         let aborted = Aborted::new(data.aborted_transactions.unwrap_or_default());
-        self.queue.push_back(Haul::new(measured.bytes, asked.offset, aborted, check_crcs));
+        self.queue.push_back(Haul::new(measured.bytes, asked.offset, aborted, config.check_crcs));
         self.queued_bytes += bytes;
         let offset = measured.end.max(asked.offset);
         self.place = Place::At(Position { offset, epoch: measured.leader_epoch });

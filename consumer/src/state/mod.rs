@@ -182,7 +182,8 @@ impl State {
             self.remove(std::slice::from_ref(place));
         }
         let stamp = self.next_stamp();
-        self.slots.insert(place.clone(), Slot::new(stamp, is_shared, start));
+        let slot = Slot::new(stamp, is_shared, start, lag_gauge(place));
+        self.slots.insert(place.clone(), slot);
         // Who leads it is looked up, if only where the cluster remembers it.
         self.topics.entry(Arc::clone(&place.topic)).or_default().told = None;
         self.signals.driver = true;
@@ -193,6 +194,7 @@ impl State {
         for place in places {
             if let Some(slot) = self.slots.remove(place) {
                 self.queued_bytes -= slot.queued_bytes;
+                slot.gauge.set(0.0);
                 self.signals.attention = true;
                 self.signals.driver = true;
             }
@@ -303,6 +305,9 @@ impl State {
         let before = slot.done.map_or(-1, |before| before.epoch);
         let done = Position { offset, epoch: if epoch < 0 { before } else { epoch } };
         let has_moved = slot.done.replace(done) != Some(done);
+        if has_moved {
+            slot.measure_lag();
+        }
         self.signals.driver |= slot.is_blocked;
         if has_moved && slot.stamp != taken.stamp {
             // It went back to where the front was known to be then.
@@ -327,6 +332,7 @@ impl State {
     pub(crate) fn close(&mut self) {
         self.life = Life::Closing;
         self.commits.close();
+        self.slots.values().for_each(|slot| slot.gauge.set(0.0));
         (self.signals.attention, self.signals.front, self.signals.group) = (true, true, true);
     }
 
@@ -404,19 +410,9 @@ impl State {
         self.slot(place).map(|slot| slot.done)
     }
 
-    /// Has the metrics say how many records of a partition are to come.
-    fn measure_lag(&self, place: &TopicPartition) {
-        let Ok(Some(lag)) = self.lag(place) else { return };
-        let labels =
-            [("topic", place.topic.to_string()), ("partition", place.partition.to_string())];
-        #[expect(clippy::cast_precision_loss, reason = "gauges are floating point numbers")]
-        metrics::gauge!("logboom_consumer_lag_records", &labels).set(lag as f64);
-    }
-
     /// How many records of a partition are to come, as far as its leader has told.
     pub(crate) fn lag(&self, place: &TopicPartition) -> Result<Option<i64>, ConsumerError> {
-        let is_committed_only = self.config.isolation.to_wire() > 0;
-        self.slot(place).map(|slot| slot.lag(is_committed_only))
+        self.slot(place).map(Slot::lag)
     }
 
     fn slot(&self, place: &TopicPartition) -> Result<&Slot, ConsumerError> {
@@ -483,6 +479,12 @@ impl State {
         self.stamp += 1;
         self.stamp
     }
+}
+
+/// Looked up once: it is set with each haul.
+fn lag_gauge(place: &TopicPartition) -> metrics::Gauge {
+    let labels = [("topic", place.topic.to_string()), ("partition", place.partition.to_string())];
+    metrics::gauge!("logboom_consumer_lag_records", &labels)
 }
 
 impl Slot {

@@ -14,6 +14,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use metrics::Gauge;
 use tokio::time::Instant;
 
 use logboom_client::OffsetSpec;
@@ -89,10 +90,10 @@ pub(crate) struct Slot {
     pub(crate) done: Option<Position>,
     /// What the group has committed, as far as we know.
     pub(crate) committed: Option<i64>,
-    /// Exclusive; −1 where no leader has told yet.
-    pub(crate) high_watermark: i64,
-    /// Exclusive; −1 where no leader has told yet.
-    pub(crate) last_stable: i64,
+    /// Behind the last record that may be seen; `None` where no leader has told yet.
+    pub(crate) end: Option<i64>,
+    /// Tells the lag whenever it changes.
+    pub(crate) gauge: Gauge,
     /// Nobody is asked before.
     pub(crate) retry_at: Option<Instant>,
     /// Why nothing can be read of it.
@@ -101,7 +102,7 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    pub(crate) fn new(stamp: u64, is_shared: bool, start: Start) -> Self {
+    pub(crate) fn new(stamp: u64, is_shared: bool, start: Start, gauge: Gauge) -> Self {
         let mut slot = Self {
             stamp,
             settles_from: stamp,
@@ -120,8 +121,8 @@ impl Slot {
             queued_bytes: 0,
             done: None,
             committed: None,
-            high_watermark: -1,
-            last_stable: -1,
+            end: None,
+            gauge,
             retry_at: None,
             hindrance: None,
             failures: 0,
@@ -151,6 +152,7 @@ impl Slot {
         self.done = Some(at);
         self.is_blocked = false;
         self.is_doubted = at.epoch >= 0 && self.epoch_seen > at.epoch;
+        self.measure_lag();
     }
 
     /// Where the next fetch begins.
@@ -213,10 +215,16 @@ impl Slot {
     }
 
     /// How many records, exclusive of those that were handed out, are to come.
-    pub(crate) fn lag(&self, is_committed_only: bool) -> Option<i64> {
-        let end = if is_committed_only { self.last_stable } else { self.high_watermark };
-        let done = self.done.filter(|_| end >= 0)?;
-        Some(end.saturating_sub(done.offset).max(0))
+    pub(crate) fn lag(&self) -> Option<i64> {
+        Some(self.end?.saturating_sub(self.done?.offset).max(0))
+    }
+
+    /// Has the metrics say how many records are to come.
+    pub(crate) fn measure_lag(&self) {
+        if let Some(lag) = self.lag() {
+            #[expect(clippy::cast_precision_loss, reason = "gauges are floating point numbers")]
+            self.gauge.set(lag as f64);
+        }
     }
 }
 
@@ -224,13 +232,17 @@ impl Slot {
 mod tests {
     use super::*;
 
+    fn slot() -> Slot {
+        Slot::new(1, false, Start::Offset(5), Gauge::noop())
+    }
+
     fn leader(broker: i32, epoch: i32) -> Option<Leader> {
         Some(Leader { broker, epoch })
     }
 
     #[test]
     fn what_was_read_in_an_older_epoch_is_doubted() {
-        let mut slot = Slot::new(1, false, Start::Offset(5));
+        let mut slot = slot();
         slot.learn(leader(1, 3));
         assert!(!slot.is_doubted, "nobody knows the epoch of what is before offset 5");
         slot.stand(Position { offset: 6, epoch: 3 });
@@ -246,7 +258,7 @@ mod tests {
 
     #[test]
     fn an_older_leader_is_no_news() {
-        let mut slot = Slot::new(1, false, Start::Offset(5));
+        let mut slot = slot();
         slot.learn(leader(2, 4));
         slot.learn(leader(1, 3));
         assert_eq!(slot.leader, leader(2, 4));
@@ -256,7 +268,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_nearest_is_read_from_for_a_while() {
-        let mut slot = Slot::new(1, false, Start::Offset(5));
+        let mut slot = slot();
         slot.learn(leader(2, 4));
         let now = Instant::now();
         slot.nearest = Some((7, now + Duration::from_secs(1)));
@@ -266,7 +278,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn pauses_double_until_something_goes_well() {
-        let mut slot = Slot::new(1, false, Start::Offset(5));
+        let mut slot = slot();
         let (now, second) = (Instant::now(), Duration::from_secs(1));
         let mut pause = || {
             slot.back_off(now, Duration::from_millis(300), second);
@@ -277,11 +289,11 @@ mod tests {
 
     #[test]
     fn lag_is_what_comes_behind_what_is_done() {
-        let mut slot = Slot::new(1, false, Start::Offset(5));
-        assert_eq!(slot.lag(false), None);
-        (slot.high_watermark, slot.last_stable) = (9, 7);
-        assert_eq!((slot.lag(false), slot.lag(true)), (Some(4), Some(2)));
+        let mut slot = slot();
+        assert_eq!(slot.lag(), None);
+        slot.end = Some(9);
+        assert_eq!(slot.lag(), Some(4));
         slot.done = Some(Position { offset: 12, epoch: -1 });
-        assert_eq!(slot.lag(false), Some(0));
+        assert_eq!(slot.lag(), Some(0));
     }
 }

@@ -26,7 +26,7 @@ pub(crate) async fn run(shared: Arc<Shared>, config: Arc<ConsumerConfig>) {
         }
         tokio::select! {
             () = shared.commits.notified() => {}
-            _ = ticks.tick(), if is_automatic => shared.update(|state| state.due_commit()),
+            _ = ticks.tick(), if is_automatic => shared.update(|state| state.auto_commit()),
         }
     }
 }

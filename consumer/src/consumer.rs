@@ -3,13 +3,14 @@
 //! ```text
 //!   next, next_batch ─▶ held haul ── empty, or attention moved ──▶ State: steps, errors, next haul
 //!        │                                                             │ nothing
-//!        └── a load and a store a call, no lock                        └── waits
+//!        └── a load and a few stores a call, no lock                   └── waits
 //! ```
 //!
 //! **Invariant:** whoever holds a haul looks at the attention before each hand-out, and at the
 //! state when it has moved.
 //!
-//! **Invariant:** what is handed out is told to be done with at the next call, never before.
+//! **Invariant:** what is handed out is told to be done with at the next call, never before: by a
+//! store, that whoever asks the state for it reads there.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -51,7 +52,8 @@ pub(crate) struct Tasks {
 /// Reads records of partitions that it was assigned, or that its group gives it.
 ///
 /// All that can be done to it from elsewhere, as [`pause`](ConsumerControl::pause) and
-/// [`seek`](ConsumerControl::seek), is at its [`ConsumerControl`], to which it dereferences.
+/// [`seek`](ConsumerControl::seek), is at its [`ConsumerControl`], to which it dereferences. What
+/// has other names there takes less for processed: not what was handed out last.
 ///
 /// Dropped without [`close`](Self::close), it leaves its group in the background and commits
 /// nothing.
@@ -242,7 +244,7 @@ impl Consumer {
     /// Cancel-safe: the commit goes on when this is dropped.
     ///
     /// # Errors
-    /// As [`ConsumerControl::commit`].
+    /// As [`ConsumerControl::commit_processed`].
     pub async fn commit(&mut self) -> Result<(), ConsumerError> {
         self.commit_async().await
     }
@@ -250,7 +252,7 @@ impl Consumer {
     /// Begins to commit all that was handed out, the last records included.
     pub fn commit_async(&mut self) -> PendingCommit {
         self.settle();
-        self.control.commit_async()
+        self.control.commit_processed_async()
     }
 
     /// The offset behind what was handed out of a partition; `None` while it isn't known where the
@@ -260,7 +262,7 @@ impl Consumer {
     /// [`ConsumerError::NotAssigned`].
     pub fn position(&mut self, partition: &TopicPartition) -> Result<Option<i64>, ConsumerError> {
         self.settle();
-        self.control.position(partition)
+        self.control.processed(partition)
     }
 
     /// Ends: commits all that was handed out, if commits are automatic, has the listener hear that
@@ -272,7 +274,7 @@ impl Consumer {
         self.settle();
         poll_fn(|cx| self.poll_hearing(cx)).await;
         let result = match self.is_auto_commit() {
-            true => self.control.commit().await,
+            true => self.control.commit_processed().await,
             false => Ok(()),
         };
         let places = self.control.shared.update(|state| state.shared_places());
@@ -292,6 +294,7 @@ impl Consumer {
 
     #[inline]
     fn count_poll(&mut self) {
+        self.settle();
         self.polls += 1;
         self.control.shared.polled(self.polls);
     }
@@ -335,7 +338,7 @@ impl Consumer {
         let commits = self.is_auto_commit() && step.kind == StepKind::Revoke;
         let mut listener = self.listener.take().unwrap_or_else(|| Box::new(Silence));
         self.hearing = Some(Box::pin(async move {
-            if commits && let Err(error) = control.commit().await {
+            if commits && let Err(error) = control.commit_processed().await {
                 tracing::warn!(%error, "records may come again: the last commit failed");
             }
             let places = &step.places;
@@ -374,10 +377,7 @@ impl Consumer {
     fn let_go(&mut self) {
         if let Some(mut taken) = self.held.take() {
             metrics::counter!("logboom_consumer_records_total").increment(taken.haul.take_count());
-            self.control.shared.update(|state| {
-                state.settle(&taken);
-                state.commit_if_due();
-            });
+            self.control.shared.update(|state| state.settle(&taken));
         }
     }
 
@@ -392,13 +392,10 @@ impl Consumer {
     }
 
     /// All that was handed out is done with.
-    fn settle(&mut self) {
+    #[inline]
+    fn settle(&self) {
         if let Some(taken) = &self.held {
-            self.control.shared.update(|state| {
-                state.settle(taken);
-                // Until it is told again.
-                state.hold();
-            });
+            self.control.shared.progress.tell(&taken.haul);
         }
     }
 
@@ -410,10 +407,7 @@ impl Consumer {
 impl State {
     /// What the front is to do next, who holds a haul or not.
     fn advance(&mut self, held: &mut Option<Taken>, cx: &Context<'_>) -> Next {
-        if let Some(taken) = held {
-            self.settle(taken);
-        }
-        self.commit_if_due();
+        self.catch_up();
         if held.as_ref().is_some_and(|taken| !self.is_valid(taken))
             && let Some(taken) = held.take()
         {
@@ -428,9 +422,8 @@ impl State {
         if let Some(error) = self.next_error() {
             return Next::Tell(error);
         }
-        match held {
-            Some(_) => self.hold(),
-            None => *held = self.take(),
+        if held.is_none() {
+            *held = self.take();
         }
         if held.is_some() {
             return Next::HandOut;

@@ -76,18 +76,19 @@ impl ConsumerControl {
         self.shared.update(|state| state.paused())
     }
 
-    /// The offset behind what was handed out of a partition and is done with; `None` while it isn't
-    /// known where the partition begins.
+    /// The offset behind what was handed out of a partition before the last call for records; `None`
+    /// while it isn't known where the partition begins.
+    /// [`Consumer::position`](crate::Consumer::position) counts what was handed out since.
     ///
     /// # Errors
     /// [`ConsumerError::NotAssigned`].
-    pub fn position(&self, partition: &TopicPartition) -> Result<Option<i64>, ConsumerError> {
+    pub fn processed(&self, partition: &TopicPartition) -> Result<Option<i64>, ConsumerError> {
         let position = self.shared.update(|state| state.position(partition))?;
         Ok(position.map(|position| position.offset))
     }
 
-    /// How many records of a partition are to come behind the position, as far as its leader has
-    /// told; `None` until it has.
+    /// How many records of a partition are to come behind what is [processed](Self::processed), as
+    /// far as its leader has told; `None` until it has.
     ///
     /// # Errors
     /// [`ConsumerError::NotAssigned`].
@@ -103,29 +104,30 @@ impl ConsumerControl {
         self.shared.update(|state| state.stuck(Instant::now()))
     }
 
-    /// Commits all that is done with: what was handed out before the last call for records.
+    /// Commits all that is processed: what was handed out before the last call for records.
+    /// [`Consumer::commit`](crate::Consumer::commit) takes what was handed out since as well.
     ///
     /// Cancel-safe: the commit goes on when this is dropped.
     ///
     /// # Errors
     /// [`ConsumerError::NoGroup`], or what the coordinator says; see
     /// [`ConsumerError::is_rebalancing`].
-    pub async fn commit(&self) -> Result<(), ConsumerError> {
-        self.commit_async().await
+    pub async fn commit_processed(&self) -> Result<(), ConsumerError> {
+        self.commit_processed_async().await
     }
 
-    /// Begins to commit all that is done with. Whoever wants to know the result waits for it;
+    /// Begins to commit all that is processed. Whoever wants to know the result waits for it;
     /// commits don't overtake each other.
-    pub fn commit_async(&self) -> PendingCommit {
+    pub fn commit_processed_async(&self) -> PendingCommit {
         self.begin_commit(|state| state.uncommitted())
     }
 
     /// Commits offsets of one's own choice.
     ///
-    /// Cancel-safe as [`Self::commit`].
+    /// Cancel-safe as [`Self::commit_processed`].
     ///
     /// # Errors
-    /// As [`Self::commit`].
+    /// As [`Self::commit_processed`].
     pub async fn commit_offsets(
         &self,
         offsets: BTreeMap<TopicPartition, OffsetAndMetadata>,
@@ -152,7 +154,7 @@ impl ConsumerControl {
 
     fn begin_commit(
         &self,
-        offsets: impl FnOnce(&crate::state::State) -> BTreeMap<TopicPartition, OffsetAndMetadata>,
+        offsets: impl FnOnce(&mut crate::state::State) -> BTreeMap<TopicPartition, OffsetAndMetadata>,
     ) -> PendingCommit {
         if self.config.group_id.is_none() {
             return PendingCommit { result: Err(ConsumerError::NoGroup) };

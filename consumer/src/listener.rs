@@ -27,7 +27,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 ///     ) -> BoxFuture<'a, ()> {
 ///         Box::pin(async move {
 ///             println!("stores what it knows of {partitions:?}");
-///             if let Err(error) = consumer.commit().await {
+///             if let Err(error) = consumer.commit_processed().await {
 ///                 println!("records may come again: {error}");
 ///             }
 ///         })

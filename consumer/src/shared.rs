@@ -15,7 +15,7 @@ use std::task::Waker;
 use tokio::sync::Notify;
 
 use crate::config::ConsumerConfig;
-use crate::state::{Signals, State};
+use crate::state::{Progress, Signals, State};
 
 /// A task lives while it has this. Where a panic ends it, or its runtime, before the consumer is
 /// closed, whoever waits for records or commits is told, and nobody waits for ever.
@@ -44,6 +44,7 @@ impl Drop for Alive {
 #[derive(Debug)]
 pub(crate) struct Shared {
     state: Mutex<State>,
+    pub(crate) progress: Arc<Progress>,
     /// Moves when the front is to look again at what it holds.
     attention: AtomicU64,
     /// How often records were asked for. Only the front writes it.
@@ -55,8 +56,10 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(config: Arc<ConsumerConfig>) -> Self {
+        let state = State::new(config);
         Self {
-            state: Mutex::new(State::new(config)),
+            progress: Arc::clone(&state.progress),
+            state: Mutex::new(state),
             attention: AtomicU64::new(0),
             polls: AtomicU64::new(0),
             driver: Notify::new(),

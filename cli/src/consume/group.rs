@@ -197,7 +197,7 @@ impl Session<'_> {
         };
         let place = batch.place();
         // As it was told before this batch.
-        if let Ok(Some(begin)) = self.consumer.control().position(place) {
+        if let Ok(Some(begin)) = self.consumer.processed(place) {
             self.account.ledger().note(place.partition, begin);
         }
         let (mut gathered, mut next, mut damage) = (Vec::new(), batch.next_offset(), None);

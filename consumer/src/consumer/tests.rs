@@ -110,7 +110,7 @@ impl Stage {
     }
 
     fn done(&self, partition: i32) -> i64 {
-        self.consumer.control.position(&place(partition)).unwrap().unwrap()
+        self.consumer.control.processed(&place(partition)).unwrap().unwrap()
     }
 }
 
@@ -127,10 +127,10 @@ async fn what_is_handed_out_is_done_with_at_the_next_call() {
     stage.feed(0, 3);
     assert_eq!(stage.record(), (0, 0));
     assert_eq!(stage.done(0), 0);
-    // Whoever wants to know has the front tell.
-    stage.consumer.shared.update(|state| state.due_commit());
     assert_eq!(stage.record(), (0, 1));
     assert_eq!(stage.done(0), 1, "the first one is processed, the second isn't");
+    let open = stage.consumer.shared.update(|state| state.uncommitted());
+    assert_eq!(open[&place(0)].offset, 1, "so much is committed from elsewhere");
     assert_eq!(stage.consumer.position(&place(0)).unwrap(), Some(2), "the caller knows better");
     assert_eq!(stage.record(), (0, 2));
     assert!(stage.ask().is_pending());
@@ -170,7 +170,7 @@ async fn batches_lend_what_is_left_of_a_record_by_record_haul() {
     let batch = stage.consumer.next_batch().await.unwrap();
     let offsets: Vec<i64> = batch.records().map(|record| record.unwrap().offset).collect();
     assert_eq!((offsets, batch.next_offset()), (vec![1, 2, 3], 4));
-    assert_eq!(stage.done(0), 0);
+    assert_eq!(stage.done(0), 1, "the record before it is processed");
     assert!(stage.ask().is_pending());
     assert_eq!(stage.done(0), 4);
 }
@@ -268,7 +268,7 @@ async fn calls_that_do_not_fit_say_so() {
     assert!(error.to_string().starts_with("assign: "), "{error}");
     let control = stage.consumer.control();
     drop(stage);
-    assert!(matches!(control.commit().await, Err(ConsumerError::Closed)));
+    assert!(matches!(control.commit_processed().await, Err(ConsumerError::Closed)));
 }
 
 /// What a consumer does may be done in a task that goes from thread to thread.
@@ -287,7 +287,7 @@ async fn what_is_waited_for_may_be_sent_to_another_thread() {
 async fn who_waits_for_a_commit_hears_of_the_end() {
     let stage = stage(ConsumerConfig { group_id: Some("g".into()), ..Default::default() });
     let control = stage.consumer.control();
-    let mut commit = control.commit_async().into_future();
+    let mut commit = control.commit_processed_async().into_future();
     let mut ask = || commit.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     assert!(ask().is_pending());
     drop(stage);

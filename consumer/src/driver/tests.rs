@@ -142,6 +142,6 @@ async fn a_task_that_ends_with_its_consumer_is_no_fault() {
     let control = consumer.control();
     drop(consumer);
     yield_now().await;
-    let error = control.commit().await.unwrap_err();
+    let error = control.commit_processed().await.unwrap_err();
     assert!(matches!(error, ConsumerError::Closed), "{error}");
 }

@@ -28,8 +28,6 @@ pub(crate) struct CommitRound {
 #[derive(Debug, Default)]
 pub(super) struct Commits {
     next: Option<CommitRound>,
-    /// Whether what is done with is to be committed as soon as the front has told it.
-    is_due: bool,
 }
 
 impl Commits {
@@ -62,7 +60,8 @@ impl State {
     }
 
     /// What is done with and not committed.
-    pub(crate) fn uncommitted(&self) -> BTreeMap<TopicPartition, OffsetAndMetadata> {
+    pub(crate) fn uncommitted(&mut self) -> BTreeMap<TopicPartition, OffsetAndMetadata> {
+        self.catch_up();
         let open = self.slots.iter().filter_map(|(place, slot)| {
             let done = slot.done.filter(|done| slot.committed != Some(done.offset))?;
             Some((place.clone(), done.to_commit()))
@@ -92,24 +91,8 @@ impl State {
         }
     }
 
-    /// It is time for an automatic commit: now, or when the front has told how far it is.
-    pub(crate) fn due_commit(&mut self) {
-        if self.is_holding {
-            self.commits.is_due = true;
-            self.signals.attention = true;
-        } else {
-            self.auto_commit();
-        }
-    }
-
-    /// The front has told how far it is.
-    pub(crate) fn commit_if_due(&mut self) {
-        if std::mem::take(&mut self.commits.is_due) {
-            self.auto_commit();
-        }
-    }
-
-    fn auto_commit(&mut self) {
+    /// It is time for an automatic commit.
+    pub(crate) fn auto_commit(&mut self) {
         let open = self.uncommitted();
         if !open.is_empty() && self.committer().is_some() {
             let _receiver = self.queue_commit(open);

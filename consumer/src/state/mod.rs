@@ -29,6 +29,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -93,6 +94,30 @@ pub(crate) struct Taken {
     pub(crate) haul: Haul,
 }
 
+/// How far the front has handed out the haul that it holds. It tells so at each call, without the
+/// lock; whoever wants to know asks the state.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    offset: AtomicI64,
+    epoch: AtomicI32,
+}
+
+impl Progress {
+    /// All that was handed out is done with. Only who holds the haul says so.
+    #[inline]
+    pub(crate) fn tell(&self, haul: &Haul) {
+        // In this order: an epoch that is too new for its offset only doubts more of it.
+        self.epoch.store(haul.epoch(), Ordering::Relaxed);
+        self.offset.store(haul.next(), Ordering::Release);
+    }
+
+    /// The offset behind what is done with, and the leader epoch of it.
+    fn told(&self) -> (i64, i32) {
+        let offset = self.offset.load(Ordering::Acquire);
+        (offset, self.epoch.load(Ordering::Relaxed))
+    }
+}
+
 /// How many errors wait for the application at most; of more the oldest ones are dropped.
 const ERRORS_MAX: usize = 100;
 
@@ -129,8 +154,9 @@ pub(crate) struct State {
     steps: VecDeque<Step>,
     step_count: u64,
     commits: commits::Commits,
-    /// Whether the front holds a haul of which not all is told.
-    is_holding: bool,
+    /// Whose haul the front holds, and of which stamp.
+    holding: Option<(TopicPartition, u64)>,
+    pub(crate) progress: Arc<Progress>,
 }
 
 impl State {
@@ -157,7 +183,8 @@ impl State {
             steps: VecDeque::new(),
             step_count: 0,
             commits: commits::Commits::default(),
-            is_holding: false,
+            holding: None,
+            progress: Arc::default(),
         }
     }
 
@@ -282,7 +309,8 @@ impl State {
                 slot.is_ready = true;
                 self.ready.push_back(place.clone());
             }
-            self.is_holding = true;
+            self.progress.tell(&haul);
+            self.holding = Some((place.clone(), stamp));
             // There is room for another one.
             self.signals.driver = true;
             return Some(Taken { place, stamp, haul });
@@ -296,12 +324,23 @@ impl State {
         slot.is_some_and(|slot| slot.stamp == taken.stamp && !slot.is_paused)
     }
 
-    /// What was handed out of a haul is done with.
+    /// The front lets go of a haul: what was handed out of it is done with.
     pub(crate) fn settle(&mut self, taken: &Taken) {
-        self.is_holding = false;
-        let (offset, epoch) = (taken.haul.next(), taken.haul.epoch());
-        let slot = self.slots.get_mut(&taken.place);
-        let Some(slot) = slot.filter(|slot| taken.stamp >= slot.settles_from) else { return };
+        self.holding = None;
+        self.settle_at(&taken.place, taken.stamp, taken.haul.next(), taken.haul.epoch());
+    }
+
+    /// What the front has told of the haul that it holds is done with.
+    pub(crate) fn catch_up(&mut self) {
+        let Some((place, stamp)) = self.holding.take() else { return };
+        let (offset, epoch) = self.progress.told();
+        self.settle_at(&place, stamp, offset, epoch);
+        self.holding = Some((place, stamp));
+    }
+
+    fn settle_at(&mut self, place: &TopicPartition, stamp: u64, offset: i64, epoch: i32) {
+        let slot = self.slots.get_mut(place);
+        let Some(slot) = slot.filter(|slot| stamp >= slot.settles_from) else { return };
         let before = slot.done.map_or(-1, |before| before.epoch);
         let done = Position { offset, epoch: if epoch < 0 { before } else { epoch } };
         let has_moved = slot.done.replace(done) != Some(done);
@@ -309,9 +348,9 @@ impl State {
             slot.measure_lag();
         }
         self.signals.driver |= slot.is_blocked;
-        if has_moved && slot.stamp != taken.stamp {
+        if has_moved && slot.stamp != stamp {
             // It went back to where the front was known to be then.
-            self.rewind(&taken.place);
+            self.rewind(place);
         }
     }
 
@@ -321,11 +360,6 @@ impl State {
         if let Some(slot) = self.drop_fetched(place) {
             slot.stand(done);
         }
-    }
-
-    /// The front goes on with a haul.
-    pub(crate) fn hold(&mut self) {
-        self.is_holding = true;
     }
 
     /// Nothing is handed out and committed any more, and the group is left.
@@ -404,14 +438,16 @@ impl State {
     /// How far a partition was handed out; `None` where nobody knows yet, and an error where it
     /// isn't read.
     pub(crate) fn position(
-        &self,
+        &mut self,
         place: &TopicPartition,
     ) -> Result<Option<Position>, ConsumerError> {
+        self.catch_up();
         self.slot(place).map(|slot| slot.done)
     }
 
     /// How many records of a partition are to come, as far as its leader has told.
-    pub(crate) fn lag(&self, place: &TopicPartition) -> Result<Option<i64>, ConsumerError> {
+    pub(crate) fn lag(&mut self, place: &TopicPartition) -> Result<Option<i64>, ConsumerError> {
+        self.catch_up();
         self.slot(place).map(Slot::lag)
     }
 

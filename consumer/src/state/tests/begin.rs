@@ -43,7 +43,6 @@ async fn what_is_still_held_of_the_old_place_says_nothing_of_where_it_begins_ane
     while held.haul.next_record(&mut inflater).unwrap().is_some() {}
     // All of it was handed out, and the front holds it until its next call.
     life.state.settle(&held);
-    life.state.hold();
     life.fetches();
     life.answer(vec![refused(0, ErrorCode::OFFSET_OUT_OF_RANGE)]);
     assert_eq!(asked(&life.fetches()[0]), [(0, 10)]);

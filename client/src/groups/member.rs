@@ -353,16 +353,13 @@ impl GroupMember {
         self.config.instance_id.as_deref().map(Into::into)
     }
 
-    /// How many partitions the topics have that somebody wants; 0 for one that doesn't exist yet.
+    /// How many partitions the topics have that somebody wants.
     async fn partition_counts(&self, members: &[Subscriber]) -> Result<Counts, ClientError> {
         let mut topics: Vec<&str> =
             members.iter().flat_map(|member| &member.topics).map(String::as_str).collect();
         topics.sort_unstable();
         topics.dedup();
-        // Not from memory: who shares must know of new partitions.
-        let image = self.cluster.image(Some(&topics)).await?;
-        let count = |name: &str| image.topics.get(name).map_or(0, |topic| topic.partitions.len());
-        Ok(topics.into_iter().map(|name| (name.to_owned(), count(name))).collect())
+        counts(&self.cluster, topics).await
     }
 
     /// How long the answer may take that waits for others.
@@ -378,6 +375,14 @@ impl GroupMember {
     fn doing(&self, verb: &str) -> String {
         format!("{verb} in group {}", self.config.group)
     }
+}
+
+/// How many partitions topics have; 0 for one that doesn't exist. Not from memory: who shares must
+/// know of new partitions.
+pub(super) async fn counts(cluster: &Cluster, topics: Vec<&str>) -> Result<Counts, ClientError> {
+    let image = cluster.image(Some(&topics)).await?;
+    let count = |name: &str| image.topics.get(name).map_or(0, |topic| topic.partitions.len());
+    Ok(topics.into_iter().map(|name| (name.to_owned(), count(name))).collect())
 }
 
 /// Whether somebody had all the time that an answer may take, and gave none.

@@ -13,7 +13,7 @@ use logboom_protocol::messages::sync_group::SyncGroupRequest;
 use logboom_protocol::{ErrorCode, Request, VersionRange};
 
 use super::from;
-use super::member::MemberConfig;
+use super::member::{MemberConfig, counts};
 use crate::{BrokerAddress, ClientError, Cluster, Connection};
 
 /// What a member knows of its membership.
@@ -161,7 +161,7 @@ impl Heart {
                     last_answer = asked;
                     let looking = Instant::now();
                     // Who doesn't tell in time is asked again behind the next beat.
-                    if timeout(pause, self.has_grown()).await.unwrap_or(false) {
+                    if timeout(pause, self.has_changed()).await.unwrap_or(false) {
                         sender.send_if_modified(|beat| rise(beat, Beat::Rebalance));
                     }
                     pause = pause.saturating_sub(looking.elapsed());
@@ -184,25 +184,12 @@ impl Heart {
         sender.send_if_modified(|beat| rise(beat, Beat::Lost));
     }
 
-    /// Whether a topic has other partitions than were shared. Those that exist are asked for when
-    /// what is known of them is old, the others each time.
-    async fn has_grown(&self) -> bool {
-        let mut absent: Vec<&str> = Vec::new();
-        for (name, &count) in &self.counts {
-            if count == 0 {
-                absent.push(name);
-                continue;
-            }
-            // One that can't be asked for now is asked for at the next beat.
-            if self.cluster.topic(name).await.is_ok_and(|topic| topic.partitions.len() != count) {
-                return true;
-            }
-        }
-        if absent.is_empty() {
-            return false;
-        }
-        let image = self.cluster.image(Some(&absent)).await;
-        image.is_ok_and(|image| image.topics.values().any(|topic| !topic.partitions.is_empty()))
+    /// Whether a topic has other partitions than were shared: more, or none where it was deleted.
+    async fn has_changed(&self) -> bool {
+        let topics: Vec<&str> = self.counts.keys().map(String::as_str).collect();
+        // Who has shared nothing doesn't ask. One that can't ask now asks at the next beat.
+        !topics.is_empty()
+            && counts(&self.cluster, topics).await.is_ok_and(|counts| counts != self.counts)
     }
 }
 

@@ -349,6 +349,18 @@ async fn who_shares_notices_when_a_topic_comes_that_was_not_there() {
 }
 
 #[tokio::test]
+async fn who_shares_notices_when_a_topic_is_deleted() {
+    let group = coordinator(&[]).await;
+    let mut member = member(&group);
+    member.join().await.unwrap();
+    assert_eq!(after_beats(&group, &mut member, 3).await, Beat::Steady);
+    group.lock().unwrap().partitions = 0;
+    assert_eq!(after_beats(&group, &mut member, 5).await, Beat::Rebalance);
+    assert_eq!(member.join().await.unwrap().assignment, Assignment::new());
+    assert_eq!(after_beats(&group, &mut member, 3).await, Beat::Steady, "nothing is shared");
+}
+
+#[tokio::test]
 async fn a_coordinator_that_answers_nobody_loses_its_members() {
     let group = coordinator(&[]).await;
     let address = group.lock().unwrap().address.clone();

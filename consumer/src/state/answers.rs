@@ -165,7 +165,10 @@ impl State {
                 Ok(found) => {
                     let Some(slot) = self.answered(question) else { continue };
                     match found.offset {
-                        Some(offset) => slot.stand(Position { offset, epoch: -1 }),
+                        Some(offset) => {
+                            let epoch = found.leader_epoch.unwrap_or(-1);
+                            slot.stand(Position { offset, epoch });
+                        }
                         None => slot.place = Place::Search(logboom_client::OffsetSpec::Latest),
                     }
                 }

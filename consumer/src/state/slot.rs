@@ -28,7 +28,8 @@ use crate::{OffsetAndMetadata, Start};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Position {
     pub(crate) offset: i64,
-    /// In which epoch the record before it was written; −1 where nobody knows.
+    /// In which epoch the record before it was written, or, where a search has led to it, the one
+    /// that it found; −1 where nobody knows.
     pub(crate) epoch: i32,
 }
 

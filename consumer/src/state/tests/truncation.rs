@@ -137,3 +137,23 @@ async fn a_leader_that_was_replaced_is_not_believed() {
     life.state.take_epochs(&questions, ends(Some(14)), life.now);
     assert_eq!(doubts(&mut life)[0].leader_epoch, 5, "the next one is asked");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_search_has_found_may_be_gone_before_it_is_read() {
+    let mut life = Life::assigned(earliest(), Start::Timestamp(5));
+    life.state.remove(&[place(1)]);
+    let (actions, _) = life.state.plan(life.now);
+    life.state.take_topic(&"t".into(), Ok(life.topic()), life.now);
+    let questions = actions.into_iter().find_map(|action| match action {
+        Action::Search { questions, .. } => Some(questions),
+        _ => None,
+    });
+    let leader_epoch = Some(life.epoch);
+    let found = FoundOffset { partition: 0, offset: Some(10), timestamp: Some(5), leader_epoch };
+    life.state.take_found(&questions.unwrap(), vec![Ok(found)], life.now);
+    lead_by_another(&mut life);
+    let questions = doubts(&mut life);
+    assert_eq!(questions.len(), 1, "the new leader is asked whether it has offset 10");
+    life.state.take_epochs(&questions, ends(Some(8)), life.now);
+    assert_eq!(asked(&life.fetches()[0]), [(0, 8)]);
+}

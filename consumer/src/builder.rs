@@ -204,10 +204,17 @@ impl ConsumerBuilder {
         self
     }
 
-    /// Bytes that are fetched ahead, of all partitions together (librdkafka's
+    /// Bytes of answers that are fetched ahead or being handed out, all together (librdkafka's
     /// `queued.max.messages.kbytes`, in bytes).
     pub fn queued_max_bytes(mut self, bytes: usize) -> Self {
         self.config.queued_bytes_max = bytes.max(1);
+        self
+    }
+
+    /// Bytes that the records of one batch may inflate to; one with more can't be read. They are
+    /// beside what is fetched ahead. Kafka has no name for it.
+    pub fn max_inflated_bytes(mut self, bytes: usize) -> Self {
+        self.config.inflated_bytes_max = bytes;
         self
     }
 

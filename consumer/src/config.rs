@@ -120,6 +120,7 @@ pub(crate) struct ConsumerConfig {
     pub(crate) fetch_bytes_max: i32,
     pub(crate) partition_bytes_max: i32,
     pub(crate) queued_bytes_max: usize,
+    pub(crate) inflated_bytes_max: usize,
     pub(crate) poll_records_max: usize,
 }
 
@@ -146,6 +147,8 @@ impl Default for ConsumerConfig {
             fetch_bytes_max: 50 << 20,
             partition_bytes_max: 1 << 20,
             queued_bytes_max: 64 << 20,
+            // 256 times what a broker takes for a batch.
+            inflated_bytes_max: 256 << 20,
             poll_records_max: 500,
         }
     }

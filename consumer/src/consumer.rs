@@ -33,8 +33,6 @@ use crate::{
     Record, RecordBatch, Start, TopicPartition,
 };
 
-/// Bytes that the records of a batch may inflate to; 256 times the default of `max.message.bytes`.
-const INFLATED_BYTES_MAX: usize = 256 << 20;
 /// Inflated bytes with which a [`RecordBatch`] ends.
 const BATCH_BYTES: usize = 1 << 20;
 /// How long the end of the membership is waited for when a consumer is closed.
@@ -89,12 +87,13 @@ impl Consumer {
         listener: Option<Box<dyn RebalanceListener>>,
         tasks: Tasks,
     ) -> Self {
+        let inflater = Inflater::new(control.config.inflated_bytes_max);
         Self {
             control,
             held: None,
             seen: 0,
             polls: 0,
-            inflater: Inflater::new(INFLATED_BYTES_MAX),
+            inflater,
             listener: Some(listener.unwrap_or_else(|| Box::new(Silence))),
             hearing: None,
             tasks,
@@ -377,6 +376,7 @@ impl Consumer {
     fn let_go(&mut self) {
         if let Some(mut taken) = self.held.take() {
             metrics::counter!("logboom_consumer_records_total").increment(taken.haul.take_count());
+            taken.haul.end();
             self.control.shared.update(|state| state.settle(&taken));
         }
     }

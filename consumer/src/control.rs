@@ -12,7 +12,7 @@ use logboom_client::{ClientError, Cluster, OffsetSpec};
 
 use crate::config::ConsumerConfig;
 use crate::shared::Shared;
-use crate::state::{CommitResult, Life};
+use crate::state::{CommitResult, Life, State};
 use crate::{ConsumerError, OffsetAndMetadata, Start, Stuck, TopicPartition};
 
 /// A handle to a [`Consumer`](crate::Consumer). Clones are handles to the same one; they don't keep
@@ -76,8 +76,8 @@ impl ConsumerControl {
         self.shared.update(|state| state.paused())
     }
 
-    /// The offset behind what was handed out of a partition before the last call for records; `None`
-    /// while it isn't known where the partition begins.
+    /// The offset behind what was handed out of a partition before the last call for records;
+    /// `None` while it isn't known where the partition begins.
     /// [`Consumer::position`](crate::Consumer::position) counts what was handed out since.
     ///
     /// # Errors
@@ -154,7 +154,7 @@ impl ConsumerControl {
 
     fn begin_commit(
         &self,
-        offsets: impl FnOnce(&mut crate::state::State) -> BTreeMap<TopicPartition, OffsetAndMetadata>,
+        offsets: impl FnOnce(&mut State) -> BTreeMap<TopicPartition, OffsetAndMetadata>,
     ) -> PendingCommit {
         if self.config.group_id.is_none() {
             return PendingCommit { result: Err(ConsumerError::NoGroup) };

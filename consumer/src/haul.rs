@@ -15,6 +15,7 @@
 //! wasn't, but for what nobody is to see.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -23,6 +24,8 @@ use logboom_protocol::records::{
     BatchError, BatchHeader, ControlRecord, ControlType, Inflater, RawBatch, Record as RecordRef,
     RecordCursor, Records, layout,
 };
+
+use crate::memory::Kept;
 
 /// What a consumer leaves out of a partition's records.
 #[derive(Debug, Default)]
@@ -88,6 +91,8 @@ pub(crate) struct Haul {
     open: Option<(Part, RecordCursor)>,
     /// Records of the batches that were handed out.
     count: u64,
+    /// The answer that it is a part of.
+    kept: Option<Arc<Kept>>,
 }
 
 /// A whole number of batches, and what follows from their headers.
@@ -125,7 +130,19 @@ pub(crate) fn measure(mut bytes: Bytes) -> Result<Measured, BatchError> {
 impl Haul {
     /// - `bytes`: whole batches, of which the first may begin before `from`.
     pub(crate) fn new(bytes: Bytes, from: i64, aborted: Aborted, check_crcs: bool) -> Self {
-        Self { rest: bytes, next: from, epoch: -1, aborted, check_crcs, open: None, count: 0 }
+        let (next, epoch, open, count, kept) = (from, -1, None, 0, None);
+        Self { rest: bytes, next, epoch, aborted, check_crcs, open, count, kept }
+    }
+
+    /// The same, as a part of an answer.
+    pub(crate) fn keeping(self, answer: Arc<Kept>) -> Self {
+        Self { kept: Some(answer), ..self }
+    }
+
+    /// Nothing more is handed out of it, and it keeps nothing in memory.
+    pub(crate) fn end(&mut self) {
+        self.rest.clear();
+        (self.open, self.kept) = (None, None);
     }
 
     /// The next offset to hand out.

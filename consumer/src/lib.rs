@@ -101,11 +101,15 @@
 //!
 //! | what | setting | default |
 //! | --- | --- | --- |
-//! | bytes that are fetched ahead | `queued.max.messages.kbytes` | 64 MiB |
+//! | bytes of answers, each until all of it is handed out | `queued.max.messages.kbytes` | 64 MiB |
 //! | bytes of an answer | `fetch.max.bytes` | 50 MiB |
-//! | bytes of a partition in an answer, and ahead | `max.partition.fetch.bytes` | 1 MiB |
+//! | bytes of a partition in an answer; ahead up to twice | `max.partition.fetch.bytes` | 1 MiB |
+//! | bytes that a batch inflates to | [`ConsumerBuilder::max_inflated_bytes`] | 256 MiB |
 //! | records with which a lent batch ends | `max.poll.records` | 500 |
 //! | errors that wait to be heard | | 100 |
+//!
+//! A batch that is longer than these comes all the same, alone. A record or a lent batch that the
+//! application keeps may keep the answer in memory that it came in.
 //!
 //! # What it tells of itself
 //!
@@ -116,7 +120,7 @@
 //! | `records_total` | records that were handed out |
 //! | `bytes_total` | bytes of batches that were fetched |
 //! | `fetches_total`, `fetch_seconds` | fetches, and how long they took, waiting included |
-//! | `lag_records{topic,partition}` | records to come, told once a fetch; 0 of what is read no more |
+//! | `lag_records{topic,partition}` | records to come, told once a fetch; 0 of what isn't read |
 //! | `rebalances_total` | rebalances that ended in an assignment |
 //! | `commits_total`, `commit_failures_total` | commits |
 //! | `truncations_total` | times that records were read and are gone |
@@ -136,6 +140,7 @@ mod error;
 mod haul;
 mod listener;
 mod membership;
+mod memory;
 mod place;
 mod record;
 mod shared;

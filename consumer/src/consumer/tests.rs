@@ -190,6 +190,22 @@ async fn a_lent_batch_ends_with_the_records_that_are_enough() {
     assert_eq!(stage.consumer.next_batch().await.unwrap().next_offset(), 3);
 }
 
+#[cfg(feature = "lz4")]
+#[tokio::test]
+async fn a_batch_that_inflates_to_more_than_the_limit_is_refused() {
+    let mut builder = BatchBuilder::new(Codec::Lz4);
+    builder.append(1, None, Some(&[0; 5_000]), &[]).unwrap();
+    let batch = builder.build().unwrap();
+    for (limit, is_read) in [(1_000, false), (10_000, true)] {
+        let config = ConsumerConfig { inflated_bytes_max: limit, ..Default::default() };
+        let mut stage = stage(config);
+        stage.consumer.assign_from([(place(0), Start::Offset(0))]).unwrap();
+        let batch = batch.clone();
+        stage.consumer.shared.update(|state| state.feed(&place(0), 0, batch));
+        assert_eq!(stage.consumer.next().await.is_ok(), is_read, "{limit}");
+    }
+}
+
 #[tokio::test]
 async fn a_listener_goes_on_when_its_call_is_dropped_and_nothing_is_handed_out_meanwhile() {
     let config = ConsumerConfig {

@@ -18,6 +18,7 @@ use super::slot::{Leader, Place, Position, Slot};
 use super::{State, later};
 use crate::config::ConsumerConfig;
 use crate::haul::{self, Aborted, Haul};
+use crate::memory::Answer;
 use crate::{ConsumerError, Start, TopicPartition};
 
 /// What the answer of a partition means for it.
@@ -283,19 +284,19 @@ impl State {
         (state.failures, state.retry_at) = (0, None);
         let partitions = response.responses.iter().flat_map(|topic| &topic.partitions);
         let bytes = partitions.filter_map(|one| one.records.as_ref()).map(Bytes::len).sum();
+        let answer = Answer::new(&self.memory, bytes);
         let mut mentioned = Vec::new();
         for topic in response.responses {
-            self.take_fetched_topic(broker, topic, bytes, now, &mut mentioned);
+            self.take_fetched_topic(broker, topic, &answer, now, &mut mentioned);
         }
         self.free_unmentioned(broker, &mentioned, now);
     }
 
-    /// - `bytes`: of the records of the whole answer.
     fn take_fetched_topic(
         &mut self,
         broker: i32,
         topic: FetchableTopicResponse,
-        bytes: usize,
+        answer: &Answer,
         now: Instant,
         mentioned: &mut Vec<TopicPartition>,
     ) {
@@ -304,11 +305,10 @@ impl State {
             name => self.topics.get_key_value(name).map(|(name, _)| Arc::clone(name)),
         };
         let Some(name) = name else { return };
-        for mut data in topic.partitions {
-            data.records = data.records.map(|records| own(records, bytes));
+        for data in topic.partitions {
             let place =
                 TopicPartition { topic: Arc::clone(&name), partition: data.partition_index };
-            self.take_partition(broker, &place, data, now);
+            self.take_partition(broker, &place, data, answer, now);
             mentioned.push(place);
         }
     }
@@ -318,6 +318,7 @@ impl State {
         broker: i32,
         place: &TopicPartition,
         data: PartitionData,
+        answer: &Answer,
         now: Instant,
     ) {
         let (initial, max) = self.pauses();
@@ -336,7 +337,7 @@ impl State {
             tracing::debug!(%place, broker = data.preferred_read_replica, "reads from a replica");
         }
         let leader = data.current_leader.clone();
-        match slot.take(place, asked, data, &config) {
+        match slot.take(place, asked, data, answer, &config) {
             Verdict::Fine(bytes) => {
                 slot.settle();
                 // Who only says where to read has given nothing.
@@ -345,7 +346,6 @@ impl State {
                 }
                 if bytes > 0 {
                     metrics::counter!("logboom_consumer_bytes_total").increment(bytes as u64);
-                    self.queued_bytes += bytes;
                     self.line_up(place);
                 }
             }
@@ -504,6 +504,7 @@ impl Slot {
         place: &TopicPartition,
         asked: Asked,
         data: PartitionData,
+        answer: &Answer,
         config: &ConsumerConfig,
     ) -> Verdict {
         let code = data.error_code;
@@ -538,7 +539,7 @@ impl Slot {
         };
         self.end = (end >= 0).then_some(end);
         self.measure_lag();
-        let records = data.records.unwrap_or_default();
+        let (records, kept) = answer.part(data.records.unwrap_or_default());
         if records.is_empty() {
             return Verdict::Fine(0);
         }
@@ -558,22 +559,12 @@ impl Slot {
         };
         let bytes = measured.bytes.len();
         let aborted = Aborted::new(data.aborted_transactions.unwrap_or_default());
-        self.queue.push_back(Haul::new(measured.bytes, asked.offset, aborted, config.check_crcs));
+        let haul = Haul::new(measured.bytes, asked.offset, aborted, config.check_crcs);
+        self.queue.push_back(haul.keeping(kept));
         self.queued_bytes += bytes;
         let offset = measured.end.max(asked.offset);
         self.place = Place::At(Position { offset, epoch: measured.leader_epoch });
         Verdict::Fine(bytes)
-    }
-}
-
-/// Records keep the whole answer in memory that they are a part of; those that are less than this
-/// part of it are copied. So what waits holds at most so many times its own size.
-const PART_OF_ANSWER_MIN: usize = 16;
-
-fn own(records: Bytes, answer: usize) -> Bytes {
-    match records.len() < answer / PART_OF_ANSWER_MIN {
-        true => Bytes::copy_from_slice(&records),
-        false => records,
     }
 }
 

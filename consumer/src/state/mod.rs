@@ -13,9 +13,9 @@
 //! fetched of it before is handed out any more: its stamp is another one, what waits is thrown away
 //! or held back, and the front is told to look again at what it holds.
 //!
-//! **Invariant:** bytes that wait, and bytes that were asked for, are at most
-//! `queued.max.messages.kbytes`, but for one batch a broker that is longer. What waits keeps the
-//! answers in memory that it is a good part of.
+//! **Invariant:** bytes of answers of which something waits or is being handed out, and bytes that
+//! were asked for, are at most `queued.max.messages.kbytes`, but for one batch a broker that is
+//! longer.
 
 mod answers;
 mod commits;
@@ -42,6 +42,7 @@ use self::session::TopicIds;
 use self::slot::Slot;
 use crate::config::ConsumerConfig;
 use crate::haul::Haul;
+use crate::memory::Memory;
 use crate::{ConsumerError, Start, TopicPartition};
 
 pub(crate) use self::commits::{CommitResult, CommitRound};
@@ -141,7 +142,9 @@ pub(crate) struct State {
     /// Partitions with something to hand out, in their turn, each once. One may stand here that has
     /// nothing, or is paused.
     ready: VecDeque<TopicPartition>,
-    queued_bytes: usize,
+    memory: Memory,
+    /// Whether a broker isn't asked because there is no room.
+    is_short: bool,
     brokers: BTreeMap<i32, BrokerState>,
     topics: BTreeMap<Arc<str>, TopicState>,
     ids: TopicIds,
@@ -173,7 +176,8 @@ impl State {
             slots: BTreeMap::new(),
             stamp: 0,
             ready: VecDeque::new(),
-            queued_bytes: 0,
+            memory: Memory::default(),
+            is_short: false,
             brokers: BTreeMap::new(),
             topics: BTreeMap::new(),
             ids: TopicIds::default(),
@@ -220,7 +224,6 @@ impl State {
     pub(crate) fn remove(&mut self, places: &[TopicPartition]) {
         for place in places {
             if let Some(slot) = self.slots.remove(place) {
-                self.queued_bytes -= slot.queued_bytes;
                 slot.gauge.set(0.0);
                 self.signals.attention = true;
                 self.signals.driver = true;
@@ -259,7 +262,7 @@ impl State {
     fn drop_fetched(&mut self, place: &TopicPartition) -> Option<&mut Slot> {
         let stamp = self.next_stamp();
         let slot = self.slots.get_mut(place)?;
-        self.queued_bytes -= slot.drop_queue();
+        slot.drop_queue();
         (slot.stamp, slot.is_asking) = (stamp, false);
         self.signals.attention = true;
         self.signals.driver = true;
@@ -301,9 +304,7 @@ impl State {
                 continue;
             }
             let Some(haul) = slot.queue.pop_front() else { continue };
-            let bytes = haul.rest_bytes();
-            slot.queued_bytes -= bytes;
-            self.queued_bytes -= bytes;
+            slot.queued_bytes -= haul.rest_bytes();
             let stamp = slot.stamp;
             if !slot.queue.is_empty() {
                 slot.is_ready = true;
@@ -311,7 +312,7 @@ impl State {
             }
             self.progress.tell(&haul);
             self.holding = Some((place.clone(), stamp));
-            // There is room for another one.
+            // Another one of this partition may wait.
             self.signals.driver = true;
             return Some(Taken { place, stamp, haul });
         }
@@ -327,6 +328,8 @@ impl State {
     /// The front lets go of a haul: what was handed out of it is done with.
     pub(crate) fn settle(&mut self, taken: &Taken) {
         self.holding = None;
+        // There may be room now.
+        self.signals.driver |= self.is_short;
         self.settle_at(&taken.place, taken.stamp, taken.haul.next(), taken.haul.epoch());
     }
 
@@ -392,9 +395,7 @@ impl State {
         let Some(slot) = self.slots.get_mut(&place).filter(|slot| slot.stamp == stamp) else {
             return;
         };
-        let bytes = haul.rest_bytes();
-        slot.queued_bytes += bytes;
-        self.queued_bytes += bytes;
+        slot.queued_bytes += haul.rest_bytes();
         slot.queue.push_front(haul);
         if !slot.is_paused {
             self.line_up(&place);
@@ -506,8 +507,9 @@ impl State {
         let slot = self.slots.get_mut(place).expect("it is read");
         slot.stand(Position { offset, epoch: -1 });
         slot.queued_bytes += batches.len();
-        self.queued_bytes += batches.len();
-        slot.queue.push_back(Haul::new(batches, offset, crate::haul::Aborted::default(), true));
+        let kept = self.memory.keep(batches.len());
+        let haul = Haul::new(batches, offset, crate::haul::Aborted::default(), true);
+        slot.queue.push_back(haul.keeping(kept));
         self.line_up(place);
     }
 
@@ -524,9 +526,9 @@ fn lag_gauge(place: &TopicPartition) -> metrics::Gauge {
 }
 
 impl Slot {
-    /// Throws away what waits; its bytes.
-    fn drop_queue(&mut self) -> usize {
+    /// Throws away what waits.
+    fn drop_queue(&mut self) {
         self.queue.clear();
-        std::mem::take(&mut self.queued_bytes)
+        self.queued_bytes = 0;
     }
 }

@@ -254,13 +254,13 @@ impl State {
         let in_flight: usize = self.brokers.values().map(|broker| broker.reserved).sum();
         let max = self.config.queued_bytes_max;
         let enough = size(self.config.partition_bytes_max).min(max);
-        if max.saturating_sub(self.queued_bytes + in_flight) < enough {
+        if max.saturating_sub(self.memory.bytes() + in_flight) < enough {
             let held_back = |slot: &Slot| slot.is_paused && !slot.queue.is_empty();
             let paused = self.slots.iter().filter(|(_, slot)| held_back(slot));
             let paused: Vec<TopicPartition> = paused.map(|(place, _)| place.clone()).collect();
             paused.iter().for_each(|place| self.rewind(place));
         }
-        max.saturating_sub(self.queued_bytes + in_flight)
+        max.saturating_sub(self.memory.bytes() + in_flight)
     }
 
     fn plan_fetches(&mut self, now: Instant, turn: &mut Turn) {
@@ -269,8 +269,10 @@ impl State {
         let mut fetches: Vec<_> = std::mem::take(&mut turn.fetches).into_iter().collect();
         fetches.sort_by_key(|(broker, _)| self.brokers.get(broker).and_then(|one| one.asked));
         let part = self.config.queued_bytes_max.div_ceil(turn.sources.len().max(1));
+        self.is_short = false;
         for (broker, wanted) in fetches {
             let room = self.room().min(part);
+            self.is_short |= room == 0;
             let state = self.brokers.entry(broker).or_default();
             if state.is_asking || room == 0 || turn.is_early(state.retry_at, now) {
                 continue;

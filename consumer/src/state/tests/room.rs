@@ -16,10 +16,10 @@ async fn what_is_fetched_ahead_has_a_bound() {
     life.answer(vec![data(0, batch(12, 2, 3)), data(1, Vec::new())]);
     assert_eq!(life.fetches().len(), 0, "no room");
     assert!(life.taken().is_some());
-    assert_eq!(life.state.queued_bytes, bytes);
+    assert_eq!(life.state.memory.bytes(), bytes);
     assert_eq!(life.fetches().len(), 1);
     life.state.remove(&[place(0), place(1)]);
-    assert_eq!(life.state.queued_bytes, 0);
+    assert_eq!(life.state.memory.bytes(), 0);
 }
 
 /// Partition 0 is read from broker 1, partition 1 from broker 2.
@@ -105,6 +105,25 @@ async fn a_partition_that_is_far_ahead_holds_up_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_takes_its_room_until_all_of_it_is_handed_out() {
+    let bytes = 2 * batch(10, 2, 3).len();
+    let config = ConsumerConfig { queued_bytes_max: bytes, ..earliest() };
+    let mut life = Life::assigned(config, Start::Offset(10));
+    life.fetches();
+    life.answer(vec![data(0, batch(10, 2, 3)), data(1, batch(10, 2, 3))]);
+    assert!(life.taken().is_some());
+    assert_eq!(life.state.memory.bytes(), bytes, "the other one keeps all of it");
+    assert_eq!(life.fetches().len(), 0, "no room");
+    let mut held = life.state.take().unwrap();
+    assert_eq!(life.fetches().len(), 0, "what is handed out is in memory as well");
+    held.haul.end();
+    life.state.signals.driver = false;
+    life.state.settle(&held);
+    assert!(life.state.signals.driver, "the driver hears that there is room again");
+    assert_eq!((life.state.memory.bytes(), life.fetches().len()), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_small_part_of_an_answer_does_not_keep_all_of_it_in_memory() {
     let mut life = Life::assigned(earliest(), Start::Offset(10));
     life.fetches();
@@ -120,6 +139,8 @@ async fn a_small_part_of_an_answer_does_not_keep_all_of_it_in_memory() {
             .map(|(records, partition)| PartitionData { records, ..data(partition, Vec::new()) })
             .collect(),
     );
+    let whole = answer.len();
+    assert_eq!(life.state.memory.bytes(), whole + small_bytes, "a copy is beside it");
     let mut is_part = || {
         let part = life.state.take().unwrap().haul.next_part(&mut Inflater::new(1 << 20));
         let part = part.unwrap().unwrap();

@@ -22,19 +22,22 @@ mod tests;
 mod told;
 mod versions;
 
+use std::io;
 use std::marker::PhantomData;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::time::Instant;
 
 use logboom_protocol::hot::Rope;
 use logboom_protocol::{ApiKey, EncodeError, Message, Request, VersionRange};
 
 use self::line::Line;
+use crate::race::race;
 use crate::security::authenticate;
 use crate::{BrokerAddress, ClientConfig, ClientError, Disconnect};
 
@@ -51,7 +54,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects over TCP and asks for the versions.
+    /// Connects over TCP and asks for the versions. Where the host has several addresses, one that
+    /// doesn't answer is waited for alone for a quarter of a second.
     ///
     /// # Errors
     /// [`ClientError::Connection`] with the address and the reason.
@@ -70,8 +74,9 @@ impl Connection {
     ) -> Result<Self, ClientError> {
         let failed = |reason| ClientError::Connection { address: address.clone(), reason };
         let after = config.connect_timeout;
-        let connecting = TcpStream::connect((address.host.as_str(), address.port));
-        let stream = tokio::time::timeout(after, connecting)
+        let dialing =
+            async { dial(lookup_host((address.host.as_str(), address.port)).await?).await };
+        let stream = tokio::time::timeout(after, dialing)
             .await
             .map_err(|_| failed(Disconnect::ConnectTimeout { after }))?
             .map_err(|e| failed(Disconnect::io("connect", e)))?;
@@ -229,6 +234,18 @@ impl Connection {
     pub fn closed(&self) -> Option<&Disconnect> {
         self.line.closed()
     }
+}
+
+/// How long an address is waited for alone where the host has others (RFC 8305).
+const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
+
+/// A connection to one of the addresses of a host, whichever stands first.
+async fn dial(addresses: impl Iterator<Item = SocketAddr>) -> io::Result<TcpStream> {
+    let attempts = addresses.map(TcpStream::connect::<SocketAddr>);
+    race(attempts, NEXT_ADDRESS_AFTER).await.map_err(|failures| {
+        let none = || io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+        failures.into_iter().next().unwrap_or_else(none)
+    })
 }
 
 /// A request that has its place in the order of its connection.

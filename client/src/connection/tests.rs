@@ -378,3 +378,31 @@ async fn a_refused_connection_names_address_and_reason() {
     assert!(text.starts_with(&format!("broker {address}: connect: ")), "{text}");
     assert!(text.to_lowercase().contains("refused"), "{text}");
 }
+
+/// An address that answers no SYN, as behind a firewall: its queue of connections is full.
+async fn black_hole() -> (SocketAddr, tokio::net::TcpListener, Vec<TcpStream>) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut queued = Vec::new();
+    while let Ok(stream) = tokio::time::timeout(SECOND / 5, TcpStream::connect(address)).await {
+        queued.push(stream.unwrap());
+        assert!(queued.len() < 100, "its queue is short");
+    }
+    (address, listener, queued)
+}
+
+#[tokio::test]
+async fn an_address_that_does_not_answer_is_no_hindrance_where_the_host_has_another() {
+    let (silent, _listener, _queued) = black_hole().await;
+    let other = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = other.local_addr().unwrap();
+    let limit = config().connect_timeout;
+    for addresses in [vec![silent, address], vec![address, silent], vec![silent, silent, address]] {
+        let stream = tokio::time::timeout(limit, dial(addresses.into_iter())).await;
+        assert_eq!(stream.expect("in time").unwrap().peer_addr().unwrap(), address);
+    }
+    let error = dial(std::iter::empty()).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::NotFound);
+}

@@ -199,10 +199,9 @@ impl ClientError {
             | Self::UnknownPartition { .. }
             | Self::Encode(_)
             | Self::Batch { .. } => Remedy::FixCall,
-            // Whoever has time left for the same call again would have had it before.
-            Self::UnsupportedVersion { .. } | Self::Unanswered { .. } | Self::Deadline { .. } => {
-                Remedy::GiveUp
-            }
+            Self::UnsupportedVersion { .. } | Self::Unanswered { .. } => Remedy::GiveUp,
+            // What kept the call from being done may pass, however long it has lasted.
+            Self::Deadline { last, .. } => last.remedy(),
         }
     }
 
@@ -426,6 +425,7 @@ mod tests {
         let limit = Duration::from_secs(2);
         let error = ClientError::Deadline { doing: "produce".to_owned(), limit, last };
         assert_eq!(error.code(), Some(ErrorCode::NOT_LEADER_OR_FOLLOWER));
+        assert_eq!(error.remedy(), Remedy::Retry, "as what kept it");
         assert_eq!(
             error.to_string(),
             "produce: not done within 2000 ms; partition t-0: NOT_LEADER_OR_FOLLOWER (6)"

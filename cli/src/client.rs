@@ -236,6 +236,9 @@ impl ClientArguments {
         let patience = blocks.unwrap_or(config.delivery_timeout);
         // Whether the topic is there is asked before there is a record.
         config.api_timeout = blocks.unwrap_or(config.api_timeout);
+        // Who mistyped a name waits for it.
+        let builder = builder.allow_auto_create_topics(config.auto_create_topics);
+        let builder = builder.topic_propagation_max(config.topic_propagation_max);
         Ok(builder.brokers(self.brokers(&properties)?).client(config).max_block(patience))
     }
 

@@ -45,8 +45,8 @@ pub struct ConsumerBuilder {
 
 impl ConsumerBuilder {
     /// Takes settings by Kafka's names, as a `client.properties` file has them. Those that no
-    /// consumer has are warned of, not refused, as the reference does; [`Properties::unused`] names
-    /// them, too.
+    /// consumer has are warned of, as the reference does; [`Properties::unused`] names them, too.
+    /// `group.protocol=consumer` and `ssl.key.password` are refused: they can't be kept to.
     ///
     /// # Errors
     /// [`ConsumerError::Property`] for the first value that is none.

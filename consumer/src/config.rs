@@ -165,6 +165,10 @@ impl ConsumerConfig {
         self.group_id = named("group.id").or(self.group_id.take());
         self.instance_id = named("group.instance.id").or(self.instance_id.take());
         self.rack = named("client.rack").or(self.rack.take());
+        // Groups that brokers share (KIP-848) go by other rules.
+        let rule = "left out, or classic: there are no groups of KIP-848";
+        let classic = |name: &str| matches!(name.to_ascii_lowercase().as_str(), "" | "classic");
+        properties.read("group.protocol", rule, |name| classic(name).then_some(()))?;
         self.apply_times(properties)?;
         self.apply_sizes(properties)?;
         self.auto_commit = properties.flag("enable.auto.commit")?.unwrap_or(self.auto_commit);
@@ -311,7 +315,7 @@ mod tests {
             enable.auto.commit=false\nauto.commit.interval.ms=11\nauto.offset.reset=earliest\n\
             isolation.level=read_committed\nclient.rack=r\ncheck.crcs=false\nfetch.min.bytes=2\n\
             fetch.max.wait.ms=3\nfetch.max.bytes=4\nmax.partition.fetch.bytes=5\n\
-            queued.max.messages.kbytes=6\nmax.poll.records=7\nclient.id=me\n";
+            queued.max.messages.kbytes=6\nmax.poll.records=7\nclient.id=me\ngroup.protocol=CLASSIC\n";
         let properties = Properties::parse(text).unwrap();
         let mut config = ConsumerConfig::default();
         config.apply(&properties).unwrap();
@@ -331,6 +335,7 @@ mod tests {
         for (key, value) in [
             ("auto.offset.reset", "sometimes"),
             ("partition.assignment.strategy", "random"),
+            ("group.protocol", "consumer"),
             ("isolation.level", "serializable"),
             ("fetch.max.bytes", "0"),
         ] {

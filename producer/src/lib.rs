@@ -25,7 +25,7 @@
 //! # Settings, and what protects a connection
 //!
 //! A `client.properties` file of Kafka's is taken, `security.protocol` included. TLS and SCRAM come
-//! with the features `tls` and `scram`; [`ClientConfig::security`] takes others.
+//! with the features `tls` and `scram`; [`ProducerBuilder::security`] takes others.
 //!
 //! ```no_run
 //! # use logboom_producer::{Producer, Properties};
@@ -37,6 +37,11 @@
 //! # }
 //! ```
 //!
+//! What would change what is guaranteed is refused where it can't be kept to: `transactional.id`;
+//! `partitioner.class`, but for the reference's default, and librdkafka's `partitioner`, but for
+//! `murmur2_random`, which is the same; `ssl.key.password`. Any other name that no producer has is
+//! warned of.
+//!
 //! # What must always hold
 //!
 //! - A record is copied once, into the batch that goes to the socket; the batch grows by pieces,
@@ -46,7 +51,7 @@
 //!   the default, each is appended once.
 //! - Every record has an outcome by `delivery.timeout.ms`, and every queue a limit.
 //! - An error says by [`ProduceError::remedy`] whether to try again, to change the call, or to
-//!   give up.
+//!   give up, and by [`ProduceError::may_be_appended`] whether trying again may double the record.
 
 mod accumulator;
 mod batch;
@@ -63,7 +68,7 @@ mod settings;
 
 pub use delivery::{Delivered, Delivery};
 pub use error::{BuildError, ProduceError};
-pub use logboom_client::{Acks, ClientConfig, ClientError, Properties, Remedy};
+pub use logboom_client::{Acks, ClientConfig, ClientError, Properties, Remedy, Security};
 pub use logboom_protocol::records::{Codec, HeaderRef as Header};
 pub use producer::Producer;
 pub use record::Record;

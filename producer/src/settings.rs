@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use logboom_client::{Acks, BrokerAddress, ClientConfig, Cluster, Properties};
+use logboom_client::{Acks, BrokerAddress, ClientConfig, Cluster, Properties, Security};
 use logboom_protocol::records::Codec;
 
 use crate::queue::QueueLimits;
@@ -74,6 +74,17 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// The most batches of a partition under way whose repetitions a broker knows (KIP-98).
 const NUMBERED_MAX: usize = 5;
 
+/// Settings that would change what is guaranteed, the values that are kept to, and what to do.
+const REFUSED: [(&str, &str, &str); 3] = [
+    ("transactional.id", "", "left out: there are no transactions"),
+    (
+        "partitioner.class",
+        "org.apache.kafka.clients.producer.internals.DefaultPartitioner",
+        "left out: the only partitioner is the reference's default",
+    ),
+    ("partitioner", "murmur2_random", "left out, or murmur2_random: it is the only one"),
+];
+
 impl Default for ProducerBuilder {
     fn default() -> Self {
         let client = ClientConfig {
@@ -115,10 +126,76 @@ impl ProducerBuilder {
         self
     }
 
-    /// How it connects and asks.
+    /// How it connects and asks. What a producer has otherwise than [`ClientConfig`] stays:
+    /// whether topics are made and how long they are believed to be on their way, which have
+    /// setters here; and its name and `delivery.timeout.ms`, unless `client` has its own.
     pub fn client(mut self, client: ClientConfig) -> Self {
-        self.client = client;
-        self.is_delivery_timed = true;
+        let plain = ClientConfig::default();
+        let own = self.client;
+        self.client = ClientConfig {
+            auto_create_topics: own.auto_create_topics,
+            topic_propagation_max: own.topic_propagation_max,
+            client_id: own.client_id,
+            delivery_timeout: own.delivery_timeout,
+            ..client
+        };
+        if client.client_id != plain.client_id {
+            self.client.client_id = client.client_id;
+        }
+        if client.delivery_timeout != plain.delivery_timeout {
+            self = self.delivery_timeout(client.delivery_timeout);
+        }
+        self
+    }
+
+    /// What brokers' logs and quotas call it (`client.id`).
+    pub fn client_id(mut self, name: impl Into<String>) -> Self {
+        self.client.client_id = name.into();
+        self
+    }
+
+    /// How connections are protected (`security.protocol`).
+    pub fn security(mut self, security: Security) -> Self {
+        self.client.security = security;
+        self
+    }
+
+    /// How long an answer may take (`request.timeout.ms`).
+    pub fn request_timeout(mut self, limit: Duration) -> Self {
+        self.client.request_timeout = limit;
+        self
+    }
+
+    /// Pauses before repetitions: the first, and the longest (`retry.backoff.ms`,
+    /// `retry.backoff.max.ms`).
+    pub fn retry_backoff(mut self, first: Duration, max: Duration) -> Self {
+        (self.client.retry_backoff, self.client.retry_backoff_max) = (first, max);
+        self
+    }
+
+    /// Requests under way to a broker (`max.in.flight.requests.per.connection`).
+    pub fn max_in_flight_requests(mut self, count: usize) -> Self {
+        self.client.in_flight_max = count;
+        self
+    }
+
+    /// Age at which what is known of a topic is asked for again (`metadata.max.age.ms`).
+    pub fn metadata_max_age(mut self, age: Duration) -> Self {
+        self.client.metadata_age_max = age;
+        self
+    }
+
+    /// Whether asking for a topic that doesn't exist makes it, where brokers allow that
+    /// (`allow.auto.create.topics`).
+    pub fn allow_auto_create_topics(mut self, is_allowed: bool) -> Self {
+        self.client.auto_create_topics = is_allowed;
+        self
+    }
+
+    /// How long a topic or a partition that no broker knows is believed to be on its way
+    /// (librdkafka's `topic.metadata.propagation.max.ms`).
+    pub fn topic_propagation_max(mut self, limit: Duration) -> Self {
+        self.client.topic_propagation_max = limit;
         self
     }
 
@@ -201,11 +278,16 @@ impl ProducerBuilder {
     }
 
     /// Takes the settings of a `client.properties` file. Those that no producer has are warned
-    /// of, not refused, as the reference does.
+    /// of, as the reference does, but for those that would change what is guaranteed: the crate's
+    /// doc lists them.
     ///
     /// # Errors
-    /// A value that is none.
+    /// A value that is none, or can't be kept to.
     pub fn properties(mut self, properties: &Properties) -> Result<Self, BuildError> {
+        for (key, kept, rule) in REFUSED {
+            let is_kept = |value: &str| (value.is_empty() || value == kept).then_some(());
+            properties.read(key, rule, is_kept)?;
+        }
         self.client.apply(properties)?;
         self.is_delivery_timed |= properties.get("delivery.timeout.ms").is_some();
         if let Some(bootstrap) = properties.bootstrap()? {
@@ -351,6 +433,50 @@ mod tests {
     }
 
     #[test]
+    fn a_client_s_settings_leave_a_producer_its_own() {
+        let slow = Duration::from_secs(130);
+        let client = ClientConfig { request_timeout: slow, ..ClientConfig::default() };
+        let builder = Producer::builder().client(client.clone());
+        assert_eq!(builder.client.client_id, "logboom-producer");
+        assert!(builder.client.auto_create_topics);
+        assert_eq!(builder.client.topic_propagation_max, PROPAGATION_MAX);
+        let settings = builder.settings().expect("a record has the time of an attempt");
+        assert_eq!(settings.request_timeout, slow);
+        let short = ClientConfig { delivery_timeout: slow, ..client };
+        let named = ClientConfig { client_id: "n".to_owned(), ..short };
+        let builder = Producer::builder().client(named);
+        assert_eq!(builder.client.client_id, "n");
+        assert!(builder.settings().is_err(), "it was asked for");
+        let ours = Duration::from_secs(200);
+        let builder = Producer::builder().delivery_timeout(ours).client(ClientConfig::default());
+        assert_eq!(builder.settings().unwrap().queue.delivery_timeout, ours);
+    }
+
+    #[test]
+    fn settings_that_would_change_what_is_guaranteed_are_refused() {
+        let doc = include_str!("lib.rs");
+        for (key, value) in [
+            ("transactional.id", "a"),
+            ("partitioner.class", "org.apache.kafka.clients.producer.RoundRobinPartitioner"),
+            ("partitioner", "consistent"),
+        ] {
+            let properties: Properties = [(key, value)].into_iter().collect();
+            let reason = Producer::builder().properties(&properties).unwrap_err().to_string();
+            assert!(
+                reason.starts_with(&format!("{key}={value}: it has to be left out")),
+                "{reason}"
+            );
+            assert!(doc.contains(&format!("`{key}`")), "{key} isn't listed");
+        }
+        for (key, kept, _) in REFUSED {
+            for value in ["", kept] {
+                let properties: Properties = [(key, value)].into_iter().collect();
+                Producer::builder().properties(&properties).unwrap();
+            }
+        }
+    }
+
+    #[test]
     fn a_batch_fits_into_a_request() {
         let limits = [("batch.size", "900000"), ("max.request.size", "500")];
         let builder = Producer::builder().properties(&limits.into_iter().collect()).unwrap();
@@ -374,13 +500,42 @@ mod tests {
             ("retries", "7"),
             ("partitioner.ignore.keys", "true"),
             ("partitioner.adaptive.partitioning.enable", "false"),
+            ("client.id", "n"),
+            ("request.timeout.ms", "1001"),
+            ("retry.backoff.ms", "1002"),
+            ("retry.backoff.max.ms", "1003"),
+            ("max.in.flight.requests.per.connection", "3"),
+            ("metadata.max.age.ms", "1004"),
+            ("allow.auto.create.topics", "false"),
+            ("topic.metadata.propagation.max.ms", "1005"),
         ];
         let named = Producer::builder().properties(&named.into_iter().collect()).unwrap();
-        let typed = Producer::builder().retries(7).partitioner_ignore_keys(true);
-        for builder in [named, typed.partitioner_adaptive(false)] {
+        let time = Duration::from_millis;
+        let typed = Producer::builder()
+            .retries(7)
+            .partitioner_ignore_keys(true)
+            .partitioner_adaptive(false)
+            .client_id("n")
+            .request_timeout(time(1001))
+            .retry_backoff(time(1002), time(1003))
+            .max_in_flight_requests(3)
+            .metadata_max_age(time(1004))
+            .allow_auto_create_topics(false)
+            .topic_propagation_max(time(1005));
+        for builder in [named, typed.security(Security::default())] {
             let settings = builder.settings().unwrap();
-            assert_eq!(settings.retries, 7);
+            assert_eq!((settings.retries, settings.in_flight_max), (7, 3));
             assert!(settings.ignore_keys && !settings.is_adaptive);
+            let client = &builder.client;
+            assert_eq!((client.client_id.as_str(), client.auto_create_topics), ("n", false));
+            let times = [
+                client.request_timeout,
+                client.retry_backoff,
+                client.retry_backoff_max,
+                client.metadata_age_max,
+                client.topic_propagation_max,
+            ];
+            assert_eq!(times.map(|time| time.as_millis()), [1001, 1002, 1003, 1004, 1005]);
         }
     }
 

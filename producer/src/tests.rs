@@ -14,7 +14,7 @@ use logboom_protocol::messages::produce::ProduceRequest;
 use logboom_protocol::{ApiKey, ErrorCode};
 
 use self::model::{Broker, Chance};
-use crate::{Codec, Delivery, ProduceError, Producer, Record};
+use crate::{Codec, Delivery, ProduceError, Producer, Record, Remedy};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -31,9 +31,7 @@ fn client() -> ClientConfig {
     ClientConfig {
         retry_backoff: MILLISECOND,
         retry_backoff_max: 2 * MILLISECOND,
-        topic_propagation_max: 20 * MILLISECOND,
         request_timeout: Duration::from_millis(500),
-        auto_create_topics: true,
         ..ClientConfig::default()
     }
 }
@@ -64,6 +62,7 @@ impl Rig {
         scripted.run(move |asked| answering.lock().unwrap().answer(asked));
         let builder =
             Producer::builder().bootstrap_servers(&bootstrap.to_string()).client(client());
+        let builder = builder.topic_propagation_max(20 * MILLISECOND);
         // Three records a batch.
         let producer = builder.batch_size(120).linger(MILLISECOND).build().unwrap();
         Self { broker, producer }
@@ -485,4 +484,6 @@ async fn who_waits_for_a_topic_hears_whether_a_broker_has_answered() {
         error.to_string(),
         "look up topic t: not done within 100 ms; no broker has answered yet"
     );
+    assert_eq!(error.remedy(), Remedy::Retry, "it passes");
+    assert!(!error.may_be_appended());
 }

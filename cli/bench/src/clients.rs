@@ -91,8 +91,9 @@ impl<'a> Clients<'a> {
 
     fn producer(&self, buffer_bytes: usize) -> Result<ProducerBuilder, String> {
         let records = self.plan.records;
-        let client = ClientConfig { client_id: CLIENT_ID.to_owned(), ..ClientConfig::default() };
-        let mut builder = Producer::builder().client(client).buffer_memory(buffer_bytes);
+        // Its topic is there, and isn't to come back once it is deleted.
+        let mut builder = Producer::builder().client_id(CLIENT_ID).allow_auto_create_topics(false);
+        builder = builder.buffer_memory(buffer_bytes);
         builder = builder.properties(&self.properties).map_err(|error| error.to_string())?;
         builder = builder.bootstrap_servers(self.bootstrap());
         if let Some(acks) = records.acks {
@@ -240,6 +241,9 @@ mod tests {
         let clients = Clients::new(command.plan().unwrap()).unwrap();
         let error = clients.producers(1).unwrap_err();
         assert_eq!(error, "acks=2: it has to be 0, 1 or all");
+        let command = parsed("produce --property request.timeout.ms=130000").unwrap();
+        let clients = Clients::new(command.plan().unwrap()).unwrap();
+        assert!(clients.producers(1).is_ok(), "a record has the time of an attempt");
         let command = parsed("produce --property lingerms=2 --clients 2").unwrap();
         let clients = Clients::new(command.plan().unwrap()).unwrap();
         assert_eq!(clients.producers(2).unwrap().len(), 2);

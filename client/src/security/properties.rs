@@ -114,6 +114,10 @@ fn transport(properties: &Properties) -> Result<Arc<dyn Transport>, PropertyErro
             return Err(fault(key, kind, "PEM; keytool and openssl make it of other stores"));
         }
     }
+    if properties.get("ssl.key.password").is_some_and(|password| !password.is_empty()) {
+        let rule = "left out: a key is read without a passphrase, as `openssl pkey -in` writes it";
+        return Err(fault("ssl.key.password", "***", rule));
+    }
     let text = |own: &str, files: &[&str]| {
         if let Some(text) = properties.get(own) {
             return Ok(Some(text.to_owned()));

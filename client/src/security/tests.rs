@@ -287,6 +287,13 @@ mod tls {
     }
 
     #[test]
+    fn a_passphrase_is_refused_and_not_told() {
+        let text = "security.protocol=SSL\nssl.key.password=secret";
+        let error = Security::of(&Properties::parse(text).unwrap()).unwrap_err().to_string();
+        assert!(error.starts_with("ssl.key.password=***: it has to be left out"), "{error}");
+    }
+
+    #[test]
     fn half_a_certificate_of_the_client_s_is_an_error() {
         for (given, missing) in [
             ("ssl.keystore.certificate.chain", "ssl.keystore.key"),

@@ -6,6 +6,7 @@
 
 mod cuts;
 mod exchange;
+mod hangs;
 mod kafka;
 mod kills;
 mod newcomer;

@@ -90,8 +90,8 @@ fn looked_at(browser: &Path, page: &Path, width: u32) -> String {
 fn check_in_browser(pages: &[(String, usize)]) {
     let Some(browser) = browser() else {
         let names = NAMES.join(", ");
-        writeln!(std::io::stderr(), "skipped: the page in a browser: none of {names} is there")
-            .unwrap();
+        let why = format!("because there is no Chromium: none of {names}");
+        writeln!(std::io::stderr(), "SKIPPED: the page in a browser {why}").unwrap();
         return;
     };
     let dir = tempfile::tempdir().unwrap();

@@ -15,7 +15,8 @@ usage: cargo xtask COMMAND
   generate [--check] protocol/schema to code and to the table in docs/protocol.md
   icount [--record]  instruction counts of the benchmarks, compared with the stored ones
   soak [SUITE]       the large size of every suite, or of one (balance, broker, built-in,
-                     faults, flights, fuzz, groups, oracle, raft, simulation, storage)
+                     clients, faults, flights, fuzz, groups, oracle, raft, simulation,
+                     storage)
   compare [OPTION]…  our broker beside Apache Kafka and beside one that stores nothing; makes
                      benches/report.md; needs a JDK, Maven, make, a C and a C++ compiler
                      (--help lists the options)

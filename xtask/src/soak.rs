@@ -60,6 +60,7 @@ const SUITES: &[Suite] = &[
     ("storage", storage),
     ("broker", broker),
     ("groups", groups),
+    ("clients", clients),
     ("simulation", simulation),
     ("faults", faults),
     ("built-in", built_in::run),
@@ -173,6 +174,16 @@ fn groups(root: &Path) -> Result<(), String> {
         cargo.env("LOGBOOM_GROUPS_SEEDS", GROUP_SEEDS.to_string());
     }
     execute(&mut cargo)
+}
+
+/// Exchanges of our own clients that a relay cuts, repeats and delays, at every byte.
+fn clients(root: &Path) -> Result<(), String> {
+    let front = ["test", "--release", "--locked", "-p", "logboom-producer", "--lib"];
+    let arguments = [&front[..], &["--", "at_any_byte", "--nocapture"]].concat();
+    for arguments in [&arguments[..], &integration("rust::cuts")] {
+        execute(command(root, "cargo", arguments).env("LOGBOOM_EVERY_BYTE", "1"))?;
+    }
+    Ok(())
 }
 
 /// Every world within bounds, then clusters in which everything goes wrong; a size that is set

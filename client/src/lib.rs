@@ -35,6 +35,7 @@
 //! | `connection_failures_total` | those that didn't come to stand |
 //! | `disconnects_total` | connections that ended, however |
 //! | `request_seconds{api}` | requests that were answered, and how long that took |
+//! | `throttled_total` | answers that asked for silence (KIP-219) |
 //! | `metadata_total` | answers about brokers and topics |
 //! | `retries_total` | calls that were tried again |
 //!

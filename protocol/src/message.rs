@@ -81,6 +81,12 @@ pub trait Message: Sized {
     /// The field whose value `version` cannot carry.
     fn write(&self, writer: &mut Writer, version: i16) -> Result<(), FieldError>;
 
+    /// For how long the broker wants to hear nothing more over the connection, milliseconds; 0 of
+    /// messages that can't say so (KIP-219).
+    fn throttle_time_ms(&self) -> i32 {
+        0
+    }
+
     /// Reads a whole body, the bytes behind the header.
     ///
     /// Strings are copied; byte fields and records are slices of `body`.

@@ -7,12 +7,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use logboom_protocol::hot::Rope;
 use logboom_protocol::{ApiKey, EncodeError, Request, frame};
 
 use super::driver::{self, Outgoing, Pending, Written};
+use super::throttle::Silence;
 use crate::{BrokerAddress, ClientConfig, ClientError, Disconnect};
 
 /// The longest time-out; a clock can't be asked for much more.
@@ -37,6 +38,7 @@ struct Shared {
     heard: Arc<Heard>,
     /// Invariant: as long as the places, so that it is never full.
     queue: mpsc::Sender<Outgoing>,
+    silence: Silence,
     ending: Arc<Ending>,
 }
 
@@ -111,6 +113,7 @@ impl Line {
             in_flight_max,
             heard,
             queue,
+            silence: Silence::new(config.request_timeout),
             ending,
         };
         Self { shared: Arc::new(shared) }
@@ -130,6 +133,11 @@ impl Line {
         let count = self.shared.in_flight_max - self.shared.places.available_permits();
         let silence = if count == 0 { Duration::ZERO } else { self.shared.heard.elapsed() };
         (silence.as_secs(), count)
+    }
+
+    /// What the broker wants to hear nothing for.
+    pub(super) fn silence(&self) -> &Silence {
+        &self.shared.silence
     }
 
     /// Closes the connection for everybody.
@@ -221,19 +229,27 @@ impl Line {
         }
     }
 
-    /// Waits for a free place. That there is none in time says nothing about the connection.
+    /// Waits for a free place, and until the broker wants to hear something. That this isn't in
+    /// time says nothing about the connection.
     async fn place(&self, clock: &Clock) -> Result<OwnedSemaphorePermit, ClientError> {
         if let Some(reason) = self.closed() {
             return Err(self.error(reason.clone()));
         }
-        let place = Arc::clone(&self.shared.places).acquire_owned();
+        let place = async {
+            let place = Arc::clone(&self.shared.places).acquire_owned().await;
+            // The answer that has made the place free may have asked for silence.
+            while let Some(until) = self.silence().until() {
+                sleep_until(until).await;
+            }
+            place.expect("the places are never closed")
+        };
         let place = timeout_at(clock.deadline(), place).await;
         let place = place.map_err(|_| self.error(clock.over()))?;
         // Who owed nothing until now isn't late yet.
         if self.shared.places.available_permits() + 1 == self.shared.in_flight_max {
             self.shared.heard.now();
         }
-        Ok(place.expect("the places are never closed"))
+        Ok(place)
     }
 
     fn queue(&self, outgoing: Outgoing) -> Result<(), ClientError> {

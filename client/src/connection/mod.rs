@@ -12,6 +12,9 @@
 //! **Invariant:** at most `in_flight_max` requests are queued or unanswered. A caller who stops
 //! waiting leaves its place taken until the answer is there.
 //!
+//! **Invariant:** when a caller has heard that the broker wants to hear nothing for a while, no
+//! request is sent before that is over.
+//!
 //! **Invariant:** the reason is set before the first waiting caller hears of the end.
 
 mod driver;
@@ -19,6 +22,7 @@ mod line;
 mod negotiate;
 #[cfg(test)]
 mod tests;
+mod throttle;
 mod told;
 mod versions;
 
@@ -126,13 +130,14 @@ impl Connection {
     /// Cancel-safe: when the future is dropped, the request may or may not have been sent, and the
     /// connection stays usable.
     ///
-    /// - `timeout`: from the call to the answer, waiting for a free place included.
+    /// - `timeout`: from the call to the answer, waiting for a free place, or until the broker
+    ///   wants to hear something again, included.
     ///
     /// # Errors
     /// [`ClientError::UnsupportedVersion`], [`ClientError::Encode`], or
     /// [`ClientError::Connection`], after which the connection is closed for everybody, unless
-    /// there was no free place in time, or `timeout` is less than `request.timeout.ms`: who has
-    /// little time left says nothing about the broker.
+    /// it couldn't be sent in time, or `timeout` is less than `request.timeout.ms`: who has little
+    /// time left says nothing about the broker.
     pub async fn send<R: Request>(
         &self,
         request: &R,
@@ -188,13 +193,15 @@ impl Connection {
         self.line.tell(R::API, timeout, |id, client| encode(version, id, client)).await
     }
 
-    /// An answer that can't be understood ends the connection.
+    /// An answer that can't be understood ends the connection; one that asks for silence is heeded.
     fn decode<M: Message>(&self, body: &Bytes, version: i16) -> Result<M, ClientError> {
-        M::decode(body, version).map_err(|error| {
+        let decoded = M::decode(body, version).map_err(|error| {
             let reason = Disconnect::Malformed(error);
             self.line.close(reason.clone());
             self.line.error(reason)
-        })
+        })?;
+        self.line.silence().begin(M::API, version, decoded.throttle_time_ms());
+        Ok(decoded)
     }
 
     fn newest_common(&self, api: ApiKey, allowed: VersionRange) -> Result<i16, ClientError> {

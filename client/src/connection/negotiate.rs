@@ -34,7 +34,10 @@ pub(super) async fn ask(line: &Line, timeout: Duration) -> Result<Versions, Clie
     loop {
         let body = line.call(&request, version, timeout).await?;
         let reason = match read(&body, version) {
-            Ok(Answer::Versions(versions)) => return Ok(versions),
+            Ok(Answer::Versions(versions, throttle_time_ms)) => {
+                line.silence().begin(ApiKey::ApiVersions, version, throttle_time_ms);
+                return Ok(versions);
+            }
             Ok(Answer::AskAgain(older)) => {
                 version = older;
                 continue;
@@ -50,7 +53,8 @@ pub(super) async fn ask(line: &Line, timeout: Duration) -> Result<Versions, Clie
 /// What an answer means.
 #[derive(Debug)]
 enum Answer {
-    Versions(Versions),
+    /// What is spoken, and for how long the broker wants to hear nothing.
+    Versions(Versions, i32),
     /// The question is to be put in this version, which is older than the last one.
     AskAgain(i16),
     Error(ErrorCode),
@@ -65,7 +69,9 @@ fn read(body: &Bytes, version: i16) -> Result<Answer, DecodeError> {
     }
     let response = ApiVersionsResponse::decode(body, version)?;
     Ok(match response.error_code {
-        ErrorCode::NONE => Answer::Versions(Versions::new(&response.api_keys)),
+        ErrorCode::NONE => {
+            Answer::Versions(Versions::new(&response.api_keys), response.throttle_time_ms)
+        }
         code => Answer::Error(code),
     })
 }
@@ -134,7 +140,7 @@ mod tests {
     fn an_answer_in_any_version_names_the_versions() {
         for version in 0..=FIRST_VERSION {
             let body = body(ErrorCode::NONE, &[(3, 0, 9), (9_999, 0, 1)], version);
-            let Answer::Versions(versions) = read(&body, version).unwrap() else {
+            let Answer::Versions(versions, 0) = read(&body, version).unwrap() else {
                 panic!("version {version}");
             };
             assert_eq!(versions.of(ApiKey::Metadata), Some(VersionRange { min: 0, max: 9 }));

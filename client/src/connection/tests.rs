@@ -8,6 +8,7 @@ use tokio::io::DuplexStream;
 
 use logboom_protocol::ApiKey;
 use logboom_protocol::header::unsupported_api_versions_response;
+use logboom_protocol::messages::api_versions::ApiVersionsResponse;
 use logboom_protocol::messages::heartbeat::{HeartbeatRequest, HeartbeatResponse};
 use logboom_protocol::messages::metadata::{MetadataRequest, MetadataResponse};
 use logboom_protocol::messages::produce::ProduceRequest;
@@ -102,6 +103,93 @@ async fn no_more_requests_are_in_flight_than_allowed() {
     let (first, second, third, ()) =
         tokio::join!(ask(&connection), ask(&connection), ask(&connection), answering);
     assert_eq!((first.unwrap(), second.unwrap(), third.unwrap()), (1, 2, 3));
+}
+
+/// An answer that asks for silence; how long the next request took to come, milliseconds.
+async fn silence(version: i16, throttle_time_ms: i32) -> u128 {
+    let (stream, mut peer) = stream();
+    let greeting = async {
+        let asked = peer.request().await.unwrap();
+        peer.write(&asked.versions(ApiKey::Metadata, version)).await;
+    };
+    let (address, config) = (address(), config());
+    let connecting = Connection::over(stream, &address, &config);
+    let (connection, ()) = tokio::join!(connecting, greeting);
+    let connection = connection.unwrap();
+    let asking = async {
+        ask(&connection).await.unwrap();
+        let began = Instant::now();
+        let request = MetadataRequest::default();
+        connection.send(&request, 60 * SECOND).await.unwrap();
+        began.elapsed().as_millis()
+    };
+    let answering = async {
+        let asked = peer.request().await.unwrap();
+        assert_eq!(asked.version, version);
+        let slow = MetadataResponse { throttle_time_ms, ..controller(1) };
+        peer.write(&asked.answer(&slow)).await;
+        let asked = peer.request().await.unwrap();
+        peer.write(&asked.answer(&controller(2))).await;
+    };
+    tokio::join!(asking, answering).0
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_wants_to_hear_nothing_isn_t_sent_anything_for_so_long() {
+    assert_eq!(silence(13, 700).await, 700);
+    assert_eq!(silence(13, 0).await, 0);
+    assert_eq!(silence(13, -5).await, 0);
+    assert_eq!(silence(6, 700).await, 700);
+    assert_eq!(silence(5, 700).await, 0, "the broker has waited itself");
+    let longest = config().request_timeout.as_millis();
+    assert_eq!(silence(13, i32::MAX).await, longest, "no longer than an answer may take");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_may_want_to_hear_nothing_once_it_has_said_its_versions() {
+    let (stream, mut peer) = stream();
+    let (address, config) = (address(), config());
+    let asking = async {
+        let connection = Connection::over(stream, &address, &config).await.unwrap();
+        let began = Instant::now();
+        ask(&connection).await.unwrap();
+        began.elapsed().as_millis()
+    };
+    let answering = async {
+        let asked = peer.request().await.unwrap();
+        // Behind its length and the correlation id.
+        let body = asked.versions(ApiKey::Metadata, 13).slice(8..);
+        let all = ApiVersionsResponse::decode(&body, asked.version).unwrap();
+        peer.write(&asked.answer(&ApiVersionsResponse { throttle_time_ms: 300, ..all })).await;
+        let asked = peer.request().await.unwrap();
+        peer.write(&asked.answer(&controller(1))).await;
+    };
+    assert_eq!(tokio::join!(asking, answering).0, 300);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_can_t_wait_for_the_end_of_a_silence_leaves_the_connection_as_it_is() {
+    let (connection, mut peer) = connected().await;
+    let answering = async {
+        let asked = peer.request().await.unwrap();
+        let slow = MetadataResponse { throttle_time_ms: 5_000, ..controller(1) };
+        peer.write(&asked.answer(&slow)).await;
+        assert!(tokio::time::timeout(4 * SECOND, peer.request()).await.is_err(), "it is sent");
+        // What was given up is never sent; the next one is.
+        let asked = peer.request().await.unwrap();
+        peer.write(&asked.answer(&controller(2))).await;
+    };
+    let asking = async {
+        ask(&connection).await.unwrap();
+        let late = reason(ask(&connection).await);
+        assert!(matches!(late, Disconnect::RequestTimeout { .. }), "{late}");
+        assert!(connection.is_usable());
+        tokio::time::sleep(3 * SECOND).await;
+        let (began, request) = (Instant::now(), MetadataRequest::default());
+        let told = connection.send(&request, 2 * SECOND).await.unwrap();
+        assert_eq!((told.controller_id, began.elapsed()), (2, SECOND));
+    };
+    tokio::join!(asking, answering);
 }
 
 #[tokio::test(start_paused = true)]
@@ -350,8 +438,6 @@ async fn wire_1_a_broker_that_knows_only_older_versions_is_asked_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_broker_that_names_no_version_is_refused_with_its_code() {
-    use logboom_protocol::messages::api_versions::ApiVersionsResponse;
-
     let (stream, mut peer) = stream();
     let answering = async {
         let asked = peer.request().await.unwrap();

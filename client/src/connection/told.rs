@@ -38,6 +38,12 @@ pub(super) fn answered(api: ApiKey, took: Duration) {
     histogram!("logboom_client_request_seconds", "api" => api.name()).record(took.as_secs_f64());
 }
 
+/// The broker wants to hear nothing for a while.
+pub(super) fn throttled(api: ApiKey, time: Duration) {
+    counter!("logboom_client_throttled_total").increment(1);
+    tracing::debug!(api = api.name(), ?time, "the broker wants to hear nothing");
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -104,7 +110,11 @@ mod tests {
             // The first question ends its connection.
             std::mem::replace(&mut asked_before, true).then(|| {
                 let brokers = vec![MetadataResponseBroker::default()];
-                asked.answer(&MetadataResponse { brokers, ..MetadataResponse::default() })
+                asked.answer(&MetadataResponse {
+                    brokers,
+                    throttle_time_ms: 1,
+                    ..Default::default()
+                })
             })
         });
         cluster(vec![gone.clone(), address.clone()]).image(None).await.unwrap();

@@ -6,6 +6,9 @@ use super::names::{self, ident};
 use super::{decode, encode};
 use crate::schema::{Api, Field, Literal, Message, Struct, Type, Versions};
 
+/// The field of responses by which brokers slow clients down.
+const THROTTLE_TIME: &str = "throttle_time_ms";
+
 const HEAD: &str = "// Written by `cargo xtask generate` from protocol/schema; do not edit.\n\n";
 
 /// `generated/mod.rs`.
@@ -148,9 +151,15 @@ fn message_impl(code: &mut String, api: &Api, message: &Message, kind: &str) {
          fn read(reader: &mut Reader<'_>, version: i16) -> Result<Self, FieldError> {{\n\
          Self::read(reader, version)\n}}\n\n\
          fn write(&self, writer: &mut Writer, version: i16) -> Result<(), FieldError> {{\n\
-         self.write(writer, version)\n}}\n}}",
+         self.write(writer, version)\n}}\n",
         message.name, api.name
     );
+    let whole = message.structs.iter().find(|one| one.name == message.name);
+    let is_throttle = |field: &Field| field.name == THROTTLE_TIME;
+    if whole.is_some_and(|whole| whole.fields.iter().any(is_throttle)) {
+        let _ = writeln!(code, "fn {THROTTLE_TIME}(&self) -> i32 {{\nself.{THROTTLE_TIME}\n}}\n");
+    }
+    code.push_str("}\n");
 }
 
 fn structure(code: &mut String, message: &Message, one: &Struct) {

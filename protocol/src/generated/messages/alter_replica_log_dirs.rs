@@ -244,6 +244,10 @@ impl crate::Message for AlterReplicaLogDirsResponse {
     fn write(&self, writer: &mut Writer, version: i16) -> Result<(), FieldError> {
         self.write(writer, version)
     }
+
+    fn throttle_time_ms(&self) -> i32 {
+        self.throttle_time_ms
+    }
 }
 
 impl crate::Request for AlterReplicaLogDirsRequest {

@@ -128,6 +128,10 @@ impl crate::Message for GetTelemetrySubscriptionsResponse {
     fn write(&self, writer: &mut Writer, version: i16) -> Result<(), FieldError> {
         self.write(writer, version)
     }
+
+    fn throttle_time_ms(&self) -> i32 {
+        self.throttle_time_ms
+    }
 }
 
 impl crate::Request for GetTelemetrySubscriptionsRequest {

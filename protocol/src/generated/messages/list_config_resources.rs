@@ -140,6 +140,10 @@ impl crate::Message for ListConfigResourcesResponse {
     fn write(&self, writer: &mut Writer, version: i16) -> Result<(), FieldError> {
         self.write(writer, version)
     }
+
+    fn throttle_time_ms(&self) -> i32 {
+        self.throttle_time_ms
+    }
 }
 
 impl crate::Request for ListConfigResourcesRequest {

@@ -183,6 +183,10 @@ impl crate::Message for ListGroupsResponse {
     fn write(&self, writer: &mut Writer, version: i16) -> Result<(), FieldError> {
         self.write(writer, version)
     }
+
+    fn throttle_time_ms(&self) -> i32 {
+        self.throttle_time_ms
+    }
 }
 
 impl crate::Request for ListGroupsRequest {

@@ -13,13 +13,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::sync::{Notify, SemaphorePermit};
 use tokio::time::Instant;
 
 use logboom_client::{ClientError, Topic, partition_of_key};
 
-use crate::batch::Room;
 use crate::delivery::{Delivery, Outcome};
+use crate::memory::{Memory, Room};
 use crate::partitioner::{Choice, Sticky, draw};
 use crate::queue::{Event, Queue};
 use crate::settings::Settings;
@@ -29,8 +29,7 @@ use crate::{ProduceError, Record};
 #[derive(Debug)]
 pub(crate) struct Accumulator {
     pub(crate) settings: Settings,
-    /// Bytes of `buffer.memory` that are free.
-    memory: Arc<Semaphore>,
+    memory: Arc<Memory>,
     topics: RwLock<Topics>,
     schedule: Mutex<Schedule>,
     /// Wakes the sender.
@@ -119,7 +118,7 @@ struct Lingering {
 impl Accumulator {
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
-            memory: Arc::new(Semaphore::new(settings.buffer_bytes.min(Semaphore::MAX_PERMITS))),
+            memory: Memory::new(settings.buffer_bytes),
             settings,
             topics: RwLock::default(),
             schedule: Mutex::default(),
@@ -146,12 +145,12 @@ impl Accumulator {
         let limit = request_bytes_max.min(buffer_bytes);
         let permits = u32::try_from(bytes).ok().filter(|_| bytes <= limit);
         let permits = permits.ok_or(ProduceError::TooLarge { bytes, limit })?;
-        if let Ok(room) = self.memory.try_acquire_many(permits) {
+        if let Some(room) = self.memory.try_take(permits) {
             return Ok(room);
         }
         let _waiting = Waiting::begin(&self.waiting);
         self.wake.notify_one();
-        let room = tokio::time::timeout(patience, self.memory.acquire_many(permits)).await;
+        let room = tokio::time::timeout(patience, self.memory.take(permits)).await;
         let room = room.map_err(|_| ProduceError::NoRoom { after: patience })?;
         room.map_err(|_| self.ended().unwrap_or(ProduceError::Closed))
     }
@@ -472,8 +471,44 @@ fn now() -> i64 {
 mod tests {
     use super::*;
     use crate::Producer;
+    use allocation_counter::measure;
     use logboom_client::Partition;
     use logboom_protocol::units::Uuid;
+
+    /// Whatever chunks leave empty: records that alternate with some which are just too large for
+    /// the rest, and some that fill a little more than a half or a third.
+    #[test]
+    fn what_is_allocated_is_within_buffer_memory() {
+        const BUFFER: usize = 8 << 20;
+        const CHUNK: usize = 64 << 10;
+        let long = vec![b'x'; CHUNK];
+        let patterns =
+            [&[100][..], &[1_000, CHUNK - 1_000], &[33_000], &[22_000, 44_000], &[100, 60_000]];
+        for lengths in patterns {
+            let settings = Producer::builder().buffer_memory(BUFFER).settings().unwrap();
+            let accumulator = Accumulator::new(settings);
+            let partitions = vec![Partition { leader: Some(0), ..Partition::default() }];
+            let topic = Topic { name: "t".into(), id: Uuid::ZERO, is_internal: false, partitions };
+            let queues = accumulator.learn(&topic).unwrap();
+            let mut payload = 0;
+            let measured = measure(|| {
+                for &length in lengths.iter().cycle() {
+                    let record = Record::to("t").value(&long[..length]);
+                    let bytes = record.bytes_max().try_into().unwrap();
+                    let Some(room) = accumulator.memory.try_take(bytes) else { break };
+                    drop(accumulator.append(&queues, &record, room).unwrap());
+                    payload += length;
+                }
+            });
+            let allocated = usize::try_from(measured.bytes_current).unwrap();
+            // What isn't records: queues, outcomes, lists of chunks.
+            let most = BUFFER + CHUNK + BUFFER / 64;
+            assert!(allocated <= most, "{lengths:?}: {allocated} for {payload}");
+            assert!(allocated > BUFFER - 2 * CHUNK, "{lengths:?}: {allocated}: room isn't used");
+            accumulator.end(&ProduceError::Closed);
+            assert_eq!(accumulator.memory.free(), BUFFER, "{lengths:?}");
+        }
+    }
 
     #[tokio::test]
     async fn a_topic_that_was_made_again_has_the_partitions_that_it_has_now() {

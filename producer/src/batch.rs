@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bytes::{Buf as _, Bytes};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
 use logboom_client::{ClientError, Produced};
@@ -16,6 +16,7 @@ use logboom_protocol::records::{
 };
 
 use crate::delivery::{Delivery, Outcome};
+use crate::memory::Room;
 use crate::{ProduceError, Record};
 
 /// Records for a partition.
@@ -37,38 +38,6 @@ pub(crate) struct Batch {
     first: i32,
     count: i32,
     room: Room,
-}
-
-/// Bytes of `buffer.memory` that are given back in the end.
-#[derive(Debug)]
-pub(crate) struct Room {
-    memory: Arc<Semaphore>,
-    bytes: usize,
-}
-
-impl Room {
-    /// None yet.
-    pub(crate) fn of(memory: &Arc<Semaphore>) -> Self {
-        Self { memory: Arc::clone(memory), bytes: 0 }
-    }
-
-    fn add(&mut self, taken: SemaphorePermit<'_>) {
-        self.bytes += taken.num_permits();
-        taken.forget();
-    }
-
-    /// Takes a half of it away.
-    fn split(&mut self) -> Self {
-        let half = self.bytes / 2;
-        self.bytes -= half;
-        Self { memory: Arc::clone(&self.memory), bytes: half }
-    }
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        self.memory.add_permits(self.bytes);
-    }
 }
 
 #[derive(Debug)]
@@ -119,7 +88,7 @@ impl Batch {
             unreachable!("nothing is added to a batch that was closed");
         };
         builder.append(timestamp, record.key, record.value, record.headers)?;
-        self.room.add(room);
+        self.room.add(room, builder.allocated_bytes());
         self.count += 1;
         Ok(Delivery::new(Arc::clone(&self.outcome), self.count - 1))
     }
@@ -159,10 +128,16 @@ impl Batch {
     pub(crate) fn encode(&mut self) -> Result<Vec<Bytes>, BatchError> {
         let content = std::mem::replace(&mut self.content, Content::Encoded(Vec::new()));
         let encoded = match content {
-            Content::Open(builder) => match self.numbers {
-                Some(numbers) => builder.producer(numbers).build_pieces(),
-                None => builder.build_pieces(),
-            },
+            Content::Open(builder) => {
+                if self.codec != Codec::None {
+                    // The chunks aren't sent.
+                    self.room.cover(0);
+                }
+                match self.numbers {
+                    Some(numbers) => builder.producer(numbers).build_pieces(),
+                    None => builder.build_pieces(),
+                }
+            }
             Content::Encoded(pieces) => Ok(renumbered(pieces, self.numbers)),
             Content::Broken(error) => Err(error),
         };
@@ -280,16 +255,17 @@ mod tests {
     use logboom_protocol::records::ProducedBatch;
 
     use super::*;
+    use crate::memory::Memory;
 
     /// A batch of values of these lengths.
     fn batch(lengths: &[usize]) -> Batch {
-        let memory = Arc::new(Semaphore::new(1 << 20));
+        let memory = Memory::new(1 << 20);
         let outcome = Outcome::new("t".into(), 0);
         let mut batch = Batch::new(0, Codec::None, outcome, Room::of(&memory), 0, Instant::now());
         for &length in lengths {
             let value = vec![b'x'; length];
             let record = Record::to("t").value(&value);
-            let room = memory.try_acquire_many(1).unwrap();
+            let room = memory.try_take(1).unwrap();
             drop(batch.append(&record, 7, room).unwrap());
         }
         batch

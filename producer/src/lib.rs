@@ -57,6 +57,7 @@ mod accumulator;
 mod batch;
 mod delivery;
 mod error;
+mod memory;
 mod metrics;
 mod partitioner;
 mod producer;

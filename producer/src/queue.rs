@@ -36,8 +36,9 @@ use logboom_client::{ClientError, Produced};
 use logboom_protocol::records::{Codec, ProducerState};
 use logboom_protocol::units::Uuid;
 
-use crate::batch::{Batch, Room, next_sequence};
+use crate::batch::{Batch, next_sequence};
 use crate::delivery::{Delivery, Outcome};
+use crate::memory::Room;
 use crate::{ProduceError, Record};
 
 /// What a queue goes by.
@@ -182,7 +183,8 @@ impl Queue {
             let number = self.next_number;
             self.next_number += 1;
             event.opened = Some(number);
-            let expected = self.last_bytes.min(limits.batch_bytes);
+            // What isn't there isn't set aside: it may be a record, and no more.
+            let expected = self.last_bytes.min(limits.batch_bytes).min(room.free());
             Batch::new(number, limits.codec, outcome, room, expected, Instant::now())
         });
         let delivery = open.append(record, timestamp, taken);

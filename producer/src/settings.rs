@@ -231,8 +231,8 @@ impl ProducerBuilder {
         self
     }
 
-    /// Bytes of all records that aren't acknowledged (`buffer.memory`); beyond them
-    /// [`Producer::send`] waits.
+    /// Bytes of all batches that aren't acknowledged, what they leave empty included
+    /// (`buffer.memory`); beyond them [`Producer::send`] waits.
     pub fn buffer_memory(mut self, bytes: usize) -> Self {
         self.buffer_bytes = bytes;
         self

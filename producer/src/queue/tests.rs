@@ -5,13 +5,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use tokio::sync::Semaphore;
-
 use logboom_protocol::ErrorCode;
 use logboom_protocol::records::{CheckedBatch, Inflater};
 
 use super::*;
 use crate::Delivered;
+use crate::memory::Memory;
 
 const MEMORY: usize = 1 << 20;
 const NOBODY: Option<ProducerId> = None;
@@ -21,7 +20,7 @@ const NO_PAUSE: Duration = Duration::ZERO;
 struct Rig {
     queue: Queue,
     limits: QueueLimits,
-    memory: Arc<Semaphore>,
+    memory: Arc<Memory>,
     now: Instant,
     topic_id: Uuid,
 }
@@ -35,13 +34,13 @@ impl Rig {
             under_way_max,
             delivery_timeout: Duration::from_secs(120),
         };
-        let memory = Arc::new(Semaphore::new(MEMORY));
+        let memory = Memory::new(MEMORY);
         Self { queue: Queue::new(), limits, memory, now: Instant::now(), topic_id: Uuid([1; 16]) }
     }
 
     fn try_append(&mut self, value: &str) -> Result<(Delivery, Event), ProduceError> {
         let record = Record::to("t").value(value);
-        let taken = self.memory.try_acquire_many(64).unwrap();
+        let taken = self.memory.try_take(64).unwrap();
         let memory = &self.memory;
         let new = || (Outcome::new("t".into(), 0), Room::of(memory));
         let (delivery, event) = self.queue.append(&record, 5, taken, &self.limits, new);
@@ -132,10 +131,11 @@ fn a_batch_is_sent_when_it_is_full_or_due() {
 fn room_is_given_back_when_a_batch_has_ended() {
     let mut rig = Rig::new(5);
     drop(rig.append("a"));
-    assert_eq!(rig.memory.available_permits(), MEMORY - 64);
+    // The head of a batch, and a record of one byte.
+    assert_eq!(rig.memory.free(), MEMORY - 69);
     let batch = rig.take(NOBODY).unwrap();
     rig.settle(batch, appended(0));
-    assert_eq!(rig.memory.available_permits(), MEMORY);
+    assert_eq!(rig.memory.free(), MEMORY);
     assert!(rig.queue.is_idle());
 }
 
@@ -287,7 +287,7 @@ fn a_batch_that_is_too_large_is_divided_until_it_fits() {
     );
     rig.settle(right, appended(20));
     assert_eq!([offset(&mut deliveries[1]), offset(&mut deliveries[2])], [20, 21]);
-    assert_eq!(rig.memory.available_permits(), MEMORY, "all room is given back");
+    assert_eq!(rig.memory.free(), MEMORY, "all room is given back");
 }
 
 #[test]
@@ -365,4 +365,22 @@ fn what_has_ended_takes_nothing_and_leaves_nobody_waiting() {
     }
     rig.settle(under_way, again());
     assert!(rig.take(NUMBERED).is_none() && rig.queue.is_idle(), "nothing is sent again");
+}
+
+#[test]
+fn what_a_batch_is_expected_to_need_is_set_aside_where_it_is_free() {
+    for (free, set_aside) in [(MEMORY, 40_000), (5_000, 5_000), (0, 200)] {
+        let mut rig = Rig::new(1);
+        rig.limits.batch_bytes = 40_000;
+        drop(rig.append(&"x".repeat(50_000)));
+        assert_eq!(rig.queue.waiting(), 1);
+        let before = rig.memory.free();
+        let hog = before - 64 - free.min(before - 64);
+        let memory = Arc::clone(&rig.memory);
+        let hog = memory.try_take(hog.try_into().unwrap()).unwrap();
+        drop(rig.append("the first of the next"));
+        drop(hog);
+        let held = before - rig.memory.free();
+        assert!((set_aside - 200..=set_aside).contains(&held), "{held} of {free}");
+    }
 }

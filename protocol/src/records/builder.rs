@@ -50,6 +50,8 @@ pub struct BatchBuilder {
     full: Vec<BytesMut>,
     /// The last chunk; without capacity before the first record.
     chunk: BytesMut,
+    /// Bytes of all chunks.
+    allocated_bytes: usize,
 }
 
 /// Bytes of the second chunk, unless its first record needs more. Those behind it double the batch.
@@ -72,6 +74,7 @@ impl BatchBuilder {
             expected_bytes: 0,
             full: Vec::new(),
             chunk: BytesMut::new(),
+            allocated_bytes: 0,
         }
     }
 
@@ -106,6 +109,12 @@ impl BatchBuilder {
     #[must_use]
     pub fn uncompressed_bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Bytes that the records' chunks take, what they leave empty included.
+    #[must_use]
+    pub fn allocated_bytes(&self) -> usize {
+        self.allocated_bytes
     }
 
     /// Appends a record; its offset follows that of the one before.
@@ -172,6 +181,7 @@ impl BatchBuilder {
             let chunk = BytesMut::with_capacity(bytes);
             self.full.push(std::mem::replace(&mut self.chunk, chunk));
         }
+        self.allocated_bytes += self.chunk.capacity();
     }
 
     /// The batch in one piece, with base offset 0 and no leader epoch, as a producer sends it. One
@@ -338,6 +348,7 @@ mod tests {
             written(&mut builder, lengths);
             let chunks = builder.full.iter().chain([&builder.chunk]);
             let taken: usize = chunks.map(BytesMut::capacity).sum();
+            assert_eq!(taken, builder.allocated_bytes());
             let bytes = builder.uncompressed_bytes();
             assert!(taken <= 2 * bytes + CHUNK_BYTES_MIN, "{taken} for {bytes}");
             let mut builder = BatchBuilder::new(Codec::None);

@@ -100,7 +100,7 @@ impl ConsumerError {
                     _ => Remedy::Retry,
                 }
             }
-            Self::Client(error) => background_remedy(error),
+            Self::Client(error) => error.remedy(),
             Self::PollInterval { .. } => Remedy::Retry,
             Self::Property(_)
             | Self::Config { .. }
@@ -124,16 +124,6 @@ impl ConsumerError {
 
     pub(crate) fn config(what: impl Into<String>, rule: impl Into<String>) -> Self {
         Self::Config { what: what.into(), rule: rule.into() }
-    }
-}
-
-/// What a call asks for again when its time is over, the consumer asks for again by itself.
-fn background_remedy(error: &ClientError) -> Remedy {
-    match error {
-        ClientError::Deadline { last, .. } if background_remedy(last) == Remedy::Retry => {
-            Remedy::Retry
-        }
-        error => error.remedy(),
     }
 }
 
@@ -218,7 +208,7 @@ mod tests {
         };
         for (error, remedy) in [
             (late(ErrorCode::COORDINATOR_NOT_AVAILABLE), Remedy::Retry),
-            (late(ErrorCode::INVALID_CONFIG), Remedy::GiveUp),
+            (late(ErrorCode::INVALID_CONFIG), Remedy::FixCall),
             (refused(ErrorCode::REBALANCE_IN_PROGRESS), Remedy::Retry),
             (refused(ErrorCode::UNKNOWN_MEMBER_ID), Remedy::Retry),
             (refused(ErrorCode::FENCED_INSTANCE_ID), Remedy::GiveUp),

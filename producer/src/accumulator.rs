@@ -489,7 +489,7 @@ mod tests {
             let accumulator = Accumulator::new(settings);
             let partitions = vec![Partition { leader: Some(0), ..Partition::default() }];
             let topic = Topic { name: "t".into(), id: Uuid::ZERO, is_internal: false, partitions };
-            let queues = accumulator.learn(&topic).unwrap();
+            let queues = accumulator.learn(&Arc::new(topic)).unwrap();
             let mut payload = 0;
             let measured = measure(|| {
                 for &length in lengths.iter().cycle() {

@@ -480,7 +480,7 @@ mod tests {
             (waits, sender.paused.values().flatten().count())
         };
         for leader in [Some(1), None] {
-            let (mut sender, _delivery) = self::sender().await;
+            let (mut sender, _delivery) = sender().await;
             let queue = sender.accumulator.queues().remove(0);
             sender.outboxes.entry(0).or_default().queues.push_back(queue);
             // Whoever sends to the topic may learn it as well.

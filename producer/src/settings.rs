@@ -471,7 +471,7 @@ mod tests {
         for (key, kept, _) in REFUSED {
             for value in ["", kept] {
                 let properties: Properties = [(key, value)].into_iter().collect();
-                Producer::builder().properties(&properties).unwrap();
+                drop(Producer::builder().properties(&properties).unwrap());
             }
         }
     }

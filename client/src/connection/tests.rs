@@ -34,8 +34,12 @@ fn config() -> ClientConfig {
 
 /// A connection that knows the versions, and its peer.
 async fn connected() -> (Connection, Peer<DuplexStream>) {
+    connected_with(config()).await
+}
+
+async fn connected_with(config: ClientConfig) -> (Connection, Peer<DuplexStream>) {
     let (stream, mut peer) = stream();
-    let (address, config) = (address(), config());
+    let address = address();
     let (connection, ()) = tokio::join!(Connection::over(stream, &address, &config), peer.greet());
     (connection.unwrap(), peer)
 }
@@ -169,7 +173,8 @@ async fn a_broker_may_want_to_hear_nothing_once_it_has_said_its_versions() {
 
 #[tokio::test(start_paused = true)]
 async fn who_can_t_wait_for_the_end_of_a_silence_leaves_the_connection_as_it_is() {
-    let (connection, mut peer) = connected().await;
+    let config = ClientConfig { request_timeout: 30 * SECOND, ..config() };
+    let (connection, mut peer) = connected_with(config).await;
     let answering = async {
         let asked = peer.request().await.unwrap();
         let slow = MetadataResponse { throttle_time_ms: 5_000, ..controller(1) };

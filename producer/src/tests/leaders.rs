@@ -139,9 +139,10 @@ async fn a_partition_that_waits_for_its_leader_holds_up_no_other() {
         let of_stuck = |brokers: &Brokers| brokers.seen.iter().filter(|one| one.1 == 1).count();
         let asked = of_stuck(&brokers.lock().unwrap());
         assert_eq!(asked, usize::from(is_led), "who isn't believed isn't asked again");
-        let mut brokers = brokers.lock().unwrap();
-        (brokers.is_mute, brokers.disowned, brokers.leaders) = (false, None, vec![0, 1]);
-        drop(brokers);
+        {
+            let mut brokers = brokers.lock().unwrap();
+            (brokers.is_mute, brokers.disowned, brokers.leaders) = (false, None, vec![0, 1]);
+        }
         tokio::time::timeout(LIMIT, stuck).await.unwrap().unwrap().unwrap();
     }
 }
@@ -149,7 +150,7 @@ async fn a_partition_that_waits_for_its_leader_holds_up_no_other() {
 #[tokio::test]
 async fn a_topic_that_is_never_young_enough_is_sent_to() {
     let (_brokers, builder) = Brokers::start(&[0, 1]).await;
-    let client = ClientConfig { metadata_age_max: 0 * MILLISECOND, ..client() };
+    let client = ClientConfig { metadata_age_max: std::time::Duration::ZERO, ..client() };
     let producer = builder.client(client).build().unwrap();
     for partition in [0, 1, 0, 1] {
         publish(&producer, partition).await;

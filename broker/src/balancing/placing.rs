@@ -1,45 +1,73 @@
 //! Where new partitions go, as the broker that decides places them.
 //!
 //! Must always hold: what it knows of the metadata is what they were when it last counted, a moment
-//! ago, and what was placed since; who is in contact, and not drained, it looks at each time.
+//! ago, and what was placed since; who is in contact, and not drained, it looks at each time. What
+//! was placed counts for what is usual until its broker says otherwise, and turns go on from topic
+//! to topic, so that a burst of small topics is shared as a large one is.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use logboom_balance::snapshot::{AMOUNT_MAX, Broker, Load, REPLICAS_MAX, WEIGHT_USUAL};
-use logboom_balance::{Host, NewTopic, PerResource, PlaceError, Resource, Strategy, place};
+use logboom_balance::{Host, Memory, NewTopic, PerResource, PlaceError, Resource, Strategy, place};
 use logboom_controller::MetadataImage;
 use logboom_controller::topics::Placement;
 use logboom_protocol::CompactString;
 
 use super::report::Means;
 use crate::clock::boot_ms;
+use crate::node::random_bytes;
 
 /// How long what was counted of the metadata holds: so creating many topics, one after the other,
 /// doesn't take the square of their number.
 const COUNTED_MS: u64 = 1_000;
 
 /// What is known of brokers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Placing {
     turn: AtomicUsize,
     known: Mutex<Known>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Known {
     /// What brokers may have, and what all their replicas take, once they have said that.
     told: BTreeMap<i32, (Means, Option<Load>)>,
+    /// What was placed on brokers since they said so, if it takes what is usual.
+    expected: BTreeMap<i32, Load>,
+    /// Whose turn it is.
+    memory: Memory,
     /// Replicas and leaders of each broker, and when they were counted.
     counts: HashMap<i32, (u64, u64)>,
     counted_at: Option<u64>,
 }
 
+/// Another chance after each start.
+impl Default for Placing {
+    fn default() -> Self {
+        Self::new(u64::from_be_bytes(random_bytes()))
+    }
+}
+
 impl Placing {
+    fn new(seed: u64) -> Self {
+        let known = Known {
+            told: BTreeMap::new(),
+            expected: BTreeMap::new(),
+            memory: Memory::new(seed),
+            counts: HashMap::new(),
+            counted_at: None,
+        };
+        Self { turn: AtomicUsize::default(), known: Mutex::new(known) }
+    }
+
     /// Takes what brokers say.
     pub(super) fn tell(&self, told: BTreeMap<i32, (Means, Option<Load>)>) {
-        self.known().told = told;
+        let mut known = self.known();
+        let Known { told: was, expected, .. } = &mut *known;
+        expected.retain(|id, _| told.get(id) == was.get(id));
+        *was = told;
     }
 
     /// The brokers that have said what their replicas take, with what they have; none where another
@@ -89,7 +117,7 @@ impl Placement for Request<'_> {
             "weighted" => Strategy::Weighted,
             "weighted-round-robin" => Strategy::WeightedRoundRobin,
             "least-loaded" => Strategy::LeastLoaded,
-            "random" => Strategy::Random { seed: self.start as u64 },
+            "random" => Strategy::Random,
             _ => Strategy::RoundRobin { start: self.start.wrapping_add(self.placed) },
         };
         if replicas > REPLICAS_MAX {
@@ -97,14 +125,16 @@ impl Placement for Request<'_> {
         }
         let mut known = self.placing.known();
         known.count(image, boot_ms());
-        let topic = NewTopic { partitions, replicas, expected: known.usual_load() };
-        let placed = place(&mut known.hosts(image), &topic, strategy);
+        let usual = known.usual_load();
+        let topic = NewTopic { partitions, replicas, expected: usual };
+        let mut hosts = known.hosts(image);
+        let placed = place(&mut hosts.clone(), &topic, strategy, &mut known.memory);
         let placed = placed.or_else(|error| match error {
             // What a usual one takes says where there is room, and refuses nothing: a new one takes
             // nothing yet.
             PlaceError::Capacity { resource, .. } if resource != Resource::Partitions => {
                 let topic = NewTopic { expected: Load::default(), ..topic };
-                place(&mut known.hosts(image), &topic, strategy)
+                place(&mut hosts, &topic, strategy, &mut known.memory)
             }
             error => Err(error),
         });
@@ -112,6 +142,7 @@ impl Placement for Request<'_> {
             Ok(placed) => {
                 self.placed += placed.len();
                 known.note(&placed);
+                known.expect(&placed, &usual);
                 Ok(Some(placed))
             }
             // Some are out of contact, or drained, and may have to be named nevertheless.
@@ -158,12 +189,24 @@ impl Known {
         }
     }
 
+    /// These partitions will take what is usual; of what leaves, those that lead.
+    fn expect(&mut self, placed: &[Vec<i32>], usual: &Load) {
+        for replicas in placed {
+            for (place, broker) in replicas.iter().enumerate() {
+                let bytes_out = if place == 0 { usual.bytes_out } else { 0 };
+                let expected = self.expected.entry(*broker).or_default();
+                *expected = sum(expected, &Load { bytes_out, ..*usual });
+            }
+        }
+    }
+
     /// The brokers that may have new partitions.
     fn hosts(&self, image: &MetadataImage) -> Vec<Host> {
         let usual = image.brokers_in_contact().filter(|broker| !image.is_drained(broker.id));
         let host = |id: i32, rack: Option<&str>| {
             let told = self.told.get(&id);
             let load = told.and_then(|(_, load)| *load).unwrap_or_default();
+            let load = sum(&load, &self.expected.get(&id).copied().unwrap_or_default());
             let (all, led) = self.counts.get(&id).copied().unwrap_or_default();
             let amounts = [all, load.disk_bytes, load.bytes_in, load.bytes_out, led];
             let broker = Broker {
@@ -180,18 +223,22 @@ impl Known {
     /// What a replica takes on the average: nobody knows what a new one will.
     fn usual_load(&self) -> Load {
         let all: u64 = self.counts.values().map(|(all, _)| all).sum();
-        let mut sum = Load::default();
-        for load in self.told.values().filter_map(|(_, load)| load.as_ref()) {
-            sum.disk_bytes = sum.disk_bytes.saturating_add(load.disk_bytes);
-            sum.bytes_in = sum.bytes_in.saturating_add(load.bytes_in);
-            sum.bytes_out = sum.bytes_out.saturating_add(load.bytes_out);
-        }
+        let told = self.told.values().filter_map(|(_, load)| load.as_ref());
+        let sum = told.fold(Load::default(), |all, load| sum(&all, load));
         let of = |amount: u64| (amount / all.max(1)).min(AMOUNT_MAX);
         Load {
             disk_bytes: of(sum.disk_bytes),
             bytes_in: of(sum.bytes_in),
             bytes_out: of(sum.bytes_out),
         }
+    }
+}
+
+fn sum(one: &Load, other: &Load) -> Load {
+    Load {
+        disk_bytes: one.disk_bytes.saturating_add(other.disk_bytes),
+        bytes_in: one.bytes_in.saturating_add(other.bytes_in),
+        bytes_out: one.bytes_out.saturating_add(other.bytes_out),
     }
 }
 
@@ -227,6 +274,61 @@ mod tests {
         let second = placed(&placing, &image, "weighted", 6).unwrap();
         let all = [&first[..], &second[..]].concat();
         assert_eq!(shares(&all, 3), [1, 4, 4], "{all:?}");
+    }
+
+    #[test]
+    fn a_hundred_topics_of_one_partition_are_shared_as_one_of_a_hundred() {
+        let on: Vec<[i32; 1]> = (0..400).map(|it| [[1], [1], [2], [3]][it % 4]).collect();
+        let on: Vec<&[i32]> = on.iter().map(|it| &it[..]).collect();
+        let image = cluster(&[1, 2, 3], &on);
+        // Disks are the fullest, that of broker 3 a little less.
+        let means =
+            |weight| Means { weight, capacity: [Some(100_000), Some(1_000_000), None, None] };
+        let load = |disk_bytes| Some(Load { disk_bytes, ..Load::default() });
+        let told = BTreeMap::from([
+            (1, (means(200), load(800_000))),
+            (2, (means(100), load(400_000))),
+            (3, (means(100), load(395_000))),
+        ]);
+        for (strategy, shares_of_all) in [
+            ("weighted", [48..=51, 24..=26, 24..=27]),
+            ("round-robin", [33..=34, 33..=34, 33..=34]),
+            ("weighted-round-robin", [50..=50, 25..=25, 25..=25]),
+            ("least-loaded", [48..=51, 24..=26, 24..=27]),
+            ("random", [20..=46, 20..=46, 20..=46]),
+        ] {
+            let placing = Placing::new(7);
+            placing.tell(told.clone());
+            let mut request = placing.next();
+            let one = |request: &mut dyn Placement| {
+                request.place(&image, strategy, 1, 1).unwrap().unwrap().remove(0)
+            };
+            let together: Vec<Vec<i32>> = (0..100).map(|_| one(&mut request)).collect();
+            let placing = Placing::new(7);
+            placing.tell(told.clone());
+            let alone: Vec<Vec<i32>> = (0..100).map(|_| one(&mut placing.next())).collect();
+            for placed in [together, alone] {
+                let shares = shares(&placed, 3);
+                let is_shared = shares.iter().zip(&shares_of_all).all(|(it, of)| of.contains(it));
+                assert!(is_shared, "{strategy}: {shares:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_placed_is_expected_until_its_broker_says_what_it_has() {
+        let image = cluster(&[1, 2], &[&[1], &[2]]);
+        let load = |disk_bytes| Some(Load { disk_bytes, ..Load::default() });
+        let means = Means { capacity: [Some(100_000), Some(10_000), None, None], ..MEANS };
+        let tell = |placing: &Placing, one, other| {
+            placing.tell(BTreeMap::from([(1, (means, load(one))), (2, (means, load(other)))]));
+        };
+        let placing = Placing::new(7);
+        tell(&placing, 1_000, 900);
+        let next = |placing: &Placing| placed(placing, &image, "least-loaded", 1).unwrap();
+        assert_eq!([next(&placing), next(&placing)], [[[2]], [[1]]]);
+        tell(&placing, 1_000, 901);
+        assert_eq!(next(&placing), [[2]], "it has said so, and 1 hasn't");
     }
 
     #[test]

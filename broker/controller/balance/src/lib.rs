@@ -50,7 +50,7 @@ pub use bound::{Bound, bound};
 pub use capacity::{BrokerCapacity, Capacity, Headroom, Outlook, capacity, headroom};
 pub use next::{Beside, Limits, Other, Progress, Rates, Stage, Wait, next, next_beside, seconds};
 pub use options::{Options, Rules};
-pub use place::{Host, NewTopic, PlaceError, Strategy, hosts, place};
+pub use place::{Host, Memory, NewTopic, PlaceError, Strategy, hosts, place};
 pub use plan::{
     Alternative, ManualError, ManualMove, Move, MoveKind, Obstacle, Plan, Refusal, Rule, Unmet,
     Worst, plan, plan_manual,

@@ -2,9 +2,10 @@
 //!
 //! A strategy only says who is preferred; racks and capacities are hard rules under each of them.
 //!
-//! Must always hold: the same snapshot, topic, strategy and numbers give the same brokers; the
-//! first of a partition's brokers is to lead it.
+//! Must always hold: the same snapshot, topic, strategy and memory give the same brokers; the first
+//! of a partition's brokers is to lead it.
 
+use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
@@ -29,10 +30,26 @@ pub enum Strategy {
     /// Who has the least of what it has the most of, whatever this topic will take.
     LeastLoaded,
     /// By chance.
-    Random {
-        /// All chance of it.
-        seed: u64,
-    },
+    Random,
+}
+
+/// What strategies remember from one topic to the next, so that many topics of one partition share
+/// brokers as one topic of many does.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Memory {
+    /// Of a weighted turn: what each broker is owed, by its id.
+    owed: BTreeMap<i32, i64>,
+    chance: u64,
+}
+
+impl Memory {
+    /// Nobody is owed anything.
+    ///
+    /// - `seed`: all chance.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self { owed: BTreeMap::new(), chance: seed }
+    }
 }
 
 /// A topic that is to be made.
@@ -108,12 +125,12 @@ pub fn hosts(snapshot: &Snapshot) -> Vec<Host> {
 }
 
 /// Chooses brokers for a new topic: their ids by partition, the preferred leader first. What they
-/// have is added to `hosts`.
+/// have is added to `hosts`, and whose turn is next noted in `memory`.
 ///
 /// - `hosts`: whose loads together stay below [`crate::snapshot::TOTAL_MAX`].
 ///
 /// # Errors
-/// The rule that can't be kept; something may be added then.
+/// The rule that can't be kept; something may be added to `hosts` then.
 ///
 /// # Panics
 /// If more replicas are asked for than [`crate::snapshot::REPLICAS_MAX`].
@@ -121,13 +138,17 @@ pub fn place(
     hosts: &mut [Host],
     topic: &NewTopic,
     strategy: Strategy,
+    memory: &mut Memory,
 ) -> Result<Vec<Vec<i32>>, PlaceError> {
-    let mut table = Table::new(hosts, topic, strategy);
+    let mut table = Table::new(hosts, topic, strategy, memory);
     let active = table.racks.active.iter().sum();
     if topic.replicas > active {
         return Err(PlaceError::TooFewBrokers { replicas: topic.replicas, active });
     }
-    (0..topic.partitions).map(|partition| table.partition(partition)).collect()
+    let placed =
+        (0..topic.partitions).map(|it| table.partition(it)).collect::<Result<_, PlaceError>>()?;
+    *memory = table.remembered();
+    Ok(placed)
 }
 
 /// The brokers while partitions are placed on them.
@@ -145,7 +166,12 @@ struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    fn new(hosts: &'a mut [Host], topic: &'a NewTopic, strategy: Strategy) -> Self {
+    fn new(
+        hosts: &'a mut [Host],
+        topic: &'a NewTopic,
+        strategy: Strategy,
+        memory: &Memory,
+    ) -> Self {
         let brokers: Vec<Broker> = hosts.iter().map(|host| host.broker.clone()).collect();
         let racks = Racks::new(&brokers);
         // As it will be: there may be next to nothing yet.
@@ -157,9 +183,16 @@ impl<'a> Table<'a> {
             (0..topic.partitions).for_each(|_| total.add(&load));
         }
         let levels = Levels::new(&brokers, &total);
-        let chance = if let Strategy::Random { seed } = strategy { seed } else { 0 };
-        let (owed, ring) = (vec![0; hosts.len()], ring(&brokers, &racks));
+        let owed = |broker: &Broker| memory.owed.get(&broker.id).copied().unwrap_or_default();
+        let owed = brokers.iter().map(owed).collect();
+        let (ring, chance) = (ring(&brokers, &racks), memory.chance);
         Self { hosts, topic, racks, levels, strategy, owed, ring, chance }
+    }
+
+    /// What the next topic needs to know.
+    fn remembered(&self) -> Memory {
+        let owed = self.hosts.iter().zip(&self.owed).map(|(host, owed)| (host.broker.id, *owed));
+        Memory { owed: owed.collect(), chance: self.chance }
     }
 
     fn partition(&mut self, partition: usize) -> Result<Vec<i32>, PlaceError> {
@@ -212,7 +245,7 @@ impl<'a> Table<'a> {
             Strategy::LeastLoaded => {
                 able.iter().copied().min_by_key(|it| (self.fullness(*it), *it))
             }
-            Strategy::Random { .. } => {
+            Strategy::Random => {
                 let places = able.len() as u64;
                 let drawn = self.draw().checked_rem(places)?;
                 usize::try_from(drawn).ok().map(|place| able[place])

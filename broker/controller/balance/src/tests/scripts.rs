@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use crate::resource::{Amounts, Resource};
 use crate::snapshot::{Broker, Load, Snapshot};
 use crate::{
-    Limits, Move, MoveKind, NewTopic, Options, Outlook, Rates, Stage, Strategy, Worst, after,
-    bound, capacity, hosts, next, place, plan,
+    Limits, Memory, Move, MoveKind, NewTopic, Options, Outlook, Rates, Stage, Strategy, Worst,
+    after, bound, capacity, hosts, next, place, plan,
 };
 
 /// How far output is indented.
@@ -34,6 +34,8 @@ struct World {
     lines: Vec<String>,
     moves: Vec<Move>,
     under_way: BTreeSet<usize>,
+    /// Of what was placed.
+    memory: Memory,
 }
 
 impl World {
@@ -146,7 +148,7 @@ impl World {
     }
 
     fn place(
-        &self,
+        &mut self,
         strategy: &str,
         partitions: &str,
         replicas: &str,
@@ -163,10 +165,10 @@ impl World {
             "round-robin" => Strategy::RoundRobin { start: 0 },
             "weighted-round-robin" => Strategy::WeightedRoundRobin,
             "least-loaded" => Strategy::LeastLoaded,
-            "random" => Strategy::Random { seed: 1 },
+            "random" => Strategy::Random,
             other => panic!("{other}: no such strategy"),
         };
-        match place(&mut hosts(&self.snapshot()), &topic, strategy) {
+        match place(&mut hosts(&self.snapshot()), &topic, strategy, &mut self.memory) {
             Ok(placed) => placed.iter().map(|ids| format!("{ids:?}")).collect(),
             Err(error) => Vec::from([error.to_string()]),
         }

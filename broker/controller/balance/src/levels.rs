@@ -11,7 +11,7 @@
 use alloc::vec::Vec;
 
 use crate::resource::{Amounts, PerResource, Resource};
-use crate::snapshot::{Broker, Standing, WEIGHT_USUAL};
+use crate::snapshot::{Broker, Standing, TOTAL_MAX, WEIGHT_USUAL};
 
 /// The level 1.
 pub(crate) const LEVEL: i64 = 1 << 20;
@@ -20,6 +20,9 @@ const LEVEL_MAX: i64 = 1 << 28;
 /// Fair loads, and what is divided by them, have so many bits behind the point: there may be fewer
 /// partitions than brokers.
 pub(crate) const FRACTION_BITS: u32 = 10;
+/// More is fair for nobody who is active: all together have less. One that isn't, and has a
+/// capacity beside which those of all others are nothing, is sized for this.
+const FAIR_MAX: u128 = (TOTAL_MAX as u128) << (FRACTION_BITS + 1);
 /// What is full, in millionths.
 pub(crate) const FULL_PPM: u64 = 1_000_000;
 /// The utilisation of everything, where no capacity is known at all.
@@ -40,6 +43,7 @@ impl Scale {
         if fair == 0 {
             return Self::default();
         }
+        let fair = fair.min(FAIR_MAX);
         let shift = 29 + (u128::BITS - fair.leading_zeros());
         let one = 1 << (shift + LEVEL.trailing_zeros() + FRACTION_BITS);
         let factor = u64::try_from(one / fair).unwrap_or(u64::MAX);
@@ -173,4 +177,26 @@ fn fullest(
         }
     }
     fullest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::{AMOUNT_MAX, WEIGHT_MAX};
+
+    #[test]
+    fn one_that_is_lost_may_have_been_sized_for_all_there_can_be() {
+        let sized = |id, capacity, weight, standing| {
+            let mut broker = Broker { weight, standing, ..Broker::new(id) };
+            broker.capacity[Resource::DiskBytes] = Some(capacity);
+            broker
+        };
+        let lost = sized(1, AMOUNT_MAX, WEIGHT_MAX, Standing::Absent);
+        let mut total = Amounts::default();
+        total[Resource::DiskBytes] = TOTAL_MAX;
+        let levels = Levels::new(&[lost, sized(2, 1, 1, Standing::Active)], &total);
+        let level = |broker, load| levels.level(broker, Resource::DiskBytes, load);
+        assert_eq!((level(0, 1), level(0, TOTAL_MAX)), (0, LEVEL / 2));
+        assert_eq!(level(1, TOTAL_MAX), LEVEL);
+    }
 }

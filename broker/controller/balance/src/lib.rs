@@ -52,8 +52,8 @@ pub use next::{Beside, Limits, Other, Progress, Rates, Stage, Wait, next, next_b
 pub use options::{Options, Rules};
 pub use place::{Host, Memory, NewTopic, PlaceError, Strategy, hosts, place};
 pub use plan::{
-    Alternative, ManualError, ManualMove, Move, MoveKind, Obstacle, Plan, Refusal, Rule, Unmet,
-    Worst, plan, plan_manual,
+    Alternative, ManualError, ManualMove, Move, MoveKind, Obstacle, Plan, Refusal, Rule,
+    TurnedDown, Unmet, Worst, plan, plan_manual,
 };
 pub use resource::{Amounts, PerResource, Resource};
 pub use snapshot::Snapshot;

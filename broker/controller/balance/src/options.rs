@@ -1,4 +1,5 @@
-//! What an operator can set.
+//! What a plan is made by. Operators set the rules (`balance.triggers`); the numbers are fixed, and
+//! others than the usual ones are for tests.
 
 use crate::plan::Rule;
 use crate::snapshot::Standing;

@@ -28,8 +28,8 @@ mod story;
 mod verdict;
 
 pub use verdict::{
-    Alternative, ManualError, ManualMove, Move, MoveKind, Obstacle, Plan, Refusal, Rule, Unmet,
-    Worst,
+    Alternative, ManualError, ManualMove, Move, MoveKind, Obstacle, Plan, Refusal, Rule,
+    TurnedDown, Unmet, Worst,
 };
 
 use alloc::vec;

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::difference::Told;
 use super::order::Stuck;
-use super::verdict::{Alternative, Move, MoveKind, Obstacle, Plan, Unmet, Worst};
+use super::verdict::{Alternative, Move, MoveKind, Obstacle, Plan, TurnedDown, Unmet, Worst};
 use super::{Ground, Planner, Step, difference, order};
 use crate::levels::LEVEL;
 use crate::resource::{Amounts, Resource};
@@ -68,92 +68,126 @@ fn unmet_of(planner: &Planner<'_>, stuck: &Stuck) -> Unmet {
 
 /// Tells a move and makes it.
 fn make_one(planner: &mut Planner<'_>, told: &Told) -> Move {
-    let mut one = tell_one(planner, told);
     let ends = planner.state.ends(told.change);
+    let before = ends.map(|broker| figures(planner, told, broker));
+    let one = tell_one(planner, told);
     planner.change(told.change);
-    [one.from_worst[1], one.to_worst[1]] = ends.map(|broker| worst(planner, broker));
-    one
+    let after = ends.map(|broker| figures(planner, told, broker));
+    let [from_worst, to_worst] = [0, 1].map(|end| [before[end].0, after[end].0]);
+    let about = |end: usize| Some([before[end].1?, after[end].1?]);
+    let about = about(0).zip(about(1)).map(|(from, to)| [from, to]);
+    Move { from_worst, to_worst, about, ..one }
 }
 
-/// A move as it looks before it is made.
+/// What a broker has most of, and what it has of that which a move is about.
+fn figures(planner: &Planner<'_>, told: &Told, broker: usize) -> (Worst, Option<Worst>) {
+    let load = &planner.state.load[broker];
+    let ppm = |resource| planner.ground.levels.ppm(broker, resource, load[resource]);
+    let about = told.resource.map(|resource| Worst { resource, ppm: ppm(resource) });
+    (worst_of(planner.ground, broker, load), about)
+}
+
+/// A move without what it makes of brokers.
 fn tell_one(planner: &mut Planner<'_>, told: &Told) -> Move {
-    match told.change {
-        Change::Seat { seat, from, to } => tell_replica(planner, told, seat, from, to),
-        Change::Leader { from, to } => tell_leader(planner, told, from, to),
-    }
-}
-
-fn tell_replica(
-    planner: &mut Planner<'_>,
-    told: &Told,
-    seat: usize,
-    from: usize,
-    to: usize,
-) -> Move {
-    let load = planner.state.seats[seat].load();
-    let mut left = planner.state.load[from];
-    left.remove(&load);
-    let relief = planner.cost(from, &left);
-    let cost_at = |planner: &Planner<'_>, broker: usize| {
-        let mut after = planner.state.load[broker];
-        after.add(&load);
-        in_units(relief + planner.cost(broker, &after))
-    };
-    let alternative = cheapest_but(planner, seat, to);
-    let alternative = alternative.map(|broker| Alternative {
-        to: planner.ground.snapshot.brokers()[broker].id,
-        cost: cost_at(planner, broker),
-    });
-    let (cost, leads) = (cost_at(planner, to), planner.state.seats[seat].leads());
-    let bytes = load[Resource::DiskBytes];
-    Move {
-        bytes,
-        ..blank(planner, told, MoveKind::Replica { leads }, (seat, from, to), cost, alternative)
-    }
-}
-
-fn tell_leader(planner: &Planner<'_>, told: &Told, old: usize, new: usize) -> Move {
-    let (from, to) = (planner.state.seats[old].broker(), planner.state.seats[new].broker());
-    let cost = |heir: usize| planner.cost_of_heir(old, heir).map(|(cost, _)| in_units(cost));
-    let others = planner.state.beside(old).filter(|seat| *seat != old && *seat != new);
-    let alternative = others
-        .filter_map(|seat| Some((cost(seat)?, planner.state.seats[seat].broker())))
-        .min()
-        .map(|(cost, broker)| Alternative {
-            to: planner.ground.snapshot.brokers()[broker].id,
-            cost,
-        });
-    blank(planner, told, MoveKind::Leader, (old, from, to), cost(new).unwrap_or(0), alternative)
-}
-
-fn blank(
-    planner: &Planner<'_>,
-    told: &Told,
-    kind: MoveKind,
-    (seat, from, to): (usize, usize, usize),
-    cost: i64,
-    alternative: Option<Alternative>,
-) -> Move {
+    let Told { change, rule, resource, .. } = *told;
     let id = |place: usize| planner.ground.snapshot.brokers()[place].id;
+    let [from, to] = planner.state.ends(change).map(id);
+    let (Change::Seat { seat, .. } | Change::Leader { from: seat, .. }) = change;
+    let own = planner.state.seats[seat];
+    let (kind, bytes, (cost, alternative)) = match change {
+        Change::Seat { from, to, .. } => {
+            let bytes = own.load()[Resource::DiskBytes];
+            let kind = MoveKind::Replica { leads: own.leads() };
+            (kind, bytes, costs_of_replica(planner, told, seat, (from, to)))
+        }
+        Change::Leader { from, to } => {
+            (MoveKind::Leader, 0, costs_of_leader(planner, told, (from, to)))
+        }
+    };
+    let nothing = [Worst { resource: Resource::Partitions, ppm: 0 }; 2];
+    let (from_worst, to_worst, about) = (nothing, nothing, None);
+    let partition = own.partition() as usize;
     Move {
-        partition: planner.state.seats[seat].partition() as usize,
+        partition,
         kind,
-        from: id(from),
-        to: id(to),
-        rule: told.rule,
-        resource: told.resource,
-        bytes: 0,
-        from_worst: [worst(planner, from); 2],
-        to_worst: [worst(planner, to); 2],
+        from,
+        to,
+        rule,
+        resource,
+        bytes,
+        from_worst,
+        to_worst,
+        about,
         cost,
         alternative,
     }
 }
 
-/// The cheapest host of a seat but one.
-fn cheapest_but(planner: &mut Planner<'_>, seat: usize, but: usize) -> Option<usize> {
+/// What it costs to move a replica, and the best other broker.
+fn costs_of_replica(
+    planner: &mut Planner<'_>,
+    told: &Told,
+    seat: usize,
+    (from, to): (usize, usize),
+) -> (i64, Option<Alternative>) {
     let load = planner.state.seats[seat].load();
-    planner.best_host(seat, |planner, to| (to != but).then(|| planner.cost_with(to, &load)))
+    let relief = planner.cost_without(from, &load);
+    let cost_at = |planner: &Planner<'_>, to| in_units(relief + planner.cost_with(to, &load));
+    let other =
+        planner.best_host(seat, |planner, it| (it != to).then(|| planner.cost_with(it, &load)));
+    let choice = |planner: &Planner<'_>, broker: usize| {
+        let mut after = planner.state.load[broker];
+        after.add(&load);
+        Choice { broker, after, cost: cost_at(planner, broker) }
+    };
+    let chosen = choice(planner, to);
+    let alternative =
+        other.map(|other| turned_down(planner, told, &chosen, &choice(planner, other)));
+    (chosen.cost, alternative)
+}
+
+/// What it costs to hand over leadership, and the best other replica's broker.
+fn costs_of_leader(
+    planner: &Planner<'_>,
+    told: &Told,
+    (old, new): (usize, usize),
+) -> (i64, Option<Alternative>) {
+    let choice = |heir: usize| {
+        let (cost, transfer) = planner.cost_of_heir(old, heir)?;
+        let (broker, after) = transfer.after()[1];
+        Some(Choice { broker, after: *after, cost: in_units(cost) })
+    };
+    let Some(chosen) = choice(new) else { return (0, None) };
+    let others = planner.state.beside(old).filter(|seat| *seat != old && *seat != new);
+    let best = others.filter_map(choice).min_by_key(|other| (other.cost, other.broker));
+    (chosen.cost, best.map(|other| turned_down(planner, told, &chosen, &other)))
+}
+
+/// A broker that something may go to.
+struct Choice {
+    broker: usize,
+    /// What it would have.
+    after: Amounts,
+    cost: i64,
+}
+
+/// A broker that was turned down, and why.
+fn turned_down(planner: &Planner<'_>, told: &Told, chosen: &Choice, other: &Choice) -> Alternative {
+    let beyond = |choice: &Choice| {
+        let (before, high) =
+            (&planner.state.load[choice.broker], &planner.aims.of[choice.broker].high);
+        Resource::MEASURED.into_iter().find(|it| {
+            let edge = if told.resource == Some(*it) { &high.inner } else { &high.outer };
+            choice.after[*it] > before[*it].max(edge[*it])
+        })
+    };
+    let why = match (beyond(chosen), beyond(other)) {
+        _ if other.cost >= chosen.cost => TurnedDown::Cost,
+        (None, Some(resource)) => TurnedDown::Beyond(resource),
+        _ => TurnedDown::Together,
+    };
+    let to = planner.ground.snapshot.brokers()[other.broker].id;
+    Alternative { to, cost: other.cost, why }
 }
 
 /// A cost in squares of thousandths.
@@ -162,10 +196,6 @@ fn in_units(cost: i64) -> i64 {
     let one = i128::from(LEVEL) * i128::from(LEVEL);
     let cost = (i128::from(cost) * unit * unit + one / 2).div_euclid(one);
     i64::try_from(cost).unwrap_or(i64::MAX)
-}
-
-fn worst(planner: &Planner<'_>, broker: usize) -> Worst {
-    worst_of(planner.ground, broker, &planner.state.load[broker])
 }
 
 /// What a broker has most of.

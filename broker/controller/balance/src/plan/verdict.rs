@@ -119,6 +119,9 @@ pub struct Move {
     pub from_worst: [Worst; 2],
     /// The broker that it comes to, before and after.
     pub to_worst: [Worst; 2],
+    /// The same of what it is about, where it is about a resource: of the broker that it leaves,
+    /// and of the one that it comes to.
+    pub about: Option<[[Worst; 2]; 2]>,
     /// How the cost of the cluster changes: below 0 it gets better.
     pub cost: i64,
     /// The best other broker that may take it.
@@ -132,6 +135,29 @@ pub struct Alternative {
     pub to: i32,
     /// How the cost of the cluster would change.
     pub cost: i64,
+    /// Why it was.
+    pub why: TurnedDown,
+}
+
+/// Why a broker was turned down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TurnedDown {
+    /// It costs no less.
+    Cost,
+    /// It would have more of this than a move may bring it to.
+    Beyond(Resource),
+    /// It costs less by itself; this was decided together with other moves.
+    Together,
+}
+
+impl fmt::Display for TurnedDown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cost => f.write_str("it costs no less"),
+            Self::Beyond(resource) => write!(f, "it would have too much of {resource}"),
+            Self::Together => f.write_str("cheaper by itself, not with the other moves"),
+        }
+    }
 }
 
 /// Why no broker may take a replica.

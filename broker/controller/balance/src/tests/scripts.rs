@@ -217,7 +217,11 @@ fn days(hundredths: u64) -> String {
 }
 
 fn percent(worst: &Worst) -> String {
-    format!("{}.{:02} % {}", worst.ppm / 10_000, worst.ppm / 100 % 100, worst.resource)
+    format!("{} {}", hundredths(worst.ppm), worst.resource)
+}
+
+fn hundredths(ppm: u64) -> String {
+    format!("{}.{:02} %", ppm / 10_000, ppm / 100 % 100)
 }
 
 fn name(snapshot: &Snapshot, partition: usize) -> String {
@@ -239,9 +243,15 @@ fn told(snapshot: &Snapshot, one: &Move) -> String {
     };
     let other = one
         .alternative
-        .map_or("nobody else".into(), |it| format!("{} would be {}", it.to, it.cost));
+        .map_or("nobody else".into(), |it| format!("{} would be {}: {}", it.to, it.cost, it.why));
+    let about = one.about.map_or(String::new(), |about| {
+        let [from, to] = about.map(|[before, after]| {
+            format!("{} → {}", hundredths(before.ppm), hundredths(after.ppm))
+        });
+        format!(", {from} and {to}")
+    });
     format!(
-        "{what} {} → {} for {}{of}, {} B; {}, {}; cost {}, {other}",
+        "{what} {} → {} for {}{of}{about}, {} B; {}, {}; cost {}, {other}",
         one.from,
         one.to,
         one.rule,

@@ -24,6 +24,8 @@ pub(super) fn cluster_of(brokers: &[i32], topic: &str, partitions: &[&[i32]]) ->
         let directories = replicas.iter().map(|id| directory(*id)).collect();
         let mut partition = Partition::new(replicas.to_vec(), directories);
         (partition.leader, partition.isr) = (replicas[0], replicas.to_vec());
+        // Its leader has said so.
+        partition.control_sequence = 0;
         records.push(MetadataRecord::Partition { topic_id: KEY.topic_id, index, partition });
     }
     MetadataImage::load(records).unwrap()

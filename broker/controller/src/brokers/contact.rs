@@ -84,6 +84,24 @@ mod tests {
     }
 
     #[test]
+    fn nobody_is_expected_to_lead_where_most_voters_are_out_of_contact() {
+        let brokers = [1, 2, 3].map(|id| MetadataRecord::Broker(broker(id, None)));
+        let image = MetadataImage::load(brokers).unwrap();
+        let image = image.with(&topic_of(1, "t", [partition(&[2, 1, 3])])).unwrap();
+        let leader = |image: &MetadataImage| {
+            image.leader_of(image.partition(crate::samples::id(1), 0).unwrap())
+        };
+        let without = |gone: &[i32]| {
+            image.with(&fence_brokers(&image, gone.iter().copied()).records).unwrap()
+        };
+        assert_eq!(leader(&without(&[1])), Some(2), "two can elect it");
+        assert_eq!(leader(&without(&[1, 3])), None);
+        let reported = MetadataRecord::Leaders(vec![report(1, 0, 2, (1, 0), &[2, 1, 3])]);
+        let reported = without(&[1, 3]).with([&reported]).unwrap();
+        assert_eq!(leader(&reported), Some(2), "it leads until it says that it doesn't");
+    }
+
+    #[test]
     fn where_nobody_is_in_contact_those_that_had_caught_up_are_named() {
         let image = two_brokers().with(&topic_of(1, "t", [partition(&[2, 1])])).unwrap();
         let fenced = image.with(&fence_brokers(&image, [2, 1]).records).unwrap();

@@ -57,10 +57,14 @@ impl MetadataImage {
         self.brokers().filter(|broker| !self.is_fenced(broker.id))
     }
 
-    /// Who leads a partition, if it is in contact.
+    /// Who leads a partition, if it is in contact. Before the first report that is who is expected
+    /// to be elected, as long as a majority of the voters is in contact, who could elect it.
     #[must_use]
     pub fn leader_of(&self, partition: &Partition) -> Option<i32> {
-        Some(partition.leader).filter(|leader| self.is_in_contact(*leader))
+        let leader = Some(partition.leader).filter(|leader| self.is_in_contact(*leader))?;
+        let voters = partition.voters().0;
+        let in_contact = || voters.iter().filter(|id| self.is_in_contact(**id)).count();
+        (partition.is_reported() || 2 * in_contact() > voters.len()).then_some(leader)
     }
 
     /// The replicas that have caught up, as clients are told: those in contact; where none is, all

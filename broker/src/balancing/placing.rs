@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use logboom_balance::snapshot::{AMOUNT_MAX, Broker, Load, REPLICAS_MAX, WEIGHT_USUAL};
 use logboom_balance::{Host, Memory, NewTopic, PerResource, PlaceError, Resource, Strategy, place};
@@ -30,7 +30,7 @@ pub(crate) struct Placing {
     known: Mutex<Known>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Known {
     /// What brokers may have, and what all their replicas take, once they have said that.
     told: BTreeMap<i32, (Means, Option<Load>)>,
@@ -81,6 +81,16 @@ impl Placing {
         let has_told =
             |host: &Host| known.told.get(&host.broker.id).is_some_and(|it| it.1.is_some());
         known.hosts(image).into_iter().filter(has_told).collect()
+    }
+
+    /// Whoever is asked where the partitions of a request go: one that is told what is known, and
+    /// forgotten with what it has placed, where the request only asks whether it could be done.
+    pub(crate) fn of(self: &Arc<Self>, validates_only: bool) -> Arc<Self> {
+        if !validates_only {
+            return Arc::clone(self);
+        }
+        let turn = AtomicUsize::new(self.turn.load(Ordering::Relaxed));
+        Arc::new(Self { turn, known: Mutex::new(self.known().clone()) })
     }
 
     /// The placement of one request.
@@ -379,6 +389,21 @@ mod tests {
             assert_eq!(shares(&placed, 3)[1], 0, "{strategy}");
         }
         assert_eq!(placing.next().place(&image, "weighted", 1, 3), Ok(None), "two aren't enough");
+    }
+
+    #[test]
+    fn what_is_only_asked_for_takes_no_room_and_no_turn() {
+        let image = cluster(&[1, 2], &[]);
+        for strategy in STRATEGIES {
+            let placing = Arc::new(Placing::default());
+            let means = Means { capacity: [Some(1), None, None, None], ..MEANS };
+            placing.tell(BTreeMap::from([1, 2].map(|id| (id, (means, Some(Load::default()))))));
+            let asked = placed(&placing.of(true), &image, strategy, 2).unwrap();
+            assert_eq!(asked, placed(&placing.of(true), &image, strategy, 2).unwrap());
+            assert_eq!(asked, placed(&placing.of(false), &image, strategy, 2).unwrap());
+            let why = placing.of(true).next().place(&image, strategy, 1, 1).unwrap_err();
+            assert!(why.contains("capacity"), "{strategy}: {why}");
+        }
     }
 
     #[test]

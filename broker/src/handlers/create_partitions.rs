@@ -17,8 +17,8 @@ pub(super) async fn handle(
     context: RequestContext,
     request: CreatePartitionsRequest,
 ) -> CreatePartitionsResponse {
-    let (broker, placement) =
-        (Arc::clone(&context.node.config), Arc::clone(&context.node.placement));
+    let broker = Arc::clone(&context.node.config);
+    let placement = context.node.placement.of(request.validate_only);
     let request = Arc::new(request);
     let decided = Arc::clone(&request);
     let is_counted = |name: &str| name == OFFSETS_TOPIC;

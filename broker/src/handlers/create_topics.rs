@@ -59,8 +59,8 @@ async fn create_here(
     request: CreateTopicsRequest,
 ) -> Result<CreateTopicsResponse, ControllerError> {
     let broker = Arc::clone(&node.config);
-    let placement = Arc::clone(&node.placement);
     let (timeout_ms, validates_only) = (request.timeout_ms, request.validate_only);
+    let placement = node.placement.of(validates_only);
     let decide = move |image: &_| {
         let topic_ids = std::iter::repeat_with(random_id);
         let mut context = CreateContext { broker: &broker, topic_ids, placement: placement.next() };

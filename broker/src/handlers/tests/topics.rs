@@ -53,6 +53,27 @@ fn topics_stay_where_deletion_is_switched_off() {
 }
 
 #[test]
+fn a_topic_that_is_only_asked_for_takes_no_room() {
+    let broker = TestBroker::with([
+        ("balance.capacity.partitions", "2"),
+        ("balance.report.interval.ms", "100"),
+    ]);
+    let asked = |name, partitions, validate_only| {
+        let request = creation(vec![topic(name, partitions)]);
+        let request = CreateTopicsRequest { validate_only, ..request };
+        broker.request(&request, newest::<CreateTopicsRequest>()).topics[0].error_code
+    };
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while asked("large", 3, true) != ErrorCode::POLICY_VIOLATION {
+        assert!(Instant::now() < deadline, "nobody has said what there is room for");
+        thread::yield_now();
+    }
+    assert_eq!(asked("t", 2, true), ErrorCode::NONE);
+    assert_eq!(asked("t", 2, false), ErrorCode::NONE);
+    assert_eq!(asked("u", 1, false), ErrorCode::POLICY_VIOLATION, "there is no more");
+}
+
+#[test]
 fn topics_outlive_the_broker_and_deleted_ones_do_not() {
     let mut broker = TestBroker::start();
     create(&broker, vec![topic("kept", 2), topic("deleted", 2)]);

@@ -109,8 +109,8 @@ impl Loads {
         known.iter().find(|(id, _)| *id == broker).map(|(_, load)| *load)
     }
 
-    /// How everything grows, over the shortest time of those who say it; `None` while anybody
-    /// can't.
+    /// How everything grows: what each broker has grown by in a day over a time of its own, added;
+    /// the time that is told is the shortest. `None` while anybody can't say.
     pub(super) fn growth(&self) -> Option<Growth> {
         let mut all = Growth { over_ms: u64::MAX, per_day: Sums::default() };
         for told in self.brokers.values() {
@@ -184,6 +184,21 @@ mod tests {
         assert_eq!(loads.all_means(), BTreeMap::from([(1, MEANS), (7, large)]));
         loads.prune(&cluster(&[1], &[&[1]]));
         assert_eq!(loads.means(7), None, "it was removed");
+    }
+
+    #[test]
+    fn each_broker_grows_as_over_its_own_time_and_the_shortest_is_told() {
+        let grows = |over_ms, disk| {
+            let growth = Some(Growth { over_ms, per_day: Sums([0, disk, 0, 0, 0]) });
+            LoadReport { growth, ..report(&[]) }
+        };
+        let mut loads = Loads::default();
+        loads.note(1, grows(604_800_000, 70));
+        loads.note(2, grows(600_000, 5));
+        let all = Growth { over_ms: 600_000, per_day: Sums([0, 75, 0, 0, 0]) };
+        assert_eq!(loads.growth(), Some(all));
+        loads.note(3, report(&[]));
+        assert_eq!(loads.growth(), None, "it was started lately");
     }
 
     #[test]

@@ -3,9 +3,9 @@
 //! What grows is what replicas take more from one measurement to the next while they stay where
 //! they are, in sync; of rates, while they have the same leader. What comes here from another
 //! broker, and what leaves for one, is no growth. What comes with a new partition is its number
-//! alone; what is deleted takes along what it has grown.
+//! alone; what is deleted takes along what it has grown within the time that is told.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use logboom_balance::snapshot::{AMOUNT_MAX, Load};
 use logboom_controller::MetadataImage;
@@ -20,9 +20,10 @@ const SMOOTHING: u64 = 4;
 /// What changes by less isn't told: so many bytes, or this part of what was told.
 const NEWS_BYTES: u64 = 64 << 10;
 const NEWS_PART: u64 = 32;
-/// Between two sums that are kept, and how many are: a week.
-const KEEP_EVERY_MS: u64 = 3_600_000;
-const KEPT_MAX: usize = 7 * 24;
+/// Growth is told since the older of two marks, of which another one is set after so long: since
+/// half a week to a week ago. Each replica remembers how it stood at both.
+const MARK_EVERY_MS: u64 = 7 * 24 * 3_600_000 / 2;
+const MARKS: usize = 2;
 /// So many measurements a rate needs until it holds 99 hundredths of what is measured.
 const SETTLED_AFTER: u32 = 16;
 /// From when on it can be said how sums grow.
@@ -58,9 +59,44 @@ pub(super) struct Meter {
     at: Option<u64>,
     /// How many times it was measured, as far as that matters.
     measured: u32,
-    /// What had grown: once rates held what is measured, and then each hour.
-    kept: VecDeque<(u64, Sums)>,
-    grown: Sums,
+    /// When marks were set, the older one first: the first once rates held what is measured.
+    marks: Vec<u64>,
+    grown: Grown,
+}
+
+/// By how much something has grown since the start, and what of that was so at each mark.
+#[derive(Debug, Clone, Copy, Default)]
+struct Grown<T = Sums> {
+    now: T,
+    at: [T; MARKS],
+}
+
+impl<T: Copy> Grown<T> {
+    /// - `set`: how many marks there are already.
+    fn mark(&mut self, set: usize) {
+        if set == MARKS {
+            self.at.rotate_left(1);
+        }
+        self.at[set.min(MARKS - 1)] = self.now;
+    }
+}
+
+impl Grown {
+    /// What was there and is deleted hasn't grown, whenever one asks from.
+    fn forget(&mut self, gone: &Grown<Amounts>) {
+        let Self { now, at } = self;
+        let pairs = [(now, gone.now)].into_iter().chain(at.iter_mut().zip(gone.at));
+        for (sums, amounts) in pairs {
+            sums.add_sums(&of_amounts(amounts.map(i64::wrapping_neg)));
+        }
+    }
+}
+
+/// Bytes on disk, in and out a second: what a replica may have more or less of.
+type Amounts = [i64; 3];
+
+const fn of_amounts([disk, bytes_in, bytes_out]: Amounts) -> Sums {
+    Sums([0, disk, bytes_in, bytes_out, 0])
 }
 
 #[derive(Debug, Default)]
@@ -71,8 +107,7 @@ struct Gauge {
     load: Load,
     /// What the broker that decides knows.
     told: Load,
-    /// By how much it has grown.
-    grown: Sums,
+    grown: Grown<Amounts>,
 }
 
 /// How it stands with a replica.
@@ -106,16 +141,23 @@ impl Meter {
             self.read(&reading, known, broker, over);
         }
         self.forget_gone(image);
-        let is_due = |last: &(u64, Sums)| now >= last.0 + KEEP_EVERY_MS;
+        let is_due = |last: &u64| now >= last + MARK_EVERY_MS;
         if over.is_some() {
             self.measured = self.measured.saturating_add(1).min(SETTLED_AFTER);
         }
-        if self.measured == SETTLED_AFTER && self.kept.back().is_none_or(is_due) {
-            self.kept.push_back((now, self.grown));
-            if self.kept.len() > KEPT_MAX {
-                self.kept.pop_front();
-            }
+        if self.measured == SETTLED_AFTER && self.marks.last().is_none_or(is_due) {
+            self.mark(now);
         }
+    }
+
+    fn mark(&mut self, now: u64) {
+        let set = self.marks.len();
+        self.grown.mark(set);
+        self.gauges.values_mut().for_each(|gauge| gauge.grown.mark(set));
+        if set == MARKS {
+            self.marks.remove(0);
+        }
+        self.marks.push(now);
     }
 
     fn read(
@@ -131,7 +173,7 @@ impl Meter {
             // With a partition that was made anew; one that was moved had other replicas before.
             let is_born = known.is_some_and(|it| it.is_founding && !it.is_moving());
             if is_born {
-                self.grown.add_sums(&numbers(1, is_preferred));
+                self.grown.now.add_sums(&numbers(1, is_preferred));
             }
             let leader = known.map_or(NO_BROKER, |it| it.leader);
             Place { is_preferred, leader, ..Place::default() }
@@ -158,8 +200,10 @@ impl Meter {
         if is_settled && before > 0 {
             let has_rates = is_led_on && before > SETTLED_AFTER;
             let grown = difference(&last, &gauge.load, has_rates);
-            gauge.grown.add_sums(&grown);
-            self.grown.add_sums(&grown);
+            for (own, more) in gauge.grown.now.iter_mut().zip(grown) {
+                *own = own.saturating_add(more);
+            }
+            self.grown.now.add_sums(&of_amounts(grown));
         }
     }
 
@@ -172,9 +216,8 @@ impl Meter {
             }
             let gauge = gauges.remove(key);
             if image.partition(key.topic_id, key.partition).is_none() {
-                let of_it = gauge.map(|gauge| gauge.grown).unwrap_or_default();
-                grown.add_sums(&Sums(of_it.0.map(i64::wrapping_neg)));
-                grown.add_sums(&numbers(-1, place.is_preferred));
+                grown.forget(&gauge.map(|gauge| gauge.grown).unwrap_or_default());
+                grown.now.add_sums(&numbers(-1, place.is_preferred));
             }
             false
         });
@@ -202,13 +245,13 @@ impl Meter {
 
     /// How what is here grows, once that can be said.
     pub(super) fn growth(&self) -> Option<Growth> {
-        let (since, first) = self.kept.front()?;
-        let over_ms = self.at?.saturating_sub(*since);
+        let over_ms = self.at?.saturating_sub(*self.marks.first()?);
+        let (grown, first) = (self.grown.now, self.grown.at[0]);
         let per_day = |now: i64, then: i64| {
             let day = i128::from(now - then) * DAY_MS / i128::from(over_ms.max(1));
             i64::try_from(day).unwrap_or(i64::MAX)
         };
-        let per_day = std::array::from_fn(|it| per_day(self.grown.0[it], first.0[it]));
+        let per_day = std::array::from_fn(|it| per_day(grown.0[it], first.0[it]));
         (over_ms >= GROWTH_AFTER_MS).then_some(Growth { over_ms, per_day: Sums(per_day) })
     }
 }
@@ -251,16 +294,14 @@ fn numbers(count: i64, are_preferred: bool) -> Sums {
 /// What a replica takes more than before.
 ///
 /// - `has_rates`: whether its rates had come to rest.
-fn difference(before: &Load, now: &Load, has_rates: bool) -> Sums {
+fn difference(before: &Load, now: &Load, has_rates: bool) -> Amounts {
     let more = |before: u64, now: u64| now.cast_signed() - before.cast_signed();
     let rate = |before, now| if has_rates { more(before, now) } else { 0 };
-    Sums([
-        0,
+    [
         more(before.disk_bytes, now.disk_bytes),
         rate(before.bytes_in, now.bytes_in),
         rate(before.bytes_out, now.bytes_out),
-        0,
-    ])
+    ]
 }
 
 #[cfg(test)]
@@ -303,7 +344,7 @@ mod tests {
         for step in 0.. {
             meter.measure([].into_iter(), &MetadataImage::default(), 1, 1 + step * 10_000);
             gauge.read(0, (step * 100_000_000, 0), (step > 0).then_some(10_000));
-            if let Some((since, _)) = meter.kept.front() {
+            if let Some(since) = meter.marks.first() {
                 assert_eq!(*since, 1 + step * 10_000);
                 break;
             }
@@ -312,10 +353,11 @@ mod tests {
     }
 
     #[test]
-    fn sums_grow_as_between_the_first_that_was_kept_and_now() {
-        let mut meter = Meter { at: Some(0), ..Meter::default() };
-        meter.kept.push_back((0, Sums([1, 1_000, 0, 0, 1])));
-        (meter.grown, meter.at) = (Sums([1, 3_000, 0, 0, 0]), Some(GROWTH_AFTER_MS - 1));
+    fn sums_grow_as_between_the_first_mark_and_now() {
+        let mut meter = Meter { marks: vec![0], ..Meter::default() };
+        meter.grown.at[0] = Sums([1, 1_000, 0, 0, 1]);
+        meter.grown.now = Sums([1, 3_000, 0, 0, 0]);
+        meter.at = Some(GROWTH_AFTER_MS - 1);
         assert_eq!(meter.growth(), None, "too early");
         meter.at = Some(43_200_000);
         let expected = Growth { over_ms: 43_200_000, per_day: Sums([0, 4_000, 0, 0, -2]) };
@@ -333,14 +375,14 @@ mod tests {
         /// Measures, and says by how much what is here has grown.
         fn measure(&mut self, image: &MetadataImage, has: &[(i32, u64)]) -> [i64; 5] {
             self.now += 1_000;
-            let before = self.meter.grown.0;
+            let before = self.meter.grown.now.0;
             let reading = |&(partition, disk_bytes): &(i32, u64)| Reading {
                 key: GroupKey { partition, ..KEY },
                 counters: (disk_bytes, 0),
                 disk_bytes,
             };
             self.meter.measure(has.iter().map(reading), image, 1, self.now);
-            let now = self.meter.grown.0;
+            let now = self.meter.grown.now.0;
             std::array::from_fn(|it| now[it] - before[it])
         }
     }
@@ -402,6 +444,32 @@ mod tests {
         assert_eq!(played.measure(&two, &[(0, 100), (1, 50)]), [1, 0, 0, 0, 0]);
         assert_eq!(played.measure(&two, &[(0, 100), (1, 80)])[1], 30);
         assert_eq!(played.measure(&one, &[(0, 100)]), [-1, -30, 0, 0, 0]);
+    }
+
+    #[test]
+    fn what_is_deleted_takes_along_what_it_has_grown_since_the_mark_and_no_more() {
+        const HOUR_MS: u64 = 3_600_000;
+        let mut played = Played::default();
+        let (two, one) = (cluster(&[1], &[&[1], &[1]]), cluster(&[1], &[&[1]]));
+        // Both grow by the same each hour, for longer than growth is told over.
+        let mut bytes = 0;
+        let mut measure = |played: &mut Played, image: &MetadataImage| {
+            bytes += 1_000;
+            played.now += HOUR_MS - 1_000;
+            let count = i32::try_from(image.topics().next().unwrap().partition_count()).unwrap();
+            let has: Vec<(i32, u64)> = (0..count).map(|partition| (partition, bytes)).collect();
+            played.measure(image, &has);
+        };
+        for hour in 0..3 * 7 * 24 {
+            measure(&mut played, &two);
+            let Some(Growth { over_ms, per_day }) = played.meter.growth() else { continue };
+            assert_eq!(per_day.0[1], 2 * 24_000, "after {hour} hours");
+            assert!(over_ms <= 2 * MARK_EVERY_MS, "{over_ms}");
+        }
+        measure(&mut played, &one);
+        let Growth { over_ms, per_day } = played.meter.growth().unwrap();
+        assert_eq!(per_day.0[1], 24_000, "that of the other one is left");
+        assert!(over_ms >= MARK_EVERY_MS, "{over_ms}");
     }
 
     #[test]

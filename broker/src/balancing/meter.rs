@@ -223,6 +223,12 @@ impl Meter {
         });
     }
 
+    /// What all replicas here have on disk.
+    pub(super) fn disk_bytes(&self) -> u64 {
+        let bytes = self.gauges.values().map(|gauge| gauge.load.disk_bytes);
+        bytes.fold(0, u64::saturating_add)
+    }
+
     /// The loads that differ from what the broker that decides was told.
     pub(super) fn news(&self) -> Vec<(GroupKey, Load)> {
         let news = self.gauges.iter().filter(|(_, gauge)| gauge.is_news());

@@ -14,6 +14,7 @@
 //! known here may be lost at any time, and then is made and told anew.
 
 mod addressee;
+mod disk;
 mod figures;
 mod loads;
 mod means;
@@ -233,6 +234,7 @@ struct Balancer<'a> {
     node: &'a Node,
     inbox: Inbox,
     meter: Meter,
+    room: disk::Room,
     addressee: Addressee,
     /// When it is measured next.
     next_report: u64,
@@ -251,6 +253,7 @@ impl<'a> Balancer<'a> {
             node,
             inbox,
             meter: Meter::default(),
+            room: disk::Room::default(),
             addressee: Addressee::default(),
             next_report: boot_ms(),
             loads: Loads::default(),
@@ -342,6 +345,8 @@ impl<'a> Balancer<'a> {
         let image = self.node.image();
         let (all, broker) = (self.node.registry.all(), self.node.config.broker_id());
         self.meter.measure(all.iter().map(|it| Reading::of(it)), &image, broker, boot_ms());
+        let free = limits::free_bytes(self.node.directory.root()).ok();
+        let means = means(self.node, self.room.bytes(self.meter.disk_bytes(), free));
         if self.office.is_some() {
             self.loads.prune(&image);
         }
@@ -349,7 +354,7 @@ impl<'a> Balancer<'a> {
             let mut news = self.meter.news();
             let is_last = news.len() <= LOADS_MAX;
             news.truncate(LOADS_MAX);
-            let (means, growth, loads) = (means(self.node), self.meter.growth(), news.clone());
+            let (growth, loads) = (self.meter.growth(), news.clone());
             let office = Some(self.addressee.office().unwrap_or(0));
             let report = LoadReport { office, is_last, means, growth, loads };
             let Some(office) = self.deliver(report).await else { return };
@@ -470,13 +475,14 @@ fn begin(
     Decision { records, response: Some(response) }
 }
 
-/// What this broker may have, as it is configured, or as its disk says.
-fn means(node: &Node) -> Means {
+/// What this broker may have, as it is configured; on disk no more than there is.
+///
+/// - `room`: what there is.
+fn means(node: &Node, room: Option<u64>) -> Means {
     let image = node.image();
     let config = Effective::new(&image, &node.config);
     let capacity = |name| u64::try_from(config.broker_integer(name)).ok().filter(|it| *it > 0);
-    let disk = || limits::disk_bytes(node.directory.root()).ok();
-    let disk = capacity("balance.capacity.disk.bytes").or_else(disk);
+    let disk = disk::capacity(capacity("balance.capacity.disk.bytes"), room);
     Means {
         weight: u32::try_from(config.broker_integer("balance.weight")).unwrap_or(1),
         capacity: [

@@ -37,8 +37,13 @@ impl Loads {
     /// What all brokers may have, as far as it is known.
     pub(super) fn all_means(&self) -> BTreeMap<i32, Means> {
         let mut all = self.remembered.clone();
-        all.extend(self.brokers.iter().map(|(id, told)| (*id, told.means)));
+        all.extend(self.told_means());
         all
+    }
+
+    /// What brokers may have that have said it here.
+    pub(super) fn told_means(&self) -> BTreeMap<i32, Means> {
+        self.brokers.iter().map(|(id, told)| (*id, told.means)).collect()
     }
 
     /// Notes what a broker says.

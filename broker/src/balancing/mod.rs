@@ -16,6 +16,7 @@
 mod addressee;
 mod disk;
 mod figures;
+mod kept;
 mod loads;
 mod means;
 mod meter;
@@ -52,6 +53,7 @@ use crate::threads::spawn;
 
 use self::addressee::Addressee;
 pub(crate) use self::figures::Figures;
+pub(crate) use self::kept::MEANS;
 use self::loads::Loads;
 use self::meter::{Meter, Reading};
 use self::office::{Intent, ONCE, Office, Step};
@@ -322,7 +324,12 @@ impl<'a> Balancer<'a> {
             return;
         }
         self.loads = match decides {
-            true => Loads::remembering(lock(&self.node.balancing.means).clone()),
+            true => {
+                // What was told since is newer.
+                let mut known = kept::table(&self.node.image());
+                known.extend(lock(&self.node.balancing.means).clone());
+                Loads::remembering(known)
+            }
             false => Loads::default(),
         };
         self.seen = None;
@@ -349,6 +356,7 @@ impl<'a> Balancer<'a> {
         let means = means(self.node, self.room.bytes(self.meter.disk_bytes(), free));
         if self.office.is_some() {
             self.loads.prune(&image);
+            self.keep(&image).await;
         }
         loop {
             let mut news = self.meter.news();
@@ -366,6 +374,21 @@ impl<'a> Balancer<'a> {
             if is_same && is_last {
                 return;
             }
+        }
+    }
+
+    /// Has the metadata keep what brokers may have, where there are others that may ask for it.
+    async fn keep(&self, image: &MetadataImage) {
+        let told = self.loads.told_means();
+        if self.node.others.is_none() || kept::records(image, &told).is_empty() {
+            return;
+        }
+        let decide = move |image: &MetadataImage| Decision {
+            records: kept::records(image, &told),
+            response: (),
+        };
+        if let Err(error) = self.node.controller.decide(decide).await {
+            tracing::debug!(%error, "what brokers may have isn't kept yet");
         }
     }
 

@@ -23,6 +23,7 @@ use logboom_storage::{Directory, StorageError};
 
 use super::metadata_log::{METADATA, Read};
 use super::throttles;
+use crate::balancing::MEANS;
 use crate::coordination::Coordination;
 use crate::partition::{
     CatchUp, Command, Opening, Registry, Seat, ShardHandle, TopicSettings, Unnamed, Wish,
@@ -372,7 +373,8 @@ impl Reconciler {
 
     fn configure(&self, image: &MetadataImage, records: &[MetadataRecord]) {
         let configured = records.iter().filter_map(|record| match record {
-            MetadataRecord::Config { resource, .. } => Some(resource),
+            // What a broker may have is nothing to its topics.
+            MetadataRecord::Config { resource, name, .. } if name != MEANS => Some(resource),
             _ => None,
         });
         let mut names = BTreeSet::new();

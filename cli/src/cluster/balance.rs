@@ -9,7 +9,7 @@ mod progress;
 mod report;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
@@ -121,7 +121,10 @@ pub(super) async fn run(
     let rates = match (rate, &arguments.snapshot) {
         (Some(rate), _) => Rates::of_all(*rate),
         (None, Some(_)) => Rates::default(),
-        (None, None) => fetch_status(admin).await?.rates,
+        (None, None) => {
+            let status = fetch_status(admin).await;
+            status.map_err(|failure| beside(save.as_deref(), failure))?.rates
+        }
     };
     let plan = match &arguments.moves[..] {
         [] => plan(&snapshot, &Options::default()),
@@ -139,6 +142,13 @@ pub(super) async fn run(
         return Err(Failure::Told);
     }
     begin(cluster, output, out).await
+}
+
+/// What failed, and what was saved before.
+fn beside(saved: Option<&Path>, failure: Failure) -> Failure {
+    let Some(file) = saved.map(Path::display) else { return failure };
+    let way_out = format!("`--snapshot {file}` plans for it without asking anybody");
+    Failure::failed(format_args!("{failure}; the snapshot is in {file}: {way_out}"))
 }
 
 async fn begin(cluster: &Cluster, output: Output, out: &mut impl Write) -> Result<(), Failure> {

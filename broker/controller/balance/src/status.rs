@@ -20,13 +20,15 @@
 //! `void`, `waits partition`, `waits limit`, `waits leader` or `waits capacity WORD`; an OBSTACLE
 //! is `no-leader`, `no-other-broker`, `racks`, `capacity WORD` or `exchange WORD`. Lines that say
 //! nothing are left out; moves, and what is unmet, follow their plan. Names are written as in
-//! snapshots.
+//! snapshots. Later versions add lines, and words behind those of a line.
 //!
 //! Must always hold: what was written is read back as it was, if it is within the limits here and
 //! names no rule and no drained broker twice; whatever is read takes memory in proportion to the
 //! text; an error names the line.
 
 mod read;
+
+pub use read::PassedOver;
 
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -36,7 +36,8 @@ impl core::error::Error for ParseError {}
 /// What is wrong with a line.
 pub(crate) type Wrong = String;
 
-/// Hands on every line behind the header that says something. Answers the number of the last line.
+/// Hands on every line behind the header that says something, with its number. Answers the number
+/// of the last line.
 ///
 /// - `form`: what begins with this header, for the error.
 ///
@@ -46,7 +47,7 @@ pub(crate) fn read(
     text: &str,
     form: &str,
     header: &str,
-    mut take: impl FnMut(&str) -> Result<(), Wrong>,
+    mut take: impl FnMut(usize, &str) -> Result<(), Wrong>,
 ) -> Result<usize, ParseError> {
     let (mut line, mut has_begun) = (0, false);
     let expected = || format!("{form} begins with `{header}`");
@@ -57,7 +58,7 @@ pub(crate) fn read(
             continue;
         }
         if has_begun {
-            take(content).map_err(|what| ParseError { line, what })?;
+            take(line, content).map_err(|what| ParseError { line, what })?;
         } else if content == header {
             has_begun = true;
         } else {

@@ -1,11 +1,12 @@
 //! What is being carried out, and how far it is, as people and programs read it.
 
 use std::io::{self, Write};
+use std::sync::Once;
 
 use serde_json::{Map, Value, json};
 
 use logboom_balance::status::{
-    DrainStatus, EndlessStatus, Growth, MoveStatus, PlanStatus, Status, UnmetStatus,
+    DrainStatus, EndlessStatus, Growth, MoveStatus, PassedOver, PlanStatus, Status, UnmetStatus,
 };
 use logboom_balance::{Resource, Rule, Stage, Wait};
 
@@ -13,6 +14,7 @@ use super::super::figures;
 use super::report::{what, write_more, write_unmet_rows};
 use crate::admin::AdminArguments;
 use crate::client::Failure;
+use crate::complain;
 use crate::output::{Output, write_rows};
 
 /// What the controller tells.
@@ -23,7 +25,23 @@ const ROWS_MAX: usize = 1_000;
 /// Asks how far it is.
 pub(in crate::cluster) async fn fetch(admin: &AdminArguments) -> Result<Status, Failure> {
     let text = admin.get(PATH).await?;
-    Status::parse(&text).map_err(|error| Failure::failed(format_args!("{admin}: {PATH}: {error}")))
+    let read = Status::parse_known(&text);
+    let (status, passed_over) =
+        read.map_err(|error| Failure::failed(format_args!("{admin}: {PATH}: {error}")))?;
+    if let Some(passed_over) = passed_over {
+        SAID.call_once(|| complain(&said(admin, &passed_over)));
+    }
+    Ok(status)
+}
+
+/// Whether it was said that a status says more than is known here.
+static SAID: Once = Once::new();
+
+fn said(admin: &AdminArguments, passed_over: &PassedOver) -> String {
+    format!(
+        "logboom cluster: {admin}: {PATH}: {passed_over}; that is left out here: the brokers are \
+         of a later version than this command"
+    )
 }
 
 /// Writes it.

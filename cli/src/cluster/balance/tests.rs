@@ -100,6 +100,34 @@ async fn moves_of_ones_own_are_shown_and_nothing_is_asked_for() {
 }
 
 #[tokio::test]
+async fn where_the_status_fails_what_was_saved_is_named() {
+    let file = std::env::temp_dir().join(format!("logboom-kept-{}.txt", std::process::id()));
+    let saved = file.to_str().unwrap();
+    let (admin, served) = listener(vec![(200, FOUR.to_owned()), (503, "no controller\n".into())]);
+    let admin = admin.to_string();
+    let (text, result) = run_line(&["--dry-run", "--admin", &admin, "--save", saved]).await;
+    served.join().unwrap();
+    let kept = fs::read_to_string(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    assert_eq!((text.as_str(), kept.as_str()), ("", FOUR));
+    let expected = format!(
+        "{admin}: /balance/status: 503: no controller; the snapshot is in {saved}: \
+         `--snapshot {saved}` plans for it without asking anybody"
+    );
+    assert_eq!(result.unwrap_err().to_string(), expected);
+}
+
+#[tokio::test]
+async fn a_status_of_a_later_version_is_read_as_far_as_it_is_known() {
+    let later = "status 1\ncontroller 2 since 7\nforecast rain\n".to_owned();
+    let (admin, served) = listener(vec![(200, later)]);
+    let (text, result) = run_line(&["--status", "--admin", &admin.to_string()]).await;
+    served.join().unwrap();
+    result.unwrap();
+    assert!(text.starts_with("controller: broker 2\n"), "{text}");
+}
+
+#[tokio::test]
 async fn a_status_is_asked_of_the_admin_listener_alone() {
     let status = include_str!("../golden/status.txt").to_owned();
     let (admin, served) = listener(vec![(200, status), (503, "no controller\n".to_owned())]);

@@ -79,7 +79,7 @@ impl Snapshot {
     /// The first line that is wrong.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let mut reader = Reader::default();
-        let last = text::read(text, "a snapshot", HEADER, |line| reader.line(line))?;
+        let last = text::read(text, "a snapshot", HEADER, |_, line| reader.line(line))?;
         reader.snapshot.finish().map_err(|error| ParseError { line: last, what: wrong(error) })
     }
 }

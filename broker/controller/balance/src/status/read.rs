@@ -1,7 +1,8 @@
-//! Reads the text form of a status.
+//! Reads the text form of a status, all of it or as much as is known.
 
 use alloc::format;
 use alloc::string::{String, ToString as _};
+use core::fmt;
 use core::str::SplitAsciiWhitespace;
 
 use super::{
@@ -26,11 +27,42 @@ impl Status {
     /// The first line that is wrong.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let mut reader = Reader::default();
-        let line = text::read(text, "a status", HEADER, |line| reader.line(line))?;
-        if reader.has_controller {
-            Ok(reader.status)
-        } else {
-            Err(ParseError { line, what: "controller is missing".to_string() })
+        let line = text::read(text, "a status", HEADER, |_, line| reader.line(line))?;
+        reader.end(line)
+    }
+
+    /// Reads what is known of the text form, as a later version may have written it: lines that
+    /// can't be read are passed over, and so is what stands behind the words of one that can.
+    ///
+    /// # Errors
+    /// Another header, or that it isn't said who decides.
+    pub fn parse_known(text: &str) -> Result<(Self, Option<PassedOver>), ParseError> {
+        let (mut reader, mut passed) = (Reader::default(), None::<PassedOver>);
+        let line = text::read(text, "a status", HEADER, |line, content| {
+            if let Err(what) = reader.line(content) {
+                let first = ParseError { line, what };
+                passed.get_or_insert(PassedOver { lines: 0, first }).lines += 1;
+            }
+            Ok(())
+        })?;
+        Ok((reader.end(line)?, passed))
+    }
+}
+
+/// What wasn't understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassedOver {
+    /// How many lines.
+    pub lines: usize,
+    /// The first of them, and what of it isn't known.
+    pub first: ParseError,
+}
+
+impl fmt::Display for PassedOver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.lines {
+            1 => write!(f, "one line isn't understood: {}", self.first),
+            lines => write!(f, "{lines} lines aren't understood, first {}", self.first),
         }
     }
 }
@@ -52,6 +84,17 @@ fn bounded(what: &str, count: usize, max: usize) -> Result<(), Wrong> {
 }
 
 impl Reader {
+    /// - `line`: the last.
+    fn end(self, line: usize) -> Result<Status, ParseError> {
+        if self.has_controller {
+            Ok(self.status)
+        } else {
+            Err(ParseError { line, what: "controller is missing".to_string() })
+        }
+    }
+
+    /// Takes a line, even if something stands behind it that isn't known; what is wrong leaves
+    /// nothing.
     fn line(&mut self, line: &str) -> Result<(), Wrong> {
         let mut words = line.split_ascii_whitespace();
         let of = &mut words;
@@ -93,12 +136,21 @@ impl Reader {
 
     fn triggers(&mut self, words: Words<'_, '_>) -> Result<(), Wrong> {
         only("triggers", !self.status.triggers.is_empty())?;
+        let mut wrong = None;
         for word in words {
-            let rule = rule(Some(word))?;
-            only(rule.name(), self.status.triggers.contains(&rule))?;
-            self.status.triggers.push(rule);
+            match rule(Some(word)) {
+                Ok(rule) => {
+                    only(rule.name(), self.status.triggers.contains(&rule))?;
+                    self.status.triggers.push(rule);
+                }
+                // Those that are known are followed all the same.
+                Err(what) => wrong = wrong.or(Some(what)),
+            }
         }
-        if self.status.triggers.is_empty() { Err(unexpected("rule", None)) } else { Ok(()) }
+        if wrong.is_none() && self.status.triggers.is_empty() {
+            wrong = Some(unexpected("rule", None));
+        }
+        wrong.map_or(Ok(()), Err)
     }
 
     fn rate(&mut self, words: Words<'_, '_>) -> Result<(), Wrong> {
@@ -169,11 +221,11 @@ impl Reader {
 
     fn plan(&mut self, words: Words<'_, '_>) -> Result<(), Wrong> {
         only("plan", self.status.plan.is_some())?;
-        let plan = self.status.plan.insert(PlanStatus::default());
-        plan.age_seconds = keyed("age", words)?;
+        let mut plan = PlanStatus { age_seconds: keyed("age", words)?, ..PlanStatus::default() };
         plan.bytes = keyed("bytes", words)?;
         plan.bytes_left = keyed("left", words)?;
         plan.seconds_left = keyed("seconds", words)?;
+        self.status.plan = Some(plan);
         Ok(())
     }
 

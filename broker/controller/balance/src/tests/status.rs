@@ -88,6 +88,41 @@ fn every_rule_is_found_by_its_name() {
     assert_eq!(Rule::LostBroker.to_string(), "lost broker");
 }
 
+/// What a later version might write, with words, lines and values that aren't known here.
+const LATER: &str = "\
+status 1
+controller 2 since 5
+triggers lost-broker weather drain
+forecast rain
+drain 3 replicas 12 leaders 1 moving 2 slowly
+plan age 61 bytes 500 left 300 seconds 7 by noon
+move t 0 replica from 1 to 2 rule weather bytes 200 stage now
+move t 1 replica from 3 to 2 rule drain bytes 300 stage now soon
+";
+
+#[test]
+fn what_a_later_version_adds_is_passed_over_and_the_rest_is_read() {
+    let (status, passed_over) = Status::parse_known(SMALL).unwrap();
+    assert_eq!((status, passed_over), (Status::parse(SMALL).unwrap(), None));
+    let (status, passed_over) = Status::parse_known(LATER).unwrap();
+    let known = "status 1\ncontroller 2\ntriggers lost-broker drain\n\
+                 drain 3 replicas 12 leaders 1 moving 2\n\
+                 plan age 61 bytes 500 left 300 seconds 7\n\
+                 move t 1 replica from 3 to 2 rule drain bytes 300 stage now\n";
+    assert_eq!(status, Status::parse(known).unwrap());
+    let said = passed_over.unwrap().to_string();
+    assert_eq!(said, "7 lines aren't understood, first line 2: `since` is no end of the line");
+    // A move isn't of a plan that isn't known.
+    let bare = "status 1\ncontroller 2\nplan 7\nmove t 1 leader from 1 to 2 rule skew bytes 0\n";
+    let (status, passed_over) = Status::parse_known(bare).unwrap();
+    assert_eq!((status.plan, passed_over.unwrap().lines), (None, 2));
+    let one = Status::parse_known("status 1\ncontroller 2\nx\n").unwrap().1.unwrap();
+    assert_eq!(one.to_string(), "one line isn't understood: line 3: `x` is no line of a status");
+    for text in ["", "status 2\ncontroller 1\n", "status 1\nonce\n"] {
+        assert!(Status::parse_known(text).is_err(), "{text}");
+    }
+}
+
 #[test]
 fn what_is_wrong_is_named_with_its_line() {
     let with = |line: &str| format!("{SMALL}{line}\n");

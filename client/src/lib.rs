@@ -67,7 +67,7 @@ pub use admin::{
     BrokerState, ClusterDescription, ConfigChange, ConfigEntry, ConfigOperation, ConfigResource,
     ConfigSource, CreatedTopic, Damage, FoundOffset, IsolationLevel, LogDir, LogDirReplica,
     LogDirState, NewTopic, OffsetSpec, PartitionCursor, PartitionPage, QuorumDescription,
-    QuorumReplica, Reassignment,
+    QuorumReplica, Reassignment, WishedReplicas,
 };
 pub use cluster::{Broker, Cluster, ClusterImage, LeaderHint, Partition, Topic};
 pub use config::ClientConfig;

@@ -23,6 +23,7 @@ mod five;
 mod interrupted;
 mod leaderless;
 mod lost;
+mod manual;
 mod rules;
 
 /// How long is waited for what takes seconds.

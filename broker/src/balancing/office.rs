@@ -6,6 +6,7 @@
 //! Must always hold: without being asked only what the triggers say is moved; nothing is moved to
 //! a broker that isn't in contact.
 
+mod beside;
 mod carried;
 mod endless;
 mod rates;
@@ -13,11 +14,9 @@ mod unplanned;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use logboom_balance::snapshot::Load;
 use logboom_balance::status::{DrainStatus, Growth, PlanStatus, Status, UnmetStatus};
 use logboom_balance::{
-    Beside, Limits, Move, MoveKind, Options, Other, PerResource, Rule, Stage, Unmet, next_beside,
-    plan,
+    Beside, Limits, Move, MoveKind, Options, PerResource, Rule, Stage, Unmet, next_beside, plan,
 };
 use logboom_controller::MetadataImage;
 use logboom_controller::config::{Effective, StaticConfig};
@@ -25,6 +24,7 @@ use logboom_controller::reassignments::{Relocation, RelocationKind};
 use logboom_controller::record::ConfigResource;
 use logboom_storage::state::GroupKey;
 
+use self::beside::{Leaving, leaving, others, told};
 use self::carried::{Carried, Hold};
 use self::endless::endless;
 use self::rates::rates;
@@ -417,7 +417,14 @@ impl Office {
             rates: rates(image, config),
             drains: self.drains(image),
             endless: endless(image, config, loads).into_iter().map(|(_, one)| one).collect(),
+            others: told(image, loads, &self.own(image)),
         }
+    }
+
+    /// The partitions of which the plan has something under way.
+    fn own(&self, image: &MetadataImage) -> HashSet<GroupKey> {
+        let moves = self.plan.iter().flat_map(|plan| &plan.moves);
+        moves.filter(|one| carried::is_under_way(image, one)).map(|(key, _)| *key).collect()
     }
 
     fn plan_status(&self, image: &MetadataImage, now: u64) -> Option<PlanStatus> {
@@ -451,55 +458,6 @@ fn growth(loads: &Loads) -> Option<Growth> {
 fn triggers(config: &Effective<'_>) -> BTreeSet<Rule> {
     let list = config.broker_text(TRIGGERS);
     list.split(',').filter_map(|name| Rule::from_name(name.trim())).collect()
-}
-
-/// A replica that is still there though another one is wished for.
-struct Leaving {
-    broker: i32,
-    load: Load,
-    /// Whether nobody leads its partition, so that it stays for now.
-    is_stuck: bool,
-}
-
-/// The replicas that are on their way out.
-fn leaving(image: &MetadataImage, loads: &Loads) -> Vec<Leaving> {
-    let mut leaving = Vec::new();
-    for topic in image.topics() {
-        for (partition, known) in (0..).zip(topic.partitions()).filter(|it| it.1.is_moving()) {
-            let key = GroupKey { topic_id: topic.id(), partition };
-            for broker in known.all_replicas() {
-                if !known.wish().0.contains(&broker) {
-                    let load = loads.of(&key, broker).unwrap_or_default();
-                    let is_stuck = image.leader_of(known).is_none();
-                    leaving.push(Leaving { broker, load, is_stuck });
-                }
-            }
-        }
-    }
-    leaving
-}
-
-/// What is under way and isn't the plan's.
-///
-/// - `own`: partitions of which it has begun to move something.
-fn others(
-    image: &MetadataImage,
-    places: &HashMap<GroupKey, usize>,
-    own: &HashSet<GroupKey>,
-) -> Vec<Other> {
-    let mut others = Vec::new();
-    for topic in image.topics() {
-        for (partition, known) in (0..).zip(topic.partitions()).filter(|it| it.1.is_moving()) {
-            let key = GroupKey { topic_id: topic.id(), partition };
-            if own.contains(&key) {
-                continue;
-            }
-            let partition = places.get(&key).copied().unwrap_or(usize::MAX);
-            let (from, to) = (known.removing().collect(), known.adding().collect());
-            others.push(Other { partition, from, to });
-        }
-    }
-    others
 }
 
 /// The place of each partition.

@@ -20,7 +20,7 @@ use logboom_client::{Cluster, ConfigChange, ConfigOperation, ConfigResource};
 
 use self::manual::Wanted;
 use self::report::Report;
-use super::source;
+use super::{figures, source};
 use crate::admin::AdminArguments;
 use crate::client::Failure;
 use crate::confirm::is_wanted;
@@ -40,8 +40,9 @@ With --output json there is a line for each move, each replica that should move 
 last a summary; `kind` says which. Utilisations are in millionths (`ppm`), resources are partitions,
 disk, in, out and leaders. --status has a line for each broker that is drained as well.
 
---move shows what moves of your own would cost, and which rule they would break;
-kafka-reassign-partitions carries them out.
+--move plans for moves of your own alone, and refuses what would break a rule: racks, capacities, as
+many replicas as there are. With --dry-run or --snapshot it ends there; else it asks, and they begin
+at once, all together, whatever balance.moves says.
 
 --cancel takes all reassignments back that are under way, those of an operator as well. Rules that
 are followed without being asked (balance.triggers) go on.
@@ -50,7 +51,8 @@ Examples:
   logboom cluster balance --dry-run
   logboom cluster balance --dry-run --explain --save before.txt
   logboom cluster balance --explain --snapshot before.txt
-  logboom cluster balance --explain --move flights-3:1:4
+  logboom cluster balance --dry-run --explain --move flights-3:1:4
+  logboom cluster balance --move flights-3:1:4 --move flights-4:1:5
   logboom cluster balance --yes --admin broker-1:9644 --bootstrap broker-1:9092
   logboom cluster balance --status
   logboom cluster balance --cancel";
@@ -80,9 +82,9 @@ pub(super) struct BalanceArguments {
     #[arg(long, value_name = "BYTES")]
     #[arg(value_parser = RangedU64ValueParser::<u64>::new().range(1..))]
     rate: Option<u64>,
-    /// Shows what this move would change, and changes nothing: a replica of a partition goes from
-    /// one broker to another. May be given several times; nothing else is planned then.
-    #[arg(long = "move", value_name = "TOPIC-PARTITION:FROM:TO", conflicts_with = "yes")]
+    /// Plans for this move: a replica of a partition goes from one broker to another. May be given
+    /// several times; nothing else is planned then.
+    #[arg(long = "move", value_name = "TOPIC-PARTITION:FROM:TO")]
     moves: Vec<Wanted>,
     /// Shows what is being carried out, and how far it is.
     #[arg(long, conflicts_with_all = PLANS)]
@@ -130,18 +132,30 @@ pub(super) async fn run(
         [] => plan(&snapshot, &Options::default()),
         moves => manual::plan_of(&snapshot, moves)?,
     };
+    let wishes = (!arguments.moves.is_empty()).then(|| manual::wishes(&snapshot, &plan));
     let report = Report::new(&snapshot, plan, rates);
     report.write(arguments.explain, output, out)?;
-    let is_planned_only = arguments.snapshot.is_some() || !arguments.moves.is_empty();
-    let is_shown_only = arguments.dry_run || is_planned_only;
+    let is_shown_only = arguments.dry_run || arguments.snapshot.is_some();
     if is_shown_only || report.has_no_moves() {
         return Ok(());
     }
+    let wishes = wishes.transpose()?;
     // Results go to stdout alone: the question is none.
     if !arguments.yes && !is_wanted("Have all this carried out?", &mut io::stderr())? {
         return Err(Failure::Told);
     }
-    begin(cluster, output, out).await
+    match wishes {
+        None => begin(cluster, output, out).await,
+        Some(wishes) => {
+            let names = manual::begin(cluster, &wishes).await?;
+            let sentence = format!(
+                "{} on their way; `logboom cluster balance --status` shows them",
+                figures::count(names.len(), "partition is", "partitions are")
+            );
+            let value = json!({ "kind": "begun", "once": false, "partitions": names });
+            Ok(write_done(out, output, &sentence, &value)?)
+        }
+    }
 }
 
 /// What failed, and what was saved before.

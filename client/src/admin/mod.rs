@@ -23,7 +23,7 @@ pub use log_dirs::{LogDir, LogDirReplica};
 pub use offsets::{FoundOffset, IsolationLevel, OffsetSpec};
 pub use partitions::{PartitionCursor, PartitionPage};
 pub use quorum::{QuorumDescription, QuorumReplica};
-pub use reassignments::Reassignment;
+pub use reassignments::{Reassignment, WishedReplicas};
 pub use topics::{CreatedTopic, NewTopic};
 
 use crate::{BrokerAddress, ClientError};

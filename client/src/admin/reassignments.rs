@@ -28,6 +28,17 @@ pub struct Reassignment {
     pub removing: Vec<i32>,
 }
 
+/// The replicas that a partition is to have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WishedReplicas {
+    /// The topic's name.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// The brokers, the one first that is preferred to lead.
+    pub replicas: Vec<i32>,
+}
+
 impl Cluster {
     /// The reassignments under way (KIP-455).
     ///
@@ -62,17 +73,56 @@ impl Cluster {
         let doing = "take reassignments back".to_owned();
         self.call(Target::Controller, doing, &request, |_, response| cancelled(&response)).await
     }
+
+    /// Begins to bring partitions to other brokers (KIP-455), as many replicas of each as there
+    /// are. What is refused keeps nothing else from beginning.
+    ///
+    /// # Errors
+    /// The controller's code for the first partition that was refused, or why it can't be asked.
+    pub async fn reassign(&self, all: &[WishedReplicas]) -> Result<(), ClientError> {
+        if all.is_empty() {
+            return Ok(());
+        }
+        let wished = all.iter().map(|WishedReplicas { topic, partition, replicas }| {
+            (topic.as_str(), *partition, Some(replicas.clone()))
+        });
+        let request = AlterPartitionReassignmentsRequest {
+            timeout_ms: millis(self.config().request_timeout),
+            topics: by_topic(wished),
+            allow_replication_factor_change: false,
+        };
+        let doing = "reassign partitions".to_owned();
+        self.call(Target::Controller, doing, &request, |_, response| begun(&response)).await
+    }
 }
 
 /// No replicas, which takes them back.
 fn to_cancel(all: &[Reassignment]) -> Vec<ReassignableTopic> {
+    by_topic(all.iter().map(|one| (one.topic.as_str(), one.partition, None)))
+}
+
+fn by_topic<'a>(
+    all: impl Iterator<Item = (&'a str, i32, Option<Vec<i32>>)>,
+) -> Vec<ReassignableTopic> {
     let mut topics: BTreeMap<&str, Vec<ReassignablePartition>> = BTreeMap::new();
-    for Reassignment { topic, partition, .. } in all {
-        let one = ReassignablePartition { partition_index: *partition, replicas: None };
+    for (topic, partition_index, replicas) in all {
+        let one = ReassignablePartition { partition_index, replicas };
         topics.entry(topic).or_default().push(one);
     }
     let topic = |(name, partitions): (&str, _)| ReassignableTopic { name: name.into(), partitions };
     topics.into_iter().map(topic).collect()
+}
+
+fn begun(response: &AlterPartitionReassignmentsResponse) -> Result<(), ClientError> {
+    let message = response.error_message.as_deref();
+    ClientError::check(response.error_code, message, || "reassignments".to_owned())?;
+    for topic in &response.responses {
+        for one in &topic.partitions {
+            let what = || format!("reassignment of {}-{}", topic.name, one.partition_index);
+            ClientError::check(one.error_code, one.error_message.as_deref(), what)?;
+        }
+    }
+    Ok(())
 }
 
 /// How many were taken back.
@@ -143,6 +193,39 @@ mod tests {
             ..answer(&[])
         };
         assert!(cancelled(&refused).is_err());
+    }
+
+    #[test]
+    fn what_is_refused_to_begin_is_named() {
+        assert!(begun(&answer(&[ErrorCode::NONE; 2])).is_ok());
+        let codes = [ErrorCode::NONE, ErrorCode::INVALID_REPLICA_ASSIGNMENT];
+        let error = begun(&answer(&codes)).unwrap_err().to_string();
+        assert!(error.starts_with("reassignment of t-1: INVALID_REPLICA_ASSIGNMENT"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn as_many_replicas_are_wished_for_as_there_are() {
+        let broker = ScriptedBroker::bind().await;
+        let bootstrap = vec![broker.address.clone()];
+        broker.run(|asked| {
+            Some(match asked.api {
+                ApiKey::AlterPartitionReassignments => {
+                    let request: AlterPartitionReassignmentsRequest = asked.decode();
+                    assert!(!request.allow_replication_factor_change);
+                    let [topic] = &request.topics[..] else { panic!("{request:?}") };
+                    assert_eq!(topic.partitions[0].replicas.as_deref(), Some(&[3, 2][..]));
+                    asked.answer(&answer(&[ErrorCode::NONE]))
+                }
+                _ => asked.answer(&logboom_protocol::messages::metadata::MetadataResponse {
+                    controller_id: -1,
+                    ..Default::default()
+                }),
+            })
+        });
+        let cluster = cluster(bootstrap);
+        let one = WishedReplicas { topic: "t".to_owned(), partition: 0, replicas: vec![3, 2] };
+        cluster.reassign(&[one]).await.unwrap();
+        cluster.reassign(&[]).await.unwrap();
     }
 
     #[tokio::test]

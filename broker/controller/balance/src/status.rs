@@ -11,6 +11,7 @@
 //! growth SECONDS partitions N disk N in N out N leaders N
 //! drain ID replicas N leaders N [moving N]
 //! endless TOPIC INDEX leader ID in N all N rate N
+//! other TOPIC INDEX from IDS to IDS bytes N
 //! plan age SECONDS bytes N left N seconds N
 //! move TOPIC INDEX KIND from ID to ID rule RULE [resource WORD] bytes N stage STAGE
 //! unmet TOPIC INDEX from ID rule RULE obstacle OBSTACLE
@@ -18,9 +19,10 @@
 //!
 //! A KIND is `replica`, `leading-replica` or `leader`. A STAGE is `done`, `under-way`, `now`,
 //! `void`, `waits partition`, `waits limit`, `waits leader` or `waits capacity WORD`; an OBSTACLE
-//! is `no-leader`, `no-other-broker`, `racks`, `capacity WORD` or `exchange WORD`. Lines that say
-//! nothing are left out; moves, and what is unmet, follow their plan. Names are written as in
-//! snapshots. Later versions add lines, and words behind those of a line.
+//! is `no-leader`, `no-other-broker`, `racks`, `capacity WORD` or `exchange WORD`. IDS are ids with
+//! commas between them, or `-` for none. Lines that say nothing are left out; moves, and what is
+//! unmet, follow their plan. Names are written as in snapshots. Later versions add lines, and words
+//! behind those of a line.
 //!
 //! Must always hold: what was written is read back as it was, if it is within the limits here and
 //! names no rule and no drained broker twice; whatever is read takes memory in proportion to the
@@ -66,6 +68,8 @@ pub struct Status {
     pub drains: Vec<DrainStatus>,
     /// What is under way and never ends, unless something changes.
     pub endless: Vec<EndlessStatus>,
+    /// What is under way and isn't the plan's.
+    pub others: Vec<OtherStatus>,
 }
 
 /// A plan that is being carried out.
@@ -162,6 +166,22 @@ pub struct EndlessStatus {
     pub bytes_per_second: u64,
 }
 
+/// A partition that is on its way to other brokers, as somebody else has asked for: an operator, or
+/// who decided before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherStatus {
+    /// The partition's topic.
+    pub topic: String,
+    /// The partition's number.
+    pub index: i32,
+    /// The ids of the brokers that replicas leave.
+    pub from: Vec<i32>,
+    /// The ids of the brokers that they come to.
+    pub to: Vec<i32>,
+    /// What is copied in all.
+    pub bytes: u64,
+}
+
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{HEADER}\ncontroller {}", self.controller)?;
@@ -189,6 +209,10 @@ impl fmt::Display for Status {
             writeln!(f)?;
         }
         self.endless.iter().try_for_each(|one| write_endless(f, one))?;
+        for OtherStatus { topic, index, from, to, bytes } in &self.others {
+            write!(f, "other {} {index} from {} ", Escaped(topic), Ids(from))?;
+            writeln!(f, "to {} bytes {bytes}", Ids(to))?;
+        }
         self.plan.as_ref().map_or(Ok(()), |plan| write_plan(f, plan))
     }
 }
@@ -208,6 +232,17 @@ fn write_endless(f: &mut fmt::Formatter<'_>, one: &EndlessStatus) -> fmt::Result
     let EndlessStatus { topic, index, leader, bytes_in, all_bytes_in, bytes_per_second } = one;
     write!(f, "endless {} {index} leader {leader} in {bytes_in} ", Escaped(topic))?;
     writeln!(f, "all {all_bytes_in} rate {bytes_per_second}")
+}
+
+/// Ids as one word.
+struct Ids<'a>(&'a [i32]);
+
+impl fmt::Display for Ids<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((first, rest)) = self.0.split_first() else { return f.write_str("-") };
+        write!(f, "{first}")?;
+        rest.iter().try_for_each(|id| write!(f, ",{id}"))
+    }
 }
 
 fn write_plan(f: &mut fmt::Formatter<'_>, plan: &PlanStatus) -> fmt::Result {

@@ -6,7 +6,8 @@ use std::sync::Once;
 use serde_json::{Map, Value, json};
 
 use logboom_balance::status::{
-    DrainStatus, EndlessStatus, Growth, MoveStatus, PassedOver, PlanStatus, Status, UnmetStatus,
+    DrainStatus, EndlessStatus, Growth, MoveStatus, OtherStatus, PassedOver, PlanStatus, Status,
+    UnmetStatus,
 };
 use logboom_balance::{Resource, Rule, Stage, Wait};
 
@@ -59,7 +60,9 @@ fn write_lines(status: &Status, out: &mut impl Write) -> io::Result<()> {
     let unmet = unmet.iter().map(unmet_row);
     let drains = status.drains.iter().map(drain_row);
     let endless = status.endless.iter().map(endless_row);
-    moves.chain(unmet).chain(drains).chain(endless).try_for_each(|row| writeln!(out, "{row}"))?;
+    let others = status.others.iter().map(other_row);
+    let mut rows = moves.chain(unmet).chain(drains).chain(endless).chain(others);
+    rows.try_for_each(|row| writeln!(out, "{row}"))?;
     writeln!(out, "{}", summary(status))
 }
 
@@ -114,6 +117,37 @@ fn endless_row(one: &EndlessStatus) -> Value {
     })
 }
 
+fn other_row(one: &OtherStatus) -> Value {
+    json!({
+        "kind": "other", "partition": format!("{}-{}", one.topic, one.index),
+        "topic": one.topic, "index": one.index, "from": one.from, "to": one.to,
+        "bytes": one.bytes,
+    })
+}
+
+/// What others have begun.
+fn write_others(others: &[OtherStatus], out: &mut impl Write) -> io::Result<()> {
+    if others.is_empty() {
+        return Ok(());
+    }
+    let count = figures::count(others.len(), "partition is", "partitions are");
+    writeln!(out, "\n{count} on the way to other brokers beside a plan")?;
+    let shown = &others[..others.len().min(ROWS_MAX)];
+    let ids = |ids: &[i32]| match ids {
+        [] => Value::Null,
+        ids => ids.iter().map(i32::to_string).collect::<Vec<_>>().join(",").into(),
+    };
+    let row = |one: &OtherStatus| {
+        let mut row = other_row(one);
+        row["bytes"] = figures::bytes(one.bytes).into();
+        (row["from"], row["to"]) = (ids(&one.from), ids(&one.to));
+        row
+    };
+    let rows: Vec<Value> = shown.iter().map(row).collect();
+    write_rows(out, Output::Table, &["partition", "from", "to", "bytes"], &rows)?;
+    write_more(out, others.len() - shown.len())
+}
+
 /// What never ends, and what helps.
 fn write_endless(endless: &[EndlessStatus], out: &mut impl Write) -> io::Result<()> {
     if endless.is_empty() {
@@ -157,7 +191,7 @@ fn summary(status: &Status) -> Value {
     });
     json!({
         "kind": "summary", "controller": status.controller, "once": status.once,
-        "triggers": names(&status.triggers), "plan": plan,
+        "triggers": names(&status.triggers), "plan": plan, "others": status.others.len(),
         "growth": status.growth.as_ref().map(growth_value),
     })
 }
@@ -212,7 +246,9 @@ fn write_text(status: &Status, out: &mut impl Write) -> io::Result<()> {
         write_rows(out, Output::Table, &["broker", "replicas", "leaders", "moving"], &rows)?;
     }
     write_endless(&status.endless, out)?;
+    write_others(&status.others, out)?;
     match &status.plan {
+        None if !status.others.is_empty() => writeln!(out, "\nno plan is being carried out"),
         None => writeln!(out, "\nnothing is being moved"),
         Some(plan) => write_plan(plan, out),
     }

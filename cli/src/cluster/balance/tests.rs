@@ -95,8 +95,24 @@ async fn moves_of_ones_own_are_shown_and_nothing_is_asked_for() {
     result.unwrap();
     assert!(text.starts_with("1. flights-2: leading replica from 2 to 4, for manual\n"), "{text}");
     assert!(text.contains("\n1 move, 300 GiB to copy"), "{text}");
-    assert!(Line::try_parse_from(["balance", "--move", "flights-2:2:4", "--yes"]).is_err());
+    let (admin, served) = listener(vec![(200, FOUR.to_owned()), (200, STATUS.to_owned())]);
+    let words = ["--dry-run", "--yes", "--move", "flights-2:2:4", "--admin", &admin.to_string()];
+    let (text, result) = run_line(&words).await;
+    served.join().unwrap();
+    result.unwrap();
+    assert!(text.contains("\n1 move, 300 GiB to copy"), "{text}");
     assert!(Line::try_parse_from(["balance", "--move", "flights-2:2:4", "--status"]).is_err());
+}
+
+#[tokio::test]
+async fn moves_of_ones_own_that_are_wanted_are_asked_of_the_cluster_and_not_of_the_balancer() {
+    let (admin, served) = listener(vec![(200, FOUR.to_owned()), (200, STATUS.to_owned())]);
+    let words = ["--yes", "--move", "flights-2:2:4", "--admin", &admin.to_string()];
+    let (text, result) = run_line(&words).await;
+    served.join().unwrap();
+    assert!(text.contains("\n1 move, 300 GiB to copy"), "{text}");
+    let why = result.unwrap_err().to_string();
+    assert!(why.contains("not done within 1 ms") && !why.contains("configure"), "{why}");
 }
 
 #[tokio::test]

@@ -2,12 +2,13 @@
 
 use alloc::format;
 use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
 use core::fmt;
 use core::str::SplitAsciiWhitespace;
 
 use super::{
-    DRAINS_MAX, DrainStatus, EndlessStatus, Growth, HEADER, MOVES_MAX, MoveStatus, PlanStatus,
-    Status, UnmetStatus,
+    DRAINS_MAX, DrainStatus, EndlessStatus, Growth, HEADER, MOVES_MAX, MoveStatus, OtherStatus,
+    PlanStatus, Status, UnmetStatus,
 };
 use crate::next::{Rates, Stage, Wait};
 use crate::plan::{MoveKind, Obstacle, Rule};
@@ -109,6 +110,7 @@ impl Reader {
             Some("growth") => self.growth(of)?,
             Some("drain") => self.drain(of)?,
             Some("endless") => self.endless(of)?,
+            Some("other") => self.other(of)?,
             Some("plan") => self.plan(of)?,
             Some("move") => {
                 let one = move_status(of)?;
@@ -219,6 +221,15 @@ impl Reader {
         Ok(())
     }
 
+    fn other(&mut self, words: Words<'_, '_>) -> Result<(), Wrong> {
+        let (topic, index) = partition(words)?;
+        let (from, to) = (ids("from", words)?, ids("to", words)?);
+        let bytes = keyed("bytes", words)?;
+        bounded("other moves", self.status.others.len(), MOVES_MAX)?;
+        self.status.others.push(OtherStatus { topic, index, from, to, bytes });
+        Ok(())
+    }
+
     fn plan(&mut self, words: Words<'_, '_>) -> Result<(), Wrong> {
         only("plan", self.status.plan.is_some())?;
         let mut plan = PlanStatus { age_seconds: keyed("age", words)?, ..PlanStatus::default() };
@@ -248,6 +259,16 @@ fn keyed(key: &str, words: Words<'_, '_>) -> Result<u64, Wrong> {
 fn broker(key: &str, words: Words<'_, '_>) -> Result<i32, Wrong> {
     keyword(key, words)?;
     id("id of a broker", words.next())
+}
+
+/// Brokers behind their key.
+fn ids(key: &str, words: Words<'_, '_>) -> Result<Vec<i32>, Wrong> {
+    keyword(key, words)?;
+    match words.next() {
+        Some("-") => Ok(Vec::new()),
+        Some(list) => list.split(',').map(|word| id("id of a broker", Some(word))).collect(),
+        None => Err(unexpected("id of a broker", None)),
+    }
 }
 
 fn rule(word: Option<&str>) -> Result<Rule, Wrong> {

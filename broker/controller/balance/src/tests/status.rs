@@ -7,7 +7,7 @@ use std::vec::Vec;
 use proptest::prelude::*;
 
 use crate::status::{
-    DrainStatus, EndlessStatus, Growth, MoveStatus, PlanStatus, Status, UnmetStatus,
+    DrainStatus, EndlessStatus, Growth, MoveStatus, OtherStatus, PlanStatus, Status, UnmetStatus,
 };
 use crate::{MoveKind, Obstacle, PerResource, Rates, Resource, Rule, Stage, Wait};
 
@@ -23,6 +23,8 @@ growth 86400 partitions 1 disk 2000 in 3 out 4 leaders 5
 drain 3 replicas 12 leaders 1
 drain 4 replicas 7 leaders 0 moving 5
 endless a%20b 7 leader 2 in 60 all 70 rate 50
+other a%20b 8 from 1,3 to 2 bytes 9
+other t 9 from - to 4 bytes 0
 plan age 61 bytes 500 left 300 seconds 7
 move t 0 replica from 1 to 2 rule skew resource disk bytes 200 stage under-way
 move t 1 leading-replica from 3 to 2 rule drain bytes 300 stage waits capacity disk
@@ -50,6 +52,11 @@ fn what_is_written_is_read_back() {
         bytes_per_second: 50,
     };
     assert_eq!(status.endless, [endless]);
+    let other = |topic: &str, index, from: &[i32], to: i32, bytes| {
+        let (topic, from) = (topic.into(), from.to_vec());
+        OtherStatus { topic, index, from, to: [to].into(), bytes }
+    };
+    assert_eq!(status.others, [other("a b", 8, &[1, 3], 2, 9), other("t", 9, &[], 4, 0)]);
     assert_eq!(status.triggers, [Rule::LostBroker, Rule::Drain]);
     let plan = status.plan.unwrap();
     assert_eq!(
@@ -149,44 +156,46 @@ fn what_is_wrong_is_named_with_its_line() {
             bare("unmet t 0 from 1 rule drain obstacle racks"),
             "line 4: what is unmet comes after its plan",
         ),
-        (with("controller 1"), "line 18: controller is told twice"),
-        (with("once"), "line 18: once is told twice"),
-        (with("rate 2000"), "line 18: rate is told twice"),
-        (with("rate 5 broker 2"), "line 18: rate is told twice"),
-        (with("rate 5 of 2"), "line 18: `of` is no `broker`, or end of the line"),
-        (with("triggers rack"), "line 18: triggers is told twice"),
+        (with("controller 1"), "line 20: controller is told twice"),
+        (with("once"), "line 20: once is told twice"),
+        (with("rate 2000"), "line 20: rate is told twice"),
+        (with("rate 5 broker 2"), "line 20: rate is told twice"),
+        (with("rate 5 of 2"), "line 20: `of` is no `broker`, or end of the line"),
+        (with("triggers rack"), "line 20: triggers is told twice"),
         (
             with("growth 1 partitions 1 disk 2 in 3 out 4 leaders 5"),
-            "line 18: growth is told twice",
+            "line 20: growth is told twice",
         ),
-        (with("drain 3 replicas 0 leaders 0"), "line 18: drain 3 is told twice"),
-        (with("plan age 1 bytes 2 left 3 seconds 4"), "line 18: plan is told twice"),
-        (with("plan"), "line 18: plan is told twice"),
-        (with("movement"), "line 18: `movement` is no line of a status"),
-        (with("move t -1"), "line 18: `-1` is no number of a partition"),
-        (with("move %g 1"), "line 18: `%g` is no topic"),
-        (with("move t 1 copy"), "line 18: `copy` is no kind of a move"),
-        (with("move t 1 leader to 2"), "line 18: `to` is no `from`"),
+        (with("drain 3 replicas 0 leaders 0"), "line 20: drain 3 is told twice"),
+        (with("plan age 1 bytes 2 left 3 seconds 4"), "line 20: plan is told twice"),
+        (with("plan"), "line 20: plan is told twice"),
+        (with("other t 1 from  to 2"), "line 20: `to` is no id of a broker"),
+        (with("other t 1 from 1 to 1,,2"), "line 20: `` is no id of a broker"),
+        (with("movement"), "line 20: `movement` is no line of a status"),
+        (with("move t -1"), "line 20: `-1` is no number of a partition"),
+        (with("move %g 1"), "line 20: `%g` is no topic"),
+        (with("move t 1 copy"), "line 20: `copy` is no kind of a move"),
+        (with("move t 1 leader to 2"), "line 20: `to` is no `from`"),
         (
             with("move t 1 leader from 1 to 2 rule skew stage now"),
-            "line 18: `stage` is no `resource` or `bytes`",
+            "line 20: `stage` is no `resource` or `bytes`",
         ),
         (
             with("move t 1 leader from 1 to 2 rule skew resource air bytes 0 stage now"),
-            "line 18: `air` is no resource",
+            "line 20: `air` is no resource",
         ),
         (
             with("move t 1 leader from 1 to 2 rule skew bytes 0 stage later"),
-            "line 18: `later` is no stage",
+            "line 20: `later` is no stage",
         ),
         (
             with("move t 1 leader from 1 to 2 rule skew bytes 0 stage waits"),
-            "line 18: reason to wait is missing",
+            "line 20: reason to wait is missing",
         ),
-        (with("unmet t 1 from 1 rule skew obstacle luck"), "line 18: `luck` is no obstacle"),
+        (with("unmet t 1 from 1 rule skew obstacle luck"), "line 20: `luck` is no obstacle"),
         (
             with("unmet t 1 from 1 rule skew obstacle racks capacity"),
-            "line 18: `capacity` is no end of the line",
+            "line 20: `capacity` is no end of the line",
         ),
     ] {
         assert_eq!(what(&text), said, "{text}");
@@ -277,6 +286,12 @@ fn endless() -> impl Strategy<Value = EndlessStatus> {
     )
 }
 
+fn others() -> impl Strategy<Value = OtherStatus> {
+    let ids = || prop::collection::vec(0..=i32::MAX, 0..4);
+    (".*", 0..=i32::MAX, ids(), ids(), any::<u64>())
+        .prop_map(|(topic, index, from, to, bytes)| OtherStatus { topic, index, from, to, bytes })
+}
+
 fn statuses() -> impl Strategy<Value = Status> {
     let growth = any::<(u64, [u64; 5])>()
         .prop_map(|(over_seconds, per_day)| Growth { over_seconds, per_day: PerResource(per_day) });
@@ -292,20 +307,14 @@ fn statuses() -> impl Strategy<Value = Status> {
     });
     let triggers = prop::sample::subsequence(Rule::ALL.to_vec(), 0..=Rule::ALL.len());
     let told = (0..=i32::MAX, triggers, any::<bool>());
-    let brokers = (drains, prop::collection::vec(endless(), 0..3));
+    let under_way = (prop::collection::vec(endless(), 0..3), prop::collection::vec(others(), 0..3));
+    let brokers = (drains, under_way);
     let others = prop::collection::btree_map(0..=i32::MAX, any::<u64>(), 0..3);
     let rates = (any::<u64>(), others).prop_map(|(usual, others)| Rates { usual, others });
     let amounts = (prop::option::of(growth), prop_oneof![Just(Rates::default()), rates]);
     (told, prop::option::of(plans()), amounts, brokers).prop_map(
-        |((controller, triggers, once), plan, (growth, rates), (drains, endless))| Status {
-            rates,
-            controller,
-            triggers,
-            once,
-            plan,
-            growth,
-            drains,
-            endless,
+        |((controller, triggers, once), plan, (growth, rates), (drains, (endless, others)))| {
+            Status { rates, controller, triggers, once, plan, growth, drains, endless, others }
         },
     )
 }

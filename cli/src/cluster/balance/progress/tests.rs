@@ -34,9 +34,17 @@ fn where_nothing_is_known_that_is_said() {
     assert_eq!(text, expected);
     let summary = json!({
         "kind": "summary", "controller": 7, "once": false, "triggers": [], "plan": null,
-        "growth": null,
+        "growth": null, "others": 0,
     });
     assert_eq!(written("status 1\ncontroller 7\n", Output::Json), format!("{summary}\n"));
+}
+
+#[test]
+fn what_others_have_begun_is_told_without_a_plan() {
+    let text = "status 1\ncontroller 7\nother t 1 from 1,2 to - bytes 0\n";
+    let text = written(text, Output::Table);
+    assert!(text.contains("\nt-1        1,2   -   0 B\n"), "{text}");
+    assert!(text.ends_with("\nno plan is being carried out\n"), "{text}");
 }
 
 #[test]

@@ -315,7 +315,8 @@ mod tests {
             enable.auto.commit=false\nauto.commit.interval.ms=11\nauto.offset.reset=earliest\n\
             isolation.level=read_committed\nclient.rack=r\ncheck.crcs=false\nfetch.min.bytes=2\n\
             fetch.max.wait.ms=3\nfetch.max.bytes=4\nmax.partition.fetch.bytes=5\n\
-            queued.max.messages.kbytes=6\nmax.poll.records=7\nclient.id=me\ngroup.protocol=CLASSIC\n";
+            queued.max.messages.kbytes=6\nmax.poll.records=7\nclient.id=me\n\
+            group.protocol=CLASSIC\n";
         let properties = Properties::parse(text).unwrap();
         let mut config = ConsumerConfig::default();
         config.apply(&properties).unwrap();

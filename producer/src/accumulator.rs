@@ -342,12 +342,12 @@ impl Accumulator {
 }
 
 impl TopicQueues {
-    /// Whether it has partitions, and that one, as far as is known. A number that none has isn't
-    /// missed.
+    /// Whether it has that partition, as far as is known. A number that none has isn't missed.
     pub(crate) fn has(&self, partition: Option<i32>) -> bool {
-        let count = self.partitions.load().count;
-        let partition = partition.map(|partition| usize::try_from(partition).unwrap_or_default());
-        partition.unwrap_or_default() < count
+        partition.is_none_or(|partition| {
+            let at = usize::try_from(partition).unwrap_or_default();
+            at < self.partitions.load().count
+        })
     }
 
     fn learn(&self, topic: &Arc<Topic>) {

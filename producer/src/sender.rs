@@ -195,7 +195,8 @@ impl Sender {
     fn renew(&mut self, queue: &PartitionQueue, now: Instant) {
         let Some(topic) = self.cluster.known_topic(&queue.topic) else {
             let pause = self.cluster.config().retry_backoff;
-            if self.asked.get(&queue.topic).is_none_or(|asked| *asked + pause <= now) {
+            if self.asked.get(&queue.topic).is_none_or(|asked| now.duration_since(*asked) >= pause)
+            {
                 self.look_up(&queue.topic);
             }
             return;
@@ -480,20 +481,20 @@ mod tests {
             (waits, sender.paused.values().flatten().count())
         };
         for leader in [Some(1), None] {
-            let (mut sender, _delivery) = sender().await;
-            let queue = sender.accumulator.queues().remove(0);
-            sender.outboxes.entry(0).or_default().queues.push_back(queue);
+            let (mut ours, _delivery) = sender().await;
+            let queue = ours.accumulator.queues().remove(0);
+            ours.outboxes.entry(0).or_default().queues.push_back(queue);
             // Whoever sends to the topic may learn it as well.
-            drop(sender.accumulator.learn(&moved(leader)));
-            assert!(sender.gather(0, Instant::now()).is_none());
-            assert_eq!(placed(&sender), (false, 1));
-            let (mut sender, _delivery) = self::sender().await;
-            let queue = sender.accumulator.queues().remove(0);
-            sender.outboxes.entry(0).or_default().queues.push_back(queue);
-            sender.learn(&moved(Some(0)), Instant::now());
-            assert_eq!(placed(&sender), (true, 0));
-            sender.learn(&moved(leader), Instant::now());
-            assert_eq!(placed(&sender), (false, 1));
+            drop(ours.accumulator.learn(&moved(leader)));
+            assert!(ours.gather(0, Instant::now()).is_none());
+            assert_eq!(placed(&ours), (false, 1));
+            let (mut ours, _delivery) = sender().await;
+            let queue = ours.accumulator.queues().remove(0);
+            ours.outboxes.entry(0).or_default().queues.push_back(queue);
+            ours.learn(&moved(Some(0)), Instant::now());
+            assert_eq!(placed(&ours), (true, 0));
+            ours.learn(&moved(leader), Instant::now());
+            assert_eq!(placed(&ours), (false, 1));
         }
     }
 

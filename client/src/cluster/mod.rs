@@ -16,9 +16,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use logboom_protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic};
 use logboom_protocol::{Request, VersionRange};
-use tokio::time::{Instant, timeout_at};
 
 use self::connections::Connections;
 use self::topics::Topics;
@@ -152,8 +153,8 @@ impl Cluster {
         limit: Duration,
     ) -> Result<Arc<Topic>, ClientError> {
         let doing = format!("look up topic {name}");
-        // A question that isn't answered in its time ends the connection for all that it carries,
-        // so it has the time of any other, however soon nobody waits for it any more.
+        // Each question has the time of any other, so that what is told in the end is what has
+        // happened, and not that the last one had little time.
         let longest = limit.max(self.config().api_timeout);
         let retry = Retry::new(self.config(), longest, doing.clone());
         let mut last = None;
@@ -324,7 +325,7 @@ impl Cluster {
         }
         let began = Instant::now();
         self.missed().insert(name.to_owned());
-        let asking = timeout_at(began + timeout, self.shared.asking.lock()).await;
+        let asking = tokio::time::timeout(timeout, self.shared.asking.lock()).await;
         let mut failed = asking.map_err(|_| ClientError::NoAnswer)?;
         // Somebody else may have asked meanwhile.
         if let Some(topic) = self.known().topics.told_since(name, began) {

@@ -1,7 +1,8 @@
-//! Plan: two brokers that a test scripts; leaders move, are not there, hang, and metadata isn't told
-//! any more. What one partition waits for no other one waits for.
+//! Plan: two brokers that a test scripts; leaders move, are not there, hang, and metadata isn't
+//! told any more. What one partition waits for no other one waits for.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -150,7 +151,7 @@ async fn a_partition_that_waits_for_its_leader_holds_up_no_other() {
 #[tokio::test]
 async fn a_topic_that_is_never_young_enough_is_sent_to() {
     let (_brokers, builder) = Brokers::start(&[0, 1]).await;
-    let client = ClientConfig { metadata_age_max: std::time::Duration::ZERO, ..client() };
+    let client = ClientConfig { metadata_age_max: Duration::ZERO, ..client() };
     let producer = builder.client(client).build().unwrap();
     for partition in [0, 1, 0, 1] {
         publish(&producer, partition).await;

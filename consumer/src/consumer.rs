@@ -267,6 +267,8 @@ impl Consumer {
     /// Ends: commits all that was handed out, if commits are automatic, has the listener hear that
     /// the partitions are revoked, waits for commits that were begun, and leaves the group.
     ///
+    /// Not cancel-safe: when the future is dropped the consumer is, as if it hadn't been called.
+    ///
     /// # Errors
     /// One of these commits has failed: records may come again.
     pub async fn close(mut self) -> Result<(), ConsumerError> {
@@ -342,6 +344,8 @@ impl Consumer {
             }
             let places = &step.places;
             match step.kind {
+                // Who had nothing of a group's has nothing to give up.
+                StepKind::Revoke if places.is_empty() => {}
                 StepKind::Assign => listener.on_assigned(&control, places).await,
                 StepKind::Revoke => listener.on_revoked(&control, places).await,
                 StepKind::Lose => listener.on_lost(&control, places).await,

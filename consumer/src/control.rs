@@ -8,12 +8,12 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use logboom_client::{ClientError, Cluster, OffsetSpec};
+use logboom_client::{ClientError, Cluster, FoundOffset, OffsetSpec};
 
 use crate::config::ConsumerConfig;
 use crate::shared::Shared;
 use crate::state::{CommitResult, Life, State};
-use crate::{ConsumerError, OffsetAndMetadata, Start, Stuck, TopicPartition};
+use crate::{ConsumerError, OffsetAndMetadata, OffsetAndTimestamp, Start, Stuck, TopicPartition};
 
 /// A handle to a [`Consumer`](crate::Consumer). Clones are handles to the same one; they don't keep
 /// it open.
@@ -27,7 +27,7 @@ pub struct ConsumerControl {
     pub(crate) config: Arc<ConsumerConfig>,
 }
 
-/// Offsets and timestamps by partition; those of which nothing is known are left out.
+/// Offsets by partition; those of which nothing is known are left out.
 pub type Offsets = BTreeMap<TopicPartition, i64>;
 
 impl ConsumerControl {
@@ -170,6 +170,8 @@ impl ConsumerControl {
 
     /// What the group has committed for partitions; those without are left out.
     ///
+    /// Cancel-safe: it only asks.
+    ///
     /// # Errors
     /// [`ConsumerError::NoGroup`], or why the coordinator can't be asked.
     pub async fn committed(
@@ -193,21 +195,33 @@ impl ConsumerControl {
     /// The first record of each partition whose timestamp is at least so many milliseconds since
     /// 1970; partitions without are left out.
     ///
+    /// Cancel-safe: it only asks.
+    ///
     /// # Errors
     /// A partition that isn't there, or whose leader can't be asked.
     pub async fn offsets_for_times(
         &self,
         times: &BTreeMap<TopicPartition, i64>,
-    ) -> Result<Offsets, ConsumerError> {
-        let mut found = Offsets::new();
+    ) -> Result<BTreeMap<TopicPartition, OffsetAndTimestamp>, ConsumerError> {
+        let mut by_time = BTreeMap::<i64, Vec<TopicPartition>>::new();
         for (partition, &time) in times {
-            let spec = OffsetSpec::Timestamp(time);
-            found.extend(self.find(std::slice::from_ref(partition), spec).await?);
+            by_time.entry(time).or_default().push(partition.clone());
         }
-        Ok(found)
+        let record = |(place, found): (_, FoundOffset)| {
+            let FoundOffset { offset, timestamp, leader_epoch, .. } = found;
+            Some((place, OffsetAndTimestamp { offset: offset?, timestamp, leader_epoch }))
+        };
+        let mut records = BTreeMap::new();
+        for (time, partitions) in by_time {
+            let found = self.find(&partitions, OffsetSpec::Timestamp(time)).await?;
+            records.extend(found.into_iter().filter_map(record));
+        }
+        Ok(records)
     }
 
     /// The first offset that is kept of each partition.
+    ///
+    /// Cancel-safe: it only asks.
     ///
     /// # Errors
     /// As [`Self::offsets_for_times`].
@@ -215,10 +229,12 @@ impl ConsumerControl {
         &self,
         partitions: &[TopicPartition],
     ) -> Result<Offsets, ConsumerError> {
-        self.find(partitions, OffsetSpec::Earliest).await
+        self.find(partitions, OffsetSpec::Earliest).await.map(offsets)
     }
 
     /// The offset behind the last record of each partition that the consumer may see.
+    ///
+    /// Cancel-safe: it only asks.
     ///
     /// # Errors
     /// As [`Self::offsets_for_times`].
@@ -226,26 +242,30 @@ impl ConsumerControl {
         &self,
         partitions: &[TopicPartition],
     ) -> Result<Offsets, ConsumerError> {
-        self.find(partitions, OffsetSpec::Latest).await
+        self.find(partitions, OffsetSpec::Latest).await.map(offsets)
     }
 
     async fn find(
         &self,
         partitions: &[TopicPartition],
         spec: OffsetSpec,
-    ) -> Result<Offsets, ConsumerError> {
-        let mut offsets = Offsets::new();
+    ) -> Result<Vec<(TopicPartition, FoundOffset)>, ConsumerError> {
+        let mut all = Vec::new();
         for (topic, partitions) in by_topic(partitions) {
             let isolation = self.config.isolation;
             let found = self.cluster.list_offsets_within(topic, &partitions, spec, isolation).await;
             for result in found {
                 let found = result?;
-                let place = TopicPartition::new(Arc::clone(topic), found.partition);
-                offsets.extend(found.offset.map(|offset| (place, offset)));
+                all.push((TopicPartition::new(Arc::clone(topic), found.partition), found));
             }
         }
-        Ok(offsets)
+        Ok(all)
     }
+}
+
+/// Those that there are.
+fn offsets(found: Vec<(TopicPartition, FoundOffset)>) -> Offsets {
+    found.into_iter().filter_map(|(place, found)| Some((place, found.offset?))).collect()
 }
 
 fn by_topic(partitions: &[TopicPartition]) -> BTreeMap<&Arc<str>, Vec<i32>> {

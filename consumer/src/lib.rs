@@ -152,7 +152,7 @@ pub use consumer::Consumer;
 pub use control::{ConsumerControl, Offsets, PendingCommit};
 pub use error::ConsumerError;
 pub use listener::{BoxFuture, RebalanceListener};
-pub use place::{OffsetAndMetadata, Start, Stuck, TopicPartition};
+pub use place::{OffsetAndMetadata, OffsetAndTimestamp, Start, Stuck, TopicPartition};
 pub use record::{BatchRecords, Header, Record, RecordBatch, Timestamp};
 
 pub use logboom_client::{

@@ -47,6 +47,17 @@ impl From<i64> for OffsetAndMetadata {
     }
 }
 
+/// A record that was found by its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OffsetAndTimestamp {
+    /// Its offset.
+    pub offset: i64,
+    /// Its timestamp, milliseconds since 1970, where brokers tell it.
+    pub timestamp: Option<i64>,
+    /// Its leader epoch, where brokers tell it (KIP-320).
+    pub leader_epoch: Option<i32>,
+}
+
 /// From where a partition is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

@@ -1,5 +1,6 @@
 //! Plan: a front without tasks, whose state a test feeds by hand.
 
+use std::pin::pin;
 use std::sync::Mutex;
 use std::task::Waker;
 
@@ -250,6 +251,18 @@ async fn what_is_lost_is_not_handed_out_before_the_listener_hears_of_it() {
     assert!(stage.ask().is_pending());
     assert_eq!(stage.said.try_recv().unwrap(), "assigned t-0");
     assert_eq!(stage.said.try_recv().unwrap(), "lost t-0");
+    assert!(stage.consumer.assignment().is_empty());
+}
+
+#[tokio::test]
+async fn who_has_no_partitions_of_a_group_gives_none_up() {
+    let mut stage = assigned(1);
+    {
+        let unsubscribing = pin!(stage.consumer.unsubscribe());
+        let polled = unsubscribing.poll(&mut Context::from_waker(Waker::noop()));
+        assert!(polled.is_ready(), "nobody hears of it");
+    }
+    assert!(stage.said.try_recv().is_err());
     assert!(stage.consumer.assignment().is_empty());
 }
 

@@ -1,24 +1,21 @@
 //! `logboom consume`: writes the records of a topic to stdout.
 //!
-//! One fetch is under way for each leader, so that a broker without news doesn't hold up the
-//! records of the others. Records of a partition come in order; those of several come as they are
-//! fetched.
+//! Records of a partition come in order; those of several come as they are fetched.
 
 mod format;
 mod group;
 
-use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
-use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
 
-use logboom_client::{
-    ClientError, Cluster, FetchLimits, FetchPosition, FetchedPartition, Topic, visit_records,
+use logboom_client::{Cluster, OffsetSpec};
+use logboom_consumer::{
+    Consumer, ConsumerError, LentRecord, OffsetReset, RecordBatch, Start, TopicPartition,
 };
-use logboom_protocol::records::{Inflater, Record};
 
 use self::format::Format;
 use crate::client::{ClientArguments, Failure};
@@ -95,9 +92,10 @@ pub(crate) fn run(arguments: &ConsumeArguments) -> ExitCode {
 
 /// Bytes that a batch may inflate to.
 const INFLATED_BYTES_MAX: usize = 1 << 30;
-
-/// Pause before an error that may pass is tried again.
-const PAUSE: Duration = Duration::from_millis(100);
+/// Records that are written at once, unless they are long.
+const RECORDS_AT_ONCE: usize = 10_000;
+/// Between looks at how far it is, and what holds it up.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 async fn consume(
     cluster: &Cluster,
@@ -112,215 +110,124 @@ async fn consume(
         topic.partition(partition)?;
     }
     let starts = arguments.from.resolve(cluster, &arguments.topic, &partitions).await?;
-    Consumer::new(cluster, arguments, starts).run(out).await
+    let start = |(partition, offset)| {
+        (TopicPartition::new(arguments.topic.as_str(), partition), Start::Offset(offset))
+    };
+    let mut consumer = arguments
+        .client
+        .consumer()?
+        // Nothing is passed over unasked, and nothing is anybody's progress.
+        .auto_offset_reset(OffsetReset::None)
+        .enable_auto_commit(false)
+        .max_poll_records(RECORDS_AT_ONCE)
+        .max_inflated_bytes(INFLATED_BYTES_MAX)
+        .build()?;
+    consumer.assign_from(starts.into_iter().map(start))?;
+    let left = arguments.count.unwrap_or(u64::MAX);
+    Reader { cluster, arguments, consumer, left }.run(out).await
 }
 
-/// A partition that is read.
-#[derive(Debug)]
-struct Lane {
-    /// The next record, inclusive.
-    offset: i64,
-    /// Whether a fetch of it is under way.
-    is_busy: bool,
-}
-
-/// A fetch that has ended: the partitions that it was for, and what came.
-type Fetched = (Vec<i32>, Result<Vec<FetchedPartition>, ClientError>);
-
-struct Consumer<'a> {
+struct Reader<'a> {
     cluster: &'a Cluster,
     arguments: &'a ConsumeArguments,
-    /// Partitions that are not at their end, or all of them.
-    lanes: BTreeMap<i32, Lane>,
+    consumer: Consumer,
     /// Records that may still be written.
     left: u64,
-    inflater: Inflater,
-    /// Invariant: at most one a leader.
-    fetches: JoinSet<Fetched>,
-    /// Counts fetches, so that another partition comes first each time.
-    turn: usize,
 }
 
-impl<'a> Consumer<'a> {
-    /// - `starts`: the partitions, and from where on they are read.
-    fn new(
-        cluster: &'a Cluster,
-        arguments: &'a ConsumeArguments,
-        starts: impl IntoIterator<Item = (i32, i64)>,
-    ) -> Self {
-        let lane = |(partition, offset)| (partition, Lane { offset, is_busy: false });
-        Self {
-            cluster,
-            arguments,
-            lanes: starts.into_iter().map(lane).collect(),
-            left: arguments.count.unwrap_or(u64::MAX),
-            inflater: Inflater::new(INFLATED_BYTES_MAX),
-            fetches: JoinSet::new(),
-            turn: 0,
-        }
-    }
-
+impl Reader<'_> {
     async fn run(mut self, out: &mut impl Write) -> Result<(), Failure> {
+        let mut ticks = interval(LOOK_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while self.left > 0 {
+            tokio::select! {
+                biased;
+                _ = ticks.tick() => if self.look()? {
+                    return Ok(());
+                },
+                batch = self.consumer.next_batch() => match batch {
+                    Ok(batch) => self.write(&batch, out)?,
+                    Err(ConsumerError::OutOfRange { partition, offset }) => {
+                        return Err(out_of_range(self.cluster, &partition, offset).await);
+                    }
+                    Err(error) => return Err(error.into()),
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether all is written that was asked for. What holds a partition up is waited for as long
+    /// as the caller is patient.
+    fn look(&mut self) -> Result<bool, Failure> {
         let patience = self.cluster.config().api_timeout;
-        let mut last_success = Instant::now();
-        while self.left > 0 && !self.lanes.is_empty() {
-            let error = match self.turn(out).await {
-                Ok(()) => {
-                    last_success = Instant::now();
-                    continue;
-                }
-                Err(Stop::Ends(failure)) => return Err(failure),
-                Err(Stop::MayPass(error)) => error,
-            };
-            if last_success.elapsed() >= patience {
-                return Err(error.into());
+        let stuck = self.consumer.stuck().into_iter();
+        if let Some(one) = stuck.max_by_key(|one| one.lasting).filter(|one| one.lasting >= patience)
+        {
+            return Err(one.error.into());
+        }
+        if !self.arguments.exit {
+            return Ok(false);
+        }
+        let (paused, mut ended, mut is_over) = (self.consumer.paused(), Vec::new(), true);
+        for place in self.consumer.assignment() {
+            if paused.contains(&place) {
+                continue;
             }
-            tokio::time::sleep(PAUSE).await;
-        }
-        Ok(())
-    }
-
-    /// Waits for an answer, and writes all of it; what was read before an error is written as well.
-    async fn turn(&mut self, out: &mut impl Write) -> Result<(), Stop> {
-        let mut result = Ok(());
-        for fetched in self.wait().await? {
-            result = result.and(self.take(&fetched, out));
-        }
-        out.flush().map_err(Failure::from)?;
-        result
-    }
-
-    /// Asks every leader that isn't asked, and waits for what comes first.
-    async fn wait(&mut self) -> Result<Vec<FetchedPartition>, Stop> {
-        let topic = self.cluster.topic(&self.arguments.topic).await?;
-        let led = self.led(&topic).inspect_err(|_| self.cluster.forget(&topic.name))?;
-        for partitions in led.into_values() {
-            self.ask(partitions);
-        }
-        let Some(joined) = self.fetches.join_next().await else { return Ok(Vec::new()) };
-        let (partitions, result) = joined.map_err(|error| Failure::failed(&error))?;
-        for partition in &partitions {
-            if let Some(lane) = self.lanes.get_mut(partition) {
-                lane.is_busy = false;
+            // All that was handed out is written.
+            self.consumer.position(&place)?;
+            match self.consumer.lag(&place)? {
+                Some(0) => ended.push(place),
+                _ => is_over = false,
             }
         }
-        Ok(result?)
+        // What comes later isn't waited for.
+        self.consumer.pause(&ended)?;
+        Ok(is_over)
     }
 
-    /// The partitions for which no fetch is under way, a list a leader.
-    fn led(&self, topic: &Topic) -> Result<BTreeMap<i32, Vec<i32>>, ClientError> {
-        let mut led = BTreeMap::<i32, Vec<i32>>::new();
-        let mut busy = Vec::new();
-        for (&partition, lane) in &self.lanes {
-            let leader = topic.leader(partition)?;
-            if lane.is_busy {
-                busy.push(leader);
+    /// Writes the records of a batch, or as many of them as are wanted.
+    fn write(&mut self, batch: &RecordBatch, out: &mut impl Write) -> Result<(), Failure> {
+        for record in batch {
+            if self.left == 0 {
+                break;
             }
-            led.entry(leader).or_default().push(partition);
+            write_record(self.arguments, batch.place().partition, &record?, out)?;
+            self.left -= 1;
         }
-        // A partition that has moved to a busy leader waits for that fetch.
-        led.retain(|leader, _| !busy.contains(leader));
-        Ok(led)
+        Ok(out.flush()?)
     }
+}
 
-    fn ask(&mut self, mut partitions: Vec<i32>) {
-        let first = self.turn % partitions.len();
-        self.turn = self.turn.wrapping_add(1);
-        partitions.rotate_left(first);
-        let mut positions = Vec::with_capacity(partitions.len());
-        for &partition in &partitions {
-            if let Some(lane) = self.lanes.get_mut(&partition) {
-                lane.is_busy = true;
-                positions.push(FetchPosition { partition, offset: lane.offset });
-            }
-        }
-        let (cluster, topic) = (self.cluster.clone(), self.arguments.topic.clone());
-        self.fetches.spawn(async move {
-            let result = cluster.fetch(&topic, &positions, &FetchLimits::default()).await;
-            (partitions, result)
-        });
-    }
+async fn out_of_range(cluster: &Cluster, place: &TopicPartition, offset: i64) -> Failure {
+    let range = range(cluster, place).await;
+    Failure::Failed(format!(
+        "partition {place}: offset {offset} is not there{range}; --from beginning or --from end \
+         always are"
+    ))
+}
 
-    /// Writes the records of a partition, and lets go of it when it is at its end.
-    fn take(&mut self, fetched: &FetchedPartition, out: &mut impl Write) -> Result<(), Stop> {
-        let partition = fetched.partition;
-        let Some(lane) = self.lanes.get_mut(&partition) else { return Ok(()) };
-        if fetched.is_out_of_range() {
-            return Err(Stop::Ends(self.out_of_range(fetched)));
-        }
-        if let Some(error) = &fetched.error {
-            return Err(error.clone().into());
-        }
-        // One that isn't wanted any more must not count as read.
-        if self.left == 0 {
-            return Ok(());
-        }
-        let (arguments, left) = (self.arguments, &mut self.left);
-        let next = visit_records(&fetched.batches, lane.offset, &mut self.inflater, |record| {
-            *left -= 1;
-            write_record(arguments, partition, record, out)?;
-            Ok::<_, Failure>(*left > 0)
-        });
-        let next = next.map_err(|failure| named(failure, &arguments.topic, partition))?;
-        lane.offset = next;
-        if arguments.exit && next >= fetched.high_watermark {
-            self.lanes.remove(&partition);
-        }
-        Ok(())
-    }
-
-    fn out_of_range(&self, fetched: &FetchedPartition) -> Failure {
-        let partition = fetched.partition;
-        let offset = self.lanes.get(&partition).map_or(-1, |lane| lane.offset);
-        let range = match (fetched.log_start_offset, fetched.high_watermark) {
-            (start, end) if start >= 0 && end >= 0 => format!(", it has {start} to {end}"),
-            _ => String::new(),
-        };
-        Failure::Failed(format!(
-            "partition {}-{partition}: offset {offset} is not there{range}; --from beginning or \
-             --from end always are",
-            self.arguments.topic
-        ))
+/// Which offsets a partition has, for a message; nothing where nobody tells.
+async fn range(cluster: &Cluster, place: &TopicPartition) -> String {
+    let bound = async |spec| {
+        let found = cluster.list_offsets(&place.topic, &[place.partition], spec).await;
+        found.ok().and_then(|found| found.first()?.offset)
+    };
+    match (bound(OffsetSpec::Earliest).await, bound(OffsetSpec::Latest).await) {
+        (Some(start), Some(end)) => format!(", it has {start} to {end}"),
+        _ => String::new(),
     }
 }
 
 fn write_record(
     arguments: &ConsumeArguments,
     partition: i32,
-    record: &Record<'_>,
+    record: &LentRecord<'_>,
     out: &mut impl Write,
 ) -> io::Result<()> {
     let topic = &arguments.topic;
     match arguments.client.output {
         Output::Table => arguments.format.write(out, topic, partition, record),
         Output::Json => writeln!(out, "{}", format::json(topic, partition, record)),
-    }
-}
-
-/// Says where damage was found.
-fn named(failure: Failure, topic: &str, partition: i32) -> Failure {
-    match failure {
-        Failure::Failed(message) => {
-            Failure::Failed(format!("partition {topic}-{partition}: {message}"))
-        }
-        other => other,
-    }
-}
-
-/// Why no more records come for now.
-enum Stop {
-    MayPass(ClientError),
-    Ends(Failure),
-}
-
-impl From<ClientError> for Stop {
-    fn from(error: ClientError) -> Self {
-        if error.is_retriable() { Self::MayPass(error) } else { Self::Ends(error.into()) }
-    }
-}
-
-impl From<Failure> for Stop {
-    fn from(failure: Failure) -> Self {
-        Self::Ends(failure)
     }
 }

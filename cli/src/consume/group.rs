@@ -20,7 +20,7 @@ use tokio::io::{AsyncWriteExt as _, Stdout};
 use tokio::time::{MissedTickBehavior, interval};
 
 use logboom_bench::Signals;
-use logboom_client::{Cluster, OffsetSpec};
+use logboom_client::Cluster;
 use logboom_consumer::{
     Assignor, Consumer, ConsumerError, OffsetReset, RecordBatch, TopicPartition,
 };
@@ -251,14 +251,7 @@ impl Session<'_> {
     async fn out_of_range(&self, place: &TopicPartition, offset: i64) -> Failure {
         let Self { group, .. } = self;
         let TopicPartition { topic, partition } = place;
-        let bound = async |spec| {
-            let found = self.cluster.list_offsets(topic, &[*partition], spec).await;
-            found.ok().and_then(|found| found.first()?.offset)
-        };
-        let range = match (bound(OffsetSpec::Earliest).await, bound(OffsetSpec::Latest).await) {
-            (Some(start), Some(end)) => format!(", it has {start} to {end}"),
-            _ => String::new(),
-        };
+        let range = super::range(self.cluster, place).await;
         let way_out = match self.account.ledger().is_chosen(*partition) {
             true => format!(
                 "--from beginning or --from end always are, and `logboom group reset {group} \

@@ -1,5 +1,6 @@
 //! Our own consumer reads the partitions that every client has to read, in every way that it has.
 
+use std::fs;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
@@ -7,10 +8,12 @@ use tokio::time::timeout;
 
 use logboom_consumer::{Consumer, ConsumerError, IsolationLevel, Start, Timestamp, TopicPartition};
 use logboom_protocol::records::{BatchError, layout};
+use logboom_tests::foreign::scratch;
 use logboom_tests::shapes::{Record, words};
 use logboom_tests::stub::{Stub, TOPIC};
 
 use super::consume::{self, Isolation, Served, check_printed, served};
+use crate::groups::command;
 
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(100);
@@ -88,6 +91,28 @@ fn logboom_consumes() {
     for isolation in Isolation::ALL {
         check_printed(&served, isolation, &printed(&served, isolation), false);
     }
+}
+
+/// `logboom consume` reads as its file of settings says, without a group as well.
+#[test]
+fn the_command_heeds_what_its_properties_say_of_reading() {
+    let served = served();
+    let stub = Stub::start(served.iter().map(Served::partition).collect()).unwrap();
+    let dir = scratch("consume-properties");
+    let file = dir.join("client.properties");
+    for (isolation, name) in Isolation::ALL.into_iter().zip(["read_committed", "read_uncommitted"])
+    {
+        fs::write(&file, format!("isolation.level={name}\n")).unwrap();
+        let words = ["consume", TOPIC, "--exit", "--format", "%p %o\\n", "--properties"];
+        let words = [&words[..], &[file.to_str().unwrap()]].concat();
+        let output = command(&stub.bootstrap(), &words).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let lines = String::from_utf8(output.stdout).unwrap().lines().count();
+        let visible: usize = served.iter().map(|one| one.visible(isolation)).sum();
+        assert_eq!(lines, visible, "{name}");
+    }
+    assert_eq!(stub.complaints(), [""; 0]);
+    fs::remove_dir_all(dir).unwrap();
 }
 
 /// What lines that clients print say beside the kind of a timestamp, which lent records don't have;

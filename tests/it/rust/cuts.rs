@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use logboom_client::testing::{Fault, Passed, Relay, Towards, Trouble};
 use logboom_client::{BrokerAddress, ClientConfig};
-use logboom_consumer::{Consumer, ConsumerError, Remedy, Start, TopicPartition};
+use logboom_consumer::{Assignor, Consumer, ConsumerError, Remedy, Start, TopicPartition};
 use logboom_producer::Record;
 use logboom_protocol::records::{BatchBuilder, Codec};
 use logboom_tests::broker::{Broker, free_port};
@@ -75,6 +75,8 @@ enum Exchange {
     Records,
     /// Two members of a group, one after the other: joins, syncs, heartbeats, commits, leaves.
     Group,
+    /// The same, of members that keep what they have while the group shares anew (KIP-429).
+    Cooperative,
 }
 
 impl Exchange {
@@ -84,7 +86,7 @@ impl Exchange {
         super::run(async {
             let topic = match self {
                 Self::Records => topic_name("cuts"),
-                Self::Group => filled(&broker.own),
+                Self::Group | Self::Cooperative => filled(&broker.own),
             };
             let relay = Relay::bind_at(broker.port).await;
             let bootstrap = relay.address.to_string();
@@ -92,10 +94,25 @@ impl Exchange {
             let what = format!("{fault:?}");
             match self {
                 Self::Records => records(&bootstrap, &topic, &what).await,
-                Self::Group => group(&bootstrap, &topic, &what, fault).await,
+                Self::Group | Self::Cooperative => {
+                    let member = || self.member(&bootstrap, &topic);
+                    group(member, &what, fault).await;
+                }
             }
             passed
         })
+    }
+
+    fn member(self, bootstrap: &str, topic: &str) -> Consumer {
+        let builder = consumer(bootstrap).client(client()).group_id(topic);
+        let builder = builder.session_timeout(SESSION).heartbeat_interval(HEARTBEAT);
+        let builder = match self {
+            Self::Cooperative => builder.assignors([Assignor::CooperativeSticky]),
+            Self::Records | Self::Group => builder,
+        };
+        let mut consumer = builder.enable_auto_commit(false).build().unwrap();
+        consumer.subscribe([topic]).unwrap();
+        consumer
     }
 }
 
@@ -141,23 +158,14 @@ fn filled(broker: &BrokerAddress) -> String {
 }
 
 /// One member after the other reads and commits its half.
-async fn group(bootstrap: &str, topic: &str, what: &str, fault: Option<Fault>) {
+async fn group(member: impl Fn() -> Consumer, what: &str, fault: Option<Fault>) {
     let comes_again = fault.is_some_and(|fault| fault.trouble == Trouble::CutAndRepeat);
     let half = GROUP_RECORDS / 2;
     let mut next = 0;
     for until in [half, GROUP_RECORDS] {
         let committed_min = if comes_again { 0 } else { next };
-        let consumer = member(bootstrap, topic);
-        next = read_on(consumer, committed_min, next, until, what).await;
+        next = read_on(member(), committed_min, next, until, what).await;
     }
-}
-
-fn member(bootstrap: &str, topic: &str) -> Consumer {
-    let builder = consumer(bootstrap).client(client()).group_id(topic).enable_auto_commit(false);
-    let builder = builder.session_timeout(SESSION).heartbeat_interval(HEARTBEAT);
-    let mut consumer = builder.build().unwrap();
-    consumer.subscribe([topic]).unwrap();
-    consumer
 }
 
 /// What passes by itself.
@@ -228,6 +236,11 @@ fn an_exchange_that_is_cut_at_any_byte_costs_and_doubles_nothing() {
 #[test]
 fn a_group_that_is_cut_at_any_byte_goes_on_where_it_has_committed() {
     cut_everywhere(Exchange::Group, &Relayed::ours("cuts-group"), 197);
+}
+
+#[test]
+fn a_cooperative_group_that_is_cut_at_any_byte_goes_on_where_it_has_committed() {
+    cut_everywhere(Exchange::Cooperative, &Relayed::ours("cuts-cooperative"), 397);
 }
 
 #[test]

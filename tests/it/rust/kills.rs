@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use logboom_consumer::{Start, TopicPartition};
+use logboom_consumer::{Assignor, Start, TopicPartition};
 use logboom_producer::Record;
 use logboom_tests::cluster::Cluster;
 
@@ -47,7 +47,8 @@ async fn member(
     topic: String,
     is_over: Arc<AtomicBool>,
 ) -> BTreeMap<i32, BTreeSet<i64>> {
-    let mut consumer = consumer(&bootstrap).group_id("kills").build().unwrap();
+    let builder = consumer(&bootstrap).group_id("kills");
+    let mut consumer = builder.assignors([Assignor::CooperativeSticky]).build().unwrap();
     consumer.subscribe([&topic]).unwrap();
     let mut seen = BTreeMap::<i32, BTreeSet<i64>>::new();
     while !is_over.load(Ordering::Relaxed) {

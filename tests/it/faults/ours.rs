@@ -18,7 +18,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::{interval, timeout};
 
 use logboom_consumer::{
-    BoxFuture, Consumer, ConsumerControl, OffsetReset, RebalanceListener, Record, Remedy,
+    Assignor, BoxFuture, Consumer, ConsumerControl, OffsetReset, RebalanceListener, Record, Remedy,
     TopicPartition,
 };
 use logboom_producer::{Delivery, Producer};
@@ -148,11 +148,11 @@ impl<'a> Ours<'a> {
             match life % 3 {
                 0 => lasting.block_on(async {
                     // What isn't committed is read by the next one.
-                    self.live().await.close().await.ok();
+                    self.live(number, life).await.close().await.ok();
                 }),
                 // Its tasks end with it, and nobody says that it has gone.
-                1 => runtime().block_on(async { drop(self.live().await) }),
-                _ => lasting.block_on(async { drop(self.live().await) }),
+                1 => runtime().block_on(async { drop(self.live(number, life).await) }),
+                _ => lasting.block_on(async { drop(self.live(number, life).await) }),
             }
             self.lives.fetch_add(1, Ordering::Relaxed);
             life += 1;
@@ -163,9 +163,9 @@ impl<'a> Ours<'a> {
     }
 
     /// Joins and reads for a while.
-    async fn live(&self) -> Consumer {
+    async fn live(&self, number: usize, life: usize) -> Consumer {
         let next = Arc::new(Mutex::new(BTreeMap::new()));
-        let mut consumer = self.member(Begins(Arc::clone(&next)));
+        let mut consumer = self.member(number, life, Begins(Arc::clone(&next)));
         let (begun, mut has_read) = (Instant::now(), false);
         // When nothing goes wrong any more, nobody goes before all is done.
         let is_old =
@@ -186,8 +186,19 @@ impl<'a> Ours<'a> {
         consumer
     }
 
-    fn member(&self, listener: Begins) -> Consumer {
-        let mut consumer = Consumer::builder()
+    /// Each life shares in another way, and half of them keep the name of the one before. All know
+    /// one way, so that they find a common one; who knows no other keeps what it has while the
+    /// group shares anew.
+    fn member(&self, number: usize, life: usize, listener: Begins) -> Consumer {
+        let other =
+            [None, Some(Assignor::Range), Some(Assignor::Sticky), Some(Assignor::RoundRobin)];
+        let assignors = other[life % other.len()].into_iter().chain([Assignor::CooperativeSticky]);
+        let builder = match life / 2 % 2 {
+            0 => Consumer::builder(),
+            _ => Consumer::builder().group_instance_id(format!("reader-{number}")),
+        };
+        let mut consumer = builder
+            .assignors(assignors)
             .bootstrap_servers(&self.bootstrap())
             .group_id(GROUP)
             .session_timeout(SESSION)

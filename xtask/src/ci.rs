@@ -29,25 +29,7 @@ const CHECKS: &[Step] = &[
             ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
         execute(&mut command(root, "cargo", &arguments))
     }),
-    ("features", |root| {
-        let arguments = [
-            "clippy",
-            "-p",
-            "logboom-protocol",
-            "-p",
-            "logboom-client",
-            "-p",
-            "logboom-producer",
-            "-p",
-            "logboom-consumer",
-            "--no-default-features",
-            "--locked",
-            "--",
-            "-D",
-            "warnings",
-        ];
-        execute(&mut command(root, "cargo", &arguments))
-    }),
+    ("features", features),
     ("doc", |root| {
         let arguments = ["doc", "--workspace", "--no-deps", "--locked"];
         execute(command(root, "cargo", &arguments).env("RUSTDOCFLAGS", "-D warnings"))
@@ -75,6 +57,23 @@ const TESTS: &[Step] = &[
     }),
     ("instruction counts", |root| icount::run(root, icount::Mode::Compare)),
 ];
+
+/// The crates of clients with none of their features, and with each by itself: what only another
+/// one needs is noticed.
+fn features(root: &Path) -> Result<(), String> {
+    let crates = ["logboom-protocol", "logboom-client", "logboom-producer", "logboom-consumer"];
+    for feature in ["", "gzip", "lz4", "snappy", "zstd", "scram", "tls"] {
+        let named = format!("logboom-producer/{feature},logboom-consumer/{feature}");
+        let mut arguments = vec!["clippy", "--no-default-features", "--locked"];
+        arguments.extend(crates.iter().flat_map(|name| ["-p", name]));
+        if !feature.is_empty() {
+            arguments.extend(["--features", &named]);
+        }
+        arguments.extend(["--", "-D", "warnings"]);
+        execute(&mut command(root, "cargo", &arguments))?;
+    }
+    Ok(())
+}
 
 /// Formatting, tidy rules, generated code, lints and documentation.
 ///

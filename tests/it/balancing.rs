@@ -21,6 +21,7 @@ use crate::groups::command;
 
 mod five;
 mod interrupted;
+mod kept;
 mod leaderless;
 mod lost;
 mod manual;

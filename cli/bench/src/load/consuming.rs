@@ -47,13 +47,14 @@ impl Consuming {
     ) -> Self {
         let (mut tallies, mut tasks) = (Vec::new(), Vec::new());
         let extent = Arc::new(extent);
-        for (group, consumer) in consumers {
+        for (number, (group, consumer)) in (1..).zip(consumers) {
+            let alive = Alive::new(shared, format!("consumer {number}, of group {}", group + 1));
             let tally = Arc::new(Mutex::new(Tally::default()));
             tallies.push(Arc::clone(&tally));
             let (shared, extent) = (Arc::clone(shared), Arc::clone(&extent));
             let samples = Vec::new();
             let reader = Reader { shared, tally, group, kind, extent, first: None, samples };
-            tasks.push(tokio::spawn(reader.run(consumer)));
+            tasks.push(tokio::spawn(reader.run(consumer, alive)));
         }
         Self { tallies, tasks }
     }
@@ -66,11 +67,32 @@ impl Consuming {
     pub(crate) async fn finish(self) -> Option<u64> {
         let mut first = None;
         for task in self.tasks {
-            // A consumer that has panicked has told so already.
+            // One that has panicked has given up the load already.
             let came = task.await.unwrap_or(None);
             first = first.into_iter().chain(came).min();
         }
         first
+    }
+}
+
+/// A consumer that is to read until the load is over. What it doesn't read nobody else does, so one
+/// that ends before makes going on useless.
+struct Alive {
+    shared: Arc<Shared>,
+    name: String,
+}
+
+impl Alive {
+    fn new(shared: &Arc<Shared>, name: String) -> Self {
+        Self { shared: Arc::clone(shared), name }
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        if self.shared.phase() < Phase::Over {
+            self.shared.give_up(format!("{} has ended before the load", self.name));
+        }
     }
 }
 
@@ -87,7 +109,7 @@ struct Reader {
 
 impl Reader {
     /// Reads until the load is over. Returns when the first record came.
-    async fn run(mut self, mut consumer: Consumer) -> Option<u64> {
+    async fn run(mut self, mut consumer: Consumer, alive: Alive) -> Option<u64> {
         let mut looks = looks();
         loop {
             let batch = tokio::select! {
@@ -100,7 +122,7 @@ impl Reader {
                 batch = consumer.next_batch() => batch,
             };
             if let Err(error) = batch.and_then(|batch| self.take(&batch)) {
-                let why = format!("read: {error}");
+                let why = format!("{}: read: {error}", alive.name);
                 if error.remedy() == Remedy::Retry {
                     self.shared.count_failed(|| why);
                 } else {
@@ -184,4 +206,34 @@ fn looks() -> Interval {
 
 fn part(bytes: Option<&[u8]>) -> u64 {
     bytes.map_or(0, |bytes| bytes.len() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_consumer_that_dies_ends_the_load_and_is_named() {
+        let shared = Arc::new(Shared::new(None, None, 1, 1));
+        let alive = Alive::new(&shared, "consumer 2, of group 1".to_owned());
+        let dying = tokio::spawn(async move {
+            let _alive = alive;
+            panic!("as a client of a load may");
+        });
+        tokio::time::timeout(Duration::from_secs(60), shared.reached(Phase::Over)).await.unwrap();
+        assert!(dying.await.is_err() && shared.has_given_up());
+        let why = "consumer 2, of group 1 has ended before the load";
+        assert_eq!(shared.failures(), (0, Some(why.to_owned())));
+    }
+
+    #[tokio::test]
+    async fn one_that_ends_with_the_load_has_not_died() {
+        let shared = Arc::new(Shared::new(None, None, 1, 1));
+        let extent = Extent::new(&[0], None, None, 1);
+        let consumer = Consumer::builder().bootstrap_servers("127.0.0.1:1").build().unwrap();
+        let consuming = Consuming::start(vec![(0, consumer)], ReadKind::Own, extent, &shared);
+        shared.end(Phase::Over);
+        assert_eq!(consuming.finish().await, None);
+        assert!(!shared.has_given_up());
+    }
 }

@@ -99,6 +99,61 @@ pub(super) async fn read(
     read.into_iter().map(|records| records.into_iter().map(created).collect()).collect()
 }
 
+/// What the consumer of another client reads of a topic; nothing where that can't be had.
+///
+/// - `says`: who says when its records were made.
+pub(super) fn read_by(
+    client: Client,
+    what: &str,
+    [bootstrap, topic]: [&str; 2],
+    expected: &[Vec<Record>],
+    says: &str,
+) -> Option<Vec<Vec<Record>>> {
+    let mut command = foreign::or_skip(what, client.consumer())?;
+    command.args([bootstrap, topic, "read_committed"]);
+    let last = expected.iter().enumerate();
+    command.args(last.map(|(at, records)| format!("{at}:{}", records.len() - 1)));
+    let mut read = vec![Vec::new(); expected.len()];
+    for line in foreign::printed(&mut command).lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        assert_eq!(words[2], says, "{what}: {line}");
+        read[words[0].parse::<usize>().unwrap()].push(from_words(&words[3..]));
+    }
+    Some(read)
+}
+
+/// Has the producers of others write the shapes, with each codec to a topic of its own.
+///
+/// - `name`: a part of the topics' names.
+/// - `new_topic`: makes one of a name, with so many partitions.
+/// - `check`: looks at what was written there.
+pub(super) fn written_by_others(
+    bootstrap: &str,
+    name: &str,
+    new_topic: impl Fn(&str, usize) -> String,
+    check: impl Fn(&str, &[Vec<Record>], &str),
+) {
+    for client in Client::ALL {
+        let is_python = client == Client::KafkaPython;
+        let leaves_out: &[&str] = if is_python { &NOT_FOR_KAFKA_PYTHON } else { &[] };
+        let expected = expected(leaves_out);
+        let dir = foreign::scratch(&format!("{name}-{}", client.name()));
+        for codec in Codec::ALL {
+            let what = format!("reading {name} {} of {}", codec.name(), client.name());
+            let Some(mut command) = foreign::or_skip(&what, client.producer()) else { break };
+            let topic = format!("{name}-{}-{}", client.name(), codec.name());
+            let topic = new_topic(&topic, expected.len());
+            let file = dir.join(codec.name());
+            let batches = expected.iter().enumerate().map(|(at, records)| (at, records.as_slice()));
+            std::fs::write(&file, to_text(batches)).unwrap();
+            command.args([bootstrap, &topic, codec.name(), "false"]).arg(file);
+            foreign::printed(&mut command);
+            check(&topic, &expected, &what);
+        }
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+}
+
 #[test]
 fn what_our_producer_writes_our_consumer_reads() {
     let subject = shared();
@@ -125,16 +180,8 @@ fn what_our_producer_writes_others_read() {
     for client in Client::ALL {
         for (codec, topic) in &topics {
             let what = format!("{} reading our producer's {}", client.name(), codec.name());
-            let Some(mut command) = foreign::or_skip(&what, client.consumer()) else { break };
-            command.args([&bootstrap, topic, "read_committed"]);
-            let last = expected.iter().enumerate();
-            command.args(last.map(|(at, records)| format!("{at}:{}", records.len() - 1)));
-            let mut read = vec![Vec::new(); expected.len()];
-            for line in foreign::printed(&mut command).lines() {
-                let words: Vec<&str> = line.split(' ').collect();
-                assert_eq!(words[2], "CreateTime", "{what}: {line}");
-                read[words[0].parse::<usize>().unwrap()].push(from_words(&words[3..]));
-            }
+            let read = read_by(client, &what, [&bootstrap, topic], &expected, "CreateTime");
+            let Some(read) = read else { break };
             assert_eq!(read, expected, "{what}");
         }
     }
@@ -144,23 +191,12 @@ fn what_our_producer_writes_others_read() {
 fn what_others_write_our_consumer_reads() {
     let subject = shared();
     let bootstrap = subject.bootstrap();
-    for client in Client::ALL {
-        let is_python = client == Client::KafkaPython;
-        let leaves_out: &[&str] = if is_python { &NOT_FOR_KAFKA_PYTHON } else { &[] };
-        let expected = expected(leaves_out);
-        let dir = foreign::scratch(&format!("rust-{}", client.name()));
-        for codec in Codec::ALL {
-            let what = format!("reading {} of {}", codec.name(), client.name());
-            let Some(mut command) = foreign::or_skip(&what, client.producer()) else { break };
-            let topic = topic_name(&format!("rust-{}-{}", client.name(), codec.name()));
-            run(create_topic(&bootstrap, &topic, i32::try_from(expected.len()).unwrap()));
-            let file = dir.join(codec.name());
-            let batches = expected.iter().enumerate().map(|(at, records)| (at, records.as_slice()));
-            std::fs::write(&file, to_text(batches)).unwrap();
-            command.args([&bootstrap, &topic, codec.name(), "false"]).arg(file);
-            foreign::printed(&mut command);
-            assert_eq!(run(read(&bootstrap, &topic, &expected)), expected, "{what}");
-        }
-        std::fs::remove_dir_all(dir).unwrap();
-    }
+    let new_topic = |name: &str, partitions: usize| {
+        let topic = topic_name(name);
+        run(create_topic(&bootstrap, &topic, i32::try_from(partitions).unwrap()));
+        topic
+    };
+    written_by_others(&bootstrap, "rust", new_topic, |topic, expected, what| {
+        assert_eq!(run(read(&bootstrap, topic, expected)), expected, "{what}");
+    });
 }

@@ -1,20 +1,26 @@
 //! Our clients against Apache Kafka: plain, and protected in each way, with each way to say who one
 //! is; and the suites that need only an address.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use logboom_client::Properties;
 use logboom_producer::{Codec, ProduceError, Record, Remedy};
 use logboom_tests::broker::logboom;
-use logboom_tests::foreign::or_skip;
+use logboom_tests::foreign::{or_skip, scratch};
 use logboom_tests::kafka::Kafka;
 use logboom_tests::raw::topic_name;
 
 use super::exchange::{expected, read, send};
-use super::settings::ended;
+use super::settings::{ended, ended_within};
 use super::{consumer, create_topic, producer, run};
+
+/// For how long the suites may run, together with their Apache Kafka, on a machine that has other
+/// things to do.
+const SUITES_MAX: Duration = Duration::from_secs(900);
 
 /// A file of settings, as Kafka's own clients take it.
 ///
@@ -52,10 +58,18 @@ fn the_same_suites_hold_for_apache_kafka() {
     }
     let mut tests = Command::new(std::env::current_exe().unwrap());
     tests.args(["rust::exchange::", "rust::times::", "tour::consumer::"]);
-    let output = tests.env("LOGBOOM_REFERENCE", "kafka").output().unwrap();
-    let told = String::from_utf8_lossy(&output.stdout);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{told}\n{said}");
+    let dir = scratch("rust-kafka-suites");
+    let files = ["stdout", "stderr"].map(|name| dir.join(name));
+    let [stdout, stderr] = [0, 1].map(|nth: usize| File::create(&files[nth]).unwrap());
+    tests.env("LOGBOOM_REFERENCE", "kafka").stdout(stdout).stderr(stderr);
+    // In a group of its own, so that the brokers and clients that it has started end with it.
+    let mut child = tests.process_group(0).spawn().unwrap();
+    let group = format!("-{}", child.id());
+    let status = ended_within(&mut child, SUITES_MAX, &group);
+    let [told, said] = files.map(|file| fs::read_to_string(file).unwrap());
+    fs::remove_dir_all(dir).unwrap();
+    let is_success = status.is_some_and(|status| status.success());
+    assert!(is_success, "{status:?} within {SUITES_MAX:?}: {told}\n{said}");
     for suite in ["rust::exchange::", "rust::times::", "tour::consumer::"] {
         let passed = told.lines().filter(|line| line.contains(suite) && line.ends_with("ok"));
         assert!(passed.count() >= 3, "{suite}: {told}");

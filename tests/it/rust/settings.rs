@@ -17,18 +17,25 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// How a process ended by itself; one that doesn't is killed.
 pub(super) fn ended(child: &mut Child) -> ExitStatus {
     let process = child.id().to_string();
+    ended_within(child, PATIENCE, &process).expect("it doesn't end by itself")
+}
+
+/// How a process ended by itself, if it did in time. One that doesn't is killed.
+///
+/// - `killed`: what is killed then, as `kill` takes it.
+pub(super) fn ended_within(child: &mut Child, limit: Duration, killed: &str) -> Option<ExitStatus> {
+    let killed = killed.to_owned();
     let (over, is_over) = channel::<()>();
     let watch = std::thread::spawn(move || {
-        let overdue = is_over.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout);
-        if overdue {
-            Command::new("kill").args(["-KILL", &process]).status().unwrap();
+        let is_overdue = is_over.recv_timeout(limit) == Err(RecvTimeoutError::Timeout);
+        if is_overdue {
+            Command::new("kill").args(["-KILL", "--", &killed]).status().unwrap();
         }
-        overdue
+        is_overdue
     });
     let status = child.wait().unwrap();
     drop(over);
-    assert!(!watch.join().unwrap(), "it doesn't end by itself");
-    status
+    (!watch.join().unwrap()).then_some(status)
 }
 
 /// An address at which nobody answers.

@@ -6,11 +6,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use logboom_consumer::{Consumer, OffsetReset, Record as Read, Start, Timestamp, TopicPartition};
 use logboom_producer::{Codec, Record as Sent};
 use logboom_tests::broker::shared;
-use logboom_tests::foreign::{self, Client};
+use logboom_tests::foreign::Client;
 use logboom_tests::raw::{Raw, topic_name};
-use logboom_tests::shapes::{NOT_FOR_KAFKA_PYTHON, Record, from_words, to_text};
+use logboom_tests::shapes::Record;
 
-use super::exchange::{expected, of_partitions, send_to};
+use super::exchange::{expected, of_partitions, read_by, send_to, written_by_others};
 use super::{consumer, create_topic, producer, run};
 use crate::wire::new_topic_with;
 
@@ -81,16 +81,8 @@ fn what_a_broker_stamps_is_told_to_our_producer_and_read_by_everybody() {
     for client in Client::ALL {
         for (codec, topic, stamps) in &topics {
             let what = format!("{} reading stamped {}", client.name(), codec.name());
-            let Some(mut command) = foreign::or_skip(&what, client.consumer()) else { break };
-            command.args([&bootstrap, topic, "read_committed"]);
-            let last = expected.iter().enumerate();
-            command.args(last.map(|(at, records)| format!("{at}:{}", records.len() - 1)));
-            let mut read = vec![Vec::new(); expected.len()];
-            for line in foreign::printed(&mut command).lines() {
-                let words: Vec<&str> = line.split(' ').collect();
-                assert_eq!(words[2], "LogAppendTime", "{what}: {line}");
-                read[words[0].parse::<usize>().unwrap()].push(from_words(&words[3..]));
-            }
+            let read = read_by(client, &what, [&bootstrap, topic], &expected, "LogAppendTime");
+            let Some(read) = read else { break };
             assert_eq!(read, with_stamps(&expected, stamps), "{what}");
         }
     }
@@ -100,25 +92,10 @@ fn what_a_broker_stamps_is_told_to_our_producer_and_read_by_everybody() {
 fn what_others_write_and_a_broker_stamps_our_consumer_reads() {
     let subject = shared();
     let (bootstrap, began) = (subject.bootstrap(), now());
-    for client in Client::ALL {
-        let is_python = client == Client::KafkaPython;
-        let leaves_out: &[&str] = if is_python { &NOT_FOR_KAFKA_PYTHON } else { &[] };
-        let expected = expected(leaves_out);
-        let dir = foreign::scratch(&format!("rust-stamped-{}", client.name()));
-        for codec in Codec::ALL {
-            let what = format!("reading stamped {} of {}", codec.name(), client.name());
-            let Some(mut command) = foreign::or_skip(&what, client.producer()) else { break };
-            let name = format!("stamped-{}-{}", client.name(), codec.name());
-            let topic = stamped(&bootstrap, &name, expected.len());
-            let file = dir.join(codec.name());
-            let batches = expected.iter().enumerate().map(|(at, records)| (at, records.as_slice()));
-            std::fs::write(&file, to_text(batches)).unwrap();
-            command.args([&bootstrap, &topic, codec.name(), "false"]).arg(file);
-            foreign::printed(&mut command);
-            run(read(&bootstrap, &topic, &expected, began));
-        }
-        std::fs::remove_dir_all(dir).unwrap();
-    }
+    let new_topic = |name: &str, partitions| stamped(&bootstrap, name, partitions);
+    written_by_others(&bootstrap, "stamped", new_topic, |topic, expected, _| {
+        run(read(&bootstrap, topic, expected, began));
+    });
 }
 
 /// A topic with one partition, whose records were made so many minutes ago, some together in

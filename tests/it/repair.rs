@@ -194,7 +194,7 @@ fn recover(cluster: &Cluster, admin: i32, topic: &str, more: &[&str]) -> (bool, 
 }
 
 /// What a request without a body is answered.
-fn ask(address: &str, method: &str, path: &str) -> String {
+pub(crate) fn ask(address: &str, method: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     let length = "Content-Length: 0";
     let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\n{length}\r\n\r\n");

@@ -24,7 +24,7 @@ use logboom_protocol::ErrorCode;
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// Runs a test of asynchronous clients.
-fn run<T>(test: impl Future<Output = T>) -> T {
+pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let runtime = builder.enable_all().worker_threads(2).build().unwrap();
     runtime.block_on(async { tokio::time::timeout(LIMIT, test).await.expect("it takes too long") })
@@ -35,7 +35,7 @@ fn producer(bootstrap: &str) -> ProducerBuilder {
 }
 
 /// A consumer that reads from the start.
-fn consumer(bootstrap: &str) -> ConsumerBuilder {
+pub(crate) fn consumer(bootstrap: &str) -> ConsumerBuilder {
     let builder = Consumer::builder().bootstrap_servers(bootstrap);
     builder.auto_offset_reset(OffsetReset::Earliest)
 }

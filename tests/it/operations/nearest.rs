@@ -1,5 +1,6 @@
 //! Consumers read at the replica in their rack (KIP-392).
 
+use logboom_consumer::{Consumer, Start, TopicPartition};
 use logboom_protocol::ErrorCode;
 use logboom_protocol::messages::fetch::{FetchPartition, FetchRequest, FetchTopic, PartitionData};
 use logboom_protocol::messages::metadata::MetadataResponsePartition;
@@ -8,11 +9,16 @@ use logboom_tests::cluster::Cluster;
 use logboom_tests::foreign::{or_skip, python};
 use logboom_tests::raw::Raw;
 
+use crate::cluster::produce;
+use crate::repair::ask;
+use crate::rust::{consumer, run};
 use crate::wire::{PRODUCE, now_ms, produce_to};
 
 /// The first version with racks.
 const RACKS: i16 = 11;
 const RECORDS: i64 = 100;
+/// So that all records are more than a client and a broker have to say beside them.
+const KEY_BYTES: usize = 2_000;
 /// How often a follower is asked for its high watermark.
 const LOOKS_MAX: usize = 10_000;
 
@@ -54,7 +60,8 @@ fn filled(cluster: &mut Cluster, name: &str) -> (String, MetadataResponsePartiti
     });
     for number in 0..RECORDS {
         let mut builder = BatchBuilder::new(Codec::None);
-        builder.append(now_ms(), None, Some(number.to_string().as_bytes()), &[]).unwrap();
+        let value = number.to_string();
+        builder.append(now_ms(), Some(&[b'k'; KEY_BYTES]), Some(value.as_bytes()), &[]).unwrap();
         let request = produce_to(&topic, 0, builder.build().unwrap());
         let answer = cluster.leader(&topic, 0).call(PRODUCE, &request);
         assert_eq!(answer.responses[0].partition_responses[0].error_code, ErrorCode::NONE);
@@ -133,4 +140,47 @@ fn librdkafka_reads_in_its_rack_and_goes_on_at_the_leader_when_that_broker_dies(
     cluster.kill(other);
     let leader = read(&cluster, other);
     assert_ne!(leader, other);
+}
+
+/// Bytes of all answers that a broker has sent.
+fn sent_bytes(cluster: &Cluster, id: i32) -> u64 {
+    let told = ask(cluster.admin(id), "GET", "/metrics");
+    let count = told.lines().find_map(|line| line.strip_prefix("logboom_sent_bytes_total "));
+    count.unwrap_or_else(|| panic!("{told}")).parse().unwrap()
+}
+
+/// Reads what [`filled`] has written, from a rack.
+async fn read(bootstrap: &str, topic: &str, rack: i32) -> Consumer {
+    let builder = consumer(bootstrap).client_rack(format!("rack-{rack}"));
+    let mut consumer = builder.build().unwrap();
+    consumer.assign_from([(TopicPartition::new(topic, 0), Start::Earliest)]).unwrap();
+    for offset in 0..RECORDS {
+        assert_eq!(consumer.next().await.unwrap().offset, offset);
+    }
+    consumer
+}
+
+#[test]
+fn our_consumer_reads_in_its_rack_and_goes_on_at_the_leader_when_that_broker_dies() {
+    let mut cluster = cluster("nearest-ours", RACK_AWARE);
+    let (topic, partition) = filled(&mut cluster, "nearest-ours");
+    let (bootstrap, leader) = (cluster.bootstrap(), partition.leader_id);
+    let other = (1..=3).find(|id| *id != leader).unwrap();
+    let all = u64::try_from(KEY_BYTES).unwrap() * RECORDS.unsigned_abs();
+    for reads_at in [leader, other] {
+        let before = [1, 2, 3].map(|id| sent_bytes(&cluster, id));
+        drop(run(read(&bootstrap, &topic, reads_at)));
+        for (id, before) in (1..).zip(before) {
+            let sent = sent_bytes(&cluster, id) - before;
+            let told = format!("broker {id} has sent {sent} B to a reader in rack {reads_at}");
+            assert!(if id == reads_at { sent >= all } else { sent < all / 2 }, "{told}");
+        }
+    }
+    run(async {
+        let mut consumer = read(&bootstrap, &topic, other).await;
+        cluster.kill(other);
+        assert_eq!(produce(&cluster, &topic, 0, b"one more"), RECORDS);
+        let record = consumer.next().await.unwrap();
+        assert_eq!((record.offset, record.value.as_deref()), (RECORDS, Some(&b"one more"[..])));
+    });
 }

@@ -8,8 +8,8 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use logboom_balance::{
-    Bound, Limits, Move, MoveKind, Options, Plan, Rates, Resource, Snapshot, Unmet, Worst, bound,
-    next, seconds,
+    Alternative, Bound, Limits, Move, MoveKind, Options, Plan, Rates, Resource, Snapshot,
+    TurnedDown, Unmet, Worst, bound, next, seconds,
 };
 
 use super::super::figures;
@@ -76,7 +76,10 @@ impl<'a> Report<'a> {
         let one = &self.plan.moves[place];
         let both = |worst: &[Worst; 2]| worst.each_ref().map(figures::worst_value);
         let (topic, index) = self.partition(one.partition);
-        let alternative = one.alternative.map(|it| json!({ "to": it.to, "cost": it.cost }));
+        let alternative = one
+            .alternative
+            .map(|it| json!({ "to": it.to, "cost": it.cost, "why": it.why.to_string() }));
+        let about = |end: usize| one.about.as_ref().map(|ends| both(&ends[end]));
         json!({
             "kind": "move", "partition": format!("{topic}-{index}"), "topic": topic,
             "index": index, "what": what(one.kind), "from": one.from, "to": one.to,
@@ -84,6 +87,7 @@ impl<'a> Report<'a> {
             "resource": one.resource.map(Resource::word),
             "bytes": one.bytes, "seconds": self.each[place], "cost": one.cost,
             "from_worst": both(&one.from_worst), "to_worst": both(&one.to_worst),
+            "from_about": about(0), "to_about": about(1),
             "alternative": alternative,
         })
     }
@@ -152,9 +156,22 @@ impl<'a> Report<'a> {
             Some(resource) => writeln!(out, " of {resource}")?,
             None => writeln!(out)?,
         }
-        for (broker, [before, after]) in [(from, from_worst), (to, to_worst)] {
-            let [before, after] = [before, after].map(figures::worst);
-            writeln!(out, "   broker {broker}: {before}, then {after}")?;
+        let ends = [(from, from_worst), (to, to_worst)];
+        for (end, (broker, [before, after])) in ends.into_iter().enumerate() {
+            write!(
+                out,
+                "   broker {broker}: {}, then {}",
+                figures::worst(before),
+                figures::worst(after)
+            )?;
+            // What it is about may not be what the broker has most of.
+            match one.about.map(|ends| ends[end]).filter(|about| about != &[*before, *after]) {
+                Some([before, after]) => {
+                    let [before, after] = [&before, &after].map(figures::worst);
+                    writeln!(out, "; {before}, then {after}")?;
+                }
+                None => writeln!(out)?,
+            }
         }
         match one.bytes {
             0 => write!(out, "   copies nothing")?,
@@ -165,7 +182,14 @@ impl<'a> Report<'a> {
         }
         write!(out, "; cost {}", signed(one.cost))?;
         match one.alternative {
-            Some(other) => writeln!(out, "; to {} it would be {}", other.to, signed(other.cost)),
+            Some(Alternative { to, cost, why }) => {
+                write!(out, "; to {to} it would be {}", signed(cost))?;
+                // That it costs more is seen.
+                match why {
+                    TurnedDown::Cost => writeln!(out),
+                    why => writeln!(out, ", but {why}"),
+                }
+            }
             None => writeln!(out, "; no other broker may take it"),
         }
     }

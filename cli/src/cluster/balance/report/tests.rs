@@ -35,6 +35,24 @@ fn an_explanation_says_why_and_what_was_turned_down_as_in_the_docs() {
 }
 
 #[test]
+fn an_explanation_says_what_a_move_is_about_where_a_broker_has_more_of_something_else() {
+    let mut all_led_by_one =
+        "snapshot 1\nbroker 1 disk 1000\nbroker 2 disk 1000\ntopic t\n".to_owned();
+    for index in 0..8 {
+        all_led_by_one += &format!("partition {index} leader 1 replicas 1:100:0:0 2:100:0:0\n");
+    }
+    let text = written(&all_led_by_one, true, Output::Table);
+    let first: Vec<&str> = text.lines().take(4).collect();
+    let most = "80.0 % of partitions, then 80.0 % of partitions";
+    let expected = [
+        "1. t-0: leader from 1 to 2, for leader skew of leaders".to_owned(),
+        format!("   broker 1: {most}; 160.0 % of leaders, then 140.0 % of leaders"),
+        format!("   broker 2: {most}; 0.0 % of leaders, then 20.0 % of leaders"),
+    ];
+    assert_eq!(first[..3], expected, "{text}");
+}
+
+#[test]
 fn programs_are_told_everything_a_line_each() {
     for explain in [false, true] {
         let text = written(FOUR, explain, Output::Json);

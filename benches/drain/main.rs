@@ -2,9 +2,9 @@
 //!
 //! `cargo run --release -p logboom-benches --bin drain -- target/release/logboom PARTITIONS
 //! ROUNDS`: three brokers, and a topic with so many partitions on all of them. So many times
-//! another broker is drained by `logboom cluster drain`, and then takes its share again. Replicas
-//! stay, because no other broker may have them: only offices are handed over, and no records are
-//! written meanwhile.
+//! another broker is drained by `logboom cluster drain`, of what has come to it meanwhile, and then
+//! drained no more. Replicas stay, because no other broker may have them: only offices are handed
+//! over, and no records are written meanwhile.
 //!
 //! Told is from the start of the command until another broker names other leaders for all that the
 //! drained one has led, and what of that the command itself took.

@@ -119,13 +119,14 @@ impl Cluster {
         let mut retry = self.retry("get a producer id".to_owned());
         loop {
             let timeout = retry.timeout();
-            let ask = |connection: Connection| async move {
-                let response = connection.send(request, timeout).await?;
+            let ask =
+                |connection: Connection| async move { connection.send(request, timeout).await };
+            let named = self.ask_any(ask).await.and_then(|(_, response)| {
                 ClientError::check(response.error_code, None, || "producer id".to_owned())?;
                 Ok((response.producer_id, response.producer_epoch))
-            };
-            match self.ask_any(ask).await {
-                Ok((_, named)) => return Ok(named),
+            });
+            match named {
+                Ok(named) => return Ok(named),
                 Err(error) => retry.pause(error).await?,
             }
         }

@@ -293,7 +293,8 @@ impl Sender {
                 break;
             }
             let topic = queue.told();
-            if topic.leader(queue.partition).ok() != Some(broker_id) {
+            let leads = topic.leader(queue.partition).ok() == Some(broker_id);
+            if !leads || queue.is_doubted() {
                 self.paused.entry(now).or_default().push(queue);
                 continue;
             }

@@ -27,6 +27,7 @@ use crate::record::{BrokerRegistration, ConfigResource, Partition};
 
 pub use self::apply::ApplyError;
 pub(crate) use self::brokers::DRAIN;
+pub use self::brokers::MEANS;
 
 /// The configuration of one resource: what was set, by key.
 type Settings = RedBlackTreeMapSync<CompactString, CompactString>;

@@ -169,7 +169,7 @@ impl Group {
 
     /// Whether a set with those that are wished for goes on at once: all newcomers answer, and with
     /// them a majority of the set, and keep what the log had at the last beat. A voter that stays
-    /// may be gone: the set is no worse off for it than the one in force. A newcomer may be about
+    /// may be gone: a set of the same size is no worse off for it. A newcomer may be about
     /// to go, because another wish, before this one or after it, has no place for it: its host must
     /// know of just this one.
     ///

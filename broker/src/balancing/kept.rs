@@ -11,14 +11,12 @@
 //! Must always hold: what can't be read counts as not kept.
 
 use logboom_balance::snapshot::{AMOUNT_MAX, WEIGHT_MAX};
+use logboom_controller::image::MEANS;
 use logboom_controller::record::ConfigResource;
 use logboom_controller::{MetadataImage, MetadataRecord};
 
 use super::means::Table;
 use super::report::Means;
-
-/// The configuration.
-pub(crate) const MEANS: &str = "balance.means";
 
 /// What is kept of the brokers that are registered.
 pub(super) fn table(image: &MetadataImage) -> Table {

@@ -53,7 +53,6 @@ use crate::threads::spawn;
 
 use self::addressee::Addressee;
 pub(crate) use self::figures::Figures;
-pub(crate) use self::kept::MEANS;
 use self::loads::Loads;
 use self::meter::{Meter, Reading};
 use self::office::{Intent, ONCE, Office, Step};

@@ -48,8 +48,9 @@ const REST_INTERVALS: u64 = 6;
 const PLANS_MAX: u32 = 10;
 /// After so long another plan is made, whatever holds this one up; what is under way goes on.
 const PLAN_MAX_MS: u64 = 600_000;
-/// The most moves of one decision, and the most leaders of one that a drain hands over.
+/// The most moves of one decision.
 const MOVES_MAX: usize = 500;
+/// The most leaders that a drain hands over in one decision.
 const OFFICES_MAX: usize = 2_000;
 
 /// What is to be done now.

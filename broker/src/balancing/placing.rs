@@ -22,6 +22,9 @@ use crate::node::random_bytes;
 /// How long what was counted of the metadata holds: so creating many topics, one after the other,
 /// doesn't take the square of their number.
 const COUNTED_MS: u64 = 1_000;
+/// How long what was placed last is expected to take what is usual, where its broker says nothing
+/// new meanwhile: then it takes nothing.
+const EXPECTED_MS: u64 = 60_000;
 
 /// What is known of brokers.
 #[derive(Debug)]
@@ -34,8 +37,8 @@ pub(crate) struct Placing {
 struct Known {
     /// What brokers may have, and what all their replicas take, once they have said that.
     told: BTreeMap<i32, (Means, Option<Load>)>,
-    /// What was placed on brokers since they said so, if it takes what is usual.
-    expected: BTreeMap<i32, Load>,
+    /// What was placed on brokers since they said so, if it takes what is usual, and when.
+    expected: BTreeMap<i32, (Load, u64)>,
     /// Whose turn it is.
     memory: Memory,
     /// Replicas and leaders of each broker, and when they were counted.
@@ -66,7 +69,8 @@ impl Placing {
     pub(super) fn tell(&self, told: BTreeMap<i32, (Means, Option<Load>)>) {
         let mut known = self.known();
         let Known { told: was, expected, .. } = &mut *known;
-        expected.retain(|id, _| told.get(id) == was.get(id));
+        let now = boot_ms();
+        expected.retain(|id, (_, at)| told.get(id) == was.get(id) && now < *at + EXPECTED_MS);
         *was = told;
     }
 
@@ -204,8 +208,9 @@ impl Known {
         for replicas in placed {
             for (place, broker) in replicas.iter().enumerate() {
                 let bytes_out = if place == 0 { usual.bytes_out } else { 0 };
-                let expected = self.expected.entry(*broker).or_default();
+                let (expected, at) = self.expected.entry(*broker).or_default();
                 *expected = sum(expected, &Load { bytes_out, ..*usual });
+                *at = boot_ms();
             }
         }
     }
@@ -216,7 +221,7 @@ impl Known {
         let host = |id: i32, rack: Option<&str>| {
             let told = self.told.get(&id);
             let load = told.and_then(|(_, load)| *load).unwrap_or_default();
-            let load = sum(&load, &self.expected.get(&id).copied().unwrap_or_default());
+            let load = sum(&load, &self.expected.get(&id).map(|it| it.0).unwrap_or_default());
             let (all, led) = self.counts.get(&id).copied().unwrap_or_default();
             let amounts = [all, load.disk_bytes, load.bytes_in, load.bytes_out, led];
             let broker = Broker {

@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 
 use logboom_controller::config::{Effective, StaticConfig};
-use logboom_controller::image::Topic;
+use logboom_controller::image::{MEANS, Topic};
 use logboom_controller::record::{NO_BROKER, Partition, ResourceKind};
 use logboom_controller::{MetadataImage, MetadataRecord};
 use logboom_protocol::units::Uuid;
@@ -23,7 +23,6 @@ use logboom_storage::{Directory, StorageError};
 
 use super::metadata_log::{METADATA, Read};
 use super::throttles;
-use crate::balancing::MEANS;
 use crate::coordination::Coordination;
 use crate::partition::{
     CatchUp, Command, Opening, Registry, Seat, ShardHandle, TopicSettings, Unnamed, Wish,

@@ -224,9 +224,10 @@ fn outcome(status: &Status, id: i32, was_known: bool) -> Outcome {
         "broker {id} has {} replicas and leads {} partitions",
         drain.replicas, drain.leaders
     );
-    if !status.once && !status.triggers.contains(&Rule::Drain) {
-        let why = "nothing moves: balance.triggers has no `drain`, and no plan is asked for \
-                   (`logboom cluster balance`)";
+    let is_followed = status.once || status.triggers.contains(&Rule::Drain);
+    if !is_followed && drain.moving == 0 {
+        let why = "nothing is moved for it: balance.triggers has no `drain`, and no plan is asked \
+                   for (`logboom cluster balance`)";
         return Outcome::Stuck { why: why.to_owned(), left };
     }
     let Some(plan) = &status.plan else { return Outcome::GoesOn(left) };

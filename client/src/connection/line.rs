@@ -127,15 +127,17 @@ impl Line {
         self.shared.ending.reason()
     }
 
-    /// How long the broker has owed an answer without a sign of life, in whole seconds, and how
-    /// many it owes.
+    /// How long the broker has owed an answer without a sign of life, or wants to hear nothing, in
+    /// whole seconds, and how many answers it owes.
     pub(super) fn owed(&self) -> (u64, usize) {
         let count = self.shared.in_flight_max - self.shared.places.available_permits();
-        let silence = if count == 0 { Duration::ZERO } else { self.shared.heard.elapsed() };
-        (silence.as_secs(), count)
+        let late = if count == 0 { Duration::ZERO } else { self.shared.heard.elapsed() };
+        // Nor is anything answered that isn't sent yet.
+        let silent = self.silence().until().map(|until| until - Instant::now());
+        (late.max(silent.unwrap_or_default()).as_secs(), count)
     }
 
-    /// What the broker wants to hear nothing for.
+    /// For how long the broker wants to hear nothing.
     pub(super) fn silence(&self) -> &Silence {
         &self.shared.silence
     }
@@ -173,11 +175,12 @@ impl Line {
         timeout: Duration,
         encode: impl FnOnce(i32, &str) -> Result<Rope, EncodeError>,
     ) -> Result<Posted, ClientError> {
-        let clock = self.clock(api, timeout);
+        let mut clock = self.clock(api, timeout);
         let (correlation_id, frame) = self.encode(encode)?;
-        let place = self.place(&clock).await?;
+        let place = self.place(&mut clock).await?;
         let (reply, answer) = oneshot::channel();
-        let timeout = timeout.max(self.shared.request_timeout);
+        // It has all the time that an answer may take, whatever was waited for before.
+        let timeout = timeout.max(self.shared.request_timeout) + clock.began.elapsed();
         let deadline = clock.began + timeout.min(TIMEOUT_MAX);
         let pending =
             Pending { api, version, correlation_id, deadline, timeout, reply, _place: place };
@@ -194,9 +197,9 @@ impl Line {
         timeout: Duration,
         encode: impl FnOnce(i32, &str) -> Result<Rope, EncodeError>,
     ) -> Result<(), ClientError> {
-        let clock = self.clock(api, timeout);
+        let mut clock = self.clock(api, timeout);
         let (_, frame) = self.encode(encode)?;
-        let place = self.place(&clock).await?;
+        let place = self.place(&mut clock).await?;
         let (reply, taken) = oneshot::channel();
         self.queue(Outgoing::Unanswered { frame, written: Written { reply, _place: place } })?;
         self.wait(&clock, taken).await
@@ -230,23 +233,31 @@ impl Line {
     }
 
     /// Waits for a free place, and until the broker wants to hear something. That this isn't in
-    /// time says nothing about the connection.
-    async fn place(&self, clock: &Clock) -> Result<OwnedSemaphorePermit, ClientError> {
+    /// time says nothing about the connection; nor does it when what is left behind it is less than
+    /// an answer may take.
+    async fn place(&self, clock: &mut Clock) -> Result<OwnedSemaphorePermit, ClientError> {
         if let Some(reason) = self.closed() {
             return Err(self.error(reason.clone()));
         }
         let place = async {
             let place = Arc::clone(&self.shared.places).acquire_owned().await;
+            let mut was_silent = false;
             // The answer that has made the place free may have asked for silence.
             while let Some(until) = self.silence().until() {
-                sleep_until(until).await;
+                was_silent = true;
+                tokio::select! {
+                    () = sleep_until(until) => {}
+                    () = self.shared.queue.closed() => break,
+                }
             }
-            place.expect("the places are never closed")
+            (place.expect("the places are never closed"), was_silent)
         };
         let place = timeout_at(clock.deadline(), place).await;
-        let place = place.map_err(|_| self.error(clock.over()))?;
-        // Who owed nothing until now isn't late yet.
-        if self.shared.places.available_permits() + 1 == self.shared.in_flight_max {
+        let (place, was_silent) = place.map_err(|_| self.error(clock.over()))?;
+        let left = clock.timeout.saturating_sub(clock.began.elapsed());
+        clock.ends &= !was_silent || left >= self.shared.request_timeout;
+        // Who owed nothing until now, or was to hear nothing, isn't late yet.
+        if was_silent || self.shared.places.available_permits() + 1 == self.shared.in_flight_max {
             self.shared.heard.now();
         }
         Ok(place)

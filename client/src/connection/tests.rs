@@ -172,6 +172,53 @@ async fn a_broker_may_want_to_hear_nothing_once_it_has_said_its_versions() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_silence_takes_nothing_of_the_time_of_an_answer() {
+    // It lasts for as long as an answer may take at the most.
+    let (connection, mut peer) = connected().await;
+    let answering = async {
+        let asked = peer.request().await.unwrap();
+        let slow = MetadataResponse { throttle_time_ms: i32::MAX, ..controller(1) };
+        peer.write(&asked.answer(&slow)).await;
+        let asked = peer.request().await.unwrap();
+        tokio::time::sleep(SECOND / 2).await;
+        peer.write(&asked.answer(&controller(2))).await;
+    };
+    let asking = async {
+        ask(&connection).await.unwrap();
+        let request = MetadataRequest::default();
+        let late = connection.send(&request, SECOND + SECOND / 4).await.map(|it| it.controller_id);
+        let late = reason(late);
+        assert!(matches!(late, Disconnect::RequestTimeout { .. }), "{late}");
+        assert!(connection.is_usable(), "its answer is due later");
+        tokio::time::sleep(SECOND).await;
+        assert!(connection.is_usable(), "it came");
+    };
+    tokio::join!(asking, answering);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_the_end_of_a_silence_hears_when_the_connection_ends() {
+    let config = ClientConfig { request_timeout: 30 * SECOND, ..config() };
+    let (connection, mut peer) = connected_with(config).await;
+    let answering = async {
+        let asked = peer.request().await.unwrap();
+        let slow = MetadataResponse { throttle_time_ms: 20_000, ..controller(1) };
+        peer.write(&asked.answer(&slow)).await;
+        tokio::time::sleep(SECOND).await;
+        drop(peer);
+    };
+    let asking = async {
+        ask(&connection).await.unwrap();
+        let began = Instant::now();
+        let request = MetadataRequest::default();
+        let ended = connection.send(&request, 30 * SECOND).await.map(|it| it.controller_id);
+        drop(reason(ended));
+        assert!(began.elapsed() < 2 * SECOND, "{:?}", began.elapsed());
+    };
+    tokio::join!(asking, answering);
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_can_t_wait_for_the_end_of_a_silence_leaves_the_connection_as_it_is() {
     let config = ClientConfig { request_timeout: 30 * SECOND, ..config() };
     let (connection, mut peer) = connected_with(config).await;

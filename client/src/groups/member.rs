@@ -379,7 +379,7 @@ impl GroupMember {
 
 /// How many partitions topics have; 0 for one that doesn't exist. Not from memory: who shares must
 /// know of new partitions.
-pub(super) async fn counts(cluster: &Cluster, topics: Vec<&str>) -> Result<Counts, ClientError> {
+async fn counts(cluster: &Cluster, topics: Vec<&str>) -> Result<Counts, ClientError> {
     let image = cluster.image(Some(&topics)).await?;
     let count = |name: &str| image.topics.get(name).map_or(0, |topic| topic.partitions.len());
     Ok(topics.into_iter().map(|name| (name.to_owned(), count(name))).collect())

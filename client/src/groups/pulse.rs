@@ -1,5 +1,6 @@
 //! The heartbeats of a member, and its connection to the coordinator.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use logboom_protocol::messages::sync_group::SyncGroupRequest;
 use logboom_protocol::{ErrorCode, Request, VersionRange};
 
 use super::from;
-use super::member::{MemberConfig, counts};
+use super::member::MemberConfig;
 use crate::{BrokerAddress, ClientError, Cluster, Connection};
 
 /// What a member knows of its membership.
@@ -147,6 +148,7 @@ impl Heart {
     async fn run(self, sender: watch::Sender<Beat>) {
         let mut last_answer = Instant::now();
         let mut pause = self.config.heartbeat_interval;
+        let mut before = Look::Same;
         loop {
             sleep(pause).await;
             pause = self.config.heartbeat_interval;
@@ -161,9 +163,11 @@ impl Heart {
                     last_answer = asked;
                     let looking = Instant::now();
                     // Who doesn't tell in time is asked again behind the next beat.
-                    if timeout(pause, self.has_changed()).await.unwrap_or(false) {
+                    let look = timeout(pause, self.look()).await.unwrap_or(Look::Same);
+                    if look == Look::More || (look, before) == (Look::Less, Look::Less) {
                         sender.send_if_modified(|beat| rise(beat, Beat::Rebalance));
                     }
+                    before = look;
                     pause = pause.saturating_sub(looking.elapsed());
                 }
                 // It goes on until the member joins, so that it isn't taken for gone meanwhile.
@@ -184,13 +188,44 @@ impl Heart {
         sender.send_if_modified(|beat| rise(beat, Beat::Lost));
     }
 
-    /// Whether a topic has other partitions than were shared: more, or none where it was deleted.
-    async fn has_changed(&self) -> bool {
+    /// What partitions the topics have beside those that were shared. Who has shared nothing
+    /// doesn't ask; one that can't ask now, or asks a broker that knows nobody yet, asks at the
+    /// next beat.
+    async fn look(&self) -> Look {
         let topics: Vec<&str> = self.counts.keys().map(String::as_str).collect();
-        // Who has shared nothing doesn't ask. One that can't ask now asks at the next beat.
-        !topics.is_empty()
-            && counts(&self.cluster, topics).await.is_ok_and(|counts| counts != self.counts)
+        if topics.is_empty() {
+            return Look::Same;
+        }
+        let Ok(image) = self.cluster.image(Some(&topics)).await else { return Look::Same };
+        if image.brokers.is_empty() {
+            return Look::Same;
+        }
+        let of = |(name, shared): (&String, &usize)| {
+            let is_gone = || match image.refused.get(name) {
+                None | Some(&ErrorCode::UNKNOWN_TOPIC_OR_PARTITION) => Some(0),
+                // Nothing is told of it now.
+                Some(_) => None,
+            };
+            let known = image.topics.get(name).map(|topic| topic.partitions.len());
+            match known.or_else(is_gone).unwrap_or(*shared).cmp(shared) {
+                Ordering::Greater => Look::More,
+                Ordering::Less => Look::Less,
+                Ordering::Equal => Look::Same,
+            }
+        };
+        self.counts.iter().map(of).max().unwrap_or(Look::Same)
     }
+}
+
+/// What partitions topics have beside those that were shared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Look {
+    /// The same, as far as anybody tells.
+    Same,
+    /// Fewer, or none where it was deleted; a broker that lags says so as well, so it counts when
+    /// two looks in a row have seen it.
+    Less,
+    More,
 }
 
 /// Replaces a beat; whether it is another.

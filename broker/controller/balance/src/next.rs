@@ -401,6 +401,7 @@ impl<'a> Traffic<'a> {
             MoveKind::Leader if partition.leader == Some(one.to) => Stage::Done,
             MoveKind::Leader if self.is_moving(one) => Stage::Waits(Wait::Partition),
             MoveKind::Leader if !has(one.to) => Stage::Void,
+            MoveKind::Leader if self.beside.away.contains(&one.to) => Stage::Waits(Wait::Contact),
             MoveKind::Leader if self.beside.behind.contains(&(one.partition, one.to)) => {
                 Stage::Waits(Wait::InSync)
             }

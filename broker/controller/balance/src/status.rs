@@ -18,11 +18,11 @@
 //! ```
 //!
 //! A KIND is `replica`, `leading-replica` or `leader`. A STAGE is `done`, `under-way`, `now`,
-//! `void`, `waits partition`, `waits limit`, `waits leader` or `waits capacity WORD`; an OBSTACLE
-//! is `no-leader`, `no-other-broker`, `racks`, `capacity WORD` or `exchange WORD`. IDS are ids with
-//! commas between them, or `-` for none. Lines that say nothing are left out; moves, and what is
-//! unmet, follow their plan. Names are written as in snapshots. Later versions add lines, and words
-//! behind those of a line.
+//! `void`, `waits partition`, `waits limit`, `waits leader`, `waits contact`, `waits in-sync` or
+//! `waits capacity WORD`; an OBSTACLE is `no-leader`, `no-other-broker`, `racks`, `capacity WORD`
+//! or `exchange WORD`. IDS are ids with commas between them, or `-` for none. Lines that say
+//! nothing are left out; moves, and what is unmet, follow their plan. Names are written as in
+//! snapshots. Later versions add lines, and words behind those of a line.
 //!
 //! Must always hold: what was written is read back as it was, if it is within the limits here and
 //! names no rule and no drained broker twice; whatever is read takes memory in proportion to the

@@ -9,7 +9,7 @@ use logboom_protocol::messages::unregister_broker::{
 
 use crate::MetadataImage;
 use crate::decision::{Decision, message};
-use crate::image::DRAIN;
+use crate::image::{DRAIN, MEANS};
 use crate::record::{ConfigResource, MetadataRecord};
 
 /// Removes a broker, in contact or not. As in the reference the partitions that name it still do,
@@ -26,10 +26,13 @@ pub fn unregister_broker(
     let id = request.broker_id;
     if image.node(id).is_some() {
         let mut records = Vec::from([MetadataRecord::BrokerRemoved { id }]);
-        if image.is_drained(id) {
-            // Who comes under its number later isn't to be emptied.
-            let (resource, name) = (ConfigResource::broker(id), DRAIN.into());
-            records.push(MetadataRecord::Config { resource, name, value: None });
+        let resource = ConfigResource::broker(id);
+        // Who comes under its number later isn't to be emptied, and may have something else.
+        for name in [DRAIN, MEANS] {
+            if image.config_value(&resource, name).is_some() {
+                let (resource, name) = (resource.clone(), name.into());
+                records.push(MetadataRecord::Config { resource, name, value: None });
+            }
         }
         return Decision { records, response: UnregisterBrokerResponse::default() };
     }

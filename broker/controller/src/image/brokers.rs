@@ -10,6 +10,8 @@ use super::{MetadataImage, Topic};
 
 /// The configuration that says that a broker is to be emptied.
 pub(crate) const DRAIN: &str = "balance.drain";
+/// The configuration that keeps what a broker may have, as it has told whoever balances.
+pub const MEANS: &str = "balance.means";
 
 impl MetadataImage {
     /// The registered brokers, by id.

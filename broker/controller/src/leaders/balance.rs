@@ -70,10 +70,12 @@ fn shares(image: &MetadataImage) -> BTreeMap<i32, Share> {
     shares
 }
 
-/// Whether a partition that stays where it is has another leader than the preferred one.
+/// Whether a partition that stays where it is has another leader than the preferred one, and that
+/// one isn't to be emptied.
 fn is_elsewhere(image: &MetadataImage, partition: &Partition) -> bool {
-    let leader = image.leader_of(partition);
-    !partition.is_moving() && leader.is_some_and(|leader| leader != partition.preferred_leader())
+    let (leader, home) = (image.leader_of(partition), partition.preferred_leader());
+    let may_go_home = !partition.is_moving() && !image.is_drained(home);
+    may_go_home && leader.is_some_and(|leader| leader != home)
 }
 
 #[cfg(test)]

@@ -31,8 +31,8 @@ pub enum RelocationKind {
     Replica,
     /// Another replica, behind those that there are; the broker that gives keeps its own.
     More,
-    /// The office of the leader, to another replica, which is preferred from now on: otherwise it
-    /// would go home again.
+    /// The office of the leader, to another replica, which is preferred from now on, unless the
+    /// partition is on its way to other brokers: otherwise it would go home again.
     Leader,
 }
 

@@ -7,6 +7,7 @@ use logboom_balance::Other;
 use logboom_balance::snapshot::Load;
 use logboom_balance::status::OtherStatus;
 use logboom_controller::MetadataImage;
+use logboom_controller::record::Partition;
 use logboom_storage::state::GroupKey;
 
 use super::super::loads::Loads;
@@ -19,18 +20,25 @@ pub(super) struct Leaving {
     pub(super) is_stuck: bool,
 }
 
+/// The partitions of which replicas move, each with its topic's name.
+fn moving(image: &MetadataImage) -> impl Iterator<Item = (GroupKey, &str, &Partition)> {
+    image.topics().flat_map(|topic| {
+        let moving = (0..).zip(topic.partitions()).filter(|it| it.1.is_moving());
+        moving.map(|(partition, known)| {
+            (GroupKey { topic_id: topic.id(), partition }, topic.name(), known)
+        })
+    })
+}
+
 /// The replicas that are on their way out.
 pub(super) fn leaving(image: &MetadataImage, loads: &Loads) -> Vec<Leaving> {
     let mut leaving = Vec::new();
-    for topic in image.topics() {
-        for (partition, known) in (0..).zip(topic.partitions()).filter(|it| it.1.is_moving()) {
-            let key = GroupKey { topic_id: topic.id(), partition };
-            for broker in known.all_replicas() {
-                if !known.wish().0.contains(&broker) {
-                    let load = loads.of(&key, broker).unwrap_or_default();
-                    let is_stuck = image.leader_of(known).is_none();
-                    leaving.push(Leaving { broker, load, is_stuck });
-                }
+    for (key, _, known) in moving(image) {
+        for broker in known.all_replicas() {
+            if !known.wish().0.contains(&broker) {
+                let load = loads.of(&key, broker).unwrap_or_default();
+                let is_stuck = image.leader_of(known).is_none();
+                leaving.push(Leaving { broker, load, is_stuck });
             }
         }
     }
@@ -45,19 +53,13 @@ pub(super) fn others(
     places: &HashMap<GroupKey, usize>,
     own: &HashSet<GroupKey>,
 ) -> Vec<Other> {
-    let mut others = Vec::new();
-    for topic in image.topics() {
-        for (partition, known) in (0..).zip(topic.partitions()).filter(|it| it.1.is_moving()) {
-            let key = GroupKey { topic_id: topic.id(), partition };
-            if own.contains(&key) {
-                continue;
-            }
-            let partition = places.get(&key).copied().unwrap_or(usize::MAX);
-            let (from, to) = (known.removing().collect(), known.adding().collect());
-            others.push(Other { partition, from, to });
-        }
-    }
-    others
+    let others = moving(image).filter(|(key, ..)| !own.contains(key));
+    let others = others.map(|(key, _, known)| Other {
+        partition: places.get(&key).copied().unwrap_or(usize::MAX),
+        from: known.removing().collect(),
+        to: known.adding().collect(),
+    });
+    others.collect()
 }
 
 /// What of it is told to operators.
@@ -68,20 +70,13 @@ pub(super) fn told(
     loads: &Loads,
     own: &HashSet<GroupKey>,
 ) -> Vec<OtherStatus> {
-    let mut told = Vec::new();
-    for topic in image.topics() {
-        for (partition, known) in (0..).zip(topic.partitions()).filter(|it| it.1.is_moving()) {
-            let key = GroupKey { topic_id: topic.id(), partition };
-            if own.contains(&key) {
-                continue;
-            }
-            let (from, to): (Vec<i32>, Vec<i32>) =
-                (known.removing().collect(), known.adding().collect());
-            let each = loads.of(&key, known.leader).map_or(0, |load| load.disk_bytes);
-            let bytes = each.saturating_mul(to.len() as u64);
-            let topic = topic.name().to_owned();
-            told.push(OtherStatus { topic, index: partition, from, to, bytes });
-        }
-    }
-    told
+    let others = moving(image).filter(|(key, ..)| !own.contains(key));
+    let told = others.map(|(key, topic, known)| {
+        let to: Vec<i32> = known.adding().collect();
+        let each = loads.of(&key, known.leader).map_or(0, |load| load.disk_bytes);
+        let bytes = each.saturating_mul(to.len() as u64);
+        let (topic, from) = (topic.to_owned(), known.removing().collect());
+        OtherStatus { topic, index: key.partition, from, to, bytes }
+    });
+    told.collect()
 }

@@ -49,6 +49,7 @@ impl Hold {
         };
         let begun: HashSet<usize> = beside.others.iter().map(|other| other.partition).collect();
         let of = |(one, stage): (&Move, &Stage)| match stage {
+            Stage::UnderWay if beside.behind.contains(&(one.partition, one.to)) => Self::InSync,
             Stage::UnderWay if is_copied(one.partition) => Self::Others,
             Stage::Waits(Wait::Limit) => Self::Others,
             Stage::Waits(Wait::Partition)
@@ -96,8 +97,7 @@ impl Carried {
         let leaders = self.moves.iter().filter(|(_, one)| one.kind == MoveKind::Leader);
         let is_behind = |(key, one): &&(GroupKey, Move)| {
             let partition = image.partition(key.topic_id, key.partition);
-            let is_in_contact = image.is_in_contact(one.to);
-            partition.is_some_and(|it| !is_in_contact || !it.isr.contains(&one.to))
+            partition.is_some_and(|it| !it.isr.contains(&one.to))
         };
         leaders.filter(is_behind).map(|(_, one)| (one.partition, one.to)).collect()
     }

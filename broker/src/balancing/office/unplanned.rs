@@ -33,10 +33,12 @@ pub(super) fn offices_of_drained(
         *led.entry(partition.leader).or_default() += 1;
     }
     let may_lead = |id: i32| image.is_in_contact(id) && !drained.contains(&id);
-    let mut room = Room::new(loads);
+    // Sums of all that is known: once there is something to hand over.
+    let mut outlets = None;
     let mut offices = Vec::new();
     for (topic_id, index, partition) in partitions(image) {
-        let is_on_its_way = may_lead(partition.wished_leader);
+        let heir = partition.wished_leader;
+        let is_on_its_way = may_lead(heir) && partition.isr.contains(&heir);
         if offices.len() == most || !drained.contains(&partition.leader) || is_on_its_way {
             continue;
         }
@@ -46,8 +48,10 @@ pub(super) fn offices_of_drained(
         let key = GroupKey { topic_id, partition: index };
         let gives = loads.of(&key, partition.leader).unwrap_or_default().bytes_out;
         let share = |id: i32| per_weight(led.get(&id).copied().unwrap_or(0), loads, id);
-        let Some(to) = able.min_by_key(|id| (!room.has(*id, gives), share(*id))) else { continue };
-        room.take(to, gives);
+        let outlets = outlets.get_or_insert_with(|| Outlets::new(loads));
+        let to = able.min_by_key(|id| (!outlets.can_give(*id, gives), share(*id)));
+        let Some(to) = to else { continue };
+        outlets.take(to, gives);
         *led.entry(to).or_default() += 1;
         let (kind, from) = (RelocationKind::Leader, partition.leader);
         offices.push(Relocation { topic_id, index, kind, from, to });
@@ -56,11 +60,11 @@ pub(super) fn offices_of_drained(
 }
 
 /// What brokers can give besides what they do.
-struct Room {
+struct Outlets {
     left: HashMap<i32, u64>,
 }
 
-impl Room {
+impl Outlets {
     fn new(loads: &Loads) -> Self {
         let left = |(id, (means, load)): (i32, (Means, Option<Load>))| {
             let given = load.unwrap_or_default().bytes_out;
@@ -69,7 +73,7 @@ impl Room {
         Self { left: loads.sums().into_iter().filter_map(left).collect() }
     }
 
-    fn has(&self, broker: i32, bytes_out: u64) -> bool {
+    fn can_give(&self, broker: i32, bytes_out: u64) -> bool {
         self.left.get(&broker).is_none_or(|left| *left >= bytes_out)
     }
 
@@ -91,7 +95,7 @@ fn per_weight(count: usize, loads: &Loads, broker: i32) -> u64 {
 /// other racks where there are any.
 ///
 /// - `replicas`: how many it is to have, or one of each broker where there are fewer.
-/// - `limits`: how many of them may be under way, and from one leader.
+/// - `limits`: how many of them may be under way, from one leader and to one broker.
 pub(super) fn missing_of_internal(
     image: &MetadataImage,
     loads: &Loads,
@@ -99,8 +103,7 @@ pub(super) fn missing_of_internal(
     limits: &Limits,
 ) -> Vec<Relocation> {
     let Some(topic) = image.topic_named(OFFSETS_TOPIC) else { return Vec::new() };
-    let usual = image.brokers_in_contact();
-    let usual = usual.filter(|it| !image.is_drained(it.id) && has_room(image, loads, it.id));
+    let usual = image.brokers_in_contact().filter(|broker| !image.is_drained(broker.id));
     let racks: HashMap<i32, Option<&str>> =
         usual.map(|broker| (broker.id, broker.rack.as_deref())).collect();
     let wanted = replicas.min(racks.len());
@@ -115,36 +118,45 @@ pub(super) fn missing_of_internal(
     for id in topic.partitions().flat_map(|partition| partition.wish().0) {
         *counts.entry(*id).or_default() += 1;
     }
-    let mut sent: HashMap<i32, usize> = HashMap::new();
+    let mut room: HashMap<i32, u64> =
+        racks.keys().map(|id| (*id, partitions_left(image, loads, *id))).collect();
+    let mut copied: HashMap<i32, usize> = HashMap::new();
+    let mut under_way = 0;
     for partition in topic.partitions().filter(|partition| partition.is_moving()) {
-        *sent.entry(partition.leader).or_default() += 1;
+        under_way += 1;
+        let ends = partition.adding().chain([partition.leader]);
+        ends.for_each(|id| *copied.entry(id).or_default() += 1);
     }
     let mut missing = Vec::new();
     for (index, partition) in (0..).zip(topic.partitions()) {
-        let of_leader = sent.get(&partition.leader).copied().unwrap_or(0);
-        let is_full =
-            sent.values().sum::<usize>() >= limits.moves || of_leader >= limits.moves_per_broker;
+        let is_free =
+            |id: &i32| copied.get(id).is_none_or(|count| *count < limits.moves_per_broker);
+        let is_full = under_way >= limits.moves || !is_free(&partition.leader);
         if is_full || !lacks(partition) || partition.is_moving() {
             continue;
         }
         let has = partition.wish().0;
         let crowd = |id: i32| has.iter().filter(|other| racks.get(other) == racks.get(&id)).count();
         let others = racks.keys().copied().filter(|id| !has.contains(id));
+        let others = others.filter(|id| room[id] > 0 && is_free(id));
         let count = |id: i32| counts.get(&id).copied().unwrap_or(0);
         let share = |id: i32| per_weight(count(id), loads, id);
         let Some(to) = others.min_by_key(|id| (crowd(*id), share(*id), *id)) else { continue };
         *counts.entry(to).or_default() += 1;
-        *sent.entry(partition.leader).or_default() += 1;
+        room.entry(to).and_modify(|left| *left -= 1);
+        [partition.leader, to].iter().for_each(|id| *copied.entry(*id).or_default() += 1);
+        under_way += 1;
         let (topic_id, kind, from) = (topic.id(), RelocationKind::More, partition.leader);
         missing.push(Relocation { topic_id, index, kind, from, to });
     }
     missing
 }
 
-/// Whether a broker may have one partition more.
-fn has_room(image: &MetadataImage, loads: &Loads, broker: i32) -> bool {
+/// How many partitions more a broker may have.
+fn partitions_left(image: &MetadataImage, loads: &Loads, broker: i32) -> u64 {
     let capacity = loads.means(broker).and_then(|it| it.capacities()[Resource::Partitions]);
-    capacity.is_none_or(|most| (image.partitions_of(broker).count() as u64) < most)
+    let left = |most: u64| most.saturating_sub(image.partitions_of(broker).count() as u64);
+    capacity.map_or(u64::MAX, left)
 }
 
 fn partitions(image: &MetadataImage) -> impl Iterator<Item = (Uuid, i32, &Partition)> {

@@ -1,13 +1,13 @@
 //! Moves that an operator has in mind: what they would change, and having them carried out.
 //!
-//! Must always hold: nothing is begun that would break a hard rule, not even while others are
-//! still to leave; nor where a partition isn't as it was planned for.
+//! Must always hold: nothing is begun that would break a hard rule, not even while others of those
+//! that are named are still to leave; nor where a partition isn't as it was planned for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use logboom_balance::{
-    Limits, ManualMove, MoveKind, Options, Plan, Snapshot, Stage, Wait, next, plan_manual,
+    Limits, ManualMove, Move, MoveKind, Options, Plan, Snapshot, Stage, Wait, next, plan_manual,
 };
 use logboom_client::{Cluster, WishedReplicas};
 
@@ -78,6 +78,9 @@ pub(super) fn wishes(snapshot: &Snapshot, plan: &Plan) -> Result<Vec<Wish>, Fail
     }
     let limits = Limits { moves: usize::MAX, moves_per_broker: usize::MAX, ..Limits::default() };
     let stages = next(snapshot, &plan.moves, &BTreeSet::new(), &limits).stages;
+    let comes_from_there = |one: &Move| {
+        plan.moves.iter().any(|other| (other.partition, other.to) == (one.partition, one.from))
+    };
     let mut wishes: BTreeMap<usize, Wish> = BTreeMap::new();
     for (one, stage) in plan.moves.iter().zip(stages) {
         let (topic, known) = partition(one.partition);
@@ -86,6 +89,9 @@ pub(super) fn wishes(snapshot: &Snapshot, plan: &Plan) -> Result<Vec<Wish>, Fail
             (_, Stage::Now) => None,
             (_, Stage::Waits(Wait::Capacity(resource))) => {
                 Some(format!("broker {} has no capacity for its {resource} yet", one.to))
+            }
+            (_, Stage::Waits(Wait::Partition)) if !comes_from_there(one) => {
+                Some("another replica of it moves as well, and each has its turn".to_owned())
             }
             _ => Some("it goes by way of another broker, for lack of capacity".to_owned()),
         };
@@ -172,6 +178,17 @@ mod tests {
             assert_eq!(said.to_string(), why);
         }
     }
+
+    #[test]
+    fn replicas_of_one_partition_are_asked_for_one_at_a_time() {
+        let text = "snapshot 1\nbroker 1\nbroker 2\nbroker 3\nbroker 4\ntopic t\n\
+                    partition 0 leader 1 replicas 1:5:0:0 2:5:0:0\n";
+        let snapshot = Snapshot::parse(text).unwrap();
+        let made = plan_of(&snapshot, &[wanted("t-0:1:3"), wanted("t-0:2:4")]).unwrap();
+        let why = wishes(&snapshot, &made).err().unwrap().to_string();
+        assert!(why.contains("another replica of it moves as well"), "{why}");
+    }
+
     #[test]
     fn who_comes_takes_the_place_of_who_leaves() {
         let snapshot = Snapshot::parse(FOUR).unwrap();

@@ -61,7 +61,8 @@ pub(super) static TABLE: [BrokerDefinition; 13] = [
         Long,
         Some("-1"),
         Between(-1, AMOUNT_MAX),
-        "The most bytes of a broker's logs; -1 and 0 are what the file system of its data has.",
+        "The most bytes of a broker's logs; -1 and 0 are what they have and its file system has \
+         free, which is the most in any case.",
     ),
     cluster_wide(
         "balance.capacity.in.bytes.per.second",
@@ -103,7 +104,7 @@ pub(super) static TABLE: [BrokerDefinition; 13] = [
         Int,
         Some("4"),
         Between(1, 10_000),
-        "Replicas that are moved to a broker, and from it, at the same time.",
+        "Replicas that are copied to a broker, and sent by it, at the same time.",
     ),
     cluster_wide(
         "balance.move.bytes.per.second",

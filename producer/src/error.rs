@@ -57,8 +57,9 @@ impl ProduceError {
         }
     }
 
-    /// Whether the record may be in the log all the same, so that who sends it again may double
-    /// it, also with idempotence: it is another record then.
+    /// Whether the record may be in the log all the same, as far as the last answer tells, so that
+    /// who sends it again may double it, also with idempotence: it is another record then. A batch
+    /// whose first attempt wasn't answered, and whose second was refused for good, may be there.
     #[must_use]
     pub fn may_be_appended(&self) -> bool {
         match self {

@@ -111,7 +111,7 @@ impl Room {
         self.held = needed;
     }
 
-    /// Takes a half of it away.
+    /// Takes a half of it away; what the chunks of each half take is covered once they are made.
     pub(crate) fn split(&mut self) -> Self {
         let (taken, held) = (self.taken / 2, self.held / 2);
         self.taken -= taken;

@@ -194,7 +194,7 @@ impl Cluster {
             );
             if !is_absent {
                 retry.pause(error).await?;
-            } else if retry.elapsed() >= self.config().topic_propagation_max {
+            } else if is_news && retry.elapsed() >= self.config().topic_propagation_max {
                 return Err(error);
             } else if is_news {
                 tokio::time::sleep(self.config().retry_backoff).await;

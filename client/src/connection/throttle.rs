@@ -1,7 +1,7 @@
 //! Brokers that want less say in an answer for how long nothing more is to be sent (KIP-219).
 //!
-//! Must always hold: a connection is silent for as long as a request may take at the most, whatever
-//! a broker says.
+//! Must always hold: a connection is silent for no longer than an answer may take, whatever a
+//! broker says.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

@@ -15,7 +15,7 @@ use logboom_protocol::units::Uuid;
 use super::plan::{Question, Subject};
 use super::session::Asked;
 use super::slot::{Leader, Place, Position, Slot};
-use super::{State, later};
+use super::{Life, State, later};
 use crate::config::ConsumerConfig;
 use crate::haul::{self, Aborted, Haul};
 use crate::memory::Answer;
@@ -264,6 +264,9 @@ impl State {
         result: Result<FetchResponse, ClientError>,
         now: Instant,
     ) {
+        if self.life == Life::Closing {
+            return;
+        }
         let (initial, max) = self.pauses();
         let Some(state) = self.brokers.get_mut(&broker) else { return };
         (state.is_asking, state.reserved) = (false, 0);

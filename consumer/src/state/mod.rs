@@ -15,7 +15,7 @@
 //!
 //! **Invariant:** bytes of answers of which something waits or is being handed out, and bytes that
 //! were asked for, are at most `queued.max.messages.kbytes`, but for one batch a broker that is
-//! longer.
+//! longer, and copies of small parts beside an answer that is kept for a large one.
 
 mod answers;
 mod commits;

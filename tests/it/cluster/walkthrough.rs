@@ -9,18 +9,17 @@ use logboom_tests::foreign::{or_skip, scratch};
 
 const README: &str = include_str!("../../../README.md");
 
-/// Runs the first commands in one terminal, so to speak, and the others in a second one when the
-/// brokers listen. Aliases are for people, unless a shell is told otherwise.
+/// Runs the first commands in one terminal, so to speak, and the others in a second one when all
+/// brokers have said there that they are ready. Aliases are for people, unless a shell is told
+/// otherwise.
 const SCRIPT: &str = r#"
 set -e
 shopt -s expand_aliases
 ip link set lo up
 bash ./first > terminal 2>&1 &
-for port in 9092 9093 9094; do
-    for _ in $(seq 300); do
-        if (exec 3<> /dev/tcp/127.0.0.1/$port) 2> /dev/null; then break; fi
-        sleep 0.1
-    done
+for _ in $(seq 300); do
+    if [ "$(grep -c 'start: ready' terminal)" = 3 ]; then break; fi
+    sleep 0.1
 done
 set -o pipefail
 source ./second

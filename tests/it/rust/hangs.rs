@@ -16,7 +16,8 @@ const SOON: Duration = Duration::from_secs(20);
 
 #[test]
 fn a_partition_that_a_topic_gets_later_is_sent_to() {
-    let bootstrap = shared().bootstrap();
+    let broker = shared();
+    let bootstrap = broker.bootstrap();
     let topic = topic_name("grows");
     run(async {
         create_topic(&bootstrap, &topic, 1).await;

@@ -221,6 +221,21 @@ fn a_drained_broker_gives_offices_of_partitions_that_are_on_their_way() {
 }
 
 #[test]
+fn an_heir_that_falls_behind_is_not_waited_for() {
+    let mut world = world(&[1, 2, 3], &[vec![1, 2, 3]]);
+    world.set(Some(1), "balance.drain", Some("true"));
+    let Step::Move(first) = world.look() else { panic!("nothing goes") };
+    world.image = world.image.with(&relocate(&world.image, &first).records).unwrap();
+    let heir = world.partition(0).wished_leader;
+    let isr = [1, 5 - heir];
+    let partition = Partition { isr: isr.to_vec(), ..world.partition(0).clone() };
+    let record = MetadataRecord::Partition { topic_id: KEY.topic_id, index: 0, partition };
+    world.image = world.image.with([&record]).unwrap();
+    let Step::Move(next) = world.look() else { panic!("it is waited for") };
+    assert_eq!((next[0].kind, next[0].to), (RelocationKind::Leader, isr[1]));
+}
+
+#[test]
 fn offices_of_a_drained_broker_go_by_weight_and_to_who_can_give_what_they_give() {
     let mut world = world(&[1, 2, 3], &vec![vec![1, 2, 3]; 9]);
     let report = |weight, capacity| LoadReport {
@@ -299,7 +314,18 @@ fn the_topic_of_groups_is_given_no_replica_where_there_is_no_room() {
     assert_eq!(world.begin(), 2, "a leader sends so many at once");
     (0..3).for_each(|index| world.report_moved(index));
     world.settle();
-    assert_eq!(world.counts(4)[3], 1);
+    assert_eq!(world.counts(4), [3, 3, 2, 1]);
+    // Who is full has what it has, and counts for how many there are to be.
+    let offsets = cluster_of(&[1, 2, 3], OFFSETS_TOPIC, &[&[1, 2], &[2, 1], &[1, 2]]);
+    let mut full = World { image: offsets, ..World::new(&[1, 2, 3], &[]) };
+    for id in [1, 2] {
+        let means = Means { capacity: [Some(3), None, None, None], ..MEANS };
+        let loads = Vec::new();
+        let report = LoadReport { means, growth: None, loads, office: Some(1), is_last: true };
+        full.loads.note(id, report);
+    }
+    full.settle();
+    assert_eq!(full.counts(3), [3, 3, 3]);
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use logboom_balance::Resource;
 use logboom_balance::status::DrainStatus;
+use logboom_balance::{Capacity, Resource};
 use logboom_protocol::ApiKey;
 use logboom_storage::Directory;
 
@@ -168,11 +168,7 @@ fn prospects(text: &mut Exposition, figures: &Figures) {
             series.value(&[resource.word()], growth.per_day[resource]);
         }
     }
-    let mut series = text.begin("balance_days_until_full");
-    for (broker, resource, parts) in &prospects.runs_out {
-        let days = Duration::from_millis(parts.saturating_mul(10)).as_secs_f64();
-        series.value(&[&broker.to_string(), resource.word()], days);
-    }
+    room(text, prospects.capacity.as_ref());
     let mut each = |name, of: &dyn Fn(&DrainStatus) -> u64| {
         let mut series = text.begin(name);
         drains.iter().for_each(|it| _ = series.value(&[&it.broker.to_string()], of(it)));
@@ -181,6 +177,37 @@ fn prospects(text: &mut Exposition, figures: &Figures) {
     each("balance_drain_leaders", &|it| it.leaders);
     each("balance_drain_moving", &|it| it.moving);
     text.begin("balance_moves_endless").value(&[], *endless);
+}
+
+/// How much room brokers have, for how long, and what one broker more or less would change.
+fn room(text: &mut Exposition, capacity: Option<&Capacity>) {
+    let ratio = |ppm: u64| Duration::from_micros(ppm).as_secs_f64();
+    let days = |parts: u64| Duration::from_millis(parts.saturating_mul(10)).as_secs_f64();
+    let brokers = || capacity.iter().flat_map(|capacity| &capacity.brokers);
+    let mut series = text.begin("balance_utilisation");
+    for broker in brokers() {
+        for resource in Resource::ALL {
+            let ppm = broker.headroom[resource].ppm;
+            series.value(&[&broker.id.to_string(), resource.word()], ratio(ppm));
+        }
+    }
+    let mut series = text.begin("balance_days_until_full");
+    for broker in brokers() {
+        for resource in Resource::MEASURED {
+            if let Some(parts) = broker.headroom[resource].runs_out {
+                series.value(&[&broker.id.to_string(), resource.word()], days(parts));
+            }
+        }
+    }
+    let outlooks = || capacity.iter().flat_map(|capacity| capacity.outlooks());
+    let mut series = text.begin("balance_outlook_utilisation");
+    outlooks().for_each(|(which, one)| _ = series.value(&[which], ratio(one.worst.ppm)));
+    let mut series = text.begin("balance_outlook_has_room");
+    outlooks().for_each(|(which, one)| _ = series.value(&[which], u8::from(one.has_room)));
+    let mut series = text.begin("balance_outlook_days");
+    for (which, one) in outlooks() {
+        _ = one.runs_out.map(|(parts, _)| _ = series.value(&[which], days(parts)));
+    }
 }
 
 /// How far groups are behind; nothing is told while that isn't known.

@@ -1,7 +1,7 @@
 //! What metrics say of balancing, where this broker decides.
 
 use logboom_balance::status::{DrainStatus, Growth};
-use logboom_balance::{Options, Plan, Resource, bound, headroom};
+use logboom_balance::{Capacity, Options, Plan, bound, capacity, one_more};
 
 use super::picture::Picture;
 
@@ -22,8 +22,8 @@ pub(crate) struct Prospects {
     /// The worst utilisation now, and the one that no plan betters, in millionths.
     pub(crate) worst_ppm: Option<u64>,
     pub(crate) bound_ppm: Option<u64>,
-    /// In how many hundredths of a day a broker has run out of something, at the measured trend.
-    pub(crate) runs_out: Vec<(i32, Resource, u64)>,
+    /// How much room brokers have, for how long, and what one more or less would change.
+    pub(crate) capacity: Option<Capacity>,
 }
 
 impl Prospects {
@@ -31,14 +31,9 @@ impl Prospects {
     pub(super) fn new(picture: &Picture, made: &Plan, growth: Option<&Growth>) -> Self {
         let (snapshot, options) = (&picture.snapshot, Options::default());
         let per_day = growth.map(|growth| growth.per_day).unwrap_or_default();
-        let brokers = headroom(snapshot, &per_day, &options).into_iter();
-        let runs_out = brokers.flat_map(|broker| {
-            let id = broker.id;
-            let of = move |it| Some((id, it, broker.headroom[it].runs_out?));
-            Resource::MEASURED.into_iter().filter_map(of).collect::<Vec<_>>()
-        });
+        let capacity = capacity(snapshot, &per_day, &one_more(snapshot), &options);
         let worst_ppm = made.worst[0].map(|(_, worst)| worst.ppm);
         let bound_ppm = worst_ppm.map(|_| bound(snapshot, &options).worst.ppm);
-        Self { worst_ppm, bound_ppm, runs_out: runs_out.collect() }
+        Self { worst_ppm, bound_ppm, capacity: Some(capacity) }
     }
 }

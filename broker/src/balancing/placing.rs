@@ -2,8 +2,8 @@
 //!
 //! Must always hold: what it knows of the metadata is what they were when it last counted, a moment
 //! ago, and what was placed since; who is in contact, and not drained, it looks at each time. What
-//! was placed counts for what is usual until its broker says otherwise, and turns go on from topic
-//! to topic, so that a burst of small topics is shared as a large one is.
+//! was placed counts for what is usual until its broker says otherwise, or a minute has passed, and
+//! turns go on from topic to topic, so that a burst of small topics is shared as a large one is.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};

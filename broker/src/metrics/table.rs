@@ -47,7 +47,7 @@ const fn metric(
 }
 
 /// All of them, in the order in which they are told.
-pub(crate) static TABLE: [Metric; 68] = [
+pub(crate) static TABLE: [Metric; 72] = [
     metric(
         "requests_seconds",
         Kind::Histogram,
@@ -329,11 +329,39 @@ pub(crate) static TABLE: [Metric; 68] = [
         "How all loads together grow, once that is known.",
     ),
     metric(
+        "balance_utilisation",
+        Kind::Gauge,
+        "ratio",
+        &["broker", "resource"],
+        "What a broker has of a resource, weighted, as of the last plan.",
+    ),
+    metric(
         "balance_days_until_full",
         Kind::Gauge,
         "days",
         &["broker", "resource"],
         "Until a broker has run out at that trend, where it ever does.",
+    ),
+    metric(
+        "balance_outlook_utilisation",
+        Kind::Gauge,
+        "ratio",
+        &["brokers"],
+        "The lowest worst utilisation with brokers as they are, with one more and with one less.",
+    ),
+    metric(
+        "balance_outlook_has_room",
+        Kind::Gauge,
+        "brokers",
+        &["brokers"],
+        "Whether all replicas find room there: 1, or 0.",
+    ),
+    metric(
+        "balance_outlook_days",
+        Kind::Gauge,
+        "days",
+        &["brokers"],
+        "Until the first resource has run out there, where it ever does.",
     ),
     metric(
         "balance_drain_replicas",

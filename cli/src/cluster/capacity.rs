@@ -8,10 +8,10 @@ use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use logboom_balance::snapshot::{Broker, Standing};
 use logboom_balance::status::Growth;
 use logboom_balance::{
     Amounts, BrokerCapacity, Capacity, Headroom, Options, Outlook, Resource, Snapshot, capacity,
+    one_more,
 };
 
 use super::balance::{self, growth_text, growth_value};
@@ -77,22 +77,6 @@ struct Report {
     now: Timestamp,
 }
 
-/// The broker that could be added: like the largest active one, with the first number that is free.
-fn one_more(snapshot: &Snapshot) -> Broker {
-    let brokers = snapshot.brokers();
-    let free = (0..).zip(brokers).find(|(id, broker)| broker.id != *id).map(|(id, _)| id);
-    let id = free.unwrap_or_else(|| i32::try_from(brokers.len()).unwrap_or(i32::MAX));
-    let active = brokers.iter().filter(|broker| broker.standing == Standing::Active);
-    let size = |broker: &&Broker| {
-        let capacity = broker.capacity[Resource::DiskBytes].unwrap_or(0);
-        (u128::from(capacity) * u128::from(broker.weight), broker.weight)
-    };
-    match active.max_by_key(size) {
-        Some(largest) => Broker { id, ..largest.clone() },
-        None => Broker::new(id),
-    }
-}
-
 impl Report {
     fn new(snapshot: &Snapshot, growth: Option<Growth>, now: Timestamp) -> Self {
         let per_day = growth.map_or_else(Amounts::default, |growth| growth.per_day);
@@ -105,7 +89,8 @@ impl Report {
         match output {
             Output::Json => {
                 let headroom = self.capacity.brokers.iter().flat_map(|one| self.headroom_rows(one));
-                let outlooks = self.outlooks().map(|(which, one)| self.outlook_row(which, one));
+                let outlooks =
+                    self.capacity.outlooks().map(|(which, one)| self.outlook_row(which, one));
                 let growth = self.growth.as_ref().map(growth_value);
                 let growth = json!({ "kind": "growth", "growth": growth });
                 let mut rows = headroom.chain(outlooks).chain(std::iter::once(growth));
@@ -113,13 +98,6 @@ impl Report {
             }
             Output::Table => self.write_text(out),
         }
-    }
-
-    /// The brokers as they are, with one more, and with one less.
-    fn outlooks(&self) -> impl Iterator<Item = (&'static str, &Outlook)> {
-        let Capacity { now, with_one_more, without_one, .. } = &self.capacity;
-        let all = [("as-they-are", now), ("one-more", with_one_more)];
-        all.into_iter().chain(without_one.as_ref().map(|one| ("one-less", one)))
     }
 
     fn headroom_rows(&self, broker: &BrokerCapacity) -> Vec<Value> {
@@ -168,7 +146,8 @@ impl Report {
         write_rows(out, Output::Table, &columns, &rows)?;
         let growth = self.growth.as_ref().map_or_else(|| "not known yet".to_owned(), growth_text);
         writeln!(out, "\ngrowth a day: {growth}\n")?;
-        let rows: Vec<Value> = self.outlooks().map(|it| self.table_row(it.0, it.1)).collect();
+        let rows: Vec<Value> =
+            self.capacity.outlooks().map(|it| self.table_row(it.0, it.1)).collect();
         let columns = ["brokers", "broker", "worst_at_best", "has_room", "runs_out"];
         write_rows(out, Output::Table, &columns, &rows)
     }

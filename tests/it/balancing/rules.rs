@@ -46,5 +46,9 @@ fn a_broker_that_may_have_less_than_it_has_gives_it_away_if_its_rule_is_followed
     let sample = "logboom_balance_capacity{broker=\"1\",resource=\"partitions\"}";
     assert_eq!(metric(&cluster, sample), Some(ROOM));
     assert!(metric(&cluster, "logboom_balance_moves_total") >= Some(7));
+    for brokers in ["as-they-are", "one-more", "one-less"] {
+        let sample = format!("logboom_balance_outlook_has_room{{brokers=\"{brokers}\"}}");
+        assert_eq!(metric(&cluster, &sample), Some(1));
+    }
     each_has(&cluster, &topic, PARTITIONS, &VALUE);
 }

@@ -68,10 +68,18 @@ pub struct Capacity {
     pub without_one: Option<Outlook>,
 }
 
+impl Capacity {
+    /// The brokers as they are, with one more, and with one less, each with its name.
+    pub fn outlooks(&self) -> impl Iterator<Item = (&'static str, &Outlook)> {
+        let all = [("as-they-are", &self.now), ("one-more", &self.with_one_more)];
+        all.into_iter().chain(self.without_one.as_ref().map(|one| ("one-less", one)))
+    }
+}
+
 /// How much room a cluster has.
 ///
 /// - `growth_per_day`: of all brokers together.
-/// - `more`: a broker that could be added.
+/// - `more`: a broker that could be added, as [`one_more`].
 #[must_use]
 pub fn capacity(
     snapshot: &Snapshot,
@@ -80,7 +88,7 @@ pub fn capacity(
     options: &Options,
 ) -> Capacity {
     let ground = Ground::new(snapshot, options);
-    let brokers = headroom_on(&ground, growth_per_day);
+    let brokers = headroom(&ground, growth_per_day);
     let look = |brokers: &[Broker], changed| outlook(&ground, brokers, growth_per_day, changed);
     let mut with_more: Vec<Broker> = snapshot.brokers().to_vec();
     with_more.push(Broker { standing: Standing::Active, ..more.clone() });
@@ -102,19 +110,25 @@ pub fn capacity(
     }
 }
 
-/// How much room each broker has, and for how long.
-///
-/// - `growth_per_day`: of all brokers together.
+/// The broker that could be added: like the largest active one, with the first number that is free.
 #[must_use]
-pub fn headroom(
-    snapshot: &Snapshot,
-    growth_per_day: &Amounts,
-    options: &Options,
-) -> Vec<BrokerCapacity> {
-    headroom_on(&Ground::new(snapshot, options), growth_per_day)
+pub fn one_more(snapshot: &Snapshot) -> Broker {
+    let brokers = snapshot.brokers();
+    let free = (0..).zip(brokers).find(|(id, broker)| broker.id != *id).map(|(id, _)| id);
+    let id = free.unwrap_or_else(|| i32::try_from(brokers.len()).unwrap_or(i32::MAX));
+    let active = brokers.iter().filter(|broker| broker.standing == Standing::Active);
+    let size = |broker: &&Broker| {
+        let capacity = broker.capacity[Resource::DiskBytes].unwrap_or(0);
+        (u128::from(capacity) * u128::from(broker.weight), broker.weight)
+    };
+    match active.max_by_key(size) {
+        Some(largest) => Broker { id, ..largest.clone() },
+        None => Broker::new(id),
+    }
 }
 
-fn headroom_on(ground: &Ground<'_>, growth_per_day: &Amounts) -> Vec<BrokerCapacity> {
+/// How much room each broker has, and for how long.
+fn headroom(ground: &Ground<'_>, growth_per_day: &Amounts) -> Vec<BrokerCapacity> {
     let load = loads(ground.snapshot);
     let brokers = ground.snapshot.brokers().iter().enumerate();
     let of = |place: usize, resource| headroom_of(ground, &load, growth_per_day, place, resource);

@@ -47,7 +47,7 @@ mod text;
 
 pub use after::after;
 pub use bound::{Bound, bound};
-pub use capacity::{BrokerCapacity, Capacity, Headroom, Outlook, capacity, headroom};
+pub use capacity::{BrokerCapacity, Capacity, Headroom, Outlook, capacity, one_more};
 pub use next::{Beside, Limits, Other, Progress, Rates, Stage, Wait, next, next_beside, seconds};
 pub use options::{Options, Rules};
 pub use place::{Host, Memory, NewTopic, PlaceError, Strategy, hosts, place};

@@ -1,5 +1,7 @@
 //! What is written of the room in a small cluster, word for word.
 
+use logboom_balance::snapshot::Broker;
+
 use super::*;
 
 const TWO: &str = include_str!("../golden/two_brokers.txt");

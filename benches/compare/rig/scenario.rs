@@ -157,6 +157,11 @@ impl Scenario {
         }
     }
 
+    /// The same for so long.
+    pub(crate) fn lasting(&self, seconds: f64) -> Self {
+        Self { seconds, ..self.clone() }
+    }
+
     /// Changes with anything that changes its figures.
     pub(crate) fn key(&self) -> String {
         let measured = Self { title: String::new(), aim: None, note: None, ..self.clone() };

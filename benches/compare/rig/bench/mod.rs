@@ -6,7 +6,7 @@ mod page;
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -25,13 +25,15 @@ use crate::systems::{Cluster, Jars, Running, System, our_binary};
 /// Nodes of the clusters.
 const NODES: [usize; 2] = [1, 3];
 /// Repetitions, from which intervals come.
-const REPETITIONS: usize = 3;
+const REPETITIONS: usize = 5;
 /// How long each is, and what is read, at the most: there are many of them.
 const SECONDS: f64 = 3.0;
 const FILL_BYTES: u64 = 600_000_000;
-/// The same of what is rehearsed.
-const REHEARSAL_SECONDS: f64 = 1.5;
-const REHEARSAL_BYTES: u64 = 200_000_000;
+/// The same of what is rehearsed before each scenario.
+const REHEARSAL_SECONDS: f64 = 3.0;
+const REHEARSAL_BYTES: u64 = 300_000_000;
+/// How long new clusters are loaded first: a JVM compiles meanwhile.
+const WARMING_SECONDS: f64 = 12.0;
 /// How long one run may take.
 const RUN_MAX: Duration = Duration::from_secs(600);
 /// With which the discard broker is loaded.
@@ -82,19 +84,28 @@ impl Bench<'_> {
         let is_meant = |scenario: &&Scenario| {
             scenario.client == Client::Librdkafka && scenario.kind != Kind::Operations
         };
+        let meant: Vec<&Scenario> = scenarios.iter().filter(is_meant).collect();
+        if let Some(scenario) = meant.first() {
+            let warming = scenario.lasting(WARMING_SECONDS);
+            for (system, address) in
+                [(System::Kafka, kafka.address), (System::OursCached, ours.address)]
+            {
+                output(&mut self.command(&warming, "produce", system, address), RUN_MAX)?;
+            }
+        }
         let mut rows = Vec::new();
-        for scenario in scenarios.iter().filter(is_meant) {
+        for (scenario, kind) in meant.into_iter().flat_map(runs) {
             for system in [System::Ours, System::OursCached] {
                 let Some(rival) = system.rival() else { continue };
                 if ![system, rival].iter().all(|it| scenario.systems.contains(it)) {
                     continue;
                 }
                 let sides = [(rival, kafka.address), (system, ours.address)];
-                let compared = self.pair(scenario, sides);
+                let compared = self.pair(scenario, kind, sides);
                 let said = compared.as_ref().map(|compared| compared["sentence"].to_string());
                 let said = said.unwrap_or_else(String::clone);
-                say(&format!("{system} of {} on {}: {said}", scenario.name, self.nodes));
-                rows.push(Row { nodes: self.nodes, scenario, ours: system, compared });
+                say(&format!("{system} of {}, {kind}, on {}: {said}", scenario.name, self.nodes));
+                rows.push(Row { nodes: self.nodes, scenario, kind, ours: system, compared });
             }
         }
         ours.end_and_remove()?;
@@ -104,19 +115,24 @@ impl Bench<'_> {
 
     /// Loads Kafka and ours in turn, the other one first each time, and compares them. Both
     /// rehearse what is measured: a JVM compiles what it runs often.
-    fn pair(&self, scenario: &Scenario, sides: [(System, SocketAddr); 2]) -> Result<Value, String> {
+    fn pair(
+        &self,
+        scenario: &Scenario,
+        kind: &str,
+        sides: [(System, SocketAddr); 2],
+    ) -> Result<Value, String> {
         let mut runs: [Option<Value>; 2] = [None, None];
         let scenario = &scenario.at_most(SECONDS, FILL_BYTES);
         let rehearsal = scenario.at_most(REHEARSAL_SECONDS, REHEARSAL_BYTES);
         for (system, address) in sides {
-            output(&mut self.command(&rehearsal, system, address), RUN_MAX)?;
+            output(&mut self.command(&rehearsal, kind, system, address), RUN_MAX)?;
         }
         for number in 0..REPETITIONS {
             for turn in 0..sides.len() {
                 let side = (number + turn) % sides.len();
                 let (system, address) = sides[side];
                 nix::unistd::sync();
-                let run = self.measure(scenario, system, address)?;
+                let run = self.measure(scenario, kind, system, address)?;
                 match &mut runs[side] {
                     None => runs[side] = Some(run),
                     Some(all) => add_repetition(all, run)?,
@@ -125,16 +141,17 @@ impl Bench<'_> {
         }
         let mut paths = Vec::new();
         for ((system, _), run) in sides.into_iter().zip(runs) {
-            let path = self.file(scenario, system, "json");
+            let path = self.file(scenario, kind, system, "json");
             fs::write(&path, run.unwrap_or_default().to_string())
                 .map_err(|error| format!("{}: {error}", path.display()))?;
             paths.push(path);
         }
-        self.compare(scenario, sides[1].0, &paths)
+        let page = self.file(scenario, kind, sides[1].0, "html");
+        compare(&paths, &page)
     }
 
-    fn file(&self, scenario: &Scenario, system: System, ending: &str) -> PathBuf {
-        self.dir.join(format!("{}-{}-{system}.{ending}", scenario.name, self.nodes))
+    fn file(&self, scenario: &Scenario, kind: &str, system: System, ending: &str) -> PathBuf {
+        self.dir.join(format!("{}-{kind}-{}-{system}.{ending}", scenario.name, self.nodes))
     }
 
     /// Loads the discard broker by a driver on librdkafka, then by `logboom bench`.
@@ -147,8 +164,8 @@ impl Bench<'_> {
         let topic = "driven";
         load::create(running, scenario, topic)?;
         let driven = load::measure(running, scenario, topic, 0, jars)?;
-        let path = self.file(scenario, System::Discard, "json");
-        let mut command = self.command(scenario, System::Discard, running.address);
+        let path = self.file(scenario, "produce", System::Discard, "json");
+        let mut command = self.command(scenario, "produce", System::Discard, running.address);
         // Any topic is there on the discard broker, with the partitions that it was made with.
         command.args(["--topic", topic, "--no-ceiling", "--save"]).arg(&path);
         output(&mut command, RUN_MAX)?;
@@ -182,23 +199,25 @@ impl Bench<'_> {
     fn measure(
         &self,
         scenario: &Scenario,
+        kind: &str,
         system: System,
         address: SocketAddr,
     ) -> Result<Value, String> {
-        let path = self.file(scenario, system, "once");
-        let mut command = self.command(scenario, system, address);
+        let path = self.file(scenario, kind, system, "once");
+        let mut command = self.command(scenario, kind, system, address);
         output(command.arg("--save").arg(&path), RUN_MAX)?;
         let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
         serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
     }
 
-    fn command(&self, scenario: &Scenario, system: System, address: SocketAddr) -> Command {
+    fn command(
+        &self,
+        scenario: &Scenario,
+        kind: &str,
+        system: System,
+        address: SocketAddr,
+    ) -> Command {
         let mut command = Command::new(our_binary());
-        let kind = match scenario.kind {
-            Kind::Consume => "consume",
-            Kind::Mixed => "mixed",
-            Kind::Produce | Kind::Operations => "produce",
-        };
         command.args(["bench", kind, "--bootstrap", &address.to_string()]);
         let linger = format!("{}", scenario.linger_ms);
         let seconds = |seconds: f64| format!("{}ms", seconds * 1e3);
@@ -237,19 +256,27 @@ impl Bench<'_> {
         }
         command
     }
+}
 
-    fn compare(
-        &self,
-        scenario: &Scenario,
-        system: System,
-        runs: &[PathBuf],
-    ) -> Result<Value, String> {
-        let mut command = Command::new(our_binary());
-        command.args(["bench", "compare"]).args(runs);
-        command.args(["--output", "json", "--html"]).arg(self.file(scenario, system, "html"));
-        let text = output(&mut command, RUN_MAX)?;
-        serde_json::from_str(&text).map_err(|error| format!("compare says {text:?}: {error}"))
-    }
+/// A scenario with each kind of run that it is made for: latencies at a rate interest whoever sends,
+/// and whoever reads.
+fn runs(scenario: &Scenario) -> impl Iterator<Item = (&Scenario, &'static str)> {
+    let kinds: &[&str] = match scenario.kind {
+        Kind::Consume => &["consume"],
+        Kind::Mixed => &["mixed"],
+        Kind::Produce if scenario.rate.is_some() => &["produce", "end-to-end"],
+        Kind::Produce | Kind::Operations => &["produce"],
+    };
+    kinds.iter().map(move |kind| (scenario, *kind))
+}
+
+/// What `logboom bench compare` says of two runs; the page for people goes to `page`.
+fn compare(runs: &[PathBuf], page: &Path) -> Result<Value, String> {
+    let mut command = Command::new(our_binary());
+    command.args(["bench", "compare"]).args(runs);
+    command.args(["--output", "json", "--html"]).arg(page);
+    let text = output(&mut command, RUN_MAX)?;
+    serde_json::from_str(&text).map_err(|error| format!("compare says {text:?}: {error}"))
 }
 
 /// Adds the repetition of a run to those of others before it.

@@ -23,9 +23,10 @@ records a second, less of latencies and processor time. Clusters of three have t
 partition and `min.insync.replicas=2`: for acks=all ours waits for a majority, Kafka for all that
 are in sync; with `flush.messages=1` Kafka's three flush. The client is ours, for both sides.
 ";
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 13] = [
     "nodes",
     "scenario",
+    "`logboom bench`",
     "flushed before acknowledgements",
     "figure",
     "Kafka",
@@ -50,6 +51,8 @@ pub(super) struct Tools<'a> {
 pub(super) struct Row<'a> {
     pub(super) nodes: usize,
     pub(super) scenario: &'a Scenario,
+    /// How `logboom bench` ran it.
+    pub(super) kind: &'static str,
     pub(super) ours: System,
     /// What `logboom bench compare` says, or why it wasn't measured.
     pub(super) compared: Result<Value, String>,
@@ -84,7 +87,8 @@ impl Tools<'_> {
 impl Row<'_> {
     fn line(&self) -> String {
         let flushed = if self.ours == System::Ours { "yes" } else { "no" };
-        let begin = format!("| {} | {} | {flushed} |", self.nodes, self.scenario.name);
+        let (name, kind) = (&self.scenario.name, self.kind);
+        let begin = format!("| {} | {name} | {kind} | {flushed} |", self.nodes);
         let compared = match &self.compared {
             Ok(compared) => compared,
             Err(why) => {

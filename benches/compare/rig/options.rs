@@ -9,7 +9,7 @@ usage: cargo xtask compare [OPTION]…
 
   --scenario NAME     only that one of benches/scenarios (may be given again)
   --system NAME       only that system: discard, ours, ours-cached, kafka, kafka-flush
-  --repetitions N     of each cell (2)
+  --repetitions N     of each cell (2, with --bench 4)
   --recovery-gib N    written before the kill -9 (10)
   --touch-gib N       of page cache that is touched before anything is measured (8); 2 more
                       before each cell that writes, if it isn't 0
@@ -18,7 +18,9 @@ usage: cargo xtask compare [OPTION]…
   --quick             small sizes, one repetition: shows that it works
   --fresh             forgets the cells that earlier runs of this commit left
   --report-only       makes the report from the cells that are there
-  --bench             by `logboom bench`, on one broker and on three, into benches/bench.md
+  --bench             by `logboom bench`, on one broker and on three, into benches/bench.md (of some
+                      scenarios into target/compare); has neither --system, --report-only nor
+                      --profile
   --profile SYSTEM    no report: a profile of that system under each scenario, by perf";
 
 /// A run's options.
@@ -56,13 +58,17 @@ impl Options {
             quick: words.iter().any(|word| word == "--quick"),
             fresh: false,
             report_only: false,
-            bench: false,
+            bench: words.iter().any(|word| word == "--bench"),
             profile: None,
             data_dir: None,
             words: words.clone(),
         };
         (options.repetitions, options.recovery_gib, options.touch_gib) =
             if options.quick { (1, 0.2, 1) } else { (2, 10.0, 8) };
+        if options.bench {
+            // Intervals come from them; each side is first as often as the other.
+            options.repetitions *= 2;
+        }
         let mut words = words.into_iter();
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
@@ -74,9 +80,8 @@ impl Options {
                 "--recovery-gib" => options.recovery_gib = number(&word, &value()?)?,
                 "--touch-gib" => options.touch_gib = number(&word, &value()?)?,
                 "--data-dir" => options.data_dir = Some(value()?.into()),
-                "--quick" => {}
+                "--quick" | "--bench" => {}
                 "--fresh" => options.fresh = true,
-                "--bench" => options.bench = true,
                 "--report-only" => options.report_only = true,
                 _ => return Err(format!("{word} is unknown\n{USAGE}")),
             }
@@ -90,6 +95,10 @@ impl Options {
         }
         if touch_gib > 1_000 {
             return Err(format!("--touch-gib {touch_gib}: at most 1000"));
+        }
+        let is_partial = !options.systems.is_empty() || options.profile.is_some();
+        if options.bench && (is_partial || options.report_only) {
+            return Err("--bench has neither --system, --report-only nor --profile".into());
         }
         Ok(options)
     }

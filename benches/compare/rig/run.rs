@@ -192,7 +192,7 @@ impl Rig<'_> {
 }
 
 /// Whether a topic is read that was filled before.
-fn reads(scenario: &Scenario) -> bool {
+pub(crate) fn reads(scenario: &Scenario) -> bool {
     matches!(scenario.kind, Kind::Consume | Kind::Mixed)
 }
 

@@ -1,8 +1,11 @@
 //! The page about the runs of `logboom bench`.
 
+use std::fs;
+use std::path::PathBuf;
+
 use serde_json::Value;
 
-use super::{REPETITIONS, SECONDS};
+use super::{FILL_BYTES, REHEARSAL_SECONDS, SECONDS, TOUCH_GIB, WARMING_SECONDS};
 use crate::options::Options;
 use crate::report;
 use crate::scenario::Scenario;
@@ -21,7 +24,9 @@ Medians, and the ratio of geometric means with its interval of 95 % (Welch), as 
 compare` tells them of the repetitions; no interval holds what changes over a day. More is better of
 records a second, less of latencies and processor time. Clusters of three have three copies of each
 partition and `min.insync.replicas=2`: for acks=all ours waits for a majority, Kafka for all that
-are in sync; with `flush.messages=1` Kafka's three flush. The client is ours, for both sides.
+are in sync; with `flush.messages=1` Kafka's three flush. The client is ours, for both sides, and shares
+the processors with them; of what is caught up with, the figure is the reader's. Where no difference
+is shown, neither is a ratio, only where it may lie.
 ";
 const COLUMNS: [&str; 13] = [
     "nodes",
@@ -59,20 +64,40 @@ pub(super) struct Row<'a> {
 }
 
 /// The whole page.
-pub(super) fn render(
-    facts: &Value,
-    options: &Options,
-    tools: &[Tools<'_>],
-    rows: &[Row<'_>],
-) -> String {
-    let mut page = TITLE.to_owned() + &report::head(facts, options) + TOOLS;
-    tools.iter().for_each(|one| page += &one.line());
-    page += &format!(
-        "\nOurs and Kafka, {REPETITIONS} repetitions of {SECONDS} s each in turn:\n\n{METHOD}\n"
-    );
-    page += &format!("| {} |\n{}|\n", COLUMNS.join(" | "), "| --- ".repeat(COLUMNS.len()));
-    rows.iter().for_each(|row| page += &row.line());
-    page
+pub(super) struct Page<'a> {
+    pub(super) path: PathBuf,
+    pub(super) facts: Value,
+    pub(super) options: &'a Options,
+    pub(super) tools: Vec<Tools<'a>>,
+    pub(super) rows: Vec<Row<'a>>,
+}
+
+impl Page<'_> {
+    /// Writes it anew with what there is.
+    ///
+    /// # Errors
+    /// If it can't be written.
+    pub(super) fn write(&self) -> Result<(), String> {
+        let failed = |error: std::io::Error| format!("{}: {error}", self.path.display());
+        fs::write(&self.path, self.render()).map_err(failed)
+    }
+
+    fn render(&self) -> String {
+        let mut page = TITLE.to_owned() + &report::head(&self.facts, self.options) + TOOLS;
+        self.tools.iter().for_each(|one| page += &one.line());
+        page += &format!(
+            "\nOurs and Kafka, {} repetitions of {SECONDS} s each in turn, the other one first each \
+             time. What is read\nis filled once, up to {} GB, and read from its start in each \
+             repetition. Clusters are started once for all\nscenarios, and loaded for \
+             {WARMING_SECONDS} s first; before each scenario {TOUCH_GIB} GiB of the page cache are \
+             touched,\nand both sides rehearse it for {REHEARSAL_SECONDS} s.\n\n{METHOD}\n",
+            self.options.repetitions,
+            FILL_BYTES / 1_000_000_000,
+        );
+        page += &format!("| {} |\n{}|\n", COLUMNS.join(" | "), "| --- ".repeat(COLUMNS.len()));
+        self.rows.iter().for_each(|row| page += &row.line());
+        page
+    }
 }
 
 impl Tools<'_> {
@@ -106,6 +131,7 @@ impl Row<'_> {
         let doubts = compared["doubts"].as_array().into_iter().flatten().filter_map(Value::as_str);
         let doubts: Vec<&str> = doubts.collect();
         let doubts = doubts.join("; ").replace('|', "/");
+        let doubts = doubts.replace("the first run", "Kafka").replace("the second run", "ours");
         format!(
             "{begin} {name} | {kafka} | {ours} | {ratio} | {shown} | {kafka_cpu} | {our_cpu} | \
              {cpu_ratio} | {doubts} |\n"
@@ -133,8 +159,16 @@ fn interval(figure: &Value) -> String {
     let number = |pointer: &str| figure.pointer(pointer).and_then(Value::as_f64).map(readable);
     let all = (number("/factor"), number("/factor_interval/0"), number("/factor_interval/1"));
     match all {
+        (Some(_), Some(least), Some(most)) if spans_one(figure) => format!("{least}–{most}"),
         (Some(factor), Some(least), Some(most)) => format!("{factor} ({least}–{most})"),
         (Some(factor), ..) => factor,
         _ => "–".to_owned(),
     }
+}
+
+/// Whether an interval has both less and more.
+fn spans_one(figure: &Value) -> bool {
+    let end = |pointer: &str| figure.pointer(pointer).and_then(Value::as_f64);
+    end("/factor_interval/0").is_some_and(|least| least < 1.0)
+        && end("/factor_interval/1").is_some_and(|most| most > 1.0)
 }

@@ -258,7 +258,7 @@ impl Bench<'_> {
 /// Deletes what was read.
 fn delete(run: &Run<'_>) -> Result<(), String> {
     let mut command = Command::new(our_binary());
-    command.args(["topic", "delete", &run.topic, "--yes", "--bootstrap", &run.address.to_string()]);
+    command.args(["topic", "delete", &run.topic, "--bootstrap", &run.address.to_string()]);
     output(&mut command, RUN_MAX).map(drop)
 }
 

@@ -117,7 +117,7 @@ impl Row<'_> {
         let compared = match &self.compared {
             Ok(compared) => compared,
             Err(why) => {
-                let why = why.lines().next().unwrap_or_default().replace('|', "/");
+                let why = why.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "/");
                 return format!("{begin} not measured: {why} | | | | | | | | |\n");
             }
         };

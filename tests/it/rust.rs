@@ -5,11 +5,13 @@
 //! `LOGBOOM_EVERY_BYTE` has the relay cut at every byte of an exchange, and not at a few.
 
 mod cuts;
+mod examples;
 mod exchange;
 mod hangs;
 mod kafka;
 mod kills;
 mod newcomer;
+mod replicas;
 mod settings;
 mod times;
 

@@ -38,24 +38,36 @@ const PORTS_TRIED_MAX: usize = 5;
 /// If it can't be built.
 pub fn logboom() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
-        let output = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--locked", "-p", "logboom", "--message-format=json"])
-            .arg("--manifest-path")
-            .arg(manifest)
-            .stderr(Stdio::inherit())
-            .output()
-            .expect("cargo runs");
-        assert!(output.status.success(), "the binary can't be built");
-        let text = String::from_utf8(output.stdout).expect("JSON");
-        // The last message that has an executable is the binary's.
-        let path = text.lines().rev().find_map(|line| {
-            let (_, rest) = line.split_once("\"executable\":\"")?;
-            rest.split_once('"').map(|(path, _)| PathBuf::from(path))
-        });
-        path.expect("cargo names the executable")
-    })
+    BINARY.get_or_init(|| built(&["-p", "logboom"]))
+}
+
+/// The example of a package with that name, built as it stands now.
+///
+/// # Panics
+/// If it can't be built.
+#[must_use]
+pub fn example(package: &str, name: &str) -> PathBuf {
+    built(&["-p", package, "--example", name])
+}
+
+/// What cargo builds of the workspace, and names last.
+fn built(what: &[&str]) -> PathBuf {
+    let output = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--locked", "--message-format=json"])
+        .args(what)
+        .arg("--manifest-path")
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml"))
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{what:?} can't be built");
+    let text = String::from_utf8(output.stdout).expect("JSON");
+    // The last message that has an executable is that of what was asked for.
+    let path = text.lines().rev().find_map(|line| {
+        let (_, rest) = line.split_once("\"executable\":\"")?;
+        rest.split_once('"').map(|(path, _)| PathBuf::from(path))
+    });
+    path.expect("cargo names the executable")
 }
 
 /// Where and how a broker runs; by default on the loopback interface, as any other process.
@@ -420,7 +432,7 @@ pub fn pause() {
 }
 
 /// The status with which a process ended in time.
-fn wait(child: &mut Child) -> Option<ExitStatus> {
+pub(crate) fn wait(child: &mut Child) -> Option<ExitStatus> {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
         if let Some(status) = child.try_wait().expect("it is our child") {

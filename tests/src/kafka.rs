@@ -1,7 +1,9 @@
 //! Apache Kafka, as Maven gives it: one node that is broker and controller, with a listener for
-//! each way to protect connections.
+//! each way to protect connections; and [`Pair`], two brokers.
 //!
 //! It ends, and its directory goes, when it is dropped.
+
+mod pair;
 
 use std::fs::{self, File};
 use std::net::TcpStream;
@@ -9,6 +11,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+pub use self::pair::Pair;
 use crate::broker::{free_port, pause};
 use crate::foreign::{kafka_tool, scratch};
 
@@ -97,16 +100,23 @@ impl Kafka {
     }
 
     fn wait(&self) {
-        let deadline = Instant::now() + START_MAX;
-        while Instant::now() < deadline {
-            if TcpStream::connect(&self.plain).is_ok() {
-                return;
-            }
-            pause();
+        if !answers(&self.plain, START_MAX) {
+            let log = fs::read_to_string(self.dir.join("log")).unwrap_or_default();
+            panic!("Apache Kafka didn't start: {log}");
         }
-        let log = fs::read_to_string(self.dir.join("log")).unwrap_or_default();
-        panic!("Apache Kafka didn't start: {log}");
     }
+}
+
+/// Whether somebody listens at an address within a time.
+fn answers(address: &str, limit: Duration) -> bool {
+    let deadline = Instant::now() + limit;
+    while Instant::now() < deadline {
+        if TcpStream::connect(address).is_ok() {
+            return true;
+        }
+        pause();
+    }
+    false
 }
 
 /// What tests want otherwise than it is by itself.

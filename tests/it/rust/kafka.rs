@@ -122,7 +122,7 @@ async fn in_a_group(kafka: &Kafka) {
             record = first.next() => record.unwrap(),
             record = second.next() => record.unwrap(),
         };
-        seen.insert(record.value.unwrap());
+        assert!(seen.insert(record.value.unwrap()), "nobody reads what another has committed");
     }
     for member in members {
         member.close().await.unwrap();

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use logboom_client::{ClientConfig, Cluster, Properties};
-use logboom_consumer::{Consumer, ConsumerBuilder, OffsetReset, Start, TopicPartition};
+use logboom_consumer::{Consumer, ConsumerBuilder, Start, TopicPartition};
 use logboom_producer::{Codec, Producer, ProducerBuilder};
 
 use crate::BOOTSTRAP_VARIABLE;
@@ -24,6 +24,14 @@ const BUFFER_BYTES_EACH: (usize, usize) = (4 << 20, 32 << 20);
 const AHEAD_BYTES: usize = 256 << 20;
 /// The least and the most that one has.
 const AHEAD_BYTES_EACH: (usize, usize) = (4 << 20, 64 << 20);
+/// What consumers go by whatever else is asked for: they begin where the load says, commit nothing,
+/// and are members of no group but the load's own.
+const CONSUMERS_OWN: [(&str, &str); 4] = [
+    ("enable.auto.commit", "false"),
+    ("auto.offset.reset", "earliest"),
+    ("group.id", ""),
+    ("group.instance.id", ""),
+];
 
 /// How clients are made.
 #[derive(Debug)]
@@ -34,6 +42,8 @@ pub(crate) struct Clients<'a> {
     variable: Option<String>,
     /// All that was asked for by Kafka's names, as it is kept.
     pub(crate) asked: Vec<(String, String)>,
+    /// Names of those that consumers don't go by.
+    overridden: Vec<&'static str>,
 }
 
 impl<'a> Clients<'a> {
@@ -52,8 +62,26 @@ impl<'a> Clients<'a> {
             properties.set(key, value);
             asked.push((key.clone(), value.clone()));
         }
+        let mut overridden = Vec::new();
+        for (key, value) in CONSUMERS_OWN.into_iter().filter(|_| plan.scenario.consumes()) {
+            if properties.get(key).is_some_and(|asked| asked != value) {
+                overridden.push(key);
+            }
+            properties.set(key, value);
+        }
         let variable = std::env::var(BOOTSTRAP_VARIABLE).ok();
-        Ok(Self { plan, properties, variable, asked })
+        Ok(Self { plan, properties, variable, asked, overridden })
+    }
+
+    /// What of the settings doesn't hold, if there is such a thing.
+    pub(crate) fn overridden(&self) -> Option<String> {
+        let names = self.overridden.join(", ");
+        (!names.is_empty()).then(|| {
+            format!(
+                "{names} of the settings don't hold: consumers begin where the load says, commit \
+                 nothing, and are in no group but its own"
+            )
+        })
     }
 
     /// The cluster, for all but records.
@@ -171,11 +199,7 @@ impl<'a> Clients<'a> {
 
     fn consumer(&self, ahead_bytes: usize) -> Result<ConsumerBuilder, String> {
         let client = ClientConfig { client_id: CLIENT_ID.to_owned(), ..ClientConfig::default() };
-        let builder = Consumer::builder()
-            .client(client)
-            .queued_max_bytes(ahead_bytes)
-            .enable_auto_commit(false)
-            .auto_offset_reset(OffsetReset::Earliest);
+        let builder = Consumer::builder().client(client).queued_max_bytes(ahead_bytes);
         let builder = builder.properties(&self.properties).map_err(|error| error.to_string())?;
         Ok(builder.bootstrap_servers(self.bootstrap()))
     }
@@ -226,6 +250,38 @@ mod tests {
         assert_eq!(told("").2, "file:1");
         assert_eq!(told("--property bootstrap.servers=own:1").2, "own:1");
         assert_eq!(told("--bootstrap option:1 --property bootstrap.servers=own:1").2, "option:1");
+    }
+
+    #[test]
+    fn what_consumers_commit_and_where_they_begin_no_setting_says() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let settings = "group.id=app\ngroup.instance.id=app-1\nenable.auto.commit=true\n\
+            auto.offset.reset=latest\nmax.poll.records=7\n";
+        std::fs::write(file.path(), settings).unwrap();
+        let path = file.path().display();
+        let line = format!("consume --properties {path} --property enable.auto.commit=true");
+        let command = parsed(&line).unwrap();
+        let clients = Clients::new(command.plan().unwrap()).unwrap();
+        let made = format!("{:?}", clients.consumer(1).unwrap());
+        for part in [
+            "group_id: None",
+            "instance_id: None",
+            "auto_commit: false",
+            "reset: Earliest",
+            "poll_records_max: 7",
+        ] {
+            assert!(made.contains(part), "{part}\n{made}");
+        }
+        let told = clients.overridden().unwrap();
+        let names = "enable.auto.commit, auto.offset.reset, group.id, group.instance.id of the";
+        assert!(told.starts_with(names), "{told}");
+        assert_eq!(clients.unused(), [""; 0]);
+        for line in ["consume --property enable.auto.commit=false", "produce --property group.id=g"]
+        {
+            let command = parsed(line).unwrap();
+            let clients = Clients::new(command.plan().unwrap()).unwrap();
+            assert_eq!(clients.overridden(), None, "{line}");
+        }
     }
 
     #[test]

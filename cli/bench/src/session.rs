@@ -85,6 +85,7 @@ impl<'a> Session<'a> {
         let image = self.cluster.image(Some(&[])).await.map_err(|error| error.to_string())?;
         let (probes, left_out) = Probes::find(&image, &load.admin)?;
         self.notes.extend(left_out);
+        self.notes.extend(self.clients.overridden());
         self.note_file();
         let mut run = Run {
             format: FORMAT,

@@ -120,7 +120,8 @@ pub(crate) struct CompareArguments {
     pub(crate) confidence: f64,
     #[command(flatten)]
     pub(crate) results: ResultArguments,
-    /// Ends with status 1 where the second run is shown to be slower.
+    /// Ends with status 1 where the second run is shown to be slower, or where it gave up, records
+    /// failed, or it fell short of its rate, and not so the first.
     #[arg(long)]
     pub(crate) fail_if_slower: bool,
 }

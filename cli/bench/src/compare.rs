@@ -56,10 +56,24 @@ pub(crate) enum Verdict {
 pub(crate) struct Comparison {
     pub(crate) figures: Vec<Figure>,
     /// What each run left undone: what looks better then may be the less that was done.
-    faults: [Vec<String>; 2],
+    faults: [Vec<Fault>; 2],
     /// Why the runs may differ for another reason than what was to be compared; the faults first.
     pub(crate) doubts: Vec<String>,
     pub(crate) confidence: f64,
+}
+
+/// What a run left undone.
+#[derive(Debug, Clone)]
+struct Fault {
+    kind: FaultKind,
+    told: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FaultKind {
+    GaveUp,
+    RecordsFailed,
+    ShortOfRate,
 }
 
 /// As much may a ceiling differ between the runs without a doubt.
@@ -93,7 +107,8 @@ impl Comparison {
             let figure = Figure::new((name, kind, is_main), all(before), all(after), confidence);
             compared.extend(figure.map(|figure| figure.doubted(&faults)));
         }
-        let doubts = [faults.concat(), without, doubts(before, after)].concat();
+        let told = faults.iter().flatten().map(|fault| fault.told.clone()).collect();
+        let doubts = [told, without, doubts(before, after)].concat();
         Ok(Self { figures: compared, faults, doubts, confidence })
     }
 
@@ -103,35 +118,53 @@ impl Comparison {
         main.map_or(Verdict::CannotTell, |figure| figure.verdict)
     }
 
-    /// The verdict in a sentence.
+    /// Whether the second run is the worse one: it is shown to be slower, or has left something
+    /// undone as the first hasn't, by which its figures may be missing or look better.
+    pub(crate) fn is_worse(&self) -> bool {
+        self.verdict() == Verdict::Worse || self.new_faults().next().is_some()
+    }
+
+    /// What the second run has left undone, of a kind that the first hasn't.
+    fn new_faults(&self) -> impl Iterator<Item = &Fault> {
+        let [before, after] = &self.faults;
+        after.iter().filter(|fault| !before.iter().any(|other| other.kind == fault.kind))
+    }
+
+    /// The verdict in a sentence, with what was left undone.
     pub(crate) fn sentence(&self) -> String {
-        let Some(main) = self.figures.iter().find(|figure| figure.is_main) else {
-            return "no verdict: the runs have no main figure in common".to_owned();
-        };
-        let name = &main.name;
-        let percent = self.confidence * 100.0;
-        let range = main.interval.map(|interval| {
-            format!(
-                "{} to {}, {percent} % confidence",
-                change(interval.least),
-                change(interval.most)
-            )
-        });
-        match (main.verdict, range) {
-            (Verdict::Better, Some(range)) => format!("faster: {name} {range}"),
-            (Verdict::Worse, Some(range)) => format!("slower: {name} {range}"),
-            (Verdict::NothingShown, Some(range)) => {
-                format!("no difference shown: {name} {range}")
+        let main = self.figures.iter().find(|figure| figure.is_main);
+        let shown = main.map_or_else(
+            || "no verdict: the runs have no main figure in common".to_owned(),
+            |main| self.shown_by(main),
+        );
+        let doubted = main.filter(|main| main.verdict == Verdict::CannotTell);
+        let favoured = doubted.and_then(Figure::favoured);
+        let mut undone: Vec<&str> = self.new_faults().map(|fault| fault.told.as_str()).collect();
+        if let Some(fault) = favoured.and_then(|side| self.faults[side].first())
+            && !undone.contains(&fault.told.as_str())
+        {
+            undone.insert(0, &fault.told);
+        }
+        let word = if self.verdict() == Verdict::Worse { "and" } else { "but" };
+        match undone.is_empty() {
+            true => shown,
+            false => format!("{shown}, {word} {}", undone.join(" and ")),
+        }
+    }
+
+    /// What the main figure shows.
+    fn shown_by(&self, main: &Figure) -> String {
+        let (name, verdict) = (&main.name, main.verdict.name());
+        match main.interval {
+            Some(interval) => {
+                let (least, most) = (change(interval.least), change(interval.most));
+                let percent = self.confidence * 100.0;
+                format!("{verdict}: {name} {least} to {most}, {percent} % confidence")
             }
-            (Verdict::CannotTell, Some(range)) => {
-                let why = main.favoured().and_then(|side| self.faults[side].first());
-                let why = why.map_or("a run is incomplete", String::as_str);
-                format!("can't tell: {name} {range}, but {why}")
-            }
-            _ if main.before.len().min(main.after.len()) < 2 => {
+            None if main.before.len().min(main.after.len()) < 2 => {
                 format!("can't tell: {name} needs two repetitions of each run at least (--repeat)")
             }
-            _ => format!("can't tell: {name} is the same in all repetitions, or 0 in one"),
+            None => format!("can't tell: {name} is the same in all repetitions, or 0 in one"),
         }
     }
 
@@ -139,6 +172,7 @@ impl Comparison {
         json!({
             "verdict": self.verdict().name(),
             "sentence": self.sentence(),
+            "new_faults": self.new_faults().map(|fault| &fault.told).collect::<Vec<_>>(),
             "confidence": self.confidence,
             "method": METHOD,
             "figures": self.figures.iter().map(Figure::to_json).collect::<Vec<_>>(),
@@ -191,7 +225,7 @@ impl Figure {
     }
 
     /// - `faults`: what each run has left undone.
-    fn doubted(mut self, faults: &[Vec<String>; 2]) -> Self {
+    fn doubted(mut self, faults: &[Vec<Fault>; 2]) -> Self {
         if self.favoured().is_some_and(|side| !faults[side].is_empty()) {
             self.verdict = Verdict::CannotTell;
         }
@@ -292,19 +326,21 @@ fn figures(run: &Run) -> Vec<(String, Kind, bool, Of)> {
 }
 
 /// What a run left undone.
-fn faults(run: &Run, which: &str) -> Vec<String> {
+fn faults(run: &Run, which: &str) -> Vec<Fault> {
     let mut faults = Vec::new();
+    let mut add = |kind, told| faults.push(Fault { kind, told });
     if let Some(why) = &run.failure {
-        faults.push(format!("the {which} run failed: {why}"));
+        add(FaultKind::GaveUp, format!("the {which} run failed: {why}"));
     }
     let failed = run.failed();
     if failed > 0 {
         let failed = quantity::grouped(real(failed));
-        faults.push(format!("{failed} records of the {which} run failed"));
+        add(FaultKind::RecordsFailed, format!("{failed} records of the {which} run failed"));
     }
     if let (Some(reached), Some(rate)) = (run.short_of_rate(), run.settings.rate) {
         let (reached, rate) = (quantity::grouped(reached), quantity::grouped(rate));
-        faults.push(format!("the {which} run reached {reached} of {rate} records/s"));
+        let told = format!("the {which} run reached {reached} of {rate} records/s");
+        add(FaultKind::ShortOfRate, told);
     }
     faults
 }
@@ -477,6 +513,35 @@ mod tests {
         let compared = Comparison::new(&before, &after, 0.95).unwrap();
         assert_eq!(compared.verdict(), Verdict::Worse);
         assert_eq!(compared.doubts, ["3 records of the second run failed"]);
+        assert!(compared.sentence().ends_with(", and 3 records of the second run failed"));
+    }
+
+    #[test]
+    fn a_second_run_that_leaves_something_undone_as_the_first_has_not_is_the_worse_one() {
+        let before = at_rate(&[5_000, 5_050, 4_950]);
+        let compared = |before: &Run, after: &Run| Comparison::new(before, after, 0.95).unwrap();
+        assert!(!compared(&before, &before).is_worse());
+        // With so many lost nobody knows the percentile.
+        let mut lost = before.clone();
+        for one in &mut lost.repetitions {
+            let produced = one.produced.as_mut().unwrap();
+            (produced.failed, produced.latency) = (300, None);
+        }
+        let there = compared(&before, &lost);
+        assert!(there.verdict() == Verdict::CannotTell && there.is_worse());
+        let sentence = "no verdict: the runs have no main figure in common, but 900 records of the \
+                        second run failed";
+        assert_eq!(there.sentence(), sentence);
+        assert_eq!(there.to_json()["new_faults"], json!(["900 records of the second run failed"]));
+        assert!(!compared(&lost, &before).is_worse(), "that is mended");
+        assert!(!compared(&lost, &lost).is_worse(), "nothing is new");
+        let mut gone = lost.clone();
+        gone.failure = Some("gone".to_owned());
+        let there = compared(&lost, &gone);
+        assert!(there.is_worse() && there.sentence().ends_with("second run failed: gone"));
+        let mut short = before.clone();
+        second(&mut short).records_per_second = 500.0;
+        assert!(compared(&before, &short).is_worse());
     }
 
     #[test]

@@ -53,7 +53,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use compare::{Comparison, Verdict};
+use compare::Comparison;
 use run::Run;
 use session::Session;
 
@@ -156,7 +156,7 @@ fn compare_runs(arguments: &CompareArguments) -> Result<ExitCode, Failure> {
         Output::Json => writeln!(out, "{}", comparison.to_json())?,
         Output::Table => table::write_comparison(&mut out, &comparison)?,
     }
-    let has_failed = arguments.fail_if_slower && comparison.verdict() == Verdict::Worse;
+    let has_failed = arguments.fail_if_slower && comparison.is_worse();
     Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

@@ -9,6 +9,7 @@ use logboom_producer::{Codec, Producer, ProducerBuilder};
 
 use crate::BOOTSTRAP_VARIABLE;
 use crate::arguments::Plan;
+use crate::secrets::masked;
 
 /// Where a broker with no configuration listens.
 const LOCAL: &str = "127.0.0.1:9092";
@@ -40,7 +41,7 @@ pub(crate) struct Clients<'a> {
     properties: Properties,
     /// What [`BOOTSTRAP_VARIABLE`] says.
     variable: Option<String>,
-    /// All that was asked for by Kafka's names, as it is kept.
+    /// All that was asked for by Kafka's names, as it is kept: without secrets.
     pub(crate) asked: Vec<(String, String)>,
     /// Names of those that consumers don't go by.
     overridden: Vec<&'static str>,
@@ -60,7 +61,7 @@ impl<'a> Clients<'a> {
         }
         for (key, value) in &plan.load.property {
             properties.set(key, value);
-            asked.push((key.clone(), value.clone()));
+            asked.push((key.clone(), masked(key, value).to_owned()));
         }
         let mut overridden = Vec::new();
         for (key, value) in CONSUMERS_OWN.into_iter().filter(|_| plan.scenario.consumes()) {
@@ -289,6 +290,15 @@ mod tests {
         assert_eq!(share(BUFFER_BYTES, 1, BUFFER_BYTES_EACH), 32 << 20);
         assert_eq!(share(BUFFER_BYTES, 16, BUFFER_BYTES_EACH), 16 << 20);
         assert_eq!(share(BUFFER_BYTES, 512, BUFFER_BYTES_EACH), 4 << 20);
+    }
+
+    #[test]
+    fn secrets_are_not_kept() {
+        let command = parsed("produce --property sasl.password=hush --property acks=1").unwrap();
+        let clients = Clients::new(command.plan().unwrap()).unwrap();
+        let kept = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        assert_eq!(clients.asked, [kept("sasl.password", "***"), kept("acks", "1")]);
+        assert_eq!(clients.properties.get("sasl.password"), Some("hush"));
     }
 
     #[tokio::test]

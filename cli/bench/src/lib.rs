@@ -39,6 +39,7 @@ mod progress;
 mod quantity;
 mod random;
 mod run;
+mod secrets;
 mod session;
 mod signals;
 mod student;
@@ -119,7 +120,7 @@ pub fn run(arguments: &BenchArguments) -> ExitCode {
 fn load(plan: Plan<'_>) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("start: {error}"))?;
-    let command = std::env::args().map(|word| quoted(&word)).collect::<Vec<_>>().join(" ");
+    let command = told_command(std::env::args());
     let result = runtime.block_on(async { Session::new(plan)?.run(command).await });
     runtime.shutdown_background();
     let run = result?;
@@ -164,6 +165,11 @@ fn write_page(path: &Path, page: &str) -> Result<(), String> {
     std::fs::write(path, page).map_err(|error| format!("{}: {error}", path.display()))
 }
 
+/// A command as a shell takes it, but for secrets.
+fn told_command(words: impl Iterator<Item = String>) -> String {
+    words.map(|word| quoted(&secrets::masked_word(&word))).collect::<Vec<_>>().join(" ")
+}
+
 /// A word as a shell takes it.
 fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
@@ -175,7 +181,7 @@ fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::quoted;
+    use super::{quoted, told_command};
 
     #[test]
     fn a_command_is_told_so_that_it_can_be_repeated() {
@@ -183,5 +189,12 @@ mod tests {
         assert_eq!(quoted("a b"), "'a b'");
         assert_eq!(quoted("it's"), r"'it'\''s'");
         assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
+    fn a_command_is_told_without_secrets() {
+        let words = ["bench", "produce", "--property", "ssl.key.password=hush", "--acks=1"];
+        let told = told_command(words.map(str::to_owned).into_iter());
+        assert_eq!(told, "bench produce --property 'ssl.key.password=***' --acks=1");
     }
 }

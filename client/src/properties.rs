@@ -179,6 +179,11 @@ impl Properties {
         self.read(key, "true or false", |text| text.to_ascii_lowercase().parse().ok())
     }
 
+    /// All settings by name with their values, secrets among them; none counts as used by this.
+    pub fn settings(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.settings.iter().map(|(key, setting)| (key.as_str(), setting.value.as_str()))
+    }
+
     /// The names of the settings that nobody has asked for.
     pub fn unused(&self) -> impl Iterator<Item = &str> {
         let unused = self.settings.iter().filter(|(_, setting)| !setting.is_used.get());
@@ -328,6 +333,10 @@ mod tests {
     #[test]
     fn settings_that_nobody_asked_for_are_told() {
         let properties: Properties = [("linger.ms", "5"), ("lingerms", "6")].into_iter().collect();
+        assert_eq!(
+            properties.settings().collect::<Vec<_>>(),
+            [("linger.ms", "5"), ("lingerms", "6")]
+        );
         assert_eq!(properties.unused().count(), 2);
         properties.millis("linger.ms").unwrap();
         assert_eq!(properties.unused().collect::<Vec<_>>(), ["lingerms"]);

@@ -12,8 +12,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const ANSWER_BYTES_MAX: u64 = 256 << 20;
 
 /// What a broker says of itself.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Metrics {
+    pub(crate) version: Option<String>,
     /// Flushes of logs since it was started, and the seconds that they took.
     pub(crate) flushes: Option<f64>,
     pub(crate) flush_seconds: Option<f64>,
@@ -48,6 +49,9 @@ fn parse(text: &str) -> Metrics {
     let mut metrics = Metrics::default();
     for line in text.lines() {
         let Some((name, value)) = line.split_once(' ') else { continue };
+        if let Some(version) = version(name) {
+            metrics.version = Some(version.to_owned());
+        }
         let place = match name {
             "logboom_flush_seconds_count" => &mut metrics.flushes,
             "logboom_flush_seconds_sum" => &mut metrics.flush_seconds,
@@ -61,6 +65,11 @@ fn parse(text: &str) -> Metrics {
     metrics
 }
 
+/// What `logboom_build_info{version="…"}` says.
+fn version(name: &str) -> Option<&str> {
+    name.strip_prefix("logboom_build_info{version=\"")?.strip_suffix("\"}")
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::{BufRead as _, BufReader};
@@ -72,6 +81,7 @@ mod tests {
         logboom_flush_seconds_bucket{le=\"0.1\"} 3\n\
         logboom_flush_seconds_sum 1.5\n\
         logboom_flush_seconds_count 12\n\
+        logboom_build_info{version=\"0.2.0-dev\"} 1\n\
         logboom_process_resident_bytes 1048576\n";
 
     /// Answers once.
@@ -95,6 +105,7 @@ mod tests {
     fn the_figures_of_a_broker_are_found_among_its_metrics() {
         let found = answered("HTTP/1.1 200 OK").unwrap();
         assert_eq!((found.flushes, found.flush_seconds), (Some(12.0), Some(1.5)));
+        assert_eq!(found.version.as_deref(), Some("0.2.0-dev"));
         assert_eq!((found.rss_bytes, found.cpu_seconds), (Some(1_048_576.0), None));
     }
 

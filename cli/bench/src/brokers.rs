@@ -1,6 +1,7 @@
 //! What the brokers take, as far as it can be seen: the processes of this machine by what the
 //! system says of them, and those whose admin listener is known by what they say of themselves.
 
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::time::Instant;
 
@@ -21,6 +22,8 @@ pub(crate) struct Probe {
     name: String,
     pid: Option<u32>,
     admin: Option<SocketAddr>,
+    /// Of the broker's program, where it tells it.
+    version: Option<String>,
 }
 
 /// The brokers of a cluster, as far as their figures can be read.
@@ -64,10 +67,10 @@ impl Probes {
             }
             let known = probes.iter_mut().find(|probe| pid.is_some() && probe.pid == pid);
             match known {
-                Some(probe) => probe.admin = Some(address),
+                Some(probe) => (probe.admin, probe.version) = (Some(address), told.version),
                 None => {
-                    let name = format!("admin {name}");
-                    probes.push(Probe { name, pid, admin: Some(address) });
+                    let (name, version) = (format!("admin {name}"), told.version);
+                    probes.push(Probe { name, pid, admin: Some(address), version });
                 }
             }
         }
@@ -85,6 +88,12 @@ impl Probes {
             );
         }
         Ok((Self { probes }, left_out))
+    }
+
+    /// The versions of the brokers that tell theirs, each once.
+    pub(crate) fn versions(&self) -> Vec<String> {
+        let versions = self.probes.iter().filter_map(|probe| probe.version.clone());
+        versions.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// Reads all figures.
@@ -137,10 +146,11 @@ fn probe(broker: &Broker, listeners: &Listeners) -> Option<Probe> {
     let pid = listeners.process(resolved(&name)?)?;
     let admins = (0..ADMIN_PORTS).map(|at| SocketAddr::from(([127, 0, 0, 1], ADMIN_PORT + at)));
     // Nobody else's listener is asked.
-    let admin = admins
+    let told = admins
         .filter(|address| listeners.process(*address) == Some(pid))
-        .find(|address| admin::metrics(*address).is_ok());
-    Some(Probe { name, pid: Some(pid), admin })
+        .find_map(|address| Some((address, admin::metrics(address).ok()?.version)));
+    let (admin, version) = told.unzip();
+    Some(Probe { name, pid: Some(pid), admin, version: version.flatten() })
 }
 
 fn resolved(name: &str) -> Option<SocketAddr> {
@@ -187,8 +197,18 @@ mod tests {
     }
 
     #[test]
+    fn brokers_of_one_version_tell_it_once() {
+        let probe = |version: Option<&str>| {
+            let version = version.map(str::to_owned);
+            Probe { name: "b".to_owned(), pid: None, admin: None, version }
+        };
+        let probes = [Some("0.2.0"), None, Some("0.1.0"), Some("0.2.0")].map(probe).to_vec();
+        assert_eq!(Probes { probes }.versions(), ["0.1.0", "0.2.0"]);
+    }
+
+    #[test]
     fn what_was_taken_is_the_difference_and_a_restart_is_no_negative_one() {
-        let probe = Probe { name: "b".to_owned(), pid: None, admin: None };
+        let probe = Probe { name: "b".to_owned(), pid: None, admin: None, version: None };
         let at = |flushes, flush_seconds, cpu_seconds| {
             let (flushes, flush_seconds) = (Some(flushes), Some(flush_seconds));
             let cpu_seconds = Some(cpu_seconds);

@@ -55,14 +55,11 @@ impl<'a> Clients<'a> {
             Some(path) => Properties::load(path).map_err(|error| error.to_string())?,
             None => Properties::default(),
         };
-        let mut asked = Vec::new();
-        if let Some(path) = &plan.load.properties {
-            asked.push(("--properties".to_owned(), path.display().to_string()));
-        }
         for (key, value) in &plan.load.property {
             properties.set(key, value);
-            asked.push((key.clone(), masked(key, value).to_owned()));
         }
+        let kept = |(key, value): (&str, &str)| (key.to_owned(), masked(key, value).to_owned());
+        let asked = properties.settings().map(kept).collect();
         let mut overridden = Vec::new();
         for (key, value) in CONSUMERS_OWN.into_iter().filter(|_| plan.scenario.consumes()) {
             if properties.get(key).is_some_and(|asked| asked != value) {
@@ -293,11 +290,14 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_not_kept() {
-        let command = parsed("produce --property sasl.password=hush --property acks=1").unwrap();
+    fn all_settings_are_kept_but_secrets() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "sasl.password=hush\nacks=1\n").unwrap();
+        let path = file.path().display();
+        let command = parsed(&format!("produce --properties {path} --property acks=0")).unwrap();
         let clients = Clients::new(command.plan().unwrap()).unwrap();
         let kept = |key: &str, value: &str| (key.to_owned(), value.to_owned());
-        assert_eq!(clients.asked, [kept("sasl.password", "***"), kept("acks", "1")]);
+        assert_eq!(clients.asked, [kept("acks", "0"), kept("sasl.password", "***")]);
         assert_eq!(clients.properties.get("sasl.password"), Some("hush"));
     }
 

@@ -5,12 +5,14 @@
 //! with one repetition of either nothing is said; a run in which records failed, or whose rate
 //! wasn't reached, is never said to be the better one, for it has done less.
 
+mod doubts;
+
 use serde_json::{Value, json};
 
 use crate::latency;
 use crate::numbers::{real, whole};
 use crate::quantity;
-use crate::run::{self, Ceiling, Repetition, Run, Scenario, Settings};
+use crate::run::{Repetition, Run, Scenario};
 use crate::student::{self, Interval};
 
 /// A figure that two runs have.
@@ -76,17 +78,6 @@ enum FaultKind {
     ShortOfRate,
 }
 
-/// As much may a ceiling differ between the runs without a doubt.
-const CEILING_DRIFT_MAX: f64 = 0.1;
-type OfCeiling = fn(&Ceiling) -> Option<f64>;
-
-/// The ceilings that a flow of records meets.
-const CEILINGS: [(&str, OfCeiling); 3] = [
-    ("loopback", |ceiling| ceiling.loopback),
-    ("writing", |ceiling| ceiling.write),
-    ("writing with flushes", |ceiling| ceiling.write_flushed),
-];
-
 impl Comparison {
     /// - `confidence`: of each interval by itself, 0 to 1.
     ///
@@ -108,7 +99,7 @@ impl Comparison {
             compared.extend(figure.map(|figure| figure.doubted(&faults)));
         }
         let told = faults.iter().flatten().map(|fault| fault.told.clone()).collect();
-        let doubts = [told, without, doubts(before, after)].concat();
+        let doubts = [told, without, doubts::of(before, after)].concat();
         Ok(Self { figures: compared, faults, doubts, confidence })
     }
 
@@ -359,53 +350,6 @@ fn dropped(name: &str, is_main: bool, sides: [(&Run, Vec<f64>); 2]) -> Vec<Strin
     dropped
 }
 
-fn doubts(before: &Run, after: &Run) -> Vec<String> {
-    let mut doubts = Vec::new();
-    for (name, one, other) in differing(&before.settings, &after.settings) {
-        doubts.push(format!("the loads differ: {name} was {one}, then {other}"));
-    }
-    let machine = |run: &Run| {
-        let machine = &run.machine;
-        format!("{}, {} × {}", machine.host, machine.processors, machine.processor)
-    };
-    if machine(before) != machine(after) {
-        doubts.push(format!("the machines differ: {}; then {}", machine(before), machine(after)));
-    }
-    for (name, of) in CEILINGS {
-        let median = |run: &Run| {
-            let ceilings = run.repetitions.iter().filter_map(|one| one.ceiling.as_ref());
-            run::median_of(ceilings, of)
-        };
-        let (Some(one), Some(other)) = (median(before), median(after)) else { continue };
-        if (other / one - 1.0).abs() > CEILING_DRIFT_MAX {
-            let change = change(other / one);
-            doubts.push(format!("the machine's own ceiling of {name} differs by {change}"));
-        }
-    }
-    for (run, which) in [(before, "first"), (after, "second")] {
-        if run.interrupted {
-            doubts.push(format!("the {which} run was ended before its time"));
-        }
-    }
-    doubts
-}
-
-/// The settings that aren't the same, but for those that name things.
-fn differing(before: &Settings, after: &Settings) -> Vec<(String, String, String)> {
-    let object = |settings: &Settings| match serde_json::to_value(settings) {
-        Ok(Value::Object(fields)) => fields,
-        _ => serde_json::Map::new(),
-    };
-    let (before, after) = (object(before), object(after));
-    let named = ["topic", "seed", "compressed_share", "record_bytes_mean"];
-    let differs = |(name, one): (&String, &Value)| {
-        let other = after.get(name).cloned().unwrap_or_default();
-        (*one != other && !named.contains(&name.as_str()))
-            .then(|| (name.clone(), one.to_string(), other.to_string()))
-    };
-    before.iter().filter_map(differs).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -570,6 +514,33 @@ mod tests {
         latency.percentiles.retain(|one| one.percent < 99.0);
         let compared = Comparison::new(&before, &after, 0.95).unwrap();
         assert_eq!(compared.doubts, ["1 of 3 repetitions of the second run have no latency p99"]);
+    }
+
+    #[test]
+    fn clusters_topics_and_settings_that_differ_are_told_and_what_older_runs_lack_is_not() {
+        let mut before = flat_out(&[1_000, 1_001]);
+        let mut after = before.clone();
+        after.settings.topic_config = Some(vec![("retention.ms".to_owned(), "5".to_owned())]);
+        after.settings.fill_bytes = Some(5);
+        after.cluster.versions = vec!["0.2.0".to_owned()];
+        let doubts =
+            |before: &Run, after: &Run| Comparison::new(before, after, 0.95).unwrap().doubts;
+        assert_eq!(doubts(&before, &after), [""; 0], "they aren't known");
+        (before.settings.topic_config, before.settings.fill_bytes) = (Some(Vec::new()), Some(9));
+        before.cluster.versions = vec!["0.1.0".to_owned()];
+        (before.cluster.brokers, after.cluster.brokers) = (1, 3);
+        let property = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        before.settings.properties = vec![property("linger.ms", "5"), property("acks", "1")];
+        after.settings.properties =
+            vec![property("linger.ms", "5"), property("bootstrap.servers", "h:1")];
+        let told = [
+            "the loads differ: fill_bytes was 9, then 5",
+            "the loads differ: properties acks was \"1\", then null",
+            "the loads differ: topic_config retention.ms was null, then \"5\"",
+            "the clusters differ: brokers were 1, then 3",
+            "the brokers' versions differ: 0.1.0; then 0.2.0",
+        ];
+        assert_eq!(doubts(&before, &after), told);
     }
 
     #[test]

@@ -64,6 +64,10 @@ pub(crate) struct Settings {
     pub(crate) topic: String,
     pub(crate) partitions: usize,
     pub(crate) replication_factor: usize,
+    /// What a topic that is made was asked to have; `None` in runs of older versions.
+    pub(crate) topic_config: Option<Vec<(String, String)>>,
+    /// Bytes that a topic that is made gets to be read; `None`: none, or the version is older.
+    pub(crate) fill_bytes: Option<u64>,
     /// Producers, 0 where nothing is sent.
     pub(crate) producers: usize,
     /// Consumers, 0 where nothing is read.
@@ -87,7 +91,7 @@ pub(crate) struct Settings {
     pub(crate) duration_seconds: Option<f64>,
     pub(crate) warmup_seconds: f64,
     pub(crate) seed: u64,
-    /// Settings by Kafka's names.
+    /// Settings by Kafka's names, those of a file included; secrets are masked.
     pub(crate) properties: Vec<(String, String)>,
 }
 
@@ -110,6 +114,9 @@ pub(crate) struct ClusterFacts {
     pub(crate) bootstrap: String,
     pub(crate) id: Option<String>,
     pub(crate) brokers: usize,
+    /// Versions of those that tell theirs, each once.
+    #[serde(default)]
+    pub(crate) versions: Vec<String>,
 }
 
 /// One measurement.
@@ -383,6 +390,19 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         run.save(file.path()).unwrap();
         assert_eq!(Run::load(file.path()).unwrap(), run);
+    }
+
+    #[test]
+    fn a_run_of_a_version_that_kept_less_is_read() {
+        let run = testing::run(&[1_000], &[500]);
+        let mut value = serde_json::to_value(&run).unwrap();
+        for (part, field) in
+            [("settings", "topic_config"), ("settings", "fill_bytes"), ("cluster", "versions")]
+        {
+            let part = value[part].as_object_mut().unwrap();
+            assert!(part.remove(field).is_some(), "{field}");
+        }
+        assert_eq!(Run::parse(&serde_json::to_vec(&value).unwrap()), Ok(run));
     }
 
     #[test]

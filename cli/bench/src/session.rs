@@ -95,7 +95,7 @@ impl<'a> Session<'a> {
             scenario: self.plan.scenario,
             settings: self.settings()?,
             machine,
-            cluster: facts(self.clients.bootstrap(), &image),
+            cluster: facts(self.clients.bootstrap(), &image, &probes),
             repetitions: Vec::new(),
             interrupted: false,
             failure: None,
@@ -269,6 +269,8 @@ impl<'a> Session<'a> {
             topic: load.topic.clone(),
             partitions: 0,
             replication_factor: 0,
+            topic_config: Some(load.topic_config.clone()),
+            fill_bytes: self.plan.fill,
             producers: count(self.plan.producers),
             consumers: count(self.plan.consumers * self.plan.group_count()),
             groups: count(self.plan.group_count()),
@@ -293,11 +295,12 @@ impl<'a> Session<'a> {
     }
 }
 
-fn facts(bootstrap: &str, image: &ClusterImage) -> ClusterFacts {
+fn facts(bootstrap: &str, image: &ClusterImage, probes: &Probes) -> ClusterFacts {
     ClusterFacts {
         bootstrap: bootstrap.to_owned(),
         id: image.cluster_id.clone(),
         brokers: image.brokers.len(),
+        versions: probes.versions(),
     }
 }
 

@@ -94,12 +94,16 @@ impl Comparison {
             let all = |run: &Run| -> Vec<f64> {
                 run.repetitions.iter().filter_map(|one| of(run, one)).collect()
             };
-            without.extend(dropped(&name, is_main, [(before, all(before)), (after, all(after))]));
-            let figure = Figure::new((name, kind, is_main), all(before), all(after), confidence);
+            let sides = [all(before), all(after)];
+            let is_shown = sides.iter().all(|figures| !figures.is_empty());
+            if is_shown || is_main {
+                without.extend(dropped(&name, [(before, sides[0].len()), (after, sides[1].len())]));
+            }
+            let figure = Figure::new((name, kind, is_main), sides, confidence);
             compared.extend(figure.map(|figure| figure.doubted(&faults)));
         }
         let told = faults.iter().flatten().map(|fault| fault.told.clone()).collect();
-        let doubts = [told, without, doubts::of(before, after)].concat();
+        let doubts = [told, without, doubts::of(before, after, confidence)].concat();
         Ok(Self { figures: compared, faults, doubts, confidence })
     }
 
@@ -203,8 +207,7 @@ impl Figure {
     /// `None` where a run hasn't measured it.
     fn new(
         (name, kind, is_main): (String, Kind, bool),
-        before: Vec<f64>,
-        after: Vec<f64>,
+        [before, after]: [Vec<f64>; 2],
         confidence: f64,
     ) -> Option<Self> {
         if before.is_empty() || after.is_empty() {
@@ -336,12 +339,14 @@ fn faults(run: &Run, which: &str) -> Vec<Fault> {
     faults
 }
 
-/// The repetitions that don't have a figure which others have, or by which the verdict goes.
-fn dropped(name: &str, is_main: bool, sides: [(&Run, Vec<f64>); 2]) -> Vec<String> {
+/// The repetitions of each run that don't have a figure.
+///
+/// - `sides`: each run, and how many of its repetitions have it.
+fn dropped(name: &str, sides: [(&Run, usize); 2]) -> Vec<String> {
     let mut dropped = Vec::new();
-    for ((run, figures), which) in sides.into_iter().zip(["first", "second"]) {
-        let (all, with) = (run.repetitions.len(), figures.len());
-        if with < all && (is_main || with > 0) {
+    for ((run, with), which) in sides.into_iter().zip(["first", "second"]) {
+        let all = run.repetitions.len();
+        if with < all {
             let without = all - with;
             dropped
                 .push(format!("{without} of {all} repetitions of the {which} run have no {name}"));
@@ -353,6 +358,7 @@ fn dropped(name: &str, is_main: bool, sides: [(&Run, Vec<f64>); 2]) -> Vec<Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::latency::Percentile;
     use crate::run::Flow;
     use crate::run::testing::run;
 
@@ -439,10 +445,10 @@ mod tests {
         assert!(sentence.starts_with("can't tell: latency p99 -"), "{sentence}");
         assert!(sentence.ends_with(", but 3 records of the second run failed"), "{sentence}");
         assert!(back.sentence().ends_with(", but 3 records of the first run failed"));
-        let [there, _] = with(|run| second(run).records_per_second = 979.0);
+        let [there, _] = with(|run| second(run).records_per_second = 978.0);
         assert_eq!(there.verdict(), Verdict::CannotTell);
-        assert_eq!(there.doubts, ["the second run reached 979 of 1,000 records/s"]);
-        let [there, _] = with(|run| second(run).records_per_second = 981.0);
+        assert_eq!(there.doubts, ["the second run reached 978 of 1,000 records/s"]);
+        let [there, _] = with(|run| second(run).records_per_second = 979.5);
         assert_eq!(there.verdict(), Verdict::Better);
         let [there, _] = with(|run| run.failure = Some("gone".to_owned()));
         assert_eq!(there.verdict(), Verdict::CannotTell);
@@ -517,6 +523,40 @@ mod tests {
     }
 
     #[test]
+    fn of_figures_that_are_not_shown_nothing_is_said() {
+        let before = at_rate(&[5_000, 5_050, 4_950]);
+        let mut after = before.clone();
+        let latency = after.repetitions[2].produced.as_mut().unwrap().latency.as_mut().unwrap();
+        latency.percentiles.push(Percentile { percent: 99.9, us: 6_000 });
+        let compared = Comparison::new(&before, &after, 0.95).unwrap();
+        assert_eq!(compared.doubts, [""; 0], "the first run has none");
+    }
+
+    #[test]
+    fn a_ceiling_that_swings_is_no_doubt_and_a_run_of_no_time_is() {
+        let before = flat_out(&[1_000, 1_001, 999]);
+        let with = |loopbacks: [f64; 3]| {
+            let mut after = before.clone();
+            for (one, loopback) in after.repetitions.iter_mut().zip(loopbacks) {
+                one.ceiling.as_mut().unwrap().loopback = Some(loopback);
+            }
+            Comparison::new(&before, &after, 0.95).unwrap().doubts
+        };
+        // Each median is 20 % more.
+        assert_eq!(with([1.8e9, 2.4e9, 3.0e9]), [""; 0]);
+        assert_eq!(with([2.16e9, 2.17e9, 2.18e9]), [""; 0], "8.5 % may be");
+        let doubts = with([2.39e9, 2.4e9, 2.41e9]);
+        assert_eq!(doubts.len(), 1);
+        let told = "ceiling of loopback differs by +20.0 % (+18.8 % to +21.2 %)";
+        assert!(doubts[0].ends_with(told), "{doubts:?}");
+        let mut after = before.clone();
+        after.repetitions[1].produced.as_mut().unwrap().seconds = 0.4;
+        let doubts = Comparison::new(&before, &after, 0.95).unwrap().doubts;
+        let told = "the second run: it was measured for too short a time for rates that mean much";
+        assert_eq!(doubts, [told]);
+    }
+
+    #[test]
     fn clusters_topics_and_settings_that_differ_are_told_and_what_older_runs_lack_is_not() {
         let mut before = flat_out(&[1_000, 1_001]);
         let mut after = before.clone();
@@ -552,13 +592,13 @@ mod tests {
         after.settings.topic = "another".to_owned();
         after.machine.host = "i".to_owned();
         after.interrupted = true;
-        for one in &mut after.repetitions {
-            one.ceiling.as_mut().unwrap().loopback = Some(1e9);
+        for (one, loopback) in after.repetitions.iter_mut().zip([1e9, 1.001e9]) {
+            one.ceiling.as_mut().unwrap().loopback = Some(loopback);
         }
         let doubts = Comparison::new(&before, &after, 0.95).unwrap().doubts;
         assert_eq!(doubts.len(), 4, "{doubts:?}");
         assert_eq!(doubts[0], "the loads differ: partitions was 3, then 9");
-        assert!(doubts[2].ends_with("loopback differs by -50.0 %"), "{doubts:?}");
+        assert!(doubts[2].contains("loopback differs by -50.0 % (-5"), "{doubts:?}");
         after.scenario = Scenario::Consume;
         let refused = Comparison::new(&before, &after, 0.95).unwrap_err();
         assert!(refused.starts_with("produce and consume: "), "{refused}");

@@ -15,9 +15,14 @@ use crate::timeline::Point;
 
 /// The format that this version writes and reads.
 pub(crate) const FORMAT: u32 = 2;
-/// Who reaches less of its rate was another load. A little less comes of the edges of what is
-/// measured.
+/// Who reaches less of its rate was another load.
 const RATE_SHARE_MIN: f64 = 0.98;
+/// So much of what is measured is its edges at least, whatever the latencies: seconds.
+const EDGE_SECONDS_MIN: f64 = 0.01;
+/// A rate over less is one of a few batches: seconds.
+const SECONDS_MIN: f64 = 0.5;
+/// What is said of such a run.
+pub(crate) const TOO_SHORT: &str = "it was measured for too short a time for rates that mean much";
 /// Standard deviations within which a number of random arrivals lies, but for one of a thousand.
 const SWINGS: f64 = 3.0;
 
@@ -231,10 +236,17 @@ impl Run {
         let is_short = |flow: &&Flow| {
             // As many come at random as a count swings that is as great.
             let chance = if is_random { (rate * flow.seconds).sqrt() / flow.seconds } else { 0.0 };
-            flow.records_per_second < RATE_SHARE_MIN * rate - SWINGS * chance
+            let edge = rate * flow.edge_seconds() / flow.seconds;
+            flow.records_per_second < RATE_SHARE_MIN * rate - SWINGS * chance - edge
         };
         let sent = self.repetitions.iter().filter_map(|one| one.produced.as_ref());
         sent.filter(is_short).map(|flow| flow.records_per_second).reduce(f64::min)
+    }
+
+    /// Whether a repetition was measured for too short a time, see [`TOO_SHORT`].
+    pub(crate) fn is_too_short(&self) -> bool {
+        let mut flows = self.repetitions.iter().filter_map(|one| self.main_flow(one));
+        flows.any(|flow| flow.seconds < SECONDS_MIN)
     }
 
     /// Records that failed, of all repetitions.
@@ -289,6 +301,14 @@ impl Flow {
             bytes_per_second: per_second(bytes, seconds),
             ..Self::default()
         }
+    }
+
+    /// For how long what is due may be under way when measuring ends. By Little's law that is the
+    /// mean latency. A percentile near the end would excuse everyone: the last records of who falls
+    /// behind are as late as there is work left.
+    fn edge_seconds(&self) -> f64 {
+        let mean = self.latency.as_ref().map_or(0.0, |latency| latency.mean_us / 1e6);
+        mean.max(EDGE_SECONDS_MIN)
     }
 }
 
@@ -421,10 +441,26 @@ mod tests {
         run.settings.rate = Some(1_000.0);
         assert_eq!(run.short_of_rate(), Some(950.0));
         run.settings.arrivals = Some("poisson".to_owned());
-        // 10,000 in 10 s swing by 10 a second: 980 less 30.
+        // 10,000 in 10 s swing by 10 a second: 980 less 30, and 1 for the edges.
         assert_eq!(run.short_of_rate(), None);
-        run.repetitions[0].produced.as_mut().unwrap().records_per_second = 949.0;
-        assert_eq!(run.short_of_rate(), Some(949.0));
+        run.repetitions[0].produced.as_mut().unwrap().records_per_second = 948.0;
+        assert_eq!(run.short_of_rate(), Some(948.0));
+    }
+
+    #[test]
+    fn what_is_under_way_in_the_end_is_not_short_and_who_falls_behind_is() {
+        let short = |records: u64, seconds: f64, mean_us: f64| {
+            let mut run = testing::run(&[1], &[500]);
+            run.settings.rate = Some(1_000.0);
+            let produced = run.repetitions[0].produced.as_mut().unwrap();
+            let latency = produced.latency.take().map(|latency| Latency { mean_us, ..latency });
+            *produced = Flow { latency, ..Flow::new(records, records, seconds) };
+            run.short_of_rate().is_some()
+        };
+        // 50 ms of a second are under way.
+        assert_eq!([short(950, 1.0, 50e3), short(950, 1.0, 1e3)], [false, true]);
+        // Of six tenths that come, the last waits for four seconds of ten, and the mean for two.
+        assert!(short(6_000, 10.0, 2e6));
     }
 
     #[test]

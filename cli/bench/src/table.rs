@@ -6,10 +6,9 @@ use crate::compare::{Comparison, Figure, METHOD, Verdict};
 use crate::latency::{self, Latency};
 use crate::numbers::{real, whole};
 use crate::quantity::{binary, grouped, micros, three};
-use crate::run::{BrokerUse, Ceiling, Flow, Repetition, Run, Scenario, Settings, median_of};
-
-/// A rate over less is one of a few batches.
-const SECONDS_MIN: f64 = 0.5;
+use crate::run::{
+    BrokerUse, Ceiling, Flow, Repetition, Run, Scenario, Settings, TOO_SHORT, median_of,
+};
 
 /// Writes a run.
 ///
@@ -92,9 +91,8 @@ pub(crate) fn remarks(run: &Run) -> Vec<String> {
     if settings.acks.as_deref() == Some("0") {
         remarks.push("with acks 0 a record counts when it was written to the socket".to_owned());
     }
-    let mut main_flows = run.repetitions.iter().filter_map(|one| run.main_flow(one));
-    if main_flows.any(|flow| flow.seconds < SECONDS_MIN) {
-        remarks.push("it was measured for too short a time for rates that mean much".to_owned());
+    if run.is_too_short() {
+        remarks.push(TOO_SHORT.to_owned());
     }
     let asked = settings.duration_seconds.filter(|_| run.scenario == Scenario::Mixed);
     let mut main_flows = run.repetitions.iter().filter_map(|one| run.main_flow(one));

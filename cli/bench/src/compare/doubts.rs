@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::change;
-use crate::run::{self, Ceiling, Run, Settings};
+use crate::run::{Ceiling, Run, Settings, TOO_SHORT};
+use crate::student;
 
 /// As much may a ceiling differ between the runs without a doubt.
 const CEILING_DRIFT_MAX: f64 = 0.1;
@@ -24,7 +25,9 @@ const CEILINGS: [(&str, OfCeiling); 3] = [
 ];
 
 /// What may be the reason of a difference but what was to be compared.
-pub(super) fn of(before: &Run, after: &Run) -> Vec<String> {
+///
+/// - `confidence`: of an interval, 0 to 1.
+pub(super) fn of(before: &Run, after: &Run, confidence: f64) -> Vec<String> {
     let mut doubts = Vec::new();
     for (name, one, other) in differing(&before.settings, &after.settings) {
         doubts.push(format!("the loads differ: {name} was {one}, then {other}"));
@@ -46,23 +49,38 @@ pub(super) fn of(before: &Run, after: &Run) -> Vec<String> {
         let (one, other) = (one.versions.join(", "), other.versions.join(", "));
         doubts.push(format!("the brokers' versions differ: {one}; then {other}"));
     }
-    for (name, of) in CEILINGS {
-        let median = |run: &Run| {
-            let ceilings = run.repetitions.iter().filter_map(|one| one.ceiling.as_ref());
-            run::median_of(ceilings, of)
-        };
-        let (Some(one), Some(other)) = (median(before), median(after)) else { continue };
-        if (other / one - 1.0).abs() > CEILING_DRIFT_MAX {
-            let change = change(other / one);
-            doubts.push(format!("the machine's own ceiling of {name} differs by {change}"));
-        }
-    }
+    doubts.extend(
+        CEILINGS.into_iter().filter_map(|ceiling| drift(ceiling, before, after, confidence)),
+    );
     for (run, which) in [(before, "first"), (after, "second")] {
         if run.interrupted {
             doubts.push(format!("the {which} run was ended before its time"));
         }
+        if run.is_too_short() {
+            doubts.push(format!("the {which} run: {TOO_SHORT}"));
+        }
     }
     doubts
+}
+
+/// By how much a ceiling differs, where that is shown to be more than it may: one that swings as
+/// much from repetition to repetition shows nothing.
+fn drift(
+    (name, of): (&str, OfCeiling),
+    before: &Run,
+    after: &Run,
+    confidence: f64,
+) -> Option<String> {
+    let all = |run: &Run| -> Vec<f64> {
+        run.repetitions.iter().filter_map(|one| of(one.ceiling.as_ref()?)).collect()
+    };
+    let interval = student::factor(&all(before), &all(after), confidence)?;
+    let is_beyond =
+        interval.least > 1.0 + CEILING_DRIFT_MAX || interval.most < 1.0 - CEILING_DRIFT_MAX;
+    is_beyond.then(|| {
+        let [least, middle, most] = [interval.least, interval.middle, interval.most].map(change);
+        format!("the machine's own ceiling of {name} differs by {middle} ({least} to {most})")
+    })
 }
 
 /// The settings that aren't the same, but for those that name things.

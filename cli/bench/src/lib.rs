@@ -38,6 +38,7 @@ mod process;
 mod progress;
 mod quantity;
 mod random;
+mod results;
 mod run;
 mod secrets;
 mod session;
@@ -51,15 +52,15 @@ mod zipf;
 
 use std::fmt;
 use std::io::{self, Write};
-use std::path::Path;
 use std::process::ExitCode;
 
 use compare::Comparison;
+use results::ResultFile;
 use run::Run;
 use session::Session;
 
 pub use arguments::BenchArguments;
-use arguments::{BenchCommand, CompareArguments, Output, Plan};
+use arguments::{BenchCommand, CompareArguments, LoadArguments, Output, Plan};
 pub use signals::Signals;
 
 /// Names the cluster where neither an option nor a file of settings does.
@@ -121,48 +122,70 @@ fn load(plan: Plan<'_>) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("start: {error}"))?;
     let command = told_command(std::env::args());
-    let result = runtime.block_on(async { Session::new(plan)?.run(command).await });
+    let result = runtime.block_on(async {
+        let session = Session::new(plan)?;
+        let files = Files::open(plan.load)?;
+        Ok::<_, String>((session.run(command).await?, files))
+    });
     runtime.shutdown_background();
-    let run = result?;
-    // The file first: it is the whole of what was measured.
-    if let Some(path) = &plan.load.save {
-        run.save(path)?;
-    }
-    if let Some(path) = &plan.load.results.html {
-        write_page(path, &html::page(&run))?;
-    }
-    let mut out = io::stdout().lock();
-    match plan.load.results.output {
-        Output::Json => {
-            let text = serde_json::to_string(&run).map_err(|error| error.to_string())?;
-            writeln!(out, "{text}")?;
-        }
-        Output::Table => table::write_run(&mut out, &run)?,
-    }
-    out.flush()?;
+    let (run, files) = result?;
+    let kept = files.write(&run);
+    // What can't be kept is told all the same.
+    let told = tell_run(&mut io::stdout().lock(), plan.load.results.output, &run);
+    kept?;
+    told?;
     match run.failure {
         Some(why) => Err(Failure::Failed(why)),
         None => Ok(ExitCode::SUCCESS),
     }
 }
 
+/// Where a run goes beside stdout.
+struct Files {
+    save: Option<ResultFile>,
+    html: Option<ResultFile>,
+}
+
+impl Files {
+    fn open(load: &LoadArguments) -> Result<Self, String> {
+        let open = |path: &Option<_>| path.clone().map(ResultFile::open).transpose();
+        Ok(Self { save: open(&load.save)?, html: open(&load.results.html)? })
+    }
+
+    /// Writes both, whether or not the first can be; the first reason why one can't is told.
+    fn write(self, run: &Run) -> Result<(), String> {
+        let saved = self.save.map_or(Ok(()), |file| file.write(&run.to_json()?));
+        let shown = self.html.map_or(Ok(()), |file| file.write(&html::page(run)));
+        saved.and(shown)
+    }
+}
+
+fn tell_run(out: &mut impl Write, output: Output, run: &Run) -> Result<(), Failure> {
+    match output {
+        Output::Json => {
+            let text = serde_json::to_string(run).map_err(|error| error.to_string())?;
+            writeln!(out, "{text}")?;
+        }
+        Output::Table => table::write_run(out, run)?,
+    }
+    Ok(out.flush()?)
+}
+
 fn compare_runs(arguments: &CompareArguments) -> Result<ExitCode, Failure> {
     let (before, after) = (Run::load(&arguments.before)?, Run::load(&arguments.after)?);
     let comparison = Comparison::new(&before, &after, arguments.confidence / 100.0)?;
-    if let Some(path) = &arguments.results.html {
-        write_page(path, &html::comparison_page(&before, &after, &comparison))?;
-    }
+    let page = || html::comparison_page(&before, &after, &comparison);
+    let html = arguments.results.html.clone();
+    let kept = html.map_or(Ok(()), |path| ResultFile::open(path)?.write(&page()));
     let mut out = io::stdout().lock();
-    match arguments.results.output {
-        Output::Json => writeln!(out, "{}", comparison.to_json())?,
-        Output::Table => table::write_comparison(&mut out, &comparison)?,
-    }
+    let told = match arguments.results.output {
+        Output::Json => writeln!(out, "{}", comparison.to_json()),
+        Output::Table => table::write_comparison(&mut out, &comparison),
+    };
+    kept?;
+    told?;
     let has_failed = arguments.fail_if_slower && comparison.is_worse();
     Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-fn write_page(path: &Path, page: &str) -> Result<(), String> {
-    std::fs::write(path, page).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// A command as a shell takes it, but for secrets.
@@ -181,7 +204,31 @@ fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{quoted, told_command};
+    use super::*;
+    use crate::arguments::testing::parsed;
+
+    #[test]
+    fn a_run_that_can_not_be_kept_is_not_begun_and_leaves_no_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let page = dir.path().join("a.html");
+        // Nobody is there to be asked for anything.
+        let line = "produce --bootstrap 127.0.0.1:1 --save /nonexistent/a.json --html";
+        let command = parsed(&format!("{line} {}", page.display())).unwrap();
+        let why = load(command.plan().unwrap()).unwrap_err().to_string();
+        assert!(why.starts_with("/nonexistent/a.json: "), "{why}");
+        assert!(!page.exists());
+    }
+
+    #[test]
+    fn what_can_not_be_saved_has_its_page_all_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let page = dir.path().join("a.html");
+        let open = |path: &str| Some(ResultFile::open(path.into()).unwrap());
+        let files = Files { save: open("/dev/full"), html: open(page.to_str().unwrap()) };
+        let why = files.write(&run::testing::run(&[1_000], &[500])).unwrap_err();
+        assert!(why.starts_with("/dev/full: "), "{why}");
+        assert!(page.exists());
+    }
 
     #[test]
     fn a_command_is_told_so_that_it_can_be_repeated() {

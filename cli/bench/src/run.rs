@@ -214,11 +214,13 @@ impl Run {
         }
     }
 
+    /// As `--save` writes it.
+    ///
     /// # Errors
-    /// A file that can't be written.
-    pub(crate) fn save(&self, path: &Path) -> Result<(), String> {
+    /// A figure that JSON has no number for.
+    pub(crate) fn to_json(&self) -> Result<String, String> {
         let text = serde_json::to_string_pretty(self).map_err(|error| error.to_string())?;
-        std::fs::write(path, text + "\n").map_err(|error| format!("{}: {error}", path.display()))
+        Ok(text + "\n")
     }
 
     /// Why the first of the last repetition's records failed that did.
@@ -408,7 +410,7 @@ mod tests {
     fn a_run_is_read_as_it_was_written() {
         let run = testing::run(&[1_000, 1_100], &[500, 700]);
         let file = tempfile::NamedTempFile::new().unwrap();
-        run.save(file.path()).unwrap();
+        std::fs::write(file.path(), run.to_json().unwrap()).unwrap();
         assert_eq!(Run::load(file.path()).unwrap(), run);
     }
 

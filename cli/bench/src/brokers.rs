@@ -9,7 +9,7 @@ use logboom_client::{Broker, ClusterImage};
 
 use crate::admin::{self, Metrics};
 use crate::numbers::whole;
-use crate::process::{Listeners, ProcessUse};
+use crate::process::{self, Listeners, ProcessUse};
 use crate::run::BrokerUse;
 
 /// The default port of an admin listener, and how many `logboom dev` counts up from there.
@@ -24,6 +24,8 @@ pub(crate) struct Probe {
     admin: Option<SocketAddr>,
     /// Of the broker's program, where it tells it.
     version: Option<String>,
+    /// What the system calls the process.
+    process: Option<String>,
 }
 
 /// The brokers of a cluster, as far as their figures can be read.
@@ -54,8 +56,20 @@ impl Probes {
     ) -> Result<(Self, Vec<String>), String> {
         let listeners = Listeners::read();
         let probe = |broker| probe(broker, &listeners);
-        let mut probes: Vec<Probe> = image.brokers.values().filter_map(probe).collect();
+        let probes: Vec<Probe> = image.brokers.values().filter_map(probe).collect();
         let mut left_out = Vec::new();
+        let is_alone =
+            |probe: &Probe| probes.iter().filter(|one| one.pid == probe.pid).count() == 1;
+        let (mut probes, forwarded): (Vec<Probe>, Vec<Probe>) =
+            probes.iter().cloned().partition(is_alone);
+        if let Some(one) = forwarded.first() {
+            left_out.push(format!(
+                "CPU and memory of {} brokers are left out: one process, {}, listens for several \
+                 of them, so it is none of them",
+                forwarded.len(),
+                one.process.as_deref().unwrap_or("of no name")
+            ));
+        }
         for name in admins {
             let address =
                 resolved(name).ok_or_else(|| format!("--admin {name}: no such address"))?;
@@ -70,13 +84,14 @@ impl Probes {
                 Some(probe) => (probe.admin, probe.version) = (Some(address), told.version),
                 None => {
                     let (name, version) = (format!("admin {name}"), told.version);
-                    probes.push(Probe { name, pid, admin: Some(address), version });
+                    let process = pid.and_then(process::name);
+                    probes.push(Probe { name, pid, admin: Some(address), version, process });
                 }
             }
         }
-        let count = image.brokers.len();
-        if probes.len() < count {
-            let missing = count - probes.len();
+        let (count, found) = (image.brokers.len(), probes.len() + forwarded.len());
+        if found < count {
+            let missing = count - found;
             left_out.push(format!(
                 "CPU and memory of {missing} of {count} brokers are left out: they are not on this \
                  machine, or their process may not be looked at, and no --admin names them"
@@ -118,21 +133,22 @@ fn used(
     probe: &Probe,
     seconds: f64,
     (process_before, before): &(Option<ProcessUse>, Metrics),
-    (process, after): &(Option<ProcessUse>, Metrics),
+    (process_after, after): &(Option<ProcessUse>, Metrics),
 ) -> BrokerUse {
     // One that was started anew meanwhile counts from 0 again.
     let grown = |before: f64, after: f64| Some(after - before).filter(|grown| *grown >= 0.0);
     let both = |of: fn(&Metrics) -> Option<f64>| grown(of(before)?, of(after)?);
-    let by_process = || grown((*process_before)?.cpu_seconds, (*process)?.cpu_seconds);
+    let by_process = || grown((*process_before)?.cpu_seconds, (*process_after)?.cpu_seconds);
     let flushes = both(|metrics| metrics.flushes);
     let flush_seconds = both(|metrics| metrics.flush_seconds);
     let flush_us_mean = flushes.zip(flush_seconds).filter(|(flushes, _)| *flushes > 0.0);
     BrokerUse {
         broker: probe.name.clone(),
+        process: probe.process.clone(),
         seconds,
         cpu_seconds: by_process().or_else(|| both(|metrics| metrics.cpu_seconds)),
-        rss_bytes: process.map(|one| one.rss_bytes).or(after.rss_bytes.map(whole)),
-        anonymous_bytes: process
+        rss_bytes: process_after.map(|one| one.rss_bytes).or(after.rss_bytes.map(whole)),
+        anonymous_bytes: process_after
             .map(|one| one.anonymous_bytes)
             .or(after.anonymous_bytes.map(whole)),
         flushes: flushes.map(whole),
@@ -150,7 +166,8 @@ fn probe(broker: &Broker, listeners: &Listeners) -> Option<Probe> {
         .filter(|address| listeners.process(*address) == Some(pid))
         .find_map(|address| Some((address, admin::metrics(address).ok()?.version)));
     let (admin, version) = told.unzip();
-    Some(Probe { name, pid: Some(pid), admin, version: version.flatten() })
+    let process = process::name(pid);
+    Some(Probe { name, pid: Some(pid), admin, version: version.flatten(), process })
 }
 
 fn resolved(name: &str) -> Option<SocketAddr> {
@@ -173,6 +190,11 @@ mod tests {
         ClusterImage { brokers: (1..).zip(ports).map(broker).collect(), ..ClusterImage::default() }
     }
 
+    fn named(name: &str) -> Probe {
+        let name = name.to_owned();
+        Probe { name, pid: None, admin: None, version: None, process: None }
+    }
+
     #[test]
     fn a_broker_on_this_machine_is_found_by_its_port_and_another_is_said_to_be_left_out() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -184,8 +206,20 @@ mod tests {
         assert!(left_out[0].starts_with("CPU and memory of 1 of 2 brokers"), "{left_out:?}");
         let before = probes.read();
         let used = probes.between(&before, &probes.read());
+        assert_eq!(used[0].process, process::name(std::process::id()));
+        assert!(used[0].process.is_some());
         assert!(used[0].cpu_seconds.is_some() && used[0].rss_bytes.is_some(), "{used:?}");
         assert_eq!((used[0].flushes, used[0].flush_us_mean), (None, None));
+    }
+
+    #[test]
+    fn a_process_that_listens_for_several_is_none_of_them() {
+        let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let ports = listeners.each_ref().map(|one| one.local_addr().unwrap().port());
+        let (probes, left_out) = Probes::find(&image(&ports), &[]).unwrap();
+        assert_eq!(probes.probes, []);
+        assert_eq!(left_out.len(), 1, "{left_out:?}");
+        assert!(left_out[0].starts_with("CPU and memory of 2 brokers"), "{left_out:?}");
     }
 
     #[test]
@@ -200,7 +234,7 @@ mod tests {
     fn brokers_of_one_version_tell_it_once() {
         let probe = |version: Option<&str>| {
             let version = version.map(str::to_owned);
-            Probe { name: "b".to_owned(), pid: None, admin: None, version }
+            Probe { version, ..named("b") }
         };
         let probes = [Some("0.2.0"), None, Some("0.1.0"), Some("0.2.0")].map(probe).to_vec();
         assert_eq!(Probes { probes }.versions(), ["0.1.0", "0.2.0"]);
@@ -208,7 +242,7 @@ mod tests {
 
     #[test]
     fn what_was_taken_is_the_difference_and_a_restart_is_no_negative_one() {
-        let probe = Probe { name: "b".to_owned(), pid: None, admin: None, version: None };
+        let probe = named("b");
         let at = |flushes, flush_seconds, cpu_seconds| {
             let (flushes, flush_seconds) = (Some(flushes), Some(flush_seconds));
             let cpu_seconds = Some(cpu_seconds);

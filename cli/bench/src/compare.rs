@@ -311,6 +311,10 @@ fn figures(run: &Run) -> Vec<(String, Kind, bool, Of)> {
     });
     figures.push(("client's CPU".to_owned(), Kind::SecondsAGigabyte, false, client));
     let brokers: Of = Box::new(|run, one| {
+        // Some of them say nothing of all.
+        if one.brokers.len() != run.cluster.brokers {
+            return None;
+        }
         let cpu: f64 = one.brokers.iter().map(|broker| broker.cpu_seconds).sum::<Option<f64>>()?;
         let bytes = run.main_flow(one)?.bytes;
         (bytes > 0 && cpu > 0.0).then(|| cpu / (real(bytes) / 1e9))
@@ -523,6 +527,21 @@ mod tests {
     }
 
     #[test]
+    fn what_some_brokers_took_is_not_what_all_did() {
+        let before = at_rate(&[5_000, 5_050, 4_950]);
+        let is_shown = |after: &Run| {
+            let compared = Comparison::new(&before, after, 0.95).unwrap();
+            (compared.figures.iter().any(|figure| figure.name == "brokers' CPU"), compared.doubts)
+        };
+        assert_eq!(is_shown(&before), (true, Vec::new()));
+        let mut after = before.clone();
+        after.cluster.brokers = 3;
+        let (shown, doubts) = is_shown(&after);
+        let told = "the brokers' CPU isn't compared: of the second run 1 of 3 brokers was read";
+        assert!(!shown && doubts.iter().any(|doubt| doubt == told), "{doubts:?}");
+    }
+
+    #[test]
     fn of_figures_that_are_not_shown_nothing_is_said() {
         let before = at_rate(&[5_000, 5_050, 4_950]);
         let mut after = before.clone();
@@ -568,7 +587,8 @@ mod tests {
         assert_eq!(doubts(&before, &after), [""; 0], "they aren't known");
         (before.settings.topic_config, before.settings.fill_bytes) = (Some(Vec::new()), Some(9));
         before.cluster.versions = vec!["0.1.0".to_owned()];
-        (before.cluster.brokers, after.cluster.brokers) = (1, 3);
+        after.cluster.brokers = 3;
+        after.repetitions.iter_mut().for_each(|one| one.brokers.clear());
         let property = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         before.settings.properties = vec![property("linger.ms", "5"), property("acks", "1")];
         after.settings.properties =

@@ -52,6 +52,12 @@ impl ProcessUse {
     }
 }
 
+/// What the system calls a process: the first 15 bytes of its program's name.
+pub(crate) fn name(pid: u32) -> Option<String> {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    Some(name.trim_end().to_owned())
+}
+
 fn ticks(stat: &str) -> Option<u64> {
     // The name may hold spaces and brackets.
     let (_, fields) = stat.rsplit_once(") ")?;

@@ -170,6 +170,8 @@ pub(crate) struct ClientUse {
 pub(crate) struct BrokerUse {
     /// Where it was found.
     pub(crate) broker: String,
+    /// What the system calls the process that listens there: it may be one that forwards.
+    pub(crate) process: Option<String>,
     pub(crate) seconds: f64,
     pub(crate) cpu_seconds: Option<f64>,
     pub(crate) rss_bytes: Option<u64>,
@@ -357,6 +359,7 @@ pub(crate) mod testing {
                 client: ClientUse { seconds: 10.0, cpu_seconds: 5.0, rss_bytes_max: Some(1 << 20) },
                 brokers: vec![BrokerUse {
                     broker: "127.0.0.1:9092".to_owned(),
+                    process: Some("java".to_owned()),
                     seconds: 10.0,
                     cpu_seconds: Some(2.5),
                     rss_bytes: Some(10 << 20),
@@ -393,7 +396,7 @@ pub(crate) mod testing {
                 ..Settings::default()
             },
             machine: Machine { host: "h".to_owned(), processors: 2, ..Machine::default() },
-            cluster: ClusterFacts::default(),
+            cluster: ClusterFacts { brokers: 1, ..ClusterFacts::default() },
             repetitions: rates.iter().zip(p99s).map(repetition).collect(),
             interrupted: false,
             failure: None,
@@ -416,7 +419,7 @@ mod tests {
 
     #[test]
     fn a_run_of_a_version_that_kept_less_is_read() {
-        let run = testing::run(&[1_000], &[500]);
+        let mut run = testing::run(&[1_000], &[500]);
         let mut value = serde_json::to_value(&run).unwrap();
         for (part, field) in
             [("settings", "topic_config"), ("settings", "fill_bytes"), ("cluster", "versions")]
@@ -424,6 +427,9 @@ mod tests {
             let part = value[part].as_object_mut().unwrap();
             assert!(part.remove(field).is_some(), "{field}");
         }
+        let broker = value["repetitions"][0]["brokers"][0].as_object_mut().unwrap();
+        assert!(broker.remove("process").is_some());
+        run.repetitions[0].brokers[0].process = None;
         assert_eq!(Run::parse(&serde_json::to_vec(&value).unwrap()), Ok(run));
     }
 

@@ -158,7 +158,9 @@ pub(crate) fn rows(run: &Run, repetition: &Repetition) -> Vec<Row> {
     let cpu = share(client.cpu_seconds, client.seconds);
     rows.push(("client".to_owned(), format!("{cpu} of a processor{rss}")));
     for broker in &repetition.brokers {
-        rows.push((format!("broker {}", broker.broker), broker_figures(broker)));
+        let process = broker.process.iter().map(|process| format!(" ({process})"));
+        let name = format!("broker {}{}", broker.broker, process.collect::<String>());
+        rows.push((name, broker_figures(broker)));
     }
     let main = run.main_flow(repetition);
     if let (Some(ceiling), Some(flow)) = (&repetition.ceiling, main) {
@@ -323,10 +325,10 @@ mod tests {
         let text = written(&run(&[1_000], &[5_000]));
         for part in [
             "produce: 1 producer; 5,000 records a second due; values 1000 B (mean 1,000 B)",
-            "sent                      1,000 records/s, 1.00 MB/s (10,000 records in 10.0 s)",
-            "until acknowledged        p50 500 µs, p90 500 µs, p99 5.00 ms, max 5.00 ms",
-            "client                    50.0 % of a processor, at most 1.00 MiB resident",
-            "broker 127.0.0.1:9092     25.0 % of a processor; 10.0 MiB resident; 100 flushes a",
+            "sent                          1,000 records/s, 1.00 MB/s (10,000 records in",
+            "until acknowledged            p50 500 µs, p90 500 µs, p99 5.00 ms, max 5.00 ms",
+            "client                        50.0 % of a processor, at most 1.00 MiB resident",
+            "broker 127.0.0.1:9092 (java)  25.0 % of a processor; 10.0 MiB resident; 100 flushes a",
             "loopback 2,000 MB/s (0.050 % of it)",
             "- lz4 leaves 100 % of a batch of these records",
             "- fewer than the 5,000 records a second that were due came through",

@@ -56,6 +56,13 @@ pub(super) fn of(before: &Run, after: &Run, confidence: f64) -> Vec<String> {
         if run.interrupted {
             doubts.push(format!("the {which} run was ended before its time"));
         }
+        let read = run.repetitions.iter().map(|one| one.brokers.len()).min().unwrap_or(0);
+        let all = run.cluster.brokers;
+        if read > 0 && read != all {
+            let were = if read == 1 { "was" } else { "were" };
+            let part = format!("of the {which} run {read} of {all} brokers {were} read");
+            doubts.push(format!("the brokers' CPU isn't compared: {part}"));
+        }
         if run.is_too_short() {
             doubts.push(format!("the {which} run: {TOO_SHORT}"));
         }

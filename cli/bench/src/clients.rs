@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use logboom_client::{ClientConfig, Cluster, Properties};
-use logboom_consumer::{Consumer, ConsumerBuilder, Start, TopicPartition};
+use logboom_consumer::{
+    BoxFuture, Consumer, ConsumerBuilder, ConsumerControl, RebalanceListener, Start, TopicPartition,
+};
 use logboom_producer::{Codec, Producer, ProducerBuilder};
 
 use crate::BOOTSTRAP_VARIABLE;
@@ -173,7 +175,8 @@ impl<'a> Clients<'a> {
             for member in 0..members {
                 let mut builder = self.consumer(ahead)?;
                 if let Some(name) = &name {
-                    builder = builder.group_id(name);
+                    let beginning = Beginning(starts.into());
+                    builder = builder.group_id(name).rebalance_listener(beginning);
                 }
                 let told = |error: logboom_consumer::ConsumerError| error.to_string();
                 let mut consumer = builder.build().map_err(told)?;
@@ -212,6 +215,28 @@ impl<'a> Clients<'a> {
         let asked = self.plan.records.acks.map(|acks| acks.name().to_owned());
         let property = || self.properties.get("acks").map(str::to_owned);
         asked.or_else(property).unwrap_or_else(|| "all".to_owned())
+    }
+}
+
+/// Begins partitions where the load does, whichever member is given them: nothing is committed, and
+/// what was there before it isn't to be read.
+struct Beginning(Arc<[i64]>);
+
+impl RebalanceListener for Beginning {
+    fn on_assigned<'a>(
+        &'a mut self,
+        consumer: &'a ConsumerControl,
+        partitions: &'a [TopicPartition],
+    ) -> BoxFuture<'a, ()> {
+        for place in partitions {
+            let start = usize::try_from(place.partition).ok().and_then(|at| self.0.get(at));
+            // Of a partition that was added meanwhile all is read.
+            if let Some(start) = start {
+                // It may have been taken again already.
+                drop(consumer.seek(place, Start::Offset(*start)));
+            }
+        }
+        Box::pin(std::future::ready(()))
     }
 }
 
@@ -280,6 +305,17 @@ mod tests {
             let clients = Clients::new(command.plan().unwrap()).unwrap();
             assert_eq!(clients.overridden(), None, "{line}");
         }
+    }
+
+    #[tokio::test]
+    async fn members_of_a_group_begin_where_the_load_does() {
+        let mut consumer = Consumer::builder().bootstrap_servers("127.0.0.1:1").build().unwrap();
+        let places = [0, 1, 2].map(|partition| TopicPartition::new("t", partition));
+        consumer.assign(places.clone()).unwrap();
+        let mut beginning = Beginning([5, 70].into());
+        beginning.on_assigned(&consumer.control(), &places).await;
+        let positions = places.each_ref().map(|place| consumer.position(place).unwrap());
+        assert_eq!(positions, [Some(5), Some(70), None]);
     }
 
     #[test]

@@ -232,7 +232,7 @@ impl Measurement<'_> {
                 let extent = Extent::new(&begins, Some(&ends), enough, groups);
                 (ReadKind::There, &begins, extent)
             }
-            false => (ReadKind::Own, &ends, Extent::new(&begins, None, None, groups)),
+            false => (ReadKind::Own, &ends, Extent::new(&ends, None, None, groups)),
         };
         let run = format!("{:x}", self.id);
         let consumers = self.clients.consumers(&self.topic.name, starts, &run)?;

@@ -171,6 +171,11 @@ impl<'a> Session<'a> {
             led = topic.led(&self.cluster) => led,
             () = self.signals.next() => Err("interrupted while the topic was made".to_owned()),
         };
+        // Nobody has said of a topic that was there how many partitions it has.
+        let led = led.and_then(|topic| {
+            self.plan.check_lanes(topic.partitions as u64)?;
+            Ok(topic)
+        });
         match led {
             Err(why) if !load.keep_topic => {
                 let left = topic.clear_away(&self.cluster).await.err();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::values::CLIENTS_MAX;
+use super::values::{CLIENTS_MAX, LANES_MAX};
 use super::{
     BenchCommand, ConsumeArguments, EndToEndArguments, GroupArguments, LoadArguments,
     MixedArguments, ProduceArguments, RateArguments, RecordArguments,
@@ -107,7 +107,23 @@ impl Plan<'_> {
         if is_filled_by_bytes && is_empty {
             return Err("--record-bytes: records without a byte never come to --fill".to_owned());
         }
-        Ok(())
+        let asked = self.load.partitions.and_then(|partitions| u64::try_from(partitions).ok());
+        self.check_lanes(asked.unwrap_or(0))
+    }
+
+    /// Whether there is memory for what producers keep of each of so many partitions.
+    ///
+    /// # Errors
+    /// There is too much of it.
+    pub(crate) fn check_lanes(&self, partitions: u64) -> Result<(), String> {
+        let producers = self.producers;
+        match producers.saturating_mul(partitions) <= LANES_MAX {
+            true => Ok(()),
+            false => Err(format!(
+                "--clients {producers} with {partitions} partitions: at most {LANES_MAX} pairs of \
+                 a producer and a partition, each of which has a queue of its own"
+            )),
+        }
     }
 
     pub(crate) fn group_count(&self) -> u64 {

@@ -89,6 +89,7 @@ fn options_that_do_not_go_together_are_named() {
     for (line, named) in [
         ("consume --groups 512 --clients 2", "--groups 512 with --clients 2: at most 512"),
         ("end-to-end --groups 27 --consumers 19", "--groups 27 with --consumers 19: at most"),
+        ("produce --clients 512 --partitions 513", "--clients 512 with 513 partitions: at most"),
         ("consume --record-bytes 0", "--record-bytes: "),
         ("mixed --record-bytes uniform:0-0 --records 5", "--record-bytes: "),
     ] {
@@ -97,6 +98,8 @@ fn options_that_do_not_go_together_are_named() {
     }
     for line in [
         "consume --groups 256 --clients 2",
+        "produce --clients 512 --partitions 512",
+        "consume --clients 512 --partitions 100000",
         "consume --record-bytes 0 --records 5",
         "consume --record-bytes 0 --keys uniform:5",
         "consume --record-bytes uniform:0-1",

@@ -13,6 +13,8 @@ pub(super) const REPETITIONS_MAX: u64 = 1_000;
 pub(super) const RECORDS_MAX: u64 = 1_000_000_000_000_000;
 /// The most partitions of a topic: each producer has a place for each.
 pub(super) const PARTITIONS_MAX: i64 = 100_000;
+/// The most pairs of a producer and a partition: each has a queue, of 4 KiB about, a GiB together.
+pub(super) const LANES_MAX: u64 = 1 << 18;
 /// Records a second: at fewer nothing comes within the time that is waited for the first; no
 /// process comes to more.
 const RATES: RangeInclusive<f64> = 0.1..=10_000_000.0;

@@ -251,7 +251,7 @@ impl Sender {
             let settling = Settling {
                 shared: Arc::clone(&self.shared),
                 tally: Arc::clone(&self.tally),
-                samples: Vec::with_capacity(HEARD_AT_ONCE),
+                samples: Vec::new(),
                 acknowledged: 0,
                 _unsettled: self.unsettled.clone(),
             };
@@ -278,7 +278,8 @@ struct Settling {
 
 impl Settling {
     async fn run(mut self, mut sent: mpsc::Receiver<Sent>) {
-        let mut open = Vec::with_capacity(HEARD_AT_ONCE);
+        // It grows as far as it is needed: there are as many of it as lanes.
+        let mut open = Vec::new();
         while sent.recv_many(&mut open, HEARD_AT_ONCE).await > 0 {
             for Sent { due, bytes, mut delivery } in open.drain(..) {
                 let at_once = poll_fn(|cx| Poll::Ready(Pin::new(&mut delivery).poll(cx))).await;

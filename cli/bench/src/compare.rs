@@ -92,7 +92,7 @@ impl Comparison {
         let (mut compared, mut without) = (Vec::new(), Vec::new());
         for (name, kind, is_main, of) in figures(before) {
             let all = |run: &Run| -> Vec<f64> {
-                run.repetitions.iter().filter_map(|one| of(run, one)).collect()
+                run.whole().iter().filter_map(|one| of(run, one)).collect()
             };
             let sides = [all(before), all(after)];
             let is_shown = sides.iter().all(|figures| !figures.is_empty());
@@ -349,7 +349,7 @@ fn faults(run: &Run, which: &str) -> Vec<Fault> {
 fn dropped(name: &str, sides: [(&Run, usize); 2]) -> Vec<String> {
     let mut dropped = Vec::new();
     for ((run, with), which) in sides.into_iter().zip(["first", "second"]) {
-        let all = run.repetitions.len();
+        let all = run.whole().len();
         if with < all {
             let without = all - with;
             dropped
@@ -539,6 +539,18 @@ mod tests {
         let (shown, doubts) = is_shown(&after);
         let told = "the brokers' CPU isn't compared: of the second run 1 of 3 brokers was read";
         assert!(!shown && doubts.iter().any(|doubt| doubt == told), "{doubts:?}");
+    }
+
+    #[test]
+    fn a_repetition_that_was_cut_short_is_in_no_interval() {
+        let before = flat_out(&[1_000, 1_010, 990]);
+        let mut after = flat_out(&[1_000, 1_010, 10]);
+        after.repetitions[2].is_cut_short = true;
+        after.interrupted = true;
+        let compared = Comparison::new(&before, &after, 0.95).unwrap();
+        assert_eq!(compared.figures[0].after, [1_000.0, 1_010.0]);
+        let told = "the second run was ended before its time; its last repetition doesn't count";
+        assert_eq!(compared.doubts, [told]);
     }
 
     #[test]

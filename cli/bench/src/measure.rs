@@ -163,6 +163,7 @@ impl Measurement<'_> {
         progress.show(|| "waiting for what is under way".to_owned());
         let mut repetition = running.finish(length).await?;
         (repetition.client, repetition.brokers) = (client, brokers);
+        repetition.is_cut_short = ended != Ended::AsPlanned;
         Ok((repetition, ended))
     }
 

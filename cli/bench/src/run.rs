@@ -127,6 +127,9 @@ pub(crate) struct ClusterFacts {
 /// One measurement.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Repetition {
+    /// Whether it was ended before its time.
+    #[serde(default)]
+    pub(crate) is_cut_short: bool,
     pub(crate) produced: Option<Flow>,
     pub(crate) consumed: Option<Flow>,
     pub(crate) client: ClientUse,
@@ -223,6 +226,15 @@ impl Run {
     pub(crate) fn to_json(&self) -> Result<String, String> {
         let text = serde_json::to_string_pretty(self).map_err(|error| error.to_string())?;
         Ok(text + "\n")
+    }
+
+    /// The repetitions that medians and intervals are of: one that was ended before its time is
+    /// another load, but better than none.
+    pub(crate) fn whole(&self) -> &[Repetition] {
+        match self.repetitions.split_last() {
+            Some((last, before)) if last.is_cut_short && !before.is_empty() => before,
+            _ => &self.repetitions,
+        }
     }
 
     /// Why the first of the last repetition's records failed that did.
@@ -427,6 +439,8 @@ mod tests {
             let part = value[part].as_object_mut().unwrap();
             assert!(part.remove(field).is_some(), "{field}");
         }
+        let one = value["repetitions"][0].as_object_mut().unwrap();
+        assert!(one.remove("is_cut_short").is_some());
         let broker = value["repetitions"][0]["brokers"][0].as_object_mut().unwrap();
         assert!(broker.remove("process").is_some());
         run.repetitions[0].brokers[0].process = None;
@@ -469,6 +483,16 @@ mod tests {
         assert_eq!([short(950, 1.0, 50e3), short(950, 1.0, 1e3)], [false, true]);
         // Of six tenths that come, the last waits for four seconds of ten, and the mean for two.
         assert!(short(6_000, 10.0, 2e6));
+    }
+
+    #[test]
+    fn a_repetition_that_was_cut_short_counts_only_where_it_is_alone() {
+        let mut run = testing::run(&[1_000, 2_000], &[500, 600]);
+        assert_eq!(run.whole().len(), 2);
+        run.repetitions[1].is_cut_short = true;
+        assert_eq!(run.whole(), &run.repetitions[..1]);
+        run.repetitions.remove(0);
+        assert_eq!(run.whole(), run.repetitions);
     }
 
     #[test]

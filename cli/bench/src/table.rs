@@ -30,7 +30,7 @@ pub(crate) fn write_run(out: &mut impl Write, run: &Run) -> io::Result<()> {
         writeln!(out)?;
     }
     if run.repetitions.len() > 1 {
-        writeln!(out, "medians of {} repetitions", run.repetitions.len())?;
+        writeln!(out, "medians of {}", counted(run.whole().len(), "repetition"))?;
         write_rows(out, &medians(run))?;
         writeln!(out)?;
     }
@@ -93,6 +93,10 @@ pub(crate) fn remarks(run: &Run) -> Vec<String> {
     }
     if run.is_too_short() {
         remarks.push(TOO_SHORT.to_owned());
+    }
+    if run.whole().len() < run.repetitions.len() {
+        remarks
+            .push("the last repetition was ended before its time, and is in no median".to_owned());
     }
     let asked = settings.duration_seconds.filter(|_| run.scenario == Scenario::Mixed);
     let mut main_flows = run.repetitions.iter().filter_map(|one| run.main_flow(one));
@@ -233,16 +237,18 @@ pub(crate) fn ceiling_rates(ceiling: &Ceiling) -> Vec<(&'static str, f64)> {
     all.into_iter().filter_map(|(name, rate)| Some((name, rate?))).collect()
 }
 
-/// The medians over all repetitions, with the least and the greatest.
+/// The medians over all repetitions, with the least and the greatest, and of how many they are
+/// where some don't have the figure.
 pub(crate) fn medians(run: &Run) -> Vec<Row> {
     let mut rows = Vec::new();
     let mut add =
         |name: String, of: &dyn Fn(&Repetition) -> Option<f64>, told: &dyn Fn(f64) -> String| {
-            let figures: Vec<f64> = run.repetitions.iter().filter_map(of).collect();
+            let figures: Vec<f64> = run.whole().iter().filter_map(of).collect();
             if let Some(median) = median_of(&figures, |figure| Some(*figure)) {
                 let least = figures.iter().copied().fold(f64::INFINITY, f64::min);
                 let most = figures.iter().copied().fold(0.0, f64::max);
-                rows.push((name, format!("{} ({} to {})", told(median), told(least), told(most))));
+                let range = format!("{} ({} to {})", told(median), told(least), told(most));
+                rows.push((name, range + &of_how_many(figures.len(), run)));
             }
         };
     type Side = fn(&Repetition) -> Option<&Flow>;
@@ -259,6 +265,12 @@ pub(crate) fn medians(run: &Run) -> Vec<Row> {
         }
     }
     rows
+}
+
+/// ", 2 of 3" where a figure isn't of all repetitions that it could be of.
+pub(crate) fn of_how_many(with: usize, run: &Run) -> String {
+    let all = run.whole().len();
+    if with < all { format!(", {with} of {all}") } else { String::new() }
 }
 
 /// Writes what two runs show.
@@ -345,6 +357,19 @@ mod tests {
         let text = written(&run(&[1_000, 3_000, 2_000], &[5_000; 3]));
         assert!(text.contains("medians of 3 repetitions"), "{text}");
         assert!(text.contains("sent, records/s  2,000 (1,000 to 3,000)"), "{text}");
+    }
+
+    #[test]
+    fn a_median_says_of_how_many_repetitions_it_is() {
+        let mut run = run(&[1_000; 4], &[5_000; 4]);
+        run.repetitions[3].is_cut_short = true;
+        let latency = run.repetitions[1].produced.as_mut().unwrap().latency.as_mut().unwrap();
+        latency.percentiles.retain(|one| one.percent < 99.0);
+        let text = written(&run);
+        assert!(text.contains("medians of 3 repetitions"), "{text}");
+        assert!(text.contains("sent, p99        5.00 ms (5.00 ms to 5.00 ms), 2 of 3\n"), "{text}");
+        assert!(text.contains("sent, p50        500 µs (500 µs to 500 µs)\n"), "{text}");
+        assert!(text.contains("- the last repetition was ended before its time"), "{text}");
     }
 
     #[test]

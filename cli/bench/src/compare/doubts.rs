@@ -54,7 +54,9 @@ pub(super) fn of(before: &Run, after: &Run, confidence: f64) -> Vec<String> {
     );
     for (run, which) in [(before, "first"), (after, "second")] {
         if run.interrupted {
-            doubts.push(format!("the {which} run was ended before its time"));
+            let is_less = run.whole().len() < run.repetitions.len();
+            let less = if is_less { "; its last repetition doesn't count" } else { "" };
+            doubts.push(format!("the {which} run was ended before its time{less}"));
         }
         let read = run.repetitions.iter().map(|one| one.brokers.len()).min().unwrap_or(0);
         let all = run.cluster.brokers;
@@ -79,7 +81,7 @@ fn drift(
     confidence: f64,
 ) -> Option<String> {
     let all = |run: &Run| -> Vec<f64> {
-        run.repetitions.iter().filter_map(|one| of(one.ceiling.as_ref()?)).collect()
+        run.whole().iter().filter_map(|one| of(one.ceiling.as_ref()?)).collect()
     };
     let interval = student::factor(&all(before), &all(after), confidence)?;
     let is_beyond =

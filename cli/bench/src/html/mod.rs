@@ -127,27 +127,28 @@ fn head(run: &Run, title: &str) -> String {
 
 /// The few figures that one looks for first.
 fn headline(run: &Run) -> String {
-    let main = |one| run.main_flow(one);
     let mut figures = Vec::new();
-    let median =
-        |of: &dyn Fn(&Flow) -> Option<f64>| median_of(&run.repetitions, |one| of(main(one)?));
+    let median = |of: &dyn Fn(&Flow) -> Option<f64>| {
+        let with: Vec<f64> = run.whole().iter().filter_map(|one| of(run.main_flow(one)?)).collect();
+        Some((median_of(&with, |figure| Some(*figure))?, table::of_how_many(with.len(), run)))
+    };
     let verb = if run.scenario.consumes() { "read" } else { "sent" };
-    if let Some(rate) = median(&|flow| Some(flow.bytes_per_second)) {
+    if let Some((rate, _)) = median(&|flow| Some(flow.bytes_per_second)) {
         figures.push((format!("{} MB/s", three(rate / 1e6)), verb.to_owned()));
     }
-    if let Some(rate) = median(&|flow| Some(flow.records_per_second)) {
+    if let Some((rate, _)) = median(&|flow| Some(flow.records_per_second)) {
         figures.push((grouped(rate), format!("records a second {verb}")));
     }
     for percent in [50.0, 99.0, 99.9] {
         let of = |flow: &Flow| flow.latency.as_ref()?.percentile(percent).map(real);
-        if let Some(us) = median(&of) {
-            figures.push((micros(whole(us)), format!("{} latency", name(percent))));
+        if let Some((us, of)) = median(&of) {
+            figures.push((micros(whole(us)), format!("{} latency{of}", name(percent))));
         }
     }
     let boxes = figures.into_iter().map(|(figure, what)| {
         format!("<div><b>{}</b><span>{}</span></div>\n", escaped(&figure), escaped(&what))
     });
-    let of = match run.repetitions.len() {
+    let of = match run.whole().len() {
         0 | 1 => String::new(),
         count => format!("<p class=\"quiet\">Medians of {count} repetitions.</p>\n"),
     };
@@ -362,6 +363,16 @@ mod tests {
         }
         assert!(page.contains("Medians of 2 repetitions"), "two repetitions");
         assert!(page.contains("sent, 2"));
+    }
+
+    #[test]
+    fn a_headline_says_of_how_many_repetitions_it_is() {
+        let mut run = run(&[1_000, 2_000], &[5_000, 6_000]);
+        let latency = run.repetitions[0].produced.as_mut().unwrap().latency.as_mut().unwrap();
+        latency.percentiles.retain(|one| one.percent < 99.0);
+        let page = page(&run);
+        assert!(page.contains("<b>6.00 ms</b><span>p99 latency, 1 of 2</span>"), "{page}");
+        assert!(page.contains("<span>p50 latency</span>"), "{page}");
     }
 
     #[test]

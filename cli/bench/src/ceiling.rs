@@ -4,13 +4,14 @@
 //! A broker can't be faster than that; how near it comes says more than its figure alone. What is
 //! measured beside a run lasts about a second, so it swings with what else the machine does.
 //!
-//! Must always hold: what is measured ends by [`EACH_MAX`] or [`BYTES_MAX`]; a file that it made is
-//! gone afterwards.
+//! Must always hold: what is measured ends by [`EACH_MAX`] or [`BYTES_MAX`], and soon after it is
+//! told to; a file that it made is gone afterwards.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::numbers::real;
@@ -27,7 +28,12 @@ const COPY_BYTES: usize = 64 << 20;
 ///
 /// - `piece_bytes`: what is written and sent at once.
 /// - `dir`: where a file may be made; without one nothing is written.
-pub(crate) fn measure(piece_bytes: usize, dir: Option<&Path>) -> (Ceiling, Vec<String>) {
+/// - `stop`: ends it soon; then the figures are none.
+pub(crate) fn measure(
+    piece_bytes: usize,
+    dir: Option<&Path>,
+    stop: &AtomicBool,
+) -> (Ceiling, Vec<String>) {
     let piece = vec![0xa5; piece_bytes.max(1)];
     let mut faults = Vec::new();
     let mut told = |what: &str, result: io::Result<f64>| match result {
@@ -38,35 +44,35 @@ pub(crate) fn measure(piece_bytes: usize, dir: Option<&Path>) -> (Ceiling, Vec<S
         }
     };
     let mut ceiling = Ceiling {
-        memory_copy: Some(memory_copy()),
-        loopback: told("the loopback", loopback(&piece)),
+        memory_copy: Some(memory_copy(stop)),
+        loopback: told("the loopback", loopback(&piece, stop)),
         piece_bytes: piece.len() as u64,
         ..Ceiling::default()
     };
     if let Some(dir) = dir {
         let name = dir.display().to_string();
-        ceiling.write = told(&name, write(dir, &piece, false));
-        ceiling.write_flushed = told(&name, write(dir, &piece, true));
+        ceiling.write = told(&name, write(dir, &piece, false, stop));
+        ceiling.write_flushed = told(&name, write(dir, &piece, true, stop));
         ceiling.dir = Some(name);
     }
     (ceiling, faults)
 }
 
 /// Does something until its time or its bytes are over; bytes a second.
-fn rate(mut step: impl FnMut() -> io::Result<u64>) -> io::Result<f64> {
+fn rate(stop: &AtomicBool, mut step: impl FnMut() -> io::Result<u64>) -> io::Result<f64> {
     let since = Instant::now();
     let mut bytes = 0;
-    while since.elapsed() < EACH_MAX && bytes < BYTES_MAX {
+    while since.elapsed() < EACH_MAX && bytes < BYTES_MAX && !stop.load(Ordering::Relaxed) {
         bytes += step()?;
     }
     Ok(real(bytes) / since.elapsed().as_secs_f64().max(1e-9))
 }
 
-fn memory_copy() -> f64 {
+fn memory_copy(stop: &AtomicBool) -> f64 {
     let (from, mut to) = (vec![1_u8; COPY_BYTES], vec![2_u8; COPY_BYTES]);
     let since = Instant::now();
     let mut bytes = 0;
-    while since.elapsed() < EACH_MAX {
+    while since.elapsed() < EACH_MAX && !stop.load(Ordering::Relaxed) {
         to.copy_from_slice(std::hint::black_box(&from));
         std::hint::black_box(&mut to);
         bytes += COPY_BYTES as u64;
@@ -74,7 +80,7 @@ fn memory_copy() -> f64 {
     real(bytes) / since.elapsed().as_secs_f64().max(1e-9)
 }
 
-fn loopback(piece: &[u8]) -> io::Result<f64> {
+fn loopback(piece: &[u8], stop: &AtomicBool) -> io::Result<f64> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let mut to = TcpStream::connect(listener.local_addr()?)?;
     let (mut from, _) = listener.accept()?;
@@ -89,7 +95,7 @@ fn loopback(piece: &[u8]) -> io::Result<f64> {
         }
     });
     let since = Instant::now();
-    let sent = rate(|| to.write_all(piece).map(|()| piece.len() as u64));
+    let sent = rate(stop, || to.write_all(piece).map(|()| piece.len() as u64));
     drop(to);
     let received = reader.join().map_err(|_| io::Error::other("the reader has panicked"))??;
     sent?;
@@ -106,11 +112,11 @@ impl Drop for Scratch {
     }
 }
 
-fn write(dir: &Path, piece: &[u8], is_flushed: bool) -> io::Result<f64> {
+fn write(dir: &Path, piece: &[u8], is_flushed: bool, stop: &AtomicBool) -> io::Result<f64> {
     let path = dir.join(format!("logboom-bench-{}", std::process::id()));
     let mut file = File::create_new(&path)?;
     let _scratch = Scratch(path);
-    rate(|| {
+    rate(stop, || {
         file.write_all(piece)?;
         if is_flushed {
             file.sync_data()?;
@@ -123,10 +129,21 @@ fn write(dir: &Path, piece: &[u8], is_flushed: bool) -> io::Result<f64> {
 mod tests {
     use super::*;
 
+    static GO_ON: AtomicBool = AtomicBool::new(false);
+
+    #[test]
+    fn who_is_told_to_stop_does_and_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let stop = AtomicBool::new(true);
+        rate(&stop, || panic!("nothing more is written")).unwrap();
+        measure(64 << 10, Some(dir.path()), &stop);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
     #[test]
     fn each_is_measured_and_nothing_is_left() {
         let dir = tempfile::tempdir().unwrap();
-        let (ceiling, faults) = measure(64 << 10, Some(dir.path()));
+        let (ceiling, faults) = measure(64 << 10, Some(dir.path()), &GO_ON);
         assert_eq!(faults, Vec::<String>::new());
         let rates = [ceiling.memory_copy, ceiling.loopback, ceiling.write, ceiling.write_flushed];
         assert!(rates.iter().all(|rate| rate.is_some_and(|rate| rate > 1e3)), "{rates:?}");
@@ -136,11 +153,11 @@ mod tests {
 
     #[test]
     fn a_directory_that_is_none_is_told_and_the_rest_measured() {
-        let (ceiling, faults) = measure(1 << 10, Some(Path::new("/nonexistent/dir")));
+        let (ceiling, faults) = measure(1 << 10, Some(Path::new("/nonexistent/dir")), &GO_ON);
         assert_eq!((ceiling.write, ceiling.write_flushed, faults.len()), (None, None, 2));
         assert!(faults[0].contains("/nonexistent/dir"), "{faults:?}");
         assert!(ceiling.loopback.is_some());
-        let (ceiling, _) = measure(1 << 10, None);
+        let (ceiling, _) = measure(1 << 10, None, &GO_ON);
         assert_eq!((ceiling.write, ceiling.dir), (None, None));
     }
 }

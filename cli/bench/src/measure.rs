@@ -14,6 +14,7 @@
 //! closes doesn't depend on when somebody sees that it is time.
 
 use std::ops::Range;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -46,6 +47,9 @@ const SILENCE_MAX: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// How often progress is shown at least.
 const SHOW_EVERY: Duration = Duration::from_millis(500);
+
+/// Why nothing is told.
+const TOO_EARLY: &str = "it was interrupted before anything was measured";
 
 /// What is measured, and of whom.
 pub(crate) struct Measurement<'a> {
@@ -132,12 +136,9 @@ impl Measurement<'_> {
         signals: &mut Signals,
     ) -> Result<(Repetition, Ended), String> {
         let early = self.opening();
-        let mut running = self.start().await?;
-        let ended = tokio::select! {
-            ended = self.open(&mut running) => ended.map(|()| Ended::AsPlanned),
-            () = signals.next() => Err("it was interrupted before anything was measured".into()),
-        };
-        if let Err(error) = ended {
+        let mut running = signals.race(self.start()).await.ok_or(TOO_EARLY)??;
+        let opened = signals.race(self.open(&mut running)).await;
+        if let Err(error) = opened.unwrap_or_else(|| Err(TOO_EARLY.to_owned())) {
             running.abandon().await;
             return Err(error);
         }
@@ -161,7 +162,11 @@ impl Measurement<'_> {
         };
         let brokers = self.probes.between(&opening.brokers, &self.probes.read());
         progress.show(|| "waiting for what is under way".to_owned());
-        let mut repetition = running.finish(length).await?;
+        let mut repetition = running.finish_or_give_up(length, signals).await?;
+        let ended = match ended {
+            Ended::AsPlanned if signals.have_come() => Ended::Interrupted,
+            ended => ended,
+        };
         (repetition.client, repetition.brokers) = (client, brokers);
         repetition.is_cut_short = ended != Ended::AsPlanned;
         Ok((repetition, ended))
@@ -417,6 +422,23 @@ impl Running {
         }
         if let Some(consuming) = self.consuming {
             consuming.finish().await;
+        }
+    }
+
+    /// As [`Self::finish`], and gives up what is under way when a signal comes.
+    async fn finish_or_give_up(
+        self,
+        length: u64,
+        signals: &mut Signals,
+    ) -> Result<Repetition, String> {
+        let shared = Arc::clone(&self.shared);
+        let mut finishing = pin!(self.finish(length));
+        match signals.race(&mut finishing).await {
+            Some(finished) => finished,
+            None => {
+                shared.end(Phase::Over);
+                finishing.await
+            }
         }
     }
 

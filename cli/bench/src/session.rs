@@ -1,9 +1,15 @@
 //! A run from its beginning to its end: the topic, the repetitions, what is known of where it ran.
 //!
 //! Must always hold: a topic that was made is deleted however the run ends, unless it is to stay;
-//! what was measured before an interruption is told.
+//! where it may be left, that is told; what was measured before an interruption is told; a signal
+//! ends what goes on, whatever that is.
 
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::timeout;
 
 use logboom_client::{Cluster, ClusterImage};
 use logboom_producer::Codec;
@@ -21,8 +27,8 @@ use crate::topic::BenchTopic;
 use crate::workload::{Values, Workload};
 use crate::{ceiling, machine};
 
-/// How long producers may take to give up what isn't acknowledged after filling.
-const CLOSE_MAX: Duration = Duration::from_secs(10);
+/// How long a topic's deletion may take once a signal has come; another one ends it.
+const CLEAR_MAX: Duration = Duration::from_secs(5);
 /// What is written at once for the ceiling: a request of a producer.
 const CEILING_PIECE_BYTES: usize = 1 << 20;
 
@@ -82,7 +88,9 @@ impl<'a> Session<'a> {
         let load = self.plan.load;
         let started = jiff::Timestamp::now().to_string();
         let machine = machine::facts();
-        let image = self.cluster.image(Some(&[])).await.map_err(|error| error.to_string())?;
+        let image = self.signals.race(self.cluster.image(Some(&[]))).await;
+        let image = image.ok_or("interrupted before the cluster has answered")?;
+        let image = image.map_err(|error| error.to_string())?;
         let (probes, left_out) = Probes::find(&image, &load.admin)?;
         self.notes.extend(left_out);
         self.notes.extend(self.clients.overridden());
@@ -111,7 +119,7 @@ impl<'a> Session<'a> {
             // Others may have been measured before.
             Err(error) if !run.repetitions.is_empty() => {
                 run.interrupted = true;
-                run.failure = Some(error);
+                run.failure = Some(error).filter(|_| !self.signals.have_come());
                 Ok(run)
             }
             result => result.map(|()| run),
@@ -137,14 +145,15 @@ impl<'a> Session<'a> {
             let is_read_again = self.plan.scenario == Scenario::Consume && !is_last;
             if is_read_again {
                 kept = Some(topic);
-            } else if !load.keep_topic
-                && let Err(left) = topic.clear_away(&self.cluster).await
-            {
-                self.notes.push(left);
+            } else {
+                let left = self.clear_away(&topic).await;
+                self.notes.extend(left);
             }
             let (repetition, ended) = result?;
             run.repetitions.push(repetition);
-            if ended != Ended::AsPlanned {
+            // Also one that came while the topic was deleted, unless all is done.
+            let is_ended = self.signals.have_come() && number < load.repeat;
+            if ended != Ended::AsPlanned || is_ended {
                 run.interrupted = true;
                 if ended == Ended::GaveUp {
                     run.failure = run.first_failure().map(str::to_owned);
@@ -159,30 +168,51 @@ impl<'a> Session<'a> {
     /// deleted can't be had again at once.
     async fn topic(&mut self, number: u64) -> Result<BenchTopic, String> {
         let load = self.plan.load;
-        let topic = match self.is_made {
+        let (prepared, name) = match self.is_made {
             true => {
                 let name = format!("{}-{:x}-{number}", load.topic, self.id);
-                BenchTopic::make(&self.cluster, &name, load).await?
+                (self.signals.race(BenchTopic::make(&self.cluster, &name, load)).await, name)
             }
-            false => BenchTopic::prepare(&self.cluster, &load.topic, load).await?,
+            false => {
+                let name = load.topic.clone();
+                (self.signals.race(BenchTopic::prepare(&self.cluster, &name, load)).await, name)
+            }
         };
+        let may_be_left = || format!("interrupted while topic {name} was made; it may be left");
+        let topic = prepared.ok_or_else(may_be_left)??;
         self.is_made |= topic.is_made;
-        let led = tokio::select! {
-            led = topic.led(&self.cluster) => led,
-            () = self.signals.next() => Err("interrupted while the topic was made".to_owned()),
-        };
+        let led = self.signals.race(topic.led(&self.cluster)).await;
+        let led = led.unwrap_or_else(|| Err("interrupted while the topic was made".to_owned()));
         // Nobody has said of a topic that was there how many partitions it has.
         let led = led.and_then(|topic| {
             self.plan.check_lanes(topic.partitions as u64)?;
             Ok(topic)
         });
         match led {
-            Err(why) if !load.keep_topic => {
-                let left = topic.clear_away(&self.cluster).await.err();
+            Err(why) => {
+                let left = self.clear_away(&topic).await;
                 Err([Some(why), left].into_iter().flatten().collect::<Vec<_>>().join("; "))
             }
             led => led,
         }
+    }
+
+    /// Deletes a topic, if it was made and isn't to stay. Returns what is left, if that is.
+    async fn clear_away(&mut self, topic: &BenchTopic) -> Option<String> {
+        if self.plan.load.keep_topic {
+            return None;
+        }
+        let mut clearing = pin!(topic.clear_away(&self.cluster));
+        if !self.signals.have_come()
+            && let Some(cleared) = self.signals.race(&mut clearing).await
+        {
+            return cleared.err();
+        }
+        let hurried = self.signals.race(timeout(CLEAR_MAX, clearing)).await;
+        let cleared = hurried.and_then(Result::ok).unwrap_or_else(|| {
+            Err(format!("topic {} may be left: interrupted while it was deleted", topic.name))
+        });
+        cleared.err()
     }
 
     async fn fill_and_measure(
@@ -210,7 +240,8 @@ impl<'a> Session<'a> {
             }
             () = signals.next() => Err("interrupted while the topic was filled".to_owned()),
         };
-        producer.close(CLOSE_MAX).await;
+        // All have ended, or none is waited for any more.
+        producer.close(Duration::ZERO).await;
         filled
     }
 
@@ -235,9 +266,17 @@ impl<'a> Session<'a> {
         let (mut repetition, ended) = result?;
         if !self.plan.load.no_ceiling && ended == Ended::AsPlanned {
             self.progress.show(|| "measuring what the machine does without a broker".to_owned());
-            let dir = self.plan.load.ceiling_dir.clone();
-            let measure = move || ceiling::measure(CEILING_PIECE_BYTES, dir.as_deref());
-            let measured = tokio::task::spawn_blocking(measure).await;
+            let (dir, stop) =
+                (self.plan.load.ceiling_dir.clone(), Arc::new(AtomicBool::new(false)));
+            let told = Arc::clone(&stop);
+            let measure = move || ceiling::measure(CEILING_PIECE_BYTES, dir.as_deref(), &told);
+            let mut measuring = tokio::task::spawn_blocking(measure);
+            let Some(measured) = self.signals.race(&mut measuring).await else {
+                stop.store(true, Ordering::Relaxed);
+                // It deletes the file that it writes.
+                drop(measuring.await);
+                return Ok((repetition, Ended::Interrupted));
+            };
             let (ceiling, faults) = measured.map_err(|error| format!("ceiling: {error}"))?;
             repetition.ceiling = Some(ceiling);
             for fault in faults {
@@ -324,6 +363,8 @@ mod tests {
     use std::sync::mpsc;
 
     use bytes::Bytes;
+    use rustix::process::{Signal, getpid, kill_process};
+    use tokio::signal::unix::SignalKind;
 
     use logboom_client::testing::{Arrived, ScriptedBroker};
     use logboom_protocol::messages::create_topics::{
@@ -427,6 +468,39 @@ mod tests {
         assert_eq!(asked, std::slice::from_ref(&made), "it is to stay");
         let (_, asked) = prepared(1, ErrorCode::TOPIC_ALREADY_EXISTS, REFUSED, "").await;
         assert_eq!(asked, [made], "somebody else has made it meanwhile");
+    }
+
+    /// A session that has a signal of its own, which has come.
+    fn interrupted(plan: Plan<'_>) -> Session<'_> {
+        let mut session = Session::new(plan).unwrap();
+        // Nobody else listens to these.
+        session.signals =
+            Signals::of(SignalKind::user_defined1(), SignalKind::user_defined2()).unwrap();
+        kill_process(getpid(), Signal::USR1).unwrap();
+        session
+    }
+
+    #[tokio::test]
+    async fn a_signal_ends_the_wait_for_a_cluster_that_does_not_answer() {
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = silent.local_addr().unwrap();
+        let command = parsed(&format!("produce --bootstrap {address}")).unwrap();
+        let run = interrupted(command.plan().unwrap()).run(String::new());
+        let ended = timeout(Duration::from_secs(30), run).await.unwrap();
+        assert_eq!(ended.unwrap_err(), "interrupted before the cluster has answered");
+    }
+
+    #[tokio::test]
+    async fn a_signal_ends_a_deletion_that_takes_long_and_what_is_left_is_told() {
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = silent.local_addr().unwrap();
+        let command = parsed(&format!("produce --bootstrap {address}")).unwrap();
+        let mut session = interrupted(command.plan().unwrap());
+        let name = "t".to_owned();
+        let topic = BenchTopic { name, partitions: 1, replication_factor: 1, is_made: true };
+        let left = timeout(Duration::from_secs(30), session.clear_away(&topic)).await.unwrap();
+        let told = "topic t may be left: interrupted while it was deleted";
+        assert_eq!(left.as_deref(), Some(told));
     }
 
     #[tokio::test]

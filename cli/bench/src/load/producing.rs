@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::sleep;
 
 use logboom_client::Remedy;
 use logboom_producer::{Delivery, Header, ProduceError, Producer, Record};
@@ -105,11 +105,16 @@ impl Producing {
         while self.settled.recv().await.is_some() {}
     }
 
-    /// Waits for what was due and what is under way, and gives up what takes longer than `limit`.
-    /// Returns how late records were given to the producers.
+    /// Waits for what was due and what is under way, and gives up what takes longer than `limit`,
+    /// or is left when nothing is to be sent any more. Returns how late records were given to the
+    /// producers.
     pub(crate) async fn finish(mut self, limit: Duration, shared: &Shared) -> Latencies {
         // What hasn't ended by then is given up.
-        drop(timeout(limit, self.settled()).await);
+        tokio::select! {
+            () = self.settled() => {}
+            () = sleep(limit) => {}
+            () = shared.reached(Phase::Sent) => {}
+        }
         shared.end(Phase::Sent);
         let close = |one: Producer| tokio::spawn(one.close(Duration::ZERO));
         let closing: Vec<_> = self.producers.drain(..).map(close).collect();
@@ -335,18 +340,18 @@ mod tests {
     use super::*;
     use crate::workload::Values;
 
+    fn settings(rate: Option<(f64, Arrivals)>) -> SenderSettings {
+        let values = Values::new(&"10".parse().unwrap(), 1.0, 1).unwrap();
+        let workload = Workload { keys: "none".parse().unwrap(), values: values.into(), seed: 1 };
+        SenderSettings { topic: "t".to_owned(), workload, rate, is_marked: false }
+    }
+
     /// Ends a load of ten seconds whose producer finds no broker, once a record waits for it.
     /// Returns what failed, what never came of those that count, and of how many it is known how
     /// late they were sent.
     async fn ended(rate: Option<(f64, Arrivals)>) -> (u64, u64, u64) {
         let producer = Producer::builder().bootstrap_servers("127.0.0.1:1").build().unwrap();
-        let values = Values::new(&"10".parse().unwrap(), 1.0, 1).unwrap();
-        let settings = SenderSettings {
-            topic: "t".to_owned(),
-            workload: Workload { keys: "none".parse().unwrap(), values: values.into(), seed: 1 },
-            rate,
-            is_marked: false,
-        };
+        let settings = settings(rate);
         let most = 1_000_000;
         let shared = Arc::new(Shared::new(Some(most), Some(Duration::from_secs(10)), 1, 0));
         shared.open(shared.now());
@@ -369,6 +374,19 @@ mod tests {
         let (failed, lost, handed_over) = ended(Some((1_000.0, Arrivals::Constant))).await;
         assert!((9_999..=10_001).contains(&lost), "{lost} of 10000");
         assert_eq!((failed, handed_over), (lost, lost));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_under_way_is_given_up_once_the_load_is_over() {
+        let producer = Producer::builder().bootstrap_servers("127.0.0.1:1").build().unwrap();
+        let shared = Arc::new(Shared::new(None, None, 1, 0));
+        shared.open(shared.now());
+        let settings = settings(Some((1_000.0, Arrivals::Constant)));
+        let producing = Producing::start(vec![producer], &settings, &shared).unwrap();
+        let finishing = producing.finish(Duration::from_secs(3_600), &shared);
+        let over = async { shared.end(Phase::Over) };
+        let both = async { tokio::join!(finishing, over) };
+        assert!(tokio::time::timeout(Duration::from_secs(60), both).await.is_ok());
     }
 
     #[tokio::test(flavor = "multi_thread")]

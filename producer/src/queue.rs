@@ -81,6 +81,19 @@ pub(crate) enum Verdict {
     TooLarge(ClientError),
 }
 
+impl Verdict {
+    /// What went wrong at the cluster.
+    pub(crate) fn error(&self) -> Option<&ClientError> {
+        match self {
+            Self::Again { error, .. } | Self::OutOfOrder { error, .. } | Self::TooLarge(error) => {
+                Some(error)
+            }
+            Self::Refused(ProduceError::Cluster(error)) => Some(error),
+            Self::Refused(_) | Self::Appended(_) => None,
+        }
+    }
+}
+
 /// What an appended record has begun and ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Event {

@@ -108,7 +108,8 @@ fn verdict(
             ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER
             | ErrorCode::UNKNOWN_PRODUCER_ID
             | ErrorCode::INVALID_PRODUCER_EPOCH,
-        ) if batch.numbers.is_some() && batch.attempts < retries => {
+        ) if batch.numbers.is_some() => {
+            // However often that was: those behind it would be out of order as well.
             Verdict::OutOfOrder { error, pause }
         }
         Some(ErrorCode::MESSAGE_TOO_LARGE | ErrorCode::RECORD_LIST_TOO_LARGE) => {
@@ -116,5 +117,35 @@ fn verdict(
         }
         _ if error.is_retriable() && batch.attempts < retries => Verdict::Again { error, pause },
         _ => Verdict::Refused(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::Outcome;
+    use crate::memory::{Memory, Room};
+    use logboom_protocol::records::{Codec, ProducerState};
+    use tokio::time::Instant;
+
+    #[test]
+    fn a_batch_out_of_order_is_sent_again_however_often_it_was() {
+        let room = Room::of(&Memory::new(1));
+        let outcome = Outcome::new("t".into(), 0);
+        let mut batch = Batch::new(0, Codec::None, outcome, room, 0, Instant::now());
+        batch.attempts = 1;
+        let refused = |code| {
+            Err(ClientError::Refused { what: "partition t-0".to_owned(), code, message: None })
+        };
+        let out_of_order = || refused(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+        let told = verdict(out_of_order(), &batch, Duration::ZERO, 1);
+        assert!(matches!(told, Verdict::Refused(_)), "nobody has numbered it");
+        batch.numbers =
+            Some(ProducerState { id: 1, epoch: 0, base_sequence: 0, transactional: false });
+        let told = verdict(out_of_order(), &batch, Duration::ZERO, 1);
+        assert!(matches!(told, Verdict::OutOfOrder { .. }), "{told:?}");
+        let told =
+            verdict(refused(ErrorCode::NOT_LEADER_OR_FOLLOWER), &batch, Duration::ZERO, 1);
+        assert!(matches!(told, Verdict::Refused(_)), "{told:?}");
     }
 }

@@ -365,25 +365,22 @@ impl Sender {
 
     /// Doubts what an answer shows to be out of date.
     fn heed(&mut self, broker_id: i32, queue: &PartitionQueue, batch: &Batch, verdict: &Verdict) {
-        match verdict {
-            Verdict::Again { error, .. } if error.is_stale_metadata() => {
-                self.doubt(broker_id, queue);
-                // What it was to get otherwise mustn't wait for it once more.
-                let is_lost = matches!(error, ClientError::Connection { .. });
-                let outbox = self.outboxes.get_mut(&broker_id).filter(|_| is_lost);
-                let queues = outbox.map(|outbox| std::mem::take(&mut outbox.queues));
-                for queue in queues.into_iter().flatten() {
-                    self.doubt(broker_id, &queue);
-                    self.place(queue, Instant::now());
-                }
+        // Also one that is final for the batch: others come.
+        if let Some(error) = verdict.error().filter(|error| error.is_stale_metadata()) {
+            self.doubt(broker_id, queue);
+            // What it was to get otherwise mustn't wait for it once more.
+            let is_lost = matches!(error, ClientError::Connection { .. });
+            let outbox = self.outboxes.get_mut(&broker_id).filter(|_| is_lost);
+            let queues = outbox.map(|outbox| std::mem::take(&mut outbox.queues));
+            for queue in queues.into_iter().flatten() {
+                self.doubt(broker_id, &queue);
+                self.place(queue, Instant::now());
             }
-            // It begins anew with another id where there is no further epoch.
-            Verdict::OutOfOrder { .. }
-                if batch.numbers.is_some_and(|own| own.epoch == i16::MAX) =>
-            {
-                self.producer = None;
-            }
-            _ => {}
+        }
+        // It begins anew with another id where there is no further epoch.
+        let is_last = batch.numbers.is_some_and(|own| own.epoch == i16::MAX);
+        if matches!(verdict, Verdict::OutOfOrder { .. }) && is_last {
+            self.producer = None;
         }
     }
 

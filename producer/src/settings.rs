@@ -258,7 +258,8 @@ impl ProducerBuilder {
         self
     }
 
-    /// How often a batch may be sent again (`retries`), within `delivery.timeout.ms`.
+    /// How often a batch may be sent again (`retries`), within `delivery.timeout.ms`. With 0 there
+    /// is no idempotence.
     pub fn retries(mut self, count: u32) -> Self {
         self.retries = count;
         self
@@ -345,11 +346,15 @@ impl ProducerBuilder {
     }
 
     pub(crate) fn settings(&self) -> Result<Settings, String> {
-        let is_idempotent = match (self.idempotence, self.acks) {
-            (Some(true), Acks::None | Acks::Leader) => {
+        // A batch that isn't sent again leaves its numbers out, and no other one may take them.
+        let is_idempotent = match (self.idempotence, self.acks, self.retries) {
+            (Some(true), Acks::None | Acks::Leader, _) => {
                 return Err("enable.idempotence=true needs acks=all".to_owned());
             }
-            (asked, acks) => asked.unwrap_or(acks == Acks::All),
+            (Some(true), _, 0) => {
+                return Err("enable.idempotence=true needs retries above 0".to_owned());
+            }
+            (asked, acks, retries) => asked.unwrap_or(acks == Acks::All && retries > 0),
         };
         let ClientConfig { request_timeout, in_flight_max, .. } = self.client;
         let linger = self.linger.min(LONGEST);
@@ -415,6 +420,8 @@ mod tests {
         assert!(refused(Producer::builder().bootstrap_servers("a:x")).contains("a:x"));
         let reason = refused(builder().acks(Acks::Leader).enable_idempotence(true));
         assert_eq!(reason, "enable.idempotence=true needs acks=all");
+        let reason = refused(builder().retries(0).enable_idempotence(true));
+        assert_eq!(reason, "enable.idempotence=true needs retries above 0");
         let reason = refused(builder().delivery_timeout(Duration::from_secs(1)));
         assert!(reason.starts_with("delivery.timeout.ms=1000 "), "{reason}");
         assert!(refused(builder()).contains("runtime"), "outside of one");
@@ -492,6 +499,7 @@ mod tests {
         assert_eq!(under_way(Producer::builder()), (true, 5));
         assert_eq!(under_way(Producer::builder().acks(Acks::Leader)), (false, 1));
         assert_eq!(under_way(Producer::builder().enable_idempotence(false)), (false, 1));
+        assert_eq!(under_way(Producer::builder().retries(0)), (false, 1));
     }
 
     #[test]

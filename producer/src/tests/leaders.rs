@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use logboom_client::testing::{Arrived, ScriptedBroker};
-use logboom_client::{BrokerAddress, ClientConfig};
+use logboom_client::{Acks, BrokerAddress, ClientConfig};
 use logboom_protocol::messages::init_producer_id::InitProducerIdResponse;
 use logboom_protocol::messages::metadata::{
     MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
@@ -210,4 +210,21 @@ async fn what_waits_for_a_broker_that_goes_is_not_sent_to_it_once_more() {
     let seen = &brokers.lock().unwrap().seen;
     let of_first = seen.iter().filter(|(id, _)| *id == 0).count();
     assert_eq!((of_first, seen.len()), (1, 3), "{seen:?}");
+}
+
+#[tokio::test]
+async fn a_record_that_is_lost_to_a_former_leader_is_the_only_one() {
+    for acks in [Acks::Leader, Acks::All] {
+        let (brokers, builder) = Brokers::start(&[0]).await;
+        let producer = builder.client(client()).acks(acks).retries(0).build().unwrap();
+        brokers.lock().unwrap().disowned = Some(0);
+        let error = producer.publish(Record::to("t").value("1")).await.unwrap_err();
+        assert_eq!(error.code(), Some(ErrorCode::NOT_LEADER_OR_FOLLOWER));
+        {
+            let mut brokers = brokers.lock().unwrap();
+            (brokers.disowned, brokers.leaders) = (None, vec![1]);
+        }
+        publish(&producer, 0).await;
+        assert_eq!(brokers.lock().unwrap().seen, [(0, 0), (1, 0)]);
+    }
 }

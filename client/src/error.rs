@@ -172,7 +172,7 @@ pub enum Disconnect {
         /// Why that isn't believed.
         reason: String,
     },
-    /// The last handle was dropped.
+    /// The last handle was dropped, or the runtime has ended that it was made on.
     Dropped,
 }
 

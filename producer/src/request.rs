@@ -144,8 +144,7 @@ mod tests {
             Some(ProducerState { id: 1, epoch: 0, base_sequence: 0, transactional: false });
         let told = verdict(out_of_order(), &batch, Duration::ZERO, 1);
         assert!(matches!(told, Verdict::OutOfOrder { .. }), "{told:?}");
-        let told =
-            verdict(refused(ErrorCode::NOT_LEADER_OR_FOLLOWER), &batch, Duration::ZERO, 1);
+        let told = verdict(refused(ErrorCode::NOT_LEADER_OR_FOLLOWER), &batch, Duration::ZERO, 1);
         assert!(matches!(told, Verdict::Refused(_)), "{told:?}");
     }
 }

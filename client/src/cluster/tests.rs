@@ -22,7 +22,7 @@ use logboom_protocol::{ApiKey, ErrorCode};
 
 use super::*;
 use crate::testing::{Arrived, ScriptedBroker, cluster};
-use crate::{Acks, OffsetSpec};
+use crate::{Acks, Disconnect, OffsetSpec};
 
 /// What brokers 0, 1, ... at those addresses say: topic `t`, whose partition 0 has that leader and
 /// partition 1 the other of two.
@@ -386,4 +386,36 @@ async fn who_waits_no_longer_leaves_the_connection_to_others() {
     let error = cluster.topic_within("u", None, Duration::from_millis(50)).await.unwrap_err();
     assert!(matches!(error, ClientError::Deadline { .. }), "{error}");
     cluster.image(None).await.unwrap();
+}
+
+#[test]
+fn a_connection_ends_with_its_runtime_and_the_next_one_connects_anew() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    let (end, ended) = tokio::sync::oneshot::channel::<()>();
+    let serving = std::thread::spawn(move || {
+        runtime().block_on(async {
+            let broker = ScriptedBroker::bind().await;
+            let addresses = vec![broker.address.clone()];
+            tell.send(addresses.clone()).unwrap();
+            broker.run(move |asked| Some(asked.answer(&metadata(&addresses, 0))));
+            ended.await.ok();
+        });
+    });
+    let cluster = cluster(told.recv().unwrap());
+    let mut connections = Vec::new();
+    for _ in 0..2 {
+        let runtime = runtime();
+        let connection = runtime.block_on(async {
+            cluster.image(None).await.unwrap();
+            cluster.connection(Target::Broker(0)).await.unwrap()
+        });
+        assert!(connection.is_usable());
+        connections.push(connection);
+    }
+    for connection in connections {
+        assert!(matches!(connection.closed(), Some(Disconnect::Dropped)));
+    }
+    drop(end);
+    serving.join().unwrap();
 }

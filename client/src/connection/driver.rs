@@ -33,8 +33,20 @@ pub(super) struct Limits {
 /// What both ends of a connection know.
 #[derive(Debug)]
 pub(super) struct Ends {
+    /// The broker's.
+    pub(super) address: BrokerAddress,
     pub(super) ending: Arc<Ending>,
     pub(super) heard: Arc<Heard>,
+}
+
+/// However the socket's end ends, also with its runtime: the connection is over.
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.ending.set(Disconnect::Dropped);
+        if let Some(reason) = self.ending.reason() {
+            told::disconnected(&self.address, reason);
+        }
+    }
 }
 
 /// A frame to write.
@@ -67,31 +79,22 @@ pub(super) struct Written {
 }
 
 /// Writes and reads until the connection ends; says why before anybody hears of it.
-///
-/// - `address`: the broker's, to tell of it.
-pub(super) async fn run<S>(
-    stream: S,
-    address: BrokerAddress,
-    queue: mpsc::Receiver<Outgoing>,
-    Ends { ending, heard }: Ends,
-    limits: Limits,
-) where
+pub(super) async fn run<S>(stream: S, queue: mpsc::Receiver<Outgoing>, ends: Ends, limits: Limits)
+where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
     let (source, sink) = tokio::io::split(stream);
     let (sent, pending) = mpsc::channel(limits.in_flight_max);
     // They own the callers' reply channels, and live until the reason is set.
     let writing = pin!(write_requests(sink, queue, sent));
+    let heard = Arc::clone(&ends.heard);
     let reading = pin!(Responses::new(source, limits.response_bytes_max, heard).read_all(pending));
     let reason = tokio::select! {
         reason = writing => reason,
         reason = reading => reason,
-        () = ending.asked() => Disconnect::Dropped,
+        () = ends.ending.asked() => Disconnect::Dropped,
     };
-    ending.set(reason);
-    if let Some(reason) = ending.reason() {
-        told::disconnected(&address, reason);
-    }
+    ends.ending.set(reason);
 }
 
 async fn write_requests<W: AsyncWrite + Unpin>(

@@ -101,9 +101,13 @@ impl Line {
         let ending = Arc::new(Ending::default());
         let limits =
             driver::Limits { in_flight_max, response_bytes_max: config.response_bytes_max };
-        let (at, heard) = (address.clone(), Arc::new(Heard::new()));
-        let ends = driver::Ends { ending: Arc::clone(&ending), heard: Arc::clone(&heard) };
-        tokio::spawn(driver::run(stream, at, outgoing, ends, limits));
+        let heard = Arc::new(Heard::new());
+        let ends = driver::Ends {
+            address: address.clone(),
+            ending: Arc::clone(&ending),
+            heard: Arc::clone(&heard),
+        };
+        tokio::spawn(driver::run(stream, outgoing, ends, limits));
         let shared = Shared {
             address: address.clone(),
             client_id: config.client_id.clone(),

@@ -1,6 +1,8 @@
 //! The connections of a cluster, one an address.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::{BrokerAddress, ClientConfig, ClientError, Connection};
@@ -12,6 +14,8 @@ type Slot = Arc<tokio::sync::Mutex<Option<Connection>>>;
 #[derive(Debug, Default)]
 pub(super) struct Connections {
     slots: Mutex<BTreeMap<BrokerAddress, Slot>>,
+    random: RandomState,
+    drawn: AtomicU64,
 }
 
 impl Connections {
@@ -35,8 +39,9 @@ impl Connections {
     }
 
     /// Where connections stand that nobody is just making, those first whose brokers may answer
-    /// soonest: a broker that hangs comes last.
+    /// soonest: a broker that hangs comes last. Which of equals comes first is chance.
     pub(super) fn standing(&self) -> Vec<BrokerAddress> {
+        let draw = self.drawn.fetch_add(1, Ordering::Relaxed);
         let slots = self.slots();
         let owed = |slot: &Slot| {
             let slot = slot.try_lock().ok()?;
@@ -44,13 +49,13 @@ impl Connections {
         };
         let mut standing: Vec<_> =
             slots.iter().filter_map(|(address, slot)| Some((owed(slot)?, address))).collect();
-        standing.sort();
+        standing
+            .sort_by_cached_key(|(owed, address)| (*owed, self.random.hash_one((draw, address))));
         standing.into_iter().map(|(_, address)| address.clone()).collect()
     }
 
     /// Lets go of the connections to all other addresses. They end with their last request.
-    pub(super) fn keep_only<'a>(&self, addresses: impl Iterator<Item = &'a BrokerAddress>) {
-        let addresses: BTreeSet<_> = addresses.collect();
+    pub(super) fn keep_only(&self, addresses: &BTreeSet<&BrokerAddress>) {
         self.slots().retain(|address, _| addresses.contains(address));
     }
 

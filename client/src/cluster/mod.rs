@@ -59,6 +59,8 @@ struct Known {
     controller_id: Option<i32>,
     brokers: BTreeMap<i32, Broker>,
     topics: Topics,
+    /// Who has repeated what is doubted, since somebody had news: others are asked first.
+    repeating: BTreeSet<BrokerAddress>,
 }
 
 /// Which broker leads a partition, as an answer has told (KIP-951).
@@ -312,7 +314,7 @@ impl Cluster {
 
     /// What is known of a topic is out of date; it is asked for when it is next needed.
     pub fn forget(&self, topic: &str) {
-        self.known().topics.forget(topic);
+        self.known().topics.doubt(topic);
     }
 
     pub(crate) fn retry(&self, doing: String) -> Retry<'_> {
@@ -337,9 +339,12 @@ impl Cluster {
         let asked = Instant::now();
         let answer = self.ask_for_missed(name, timeout).await;
         *failed = answer.as_ref().err().map(|error| (asked, error.clone()));
-        let topic = Arc::new(answer?.take_topic(name)?);
-        self.known().topics.keep(Arc::clone(&topic), self.config().metadata_age_max);
-        Ok(topic)
+        let topic = answer?.take_topic(name);
+        let mut known = self.known();
+        if matches!(topic, Err(ClientError::UnknownTopic { .. })) {
+            known.topics.remove(name);
+        }
+        Ok(known.topics.keep(topic?, self.config().metadata_age_max))
     }
 
     /// Asks for a topic, and for others that are missed, which are remembered.
@@ -358,7 +363,7 @@ impl Cluster {
         let mut known = self.known();
         for name in &names[1..] {
             if let Some(topic) = image.topics.remove(*name) {
-                known.topics.keep(Arc::new(topic), age_max);
+                known.topics.keep(topic, age_max);
             }
         }
         Ok(image)
@@ -387,20 +392,28 @@ impl Cluster {
         metrics::counter!("logboom_client_metadata_total").increment(1);
         let (from, brokers) = (connection.address(), image.brokers.len());
         tracing::debug!(%from, ?names, brokers, topics = image.topics.len(), "metadata");
-        self.learn(&image);
+        self.learn(&image, from);
         Ok(image)
     }
 
-    fn learn(&self, image: &ClusterImage) {
+    /// - `from`: who says so.
+    fn learn(&self, image: &ClusterImage, from: &BrokerAddress) {
+        let mut known = self.known();
+        if image.topics.values().any(|topic| known.topics.is_repeated(topic)) {
+            known.repeating.insert(from.clone());
+        } else if !image.topics.is_empty() {
+            known.repeating.clear();
+        }
         // A broker that is just starting knows nobody, and that is no news.
         if image.brokers.is_empty() {
             return;
         }
-        let mut known = self.known();
         known.controller_id = image.controller_id;
         known.brokers.clone_from(&image.brokers);
-        let addresses = known.brokers.values().map(|broker| &broker.address);
-        self.shared.connections.keep_only(addresses.chain(&self.shared.bootstrap));
+        let brokers = image.brokers.values().map(|broker| &broker.address);
+        let addresses: BTreeSet<_> = brokers.chain(&self.shared.bootstrap).collect();
+        known.repeating.retain(|address| addresses.contains(address));
+        self.shared.connections.keep_only(&addresses);
     }
 
     /// A connection to whichever broker is likely to answer soon, one that stands if there is one.
@@ -439,7 +452,8 @@ impl Cluster {
         Err(ClientError::NoBroker { failures })
     }
 
-    /// Where brokers may be asked: those first to which connections stand.
+    /// Where brokers may be asked: those first to which connections stand, those last that repeat
+    /// what is doubted.
     fn addresses(&self) -> Vec<BrokerAddress> {
         let mut addresses = self.shared.connections.standing();
         let known = self.known();
@@ -449,6 +463,7 @@ impl Cluster {
                 addresses.push(address.clone());
             }
         }
+        addresses.sort_by_key(|address| known.repeating.contains(address));
         addresses
     }
 

@@ -251,7 +251,7 @@ async fn a_deadline_tells_whether_anybody_has_answered() {
     assert_eq!(last.code(), Some(ErrorCode::REQUEST_TIMED_OUT), "{last}");
 }
 
-/// Two brokers, of which the one that is asked first answers nothing once it is to hang.
+/// Two brokers, of which the first one answers nothing once it is to hang.
 async fn one_that_hangs() -> (Vec<BrokerAddress>, Arc<Mutex<Asked>>) {
     let ([first, second], mut addresses) = two_brokers().await;
     let asked = Arc::new(Mutex::new(Asked::default()));
@@ -301,6 +301,11 @@ async fn a_broker_that_hangs_keeps_nobody_from_asking_another() {
         cluster.connection(Target::Broker(id)).await.unwrap();
     }
     asked.lock().unwrap().is_hanging = true;
+    let hanging = cluster.connection(Target::Broker(0)).await.unwrap();
+    // Who is asked first is chance.
+    while hanging.owed().1 == 0 {
+        cluster.image(None).await.unwrap();
+    }
     // Each of them has the thirty seconds of a request.
     let limit = cluster.config().request_timeout / 2;
     let all = async {
@@ -310,7 +315,6 @@ async fn a_broker_that_hangs_keeps_nobody_from_asking_another() {
         cluster.topic("t").await.unwrap();
     };
     tokio::time::timeout(limit, all).await.expect("the other one is asked");
-    let hanging = cluster.connection(Target::Broker(0)).await.unwrap();
     assert!(hanging.closed().is_none(), "nobody has ended it");
     assert_eq!(hanging.owed().1, 1, "who is late isn't asked first again");
 }
@@ -418,4 +422,35 @@ fn a_connection_ends_with_its_runtime_and_the_next_one_connects_anew() {
     }
     drop(end);
     serving.join().unwrap();
+}
+
+#[tokio::test]
+async fn who_repeats_what_is_doubted_isn_t_asked_again_before_others() {
+    let ([first, second], addresses) = two_brokers().await;
+    let bootstrap = vec![first.address.clone()];
+    let has_moved = Arc::new(AtomicUsize::new(0));
+    for (id, broker) in [(0, first), (1, second)] {
+        let (addresses, has_moved) = (addresses.clone(), Arc::clone(&has_moved));
+        broker.run(move |asked: &Arrived| {
+            // The first one doesn't hear that the second one leads now.
+            let is_news = id == 1 && has_moved.load(Ordering::SeqCst) > 0;
+            let mut answer = metadata(&addresses, i32::from(is_news));
+            answer.topics[0].partitions[0].leader_epoch = if is_news { 6 } else { 5 };
+            Some(asked.answer(&answer))
+        });
+    }
+    let cluster = cluster(bootstrap);
+    let leader = async || cluster.topic("t").await.unwrap().leader(0).unwrap();
+    assert_eq!(leader().await, 0);
+    has_moved.store(1, Ordering::SeqCst);
+    let mut questions = 0;
+    while leader().await == 0 {
+        questions += 1;
+        cluster.doubt_leader("t", 0, 0);
+    }
+    assert_eq!(questions, 2, "the one that a connection stands to, then the other one");
+    for _ in 0..10 {
+        cluster.forget("t");
+        assert_eq!(leader().await, 1, "what is older is no news");
+    }
 }

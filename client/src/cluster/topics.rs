@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use logboom_protocol::units::Uuid;
+
 use super::{LeaderHint, Partition, Topic};
 
 /// How many topics are remembered. Beyond that the oldest is forgotten for the newest.
@@ -15,53 +17,99 @@ const TOPICS_MAX: usize = 1_000;
 #[derive(Debug, Default)]
 pub(super) struct Topics {
     /// Invariant: at most `TOPICS_MAX`.
-    told: BTreeMap<String, (Instant, Arc<Topic>)>,
+    told: BTreeMap<String, Told>,
+}
+
+/// What was told of a topic.
+#[derive(Debug)]
+struct Told {
+    at: Instant,
+    topic: Arc<Topic>,
+    /// Whether it is out of date: then nobody goes by it, but what is told next isn't to be older.
+    is_doubted: bool,
+}
+
+impl Told {
+    fn new(topic: Arc<Topic>) -> Self {
+        Self { at: Instant::now(), topic, is_doubted: false }
+    }
+
+    /// The topic as it is told of now, but for leaderships that were newer before: brokers hear of
+    /// them one after the other. A topic that was made anew begins with new epochs.
+    fn merge(&self, mut now: Topic) -> Topic {
+        if now.id == self.topic.id && now.id != Uuid::ZERO {
+            for one in &mut now.partitions {
+                let before = self.topic.partition(one.index);
+                let is_older = |before: &&Partition| one.leader_epoch < before.leader_epoch;
+                // Some brokers don't tell the epoch.
+                let before = before.ok().filter(|_| one.leader_epoch >= 0).filter(is_older);
+                if let Some(before) = before {
+                    one.clone_from(before);
+                }
+            }
+        }
+        now
+    }
 }
 
 impl Topics {
     /// The topic, if it was told of within `age_max`.
     pub(super) fn get(&self, name: &str, age_max: Duration) -> Option<Arc<Topic>> {
-        let (told, topic) = self.told.get(name)?;
-        (told.elapsed() < age_max).then(|| Arc::clone(topic))
+        let told = self.told.get(name).filter(|told| !told.is_doubted)?;
+        (told.at.elapsed() < age_max).then(|| Arc::clone(&told.topic))
     }
 
     /// The topic, if it was told of then or later.
     pub(super) fn told_since(&self, name: &str, since: Instant) -> Option<Arc<Topic>> {
-        let (told, topic) = self.told.get(name)?;
-        (*told >= since).then(|| Arc::clone(topic))
+        let told = self.told.get(name).filter(|told| !told.is_doubted)?;
+        (told.at >= since).then(|| Arc::clone(&told.topic))
     }
 
     /// Remembers a topic that was told of now, and forgets those that were not within `age_max`.
-    pub(super) fn keep(&mut self, topic: Arc<Topic>, age_max: Duration) {
-        self.told.retain(|_, (told, _)| told.elapsed() < age_max);
-        if self.told.len() >= TOPICS_MAX && !self.told.contains_key(&topic.name) {
-            let oldest = self.told.iter().min_by_key(|(_, (told, _))| *told);
+    /// Returns it as it is known now: leaderships that were newer before stay.
+    pub(super) fn keep(&mut self, topic: Topic, age_max: Duration) -> Arc<Topic> {
+        let name = topic.name.clone();
+        let topic = Arc::new(match self.told.get(&name) {
+            Some(known) => known.merge(topic),
+            None => topic,
+        });
+        self.told.retain(|_, told| told.at.elapsed() < age_max);
+        if self.told.len() >= TOPICS_MAX && !self.told.contains_key(&name) {
+            let oldest = self.told.iter().min_by_key(|(_, told)| told.at);
             if let Some(oldest) = oldest.map(|(name, _)| name.clone()) {
                 self.told.remove(&oldest);
             }
         }
-        self.told.insert(topic.name.clone(), (Instant::now(), topic));
+        self.told.insert(name, Told::new(Arc::clone(&topic)));
+        topic
     }
 
-    /// What is told of a topic that is remembered replaces what was, unless it is older.
+    /// What is told of a topic that is remembered replaces what was, as with [`Self::keep`].
     pub(super) fn renew(&mut self, topic: &Topic) {
-        let Some((told, known)) = self.told.get_mut(&topic.name) else { return };
-        let is_older = |before: &Partition| {
-            let now = topic.partition(before.index);
-            now.is_ok_and(|now| now.leader_epoch < before.leader_epoch)
-        };
-        // A topic that was made anew begins with new epochs.
-        if topic.id != known.id || !known.partitions.iter().any(is_older) {
-            (*told, *known) = (Instant::now(), Arc::new(topic.clone()));
+        let known = self.told.get_mut(&topic.name).filter(|known| !known.is_doubted);
+        if let Some(known) = known {
+            *known = Told::new(Arc::new(known.merge(topic.clone())));
         }
+    }
+
+    /// Whether the topic is doubted, and nothing new is told of who leads it.
+    pub(super) fn is_repeated(&self, topic: &Topic) -> bool {
+        let leaders = |topic: &Topic| -> Vec<_> {
+            topic.partitions.iter().map(|one| (one.index, one.leader, one.leader_epoch)).collect()
+        };
+        let known = self.told.get(&topic.name).filter(|known| known.is_doubted);
+        known.is_some_and(|known| {
+            known.topic.id == topic.id
+                && leaders(&known.topic) == leaders(&known.merge(topic.clone()))
+        })
     }
 
     /// Another broker leads a partition than was known; whether that is news.
     pub(super) fn lead(&mut self, name: &str, partition: i32, leader: LeaderHint) -> bool {
-        let Some((_, topic)) = self.told.get_mut(name) else { return false };
+        let Some(told) = self.told.get_mut(name) else { return false };
         let known = |one: &&mut Partition| one.index == partition;
         // Cheap: who holds the former image is about to see that it is old.
-        let topic = Arc::make_mut(topic);
+        let topic = Arc::make_mut(&mut told.topic);
         let Some(known) = topic.partitions.iter_mut().find(known) else { return false };
         if known.leader_epoch >= leader.epoch {
             return false;
@@ -70,27 +118,33 @@ impl Topics {
         true
     }
 
-    pub(super) fn forget(&mut self, name: &str) {
+    /// What is known of a topic is out of date.
+    pub(super) fn doubt(&mut self, name: &str) {
+        if let Some(told) = self.told.get_mut(name) {
+            told.is_doubted = true;
+        }
+    }
+
+    /// There is no such topic.
+    pub(super) fn remove(&mut self, name: &str) {
         self.told.remove(name);
     }
 
-    /// Forgets a topic that lacks something, unless it was told of anew since.
+    /// Doubts a topic that lacks something, unless it was told of anew since.
     pub(super) fn outgrow(&mut self, lacking: &Arc<Topic>) {
-        if self.told.get(&lacking.name).is_some_and(|(_, known)| Arc::ptr_eq(known, lacking)) {
-            self.told.remove(&lacking.name);
+        if self.told.get(&lacking.name).is_some_and(|known| Arc::ptr_eq(&known.topic, lacking)) {
+            self.doubt(&lacking.name);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use logboom_protocol::units::Uuid;
-
     use super::*;
 
-    fn topic(name: &str) -> Arc<Topic> {
+    fn topic(name: &str) -> Topic {
         let (name, partitions) = (name.to_owned(), Vec::new());
-        Arc::new(Topic { name, id: Uuid::ZERO, is_internal: false, partitions })
+        Topic { name, id: Uuid::ZERO, is_internal: false, partitions }
     }
 
     #[tokio::test(start_paused = true)]
@@ -105,17 +159,17 @@ mod tests {
         assert!(topics.get("b", age_max).is_some());
         topics.keep(topic("c"), age_max);
         assert_eq!(topics.told.len(), 2, "the old one is gone");
-        topics.forget("b");
+        topics.doubt("b");
         assert!(topics.get("b", age_max).is_none());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_leader_that_is_told_of_replaces_an_older_one() {
         let (mut topics, age_max) = (Topics::default(), Duration::from_secs(10));
-        let mut told = Topic::clone(&topic("a"));
+        let mut told = topic("a");
         told.partitions =
             vec![Partition { leader: Some(1), leader_epoch: 5, ..Partition::default() }];
-        topics.keep(Arc::new(told), age_max);
+        topics.keep(told, age_max);
         let hint = |broker_id, epoch| LeaderHint { broker_id, epoch };
         let leader = |topics: &Topics| topics.get("a", age_max).unwrap().leader(0).unwrap();
         assert!(!topics.lead("a", 0, hint(2, 5)), "of the same epoch");
@@ -127,7 +181,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_told_anew_is_remembered_unless_it_is_older() {
+    async fn what_is_told_anew_is_remembered_but_for_leaderships_that_are_older() {
         let (mut topics, age_max) = (Topics::default(), Duration::from_secs(10));
         let told = |id: u8, epochs: &[i32]| {
             let partition = |(index, &leader_epoch): (usize, &i32)| {
@@ -135,7 +189,7 @@ mod tests {
                 Partition { index, leader_epoch, ..Partition::default() }
             };
             let partitions = epochs.iter().enumerate().map(partition).collect();
-            Topic { id: Uuid([id; 16]), partitions, ..(*topic("a")).clone() }
+            Topic { id: Uuid([id; 16]), partitions, ..topic("a") }
         };
         let epochs = |topics: &Topics| -> Vec<i32> {
             let topic = topics.get("a", age_max).unwrap();
@@ -143,17 +197,31 @@ mod tests {
         };
         topics.renew(&told(1, &[5]));
         assert!(topics.get("a", age_max).is_none(), "it wasn't remembered");
-        topics.keep(Arc::new(told(1, &[5])), age_max);
-        for (id, new, known) in [
-            (1, &[5, 5][..], &[5, 5][..]),
-            (1, &[4, 6], &[5, 5]),
-            (1, &[6, 5], &[6, 5]),
-            (2, &[0], &[0]),
-        ] {
-            tokio::time::advance(Duration::from_secs(6)).await;
-            topics.keep(topics.get("a", age_max).unwrap(), age_max);
-            topics.renew(&told(id, new));
-            assert_eq!(epochs(&topics), known, "{id} {new:?}");
+        for is_doubted in [false, true] {
+            topics.remove("a");
+            topics.keep(told(1, &[5]), age_max);
+            for (id, new, known, is_repeated) in [
+                (1, &[5, 5][..], &[5, 5][..], false),
+                (1, &[4, 6], &[5, 6], false),
+                (1, &[5, 5], &[5, 6], true),
+                (1, &[7, 6], &[7, 6], false),
+                (1, &[-1, 6], &[-1, 6], false),
+                (2, &[0], &[0], false),
+            ] {
+                tokio::time::advance(Duration::from_secs(6)).await;
+                let run = format!("{id} {new:?} {is_doubted}");
+                if is_doubted {
+                    topics.doubt("a");
+                    assert_eq!(topics.is_repeated(&told(id, new)), is_repeated, "{run}");
+                    topics.renew(&told(id, new));
+                    assert!(topics.get("a", age_max).is_none(), "{run}");
+                    topics.keep(told(id, new), age_max);
+                } else {
+                    topics.renew(&told(id, new));
+                }
+                assert_eq!(epochs(&topics), known, "{run}");
+                assert!(!topics.is_repeated(&told(id, new)), "{run}: nobody doubts it");
+            }
         }
         tokio::time::advance(Duration::from_secs(9)).await;
         topics.renew(&told(2, &[0]));

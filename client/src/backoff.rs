@@ -39,16 +39,35 @@ pub(crate) struct Retry<'a> {
     started: Instant,
     limit: Duration,
     attempt: u32,
+    /// What the last attempt has failed by.
+    last: Option<ClientError>,
 }
 
 impl<'a> Retry<'a> {
     pub(crate) fn new(config: &'a ClientConfig, limit: Duration, doing: String) -> Self {
-        Self { config, doing, started: Instant::now(), limit, attempt: 0 }
+        Self { config, doing, started: Instant::now(), limit, attempt: 0, last: None }
     }
 
     /// How long this attempt may take: the time-out of a request, or what is left if that is less.
     pub(crate) fn timeout(&self) -> Duration {
-        self.config.request_timeout.min(self.limit.saturating_sub(self.started.elapsed()))
+        self.config.request_timeout.min(self.left())
+    }
+
+    fn left(&self) -> Duration {
+        self.limit.saturating_sub(self.started.elapsed())
+    }
+
+    /// What comes of an attempt, connecting included, within the call's time.
+    ///
+    /// # Errors
+    /// The attempt's own. Where it hasn't ended in time, that of the one before it, or
+    /// [`ClientError::NoAnswer`].
+    pub(crate) async fn within<T>(
+        &self,
+        attempt: impl Future<Output = Result<T, ClientError>>,
+    ) -> Result<T, ClientError> {
+        let late = || Err(self.last.clone().unwrap_or(ClientError::NoAnswer));
+        tokio::time::timeout(self.left(), attempt).await.unwrap_or_else(|_| late())
     }
 
     /// How long the call has taken so far.
@@ -84,6 +103,7 @@ impl<'a> Retry<'a> {
         self.attempt = self.attempt.saturating_add(1);
         metrics::counter!("logboom_client_retries_total").increment(1);
         tracing::debug!(doing = self.doing, attempt = self.attempt, ?pause, %error, "tries again");
+        self.last = Some(error);
         tokio::time::sleep(pause).await;
         Ok(())
     }
@@ -123,6 +143,27 @@ mod tests {
         assert!(attempts > 4);
         assert!(matches!(error, ClientError::Deadline { .. }), "{error}");
         assert!(error.to_string().contains("b:1"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_that_doesn_t_end_ends_with_its_call() {
+        let config = ClientConfig::default();
+        let limit = Duration::from_secs(5);
+        let endless = || std::future::pending::<Result<(), ClientError>>();
+        let retry = Retry::new(&config, limit, "ask".to_owned());
+        let error = retry.within(endless()).await.unwrap_err();
+        assert!(matches!(error, ClientError::NoAnswer), "{error}");
+        assert_eq!(retry.elapsed(), limit);
+        let mut retry = Retry::new(&config, limit, "ask".to_owned());
+        retry.pause(ClientError::UnknownBroker { broker_id: 7 }).await.unwrap();
+        let error = retry.within(endless()).await.unwrap_err();
+        assert!(matches!(error, ClientError::UnknownBroker { broker_id: 7 }), "{error}");
+        let late = retry.pause(error).await.unwrap_err();
+        assert_eq!(
+            late.to_string(),
+            "ask: not done within 5000 ms; broker 7: no such broker is alive"
+        );
+        assert_eq!(retry.elapsed(), limit);
     }
 
     #[tokio::test(start_paused = true)]

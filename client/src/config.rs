@@ -13,7 +13,8 @@ pub struct ClientConfig {
     pub security: Security,
     /// How long an answer may take, its way included (`request.timeout.ms`).
     pub request_timeout: Duration,
-    /// How long a call may take with all that is tried again (`default.api.timeout.ms`).
+    /// How long a call may take with all that is tried again, connecting included
+    /// (`default.api.timeout.ms`).
     pub api_timeout: Duration,
     /// How long a batch may take until it is acknowledged (`delivery.timeout.ms`).
     pub delivery_timeout: Duration,

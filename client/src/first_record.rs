@@ -6,6 +6,7 @@ use std::time::Duration;
 use logboom_protocol::ErrorCode;
 use logboom_protocol::records::{BatchError, Inflater};
 
+use crate::backoff::Retry;
 use crate::{ClientError, Cluster, FetchLimits, FetchPosition, FetchedPartition, visit_records};
 
 /// What was found in a partition: a record; that there is none; or why nobody can tell.
@@ -61,7 +62,7 @@ impl Cluster {
         let mut search = Search::new(topic, positions);
         while !search.open.is_empty() {
             let before = search.open.clone();
-            self.look(&mut search).await;
+            self.look(&mut search, &retry).await;
             // A leader that answers and tells nothing isn't asked for ever.
             let is_stuck = !search.open.is_empty() && search.open == before;
             let error = search.delay.take().or_else(|| is_stuck.then(|| search.nothing_told()));
@@ -75,8 +76,8 @@ impl Cluster {
     }
 
     /// Asks every leader once.
-    async fn look(&self, search: &mut Search<'_>) {
-        let topic = match self.topic(search.topic).await {
+    async fn look(&self, search: &mut Search<'_>, retry: &Retry<'_>) {
+        let topic = match retry.within(self.topic(search.topic)).await {
             Ok(topic) => topic,
             Err(error) => return search.give_up(&error),
         };
@@ -98,7 +99,7 @@ impl Cluster {
             ..FetchLimits::default()
         };
         for positions in led.into_values() {
-            match self.fetch(search.topic, &positions, &limits).await {
+            match retry.within(self.fetch(search.topic, &positions, &limits)).await {
                 Ok(fetched) => fetched.iter().for_each(|fetched| search.take(fetched)),
                 Err(error) => {
                     positions.iter().for_each(|one| search.fail(one.partition, error.clone()));

@@ -93,7 +93,7 @@ impl Cluster {
         let mut retry = Retry::new(self.config(), self.config().delivery_timeout, doing);
         loop {
             let attempt = self.produce_once(topic, partition, batch.clone(), acks, &retry);
-            let error = match attempt.await {
+            let error = match retry.within(attempt).await {
                 Ok(produced) => return Ok(produced),
                 Err(error) => error,
             };
@@ -121,7 +121,7 @@ impl Cluster {
             let timeout = retry.timeout();
             let ask =
                 |connection: Connection| async move { connection.send(request, timeout).await };
-            let named = self.ask_any(ask).await.and_then(|(_, response)| {
+            let named = retry.within(self.ask_any(ask)).await.and_then(|(_, response)| {
                 ClientError::check(response.error_code, None, || "producer id".to_owned())?;
                 Ok((response.producer_id, response.producer_epoch))
             });

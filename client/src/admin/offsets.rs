@@ -7,6 +7,7 @@ use logboom_protocol::messages::list_offsets::{
     ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsTopic,
 };
 
+use crate::backoff::Retry;
 use crate::{ClientError, Cluster};
 
 /// Which offset of a partition is meant.
@@ -137,7 +138,7 @@ impl Cluster {
         loop {
             let open = partitions.iter().filter(|index| may_change(&told, index));
             let open: Vec<i32> = open.copied().collect();
-            told.extend(self.list_open(topic, &open, spec, isolation).await);
+            told.extend(self.list_open(topic, &open, spec, isolation, &retry).await);
             let errors = || open.iter().filter_map(|index| told[index].as_ref().err());
             if errors().any(ClientError::is_stale_metadata) {
                 self.forget(topic);
@@ -163,11 +164,12 @@ impl Cluster {
         partitions: &[i32],
         spec: OffsetSpec,
         isolation: IsolationLevel,
+        retry: &Retry<'_>,
     ) -> Told {
         let refused = |partitions: &[i32], error: &ClientError| -> Told {
             partitions.iter().map(|&index| (index, Err(error.clone()))).collect()
         };
-        let topic = match self.topic(name).await {
+        let topic = match retry.within(self.topic(name)).await {
             Ok(topic) => topic,
             Err(error) => return refused(partitions, &error),
         };
@@ -179,7 +181,7 @@ impl Cluster {
             }
         }
         for led in by_leader.into_values() {
-            match self.list_led(name, &led, spec, isolation).await {
+            match retry.within(self.list_led(name, &led, spec, isolation)).await {
                 Ok(found) => told.extend(found),
                 Err(error) => told.extend(refused(&led, &error)),
             }

@@ -42,7 +42,7 @@ impl Cluster {
                 ClientError::check(result.error_code, None, what)?;
                 Ok(result.low_watermark)
             };
-            let error: ClientError = match attempt.await {
+            let error = match retry.within(attempt).await {
                 Ok(log_start_offset) => return Ok(log_start_offset),
                 Err(error) => error,
             };

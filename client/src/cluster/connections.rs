@@ -7,19 +7,39 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::{BrokerAddress, ClientConfig, ClientError, Connection};
 
-/// Held while connecting, so that callers who need the same broker connect once.
-type Slot = Arc<tokio::sync::Mutex<Option<Connection>>>;
+/// The connection to an address, if one was made.
+#[derive(Debug, Default)]
+struct Slot {
+    /// How often it couldn't be made.
+    failures: AtomicU64,
+    /// Held while connecting, so that callers who need the same broker connect once.
+    made: tokio::sync::Mutex<Made>,
+}
+
+#[derive(Debug, Default)]
+struct Made {
+    connection: Option<Connection>,
+    /// Why it couldn't be made the last time.
+    failure: Option<ClientError>,
+}
+
+impl Made {
+    fn usable(&self) -> Option<&Connection> {
+        self.connection.as_ref().filter(|connection| connection.is_usable())
+    }
+}
 
 /// Connections by address, made when they are first needed.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
-    slots: Mutex<BTreeMap<BrokerAddress, Slot>>,
+    slots: Mutex<BTreeMap<BrokerAddress, Arc<Slot>>>,
     random: RandomState,
     drawn: AtomicU64,
 }
 
 impl Connections {
-    /// The connection to `address`, a new one if there is none or it has ended.
+    /// The connection to `address`, a new one if there is none or it has ended. Who waits while
+    /// somebody else connects has what comes of that, unless the other one stops waiting.
     ///
     /// # Errors
     /// [`ClientError::Connection`].
@@ -29,13 +49,21 @@ impl Connections {
         config: &ClientConfig,
     ) -> Result<Connection, ClientError> {
         let slot = Arc::clone(self.slots().entry(address.clone()).or_default());
-        let mut slot = slot.lock().await;
-        if let Some(connection) = slot.as_ref().filter(|connection| connection.is_usable()) {
+        let failures = slot.failures.load(Ordering::Acquire);
+        let mut made = slot.made.lock().await;
+        if let Some(connection) = made.usable() {
             return Ok(connection.clone());
         }
-        let connection = Connection::connect(address, config).await?;
-        *slot = Some(connection.clone());
-        Ok(connection)
+        let has_failed = slot.failures.load(Ordering::Acquire) != failures;
+        if let Some(failure) = made.failure.as_ref().filter(|_| has_failed) {
+            return Err(failure.clone());
+        }
+        let connected = Connection::connect(address, config).await;
+        if connected.is_err() {
+            slot.failures.fetch_add(1, Ordering::Release);
+        }
+        *made = Made { connection: connected.clone().ok(), failure: connected.clone().err() };
+        connected
     }
 
     /// Where connections stand that nobody is just making, those first whose brokers may answer
@@ -43,10 +71,7 @@ impl Connections {
     pub(super) fn standing(&self) -> Vec<BrokerAddress> {
         let draw = self.drawn.fetch_add(1, Ordering::Relaxed);
         let slots = self.slots();
-        let owed = |slot: &Slot| {
-            let slot = slot.try_lock().ok()?;
-            slot.as_ref().filter(|connection| connection.is_usable()).map(Connection::owed)
-        };
+        let owed = |slot: &Slot| slot.made.try_lock().ok()?.usable().map(Connection::owed);
         let mut standing: Vec<_> =
             slots.iter().filter_map(|(address, slot)| Some((owed(slot)?, address))).collect();
         standing
@@ -59,7 +84,7 @@ impl Connections {
         self.slots().retain(|address, _| addresses.contains(address));
     }
 
-    fn slots(&self) -> MutexGuard<'_, BTreeMap<BrokerAddress, Slot>> {
+    fn slots(&self) -> MutexGuard<'_, BTreeMap<BrokerAddress, Arc<Slot>>> {
         // Every change of it is whole, so a panic elsewhere leaves it sound.
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -118,7 +118,7 @@ impl Cluster {
     pub async fn image(&self, names: Option<&[&str]>) -> Result<ClusterImage, ClientError> {
         let mut retry = self.retry("ask for the metadata".to_owned());
         loop {
-            match self.ask(names, retry.timeout()).await {
+            match retry.within(self.ask(names, retry.timeout())).await {
                 Ok(image) => {
                     let mut known = self.known();
                     image.topics.values().for_each(|topic| known.topics.renew(topic));
@@ -179,7 +179,7 @@ impl Cluster {
         // What was known before isn't asked anew for nothing.
         let mut is_news = self.known_topic(name).is_none();
         loop {
-            let error = match self.look_up(name, retry.timeout()).await {
+            let error = match retry.within(self.look_up(name, retry.timeout())).await {
                 Ok(topic) => match partition.map(|index| topic.partition(index).map(drop)) {
                     None | Some(Ok(())) => return Ok(topic),
                     Some(Err(error)) => {
@@ -277,7 +277,7 @@ impl Cluster {
                 let response = connection.send_within(request, allowed, retry.timeout()).await?;
                 read(connection.address(), response)
             };
-            let error = match attempt.await {
+            let error = match retry.within(attempt).await {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };

@@ -454,3 +454,58 @@ async fn who_repeats_what_is_doubted_isn_t_asked_again_before_others() {
         assert_eq!(leader().await, 1, "what is older is no news");
     }
 }
+
+/// A broker that takes connections and does that with them; how many it took.
+async fn unwilling(
+    take: impl Fn(tokio::net::TcpStream) + Send + 'static,
+) -> (BrokerAddress, Arc<AtomicUsize>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            take(stream);
+        }
+    });
+    (BrokerAddress { host: "127.0.0.1".to_owned(), port }, count)
+}
+
+#[tokio::test]
+async fn a_call_takes_no_longer_than_it_may_whatever_connecting_takes() {
+    let kept = Mutex::new(Vec::new());
+    let (address, _) = unwilling(move |stream| kept.lock().unwrap().push(stream)).await;
+    let api_timeout = Duration::from_millis(50);
+    let config = ClientConfig { api_timeout, ..ClientConfig::default() };
+    let (limit, cluster) = (config.request_timeout / 2, Cluster::new(vec![address], config));
+    let calls = async {
+        let errors = [
+            cluster.image(None).await.err(),
+            cluster.topic("t").await.err(),
+            cluster.init_producer_id().await.err(),
+            cluster.describe_cluster().await.err(),
+            cluster.delete_records("t", 0, None).await.err(),
+            cluster.list_offsets("t", &[0], OffsetSpec::Latest).await.err(),
+        ];
+        for error in errors {
+            let error = error.unwrap();
+            assert!(matches!(error, ClientError::Deadline { .. }), "{error}");
+        }
+    };
+    tokio::time::timeout(limit, calls).await.expect("each has a limit of its own");
+}
+
+#[tokio::test]
+async fn who_waits_while_another_connects_has_what_comes_of_it() {
+    let (address, count) = unwilling(drop).await;
+    let (connections, config) = (Connections::default(), ClientConfig::default());
+    let get = || connections.get(&address, &config);
+    let (a, b, c) = tokio::join!(get(), get(), get());
+    for error in [a, b, c].map(Result::unwrap_err) {
+        assert!(matches!(error, ClientError::Connection { .. }), "{error}");
+    }
+    assert_eq!(count.load(Ordering::SeqCst), 1);
+    get().await.unwrap_err();
+    assert_eq!(count.load(Ordering::SeqCst), 2, "who comes later tries anew");
+}

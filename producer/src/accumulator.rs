@@ -95,6 +95,8 @@ pub(crate) struct PartitionQueue {
     is_doubted: AtomicBool,
     /// Whether it is on a list.
     is_listed: AtomicBool,
+    /// Whether the schedule looks at how long its open batch waits. Changed under its lock.
+    is_lingering: AtomicBool,
     /// Batches that wait.
     waiting: AtomicUsize,
     queue: Mutex<Queue>,
@@ -104,7 +106,8 @@ pub(crate) struct PartitionQueue {
 #[derive(Debug, Default)]
 struct Schedule {
     ready: Vec<Arc<PartitionQueue>>,
-    /// Open batches, in the order in which they have waited long enough.
+    /// Queues that have begun a batch, in the order in which those have waited long enough.
+    /// Invariant: at most one entry a queue, and one for each whose open batch isn't due.
     lingering: VecDeque<Lingering>,
 }
 
@@ -112,7 +115,14 @@ struct Schedule {
 struct Lingering {
     until: Instant,
     queue: Arc<PartitionQueue>,
-    number: u64,
+}
+
+impl Schedule {
+    fn linger(&mut self, until: Instant, queue: Arc<PartitionQueue>) {
+        // One that has begun another batch meanwhile doesn't come last.
+        let at = self.lingering.partition_point(|other| other.until <= until);
+        self.lingering.insert(at, Lingering { until, queue });
+    }
 }
 
 impl Accumulator {
@@ -224,15 +234,12 @@ impl Accumulator {
         let linger = self.settings.linger;
         let mut schedule = self.schedule();
         let mut wakes = false;
-        if let Some(number) = event.opened {
-            if linger.is_zero() {
-                queue.lock().make_due(number);
-                wakes = true;
-            } else {
-                wakes = schedule.lingering.is_empty();
-                let (until, queue) = (Instant::now() + linger, Arc::clone(queue));
-                schedule.lingering.push_back(Lingering { until, queue, number });
-            }
+        if event.has_opened && linger.is_zero() {
+            queue.lock().linger(Instant::now(), linger);
+            wakes = true;
+        } else if event.has_opened && !queue.is_lingering.swap(true, Ordering::Relaxed) {
+            wakes = schedule.lingering.is_empty();
+            schedule.linger(Instant::now() + linger, Arc::clone(queue));
         }
         if (event.has_filled || linger.is_zero()) && !queue.list() {
             schedule.ready.push(Arc::clone(queue));
@@ -250,12 +257,19 @@ impl Accumulator {
         let mut schedule = self.schedule();
         let mut ready = std::mem::take(&mut schedule.ready);
         let is_hurried = self.waiting.load(Ordering::Acquire) > 0;
-        while let Some(Lingering { queue, number, .. }) =
+        let linger = if is_hurried { Duration::ZERO } else { self.settings.linger };
+        while let Some(Lingering { queue, .. }) =
             schedule.lingering.pop_front_if(|first| is_hurried || first.until <= now)
         {
-            queue.lock().make_due(number);
-            if !queue.list() {
-                ready.push(queue);
+            let mut held = queue.lock();
+            let (until, has_work) = (held.linger(now, linger), held.has_work());
+            drop(held);
+            if has_work && !queue.list() {
+                ready.push(Arc::clone(&queue));
+            }
+            match until {
+                Some(until) => schedule.linger(until, queue),
+                None => queue.is_lingering.store(false, Ordering::Relaxed),
             }
         }
         (ready, schedule.lingering.front().map(|first| first.until))
@@ -398,6 +412,7 @@ impl PartitionQueue {
             told: Arc::clone(&topic.told),
             is_doubted: AtomicBool::new(false),
             is_listed: AtomicBool::new(false),
+            is_lingering: AtomicBool::new(false),
             waiting: AtomicUsize::new(0),
             queue: Mutex::new(Queue::new()),
         })
@@ -508,6 +523,71 @@ mod tests {
             accumulator.end(&ProduceError::Closed);
             assert_eq!(accumulator.memory.free(), BUFFER, "{lengths:?}");
         }
+    }
+
+    /// One with a partition, and its queues.
+    fn lingering(linger: Duration) -> (Accumulator, Arc<TopicQueues>) {
+        let builder = Producer::builder().linger(linger).enable_idempotence(false);
+        let accumulator = Accumulator::new(builder.settings().unwrap());
+        let partitions = vec![Partition { leader: Some(0), ..Partition::default() }];
+        let topic = Topic { name: "t".into(), id: Uuid::ZERO, is_internal: false, partitions };
+        let queues = accumulator.learn(&Arc::new(topic)).unwrap();
+        (accumulator, queues)
+    }
+
+    fn append(accumulator: &Accumulator, queues: &TopicQueues) {
+        let record = Record::to("t").value("a");
+        let room = accumulator.memory.try_take(record.bytes_max().try_into().unwrap()).unwrap();
+        drop(accumulator.append(queues, &record, room).unwrap());
+    }
+
+    /// Takes what is ready, as the sender does; how many batches that are.
+    fn take(accumulator: &Accumulator, ready: &[Arc<PartitionQueue>]) -> usize {
+        let limits = &accumulator.settings.queue;
+        let take = |queue: &Arc<PartitionQueue>| {
+            let mut held = queue.lock();
+            let batch = held.take(Instant::now(), None, Uuid::ZERO, limits);
+            queue.unlist(&held);
+            let produced = crate::queue::Verdict::Appended(logboom_client::Produced::default());
+            let taken = batch.map(|batch| held.settle(batch, produced, Instant::now()));
+            usize::from(taken.is_some())
+        };
+        ready.iter().map(take).sum()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn batches_that_are_flushed_by_hand_leave_nothing_to_wait_for() {
+        let (accumulator, queues) = lingering(Duration::from_secs(60));
+        for _ in 0..1_000 {
+            append(&accumulator, &queues);
+            accumulator.flush();
+            let (ready, _) = accumulator.ready(Instant::now());
+            assert_eq!(take(&accumulator, &ready), 1);
+            assert!(accumulator.schedule().lingering.len() <= 1, "an entry a queue");
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+        tokio::time::advance(Duration::from_secs(60)).await;
+        let (ready, until) = accumulator.ready(Instant::now());
+        assert_eq!((ready.len(), until), (0, None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_batch_waits_as_long_as_it_may() {
+        const SECOND: Duration = Duration::from_secs(1);
+        let (accumulator, queues) = lingering(10 * SECOND);
+        append(&accumulator, &queues);
+        accumulator.flush();
+        assert_eq!(take(&accumulator, &accumulator.ready(Instant::now()).0), 1);
+        tokio::time::advance(5 * SECOND).await;
+        append(&accumulator, &queues);
+        tokio::time::advance(5 * SECOND).await;
+        let (ready, until) = accumulator.ready(Instant::now());
+        assert_eq!((ready.len(), until), (0, Some(Instant::now() + 5 * SECOND)));
+        tokio::time::advance(5 * SECOND).await;
+        let (ready, until) = accumulator.ready(Instant::now());
+        assert_eq!((take(&accumulator, &ready), until), (1, None));
+        append(&accumulator, &queues);
+        assert_eq!(accumulator.ready(Instant::now()).1, Some(Instant::now() + 10 * SECOND));
     }
 
     #[tokio::test]

@@ -97,8 +97,8 @@ impl Verdict {
 /// What an appended record has begun and ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Event {
-    /// It is the first one of the open batch, which has this number.
-    pub(crate) opened: Option<u64>,
+    /// It is the first one of the open batch.
+    pub(crate) has_opened: bool,
     /// A batch is full.
     pub(crate) has_filled: bool,
 }
@@ -195,16 +195,16 @@ impl Queue {
             let (outcome, room) = new();
             let number = self.next_number;
             self.next_number += 1;
-            event.opened = Some(number);
+            event.has_opened = true;
             // What isn't there isn't set aside: it may be a record, and no more.
             let expected = self.last_bytes.min(limits.batch_bytes).min(room.free());
             Batch::new(number, limits.codec, outcome, room, expected, Instant::now())
         });
         let delivery = open.append(record, timestamp, taken);
         if open.record_count() == 0 {
-            event.opened = None;
+            event.has_opened = false;
         } else if open.bytes() >= limits.batch_bytes {
-            event = Event { opened: None, has_filled: true };
+            event = Event { has_opened: false, has_filled: true };
             self.close(open);
         } else {
             self.open = Some(open);
@@ -218,9 +218,16 @@ impl Queue {
         self.waiting.push_back(batch);
     }
 
-    /// The open batch is sent though it isn't full, if it has this number or one before.
-    pub(crate) fn make_due(&mut self, number: u64) {
-        self.due_before = self.due_before.max(number.saturating_add(1));
+    /// The open batch is sent though it isn't full, if it has waited so long; returns until when
+    /// it is to wait otherwise.
+    pub(crate) fn linger(&mut self, now: Instant, linger: Duration) -> Option<Instant> {
+        let open = self.open.as_ref().filter(|open| open.number >= self.due_before)?;
+        let until = open.created + linger;
+        if until > now {
+            return Some(until);
+        }
+        self.due_before = open.number + 1;
+        None
     }
 
     /// All that was appended is sent, full or not; returns what is not settled yet.

@@ -20,7 +20,7 @@ use logboom_client::{ClientError, Topic, partition_of_key};
 
 use crate::delivery::{Delivery, Outcome};
 use crate::memory::{Memory, Room};
-use crate::partitioner::{Choice, Sticky, draw};
+use crate::partitioner::{Choice, Growth, Sticky, draw};
 use crate::queue::{Event, Queue};
 use crate::settings::Settings;
 use crate::{ProduceError, Record};
@@ -179,7 +179,9 @@ impl Accumulator {
             return Err(self.ended().unwrap_or(ProduceError::Closed));
         }
         let partitions = topic.partitions.load();
-        let queue = self.choose(topic, &partitions, record, room.num_permits())?;
+        let is_sticky =
+            record.partition.is_none() && (record.key.is_none() || self.settings.ignore_keys);
+        let queue = self.choose(topic, &partitions, record)?;
         let timestamp = record.timestamp.unwrap_or_else(now);
         let mut held = queue.lock();
         let (delivery, event) = held.append(record, timestamp, room, &self.settings.queue, || {
@@ -188,7 +190,13 @@ impl Accumulator {
         });
         queue.waiting.store(held.waiting(), Ordering::Relaxed);
         drop(held);
-        if event != Event::default() {
+        if is_sticky {
+            let (bytes, next_max) = (event.bytes, record.bytes_max());
+            let is_full = event.has_filled && !event.has_opened;
+            let growth = Growth { bytes, next_max, is_full };
+            topic.sticky().grown(queue.partition, growth, self.settings.queue.batch_bytes);
+        }
+        if event.has_opened || event.has_filled {
             self.note(queue, event);
         }
         delivery
@@ -199,7 +207,6 @@ impl Accumulator {
         topic: &TopicQueues,
         partitions: &'a Partitions,
         record: &Record<'_>,
-        bytes: usize,
     ) -> Result<&'a Arc<PartitionQueue>, ProduceError> {
         let count = partitions.count;
         let none = |partition| ClientError::UnknownPartition {
@@ -217,11 +224,9 @@ impl Accumulator {
                 partition_of_key(key, count)
             }
             _ => {
-                let mut sticky = topic.sticky.lock().unwrap_or_else(PoisonError::into_inner);
                 let draw =
                     || draw(&partitions.choices(self.settings.is_adaptive), self.random.next());
-                let next = sticky.next(bytes, self.settings.queue.batch_bytes, draw);
-                next.ok_or_else(|| none(0))?
+                topic.sticky().partition(draw).ok_or_else(|| none(0))?
             }
         };
         let at = usize::try_from(chosen).ok();
@@ -385,7 +390,11 @@ impl TopicQueues {
         let added = (0..).take(count).skip(queues.len());
         queues.extend(added.map(|partition| PartitionQueue::new(self, partition)));
         self.partitions.store(Arc::new(Partitions { queues, count, led }));
-        self.sticky.lock().unwrap_or_else(PoisonError::into_inner).forget();
+        self.sticky().forget();
+    }
+
+    fn sticky(&self) -> MutexGuard<'_, Sticky> {
+        self.sticky.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -523,6 +532,33 @@ mod tests {
             accumulator.end(&ProduceError::Closed);
             assert_eq!(accumulator.memory.free(), BUFFER, "{lengths:?}");
         }
+    }
+
+    #[test]
+    fn small_records_without_a_key_leave_full_batches_behind() {
+        let settings = Producer::builder().batch_size(10_000).settings().unwrap();
+        let accumulator = Accumulator::new(settings);
+        let one = |index| Partition { index, leader: Some(0), ..Partition::default() };
+        let partitions = (0..5).map(one).collect();
+        let topic = Topic { name: "t".into(), id: Uuid::ZERO, is_internal: false, partitions };
+        let queues = accumulator.learn(&Arc::new(topic)).unwrap();
+        for _ in 0..20_000 {
+            append(&accumulator, &queues);
+        }
+        let (mut bytes, mut open) = (Vec::new(), 0);
+        for queue in accumulator.queues() {
+            let mut held = queue.lock();
+            while held.has_work() {
+                let limits = &accumulator.settings.queue;
+                let batch = held.take(Instant::now(), None, Uuid::ZERO, limits).unwrap();
+                bytes.push(batch.bytes());
+                let produced = crate::queue::Verdict::Appended(logboom_client::Produced::default());
+                held.settle(batch, produced, Instant::now());
+            }
+            open += usize::from(!held.is_idle());
+        }
+        assert!(bytes.len() > 15 && bytes.iter().all(|bytes| *bytes > 9_900), "{bytes:?}");
+        assert!(open <= 1, "{open} batches wait for more");
     }
 
     /// One with a partition, and its queues.

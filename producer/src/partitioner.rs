@@ -1,15 +1,27 @@
 //! Which partition a record without a key goes to (KIP-794).
 //!
-//! Records stay with one partition until it has got a batch's worth of bytes, so that batches are
-//! large; then another is drawn, the rarer the more bytes wait for it.
+//! Records stay with one partition until it has got a batch's worth of bytes and none is left open
+//! there to wait for more (KAFKA-14156), so that batches are large; then another is drawn, the
+//! rarer the more bytes wait for it.
 //!
 //! Must always hold: it draws with the number that it is given, so that its choices can be tested.
 
 /// The partition that records without a key go to at the moment.
 #[derive(Debug, Default)]
 pub(crate) struct Sticky {
-    /// The place in the list of partitions that may be chosen, and bytes that it still gets.
+    /// The partition, and bytes that it has got.
     current: Option<(i32, usize)>,
+}
+
+/// What a record has made of its partition's batches.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Growth {
+    /// Bytes that they have grown by.
+    pub(crate) bytes: usize,
+    /// Bytes that another record like it may take.
+    pub(crate) next_max: usize,
+    /// Whether none is open any more.
+    pub(crate) is_full: bool,
 }
 
 /// A partition that may be chosen.
@@ -21,23 +33,26 @@ pub(crate) struct Choice {
 }
 
 impl Sticky {
-    /// The partition for a record of so many bytes.
+    /// The partition for the next record.
     ///
-    /// - `batch_bytes`: after so many another one is drawn.
     /// - `draw`: draws one; `None` where there is none.
-    pub(crate) fn next(
-        &mut self,
-        bytes: usize,
-        batch_bytes: usize,
-        draw: impl FnOnce() -> Option<i32>,
-    ) -> Option<i32> {
-        let (partition, left) = match self.current {
-            Some(current) => current,
-            None => (draw()?, batch_bytes),
+    pub(crate) fn partition(&mut self, draw: impl FnOnce() -> Option<i32>) -> Option<i32> {
+        self.current = self.current.or_else(|| Some((draw()?, 0)));
+        self.current.map(|(partition, _)| partition)
+    }
+
+    /// A record was appended there. Another partition is drawn after a batch's worth, as soon as
+    /// what is there is full, and after two at the latest.
+    pub(crate) fn grown(&mut self, partition: i32, growth: Growth, batch_bytes: usize) {
+        let Some((_, got)) = self.current.as_mut().filter(|(current, _)| *current == partition)
+        else {
+            return;
         };
-        self.current =
-            left.checked_sub(bytes).filter(|left| *left > 0).map(|left| (partition, left));
-        Some(partition)
+        *got = got.saturating_add(growth.bytes);
+        let is_enough = got.saturating_add(growth.next_max) > batch_bytes;
+        if is_enough && growth.is_full || *got >= batch_bytes.saturating_mul(2) {
+            self.current = None;
+        }
     }
 
     /// The partition can't be reached any more; another one is drawn.
@@ -76,12 +91,20 @@ mod tests {
     fn a_partition_keeps_records_until_it_has_a_batch_of_them() {
         let mut sticky = Sticky::default();
         let mut drawn = 0..;
-        let mut next = |bytes| sticky.next(bytes, 100, || drawn.next()).unwrap();
-        assert_eq!([next(40), next(40), next(40), next(40)], [0, 0, 0, 1]);
-        assert_eq!([next(1_000), next(1)], [1, 2], "one that is larger than a batch ends it");
+        let mut next = |bytes, is_full| {
+            let partition = sticky.partition(|| drawn.next()).unwrap();
+            let growth = Growth { bytes, next_max: 40, is_full };
+            sticky.grown(partition + 1, growth, 100);
+            sticky.grown(partition, growth, 100);
+            partition
+        };
+        let (open, full) = (false, true);
+        assert_eq!([next(40, open), next(39, full), next(1, open)], [0, 0, 1]);
+        assert_eq!([next(40, full), next(40, open), next(40, open)], [1, 1, 1], "until it's full");
+        assert_eq!([next(79, open), next(1, open)], [1, 2], "or has got two batches");
         sticky.forget();
-        assert_eq!(sticky.next(1, 100, || Some(9)), Some(9));
-        assert_eq!(Sticky::default().next(1, 100, || None), None);
+        assert_eq!(sticky.partition(|| Some(9)), Some(9));
+        assert_eq!(Sticky::default().partition(|| None), None);
     }
 
     #[test]

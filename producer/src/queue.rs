@@ -101,6 +101,8 @@ pub(crate) struct Event {
     pub(crate) has_opened: bool,
     /// A batch is full.
     pub(crate) has_filled: bool,
+    /// Bytes that batches have grown by.
+    pub(crate) bytes: usize,
 }
 
 /// The batches of a partition.
@@ -169,8 +171,9 @@ impl Queue {
         }
     }
 
-    /// Adds a record to the open batch, or to a new one where it is full. Returns what has become
-    /// of the record, and what it has begun and ended; also where it can't be a record.
+    /// Adds a record to the open batch, or to a new one where it is full; a batch is full where no
+    /// other one of this size may fit. Returns what has become of the record, and what it has begun
+    /// and ended; also where it can't be a record.
     ///
     /// - `new`: makes the outcome of a new batch, and the room of its memory.
     pub(crate) fn append(
@@ -200,11 +203,13 @@ impl Queue {
             let expected = self.last_bytes.min(limits.batch_bytes).min(room.free());
             Batch::new(number, limits.codec, outcome, room, expected, Instant::now())
         });
+        let before = if event.has_opened { 0 } else { open.bytes() };
         let delivery = open.append(record, timestamp, taken);
+        event.bytes = open.bytes() - before;
         if open.record_count() == 0 {
-            event.has_opened = false;
-        } else if open.bytes() >= limits.batch_bytes {
-            event = Event { has_opened: false, has_filled: true };
+            (event.has_opened, event.bytes) = (false, 0);
+        } else if is_full(&mut open) {
+            (event.has_opened, event.has_filled) = (false, true);
             self.close(open);
         } else {
             self.open = Some(open);

@@ -116,7 +116,7 @@ fn a_batch_is_sent_when_it_is_full_or_due() {
     let mut rig = Rig::new(5);
     rig.limits.batch_bytes = 200;
     let (_, event) = rig.try_append("a").unwrap();
-    assert_eq!(event, Event { has_opened: true, has_filled: false });
+    assert_eq!(event, Event { has_opened: true, has_filled: false, bytes: 69 });
     assert!(rig.take(NOBODY).is_none() && !rig.queue.has_work(), "it waits for more");
     rig.make_due();
     assert_eq!(sent(&mut rig.take(NOBODY).unwrap()), (-1, -1, "a".to_owned()));

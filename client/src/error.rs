@@ -52,6 +52,17 @@ pub enum ClientError {
         /// The broker's own words, if it has any.
         message: Option<String>,
     },
+    /// The broker has appended nothing of a batch because of some of its records (KIP-467).
+    RefusedRecords {
+        /// What the batch was for, as "partition t-0".
+        what: String,
+        /// The code.
+        code: ErrorCode,
+        /// The broker's own words about the batch, if it has any.
+        message: Option<String>,
+        /// Those records, one at least. The others may be appended without them.
+        records: Arc<[RefusedRecord]>,
+    },
     /// No broker knows the topic.
     UnknownTopic {
         /// Its name.
@@ -114,6 +125,15 @@ pub enum ClientError {
         /// What happened the last time.
         last: Box<Self>,
     },
+}
+
+/// A record that is no good, and what the broker says of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedRecord {
+    /// Its place in the batch, from 0.
+    pub index: i32,
+    /// The broker's own words, if it has any.
+    pub message: Option<String>,
 }
 
 /// Why a connection doesn't stand, or stands no longer.
@@ -191,10 +211,15 @@ impl ClientError {
                     () => Remedy::GiveUp,
                 }
             }
-            Self::Refused { code, .. } if code.is_retriable() => Remedy::Retry,
+            Self::Refused { code, .. } | Self::RefusedRecords { code, .. }
+                if code.is_retriable() =>
+            {
+                Remedy::Retry
+            }
             Self::Refused { code: ErrorCode::UNKNOWN_SERVER_ERROR, .. } => Remedy::GiveUp,
             Self::NoAnswer | Self::NoLeader { .. } | Self::UnknownBroker { .. } => Remedy::Retry,
             Self::Refused { .. }
+            | Self::RefusedRecords { .. }
             | Self::UnknownTopic { .. }
             | Self::UnknownPartition { .. }
             | Self::Encode(_)
@@ -252,7 +277,7 @@ impl ClientError {
     #[must_use]
     pub fn code(&self) -> Option<ErrorCode> {
         match self {
-            Self::Refused { code, .. } => Some(*code),
+            Self::Refused { code, .. } | Self::RefusedRecords { code, .. } => Some(*code),
             Self::Deadline { last, .. } => last.code(),
             _ => None,
         }
@@ -322,6 +347,12 @@ impl fmt::Display for ClientError {
             Self::Refused { what, code, message: None } => write!(f, "{what}: {code}"),
             Self::Refused { what, code, message: Some(message) } => {
                 write!(f, "{what}: {code}: {message}")
+            }
+            Self::RefusedRecords { what, code, message, records } => {
+                write!(f, "{what}: {code}")?;
+                let Some(first) = records.first() else { return Ok(()) };
+                let words = first.message.as_ref().or(message.as_ref());
+                write!(f, ": record {}: {}", first.index, words.map_or("refused", |words| words))
             }
             Self::UnknownTopic { topic } => write!(f, "topic {topic}: there is none of that name"),
             Self::UnknownPartition { topic, partition, partition_count } => {

@@ -73,7 +73,7 @@ pub use cluster::{Broker, Cluster, ClusterImage, LeaderHint, Partition, Topic};
 pub use config::ClientConfig;
 pub use connection::{Connection, Versions};
 pub use epochs::{EpochEnd, EpochQuestion};
-pub use error::{ClientError, Disconnect, Remedy};
+pub use error::{ClientError, Disconnect, RefusedRecord, Remedy};
 pub use fetch::{FetchLimits, FetchPosition, FetchedPartition, visit_records};
 pub use first_record::{FirstRecord, FirstRecordResult};
 pub use groups::{

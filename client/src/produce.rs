@@ -12,7 +12,8 @@ use bytes::Bytes;
 use logboom_protocol::hot::{ProduceRequestHead, ProduceRequestWriter, Rope, TopicRef};
 use logboom_protocol::messages::init_producer_id::InitProducerIdRequest;
 use logboom_protocol::messages::produce::{
-    PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceResponse,
+    BatchIndexAndErrorMessage, PartitionProduceResponse, ProduceRequest, ProduceResponse,
+    TopicProduceResponse,
 };
 use logboom_protocol::units::Uuid;
 use logboom_protocol::{EncodeError, ErrorCode, VersionRange};
@@ -20,7 +21,7 @@ use logboom_protocol::{EncodeError, ErrorCode, VersionRange};
 use crate::backoff::Retry;
 use crate::cluster::Target;
 use crate::connection::Posted;
-use crate::{BrokerAddress, ClientError, Cluster, Connection, LeaderHint, Topic};
+use crate::{BrokerAddress, ClientError, Cluster, Connection, LeaderHint, RefusedRecord, Topic};
 
 /// How many copies an acknowledgement stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -296,8 +297,15 @@ fn read(
     let answer =
         answer.ok_or_else(|| ClientError::Unanswered { address: address.clone(), what: what() })?;
     // The batch is there already: an earlier attempt appended it.
-    if answer.error_code != ErrorCode::DUPLICATE_SEQUENCE_NUMBER {
-        ClientError::check(answer.error_code, message(&answer).as_deref(), what)?;
+    let code = answer.error_code;
+    if code != ErrorCode::DUPLICATE_SEQUENCE_NUMBER {
+        let message = answer.error_message.as_deref();
+        ClientError::check(code, message, what).map_err(
+            |error| match &answer.record_errors[..] {
+                [] => error,
+                records => refused(what(), code, message, records),
+            },
+        )?;
     }
     let told = |number: i64| (number >= 0).then_some(number);
     Ok(Produced {
@@ -306,21 +314,26 @@ fn read(
     })
 }
 
-/// The broker's words about the batch, and about the first record that it names.
-fn message(answer: &PartitionProduceResponse) -> Option<String> {
-    let whole = answer.error_message.as_deref();
-    let Some(first) = answer.record_errors.first() else {
-        return whole.map(str::to_owned);
+/// The error that names records.
+fn refused(
+    what: String,
+    code: ErrorCode,
+    message: Option<&str>,
+    records: &[BatchIndexAndErrorMessage],
+) -> ClientError {
+    let words = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
+    let record = |one: &BatchIndexAndErrorMessage| RefusedRecord {
+        index: one.batch_index,
+        message: words(one.batch_index_error_message.as_deref()),
     };
-    let what = first.batch_index_error_message.as_deref().or(whole).unwrap_or("refused");
-    Some(format!("record {}: {what}", first.batch_index))
+    let records = records.iter().map(record).collect();
+    ClientError::RefusedRecords { what, code, message: words(message), records }
 }
 
 #[cfg(test)]
 mod tests {
-    use logboom_protocol::messages::produce::BatchIndexAndErrorMessage;
-
     use super::*;
+    use crate::Remedy;
 
     fn answer(error_code: ErrorCode, words: Option<&str>) -> PartitionProduceResponse {
         PartitionProduceResponse {
@@ -339,13 +352,23 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_the_record_that_the_broker_names() {
+    fn a_refusal_names_the_records_that_the_broker_names() {
+        let address = BrokerAddress { host: "b".to_owned(), port: 1 };
+        let told = |answer| read(&address, "t", 0, Some(answer));
         let mut refused = answer(ErrorCode::INVALID_RECORD, Some("one is bad"));
-        assert_eq!(message(&refused).as_deref(), Some("one is bad"));
-        refused
-            .record_errors
-            .push(BatchIndexAndErrorMessage { batch_index: 3, batch_index_error_message: None });
-        assert_eq!(message(&refused).as_deref(), Some("record 3: one is bad"));
-        assert_eq!(message(&answer(ErrorCode::NONE, None)), None);
+        let error = told(refused.clone()).unwrap_err();
+        assert_eq!(error.to_string(), "partition t-0: INVALID_RECORD (87): one is bad");
+        let record = |batch_index, words: Option<&str>| BatchIndexAndErrorMessage {
+            batch_index,
+            batch_index_error_message: words.map(Into::into),
+        };
+        refused.record_errors = vec![record(3, None), record(5, Some("no key"))];
+        let error = told(refused).unwrap_err();
+        assert_eq!(error.to_string(), "partition t-0: INVALID_RECORD (87): record 3: one is bad");
+        assert_eq!(error.remedy(), Remedy::FixCall);
+        let ClientError::RefusedRecords { records, .. } = error else { panic!("{error}") };
+        let records: Vec<_> = records.iter().map(|one| (one.index, one.message.clone())).collect();
+        assert_eq!(records, [(3, None), (5, Some("no key".to_owned()))]);
+        told(answer(ErrorCode::NONE, None)).unwrap();
     }
 }

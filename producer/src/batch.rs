@@ -3,6 +3,7 @@
 //! Must always hold: a batch that is dropped has an outcome, so nobody waits for it for ever; the
 //! room that it takes is given back with it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::{Buf as _, Bytes};
@@ -15,7 +16,7 @@ use logboom_protocol::records::{
     crc32c, layout,
 };
 
-use crate::delivery::{Delivery, Outcome};
+use crate::delivery::{Delivery, Outcome, Part};
 use crate::memory::Room;
 use crate::{ProduceError, Record};
 
@@ -183,9 +184,41 @@ impl Batch {
         Ok([self, second])
     }
 
-    /// It is over.
+    /// It is over. Where a broker names the records that are no good, the others hear that it was
+    /// another one.
     pub(crate) fn settle(self, result: Result<Produced, ProduceError>) {
-        self.outcome.settle(self.first, self.count, result);
+        match &result {
+            Err(ProduceError::Cluster(ClientError::RefusedRecords {
+                what,
+                code,
+                message,
+                records,
+            })) if records.iter().all(|one| (0..self.count).contains(&one.index)) => {
+                let bad = records.iter().map(|one| {
+                    let message = one.message.clone().or_else(|| message.clone());
+                    let error = ClientError::Refused { what: what.clone(), code: *code, message };
+                    (one.index, ProduceError::Cluster(error))
+                });
+                self.outcome.settle_all(self.parts(bad.collect(), what));
+            }
+            _ => self.outcome.settle(self.first, self.count, result),
+        }
+    }
+
+    /// Those that are no good, and between them runs of others.
+    fn parts(&self, bad: BTreeMap<i32, ProduceError>, what: &str) -> Vec<Part> {
+        let (mut parts, mut next) = (Vec::new(), 0);
+        let others = |first: i32, end: i32| {
+            let error = ProduceError::OtherRefused { what: what.to_owned() };
+            Part { first: self.first + first, end: self.first + end, result: Err(error) }
+        };
+        for (index, error) in bad {
+            let (first, end) = (self.first + index, self.first + index + 1);
+            parts.extend([others(next, index), Part { first, end, result: Err(error) }]);
+            next = index + 1;
+        }
+        parts.push(others(next, self.count));
+        parts
     }
 }
 

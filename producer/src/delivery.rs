@@ -78,7 +78,8 @@ pub(crate) struct Outcome {
 struct State {
     /// Records that were put in; known once no more will be.
     count: Option<i32>,
-    /// What is settled, in no order. More than one part where a batch was divided.
+    /// What is settled, in order. More than one part where a batch was divided, or some of its
+    /// records were refused.
     parts: Vec<Part>,
     settled: i32,
     wakers: Vec<Waker>,
@@ -95,11 +96,11 @@ struct Place {
 
 /// What has become of a run of records.
 #[derive(Debug)]
-struct Part {
+pub(crate) struct Part {
     /// Indices, half-open.
-    first: i32,
-    end: i32,
-    result: Result<Produced, ProduceError>,
+    pub(crate) first: i32,
+    pub(crate) end: i32,
+    pub(crate) result: Result<Produced, ProduceError>,
 }
 
 impl Outcome {
@@ -114,12 +115,19 @@ impl Outcome {
 
     /// Settles the records from `first` on, `count` of them, unless they are.
     pub(crate) fn settle(&self, first: i32, count: i32, result: Result<Produced, ProduceError>) {
+        self.settle_all([Part { first, end: first + count, result }]);
+    }
+
+    /// Settles several runs of records.
+    pub(crate) fn settle_all(&self, parts: impl IntoIterator<Item = Part>) {
         let mut state = self.state();
-        if count == 0 || state.of(first).is_some() {
-            return;
+        for part in parts {
+            if part.first < part.end && state.of(part.first).is_none() {
+                state.settled += part.end - part.first;
+                let at = state.parts.partition_point(|other| other.first < part.first);
+                state.parts.insert(at, part);
+            }
         }
-        state.parts.push(Part { first, end: first + count, result });
-        state.settled += count;
         if state.count.is_some_and(|count| state.settled >= count) {
             self.is_settled.store(true, Ordering::Release);
         }
@@ -163,7 +171,8 @@ impl Outcome {
 
 impl State {
     fn of(&self, index: i32) -> Option<&Part> {
-        self.parts.iter().find(|part| part.first <= index && index < part.end)
+        let at = self.parts.partition_point(|part| part.first <= index);
+        self.parts[..at].last().filter(|part| index < part.end)
     }
 
     /// Keeps a waker at its place, which is given when it is first kept in a round.

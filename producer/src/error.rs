@@ -22,6 +22,12 @@ pub enum ProduceError {
     },
     /// It can't be a record of a batch.
     Record(BatchError),
+    /// It wasn't appended because another record was refused that it travelled with. It may be sent
+    /// again.
+    OtherRefused {
+        /// The topic and the partition that it was for, as "partition t-0".
+        what: String,
+    },
     /// There was no room for it (`buffer.memory`) within `max.block.ms`.
     NoRoom {
         /// How long it waited: what was left when there was nothing else to wait for.
@@ -52,7 +58,7 @@ impl ProduceError {
         match self {
             Self::Cluster(error) => error.remedy(),
             Self::TooLarge { .. } | Self::Record(_) => Remedy::FixCall,
-            Self::NoRoom { .. } | Self::Late { .. } => Remedy::Retry,
+            Self::OtherRefused { .. } | Self::NoRoom { .. } | Self::Late { .. } => Remedy::Retry,
             Self::Closed | Self::Broken => Remedy::GiveUp,
         }
     }
@@ -71,7 +77,10 @@ impl ProduceError {
             },
             Self::Late { may_be_appended, .. } => *may_be_appended,
             Self::Closed | Self::Broken => true,
-            Self::TooLarge { .. } | Self::Record(_) | Self::NoRoom { .. } => false,
+            Self::TooLarge { .. }
+            | Self::Record(_)
+            | Self::OtherRefused { .. }
+            | Self::NoRoom { .. } => false,
         }
     }
 
@@ -94,6 +103,9 @@ impl fmt::Display for ProduceError {
                 write!(f, "a record of {bytes} bytes; max.request.size allows {limit}")
             }
             Self::Record(error) => write!(f, "{error}"),
+            Self::OtherRefused { what } => {
+                write!(f, "{what}: not appended because another record of its batch was refused")
+            }
             Self::NoRoom { after } => {
                 write!(f, "buffer.memory was full for {} ms (max.block.ms)", after.as_millis())
             }

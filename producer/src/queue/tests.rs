@@ -389,3 +389,54 @@ fn what_a_batch_is_expected_to_need_is_set_aside_where_it_is_free() {
         assert!((set_aside - 200..=set_aside).contains(&held), "{held} of {free}");
     }
 }
+
+#[test]
+fn who_travelled_with_a_record_that_is_no_good_hears_so() {
+    let mut rig = Rig::new(5);
+    rig.limits.batch_bytes = 10_000;
+    let mut deliveries: Vec<_> = ('a'..='g').map(|one| rig.append(&one.to_string())).collect();
+    rig.make_due();
+    let mut whole = rig.take(NUMBERED).unwrap();
+    sent(&mut whole);
+    rig.settle(whole, Verdict::TooLarge(error(ErrorCode::MESSAGE_TOO_LARGE)));
+    let left = rig.take(NUMBERED).unwrap();
+    rig.settle(left, appended(0));
+    let right = rig.take(NUMBERED).unwrap();
+    let error = refused_records(&[(2, None), (1, Some("no key"))]);
+    rig.settle(right, Verdict::Refused(error.into()));
+    let told: Vec<_> = deliveries
+        .iter_mut()
+        .map(|one| match outcome(one).unwrap() {
+            Ok(delivered) => delivered.offset.unwrap().to_string(),
+            Err(error) => format!("{error}; {:?}", error.remedy()),
+        })
+        .collect();
+    let other =
+        "partition t-0: not appended because another record of its batch was refused; Retry";
+    assert_eq!(
+        told,
+        [
+            "0",
+            "1",
+            "2",
+            other,
+            "partition t-0: INVALID_RECORD (87): no key; FixCall",
+            "partition t-0: INVALID_RECORD (87): some are bad; FixCall",
+            other,
+        ]
+    );
+    assert!(rig.queue.is_idle());
+}
+
+fn refused_records(records: &[(i32, Option<&str>)]) -> ClientError {
+    let record = |&(index, words): &(i32, Option<&str>)| logboom_client::RefusedRecord {
+        index,
+        message: words.map(str::to_owned),
+    };
+    ClientError::RefusedRecords {
+        what: "partition t-0".to_owned(),
+        code: ErrorCode::INVALID_RECORD,
+        message: Some("some are bad".to_owned()),
+        records: records.iter().map(record).collect(),
+    }
+}

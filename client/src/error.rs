@@ -383,7 +383,17 @@ impl fmt::Display for ClientError {
     }
 }
 
-impl std::error::Error for ClientError {}
+impl std::error::Error for ClientError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Connection { reason, .. } => Some(reason),
+            Self::Encode(error) => Some(error),
+            Self::Batch { error, .. } => Some(error),
+            Self::Deadline { last, .. } => Some(&**last),
+            _ => None,
+        }
+    }
+}
 
 impl From<EncodeError> for ClientError {
     fn from(error: EncodeError) -> Self {
@@ -418,7 +428,15 @@ impl fmt::Display for Disconnect {
     }
 }
 
-impl std::error::Error for Disconnect {}
+impl std::error::Error for Disconnect {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(&**source),
+            Self::Malformed(error) => Some(error),
+            _ => None,
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -156,9 +156,14 @@ pub use place::{OffsetAndMetadata, OffsetAndTimestamp, Start, Stuck, TopicPartit
 pub use record::{BatchRecords, Header, Record, RecordBatch, Timestamp};
 
 pub use logboom_client::{
-    Assignor, BrokerAddress, ClientConfig, ClientError, IsolationLevel, Properties, PropertyError,
-    Remedy,
+    Assignor, BrokerAddress, ClientConfig, ClientError, IsolationLevel, Plain, Properties,
+    PropertyError, Remedy, SaslExchange, SaslMechanism, SaslStep, Security, Transport,
 };
+#[cfg(feature = "scram")]
+pub use logboom_client::{Scram, ScramHash};
+#[cfg(feature = "tls")]
+pub use logboom_client::{Tls, TlsError};
+pub use logboom_protocol::ErrorCode;
 pub use logboom_protocol::records::{
     BatchError, Header as LentHeader, Headers as LentHeaders, Record as LentRecord,
 };

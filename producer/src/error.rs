@@ -122,7 +122,16 @@ impl fmt::Display for ProduceError {
     }
 }
 
-impl std::error::Error for ProduceError {}
+impl std::error::Error for ProduceError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Cluster(error) => Some(error),
+            Self::Record(error) => Some(error),
+            Self::Late { last, .. } => last.as_deref().map(|last| last as _),
+            _ => None,
+        }
+    }
+}
 
 impl From<ClientError> for ProduceError {
     fn from(error: ClientError) -> Self {
@@ -149,10 +158,45 @@ impl fmt::Display for BuildError {
     }
 }
 
-impl std::error::Error for BuildError {}
+impl std::error::Error for BuildError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Property(error) => Some(error),
+            Self::Settings(_) => None,
+        }
+    }
+}
 
 impl From<PropertyError> for BuildError {
     fn from(error: PropertyError) -> Self {
         Self::Property(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    #[test]
+    fn an_error_leads_to_what_it_comes_from() {
+        let code = ErrorCode::REQUEST_TIMED_OUT;
+        let refused = || ClientError::Refused { what: "t".to_owned(), code, message: None };
+        let late = ProduceError::Late {
+            what: "partition t-0".to_owned(),
+            after: Duration::ZERO,
+            may_be_appended: false,
+            last: Some(Box::new(ClientError::Deadline {
+                doing: "ask".to_owned(),
+                limit: Duration::ZERO,
+                last: Box::new(refused()),
+            })),
+        };
+        let last = late.source().and_then(std::error::Error::source).unwrap();
+        assert_eq!(last.to_string(), refused().to_string());
+        assert!(last.source().is_none());
+        assert!(ProduceError::from(refused()).source().unwrap().is::<ClientError>());
+        assert!(ProduceError::Closed.source().is_none());
     }
 }

@@ -69,8 +69,16 @@ mod settings;
 
 pub use delivery::{Delivered, Delivery};
 pub use error::{BuildError, ProduceError};
-pub use logboom_client::{Acks, ClientConfig, ClientError, Properties, Remedy, Security};
-pub use logboom_protocol::records::{Codec, HeaderRef as Header};
+pub use logboom_client::{
+    Acks, BrokerAddress, ClientConfig, ClientError, Cluster, Plain, Properties, PropertyError,
+    RefusedRecord, Remedy, SaslExchange, SaslMechanism, SaslStep, Security, Transport,
+};
+#[cfg(feature = "scram")]
+pub use logboom_client::{Scram, ScramHash};
+#[cfg(feature = "tls")]
+pub use logboom_client::{Tls, TlsError};
+pub use logboom_protocol::ErrorCode;
+pub use logboom_protocol::records::{BatchError, Codec, HeaderRef as Header};
 pub use producer::Producer;
 pub use record::Record;
 pub use settings::ProducerBuilder;

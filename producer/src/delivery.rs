@@ -154,7 +154,8 @@ impl Outcome {
 
     fn read(&self, part: &Part, index: i32) -> Result<Delivered, ProduceError> {
         let produced = part.result.clone()?;
-        let offset = produced.base_offset.map(|base| base + i64::from(index - part.first));
+        let place = i64::from(index - part.first);
+        let offset = produced.base_offset.and_then(|base| base.checked_add(place));
         Ok(Delivered {
             topic: Arc::clone(&self.topic),
             partition: self.partition,
@@ -247,6 +248,14 @@ mod tests {
         outcome.settle(0, 3, produced(7));
         let offsets: Vec<_> = deliveries.iter_mut().map(offset).collect();
         assert_eq!(offsets, [Some(7), Some(8), Some(9)]);
+    }
+
+    #[test]
+    fn an_offset_that_is_none_is_not_told() {
+        let outcome = outcome();
+        outcome.settle(0, 2, produced(i64::MAX));
+        let offset = |index| offset(&mut Delivery::new(Arc::clone(&outcome), index));
+        assert_eq!([offset(0), offset(1)], [Some(i64::MAX), None]);
     }
 
     #[test]

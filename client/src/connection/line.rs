@@ -184,7 +184,8 @@ impl Line {
         let place = self.place(&mut clock).await?;
         let (reply, answer) = oneshot::channel();
         // It has all the time that an answer may take, whatever was waited for before.
-        let timeout = timeout.max(self.shared.request_timeout) + clock.began.elapsed();
+        let timeout = timeout.max(self.shared.request_timeout);
+        let timeout = timeout.saturating_add(clock.began.elapsed());
         let deadline = clock.began + timeout.min(TIMEOUT_MAX);
         let pending =
             Pending { api, version, correlation_id, deadline, timeout, reply, _place: place };

@@ -418,6 +418,24 @@ async fn a_caller_who_stops_waiting_leaves_the_connection_usable() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_may_take_for_ever() {
+    let config = ClientConfig { request_timeout: Duration::MAX, ..config() };
+    let (connection, mut peer) = connected_with(config).await;
+    // Some time has passed when it has its place.
+    let request = MetadataRequest::default();
+    let asking = || connection.send(&request, Duration::MAX);
+    let answering = async {
+        for id in 0..3 {
+            let asked = peer.request().await.unwrap();
+            tokio::time::sleep(SECOND).await;
+            peer.write(&asked.answer(&controller(id))).await;
+        }
+    };
+    let (first, second, third, ()) = tokio::join!(asking(), asking(), asking(), answering);
+    assert_eq!([first, second, third].map(|answer| answer.unwrap().controller_id), [0, 1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_abandoned_request_still_has_its_time_out() {
     let (connection, _peer) = connected().await;
     tokio::select! {

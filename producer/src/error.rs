@@ -69,12 +69,7 @@ impl ProduceError {
     #[must_use]
     pub fn may_be_appended(&self) -> bool {
         match self {
-            Self::Cluster(error) => match error {
-                ClientError::Connection { .. } | ClientError::Unanswered { .. } => true,
-                // It is told before anything is sent.
-                ClientError::Deadline { .. } => false,
-                error => error.is_retriable(),
-            },
+            Self::Cluster(error) => leaves_open(error),
             Self::Late { may_be_appended, .. } => *may_be_appended,
             Self::Closed | Self::Broken => true,
             Self::TooLarge { .. }
@@ -92,6 +87,19 @@ impl ProduceError {
             Self::Late { last, .. } => last.as_ref().and_then(|error| error.code()),
             _ => None,
         }
+    }
+}
+
+/// Whether a batch may be in the log all the same that was answered so.
+pub(crate) fn leaves_open(error: &ClientError) -> bool {
+    match error {
+        ClientError::Connection { .. } | ClientError::Unanswered { .. } => true,
+        // A broker that doesn't know what has happened doesn't say that nothing has.
+        ClientError::Refused { code, .. } | ClientError::RefusedRecords { code, .. } => {
+            code.is_retriable() || *code == ErrorCode::UNKNOWN_SERVER_ERROR
+        }
+        // It is told before anything is sent.
+        _ => false,
     }
 }
 
@@ -198,5 +206,15 @@ mod tests {
         assert!(last.source().is_none());
         assert!(ProduceError::from(refused()).source().unwrap().is::<ClientError>());
         assert!(ProduceError::Closed.source().is_none());
+    }
+
+    #[test]
+    fn what_a_broker_doesn_t_rule_out_may_be_appended() {
+        let may_be = |error: ClientError| ProduceError::from(error).may_be_appended();
+        let refused = |code| ClientError::Refused { what: "t".to_owned(), code, message: None };
+        assert!(may_be(refused(ErrorCode::REQUEST_TIMED_OUT)));
+        assert!(may_be(refused(ErrorCode::UNKNOWN_SERVER_ERROR)));
+        assert!(!may_be(refused(ErrorCode::INVALID_RECORD)));
+        assert!(!may_be(ClientError::UnknownBroker { broker_id: 0 }), "nobody was sent anything");
     }
 }

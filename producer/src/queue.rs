@@ -118,7 +118,8 @@ pub(crate) struct Queue {
     /// No batch is taken before.
     paused_until: Option<Instant>,
     numbering: Option<Numbering>,
-    /// Whether all that waits is numbered anew once nothing is under way.
+    /// Whether all that waits is numbered anew once nothing is under way. Invariant: one that
+    /// failed is out of order.
     is_out_of_order: bool,
     /// The topic's id; one that is made again knows no producer.
     topic_id: Uuid,
@@ -139,6 +140,8 @@ struct UnderWay {
     range: (i32, i32),
     /// Whether it had its numbers before.
     is_repeated: bool,
+    /// What went wrong the last time.
+    last_error: Option<ClientError>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -254,10 +257,11 @@ impl Queue {
         topic_id: Uuid,
         limits: &QueueLimits,
     ) -> Option<Batch> {
-        if std::mem::replace(&mut self.topic_id, topic_id) != topic_id
-            && let Some(numbering) = &mut self.numbering
-        {
-            numbering.known = None;
+        if std::mem::replace(&mut self.topic_id, topic_id) != topic_id {
+            self.is_out_of_order = false;
+            if let Some(numbering) = &mut self.numbering {
+                numbering.known = None;
+            }
         }
         self.recover();
         if !self.may_take(now, limits) {
@@ -284,6 +288,7 @@ impl Queue {
             outcome: Arc::clone(batch.outcome()),
             range: batch.range(),
             is_repeated,
+            last_error: batch.last_error.clone(),
         });
         Some(batch)
     }
@@ -420,6 +425,8 @@ impl Queue {
             late.extend(self.waiting.pop_front());
         }
         late.extend(self.failed.extract_if(.., |batch| is_late(batch.created)));
+        // Nothing is left that it was said of.
+        self.is_out_of_order &= !self.failed.is_empty();
         let mut records = 0;
         for batch in late {
             let what = batch.outcome().what();
@@ -433,7 +440,8 @@ impl Queue {
             if !one.outcome.is_settled_from(one.range.0) {
                 records += u64::from(one.range.1.unsigned_abs());
             }
-            let late = ProduceError::Late { what, after, may_be_appended: true, last: None };
+            let last = one.last_error.clone().map(Box::new);
+            let late = ProduceError::Late { what, after, may_be_appended: true, last };
             one.outcome.settle(one.range.0, one.range.1, Err(late));
         }
         records

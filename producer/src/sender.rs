@@ -121,9 +121,20 @@ impl Sender {
                 () = accumulator.wake.notified() => {}
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
             }
-            while let Some(answered) = self.requests.try_join_next() {
-                self.settle(answered);
-            }
+            self.take_all();
+        }
+    }
+
+    /// Takes all that has ended, whatever else goes on ending.
+    fn take_all(&mut self) {
+        while let Some(answered) = self.requests.try_join_next() {
+            self.settle(answered);
+        }
+        while let Some(found) = self.lookups.try_join_next() {
+            self.take_topic(found);
+        }
+        while let Some(named) = self.naming.try_join_next() {
+            self.take_name(named);
         }
     }
 
@@ -465,6 +476,24 @@ mod tests {
         let outcome = tokio::time::timeout(SECOND, delivery).await.unwrap();
         assert!(matches!(outcome, Err(ProduceError::Broken)), "{outcome:?}");
         assert!(sender.is_over());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_hold_up_no_lookup() {
+        let (mut sender, _delivery) = sender().await;
+        let answered = || Answered { broker_id: 0, batches: Vec::new() };
+        sender.outboxes.entry(0).or_default().under_way = 1;
+        sender.requests.spawn(async move { answered() });
+        let queue = sender.accumulator.queues().remove(0);
+        let topic = queue.told();
+        sender.homeless.insert("t".into(), vec![queue]);
+        sender.lookups.spawn(async move { ("t".into(), Ok(topic)) });
+        sender.naming.spawn(async { Ok((7, 0)) });
+        tokio::task::yield_now().await;
+        sender.take_all();
+        assert_eq!(sender.producer, Some(ProducerId { id: 7, epoch: 0 }));
+        assert_eq!(sender.outboxes[&0].queues.len(), 1, "it has a leader");
+        assert!(sender.requests.is_empty());
     }
 
     #[tokio::test(start_paused = true)]

@@ -440,3 +440,41 @@ fn refused_records(records: &[(i32, Option<&str>)]) -> ClientError {
         records: records.iter().map(record).collect(),
     }
 }
+
+#[test]
+fn what_is_late_while_it_is_sent_again_tells_what_went_wrong_before() {
+    let mut rig = Rig::new(1);
+    let mut delivery = rig.append("a");
+    let mut batch = rig.take(NUMBERED).unwrap();
+    sent(&mut batch);
+    rig.settle(batch, again());
+    let _under_way = rig.take(NUMBERED).unwrap();
+    rig.now += Duration::from_secs(121);
+    rig.queue.expire(rig.now, &rig.limits);
+    let late = outcome(&mut delivery).unwrap().unwrap_err();
+    assert_eq!(late.code(), Some(ErrorCode::NOT_LEADER_OR_FOLLOWER), "{late}");
+}
+
+#[test]
+fn one_that_was_out_of_order_and_is_given_up_changes_no_other_s_numbers() {
+    for is_new in [false, true] {
+        let mut rig = Rig::new(5);
+        rig.introduce();
+        let _late = rig.append("a");
+        let mut a = rig.take(NUMBERED).unwrap();
+        sent(&mut a);
+        rig.settle(a, out_of_order());
+        if is_new {
+            rig.topic_id = Uuid([2; 16]);
+        } else {
+            rig.now += Duration::from_secs(121);
+            assert_eq!(rig.queue.expire(rig.now, &rig.limits), 1);
+            drop(rig.append("b"));
+        }
+        let mut next = rig.take(NUMBERED).unwrap();
+        let (_, sequence, value) = sent(&mut next);
+        rig.settle(next, again());
+        let mut next = rig.take(NUMBERED).unwrap();
+        assert_eq!(sent(&mut next), (3, sequence, value), "it may be there");
+    }
+}

@@ -32,6 +32,9 @@ pub(crate) struct Batch {
     pub(crate) attempts: u32,
     /// The last such error.
     pub(crate) last_error: Option<ClientError>,
+    /// Whether it may be in the log with the numbers that it has: an attempt had no answer, or one
+    /// that leaves it open.
+    pub(crate) is_unsure: bool,
     codec: Codec,
     content: Content,
     outcome: Arc<Outcome>,
@@ -66,6 +69,7 @@ impl Batch {
             numbers: None,
             attempts: 0,
             last_error: None,
+            is_unsure: false,
             codec,
             content: Content::Open(BatchBuilder::new(codec).expecting(expected_bytes)),
             outcome: Arc::new(outcome),
@@ -171,6 +175,7 @@ impl Batch {
             }),
             attempts: 0,
             last_error: self.last_error.clone(),
+            is_unsure: self.is_unsure,
             codec: self.codec,
             content: Content::Open(right),
             outcome: Arc::clone(&self.outcome),

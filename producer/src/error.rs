@@ -44,6 +44,14 @@ pub enum ProduceError {
         /// What went wrong last.
         last: Option<Box<ClientError>>,
     },
+    /// It was sent, its answer was lost, and now the broker doesn't know any more whether it has
+    /// it: it has been started anew, for example.
+    Forgotten {
+        /// The topic and the partition that it was for, as "partition t-0".
+        what: String,
+        /// What the broker says.
+        last: Box<ClientError>,
+    },
     /// The producer has ended before it was acknowledged: it was closed, or its runtime is gone.
     /// What was under way may have been appended.
     Closed,
@@ -58,7 +66,10 @@ impl ProduceError {
         match self {
             Self::Cluster(error) => error.remedy(),
             Self::TooLarge { .. } | Self::Record(_) => Remedy::FixCall,
-            Self::OtherRefused { .. } | Self::NoRoom { .. } | Self::Late { .. } => Remedy::Retry,
+            Self::OtherRefused { .. }
+            | Self::NoRoom { .. }
+            | Self::Late { .. }
+            | Self::Forgotten { .. } => Remedy::Retry,
             Self::Closed | Self::Broken => Remedy::GiveUp,
         }
     }
@@ -71,7 +82,7 @@ impl ProduceError {
         match self {
             Self::Cluster(error) => leaves_open(error),
             Self::Late { may_be_appended, .. } => *may_be_appended,
-            Self::Closed | Self::Broken => true,
+            Self::Forgotten { .. } | Self::Closed | Self::Broken => true,
             Self::TooLarge { .. }
             | Self::Record(_)
             | Self::OtherRefused { .. }
@@ -85,6 +96,7 @@ impl ProduceError {
         match self {
             Self::Cluster(error) => error.code(),
             Self::Late { last, .. } => last.as_ref().and_then(|error| error.code()),
+            Self::Forgotten { last, .. } => last.code(),
             _ => None,
         }
     }
@@ -124,6 +136,9 @@ impl fmt::Display for ProduceError {
                 }
                 last.as_ref().map_or(Ok(()), |last| write!(f, "; {last}"))
             }
+            Self::Forgotten { what, last } => {
+                write!(f, "{what}: perhaps appended, the broker doesn't know any more; {last}")
+            }
             Self::Closed => f.write_str("the producer was closed"),
             Self::Broken => f.write_str("the producer has ended by a fault of its own"),
         }
@@ -136,6 +151,7 @@ impl std::error::Error for ProduceError {
             Self::Cluster(error) => Some(error),
             Self::Record(error) => Some(error),
             Self::Late { last, .. } => last.as_deref().map(|last| last as _),
+            Self::Forgotten { last, .. } => Some(&**last),
             _ => None,
         }
     }

@@ -15,8 +15,10 @@
 //!
 //! **Invariant:** a batch that may have been appended is sent again only with the numbers that it
 //! had, so that the broker knows it (KIP-98). Batches are numbered anew, in the next epoch, only
-//! when the broker has refused the oldest one as out of order: then neither it nor what is behind
-//! it has been appended (KIP-360).
+//! when the broker has refused the oldest one as out of order, and it was never sent before with an
+//! end that isn't known, or what was before it certainly isn't in the log: then neither it nor what
+//! is behind it has been appended (KIP-360). Otherwise it may be there: a broker that was started
+//! anew knows the last batch of a producer only. It is given up, and its records' outcome says so.
 //!
 //! **Invariant:** from the oldest batch that isn't acknowledged to the newest that was sent there
 //! are no more than a broker knows of a producer. So nothing new is sent while one is sent again:
@@ -33,11 +35,13 @@ use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
 use logboom_client::{ClientError, Produced};
+use logboom_protocol::ErrorCode;
 use logboom_protocol::records::{Codec, ProducerState};
 use logboom_protocol::units::Uuid;
 
 use crate::batch::{Batch, next_sequence};
 use crate::delivery::{Delivery, Outcome};
+use crate::error::leaves_open;
 use crate::memory::Room;
 use crate::{ProduceError, Record};
 
@@ -150,6 +154,15 @@ struct Numbering {
     next_sequence: i32,
     /// When a batch of it was last acknowledged.
     known: Option<Instant>,
+    /// The first batch that certainly isn't in the log, and won't be: its number and its first
+    /// record. None behind it is there.
+    gap: Option<(u64, i32)>,
+}
+
+impl Numbering {
+    fn new(producer: ProducerId) -> Self {
+        Self { producer, next_sequence: 0, known: None, gap: None }
+    }
 }
 
 /// After so long without a batch a broker may have forgotten the producer
@@ -331,12 +344,13 @@ impl Queue {
             self.waiting.push_front(batch);
         }
         if std::mem::take(&mut self.is_out_of_order) {
-            self.waiting.iter_mut().for_each(|batch| batch.numbers = None);
+            for batch in &mut self.waiting {
+                (batch.numbers, batch.is_unsure) = (None, false);
+            }
             self.numbering = self.numbering.and_then(|numbering| {
                 // Behind the greatest epoch it begins with another id.
                 let epoch = numbering.producer.epoch.checked_add(1)?;
-                let producer = ProducerId { epoch, ..numbering.producer };
-                Some(Numbering { producer, next_sequence: 0, known: None })
+                Some(Numbering::new(ProducerId { epoch, ..numbering.producer }))
             });
         }
     }
@@ -345,8 +359,7 @@ impl Queue {
         if batch.numbers.is_some() {
             return;
         }
-        let first = Numbering { producer, next_sequence: 0, known: None };
-        let numbering = self.numbering.get_or_insert(first);
+        let numbering = self.numbering.get_or_insert_with(|| Numbering::new(producer));
         batch.numbers = Some(ProducerState {
             id: numbering.producer.id,
             epoch: numbering.producer.epoch,
@@ -362,18 +375,46 @@ impl Queue {
         self.waiting.front().or(self.open.as_ref()).map_or(0, Batch::bytes)
     }
 
+    /// How batches are numbered, if this one is numbered so.
+    fn numbering_of(&mut self, batch: &Batch) -> Option<&mut Numbering> {
+        let own = batch.numbers?;
+        let is_own = |ProducerId { id, epoch }: ProducerId| (own.id, own.epoch) == (id, epoch);
+        self.numbering.as_mut().filter(|numbering| is_own(numbering.producer))
+    }
+
     /// The broker has a batch of this producer.
     fn note_known(&mut self, batch: &Batch, now: Instant) {
-        if let (Some(numbering), Some(own)) = (&mut self.numbering, batch.numbers) {
-            let ProducerId { id, epoch } = numbering.producer;
-            if (own.id, own.epoch) == (id, epoch) {
-                numbering.known = Some(now);
-            }
+        let at = (batch.number, batch.range().0);
+        if let Some(numbering) = self.numbering_of(batch) {
+            numbering.known = Some(now);
+            // It didn't know the producer, and takes any number then.
+            numbering.gap = numbering.gap.filter(|gap| *gap > at);
         }
     }
 
-    /// Takes a batch back with what has become of it.
-    pub(crate) fn settle(&mut self, mut batch: Batch, verdict: Verdict, now: Instant) {
+    /// A batch has ended, and isn't in the log, unless that is open.
+    fn note_gap(&mut self, batch: &Batch) {
+        let at = (batch.number, batch.range().0);
+        if !batch.is_unsure
+            && let Some(numbering) = self.numbering_of(batch)
+        {
+            numbering.gap = Some(numbering.gap.map_or(at, |gap| gap.min(at)));
+        }
+    }
+
+    /// Whether the broker may have a batch that it calls out of order: it has all that is before.
+    fn is_forgotten(&mut self, batch: &Batch, error: &ClientError) -> bool {
+        let at = (batch.number, batch.range().0);
+        let is_behind_gap =
+            self.numbering_of(batch).is_some_and(|own| own.gap.is_some_and(|gap| gap < at));
+        let is_out_of_order = error.code() == Some(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+        batch.is_unsure && is_out_of_order && !is_behind_gap
+    }
+
+    /// Takes a batch back with what has become of it; returns how many records have failed though
+    /// the verdict doesn't say so.
+    pub(crate) fn settle(&mut self, mut batch: Batch, verdict: Verdict, now: Instant) -> u64 {
+        batch.is_unsure |= verdict.error().is_some_and(leaves_open);
         let range = batch.range();
         self.under_way.retain(|one| (one.number, one.range) != (batch.number, range));
         // One that was given up meanwhile has its outcome; whether it is there its successors show.
@@ -383,8 +424,11 @@ impl Queue {
                 self.note_known(&batch, now);
                 batch.settle(Ok(produced));
             }
-            Verdict::Refused(error) => batch.settle(Err(error)),
-            _ if is_over => {}
+            Verdict::Refused(error) => {
+                self.note_gap(&batch);
+                batch.settle(Err(error));
+            }
+            _ if is_over => self.note_gap(&batch),
             Verdict::Again { error, pause } => {
                 batch.attempts = batch.attempts.saturating_add(1);
                 batch.last_error = Some(error);
@@ -392,23 +436,33 @@ impl Queue {
                 self.failed.push(batch);
             }
             Verdict::OutOfOrder { error, pause } => {
-                if batch.attempts > 0 {
-                    self.paused_until = self.paused_until.max(Some(now + pause));
-                }
-                batch.attempts = batch.attempts.saturating_add(1);
                 // Behind others that aren't answered, or failed, it is what comes of theirs.
                 let number = batch.number;
                 let is_behind = self.under_way.iter().any(|one| one.number < number)
                     || self.failed.iter().any(|one| one.number < number);
+                if !is_behind && self.is_forgotten(&batch, &error) {
+                    let records = u64::from(batch.record_count().unsigned_abs());
+                    let (what, last) = (batch.outcome().what(), Box::new(error));
+                    batch.settle(Err(ProduceError::Forgotten { what, last }));
+                    return records;
+                }
+                if batch.attempts > 0 {
+                    self.paused_until = self.paused_until.max(Some(now + pause));
+                }
+                batch.attempts = batch.attempts.saturating_add(1);
                 self.is_out_of_order |= !is_behind;
                 batch.last_error = Some(error);
                 self.failed.push(batch);
             }
             Verdict::TooLarge(error) => match batch.divide() {
                 Ok(halves) => self.failed.extend(halves),
-                Err(whole) => whole.settle(Err(error.into())),
+                Err(whole) => {
+                    self.note_gap(&whole);
+                    whole.settle(Err(error.into()));
+                }
             },
         }
+        0
     }
 
     /// Settles what is too old as late; returns how many records.
@@ -433,6 +487,7 @@ impl Queue {
             let last = batch.last_error.clone().map(Box::new);
             let may_be_appended = batch.attempts > 0;
             records += u64::from(batch.record_count().unsigned_abs());
+            self.note_gap(&batch);
             batch.settle(Err(ProduceError::Late { what, after, may_be_appended, last }));
         }
         for one in self.under_way.iter().filter(|one| one.deadline <= now) {

@@ -365,7 +365,7 @@ impl Sender {
             metrics::answered(&batch, &verdict);
             self.heed(broker_id, &queue, &batch, &verdict);
             let mut held = queue.lock();
-            held.settle(batch, verdict, now);
+            metrics::failed(held.settle(batch, verdict, now));
             let has_work = held.has_work();
             drop(held);
             if has_work && !queue.list() {

@@ -5,7 +5,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use logboom_protocol::ErrorCode;
 use logboom_protocol::records::{CheckedBatch, Inflater};
 
 use super::*;
@@ -23,6 +22,8 @@ struct Rig {
     memory: Arc<Memory>,
     now: Instant,
     topic_id: Uuid,
+    /// Records that have failed without a verdict that says so.
+    failed: u64,
 }
 
 impl Rig {
@@ -35,7 +36,8 @@ impl Rig {
             delivery_timeout: Duration::from_secs(120),
         };
         let memory = Memory::new(MEMORY);
-        Self { queue: Queue::new(), limits, memory, now: Instant::now(), topic_id: Uuid([1; 16]) }
+        let (queue, now, topic_id) = (Queue::new(), Instant::now(), Uuid([1; 16]));
+        Self { queue, limits, memory, now, topic_id, failed: 0 }
     }
 
     fn try_append(&mut self, value: &str) -> Result<(Delivery, Event), ProduceError> {
@@ -69,7 +71,8 @@ impl Rig {
     }
 
     fn settle(&mut self, batch: Batch, verdict: Verdict) {
-        self.queue.settle(batch, verdict, self.now);
+        let failed = self.queue.settle(batch, verdict, self.now);
+        self.failed += failed;
     }
 }
 
@@ -477,4 +480,59 @@ fn one_that_was_out_of_order_and_is_given_up_changes_no_other_s_numbers() {
         let mut next = rig.take(NUMBERED).unwrap();
         assert_eq!(sent(&mut next), (3, sequence, value), "it may be there");
     }
+}
+
+#[test]
+fn what_a_broker_may_have_forgotten_is_neither_sent_anew_nor_called_lost() {
+    let mut rig = Rig::new(5);
+    // One that is refused before the broker knows the producer leaves no gap.
+    drop(rig.append("none"));
+    let refused = rig.take(NUMBERED).unwrap();
+    rig.settle(refused, Verdict::Refused(error(ErrorCode::INVALID_RECORD).into()));
+    rig.introduce();
+    let mut deliveries = ["a", "b", "c", "d"].map(|value| rig.append(value));
+    let mut under_way: Vec<Batch> = (0..3).map(|_| rig.take(NUMBERED).unwrap()).collect();
+    under_way.iter_mut().for_each(|batch| drop(sent(batch)));
+    // It has appended all three, and was started anew before it has answered.
+    under_way.into_iter().for_each(|batch| rig.settle(batch, again()));
+    for value in ["a", "b"] {
+        let mut batch = rig.take(NUMBERED).unwrap();
+        assert_eq!(sent(&mut batch).2, value);
+        rig.settle(batch, out_of_order());
+    }
+    // The last one it knows.
+    for (at, value) in [(4, "c"), (5, "d")] {
+        let mut batch = rig.take(NUMBERED).unwrap();
+        assert_eq!(sent(&mut batch), (3, at, value.to_owned()));
+        rig.settle(batch, appended(at.into()));
+    }
+    let mut told = deliveries.iter_mut().map(|one| outcome(one).unwrap());
+    for _ in 0..2 {
+        let error = told.next().unwrap().unwrap_err();
+        assert!(matches!(error, ProduceError::Forgotten { .. }), "{error}");
+        assert!(error.may_be_appended());
+    }
+    assert!(told.all(|one| one.is_ok()));
+    assert_eq!(rig.failed, 2);
+}
+
+#[test]
+fn behind_one_that_isn_t_there_nothing_is() {
+    let mut rig = Rig::new(5);
+    rig.introduce();
+    let mut deliveries = ["a", "b"].map(|value| rig.append(value));
+    let [mut a, mut b] = [(); 2].map(|()| rig.take(NUMBERED).unwrap());
+    sent(&mut a);
+    sent(&mut b);
+    rig.settle(a, Verdict::Refused(error(ErrorCode::INVALID_RECORD).into()));
+    // Its answer is lost.
+    rig.settle(b, again());
+    let mut b = rig.take(NUMBERED).unwrap();
+    assert_eq!(sent(&mut b).0, 3);
+    rig.settle(b, out_of_order());
+    rig.now += Duration::from_secs(1);
+    let mut b = rig.take(NUMBERED).unwrap();
+    assert_eq!(sent(&mut b), (4, 0, "b".to_owned()));
+    rig.settle(b, appended(9));
+    assert_eq!(offset(&mut deliveries[1]), 9);
 }

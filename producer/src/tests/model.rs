@@ -152,7 +152,7 @@ impl Broker {
             let late = match trouble {
                 3 => ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND,
                 4 => ErrorCode::REQUEST_TIMED_OUT,
-                5 => {
+                5 | 6 => {
                     is_cut = true;
                     ErrorCode::NONE
                 }
@@ -160,6 +160,9 @@ impl Broker {
             };
             if answer.error_code.is_none() {
                 answer.error_code = late;
+            }
+            if trouble == 6 {
+                self.restart();
             }
             answer.index = partition.index;
             answers.push(answer);
@@ -171,6 +174,13 @@ impl Broker {
         };
         let answer = ProduceResponse { responses: vec![topic], ..ProduceResponse::default() };
         (!is_cut).then(|| asked.answer(&answer))
+    }
+
+    /// It knows the last batch of each producer only.
+    fn restart(&mut self) {
+        for known in self.producers.values_mut() {
+            known.batches.drain(..known.batches.len().saturating_sub(1));
+        }
     }
 
     fn append(&mut self, records: Bytes) -> PartitionProduceResponse {

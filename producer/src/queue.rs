@@ -130,6 +130,10 @@ pub(crate) struct Queue {
     next_number: u64,
     /// Of the batch that was filled last.
     last_bytes: usize,
+    /// How often the bytes of a batch were halved, as the broker takes none that are so large.
+    halvings: u32,
+    /// Batches from this number on were begun since.
+    halved_before: u64,
     /// Why nothing is appended any more.
     ended: Option<ProduceError>,
 }
@@ -183,6 +187,8 @@ impl Queue {
             topic_id: Uuid::ZERO,
             next_number: 0,
             last_bytes: 0,
+            halvings: 0,
+            halved_before: 0,
             ended: None,
         }
     }
@@ -205,7 +211,8 @@ impl Queue {
         if let Some(error) = &self.ended {
             return (Err(error.clone()), event);
         }
-        let is_full = |open: &mut Batch| open.bytes() + bytes > limits.batch_bytes;
+        let batch_bytes = limits.batch_bytes.checked_shr(self.halvings).unwrap_or_default();
+        let is_full = |open: &mut Batch| open.bytes() + bytes > batch_bytes;
         if let Some(full) = self.open.take_if(is_full) {
             self.close(full);
             event.has_filled = true;
@@ -216,7 +223,7 @@ impl Queue {
             self.next_number += 1;
             event.has_opened = true;
             // What isn't there isn't set aside: it may be a record, and no more.
-            let expected = self.last_bytes.min(limits.batch_bytes).min(room.free());
+            let expected = self.last_bytes.min(batch_bytes).min(room.free());
             Batch::new(number, limits.codec, outcome, room, expected, Instant::now())
         });
         let before = if event.has_opened { 0 } else { open.bytes() };
@@ -271,7 +278,7 @@ impl Queue {
         limits: &QueueLimits,
     ) -> Option<Batch> {
         if std::mem::replace(&mut self.topic_id, topic_id) != topic_id {
-            self.is_out_of_order = false;
+            (self.is_out_of_order, self.halvings) = (false, 0);
             if let Some(numbering) = &mut self.numbering {
                 numbering.known = None;
             }
@@ -455,7 +462,14 @@ impl Queue {
                 self.failed.push(batch);
             }
             Verdict::TooLarge(error) => match batch.divide() {
-                Ok(halves) => self.failed.extend(halves),
+                Ok(halves) => {
+                    // Those that were under way beside it say nothing new.
+                    if halves[0].number >= self.halved_before {
+                        self.halvings = self.halvings.saturating_add(1);
+                        self.halved_before = self.next_number;
+                    }
+                    self.failed.extend(halves);
+                }
                 Err(whole) => {
                     self.note_gap(&whole);
                     whole.settle(Err(error.into()));

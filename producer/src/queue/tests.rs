@@ -536,3 +536,35 @@ fn behind_one_that_isn_t_there_nothing_is() {
     rig.settle(b, appended(9));
     assert_eq!(offset(&mut deliveries[1]), 9);
 }
+
+#[test]
+fn where_a_broker_takes_no_large_batch_later_ones_are_smaller() {
+    let mut rig = Rig::new(5);
+    rig.introduce();
+    rig.limits.batch_bytes = 10_000;
+    let too_large = || Verdict::TooLarge(error(ErrorCode::MESSAGE_TOO_LARGE));
+    let value = "x".repeat(400);
+    let fill = |rig: &mut Rig| {
+        while !rig.try_append(&value).unwrap().1.has_filled {}
+    };
+    for most in [10_000, 5_000, 2_500] {
+        // Those that are under way together halve it once.
+        fill(&mut rig);
+        fill(&mut rig);
+        let both = [(); 2].map(|()| rig.take(NUMBERED).unwrap());
+        for mut batch in both {
+            assert!((most - 500..=most).contains(&batch.bytes()), "{} of {most}", batch.bytes());
+            sent(&mut batch);
+            rig.settle(batch, too_large());
+        }
+        while let Some(mut half) = rig.take(NUMBERED) {
+            sent(&mut half);
+            rig.settle(half, appended(0));
+        }
+    }
+    // One that was made again may take more.
+    rig.topic_id = Uuid([2; 16]);
+    assert!(rig.take(NUMBERED).is_none());
+    fill(&mut rig);
+    assert!(rig.take(NUMBERED).unwrap().bytes() > 9_000);
+}

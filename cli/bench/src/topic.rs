@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use logboom_client::{ClientError, Cluster, NewTopic, OffsetSpec};
+use logboom_client::{ClientError, Cluster, ConfigResource, NewTopic, OffsetSpec};
 use logboom_protocol::ErrorCode;
 
 use crate::arguments::LoadArguments;
@@ -31,7 +31,7 @@ impl BenchTopic {
     /// [`Self::led`].
     ///
     /// # Errors
-    /// What the cluster says; or it has another number of partitions than was asked for.
+    /// What the cluster says; or it is there and isn't as it was asked for.
     pub(crate) async fn prepare(
         cluster: &Cluster,
         name: &str,
@@ -40,6 +40,7 @@ impl BenchTopic {
         let found = look(cluster, name).await.map_err(|error| error.to_string())?;
         if let Some((found, _)) = found {
             found.check(load)?;
+            found.check_config(cluster, &load.topic_config).await?;
             return Ok(found);
         }
         let is_made = create(cluster, name, load).await?;
@@ -88,16 +89,50 @@ impl BenchTopic {
         }
     }
 
-    /// Whether a topic that was there is as it was asked for.
+    /// Whether a topic that was there has as many partitions and copies as were asked for.
     fn check(&self, load: &LoadArguments) -> Result<(), String> {
-        let asked = load.partitions.filter(|asked| usize::try_from(*asked) != Ok(self.partitions));
-        asked.map_or(Ok(()), |_| {
-            Err(format!(
-                "topic {} has {} partitions already; leave --partitions out, or name another \
-                 --topic",
-                self.name, self.partitions
-            ))
-        })
+        let Self { partitions, replication_factor, .. } = self;
+        if load.partitions.is_some_and(|asked| usize::try_from(asked) != Ok(*partitions)) {
+            return Err(self.other_than("--partitions", &format!("{partitions} partitions")));
+        }
+        let is_other = |asked| usize::try_from(asked) != Ok(*replication_factor);
+        if load.replication_factor.is_some_and(is_other) {
+            let copies = format!("a replication factor of {replication_factor}");
+            return Err(self.other_than("--replication-factor", &copies));
+        }
+        Ok(())
+    }
+
+    /// Whether a topic that was there has the configuration that was asked for.
+    async fn check_config(
+        &self,
+        cluster: &Cluster,
+        asked: &[(String, String)],
+    ) -> Result<(), String> {
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<&str> = asked.iter().map(|(key, _)| key.as_str()).collect();
+        let topic = ConfigResource::Topic(self.name.clone());
+        let found = cluster.describe_configs(&topic, Some(&keys)).await;
+        let found = found.map_err(|error| error.to_string())?;
+        for (key, value) in asked {
+            let has = found.iter().find(|entry| entry.name == *key);
+            match has.and_then(|entry| entry.value.as_deref()) {
+                Some(has) if has == value.trim() => {}
+                Some(has) => {
+                    return Err(self.other_than("--topic-config", &format!("{key}={has}")));
+                }
+                None => return Err(self.other_than("--topic-config", &format!("no {key}"))),
+            }
+        }
+        Ok(())
+    }
+
+    /// - `has`: what it has, and not what `option` asks for.
+    fn other_than(&self, option: &str, has: &str) -> String {
+        let name = &self.name;
+        format!("topic {name} has {has} already; leave {option} out, or name another --topic")
     }
 
     /// Deletes it, if it was made.
@@ -166,4 +201,92 @@ async fn look(cluster: &Cluster, name: &str) -> Result<Option<(BenchTopic, bool)
         is_made: false,
     };
     Ok(Some((found, is_led && partitions > 0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use logboom_client::testing::{self, Arrived, ScriptedBroker};
+    use logboom_protocol::ApiKey;
+    use logboom_protocol::messages::describe_configs::{
+        DescribeConfigsRequest, DescribeConfigsResourceResult, DescribeConfigsResponse,
+        DescribeConfigsResult,
+    };
+    use logboom_protocol::messages::metadata::{
+        MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+    };
+
+    use super::*;
+    use crate::arguments::testing::parsed;
+
+    /// What preparing a topic comes to that is there with two partitions, a copy of each, and
+    /// `retention.ms=5`.
+    async fn prepared(options: &str) -> Result<BenchTopic, String> {
+        let broker = ScriptedBroker::bind().await;
+        let address = broker.address.clone();
+        let port = i32::from(address.port);
+        broker.run(move |asked: &Arrived| {
+            let partition = |partition_index| MetadataResponsePartition {
+                partition_index,
+                leader_id: 1,
+                replica_nodes: vec![1],
+                ..Default::default()
+            };
+            Some(match asked.api {
+                ApiKey::Metadata => asked.answer(&MetadataResponse {
+                    brokers: vec![MetadataResponseBroker {
+                        node_id: 1,
+                        host: "127.0.0.1".into(),
+                        port,
+                        ..Default::default()
+                    }],
+                    topics: vec![MetadataResponseTopic {
+                        name: Some("t".into()),
+                        partitions: [0, 1].map(partition).to_vec(),
+                        ..Default::default()
+                    }],
+                    ..Default::default()
+                }),
+                ApiKey::DescribeConfigs => {
+                    let mut resource = asked.decode::<DescribeConfigsRequest>().resources.remove(0);
+                    let keys = resource.configuration_keys.take().unwrap();
+                    let known = keys.into_iter().filter(|key| &**key == "retention.ms");
+                    let entry = |name| DescribeConfigsResourceResult {
+                        name,
+                        value: Some("5".into()),
+                        ..Default::default()
+                    };
+                    let result = DescribeConfigsResult {
+                        resource_type: resource.resource_type,
+                        resource_name: resource.resource_name,
+                        configs: known.map(entry).collect(),
+                        ..Default::default()
+                    };
+                    let results = vec![result];
+                    asked.answer(&DescribeConfigsResponse { results, ..Default::default() })
+                }
+                other => panic!("{other} isn't asked of a topic that is there"),
+            })
+        });
+        let command = parsed(format!("produce --topic t {options}").trim()).unwrap();
+        let load = command.plan().unwrap().load;
+        BenchTopic::prepare(&testing::cluster(vec![address]), "t", load).await
+    }
+
+    #[tokio::test]
+    async fn a_topic_that_is_there_and_is_not_as_it_was_asked_for_is_refused() {
+        for (options, has, option) in [
+            ("--partitions 3", "2 partitions", "--partitions"),
+            ("--replication-factor 3", "a replication factor of 1", "--replication-factor"),
+            ("--topic-config retention.ms=6", "retention.ms=5", "--topic-config"),
+            ("--topic-config segment.bytes=5", "no segment.bytes", "--topic-config"),
+        ] {
+            let why = prepared(options).await.unwrap_err();
+            let ways_out = format!("leave {option} out, or name another --topic");
+            assert_eq!(why, format!("topic t has {has} already; {ways_out}"));
+        }
+        for options in ["", "--partitions 2 --replication-factor 1 --topic-config retention.ms=5"] {
+            let topic = prepared(options).await.unwrap();
+            assert_eq!((topic.partitions, topic.replication_factor), (2, 1));
+        }
+    }
 }

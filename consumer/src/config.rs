@@ -276,6 +276,12 @@ impl ConsumerConfig {
         }
     }
 
+    /// How long a revocation waits for the commit before it: others wait for this member until the
+    /// rebalance is over, and the coordinator until the session is.
+    pub(crate) fn last_commit_max(&self) -> Duration {
+        self.session_timeout.min(self.poll_interval_max) / 2
+    }
+
     /// Whether a member keeps what it has while its group shares anew.
     pub(crate) fn is_cooperative(&self) -> bool {
         self.assignors.iter().all(|assignor| assignor.is_cooperative())

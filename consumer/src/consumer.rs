@@ -339,8 +339,8 @@ impl Consumer {
         let commits = self.is_auto_commit() && step.kind == StepKind::Revoke;
         let mut listener = self.listener.take().unwrap_or_else(|| Box::new(Silence));
         self.hearing = Some(Box::pin(async move {
-            if commits && let Err(error) = control.commit_processed().await {
-                tracing::warn!(%error, "records may come again: the last commit failed");
+            if commits {
+                commit_before_revocation(&control).await;
             }
             let places = &step.places;
             match step.kind {
@@ -405,6 +405,16 @@ impl Consumer {
 
     fn is_auto_commit(&self) -> bool {
         self.control.config.auto_commit && self.control.config.group_id.is_some()
+    }
+}
+
+/// Commits what is processed, but not for so long that the group goes on without this member.
+async fn commit_before_revocation(control: &ConsumerControl) {
+    let limit = control.config.last_commit_max();
+    match timeout(limit, control.commit_processed()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "records may come again: the last commit failed"),
+        Err(_) => tracing::warn!(?limit, "records may come again: the last commit takes too long"),
     }
 }
 

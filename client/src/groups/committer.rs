@@ -4,10 +4,11 @@
 //! coordinator refuses it when they are somebody else's.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use logboom_protocol::ErrorCode;
 
-use super::offsets::{COMMIT_BY_NAME, Identity, OffsetToCommit, check_committed, commit_request};
+use super::offsets::{COMMIT_BY_NAME, Identity, OffsetToCommit, commit_request, committed};
 use super::pulse::Line;
 use crate::{ClientError, Cluster};
 
@@ -53,38 +54,106 @@ impl Committer {
         Some(identity.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
-    /// Commits offsets, until they are committed or the time of a call is over. Dropped, it may
-    /// have committed them or not.
+    /// Commits offsets, until each is committed or refused, or the time of a call is over; told for
+    /// each by itself, in their order. Dropped, it may have committed them or not.
     ///
-    /// # Errors
-    /// One that [`ClientError::is_lost_membership`] where the partitions may be somebody else's by
-    /// now, another code, or why the coordinator can't be asked.
-    pub async fn commit(&self, offsets: &[OffsetToCommit]) -> Result<(), ClientError> {
-        if offsets.is_empty() {
-            return Ok(());
-        }
-        let group = &self.group;
+    /// What is refused as a whole is so for each: by an error that
+    /// [`ClientError::is_lost_membership`] where the partitions may be somebody else's by now, by
+    /// another code, or because the coordinator can't be asked. A partition that isn't there holds
+    /// up the others no longer than it takes to hear of a new topic.
+    pub async fn commit_each(&self, offsets: &[OffsetToCommit]) -> Vec<Result<(), ClientError>> {
         let member = self.member();
         if member.as_ref().is_some_and(|member| member.generation < 0) {
             // Without one a group that is empty by now would take it as an operator's.
-            let (what, code) = (format!("group {group}"), ErrorCode::UNKNOWN_MEMBER_ID);
-            return Err(ClientError::Refused { what, code, message: None });
+            let (what, code) = (format!("group {}", self.group), ErrorCode::UNKNOWN_MEMBER_ID);
+            let refused = ClientError::Refused { what, code, message: None };
+            return vec![Err(refused); offsets.len()];
         }
         let member = member.unwrap_or_default();
-        let request = commit_request(group, &member, self.instance_id.as_deref(), offsets);
-        let mut retry = self.cluster.retry(format!("commit offsets in group {group}"));
+        let mut retry = self.cluster.retry(format!("commit offsets in group {}", self.group));
+        let mut told: Vec<Option<Result<(), ClientError>>> = vec![None; offsets.len()];
         loop {
-            let answer = self.line.call(&request, COMMIT_BY_NAME, retry.timeout()).await;
-            let address = self.line.address();
-            match answer.and_then(|told| check_committed(&address, &request, &told)) {
-                Ok(()) => return Ok(()),
-                Err(error) => {
-                    if error.is_retriable() {
-                        self.line.hang_up();
-                    }
-                    retry.pause(error).await?;
-                }
+            let open = offsets.iter().zip(&mut told).filter(|(_, told)| told.is_none());
+            let waits = retry.elapsed() < self.cluster.config().topic_propagation_max;
+            let Some(error) =
+                self.commit_open(&member, open.collect(), waits, retry.timeout()).await
+            else {
+                return told.into_iter().flatten().collect();
+            };
+            if let Err(error) = retry.pause(error).await {
+                let open = || Err(error.clone());
+                return told.into_iter().map(|told| told.unwrap_or_else(open)).collect();
             }
         }
     }
+
+    /// The same, told of all together.
+    ///
+    /// # Errors
+    /// Of the first offset that wasn't committed; others may have been.
+    pub async fn commit(&self, offsets: &[OffsetToCommit]) -> Result<(), ClientError> {
+        self.commit_each(offsets).await.into_iter().collect()
+    }
+
+    /// Asks once for what isn't told yet; why something isn't afterwards.
+    ///
+    /// - `waits`: whether a partition that isn't there may be new, and is asked for again.
+    async fn commit_open(
+        &self,
+        member: &Identity,
+        open: Vec<Open<'_>>,
+        waits: bool,
+        timeout: Duration,
+    ) -> Option<ClientError> {
+        if open.is_empty() {
+            return None;
+        }
+        let offsets = open.iter().map(|(offset, _)| *offset);
+        let request = commit_request(&self.group, member, self.instance_id.as_deref(), offsets);
+        let answer = match self.line.call(&request, COMMIT_BY_NAME, timeout).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                if error.is_retriable() {
+                    self.line.hang_up();
+                }
+                return Some(error);
+            }
+        };
+        let (address, mut last) = (self.line.address(), None);
+        for (offset, told) in open {
+            let result = committed(&address, &self.group, offset, &answer);
+            match result.as_ref().err().filter(|error| may_pass(error, waits)) {
+                Some(error) => last = Some(error.clone()),
+                None => *told = Some(result),
+            }
+        }
+        if last.as_ref().is_some_and(is_elsewhere) {
+            self.line.hang_up();
+        }
+        last
+    }
+}
+
+/// What is to be committed, and what has become of that; `None` while it isn't told.
+type Open<'a> = (&'a OffsetToCommit, &'a mut Option<Result<(), ClientError>>);
+
+/// Whether another attempt may commit a partition. One that isn't there was deleted, or is new.
+fn may_pass(error: &ClientError, waits: bool) -> bool {
+    let is_unknown = matches!(
+        error.code(),
+        Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION | ErrorCode::UNKNOWN_TOPIC_ID)
+    );
+    error.is_retriable() && (waits || !is_unknown)
+}
+
+/// Whether another broker may coordinate the group by now.
+fn is_elsewhere(error: &ClientError) -> bool {
+    matches!(
+        error.code(),
+        Some(
+            ErrorCode::NOT_COORDINATOR
+                | ErrorCode::COORDINATOR_NOT_AVAILABLE
+                | ErrorCode::REQUEST_TIMED_OUT
+        )
+    )
 }

@@ -134,7 +134,9 @@ impl Cluster {
         let member = Identity::default();
         let request = commit_request(group, &member, None, &offsets);
         let doing = format!("commit offsets for group {group}");
-        let read = |address: &_, response| check_committed(address, &request, &response);
+        let read = |address: &_, response| {
+            offsets.iter().try_for_each(|one| committed(address, group, one, &response))
+        };
         self.call_coordinator(group, doing, COMMIT_BY_NAME, &request, read).await
     }
 }
@@ -243,11 +245,11 @@ impl Default for Identity {
 }
 
 /// A request that commits offsets.
-pub(super) fn commit_request(
+pub(super) fn commit_request<'a>(
     group: &str,
     member: &Identity,
     instance_id: Option<&str>,
-    offsets: &[OffsetToCommit],
+    offsets: impl IntoIterator<Item = &'a OffsetToCommit>,
 ) -> OffsetCommitRequest {
     let mut topics = BTreeMap::<&str, Vec<OffsetCommitRequestPartition>>::new();
     for one in offsets {
@@ -273,23 +275,19 @@ pub(super) fn commit_request(
     }
 }
 
-/// Whether an answer tells of all that was to be committed, and its first error. One of the group
-/// as a whole stands at every partition.
-pub(super) fn check_committed(
+/// What an answer says of an offset that was to be committed. An error of the group as a whole
+/// stands at every partition.
+pub(super) fn committed(
     address: &BrokerAddress,
-    request: &OffsetCommitRequest,
-    response: &OffsetCommitResponse,
+    group: &str,
+    offset: &OffsetToCommit,
+    answer: &OffsetCommitResponse,
 ) -> Result<(), ClientError> {
-    for topic in &request.topics {
-        let told = response.topics.iter().filter(|told| told.name == topic.name);
-        let told: Vec<_> = told.flat_map(|told| &told.partitions).collect();
-        for one in &topic.partitions {
-            let (group, name, partition) = (&request.group_id, &topic.name, one.partition_index);
-            let what = || format!("group {group}: partition {name}-{partition}");
-            let told = told.iter().find(|told| told.partition_index == partition);
-            let lacks = || ClientError::Unanswered { address: address.clone(), what: what() };
-            ClientError::check(told.ok_or_else(lacks)?.error_code, None, what)?;
-        }
-    }
-    Ok(())
+    let OffsetToCommit { topic, partition, .. } = offset;
+    let what = || format!("group {group}: partition {topic}-{partition}");
+    let told = answer.topics.iter().filter(|told| told.name == topic.as_str());
+    let mut told = told.flat_map(|told| &told.partitions);
+    let told = told.find(|told| told.partition_index == *partition);
+    let lacks = || ClientError::Unanswered { address: address.clone(), what: what() };
+    ClientError::check(told.ok_or_else(lacks)?.error_code, None, what)
 }

@@ -19,8 +19,8 @@ use logboom_protocol::messages::metadata::{
     MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
 use logboom_protocol::messages::offset_commit::{
-    OffsetCommitRequest, OffsetCommitResponse, OffsetCommitResponsePartition,
-    OffsetCommitResponseTopic,
+    OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitResponse,
+    OffsetCommitResponsePartition, OffsetCommitResponseTopic,
 };
 use logboom_protocol::messages::offset_fetch::{
     OffsetFetchRequest, OffsetFetchResponse, OffsetFetchResponsePartition, OffsetFetchResponseTopic,
@@ -30,7 +30,7 @@ use logboom_protocol::{ApiKey, ErrorCode};
 
 use super::*;
 use crate::testing::{Arrived, ScriptedBroker, cluster};
-use crate::{BrokerAddress, ClientConfig, Cluster};
+use crate::{BrokerAddress, ClientConfig, ClientError, Cluster};
 
 /// A group with the one member that asks, as its coordinator sees it.
 struct Group {
@@ -45,6 +45,9 @@ struct Group {
     commit: ErrorCode,
     /// Commits that were taken: member, generation, partition and offset of the first.
     commits: Vec<(String, i32, i32, i64)>,
+    /// How often a commit was asked for, and a coordinator.
+    asked_to_commit: usize,
+    asked_for: usize,
     left: Vec<String>,
     /// How many heartbeats have come.
     beats: watch::Sender<usize>,
@@ -66,6 +69,8 @@ impl Group {
             heartbeat: ErrorCode::NONE,
             commit: ErrorCode::NONE,
             commits: Vec::new(),
+            asked_to_commit: 0,
+            asked_for: 0,
             left: Vec::new(),
             beats: watch::Sender::new(0),
         }))
@@ -74,7 +79,10 @@ impl Group {
     fn answer(&mut self, asked: &Arrived) -> Bytes {
         match asked.api {
             ApiKey::Metadata => asked.answer(&self.metadata()),
-            ApiKey::FindCoordinator => asked.answer(&self.found(asked.version)),
+            ApiKey::FindCoordinator => {
+                self.asked_for += 1;
+                asked.answer(&self.found(asked.version))
+            }
             ApiKey::JoinGroup => asked.answer(&self.join(&asked.decode())),
             ApiKey::SyncGroup => asked.answer(&self.sync(&asked.decode())),
             ApiKey::Heartbeat => {
@@ -162,19 +170,23 @@ impl Group {
     }
 
     fn take(&mut self, request: &OffsetCommitRequest) -> OffsetCommitResponse {
+        self.asked_to_commit += 1;
         let first = &request.topics[0].partitions[0];
         if self.commit == ErrorCode::NONE {
             let (id, generation) = (&request.member_id, request.generation_id_or_member_epoch);
             let taken = (first.partition_index, first.committed_offset);
             self.commits.push((id.as_str().to_owned(), generation, taken.0, taken.1));
         }
-        let partition = OffsetCommitResponsePartition {
-            partition_index: first.partition_index,
-            error_code: self.commit,
+        let partition = |one: &OffsetCommitRequestPartition| OffsetCommitResponsePartition {
+            partition_index: one.partition_index,
+            error_code: match one.partition_index < self.partitions {
+                true => self.commit,
+                false => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+            },
         };
         let topic = OffsetCommitResponseTopic {
             name: "t".into(),
-            partitions: vec![partition],
+            partitions: request.topics[0].partitions.iter().map(partition).collect(),
             ..OffsetCommitResponseTopic::default()
         };
         OffsetCommitResponse { topics: vec![topic], ..OffsetCommitResponse::default() }
@@ -279,6 +291,27 @@ async fn who_is_no_member_commits_nothing() {
     let error = member(&group).committer().commit(&offset(0, 1)).await.unwrap_err();
     assert!(error.is_lost_membership(), "{error}");
     assert_eq!(group.lock().unwrap().commits, []);
+}
+
+#[tokio::test]
+async fn a_partition_that_is_gone_holds_up_no_other_s_commit() {
+    let group = coordinator(&[]).await;
+    let mut member = member(&group);
+    member.join().await.unwrap();
+    let lookups = {
+        let mut group = group.lock().unwrap();
+        group.partitions = 2;
+        group.asked_for
+    };
+    let offsets = [offset(2, 7), offset(1, 9)].concat();
+    let told = member.committer().commit_each(&offsets).await;
+    let code = told[0].as_ref().unwrap_err().code();
+    assert_eq!(code, Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION), "{told:?}");
+    assert!(matches!(told[0], Err(ClientError::Refused { .. })), "long before the deadline");
+    assert!(told[1].is_ok(), "{told:?}");
+    let group = group.lock().unwrap();
+    assert!(group.asked_to_commit > 1, "it might have been new");
+    assert_eq!(group.asked_for, lookups + 1, "the coordinator isn't to blame");
 }
 
 #[tokio::test]

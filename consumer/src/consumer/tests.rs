@@ -238,6 +238,22 @@ async fn a_listener_goes_on_when_its_call_is_dropped_and_nothing_is_handed_out_m
     assert!(stage.consumer.assignment().is_empty());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_does_not_end_holds_up_no_rebalance() {
+    let mut stage = stage(ConsumerConfig { group_id: Some("g".into()), ..Default::default() });
+    stage.consumer.subscribe(["t"]).unwrap();
+    let shared = Arc::clone(&stage.consumer.shared);
+    shared.update(|state| state.put_step(StepKind::Assign, vec![place(0)]));
+    stage.permits.add_permits(2);
+    stage.feed(0, 2);
+    assert_eq!(stage.record(), (0, 0));
+    // Nobody commits here.
+    let revoked = shared.update(|state| state.put_step(StepKind::Revoke, vec![place(0)]));
+    let limit = stage.consumer.control.config.session_timeout;
+    assert!(timeout(limit, stage.consumer.next()).await.is_err(), "there is nothing to read");
+    assert!(shared.update(|state| state.is_step_done(revoked)));
+}
+
 #[tokio::test]
 async fn what_is_lost_is_not_handed_out_before_the_listener_hears_of_it() {
     let mut stage = stage(ConsumerConfig { group_id: Some("g".into()), ..Default::default() });

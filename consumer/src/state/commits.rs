@@ -83,7 +83,10 @@ impl State {
     }
 
     /// What the coordinator has taken. Who has sought meanwhile commits again.
-    pub(crate) fn committed(&mut self, offsets: &BTreeMap<TopicPartition, OffsetAndMetadata>) {
+    pub(crate) fn committed<'a>(
+        &mut self,
+        offsets: impl Iterator<Item = (&'a TopicPartition, &'a OffsetAndMetadata)>,
+    ) {
         for (place, committed) in offsets {
             if let Some(slot) = self.slots.get_mut(place) {
                 slot.committed = Some(committed.offset);

@@ -80,6 +80,8 @@ pub(crate) struct Membership {
     group: String,
     wish: Wish,
     watch: PollWatch,
+    /// Topics that weren't there, of which a warning was given.
+    warned_of: BTreeSet<String>,
 }
 
 /// What the application wants of the group.
@@ -97,8 +99,8 @@ impl Membership {
         config: Arc<ConsumerConfig>,
         group: String,
     ) -> Self {
-        let (wish, watch) = (Wish::default(), PollWatch::new());
-        Self { shared, cluster, config, group, wish, watch }
+        let (wish, watch, warned_of) = (Wish::default(), PollWatch::new(), BTreeSet::new());
+        Self { shared, cluster, config, group, wish, watch, warned_of }
     }
 
     /// Is a member whenever topics are subscribed to, until the consumer is closed.
@@ -167,6 +169,7 @@ impl Membership {
             Ok(joined) => joined,
             Err(error) => return self.fall_out(error, kept).await,
         };
+        self.tell_of_unshared(&joined);
         if self.apply(&joined).await? {
             *kept = self.owned();
             return Ok(());
@@ -179,6 +182,20 @@ impl Membership {
         match beat {
             Beat::Steady | Beat::Rebalance => self.prepare(kept).await,
             Beat::Lost => self.lose(kept).await,
+        }
+    }
+
+    /// Topics of which no partitions are given: the application hears of those that it may not
+    /// read, and those that may yet come are waited for.
+    fn tell_of_unshared(&mut self, joined: &Joined) {
+        for (topic, &code) in &joined.unshared {
+            if !code.is_retriable() {
+                let error = ClientError::Refused { what: format!("topic {topic}"), code, message: None };
+                self.shared.update(|state| state.tell(None, error.into()));
+            } else if self.warned_of.insert(topic.clone()) {
+                let group = self.group.as_str();
+                tracing::warn!(group, topic, %code, "a topic isn't there, and is waited for");
+            }
         }
     }
 

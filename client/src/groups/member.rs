@@ -13,6 +13,7 @@
 //! waits holds up a heartbeat, nor a join that waits a fetch. Its commits have another one: who
 //! keeps what it has commits while it joins.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,6 +83,9 @@ pub struct Joined {
     pub assignment: Assignment,
     /// How the group shares.
     pub assignor: Assignor,
+    /// Topics that somebody wants and nobody reads, because brokers tell nothing of them, and why;
+    /// only who has shared the partitions knows any.
+    pub unshared: BTreeMap<String, ErrorCode>,
 }
 
 /// A member. Dropped without [`Self::leave`], it counts as one until its session is over.
@@ -172,10 +176,9 @@ impl GroupMember {
                 Err(error) => Err(error),
             };
             let error = match joined {
-                Ok((assignor, assignment)) => {
+                Ok(joined) => {
                     self.is_joining = false;
-                    let generation = self.identity.generation;
-                    return Ok(Joined { generation, assignment, assignor });
+                    return Ok(joined);
                 }
                 Err(error) => error,
             };
@@ -264,18 +267,15 @@ impl GroupMember {
     }
 
     /// Joins and syncs once; begins the heartbeats of the generation.
-    async fn join_once(
-        &mut self,
-        kept: &Assignment,
-    ) -> Result<(Assignor, Assignment), ClientError> {
+    async fn join_once(&mut self, kept: &Assignment) -> Result<Joined, ClientError> {
         let joined = self.ask_to_join(kept).await?;
         self.identity.id = joined.member_id.as_str().to_owned();
         let assignor = self.chosen(&joined)?;
         let is_leader = joined.leader == joined.member_id;
-        let (mut assignments, mut counts) = (Vec::new(), Counts::new());
+        let (mut assignments, mut counts, mut unshared) = Default::default();
         if is_leader {
             let members = subscribers(assignor, &joined);
-            counts = self.partition_counts(&members).await?;
+            (counts, unshared) = self.partition_counts(&members).await?;
             if !joined.skip_assignment {
                 assignments = encoded(assignor.assign(&members, &counts))?;
             }
@@ -294,12 +294,13 @@ impl GroupMember {
         ClientError::check(response.error_code, None, what)?;
         let assignment = subscription::decode_assignment(&response.assignment);
         let assignment = assignment.ok_or_else(|| self.lacks("assignment"))?;
-        self.identity.generation = request.generation_id;
+        let generation = request.generation_id;
+        self.identity.generation = generation;
         self.committer.become_member(self.identity.clone());
-        self.had = Holding { partitions: assignment.clone(), generation: self.identity.generation };
+        self.had = Holding { partitions: assignment.clone(), generation };
         let beginning = Pulse::begin(&self.cluster, &self.config, &self.line, &request, counts);
         self.pulse = Some(beginning);
-        Ok((assignor, assignment))
+        Ok(Joined { generation, assignment, assignor, unshared })
     }
 
     /// How the group shares.
@@ -354,7 +355,10 @@ impl GroupMember {
     }
 
     /// How many partitions the topics have that somebody wants.
-    async fn partition_counts(&self, members: &[Subscriber]) -> Result<Counts, ClientError> {
+    async fn partition_counts(
+        &self,
+        members: &[Subscriber],
+    ) -> Result<(Counts, BTreeMap<String, ErrorCode>), ClientError> {
         let mut topics: Vec<&str> =
             members.iter().flat_map(|member| &member.topics).map(String::as_str).collect();
         topics.sort_unstable();
@@ -377,12 +381,42 @@ impl GroupMember {
     }
 }
 
-/// How many partitions topics have; 0 for one that doesn't exist. Not from memory: who shares must
-/// know of new partitions.
-async fn counts(cluster: &Cluster, topics: Vec<&str>) -> Result<Counts, ClientError> {
-    let image = cluster.image(Some(&topics)).await?;
-    let count = |name: &str| image.topics.get(name).map_or(0, |topic| topic.partitions.len());
-    Ok(topics.into_iter().map(|name| (name.to_owned(), count(name))).collect())
+/// How many partitions topics have; 0 for those of which nothing is told, which come beside it with
+/// the reason. Not from memory: who shares must know of new partitions.
+///
+/// A broker that knows of no broker has heard of no topic either, and is asked again. What may pass
+/// is waited for as long as a new topic is.
+async fn counts(
+    cluster: &Cluster,
+    topics: Vec<&str>,
+) -> Result<(Counts, BTreeMap<String, ErrorCode>), ClientError> {
+    let mut retry = cluster.retry("look up the topics to share".to_owned());
+    let image = loop {
+        let image = cluster.image(Some(&topics)).await?;
+        let waits = retry.elapsed() < cluster.config().topic_propagation_max;
+        let passes = |(_, code): &(&String, &ErrorCode)| {
+            code.is_retriable() && **code != ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+        };
+        let error = match image.refused.iter().find(passes) {
+            _ if image.brokers.is_empty() => ClientError::NoAnswer,
+            Some((topic, &code)) if waits => {
+                ClientError::Refused { what: format!("topic {topic}"), code, message: None }
+            }
+            _ => break image,
+        };
+        retry.pause(error).await?;
+    };
+    let (mut counts, mut unshared) = (Counts::new(), BTreeMap::new());
+    for name in topics {
+        let known = image.topics.get(name).map(|topic| topic.partitions.len());
+        if known.is_none() {
+            let code = image.refused.get(name).copied();
+            let code = code.unwrap_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+            unshared.insert(name.to_owned(), code);
+        }
+        counts.insert(name.to_owned(), known.unwrap_or_default());
+    }
+    Ok((counts, unshared))
 }
 
 /// Whether somebody had all the time that an answer may take, and gave none.

@@ -40,6 +40,10 @@ struct Group {
     generation: i32,
     /// Of topic `t`, which isn't there while it has none.
     partitions: i32,
+    /// What is told of it where it has some.
+    topic: ErrorCode,
+    /// How often whoever is asked for it hasn't heard of anything yet.
+    novices: usize,
     /// What heartbeats and commits are answered with.
     heartbeat: ErrorCode,
     commit: ErrorCode,
@@ -66,6 +70,8 @@ impl Group {
             ids: 0,
             generation: 4,
             partitions: 3,
+            topic: ErrorCode::NONE,
+            novices: 0,
             heartbeat: ErrorCode::NONE,
             commit: ErrorCode::NONE,
             commits: Vec::new(),
@@ -99,7 +105,11 @@ impl Group {
         }
     }
 
-    fn metadata(&self) -> MetadataResponse {
+    fn metadata(&mut self) -> MetadataResponse {
+        if self.novices > 0 {
+            self.novices -= 1;
+            return MetadataResponse::default();
+        }
         let partition = |partition_index| MetadataResponsePartition {
             partition_index,
             ..MetadataResponsePartition::default()
@@ -114,7 +124,7 @@ impl Group {
             topics: vec![MetadataResponseTopic {
                 error_code: match self.partitions {
                     0 => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
-                    _ => ErrorCode::NONE,
+                    _ => self.topic,
                 },
                 name: Some("t".into()),
                 partitions: (0..self.partitions).map(partition).collect(),
@@ -341,6 +351,32 @@ async fn who_has_shared_partitions_notices_new_ones() {
     assert_eq!(member.disturbed().await, Beat::Rebalance);
     let joined = member.join().await.unwrap();
     assert_eq!(joined.assignment["t"], [0, 1, 2, 3]);
+}
+
+#[tokio::test]
+async fn what_a_broker_says_that_knows_nobody_yet_is_not_shared() {
+    let group = coordinator(&[]).await;
+    group.lock().unwrap().novices = 2;
+    let joined = member(&group).join().await.unwrap();
+    assert_eq!(joined.assignment["t"], [0, 1, 2]);
+}
+
+#[tokio::test]
+async fn a_topic_of_which_nothing_is_told_is_named_to_who_shares() {
+    for (code, partitions) in [
+        (ErrorCode::TOPIC_AUTHORIZATION_FAILED, 3),
+        (ErrorCode::INVALID_TOPIC_EXCEPTION, 3),
+        (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, 0),
+    ] {
+        let group = coordinator(&[]).await;
+        {
+            let mut group = group.lock().unwrap();
+            (group.topic, group.partitions) = (code, partitions);
+        }
+        let joined = member(&group).join().await.unwrap();
+        assert!(joined.assignment.is_empty(), "{joined:?}");
+        assert_eq!(joined.unshared, [("t".to_owned(), code)].into());
+    }
 }
 
 /// Waits for so many heartbeats more, and says what has become of the member meanwhile.

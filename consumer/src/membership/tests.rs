@@ -37,6 +37,8 @@ struct Group {
     generation: i32,
     /// What joins are answered with.
     join: ErrorCode,
+    /// What is told of the topic.
+    topic: ErrorCode,
     said: mpsc::UnboundedSender<String>,
     /// Whose partitions are looked at when it leaves.
     leaver: Option<ConsumerControl>,
@@ -76,6 +78,7 @@ impl Group {
                 ..MetadataResponseBroker::default()
             }],
             topics: vec![MetadataResponseTopic {
+                error_code: self.topic,
                 name: Some("t".into()),
                 partitions: vec![MetadataResponsePartition::default()],
                 ..MetadataResponseTopic::default()
@@ -159,6 +162,7 @@ async fn stage() -> Stage {
         address: broker.address.clone(),
         generation: 0,
         join: ErrorCode::NONE,
+        topic: ErrorCode::NONE,
         said: sender,
         leaver: None,
     };
@@ -248,6 +252,26 @@ async fn whom_the_group_refuses_hears_of_it_until_it_subscribes_again() {
     stage.group().join = ErrorCode::NONE;
     consumer.subscribe(["t"]).unwrap();
     stage.says_to(&mut consumer, "sync").await;
+}
+
+#[tokio::test]
+async fn who_shares_hears_of_a_topic_that_it_may_not_read_and_goes_on() {
+    let mut stage = stage().await;
+    stage.group().topic = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
+    let mut consumer = stage.builder().build().unwrap();
+    consumer.subscribe(["t"]).unwrap();
+    let error = consumer.next().await.unwrap_err();
+    assert!(error.to_string().contains("topic t: TOPIC_AUTHORIZATION_FAILED"), "{error}");
+    stage.says("sync").await;
+    stage.group().topic = ErrorCode::NONE;
+    consumer.subscribe(["t", "u"]).unwrap();
+    while consumer.assignment().is_empty() {
+        tokio::select! {
+            biased;
+            _ = consumer.next() => {}
+            () = tokio::task::yield_now() => {}
+        }
+    }
 }
 
 #[tokio::test]

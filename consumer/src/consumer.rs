@@ -220,7 +220,7 @@ impl Consumer {
                     return Poll::Ready(Ok(Record::new(&taken.place, &lent, part)));
                 }
                 Ok(None) => self.let_go(),
-                Err(error) => return Poll::Ready(Err(self.refuse(error))),
+                Err(error) => self.refuse(error)?,
             }
         }
     }
@@ -233,7 +233,7 @@ impl Consumer {
             match self.gather() {
                 Ok(Some(batch)) => return Poll::Ready(Ok(batch)),
                 Ok(None) => self.let_go(),
-                Err(error) => return Poll::Ready(Err(self.refuse(error))),
+                Err(error) => self.refuse(error)?,
             }
         }
     }
@@ -385,14 +385,16 @@ impl Consumer {
         }
     }
 
-    /// The held haul can't be read on.
+    /// The held haul can't be read on; an error where the leader's copy is damaged.
     #[cold]
-    fn refuse(&mut self, error: BatchError) -> ConsumerError {
-        let Some(taken) = self.held.take() else { return ConsumerError::Closed };
+    fn refuse(&mut self, error: BatchError) -> Result<(), ConsumerError> {
+        let Some(taken) = self.held.take() else { return Ok(()) };
         let (partition, offset) = (taken.place.clone(), taken.haul.next());
         metrics::counter!("logboom_consumer_damaged_total").increment(1);
-        self.control.shared.update(|state| state.refetch(taken));
-        ConsumerError::Damaged { partition, offset, error }
+        match self.control.shared.update(|state| state.refetch(taken)) {
+            true => Err(ConsumerError::Damaged { partition, offset, error }),
+            false => Ok(()),
+        }
     }
 
     /// All that was handed out is done with.

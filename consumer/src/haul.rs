@@ -93,6 +93,8 @@ pub(crate) struct Haul {
     count: u64,
     /// The answer that it is a part of.
     kept: Option<Arc<Kept>>,
+    /// Whether a replica has sent it that doesn't lead the partition.
+    is_of_replica: bool,
 }
 
 /// A whole number of batches, and what follows from their headers.
@@ -130,13 +132,23 @@ pub(crate) fn measure(mut bytes: Bytes) -> Result<Measured, BatchError> {
 impl Haul {
     /// - `bytes`: whole batches, of which the first may begin before `from`.
     pub(crate) fn new(bytes: Bytes, from: i64, aborted: Aborted, check_crcs: bool) -> Self {
-        let (next, epoch, open, count, kept) = (from, -1, None, 0, None);
-        Self { rest: bytes, next, epoch, aborted, check_crcs, open, count, kept }
+        let (next, epoch, open, count, kept, is_of_replica) = (from, -1, None, 0, None, false);
+        Self { rest: bytes, next, epoch, aborted, check_crcs, open, count, kept, is_of_replica }
     }
 
     /// The same, as a part of an answer.
     pub(crate) fn keeping(self, answer: Arc<Kept>) -> Self {
         Self { kept: Some(answer), ..self }
+    }
+
+    /// The same, sent by the leader of its partition or not.
+    pub(crate) fn of_replica(self, is_of_replica: bool) -> Self {
+        Self { is_of_replica, ..self }
+    }
+
+    /// Whether a replica has sent it that doesn't lead its partition.
+    pub(crate) fn is_of_replica(&self) -> bool {
+        self.is_of_replica
     }
 
     /// Nothing more is handed out of it, and it keeps nothing in memory.

@@ -335,12 +335,12 @@ impl State {
         }
         let is_nearest = slot.nearest.is_some_and(|(nearest, _)| nearest == broker);
         let is_sent_on = data.preferred_read_replica >= 0;
-        if is_sent_on {
+        if is_sent_on && !slot.avoids_replicas(now) {
             slot.nearest = Some((data.preferred_read_replica, later(now, age_max)));
             tracing::debug!(%place, broker = data.preferred_read_replica, "reads from a replica");
         }
         let leader = data.current_leader.clone();
-        match slot.take(place, asked, data, answer, &config) {
+        match slot.take(place, asked, is_nearest, data, answer, &config) {
             Verdict::Fine(bytes) => {
                 slot.settle();
                 // Who only says where to read has given nothing.
@@ -355,9 +355,9 @@ impl State {
             // A replica may lag behind its leader, who is asked next.
             Verdict::Stale(error) | Verdict::Wait(error) if is_nearest => {
                 slot.hinder(place, now, error);
-                slot.nearest = None;
+                slot.avoid_replicas(now, max, age_max);
             }
-            _ if is_nearest => slot.nearest = None,
+            _ if is_nearest => slot.avoid_replicas(now, max, age_max),
             Verdict::OutOfRange | Verdict::Tell(_) if slot.is_ahead() => slot.is_blocked = true,
             Verdict::OutOfRange => {
                 let offset = asked.offset;
@@ -386,6 +386,7 @@ impl State {
 
     /// A broker doesn't answer, or not what was asked for.
     fn lose_broker(&mut self, broker: i32, error: ClientError, now: Instant) {
+        let (max, age_max) = (self.pauses().1, self.config.client.metadata_age_max);
         let state = self.brokers.get(&broker);
         let slots = self.slots.iter_mut();
         let mut topics = Vec::new();
@@ -398,7 +399,7 @@ impl State {
                 slot.hinder(place, now, error.clone());
             }
             if slot.nearest.is_some_and(|(nearest, _)| nearest == broker) {
-                slot.nearest = None;
+                slot.avoid_replicas(now, max, age_max);
             }
         }
         topics.dedup();
@@ -506,6 +507,7 @@ impl Slot {
         &mut self,
         place: &TopicPartition,
         asked: Asked,
+        is_of_replica: bool,
         data: PartitionData,
         answer: &Answer,
         config: &ConsumerConfig,
@@ -563,7 +565,7 @@ impl Slot {
         let bytes = measured.bytes.len();
         let aborted = Aborted::new(data.aborted_transactions.unwrap_or_default());
         let haul = Haul::new(measured.bytes, asked.offset, aborted, config.check_crcs);
-        self.queue.push_back(haul.keeping(kept));
+        self.queue.push_back(haul.keeping(kept).of_replica(is_of_replica));
         self.queued_bytes += bytes;
         let offset = measured.end.max(asked.offset);
         self.place = Place::At(Position { offset, epoch: measured.leader_epoch });

@@ -412,18 +412,25 @@ impl State {
     }
 
     /// A haul holds what can't be read: it is fetched again, unless the application seeks past it.
-    pub(crate) fn refetch(&mut self, taken: Taken) {
+    /// Whether that is worth telling: what a replica has sent is fetched from the leader first.
+    pub(crate) fn refetch(&mut self, taken: Taken) -> bool {
         self.settle(&taken);
-        let place = &taken.place;
+        let (place, is_of_replica) = (&taken.place, taken.haul.is_of_replica());
         if self.slots.get(place).is_none_or(|slot| slot.stamp != taken.stamp) {
-            return;
+            return !is_of_replica;
         }
         self.rewind(place);
+        let client = &self.config.client;
+        let (now, initial, max) = (Instant::now(), client.retry_backoff, client.retry_backoff_max);
         if let Some(slot) = self.slots.get_mut(place) {
-            let client = &self.config.client;
-            let now = Instant::now();
-            slot.back_off(now, client.retry_backoff, client.retry_backoff_max);
+            if is_of_replica {
+                tracing::warn!(%place, "a replica has sent what can't be read; asks the leader");
+                slot.avoid_replicas(now, max, client.metadata_age_max);
+            } else {
+                slot.back_off(now, initial, max);
+            }
         }
+        !is_of_replica
     }
 
     /// What is read.

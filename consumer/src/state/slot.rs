@@ -58,6 +58,13 @@ pub(crate) struct Leader {
     pub(crate) epoch: i32,
 }
 
+/// Since a replica has failed, the leader is read from.
+#[derive(Debug, Clone, Copy)]
+struct Avoided {
+    pause: Duration,
+    until: Instant,
+}
+
 /// A partition that is read.
 #[derive(Debug)]
 pub(crate) struct Slot {
@@ -84,6 +91,8 @@ pub(crate) struct Slot {
     pub(crate) epoch_seen: i32,
     /// Who is to be read from instead of the leader (KIP-392), and until when.
     pub(crate) nearest: Option<(i32, Instant)>,
+    /// Whether replicas have failed of late.
+    avoided: Option<Avoided>,
     pub(crate) queue: VecDeque<Haul>,
     /// Bytes in the queue.
     pub(crate) queued_bytes: usize,
@@ -118,6 +127,7 @@ impl Slot {
             leader: None,
             epoch_seen: -1,
             nearest: None,
+            avoided: None,
             queue: VecDeque::new(),
             queued_bytes: 0,
             done: None,
@@ -186,6 +196,21 @@ impl Slot {
     pub(crate) fn source(&mut self, now: Instant) -> Option<i32> {
         self.nearest = self.nearest.filter(|(_, until)| *until > now);
         self.nearest.map(|(broker, _)| broker).or(self.leader.map(|leader| leader.broker))
+    }
+
+    /// The nearest replica fails: the leader is read from for a while, which doubles each time.
+    ///
+    /// - `initial`, `max`: of the while. The next failure so long behind it is a first one.
+    pub(crate) fn avoid_replicas(&mut self, now: Instant, initial: Duration, max: Duration) {
+        self.nearest = None;
+        let before = self.avoided.filter(|one| now < super::later(one.until, max));
+        let pause = before.map_or(initial, |one| one.pause.saturating_mul(2)).min(max);
+        self.avoided = Some(Avoided { pause, until: super::later(now, pause) });
+    }
+
+    /// Whether only the leader is to be read from.
+    pub(crate) fn avoids_replicas(&self, now: Instant) -> bool {
+        self.avoided.is_some_and(|one| now < one.until)
     }
 
     /// Learns who leads it. An older epoch than one that was told is no news.

@@ -18,6 +18,71 @@ async fn the_nearest_replica_is_read_from_until_it_errs() {
     assert_eq!(brokers(life.fetches()), [(1, vec![(0, 10)])], "the leader knows");
 }
 
+impl Life {
+    /// Partition 0 alone; its leader sends who says where it stands to replica 7.
+    fn sent_on() -> Self {
+        let config = ConsumerConfig { rack: Some("r".into()), ..earliest() };
+        let mut life = Self::assigned(config, Start::Offset(10));
+        life.state.remove(&[place(1)]);
+        life
+    }
+
+    /// Who is asked for the partition, by the leader's advice.
+    fn reads_from(&mut self) -> i32 {
+        let is_asked = |fetch: &Fetch, state: &State| {
+            state.brokers[&fetch.broker].session.asked().contains_key(&place(0))
+        };
+        let fetches = self.fetches();
+        let fetch = fetches.iter().find(|fetch| is_asked(fetch, &self.state));
+        let fetch = fetch.expect("it is asked for");
+        if fetch.broker == 7 || fetch.request.rack_id.is_empty() {
+            return fetch.broker;
+        }
+        self.answer(vec![PartitionData { preferred_read_replica: 7, ..data(0, Vec::new()) }]);
+        self.fetches()[0].broker
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replica_that_fails_is_avoided_for_a_while_that_doubles() {
+    let damaged = || data(0, vec![0; 100]);
+    let refused = |code| move || refused(0, code);
+    let failures: [Box<dyn Fn() -> PartitionData>; 4] = [
+        Box::new(damaged),
+        Box::new(refused(ErrorCode::NOT_LEADER_OR_FOLLOWER)),
+        Box::new(refused(ErrorCode::OFFSET_NOT_AVAILABLE)),
+        Box::new(refused(ErrorCode::OFFSET_OUT_OF_RANGE)),
+    ];
+    for failure in failures {
+        let mut life = Life::sent_on();
+        for seconds in [1, 2, 4] {
+            assert_eq!(life.reads_from(), 7);
+            life.answer_by(7, vec![failure()]);
+            assert!(life.state.next_error().is_none());
+            life.now += Duration::from_millis(seconds * 1_000 - 1);
+            assert_eq!(life.reads_from(), 1);
+            life.answer(vec![PartitionData { preferred_read_replica: 7, ..data(0, Vec::new()) }]);
+            assert_eq!(life.reads_from(), 1, "whatever it says");
+            life.now += Duration::from_millis(1);
+            life.answer(Vec::new());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_damaged_is_told_of_when_the_leader_s_copy_is() {
+    let mut flipped = batch(10, 2, 3);
+    *flipped.last_mut().unwrap() ^= 1;
+    let mut life = Life::sent_on();
+    for (broker, is_told) in [(7, false), (1, true)] {
+        assert_eq!(life.reads_from(), broker);
+        life.answer_by(broker, vec![data(0, flipped.clone())]);
+        let mut taken = life.state.take().unwrap();
+        assert!(taken.haul.next_record(&mut Inflater::new(1 << 10)).is_err());
+        assert_eq!(life.state.refetch(taken), is_told);
+    }
+}
+
 /// Partition 0 alone, read from broker 1, which is asked, while broker 2 becomes its leader.
 fn moved(epoch: i32) -> Life {
     let mut life = Life::assigned(earliest(), Start::Offset(10));

@@ -8,7 +8,7 @@ use logboom_protocol::messages::list_offsets::{
 };
 
 use crate::backoff::Retry;
-use crate::{ClientError, Cluster};
+use crate::{ClientError, Cluster, Topic};
 
 /// Which offset of a partition is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,9 +198,9 @@ impl Cluster {
         isolation: IsolationLevel,
     ) -> Result<Told, ClientError> {
         let Some(&first) = led.first() else { return Ok(Told::new()) };
-        let (connection, _) = self.leader(name, first).await?;
+        let (connection, topic) = self.leader(name, first).await?;
         let timeout = self.config().request_timeout;
-        let mut request = request(name, led, spec, timeout);
+        let mut request = request(&topic, led, spec, timeout);
         request.isolation_level = isolation.to_wire();
         let response = connection.send_within(&request, spec.versions(), timeout).await?;
         let answers = response.topics.into_iter().flat_map(|topic| topic.partitions);
@@ -236,22 +236,23 @@ fn too_late(result: &mut Result<FoundOffset, ClientError>, late: &ClientError) {
 /// What is known of partitions.
 type Told = BTreeMap<i32, Result<FoundOffset, ClientError>>;
 
+/// A leader of another epoch than the one that is known says so, instead of what it has.
 fn request(
-    topic: &str,
+    topic: &Topic,
     partitions: &[i32],
     spec: OffsetSpec,
     timeout: std::time::Duration,
 ) -> ListOffsetsRequest {
     let partition = |&partition_index: &i32| ListOffsetsPartition {
         partition_index,
+        current_leader_epoch: topic.partition(partition_index).map_or(-1, |one| one.leader_epoch),
         timestamp: spec.to_wire(),
-        ..ListOffsetsPartition::default()
     };
     let partitions = partitions.iter().map(partition).collect();
     ListOffsetsRequest {
         replica_id: -1,
         isolation_level: 0,
-        topics: vec![ListOffsetsTopic { name: topic.into(), partitions }],
+        topics: vec![ListOffsetsTopic { name: topic.name.as_str().into(), partitions }],
         timeout_ms: super::millis(timeout),
     }
 }
@@ -263,5 +264,23 @@ fn read(answer: &ListOffsetsPartitionResponse) -> FoundOffset {
         offset: told(answer.offset),
         timestamp: told(answer.timestamp),
         leader_epoch: (answer.leader_epoch >= 0).then_some(answer.leader_epoch),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Partition;
+
+    #[test]
+    fn who_is_asked_hears_of_which_epoch_it_is_known_to_lead() {
+        let partition = |index| Partition { index, leader_epoch: 4 + index, ..Default::default() };
+        let partitions = [0, 1].map(partition).to_vec();
+        let id = logboom_protocol::units::Uuid::ZERO;
+        let topic = Topic { name: "t".to_owned(), id, is_internal: false, partitions };
+        let timeout = std::time::Duration::from_secs(1);
+        let request = request(&topic, &[1, 7], OffsetSpec::Earliest, timeout);
+        let epochs = request.topics[0].partitions.iter().map(|one| one.current_leader_epoch);
+        assert_eq!(epochs.collect::<Vec<_>>(), [5, -1]);
     }
 }

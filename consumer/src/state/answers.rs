@@ -67,7 +67,12 @@ impl State {
                     if topic.id != Uuid::ZERO {
                         slot.topic_id = topic.id;
                     }
-                    slot.learn(partition.leader.map(|broker| Leader { broker, epoch }));
+                    let leader = partition.leader.map(|broker| Leader { broker, epoch });
+                    if is_fresh {
+                        slot.learn_anew(leader);
+                    } else {
+                        slot.learn(leader);
+                    }
                     if slot.leader.is_none() {
                         is_incomplete = true;
                         let (topic, partition) = (name.to_string(), place.partition);
@@ -147,7 +152,12 @@ impl State {
             match committed {
                 Some(one) => {
                     slot.committed = Some(one.offset);
+                    // Who has read so far knew a newer leader than we may.
+                    let is_old = slot.hear_of_epoch(one.leader_epoch);
                     slot.stand(Position { offset: one.offset, epoch: one.leader_epoch });
+                    if is_old {
+                        self.doubt(&place.topic);
+                    }
                 }
                 None => self.reset(place, now, |partition| ConsumerError::NoOffset { partition }),
             }

@@ -58,6 +58,9 @@ pub(crate) struct Leader {
     pub(crate) epoch: i32,
 }
 
+/// How often an older leader than was heard of is told of without being believed.
+const OLDER_TOLD_MAX: u32 = 5;
+
 /// Since a replica has failed, the leader is read from.
 #[derive(Debug, Clone, Copy)]
 struct Avoided {
@@ -89,6 +92,8 @@ pub(crate) struct Slot {
     pub(crate) leader: Option<Leader>,
     /// The greatest epoch that anybody has told.
     pub(crate) epoch_seen: i32,
+    /// How often brokers that were asked anew have told of no leader but one of an older epoch.
+    older_told: u32,
     /// Who is to be read from instead of the leader (KIP-392), and until when.
     pub(crate) nearest: Option<(i32, Instant)>,
     /// Whether replicas have failed of late.
@@ -126,6 +131,7 @@ impl Slot {
             topic_id: Uuid::ZERO,
             leader: None,
             epoch_seen: -1,
+            older_told: 0,
             nearest: None,
             avoided: None,
             queue: VecDeque::new(),
@@ -226,6 +232,28 @@ impl Slot {
             self.epoch_seen = epoch;
         }
         self.leader = leader;
+    }
+
+    /// Brokers were asked anew, and say who leads it. Those that go on telling of an older epoch
+    /// than was heard of are believed at last: the topic may have been made anew meanwhile.
+    pub(crate) fn learn_anew(&mut self, leader: Option<Leader>) {
+        let older = leader.filter(|leader| (0..self.epoch_seen).contains(&leader.epoch));
+        match older.filter(|_| self.leader.is_none()) {
+            Some(older) if self.older_told >= OLDER_TOLD_MAX => {
+                (self.epoch_seen, self.older_told) = (older.epoch, 0);
+            }
+            Some(_) => self.older_told += 1,
+            None => self.older_told = 0,
+        }
+        self.learn(leader);
+    }
+
+    /// Records of an epoch were read: who led in an older one does so no more. Whether such a
+    /// leader was known.
+    pub(crate) fn hear_of_epoch(&mut self, epoch: i32) -> bool {
+        self.epoch_seen = self.epoch_seen.max(epoch);
+        let seen = self.epoch_seen;
+        self.leader.take_if(|leader| (0..seen).contains(&leader.epoch)).is_some()
     }
 
     /// Something went wrong; nobody is asked for a while, which doubles each time.

@@ -108,6 +108,49 @@ async fn what_is_committed_is_where_a_group_begins() {
     assert!(life.state.uncommitted().is_empty());
 }
 
+/// Partition 0, of which 33 is committed, read in epoch 5, while epoch 3 is what is known.
+fn behind_what_is_committed() -> Life {
+    let mut life = Life::new(ConsumerConfig { group_id: Some("g".into()), ..no_reset() });
+    life.state.assign(vec![(place(0), None)]);
+    let (actions, _) = life.state.plan(life.now);
+    let questions = actions.into_iter().find_map(|action| match action {
+        Action::Committed(questions) => Some(questions),
+        _ => None,
+    });
+    life.state.take_topic(&"t".into(), Ok(life.topic()), life.now);
+    let committed = CommittedOffset {
+        topic: "t".to_owned(),
+        partition: 0,
+        offset: 33,
+        leader_epoch: 5,
+        metadata: String::new(),
+    };
+    life.state.take_committed(&questions.unwrap(), Ok(vec![committed]), life.now);
+    life
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_is_older_than_what_is_committed_is_not_asked() {
+    let mut life = behind_what_is_committed();
+    assert_eq!(life.fetches().len(), 0, "it would know nothing of 33");
+    (life.leader, life.epoch) = (2, 5);
+    life.now += Duration::from_secs(1);
+    let fetch = life.fetches().remove(0);
+    assert_eq!((fetch.broker, asked(&fetch)), (2, vec![(0, 33)]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn brokers_that_go_on_telling_of_an_older_leader_are_believed() {
+    let mut life = behind_what_is_committed();
+    let mut looks = 0;
+    while life.fetches().is_empty() {
+        looks += 1;
+        assert!(looks < 10, "the topic was made anew");
+        life.now += Duration::from_secs(1);
+    }
+    assert!(looks > 2, "{looks}: one of them may not have heard yet");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_partition_that_is_not_there_is_told_when_brokers_say_so_and_not_memory() {
     let mut life = Life::assigned(earliest(), Start::Offset(10));

@@ -72,7 +72,7 @@ pub enum Start {
     /// This offset, inclusive.
     Offset(i64),
     /// The first record whose timestamp is at least this, milliseconds since 1970; where there is
-    /// none, as `Latest`.
+    /// none, what is written from now on.
     Timestamp(i64),
 }
 

@@ -164,26 +164,31 @@ impl State {
         }
     }
 
-    /// Where searches have led to. Where no record is so young, the end is next.
+    /// Where searches have led to.
     pub(crate) fn take_found(
         &mut self,
         questions: &[Question],
         results: Vec<Result<FoundOffset, ClientError>>,
         now: Instant,
     ) {
+        let (initial, max) = self.pauses();
         for (question, result) in questions.iter().zip(results) {
-            match result {
-                Ok(found) => {
-                    let Some(slot) = self.answered(question) else { continue };
-                    match found.offset {
-                        Some(offset) => {
-                            let epoch = found.leader_epoch.unwrap_or(-1);
-                            slot.stand(Position { offset, epoch });
-                        }
-                        None => slot.place = Place::Search(logboom_client::OffsetSpec::Latest),
-                    }
+            let found = match result {
+                Ok(found) => found,
+                Err(error) => {
+                    self.fail(std::slice::from_ref(question), &error, now);
+                    continue;
                 }
-                Err(error) => self.fail(std::slice::from_ref(question), &error, now),
+            };
+            let Some(slot) = self.answered(question) else { continue };
+            let epoch = found.leader_epoch.unwrap_or(-1);
+            let found = found.offset.map(|offset| Position { offset, epoch });
+            match (slot.place, found) {
+                (Place::EndFirst(millis), Some(end)) => slot.place = Place::Time { millis, end },
+                (Place::Time { end, .. }, found) => slot.stand(found.unwrap_or(end)),
+                (_, Some(at)) => slot.stand(at),
+                // Every partition has a beginning and an end.
+                (_, None) => slot.back_off(now, initial, max),
             }
         }
     }

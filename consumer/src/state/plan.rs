@@ -150,6 +150,11 @@ impl Turn {
         self.wake = Some(self.wake.map_or(until, |wake| wake.min(until)));
     }
 
+    fn search(&mut self, spec: OffsetSpec, question: Question) {
+        let key = (Arc::clone(&question.place.topic), order(spec));
+        self.searches.entry(key).or_insert((spec, Vec::new())).1.push(question);
+    }
+
     /// Whether it is not yet time.
     fn is_early(&mut self, at: Option<Instant>, now: Instant) -> bool {
         let Some(at) = at.filter(|at| *at > now) else { return false };
@@ -213,9 +218,15 @@ impl State {
                     slot.is_asking = true;
                 }
                 Place::Search(spec) => {
-                    let key = (Arc::clone(&place.topic), order(spec));
-                    let search = turn.searches.entry(key).or_insert((spec, Vec::new()));
-                    search.1.push(question());
+                    turn.search(spec, question());
+                    slot.is_asking = true;
+                }
+                Place::EndFirst(_) => {
+                    turn.search(OffsetSpec::Latest, question());
+                    slot.is_asking = true;
+                }
+                Place::Time { millis, .. } => {
+                    turn.search(OffsetSpec::Timestamp(millis), question());
                     slot.is_asking = true;
                 }
                 Place::At(_) if slot.is_doubted => {

@@ -47,6 +47,14 @@ pub(crate) enum Place {
     Committed,
     /// A broker is to say.
     Search(OffsetSpec),
+    /// A broker is to say where the end is, and then where the first record of a time is.
+    EndFirst(i64),
+    /// The same, behind the answer: where no record is so young it is that end, so that nothing is
+    /// left out that was written meanwhile.
+    Time {
+        millis: i64,
+        end: Position,
+    },
     At(Position),
 }
 
@@ -158,7 +166,7 @@ impl Slot {
             Start::Committed => Place::Committed,
             Start::Earliest => Place::Search(OffsetSpec::Earliest),
             Start::Latest => Place::Search(OffsetSpec::Latest),
-            Start::Timestamp(millis) => Place::Search(OffsetSpec::Timestamp(millis)),
+            Start::Timestamp(millis) => Place::EndFirst(millis),
             Start::Offset(offset) => return self.stand(Position { offset, epoch: -1 }),
         };
     }
@@ -176,7 +184,7 @@ impl Slot {
     pub(crate) fn position(&self) -> Option<Position> {
         match self.place {
             Place::At(position) => Some(position),
-            Place::Committed | Place::Search(_) => None,
+            Place::Committed | Place::Search(_) | Place::EndFirst(_) | Place::Time { .. } => None,
         }
     }
 

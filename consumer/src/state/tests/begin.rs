@@ -196,22 +196,24 @@ async fn times_may_be_so_long_that_no_clock_tells_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_no_record_is_so_young_the_end_is_next() {
+async fn where_no_record_is_so_young_the_end_from_before_the_search_is_next() {
     let mut life = Life::assigned(earliest(), Start::Timestamp(5));
-    let (actions, _) = life.state.plan(life.now);
-    let found = |actions: Vec<Action>| {
-        actions.into_iter().find_map(|action| match action {
+    let mut search = |wanted, offsets: [Option<i64>; 2]| {
+        let (actions, _) = life.state.plan(life.now);
+        let found = actions.into_iter().find_map(|action| match action {
             Action::Search { spec, questions, .. } => Some((spec, questions)),
             _ => None,
-        })
+        });
+        let (spec, questions) = found.unwrap();
+        assert_eq!((spec, questions.len()), (wanted, 2));
+        let found = |(partition, offset)| {
+            Ok(FoundOffset { partition, offset, timestamp: None, leader_epoch: None })
+        };
+        life.state.take_found(&questions, (0..).zip(offsets).map(found).collect(), life.now);
     };
-    let (spec, questions) = found(actions).unwrap();
-    assert_eq!((spec, questions.len()), (OffsetSpec::Timestamp(5), 2));
-    let none = |one: &Question| {
-        let partition = one.place.partition;
-        Ok(FoundOffset { partition, offset: None, timestamp: None, leader_epoch: None })
-    };
-    life.state.take_found(&questions, questions.iter().map(none).collect(), life.now);
-    let (spec, _) = found(life.state.plan(life.now).0).unwrap();
-    assert_eq!(spec, OffsetSpec::Latest);
+    search(OffsetSpec::Latest, [Some(20), Some(30)]);
+    // What is written now is younger than all that the next search sees.
+    search(OffsetSpec::Timestamp(5), [Some(15), None]);
+    life.state.take_topic(&"t".into(), Ok(life.topic()), life.now);
+    assert_eq!(asked(&life.fetches()[0]), [(0, 15), (1, 30)]);
 }

@@ -140,7 +140,7 @@ async fn a_leader_that_was_replaced_is_not_believed() {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_search_has_found_may_be_gone_before_it_is_read() {
-    let mut life = Life::assigned(earliest(), Start::Timestamp(5));
+    let mut life = Life::assigned(earliest(), Start::Latest);
     life.state.remove(&[place(1)]);
     let (actions, _) = life.state.plan(life.now);
     life.state.take_topic(&"t".into(), Ok(life.topic()), life.now);
@@ -149,7 +149,7 @@ async fn what_a_search_has_found_may_be_gone_before_it_is_read() {
         _ => None,
     });
     let leader_epoch = Some(life.epoch);
-    let found = FoundOffset { partition: 0, offset: Some(10), timestamp: Some(5), leader_epoch };
+    let found = FoundOffset { partition: 0, offset: Some(10), timestamp: None, leader_epoch };
     life.state.take_found(&questions.unwrap(), vec![Ok(found)], life.now);
     lead_by_another(&mut life);
     let questions = doubts(&mut life);

@@ -275,7 +275,7 @@ impl Consumer {
         self.settle();
         poll_fn(|cx| self.poll_hearing(cx)).await;
         let result = match self.is_auto_commit() {
-            true => self.control.commit_processed().await,
+            true => self.control.commit_owed().await,
             false => Ok(()),
         };
         let places = self.control.shared.update(|state| state.shared_places());
@@ -413,7 +413,7 @@ impl Consumer {
 /// Commits what is processed, but not for so long that the group goes on without this member.
 async fn commit_before_revocation(control: &ConsumerControl) {
     let limit = control.config.last_commit_max();
-    match timeout(limit, control.commit_processed()).await {
+    match timeout(limit, control.commit_owed()).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(%error, "records may come again: the last commit failed"),
         Err(_) => tracing::warn!(?limit, "records may come again: the last commit takes too long"),

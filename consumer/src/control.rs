@@ -104,7 +104,8 @@ impl ConsumerControl {
         self.shared.update(|state| state.stuck(Instant::now()))
     }
 
-    /// Commits all that is processed: what was handed out before the last call for records.
+    /// Commits all that is processed: what was handed out before the last call for records. It is
+    /// committed again where it is committed already: so a group without members remembers it.
     /// [`Consumer::commit`](crate::Consumer::commit) takes what was handed out since as well.
     ///
     /// Cancel-safe: the commit goes on when this is dropped.
@@ -119,7 +120,12 @@ impl ConsumerControl {
     /// Begins to commit all that is processed. Whoever wants to know the result waits for it;
     /// commits don't overtake each other.
     pub fn commit_processed_async(&self) -> PendingCommit {
-        self.begin_commit(|state| state.uncommitted())
+        self.begin_commit(|state| state.all_processed())
+    }
+
+    /// Commits what is processed and isn't committed.
+    pub(crate) async fn commit_owed(&self) -> Result<(), ConsumerError> {
+        self.begin_commit(|state| state.uncommitted()).await
     }
 
     /// Commits offsets of one's own choice.

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use logboom_client::Committer;
 
+use super::slot::Slot;
 use super::{State, Subscription};
 use crate::{ConsumerError, OffsetAndMetadata, TopicPartition};
 
@@ -59,6 +60,14 @@ impl State {
         round.result.subscribe()
     }
 
+    /// What is done with, committed or not: to commit it again has the group remember it longer.
+    pub(crate) fn all_processed(&mut self) -> BTreeMap<TopicPartition, OffsetAndMetadata> {
+        self.catch_up();
+        let known =
+            |(place, slot): (&TopicPartition, &Slot)| Some((place.clone(), slot.done?.to_commit()));
+        self.slots.iter().filter_map(known).collect()
+    }
+
     /// What is done with and not committed.
     pub(crate) fn uncommitted(&mut self) -> BTreeMap<TopicPartition, OffsetAndMetadata> {
         self.catch_up();
@@ -94,11 +103,15 @@ impl State {
         }
     }
 
-    /// It is time for an automatic commit.
+    /// It is time for an automatic commit. Where there are no members the group forgets what isn't
+    /// committed for long (`offsets.retention.minutes`), so all of it is committed each time.
     pub(crate) fn auto_commit(&mut self) {
-        let open = self.uncommitted();
-        if !open.is_empty() && self.committer().is_some() {
-            let _receiver = self.queue_commit(open);
+        let offsets = match self.subscription {
+            Subscription::Manual => self.all_processed(),
+            Subscription::Topics(_) | Subscription::None => self.uncommitted(),
+        };
+        if !offsets.is_empty() && self.committer().is_some() {
+            let _receiver = self.queue_commit(offsets);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod begin;
 mod brokers;
+mod commits;
 mod lag;
 mod order;
 mod room;

@@ -32,7 +32,7 @@ pub(super) struct Commits {
 }
 
 impl Commits {
-    /// Partitions are somebody else's: what was gathered of them isn't ours to say.
+    /// Partitions of the group are somebody else's: what was gathered of them isn't ours to say.
     pub(super) fn forget(&mut self, places: &[TopicPartition]) {
         if let Some(round) = &mut self.next {
             round.offsets.retain(|place, _| !places.contains(place));
@@ -78,11 +78,13 @@ impl State {
         open.collect()
     }
 
-    /// Who commits what is read: a member, or, without a group's partitions, anybody.
+    /// Who commits what is read: a member, or, without a group's partitions, anybody; so it is with
+    /// what is left of partitions that were assigned.
     pub(crate) fn committer(&self) -> Option<Committer> {
         match self.subscription {
             Subscription::Manual => self.standalone.clone(),
-            Subscription::Topics(_) | Subscription::None => self.member.clone(),
+            Subscription::Topics(_) => self.member.clone(),
+            Subscription::None => self.member.clone().or_else(|| self.standalone.clone()),
         }
     }
 

@@ -194,6 +194,10 @@ impl State {
 
     /// Reads these partitions, and no others; those that are read already and have no start go on.
     pub(crate) fn assign(&mut self, wanted: Vec<(TopicPartition, Option<Start>)>) {
+        // Nobody commits later what goes away now.
+        if self.config.auto_commit {
+            self.auto_commit();
+        }
         self.subscription = Subscription::Manual;
         let wanted: BTreeMap<_, _> = wanted.into_iter().collect();
         let gone: Vec<_> =
@@ -222,15 +226,17 @@ impl State {
 
     /// Reads these partitions no more.
     pub(crate) fn remove(&mut self, places: &[TopicPartition]) {
+        let mut shared = Vec::new();
         for place in places {
             if let Some(slot) = self.slots.remove(place) {
                 slot.gauge.set(0.0);
                 self.signals.attention = true;
                 self.signals.driver = true;
+                shared.extend(slot.is_shared.then(|| place.clone()));
             }
             self.errors.retain(|(of, _)| of.as_ref() != Some(place));
         }
-        self.commits.forget(places);
+        self.commits.forget(&shared);
         self.ready.retain(|place| self.slots.contains_key(place));
         let read: BTreeSet<&Arc<str>> = self.slots.keys().map(|place| &place.topic).collect();
         let ids = &mut self.ids;

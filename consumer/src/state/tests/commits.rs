@@ -42,3 +42,24 @@ async fn who_commits_by_hand_commits_what_is_committed_again() {
     }
     assert!(life.state.uncommitted().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_read_of_a_partition_is_committed_when_others_are_assigned() {
+    let mut life = read();
+    life.state.assign(vec![(place(1), Some(Start::Offset(10)))]);
+    assert_eq!(life.commits(), Some(vec![(0, 14)]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_waits_outlives_the_assignment_and_not_what_the_group_has_taken() {
+    let mut life = read();
+    drop(life.state.queue_commit([(place(0), 12.into())]));
+    life.state.unsubscribe();
+    assert!(life.state.committer().is_some());
+    assert_eq!(life.commits(), Some(vec![(0, 12)]));
+    life.state.subscribe(vec!["t".to_owned()]);
+    life.state.put_step(StepKind::Assign, vec![place(0)]);
+    drop(life.state.queue_commit([(place(0), 12.into())]));
+    life.state.put_step(StepKind::Lose, vec![place(0)]);
+    assert_eq!(life.commits(), Some(Vec::new()));
+}

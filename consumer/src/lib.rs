@@ -94,6 +94,12 @@
 //! [`ConsumerError::remedy`] says whether to call again, to fix the call or the settings, or to
 //! give up. After any error the consumer is as usable as before.
 //!
+//! A group that refuses a member is asked again behind a pause, and the application hears why. Only
+//! what the member itself has to change ends the membership for good: another one has its
+//! `group.instance.id`, it isn't allowed, or the group doesn't take its settings. Then each call
+//! for records returns that error at once; [`Consumer::subscribe`] or [`Consumer::unsubscribe`] is
+//! the way back, or another consumer with other settings.
+//!
 //! What may pass is tried again without a word, so a partition without a leader, or of a topic that
 //! was deleted, only brings nothing: [`ConsumerControl::stuck`] tells since when, and why.
 //!

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use logboom_client::{Assignment, Beat, ClientError, Cluster, GroupMember, Joined};
+use logboom_client::{Assignment, Beat, ClientError, Cluster, GroupMember, Joined, Remedy};
 use logboom_protocol::ErrorCode;
 
 use crate::config::ConsumerConfig;
@@ -80,6 +80,8 @@ pub(crate) struct Membership {
     group: String,
     wish: Wish,
     watch: PollWatch,
+    /// How often the group hasn't taken it since it was taken last.
+    refusals: u32,
     /// Topics that weren't there, of which a warning was given.
     warned_of: BTreeSet<String>,
 }
@@ -100,7 +102,7 @@ impl Membership {
         group: String,
     ) -> Self {
         let (wish, watch, warned_of) = (Wish::default(), PollWatch::new(), BTreeSet::new());
-        Self { shared, cluster, config, group, wish, watch, warned_of }
+        Self { shared, cluster, config, group, wish, watch, refusals: 0, warned_of }
     }
 
     /// Is a member whenever topics are subscribed to, until the consumer is closed.
@@ -169,6 +171,7 @@ impl Membership {
             Ok(joined) => joined,
             Err(error) => return self.fall_out(error, kept).await,
         };
+        self.refusals = 0;
         self.tell_of_unshared(&joined);
         if self.apply(&joined).await? {
             *kept = self.owned();
@@ -190,7 +193,8 @@ impl Membership {
     fn tell_of_unshared(&mut self, joined: &Joined) {
         for (topic, &code) in &joined.unshared {
             if !code.is_retriable() {
-                let error = ClientError::Refused { what: format!("topic {topic}"), code, message: None };
+                let what = format!("topic {topic}");
+                let error = ClientError::Refused { what, code, message: None };
                 self.shared.update(|state| state.tell(None, error.into()));
             } else if self.warned_of.insert(topic.clone()) {
                 let group = self.group.as_str();
@@ -242,12 +246,11 @@ impl Membership {
         error: ClientError,
         kept: &mut Assignment,
     ) -> Result<(), Interrupt> {
-        let is_fenced = error.code() == Some(ErrorCode::FENCED_INSTANCE_ID);
-        let is_lost = error.is_lost_membership() && !is_fenced;
-        if is_lost {
+        let is_for_good = is_for_good(&error);
+        if error.is_lost_membership() && !is_for_good {
             return self.lose(kept).await;
         }
-        if may_pass(&error) {
+        if !is_for_good {
             self.shared.update(|state| state.tell(None, error.into()));
             self.lose(kept).await?;
             return self.rest().await;
@@ -263,9 +266,10 @@ impl Membership {
         Err(stop)
     }
 
-    /// Pauses before the group is asked again: the call may have had no time to.
+    /// Pauses before the group is asked again, longer each time until it takes this one.
     async fn rest(&mut self) -> Result<(), Interrupt> {
-        let pause = self.cluster.config().backoff(0);
+        let pause = self.cluster.config().backoff(self.refusals);
+        self.refusals = self.refusals.saturating_add(1);
         tokio::select! {
             () = sleep(pause) => Ok(()),
             stop = self.interrupted() => Err(stop),
@@ -377,11 +381,26 @@ fn interrupt(state: &State, wish: &mut Wish, heeds_topics: bool) -> Option<Inter
     }
 }
 
-/// Whether a call that has run out of time may have more luck with the next.
-fn may_pass(error: &ClientError) -> bool {
+/// Whether the group takes this member only when somebody changes what it is, or may: another one
+/// has its name, or its settings are refused.
+fn is_for_good(error: &ClientError) -> bool {
     match error {
-        ClientError::Deadline { last, .. } => may_pass(last),
-        error => error.is_retriable(),
+        ClientError::Deadline { last, .. } => is_for_good(last),
+        ClientError::UnsupportedVersion { .. } => true,
+        ClientError::Refused { code, .. } => matches!(
+            *code,
+            ErrorCode::FENCED_INSTANCE_ID
+                | ErrorCode::INCONSISTENT_GROUP_PROTOCOL
+                | ErrorCode::INVALID_GROUP_ID
+                | ErrorCode::INVALID_SESSION_TIMEOUT
+                | ErrorCode::UNSUPPORTED_VERSION
+                | ErrorCode::GROUP_AUTHORIZATION_FAILED
+                | ErrorCode::TOPIC_AUTHORIZATION_FAILED
+                | ErrorCode::CLUSTER_AUTHORIZATION_FAILED
+                | ErrorCode::SASL_AUTHENTICATION_FAILED
+        ),
+        // What the settings say, as of who one is.
+        error => error.remedy() == Remedy::FixCall,
     }
 }
 

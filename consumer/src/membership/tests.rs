@@ -255,6 +255,36 @@ async fn whom_the_group_refuses_hears_of_it_until_it_subscribes_again() {
 }
 
 #[tokio::test]
+async fn whom_the_group_refuses_for_no_fault_of_its_own_hears_of_it_and_joins_again() {
+    let mut stage = stage().await;
+    stage.group().join = ErrorCode::UNKNOWN_SERVER_ERROR;
+    let mut consumer = stage.builder().build().unwrap();
+    consumer.subscribe(["t"]).unwrap();
+    let error = consumer.next().await.unwrap_err();
+    assert!(error.to_string().contains("UNKNOWN_SERVER_ERROR"), "{error}");
+    stage.group().join = ErrorCode::NONE;
+    while !matches!(stage.said.try_recv().as_deref(), Ok("sync")) {
+        tokio::select! {
+            biased;
+            _ = consumer.next() => {}
+            () = tokio::task::yield_now() => {}
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_pause_before_the_group_is_asked_again_grows() {
+    let (mut membership, _) = nowhere();
+    let code = ErrorCode::UNKNOWN_SERVER_ERROR;
+    let error = ClientError::Refused { what: "group g".to_owned(), code, message: None };
+    for millis in [80, 160, 320] {
+        let began = Instant::now();
+        membership.fall_out(error.clone(), &mut Assignment::new()).await.unwrap();
+        assert!(began.elapsed() >= Duration::from_millis(millis), "{:?}", began.elapsed());
+    }
+}
+
+#[tokio::test]
 async fn who_shares_hears_of_a_topic_that_it_may_not_read_and_goes_on() {
     let mut stage = stage().await;
     stage.group().topic = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
@@ -284,8 +314,8 @@ async fn a_commit_that_was_begun_is_finished_before_the_end() {
     assert_eq!(stage.said.try_recv().unwrap(), "commit 9 in -1");
 }
 
-#[tokio::test(start_paused = true)]
-async fn who_gets_no_answer_pauses_however_little_time_the_call_had() {
+/// Of who wants topic `t`, and reaches nobody.
+fn nowhere() -> (Membership, Arc<Shared>) {
     let config = Arc::new(ConsumerConfig::default());
     let shared = Arc::new(Shared::new(Arc::clone(&config)));
     let topics = vec!["t".to_owned()];
@@ -294,6 +324,12 @@ async fn who_gets_no_answer_pauses_however_little_time_the_call_had() {
     let cluster = Cluster::new(vec![nowhere], config.client.clone());
     let mut membership = Membership::new(Arc::clone(&shared), cluster, config, "g".to_owned());
     membership.wish.topics = topics;
+    (membership, shared)
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_gets_no_answer_pauses_however_little_time_the_call_had() {
+    let (mut membership, shared) = nowhere();
     let last = Box::new(ClientError::UnknownBroker { broker_id: 0 });
     let (doing, limit) = ("join".to_owned(), Duration::ZERO);
     let late = ClientError::Deadline { doing, limit, last };

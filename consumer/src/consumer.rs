@@ -179,9 +179,9 @@ impl Consumer {
     /// Dropped, it may be called again.
     pub async fn unsubscribe(&mut self) {
         self.settle();
-        poll_fn(|cx| self.poll_hearing(cx)).await;
         let shared = Arc::clone(&self.control.shared);
-        let places = shared.update(|state| state.shared_places());
+        self.hear_of_losses().await;
+        let places = shared.update(|state| state.heard_places());
         self.hear(Step { id: 0, kind: StepKind::Revoke, places });
         poll_fn(|cx| self.poll_hearing(cx)).await;
         shared.update(State::unsubscribe);
@@ -273,12 +273,12 @@ impl Consumer {
     /// One of these commits has failed: records may come again.
     pub async fn close(mut self) -> Result<(), ConsumerError> {
         self.settle();
-        poll_fn(|cx| self.poll_hearing(cx)).await;
+        self.hear_of_losses().await;
         let result = match self.is_auto_commit() {
             true => self.control.commit_owed().await,
             false => Ok(()),
         };
-        let places = self.control.shared.update(|state| state.shared_places());
+        let places = self.control.shared.update(|state| state.heard_places());
         if !places.is_empty()
             && let Some(listener) = &mut self.listener
         {
@@ -324,6 +324,14 @@ impl Consumer {
         }
     }
 
+    /// Has the listener hear of all that was lost, before it hears of nothing more.
+    async fn hear_of_losses(&mut self) {
+        poll_fn(|cx| self.poll_hearing(cx)).await;
+        let places = self.control.shared.update(State::take_unheard_losses);
+        self.hear(Step { id: 0, kind: StepKind::Lose, places });
+        poll_fn(|cx| self.poll_hearing(cx)).await;
+    }
+
     /// Ready when the listener hears nothing.
     fn poll_hearing(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(hearing) = &mut self.hearing {
@@ -344,8 +352,8 @@ impl Consumer {
             }
             let places = &step.places;
             match step.kind {
-                // Who had nothing of a group's has nothing to give up.
-                StepKind::Revoke if places.is_empty() => {}
+                // Who had nothing of a group's has nothing to give up or lose.
+                StepKind::Revoke | StepKind::Lose if places.is_empty() => {}
                 StepKind::Assign => listener.on_assigned(&control, places).await,
                 StepKind::Revoke => listener.on_revoked(&control, places).await,
                 StepKind::Lose => listener.on_lost(&control, places).await,

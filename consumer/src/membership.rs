@@ -337,10 +337,8 @@ impl Membership {
         tracing::warn!(group = self.group, ?limit, "nobody asks for records; leaves the group");
         self.shared.update(|state| {
             state.member = None;
-            state.take_back_steps();
-            let owned = state.shared_places();
             state.tell(None, ConsumerError::PollInterval { limit });
-            state.put_step(StepKind::Lose, owned)
+            state.lose_all()
         })
     }
 

@@ -270,6 +270,72 @@ async fn what_is_lost_is_not_handed_out_before_the_listener_hears_of_it() {
     assert!(stage.consumer.assignment().is_empty());
 }
 
+fn poll_once<T>(future: impl Future<Output = T>) -> Poll<T> {
+    pin!(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// A member that was given partition 0, and has heard of it unless `is_new`.
+fn member(is_new: bool) -> Stage {
+    let config =
+        ConsumerConfig { group_id: Some("g".into()), auto_commit: false, ..Default::default() };
+    let mut stage = stage(config);
+    stage.consumer.subscribe(["t"]).unwrap();
+    stage.permits.add_permits(10);
+    stage.consumer.shared.update(|state| state.put_step(StepKind::Assign, vec![place(0)]));
+    if !is_new {
+        assert!(stage.ask().is_pending());
+        assert_eq!(stage.said.try_recv().unwrap(), "assigned t-0");
+    }
+    stage
+}
+
+#[tokio::test]
+async fn what_was_lost_is_heard_of_though_everything_ends() {
+    for closes in [false, true] {
+        let mut stage = member(false);
+        let shared = Arc::clone(&stage.consumer.shared);
+        shared.update(|state| state.put_step(StepKind::Assign, vec![place(1)]));
+        assert!(stage.ask().is_pending());
+        assert_eq!(stage.said.try_recv().unwrap(), "assigned t-1");
+        shared.update(|state| state.put_step(StepKind::Lose, vec![place(0)]));
+        match closes {
+            // Nobody commits here, which it waits for.
+            true => assert!(poll_once(stage.consumer.close()).is_pending()),
+            false => assert!(poll_once(stage.consumer.unsubscribe()).is_ready()),
+        }
+        assert_eq!(stage.said.try_recv().unwrap(), "lost t-0");
+        assert_eq!(stage.said.try_recv().unwrap(), "revoked t-1");
+    }
+}
+
+#[tokio::test]
+async fn what_was_lost_before_is_lost_with_the_rest() {
+    let mut stage = member(false);
+    let shared = Arc::clone(&stage.consumer.shared);
+    shared.update(|state| {
+        state.put_step(StepKind::Lose, vec![place(0)]);
+        state.put_step(StepKind::Assign, vec![place(1)]);
+        state.lose_all();
+    });
+    assert!(stage.ask().is_pending());
+    assert_eq!(stage.said.try_recv().unwrap(), "lost t-0");
+    assert!(stage.said.try_recv().is_err(), "nobody has heard of partition 1");
+    assert!(stage.consumer.assignment().is_empty());
+}
+
+#[tokio::test]
+async fn what_nobody_has_heard_of_is_not_given_up() {
+    for closes in [false, true] {
+        let mut stage = member(true);
+        match closes {
+            // Nobody commits here, which it waits for.
+            true => assert!(poll_once(stage.consumer.close()).is_pending()),
+            false => assert!(poll_once(stage.consumer.unsubscribe()).is_ready()),
+        }
+        assert!(stage.said.try_recv().is_err(), "closes: {closes}");
+    }
+}
+
 #[tokio::test]
 async fn who_has_no_partitions_of_a_group_gives_none_up() {
     let mut stage = assigned(1);

@@ -156,6 +156,8 @@ pub(crate) struct State {
     fatal: Option<ConsumerError>,
     steps: VecDeque<Step>,
     step_count: u64,
+    /// The step that the listener hears of now.
+    hearing: Option<u64>,
     commits: commits::Commits,
     /// Whose haul the front holds, and of which stamp.
     holding: Option<(TopicPartition, u64)>,
@@ -186,6 +188,7 @@ impl State {
             fatal: None,
             steps: VecDeque::new(),
             step_count: 0,
+            hearing: None,
             commits: commits::Commits::default(),
             holding: None,
             progress: Arc::default(),
@@ -498,7 +501,7 @@ impl State {
     pub(crate) fn unsubscribe(&mut self) {
         self.farewells += 1;
         self.subscription = Subscription::None;
-        self.take_back_steps();
+        drop(self.take_back_steps());
         self.remove(&self.assignment());
         self.begin_anew();
     }

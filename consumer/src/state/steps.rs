@@ -3,6 +3,8 @@
 //! The membership puts a step, the front takes it within a call for records, and the membership
 //! waits until it is done. So nothing is handed out while a listener runs.
 
+use std::collections::{BTreeSet, VecDeque};
+
 use super::{State, Subscription};
 use crate::{Start, TopicPartition};
 
@@ -50,9 +52,11 @@ impl State {
         id
     }
 
-    /// The step that the listener is to hear of next.
-    pub(crate) fn next_step(&self) -> Option<Step> {
-        self.steps.front().cloned()
+    /// The step that the listener begins to hear of now.
+    pub(crate) fn next_step(&mut self) -> Option<Step> {
+        let step = self.steps.front().cloned();
+        self.hearing = step.as_ref().map(|step| step.id);
+        step
     }
 
     /// The listener has heard of a step.
@@ -61,6 +65,7 @@ impl State {
             return;
         }
         let Some(step) = self.steps.pop_front() else { return };
+        self.hearing = None;
         if step.kind == StepKind::Revoke {
             self.remove(&step.places);
         }
@@ -72,10 +77,44 @@ impl State {
         self.steps.iter().all(|step| step.id != id)
     }
 
-    /// Nobody needs to hear of the steps that wait: what they are about is lost or let go.
-    pub(crate) fn take_back_steps(&mut self) {
+    /// Nobody needs to hear of the steps that wait: what they are about is lost or let go. What was
+    /// lost in them is returned, for the listener to hear of by another step.
+    pub(crate) fn take_back_steps(&mut self) -> Vec<TopicPartition> {
+        let lost = self.take_unheard_losses();
         self.steps.clear();
+        self.hearing = None;
         self.signals.group = true;
+        lost
+    }
+
+    /// What was lost in steps of which the listener hasn't heard; they count as done.
+    pub(crate) fn take_unheard_losses(&mut self) -> Vec<TopicPartition> {
+        let hearing = self.hearing;
+        let is_unheard = |step: &Step| step.kind == StepKind::Lose && Some(step.id) != hearing;
+        let (lost, others): (VecDeque<_>, _) = self.steps.drain(..).partition(is_unheard);
+        self.steps = others;
+        self.signals.group = true;
+        lost.into_iter().flat_map(|step| step.places).collect()
+    }
+
+    /// All that the group has given is lost, and whatever was lost before; the step by which the
+    /// listener hears of it.
+    pub(crate) fn lose_all(&mut self) -> u64 {
+        let (given, mut places) = (self.shared_places(), self.heard_places());
+        places.extend(self.take_back_steps());
+        self.remove(&given);
+        self.put_step(StepKind::Lose, places)
+    }
+
+    /// The partitions that the group has given and the listener has heard of.
+    pub(crate) fn heard_places(&self) -> Vec<TopicPartition> {
+        let is_unheard =
+            |step: &&Step| step.kind == StepKind::Assign && Some(step.id) != self.hearing;
+        let unheard = self.steps.iter().filter(is_unheard).flat_map(|step| &step.places);
+        let unheard: BTreeSet<_> = unheard.collect();
+        let mut given = self.shared_places();
+        given.retain(|place| !unheard.contains(place));
+        given
     }
 
     /// The partitions that the group has given.

@@ -398,9 +398,10 @@ impl Consumer {
     fn refuse(&mut self, error: BatchError) -> Result<(), ConsumerError> {
         let Some(taken) = self.held.take() else { return Ok(()) };
         let (partition, offset) = (taken.place.clone(), taken.haul.next());
+        let next = taken.haul.behind();
         metrics::counter!("logboom_consumer_damaged_total").increment(1);
         match self.control.shared.update(|state| state.refetch(taken)) {
-            true => Err(ConsumerError::Damaged { partition, offset, error }),
+            true => Err(ConsumerError::Damaged { partition, offset, next, error }),
             false => Ok(()),
         }
     }

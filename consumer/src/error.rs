@@ -51,7 +51,7 @@ pub enum ConsumerError {
         /// From where on its records are others; `None` where no leader knows.
         diverging: Option<i64>,
     },
-    /// Records that can't be read. Behind them the partition goes on: [`seek`] past them.
+    /// Records that can't be read. Behind them the partition goes on: [`seek`] to `next`.
     ///
     /// [`seek`]: crate::ConsumerControl::seek
     Damaged {
@@ -59,6 +59,9 @@ pub enum ConsumerError {
         partition: TopicPartition,
         /// The record that was next.
         offset: i64,
+        /// Behind the batch that can't be read, as far as its header is right; `None` where even
+        /// that can't be read.
+        next: Option<i64>,
         /// What is wrong.
         error: BatchError,
     },
@@ -159,7 +162,7 @@ impl fmt::Display for ConsumerError {
                     None => f.write_str("no leader knows what was read"),
                 }
             }
-            Self::Damaged { partition, offset, error } => {
+            Self::Damaged { partition, offset, error, .. } => {
                 write!(f, "partition {partition}: at offset {offset}: {error}")
             }
             Self::PollInterval { limit } => write!(

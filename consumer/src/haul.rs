@@ -162,6 +162,14 @@ impl Haul {
         self.next
     }
 
+    /// The offset behind the batch that is next, as its header says; `None` where it can't be read.
+    pub(crate) fn behind(&self) -> Option<i64> {
+        match &self.open {
+            Some((part, _)) => Some(part.end),
+            None => RawBatch::split_first(&self.rest).ok().map(|(batch, _)| end(batch.header())),
+        }
+    }
+
     /// The leader epoch of what was handed out last; −1 where that was nothing.
     pub(crate) fn epoch(&self) -> i32 {
         self.epoch
@@ -188,8 +196,10 @@ impl Haul {
     ) -> Result<Option<(RecordRef<'_>, &Part)>, BatchError> {
         while !self.has_record()? {
             let Some(part) = self.split_part(inflater)? else { return Ok(None) };
-            let cursor = behind_unwanted(&part)?;
-            self.open = Some((part, cursor));
+            let cursor = behind_unwanted(&part);
+            // Where it is damaged it is open all the same, as what is next.
+            let (_, open) = self.open.insert((part, RecordCursor::default()));
+            *open = cursor?;
         }
         let Some((part, cursor)) = &mut self.open else { return Ok(None) };
         let Some(record) = part.records.next_at(cursor).transpose()? else { return Ok(None) };
@@ -394,7 +404,7 @@ mod tests {
         for _ in 0..2 {
             let error = haul.next_part(&mut inflater).unwrap_err();
             assert!(matches!(error, BatchError::Crc { .. }), "{error}");
-            assert_eq!(haul.next(), 3);
+            assert_eq!((haul.next(), haul.behind()), (3, Some(6)));
         }
         let mut trusting = Haul::new(second.into(), 3, Aborted::default(), false);
         assert!(trusting.next_part(&mut inflater).unwrap().is_some(), "check.crcs=false");

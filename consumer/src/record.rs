@@ -125,18 +125,16 @@ impl RecordBatch {
         self.parts.last().map_or(0, |part| part.end)
     }
 
-    /// The records, lent. After an error the iterator ends.
+    /// The records, lent.
     ///
     /// An item is [`ConsumerError::Damaged`] where a broker has sent what is no record, although
-    /// its checksum is right.
+    /// its checksum is right. The iterator goes on behind the batch that it is in.
     #[must_use]
     pub fn records(&self) -> BatchRecords<'_> {
         let mut parts = self.parts.iter();
-        let (open, from) = match parts.next() {
-            Some(part) => (part.records.iter(), part.from),
-            None => unreachable!("a batch has a part"),
-        };
-        BatchRecords { place: &self.place, parts, open, from, next: from, is_over: false }
+        let Some(part) = parts.next() else { unreachable!("a batch has a part") };
+        let (open, from, end) = (part.records.iter(), part.from, part.end);
+        BatchRecords { place: &self.place, parts, open, from, end, next: from }
     }
 
     /// How many records there are at most; fewer where the first ones aren't wanted.
@@ -171,17 +169,17 @@ pub struct BatchRecords<'a> {
     parts: slice::Iter<'a, Part>,
     open: RecordIter<'a>,
     from: i64,
+    /// Behind the batch that is open.
+    end: i64,
     /// Behind the record that was lent last.
     next: i64,
-    is_over: bool,
 }
 
 impl BatchRecords<'_> {
     #[cold]
-    fn damaged(&mut self, error: BatchError) -> ConsumerError {
-        self.is_over = true;
-        let offset = self.from.max(self.next);
-        ConsumerError::Damaged { partition: self.place.clone(), offset, error }
+    fn damaged(&self, error: BatchError) -> ConsumerError {
+        let (partition, offset) = (self.place.clone(), self.from.max(self.next));
+        ConsumerError::Damaged { partition, offset, next: Some(self.end), error }
     }
 }
 
@@ -198,10 +196,9 @@ impl<'a> Iterator for BatchRecords<'a> {
                 }
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Some(Err(self.damaged(error))),
-                None if self.is_over => return None,
                 None => {
                     let part = self.parts.next()?;
-                    (self.open, self.from) = (part.records.iter(), part.from);
+                    (self.open, self.from, self.end) = (part.records.iter(), part.from, part.end);
                 }
             }
         }
@@ -235,19 +232,27 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_record_is_named_by_the_offset_behind_the_last_one() {
+    fn what_is_no_record_is_named_by_the_offset_behind_the_last_one_and_the_rest_is_lent() {
         let mut builder = BatchBuilder::new(Codec::None);
         for _ in 0..3 {
             builder.append(5, None, Some(b"v"), &[]).unwrap();
         }
-        let mut bytes = builder.build().unwrap().to_vec();
+        let good = builder.build().unwrap();
+        let mut bytes = good.to_vec();
         // How many headers the last record has, of which there are none.
         *bytes.last_mut().unwrap() = 2;
+        let next = bytes.len();
+        bytes.extend_from_slice(&good);
+        bytes[next..next + 8].copy_from_slice(&3_i64.to_be_bytes());
         let mut haul = Haul::new(bytes.into(), 0, Aborted::default(), false);
-        let part = haul.next_part(&mut Inflater::new(1 << 10)).unwrap().unwrap();
-        let batch = RecordBatch::new(TopicPartition::new("t", 1), vec![part]);
+        let mut inflater = Inflater::new(1 << 10);
+        let mut part = || haul.next_part(&mut inflater).unwrap().unwrap();
+        let batch = RecordBatch::new(TopicPartition::new("t", 1), vec![part(), part()]);
         let error = batch.records().find_map(Result::err);
-        assert!(matches!(error, Some(ConsumerError::Damaged { offset: 2, .. })), "{error:?}");
+        let Some(ConsumerError::Damaged { offset, next, .. }) = error else { panic!("{error:?}") };
+        assert_eq!((offset, next), (2, Some(3)));
+        let offsets = batch.records().filter_map(Result::ok).map(|record| record.offset);
+        assert_eq!(offsets.collect::<Vec<_>>(), [0, 1, 3, 4, 5]);
     }
 
     #[test]

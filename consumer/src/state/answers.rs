@@ -566,6 +566,7 @@ impl Slot {
         let damaged = |error| ConsumerError::Damaged {
             partition: place.clone(),
             offset: asked.offset,
+            next: None,
             error,
         };
         let measured = match haul::measure(records) {

@@ -169,11 +169,11 @@ fn a_wrong_checksum_is_named_and_can_be_sought_past() {
         let place = TopicPartition::new(TOPIC, 0);
         for _ in 0..2 {
             let error = timeout(PATIENCE, consumer.next()).await.expect("an error").unwrap_err();
-            let ConsumerError::Damaged { partition, offset, error } = error else {
+            let ConsumerError::Damaged { partition, offset, next: behind, error } = error else {
                 panic!("{error}")
             };
             assert!(matches!(error, BatchError::Crc { .. }), "{error}");
-            assert_eq!((partition, offset), (place.clone(), base));
+            assert_eq!((partition, offset, behind), (place.clone(), base, Some(next)));
             assert_eq!(consumer.position(&place).unwrap(), Some(base), "nothing was read");
         }
         consumer.seek(&place, Start::Offset(next)).unwrap();

@@ -245,6 +245,10 @@ impl Haul {
     fn split_part(&mut self, inflater: &mut Inflater) -> Result<Option<Part>, BatchError> {
         while !self.rest.is_empty() {
             let (batch, _) = RawBatch::split_first(&self.rest)?;
+            // Nothing that a header says is believed before.
+            if self.check_crcs {
+                batch.check()?;
+            }
             let (header, length) = (*batch.header(), batch.bytes().len());
             let end = end(&header);
             // Of a batch whose records are all compacted away the header is left.
@@ -254,9 +258,6 @@ impl Haul {
             {
                 self.next = self.next.max(end);
             } else {
-                if self.check_crcs {
-                    batch.check()?;
-                }
                 let records = batch.unchecked_records(&self.rest, inflater)?;
                 if !header.attributes.is_control() {
                     let _batch = self.rest.split_to(length);
@@ -408,6 +409,18 @@ mod tests {
         }
         let mut trusting = Haul::new(second.into(), 3, Aborted::default(), false);
         assert!(trusting.next_part(&mut inflater).unwrap().is_some(), "check.crcs=false");
+    }
+
+    #[test]
+    fn a_header_is_not_believed_before_its_checksum_is_right() {
+        let mut bytes = batch(3, 3);
+        let mut header = BatchHeader::from_bytes(bytes.first_chunk().unwrap());
+        // As of a batch of which compaction has left nothing.
+        header.record_count = 0;
+        bytes[..layout::HEADER_BYTES].copy_from_slice(&header.to_bytes());
+        let mut haul = haul(&[bytes], 3, Vec::new());
+        let error = haul.next_part(&mut Inflater::new(1 << 20)).unwrap_err();
+        assert!(matches!(error, BatchError::Crc { .. }), "{error}");
     }
 
     /// What compaction leaves of a batch of which it has removed all records.

@@ -111,11 +111,15 @@ impl State {
         let places: Vec<TopicPartition> = slots.map(|(place, _)| place.clone()).collect();
         for place in places {
             let offset = self.position(&place).ok().flatten().map_or(0, |done| done.offset);
-            self.seek(&place, Start::Offset(offset));
-            if let Some(slot) = self.slots.get_mut(&place) {
-                slot.epoch_seen = -1;
-            }
             self.reset(&place, now, |partition| ConsumerError::OutOfRange { partition, offset });
+            let resets = self.config.reset.spec().is_some();
+            let Some(slot) = self.leave(&place) else { continue };
+            if !resets {
+                slot.place = Place::Replaced(offset);
+            }
+            // What is known is known of the former one.
+            (slot.epoch_seen, slot.is_doubted, slot.is_blocked) = (-1, false, false);
+            (slot.done, slot.committed, slot.nearest) = (None, None, None);
         }
     }
 

@@ -16,7 +16,7 @@ use logboom_protocol::messages::fetch::FetchRequest;
 use super::session::{Asked, Session};
 use super::slot::{Place, Slot};
 use super::{State, later};
-use crate::TopicPartition;
+use crate::{ConsumerError, TopicPartition};
 
 /// The last version that names topics by name.
 const NAMES_MAX: i16 = 12;
@@ -202,6 +202,7 @@ impl State {
 
     fn plan_slots(&mut self, now: Instant, turn: &mut Turn) {
         let config = Arc::clone(&self.config);
+        let mut replaced = Vec::new();
         for (place, slot) in &mut self.slots {
             if slot.is_asking || turn.is_early(slot.retry_at, now) {
                 continue;
@@ -228,6 +229,12 @@ impl State {
                 Place::Time { millis, .. } => {
                     turn.search(OffsetSpec::Timestamp(millis), question());
                     slot.is_asking = true;
+                }
+                Place::Replaced(offset) => {
+                    let pause = config.client.retry_backoff_max;
+                    slot.back_off(now, pause, pause);
+                    turn.wait(later(now, pause));
+                    replaced.push((place.clone(), offset));
                 }
                 Place::At(_) if slot.is_doubted => {
                     let Some(leader) = slot.leader else { continue };
@@ -256,6 +263,10 @@ impl State {
                     fetch.insert(place.clone(), asked);
                 }
             }
+        }
+        for (place, offset) in replaced {
+            let partition = place.clone();
+            self.tell(Some(&place), ConsumerError::OutOfRange { partition, offset });
         }
     }
 

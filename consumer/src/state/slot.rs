@@ -55,6 +55,8 @@ pub(crate) enum Place {
         millis: i64,
         end: Position,
     },
+    /// Its topic was made anew, where the record at this offset is another one; it is to be sought.
+    Replaced(i64),
     At(Position),
 }
 
@@ -184,7 +186,7 @@ impl Slot {
     pub(crate) fn position(&self) -> Option<Position> {
         match self.place {
             Place::At(position) => Some(position),
-            Place::Committed | Place::Search(_) | Place::EndFirst(_) | Place::Time { .. } => None,
+            _ => None,
         }
     }
 

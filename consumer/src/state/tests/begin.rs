@@ -70,6 +70,24 @@ async fn a_topic_that_was_made_anew_is_begun_anew() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn without_a_reset_a_partition_of_a_topic_that_was_made_anew_stays_until_it_is_sought() {
+    let mut life = waiting(no_reset());
+    assert!(life.taken().is_some());
+    let anew = Arc::new(Topic { id: Uuid([8; 16]), ..(*life.topic()).clone() });
+    life.state.take_topic(&"t".into(), Ok(anew), life.now);
+    for _ in 0..3 {
+        assert!(life.error().contains("no offset 14"));
+        assert!(life.fetches().is_empty(), "14 is another record now");
+        assert!(life.state.all_processed().is_empty(), "nothing of it was read");
+        life.now += Duration::from_secs(2);
+        life.fetches();
+    }
+    life.state.seek(&place(0), Start::Offset(0));
+    life.now += Duration::from_secs(2);
+    assert_eq!(asked(&life.fetches()[0]), [(0, 0)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_broker_that_tells_no_topic_id_has_the_same_topic() {
     let mut life = waiting(earliest());
     let nameless = Topic { id: Uuid::ZERO, ..(*life.topic()).clone() };

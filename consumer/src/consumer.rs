@@ -150,7 +150,7 @@ impl Consumer {
     /// As [`Self::assign`], and all of them begin where it is said.
     ///
     /// # Errors
-    /// As [`Self::assign`].
+    /// As [`Self::assign`]; or an offset is negative.
     pub fn assign_from(
         &mut self,
         partitions: impl IntoIterator<Item = (TopicPartition, Start)>,
@@ -163,6 +163,8 @@ impl Consumer {
         &mut self,
         wanted: Vec<(TopicPartition, Option<Start>)>,
     ) -> Result<(), ConsumerError> {
+        let mut starts = wanted.iter().filter_map(|(_, start)| *start);
+        starts.try_for_each(|start| start.check("assign"))?;
         self.settle();
         self.control.shared.update(|state| {
             if matches!(state.subscription, Subscription::Topics(_)) {
@@ -174,7 +176,8 @@ impl Consumer {
     }
 
     /// Reads nothing any more: commits, if that is automatic, has the listener hear that the
-    /// partitions are revoked, and leaves the group in the background.
+    /// partitions are revoked, and leaves the group in the background; but with a
+    /// `group.instance.id` it stays a member until its session is over, to come back as the same.
     ///
     /// Dropped, it may be called again.
     pub async fn unsubscribe(&mut self) {
@@ -192,6 +195,7 @@ impl Consumer {
     /// Cancel-safe: when the future is dropped, no record is lost.
     ///
     /// # Errors
+    /// [`ConsumerError::Config`] where nothing is subscribed to or assigned; and else
     /// [`ConsumerError::remedy`] says what to do; the consumer itself stays usable, and goes on at
     /// the next call.
     pub async fn next(&mut self) -> Result<Record, ConsumerError> {
@@ -265,7 +269,9 @@ impl Consumer {
     }
 
     /// Ends: commits all that was handed out, if commits are automatic, has the listener hear that
-    /// the partitions are revoked, waits for commits that were begun, and leaves the group.
+    /// the partitions are revoked, waits for commits that were begun, and leaves the group; but
+    /// with a `group.instance.id` it stays a member until its session is over, to come back as the
+    /// same.
     ///
     /// Not cancel-safe: when the future is dropped the consumer is, as if it hadn't been called.
     ///
@@ -453,6 +459,10 @@ impl State {
         if held.is_some() {
             return Next::HandOut;
         }
+        if self.reads_nothing() {
+            let rule = "topics have to be subscribed to, or partitions assigned, before";
+            return Next::Tell(ConsumerError::config("next", rule));
+        }
         if !self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             self.waker = Some(cx.waker().clone());
         }
@@ -472,6 +482,10 @@ impl Stream for Consumer {
     type Item = Result<Record, ConsumerError>;
 
     /// As [`Consumer::next`]. It doesn't end: after an error the next item is asked for as before.
+    ///
+    /// What is asked for counts as processed when the next item is: behind an adaptor that reads
+    /// ahead, as `peekable`, `ready_chunks` or `buffered`, before the program has seen it. Whoever
+    /// uses one commits by hand what it has processed.
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.get_mut().poll_record(cx).map(Some)
     }

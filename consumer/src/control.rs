@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use logboom_client::{ClientError, Cluster, FoundOffset, OffsetSpec};
 
 use crate::config::ConsumerConfig;
+use crate::place::check_offset;
 use crate::shared::Shared;
 use crate::state::{CommitResult, Life, State};
 use crate::{ConsumerError, OffsetAndMetadata, OffsetAndTimestamp, Start, Stuck, TopicPartition};
@@ -41,8 +42,9 @@ impl ConsumerControl {
     /// next records are fetched.
     ///
     /// # Errors
-    /// [`ConsumerError::NotAssigned`].
+    /// [`ConsumerError::NotAssigned`]; or the offset is negative.
     pub fn seek(&self, partition: &TopicPartition, start: Start) -> Result<(), ConsumerError> {
+        start.check("seek")?;
         let is_read = self.shared.update(|state| state.seek(partition, start));
         let unknown = || ConsumerError::NotAssigned { partition: partition.clone() };
         is_read.then_some(()).ok_or_else(unknown)
@@ -133,7 +135,7 @@ impl ConsumerControl {
     /// Cancel-safe as [`Self::commit_processed`].
     ///
     /// # Errors
-    /// As [`Self::commit_processed`].
+    /// As [`Self::commit_processed`]; or an offset is negative.
     pub async fn commit_offsets(
         &self,
         offsets: BTreeMap<TopicPartition, OffsetAndMetadata>,
@@ -146,7 +148,11 @@ impl ConsumerControl {
         &self,
         offsets: BTreeMap<TopicPartition, OffsetAndMetadata>,
     ) -> PendingCommit {
-        self.begin_commit(|_| offsets)
+        let mut wanted = offsets.values().map(|one| one.offset);
+        match wanted.try_for_each(|offset| check_offset(offset, "commit_offsets")) {
+            Ok(()) => self.begin_commit(|_| offsets),
+            Err(error) => PendingCommit { result: Err(error) },
+        }
     }
 
     /// Waits for the commits that were begun.

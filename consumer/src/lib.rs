@@ -42,8 +42,10 @@
 //! What was handed out counts as processed when records are asked for the next time, or when
 //! [`Consumer::commit`] or [`Consumer::close`] is called. With `enable.auto.commit`, which is the
 //! default, what is processed is committed every `auto.commit.interval.ms`, before partitions are
-//! given up, and in the end: after a crash records may come again, and none is left out. Whoever
-//! commits by hand waits for the result or doesn't:
+//! given up, and in the end: after a crash records may come again, and none is left out. But a
+//! stream's adaptor that reads ahead, as `buffered`, `ready_chunks` or `peekable`, asks for records
+//! before the program has seen the former ones, which count as processed then. Whoever commits by
+//! hand waits for the result or doesn't:
 //!
 //! ```no_run
 //! # use logboom_consumer::{Consumer, ConsumerError};

@@ -77,6 +77,17 @@ pub enum Start {
 }
 
 impl Start {
+    /// - `call`: who is told.
+    ///
+    /// # Errors
+    /// It is an offset that there can't be.
+    pub(crate) fn check(self, call: &str) -> Result<(), ConsumerError> {
+        match self {
+            Self::Offset(offset) => check_offset(offset, call),
+            _ => Ok(()),
+        }
+    }
+
     /// The first record that is not older than so long.
     #[must_use]
     pub fn ago(age: Duration) -> Self {
@@ -84,6 +95,16 @@ impl Start {
         let millis = now.saturating_sub(age).as_millis();
         Self::Timestamp(i64::try_from(millis).unwrap_or(i64::MAX))
     }
+}
+
+/// - `call`: who is told.
+///
+/// # Errors
+/// There can't be such an offset.
+pub(crate) fn check_offset(offset: i64, call: &str) -> Result<(), ConsumerError> {
+    let rule =
+        || ConsumerError::config(call, format!("offsets begin with 0, and {offset} is none"));
+    if offset < 0 { Err(rule()) } else { Ok(()) }
 }
 
 /// A partition of which nothing can be read for now.

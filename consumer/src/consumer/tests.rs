@@ -382,6 +382,39 @@ async fn calls_that_do_not_fit_say_so() {
     assert!(matches!(control.commit_processed().await, Err(ConsumerError::Closed)));
 }
 
+#[tokio::test]
+async fn who_reads_nothing_does_not_wait_for_it() {
+    let config =
+        ConsumerConfig { group_id: Some("g".into()), auto_commit: false, ..Default::default() };
+    let mut stage = stage(config);
+    let is_told = |polled: Poll<Result<Record, ConsumerError>>| match polled {
+        Poll::Ready(Err(error)) => error.to_string().starts_with("next: "),
+        other => panic!("{other:?}"),
+    };
+    assert!(is_told(stage.ask()));
+    stage.consumer.assign([place(0)]).unwrap();
+    assert!(stage.ask().is_pending());
+    stage.consumer.assign([]).unwrap();
+    assert!(is_told(stage.ask()));
+    stage.consumer.unsubscribe().await;
+    stage.consumer.subscribe(["t"]).unwrap();
+    assert!(stage.ask().is_pending(), "the group may give something");
+}
+
+#[tokio::test]
+async fn offsets_that_there_cannot_be_are_refused() {
+    let mut stage = stage(ConsumerConfig { group_id: Some("g".into()), ..Default::default() });
+    let error = stage.consumer.assign_from([(place(0), Start::Offset(-1))]).unwrap_err();
+    assert!(error.to_string().contains("-1"), "{error}");
+    stage.consumer.assign_from([(place(0), Start::Offset(0))]).unwrap();
+    let control = stage.consumer.control();
+    assert!(control.seek(&place(0), Start::Offset(-2)).is_err());
+    let commit = control.commit_offsets_async([(place(0), (-3).into())].into());
+    let told = poll_once(commit.into_future());
+    let Poll::Ready(Err(error)) = told else { panic!("{told:?}") };
+    assert!(error.to_string().starts_with("commit_offsets: "), "{error}");
+}
+
 /// What a consumer does may be done in a task that goes from thread to thread.
 #[tokio::test]
 async fn what_is_waited_for_may_be_sent_to_another_thread() {

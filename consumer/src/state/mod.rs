@@ -452,6 +452,15 @@ impl State {
         paused.map(|(place, _)| place.clone()).collect()
     }
 
+    /// Whether nothing is read, and nothing will be.
+    pub(crate) fn reads_nothing(&self) -> bool {
+        match self.subscription {
+            Subscription::None => true,
+            Subscription::Manual => self.slots.is_empty(),
+            Subscription::Topics(_) => false,
+        }
+    }
+
     /// How far a partition was handed out; `None` where nobody knows yet, and an error where it
     /// isn't read.
     pub(crate) fn position(

@@ -172,8 +172,8 @@ pub struct Inflater {
     buffer: Box<[u8]>,
     scratch: Scratch,
     bytes_max: usize,
-    /// What the present request may still inflate.
-    budget: usize,
+    /// What the present request may still inflate; `None` for as much as it likes.
+    budget: Option<usize>,
 }
 
 /// What decompressors keep from one batch to the next.
@@ -188,7 +188,7 @@ struct Scratch {
 impl fmt::Debug for Inflater {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { bytes_max, budget, .. } = self;
-        write!(f, "Inflater(bytes_max: {bytes_max}, budget: {budget})")
+        write!(f, "Inflater(bytes_max: {bytes_max}, budget: {budget:?})")
     }
 }
 
@@ -206,22 +206,29 @@ impl Inflater {
             buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
             scratch: Scratch::default(),
             bytes_max,
-            budget: usize::MAX,
+            budget: None,
         }
     }
 
-    /// Sets what all batches together may inflate to until this is called again. A request of a
+    /// Sets what all batches together may inflate to until this is called again; before the first
+    /// time there is no limit to that. A request of a
     /// megabyte can hold many batches of a few kilobytes that inflate to hundreds of megabytes.
     pub fn begin_request(&mut self, budget_bytes: usize) {
-        self.budget = budget_bytes;
+        self.budget = Some(budget_bytes);
     }
 
     /// The most bytes that may come out of the next batch.
     fn limit(&mut self, codec: Codec, records: &[u8]) -> Result<usize, BatchError> {
+        let Some(budget) = &mut self.budget else { return Ok(self.bytes_max) };
         let fixed = CALL_BYTES.saturating_add(codec.block_bytes(records));
-        let refused = BatchError::Inflated { limit: self.budget };
-        self.budget = self.budget.checked_sub(fixed).ok_or(refused)?;
-        Ok(self.bytes_max.min(self.budget))
+        let refused = BatchError::Inflated { limit: *budget };
+        *budget = budget.checked_sub(fixed).ok_or(refused)?;
+        Ok(self.bytes_max.min(*budget))
+    }
+
+    /// So many bytes have come out.
+    fn spend(&mut self, bytes: usize) {
+        self.budget = self.budget.map(|budget| budget.saturating_sub(bytes));
     }
 
     /// Walks over compressed records without keeping them.
@@ -240,7 +247,7 @@ impl Inflater {
             received = source.received();
             summary
         });
-        self.budget = self.budget.saturating_sub(received);
+        self.spend(received);
         result
     }
 
@@ -255,7 +262,7 @@ impl Inflater {
             let limited = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
             codec.done(reader.take(limited).read_to_end(&mut out)).map(drop)
         });
-        self.budget = self.budget.saturating_sub(out.len());
+        self.spend(out.len());
         if out.len() > limit {
             return Err(BatchError::Inflated { limit });
         }
@@ -308,5 +315,18 @@ impl Scratch {
             )))]
             left_out => Err(BatchError::Codec { number: left_out.number() }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_budget_nothing_is_used_up_however_long_it_goes_on() {
+        let mut inflater = Inflater::new(1 << 10);
+        let before = format!("{inflater:?}");
+        assert_eq!(inflater.inflate(Codec::None, &[0; 100]).unwrap().len(), 100);
+        assert_eq!(format!("{inflater:?}"), before, "on 32 bits it would end some day");
     }
 }

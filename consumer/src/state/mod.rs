@@ -20,6 +20,7 @@
 mod answers;
 mod commits;
 mod plan;
+mod positions;
 mod session;
 mod slot;
 mod steps;

@@ -150,7 +150,9 @@ impl<'a> Sender<'a> {
                         ClientError::Connection { .. } | ClientError::NoBroker { .. }
                     )
                 );
-                self.is_hopeless |= is_of_all || error.remedy() != Remedy::FixCall;
+                let is_of_one = error.remedy() == Remedy::FixCall
+                    || matches!(error, ProduceError::OtherRefused { .. });
+                self.is_hopeless |= is_of_all || !is_of_one;
                 Failure::from(error).to_string()
             }
         };

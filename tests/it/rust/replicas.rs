@@ -32,7 +32,7 @@ async fn partition(bootstrap: &str, topic: &str) -> Option<Partition> {
     let brokers = BrokerAddress::parse_list(bootstrap).unwrap();
     let cluster = Cluster::new(brokers, ClientConfig::default());
     let image = cluster.image(Some(&[topic])).await.ok()?;
-    image.topics.into_iter().next()?.partitions.into_iter().next()
+    image.topics.into_values().next()?.partitions.into_iter().next()
 }
 
 async fn wait_until(bootstrap: &str, topic: &str, is_so: impl Fn(&Partition) -> bool) {

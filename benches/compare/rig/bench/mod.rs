@@ -262,8 +262,8 @@ fn delete(run: &Run<'_>) -> Result<(), String> {
     output(&mut command, RUN_MAX).map(drop)
 }
 
-/// A scenario with each kind of run that it is made for: latencies at a rate interest whoever sends,
-/// and whoever reads.
+/// A scenario with each kind of run that it is made for: latencies at a rate interest who sends and
+/// who reads.
 fn kinds(scenario: &Scenario) -> impl Iterator<Item = (&Scenario, &'static str)> {
     let kinds: &[&str] = match scenario.kind {
         Kind::Consume => &["consume"],

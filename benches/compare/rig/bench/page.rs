@@ -24,9 +24,9 @@ Medians, and the ratio of geometric means with its interval of 95 % (Welch), as 
 compare` tells them of the repetitions; no interval holds what changes over a day. More is better of
 records a second, less of latencies and processor time. Clusters of three have three copies of each
 partition and `min.insync.replicas=2`: for acks=all ours waits for a majority, Kafka for all that
-are in sync; with `flush.messages=1` Kafka's three flush. The client is ours, for both sides, and shares
-the processors with them; of what is caught up with, the figure is the reader's. Where no difference
-is shown, neither is a ratio, only where it may lie.
+are in sync; with `flush.messages=1` Kafka's three flush. The client is ours, for both sides, and
+shares the processors with them; of what is caught up with, the figure is the reader's. Where no
+difference is shown, neither is a ratio, only where it may lie.
 ";
 const COLUMNS: [&str; 13] = [
     "nodes",
@@ -86,8 +86,8 @@ impl Page<'_> {
         let mut page = TITLE.to_owned() + &report::head(&self.facts, self.options) + TOOLS;
         self.tools.iter().for_each(|one| page += &one.line());
         page += &format!(
-            "\nOurs and Kafka, {} repetitions of {SECONDS} s each in turn, the other one first each \
-             time. What is read\nis filled once, up to {} GB, and read from its start in each \
+            "\nOurs and Kafka, {} repetitions of {SECONDS} s each in turn, the other one first \
+             each time. What is read\nis filled once, up to {} GB, and read from its start in each \
              repetition. Clusters are started once for all\nscenarios, and loaded for \
              {WARMING_SECONDS} s first; before each scenario {TOUCH_GIB} GiB of the page cache are \
              touched,\nand both sides rehearse it for {REHEARSAL_SECONDS} s.\n\n{METHOD}\n",

@@ -267,7 +267,9 @@ impl Accumulator {
             schedule.lingering.pop_front_if(|first| is_hurried || first.until <= now)
         {
             let mut held = queue.lock();
-            let (until, has_work) = (held.linger(now, linger), held.has_work());
+            // Who hurries waits for no batch, also where it was begun after `now`.
+            let at = if is_hurried { Instant::now() } else { now };
+            let (until, has_work) = (held.linger(at, linger), held.has_work());
             drop(held);
             if has_work && !queue.list() {
                 ready.push(Arc::clone(&queue));
@@ -624,6 +626,17 @@ mod tests {
         assert_eq!((take(&accumulator, &ready), until), (1, None));
         append(&accumulator, &queues);
         assert_eq!(accumulator.ready(Instant::now()).1, Some(Instant::now() + 10 * SECOND));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_room_waits_for_no_batch_that_was_just_begun() {
+        let (accumulator, queues) = lingering(Duration::from_secs(60));
+        let before = Instant::now();
+        tokio::time::advance(Duration::from_millis(1)).await;
+        append(&accumulator, &queues);
+        let _waiting = Waiting::begin(&accumulator.waiting);
+        let (ready, until) = accumulator.ready(before);
+        assert_eq!((take(&accumulator, &ready), until), (1, None));
     }
 
     #[tokio::test]

@@ -35,6 +35,8 @@ pub(crate) struct Batch {
     /// Whether it may be in the log with the numbers that it has: an attempt had no answer, or one
     /// that leaves it open.
     pub(crate) is_unsure: bool,
+    /// Whether its last attempt may have left the client.
+    pub(crate) is_sent: bool,
     codec: Codec,
     content: Content,
     outcome: Arc<Outcome>,
@@ -70,6 +72,7 @@ impl Batch {
             attempts: 0,
             last_error: None,
             is_unsure: false,
+            is_sent: false,
             codec,
             content: Content::Open(BatchBuilder::new(codec).expecting(expected_bytes)),
             outcome: Arc::new(outcome),
@@ -176,6 +179,7 @@ impl Batch {
             attempts: 0,
             last_error: self.last_error.clone(),
             is_unsure: self.is_unsure,
+            is_sent: self.is_sent,
             codec: self.codec,
             content: Content::Open(right),
             outcome: Arc::clone(&self.outcome),

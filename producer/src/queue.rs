@@ -299,6 +299,8 @@ impl Queue {
         }
         let mut batch = self.waiting.pop_front()?;
         let is_repeated = batch.numbers.is_some();
+        // Unless it turns out that it wasn't.
+        batch.is_sent = true;
         if let Some(producer) = producer {
             self.number(&mut batch, producer);
         }
@@ -421,7 +423,7 @@ impl Queue {
     /// Takes a batch back with what has become of it; returns how many records have failed though
     /// the verdict doesn't say so.
     pub(crate) fn settle(&mut self, mut batch: Batch, verdict: Verdict, now: Instant) -> u64 {
-        batch.is_unsure |= verdict.error().is_some_and(leaves_open);
+        batch.is_unsure |= batch.is_sent && verdict.error().is_some_and(leaves_open);
         let range = batch.range();
         self.under_way.retain(|one| (one.number, one.range) != (batch.number, range));
         // One that was given up meanwhile has its outcome; whether it is there its successors show.
@@ -499,7 +501,7 @@ impl Queue {
         for batch in late {
             let what = batch.outcome().what();
             let last = batch.last_error.clone().map(Box::new);
-            let may_be_appended = batch.attempts > 0;
+            let may_be_appended = batch.is_unsure;
             records += u64::from(batch.record_count().unsigned_abs());
             self.note_gap(&batch);
             batch.settle(Err(ProduceError::Late { what, after, may_be_appended, last }));

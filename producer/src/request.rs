@@ -35,6 +35,14 @@ pub(crate) struct Request {
 
 type Settled = (Arc<PartitionQueue>, Batch, Verdict);
 
+/// Why batches have no answers.
+#[derive(Debug)]
+struct Failed {
+    error: ClientError,
+    /// Whether they may have left the client.
+    is_sent: bool,
+}
+
 impl Request {
     /// Sends the batches, and waits for what becomes of each.
     pub(crate) async fn send(self, mut entries: Vec<Entry>) -> Vec<Settled> {
@@ -58,10 +66,13 @@ impl Request {
         }
         let (cluster, broker_id, retries) = (self.cluster.clone(), self.broker_id, self.retries);
         let answers = self.post(batches).await;
-        for (at, (queue, batch)) in sent.into_iter().enumerate() {
+        for (at, (queue, mut batch)) in sent.into_iter().enumerate() {
             let answer = match &answers {
                 Ok(answers) => answers[at].clone(),
-                Err(error) => Err(error.clone()),
+                Err(Failed { error, is_sent }) => {
+                    batch.is_sent = *is_sent;
+                    Err(error.clone())
+                }
             };
             let leader = cluster.known_topic(&queue.topic);
             let leader = leader.and_then(|topic| topic.leader(queue.partition).ok());
@@ -77,7 +88,7 @@ impl Request {
     async fn post(
         self,
         batches: Vec<PartitionBatch>,
-    ) -> Result<Vec<Result<Produced, ClientError>>, ClientError> {
+    ) -> Result<Vec<Result<Produced, ClientError>>, Failed> {
         let Self { cluster, broker_id, acks, timeout, before, placed, .. } = self;
         if let Some(before) = before {
             // One that was dropped has its place, too: none.
@@ -88,7 +99,10 @@ impl Request {
         }
         let posted = cluster.post_batches(broker_id, acks, timeout, &batches).await;
         placed.send(()).ok();
-        posted?.answers().await
+        // What is answered has its place before it is sent; what isn't, when it was sent.
+        let is_sent = acks == Acks::None;
+        let posted = posted.map_err(|error| Failed { error, is_sent })?;
+        posted.answers().await.map_err(|error| Failed { error, is_sent: true })
     }
 }
 
@@ -123,10 +137,65 @@ fn verdict(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::accumulator::Accumulator;
     use crate::delivery::Outcome;
     use crate::memory::{Memory, Room};
+    use crate::{Producer, Record};
+    use logboom_client::Partition;
+    use logboom_client::testing::{ScriptedBroker, cluster};
+    use logboom_protocol::messages::metadata::{MetadataResponse, MetadataResponseBroker};
     use logboom_protocol::records::{Codec, ProducerState};
+    use logboom_protocol::units::Uuid;
     use tokio::time::Instant;
+
+    #[tokio::test]
+    async fn what_finds_no_connection_never_left_the_client() {
+        let (broker, gone) = (ScriptedBroker::bind().await, ScriptedBroker::bind().await.address);
+        let cluster = cluster(vec![broker.address.clone()]);
+        let brokers = vec![MetadataResponseBroker {
+            node_id: 7,
+            host: gone.host.as_str().into(),
+            port: gone.port.into(),
+            ..MetadataResponseBroker::default()
+        }];
+        let known = MetadataResponse { brokers, ..MetadataResponse::default() };
+        broker.run(move |asked| Some(asked.answer(&known)));
+        let settings = Producer::builder().settings().unwrap();
+        let limits = settings.queue.clone();
+        let accumulator = Accumulator::new(settings);
+        let partitions = vec![Partition { leader: Some(7), ..Partition::default() }];
+        let topic = Topic { name: "t".into(), id: Uuid::ZERO, is_internal: false, partitions };
+        let topic = Arc::new(topic);
+        let queues = accumulator.learn(&topic).unwrap();
+        let mut left = Vec::new();
+        for acks in [Acks::All, Acks::None] {
+            let record = Record::to("t").value("a");
+            let room = accumulator.take_room(record.bytes_max(), Duration::ZERO).await.unwrap();
+            drop(accumulator.append(&queues, &record, room).unwrap());
+            accumulator.flush();
+            let queue = accumulator.queues().remove(0);
+            let batch = queue.lock().take(Instant::now(), None, Uuid::ZERO, &limits).unwrap();
+            assert!(batch.is_sent, "nobody has said otherwise");
+            let request = Request {
+                cluster: cluster.clone(),
+                broker_id: 7,
+                acks,
+                timeout: Duration::from_secs(60),
+                retries: 0,
+                before: None,
+                placed: oneshot::channel().0,
+            };
+            let topic = Arc::clone(&topic);
+            let settled = request.send(vec![Entry { queue, topic, batch }]).await;
+            let Ok([(queue, batch, verdict)]) = <[Settled; 1]>::try_from(settled) else {
+                panic!("one was sent");
+            };
+            assert!(matches!(verdict.error(), Some(ClientError::Connection { .. })), "{verdict:?}");
+            left.push(batch.is_sent);
+            queue.lock().settle(batch, verdict, Instant::now());
+        }
+        assert_eq!(left, [false, true], "of what has no answer nobody knows");
+    }
 
     #[test]
     fn a_batch_out_of_order_is_sent_again_however_often_it_was() {

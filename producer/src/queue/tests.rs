@@ -538,6 +538,55 @@ fn behind_one_that_isn_t_there_nothing_is() {
 }
 
 #[test]
+fn what_never_left_the_client_isn_t_perhaps_appended() {
+    let mut rig = Rig::new(5);
+    rig.introduce();
+    let mut deliveries = ["a", "b"].map(|value| rig.append(value));
+    let not_sent = |mut batch: Batch, rig: &mut Rig| {
+        sent(&mut batch);
+        batch.is_sent = false;
+        rig.settle(batch, again());
+    };
+    // Their leader is down until the first one is late.
+    let [a, mut b] = [(); 2].map(|()| rig.take(NUMBERED).unwrap());
+    not_sent(a, &mut rig);
+    let behind = Duration::from_secs(60);
+    b.created += behind;
+    not_sent(b, &mut rig);
+    rig.now += Duration::from_secs(121);
+    assert_eq!(rig.queue.expire(rig.now, &rig.limits), 1);
+    let error = outcome(&mut deliveries[0]).unwrap().unwrap_err();
+    assert!(!error.may_be_appended(), "{error}");
+    // It lacks the first one, and hasn't seen the second one either.
+    let mut b = rig.take(NUMBERED).unwrap();
+    assert_eq!(sent(&mut b), (3, 2, "b".to_owned()));
+    rig.settle(b, out_of_order());
+    rig.now += Duration::from_secs(1);
+    let mut b = rig.take(NUMBERED).unwrap();
+    assert_eq!(sent(&mut b), (4, 0, "b".to_owned()));
+    rig.settle(b, appended(9));
+    assert_eq!(offset(&mut deliveries[1]), 9);
+}
+
+#[test]
+fn halves_of_what_may_be_appended_may_be_appended() {
+    let mut rig = Rig::new(1);
+    rig.limits.batch_bytes = 200;
+    let mut delivery = rig.append("a");
+    drop(rig.append("b"));
+    rig.make_due();
+    for verdict in [again(), Verdict::TooLarge(error(ErrorCode::MESSAGE_TOO_LARGE))] {
+        let mut batch = rig.take(NUMBERED).unwrap();
+        assert_eq!(sent(&mut batch).2, "ab");
+        rig.settle(batch, verdict);
+    }
+    rig.now += Duration::from_secs(121);
+    assert_eq!(rig.queue.expire(rig.now, &rig.limits), 2);
+    let late = outcome(&mut delivery).unwrap().unwrap_err();
+    assert!(late.may_be_appended(), "{late}");
+}
+
+#[test]
 fn where_a_broker_takes_no_large_batch_later_ones_are_smaller() {
     let mut rig = Rig::new(5);
     rig.introduce();

@@ -132,6 +132,8 @@ pub(crate) struct Queue {
     last_bytes: usize,
     /// How often the bytes of a batch were halved, as the broker takes none that are so large.
     halvings: u32,
+    /// Batches that it took since that was last changed.
+    fitting: u32,
     /// Batches from this number on were begun since.
     halved_before: u64,
     /// Why nothing is appended any more.
@@ -169,6 +171,9 @@ impl Numbering {
     }
 }
 
+/// After so many batches that the broker took one may be twice as large again.
+const DOUBLED_AFTER: u32 = 1_000;
+
 /// After so long without a batch a broker may have forgotten the producer
 /// (`producer.id.expiration.ms`, of which this is a small part).
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
@@ -188,6 +193,7 @@ impl Queue {
             next_number: 0,
             last_bytes: 0,
             halvings: 0,
+            fitting: 0,
             halved_before: 0,
             ended: None,
         }
@@ -401,6 +407,14 @@ impl Queue {
         }
     }
 
+    /// A broker that takes batches of this size may take larger ones by now.
+    fn note_fitting(&mut self) {
+        self.fitting += 1;
+        if self.fitting >= DOUBLED_AFTER {
+            (self.halvings, self.fitting) = (self.halvings.saturating_sub(1), 0);
+        }
+    }
+
     /// A batch has ended, and isn't in the log, unless that is open.
     fn note_gap(&mut self, batch: &Batch) {
         let at = (batch.number, batch.range().0);
@@ -431,6 +445,7 @@ impl Queue {
         match verdict {
             Verdict::Appended(produced) => {
                 self.note_known(&batch, now);
+                self.note_fitting();
                 batch.settle(Ok(produced));
             }
             Verdict::Refused(error) => {
@@ -467,7 +482,7 @@ impl Queue {
                 Ok(halves) => {
                     // Those that were under way beside it say nothing new.
                     if halves[0].number >= self.halved_before {
-                        self.halvings = self.halvings.saturating_add(1);
+                        (self.halvings, self.fitting) = (self.halvings.saturating_add(1), 0);
                         self.halved_before = self.next_number;
                     }
                     self.failed.extend(halves);

@@ -611,9 +611,21 @@ fn where_a_broker_takes_no_large_batch_later_ones_are_smaller() {
             rig.settle(half, appended(0));
         }
     }
-    // One that was made again may take more.
+    // After a while it may take more.
+    let mut most = Vec::new();
+    for _ in 0..3 * DOUBLED_AFTER {
+        fill(&mut rig);
+        let batch = rig.take(NUMBERED).unwrap();
+        most.push(batch.bytes() / 1_000);
+        rig.settle(batch, appended(0));
+    }
+    most.dedup();
+    assert_eq!(most[1..], [2, 4, 9]);
+    // One that was made again may take more, too.
+    rig.limits.batch_bytes = 20_000;
+    rig.queue.halvings = 1;
     rig.topic_id = Uuid([2; 16]);
     assert!(rig.take(NUMBERED).is_none());
     fill(&mut rig);
-    assert!(rig.take(NUMBERED).unwrap().bytes() > 9_000);
+    assert!(rig.take(NUMBERED).unwrap().bytes() > 19_000);
 }

@@ -218,7 +218,7 @@ impl PostedBatches {
         let read = |(topic, partition): (Arc<Topic>, i32)| {
             let told = answer.take(&topic, partition);
             if let Some((leader, address)) = told.as_ref().and_then(|told| answer.leader(told)) {
-                cluster.hear_of_leader(&topic.name, partition, leader, address);
+                cluster.hear_of_leader(&topic, partition, leader, address);
             }
             read(&address, &topic.name, partition, told)
         };

@@ -213,15 +213,17 @@ impl Cluster {
 
     /// A broker has named the leader of a partition; one that is older than what is known is left
     /// out of account.
+    ///
+    /// - `topic`: as it was known when the broker was asked.
     pub(crate) fn hear_of_leader(
         &self,
-        topic: &str,
+        topic: &Topic,
         partition: i32,
         leader: LeaderHint,
         address: BrokerAddress,
     ) {
         let mut known = self.known();
-        if known.topics.lead(topic, partition, leader) {
+        if known.topics.lead((&topic.name, topic.id), partition, leader) {
             let broker = Broker { id: leader.broker_id, address, rack: None };
             known.brokers.entry(leader.broker_id).or_insert(broker);
         }

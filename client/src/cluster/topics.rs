@@ -13,6 +13,10 @@ use super::{LeaderHint, Partition, Topic};
 /// How many topics are remembered. Beyond that the oldest is forgotten for the newest.
 const TOPICS_MAX: usize = 1_000;
 
+/// After so many answers that know the same older epochs those are believed: a cluster may have
+/// been restored to what it was.
+const OLDER_MAX: u32 = 5;
+
 /// Topics and when they were told of.
 #[derive(Debug, Default)]
 pub(super) struct Topics {
@@ -27,11 +31,30 @@ struct Told {
     topic: Arc<Topic>,
     /// Whether it is out of date: then nobody goes by it, but what is told next isn't to be older.
     is_doubted: bool,
+    /// The last answer's epochs that are older than what is known, by partition.
+    older: Vec<(i32, i32)>,
+    /// How many answers in a row had them while the topic was doubted.
+    older_told: u32,
 }
 
 impl Told {
     fn new(topic: Arc<Topic>) -> Self {
-        Self { at: Instant::now(), topic, is_doubted: false }
+        let (older, older_told) = (Vec::new(), 0);
+        Self { at: Instant::now(), topic, is_doubted: false, older, older_told }
+    }
+
+    /// What is known once it is told of as it is now.
+    fn renewed(&self, now: Topic) -> Self {
+        let merged = self.merge(now.clone());
+        let pairs = now.partitions.iter().zip(&merged.partitions);
+        let older = pairs.filter(|(one, known)| one.leader_epoch < known.leader_epoch);
+        let older: Vec<_> = older.map(|(one, _)| (one.index, one.leader_epoch)).collect();
+        let before = if older == self.older { self.older_told } else { 0 };
+        let older_told = before + u32::from(self.is_doubted);
+        if older_told >= OLDER_MAX {
+            return Self::new(Arc::new(now));
+        }
+        Self { older, older_told, ..Self::new(Arc::new(merged)) }
     }
 
     /// The topic as it is told of now, but for leaderships that were newer before: brokers hear of
@@ -69,10 +92,11 @@ impl Topics {
     /// Returns it as it is known now: leaderships that were newer before stay.
     pub(super) fn keep(&mut self, topic: Topic, age_max: Duration) -> Arc<Topic> {
         let name = topic.name.clone();
-        let topic = Arc::new(match self.told.get(&name) {
-            Some(known) => known.merge(topic),
-            None => topic,
-        });
+        let told = match self.told.get(&name) {
+            Some(known) => known.renewed(topic),
+            None => Told::new(Arc::new(topic)),
+        };
+        let topic = Arc::clone(&told.topic);
         self.told.retain(|_, told| told.at.elapsed() < age_max);
         if self.told.len() >= TOPICS_MAX && !self.told.contains_key(&name) {
             let oldest = self.told.iter().min_by_key(|(_, told)| told.at);
@@ -80,7 +104,7 @@ impl Topics {
                 self.told.remove(&oldest);
             }
         }
-        self.told.insert(name, Told::new(Arc::clone(&topic)));
+        self.told.insert(name, told);
         topic
     }
 
@@ -88,7 +112,7 @@ impl Topics {
     pub(super) fn renew(&mut self, topic: &Topic) {
         let known = self.told.get_mut(&topic.name).filter(|known| !known.is_doubted);
         if let Some(known) = known {
-            *known = Told::new(Arc::new(known.merge(topic.clone())));
+            *known = known.renewed(topic.clone());
         }
     }
 
@@ -104,9 +128,18 @@ impl Topics {
         })
     }
 
-    /// Another broker leads a partition than was known; whether that is news.
-    pub(super) fn lead(&mut self, name: &str, partition: i32, leader: LeaderHint) -> bool {
-        let Some(told) = self.told.get_mut(name) else { return false };
+    /// Another broker leads a partition than was known; whether that is news. Of a topic that was
+    /// made anew the former one's leaders are none.
+    ///
+    /// - `id`: of the topic that it was said of.
+    pub(super) fn lead(
+        &mut self,
+        (name, id): (&str, Uuid),
+        partition: i32,
+        leader: LeaderHint,
+    ) -> bool {
+        let told = self.told.get_mut(name).filter(|told| told.topic.id == id);
+        let Some(told) = told else { return false };
         let known = |one: &&mut Partition| one.index == partition;
         // Cheap: who holds the former image is about to see that it is old.
         let topic = Arc::make_mut(&mut told.topic);
@@ -115,6 +148,7 @@ impl Topics {
             return false;
         }
         (known.leader, known.leader_epoch) = (Some(leader.broker_id), leader.epoch);
+        told.older_told = 0;
         true
     }
 
@@ -172,12 +206,52 @@ mod tests {
         topics.keep(told, age_max);
         let hint = |broker_id, epoch| LeaderHint { broker_id, epoch };
         let leader = |topics: &Topics| topics.get("a", age_max).unwrap().leader(0).unwrap();
-        assert!(!topics.lead("a", 0, hint(2, 5)), "of the same epoch");
-        assert!(!topics.lead("a", 1, hint(2, 6)), "another partition");
-        assert!(!topics.lead("b", 0, hint(2, 6)), "another topic");
+        let id = Uuid::ZERO;
+        assert!(!topics.lead(("a", id), 0, hint(2, 5)), "of the same epoch");
+        assert!(!topics.lead(("a", id), 1, hint(2, 6)), "another partition");
+        assert!(!topics.lead(("b", id), 0, hint(2, 6)), "another topic");
+        assert!(!topics.lead(("a", Uuid([2; 16])), 0, hint(2, 6)), "the former one of that name");
         assert_eq!(leader(&topics), 1);
-        assert!(topics.lead("a", 0, hint(2, 6)));
+        assert!(topics.lead(("a", id), 0, hint(2, 6)));
         assert_eq!(leader(&topics), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_older_epoch_is_believed_when_it_is_told_again_and_again() {
+        let (mut topics, age_max) = (Topics::default(), Duration::from_secs(10));
+        let told = |leader_epoch: i32| {
+            let leader = Some(leader_epoch);
+            let partitions = vec![Partition { leader, leader_epoch, ..Partition::default() }];
+            Topic { id: Uuid([1; 16]), partitions, ..topic("a") }
+        };
+        let epoch = |topics: &mut Topics, leader_epoch, is_doubted| {
+            if is_doubted {
+                topics.doubt("a");
+            }
+            topics.keep(told(leader_epoch), age_max).partitions[0].leader_epoch
+        };
+        assert_eq!(epoch(&mut topics, 9, false), 9);
+        for _ in 0..2 * OLDER_MAX {
+            assert_eq!(epoch(&mut topics, 4, false), 9, "nobody doubts what is known");
+        }
+        let before = OLDER_MAX - 1;
+        for other in [3, 9] {
+            for _ in 0..before {
+                assert_eq!(epoch(&mut topics, 4, true), 9);
+                topics.renew(&told(4));
+            }
+            assert_eq!(epoch(&mut topics, other, true), 9, "not the same again");
+        }
+        for _ in 0..before {
+            assert_eq!(epoch(&mut topics, 4, true), 9);
+        }
+        let hint = LeaderHint { broker_id: 10, epoch: 10 };
+        assert!(topics.lead(("a", Uuid([1; 16])), 0, hint));
+        for _ in 0..before {
+            assert_eq!(epoch(&mut topics, 4, true), 10, "somebody knows it");
+        }
+        assert_eq!(epoch(&mut topics, 4, true), 4);
+        assert_eq!(topics.get("a", age_max).unwrap().leader(0).unwrap(), 4);
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use logboom_protocol::ErrorCode;
 use logboom_protocol::records::{BatchError, Inflater};
+use logboom_protocol::{ApiKey, ErrorCode};
 
 use crate::backoff::Retry;
 use crate::{ClientError, Cluster, FetchLimits, FetchPosition, FetchedPartition, visit_records};
@@ -102,6 +102,8 @@ impl Cluster {
             match retry.within(self.fetch(search.topic, &positions, &limits)).await {
                 Ok(fetched) => fetched.iter().for_each(|fetched| search.take(fetched)),
                 Err(error) => {
+                    let (first, api) = (positions[0].partition, ApiKey::Fetch);
+                    let error = self.doubt_leader_by(search.topic, first, error, api, retry);
                     positions.iter().for_each(|one| search.fail(one.partition, error.clone()));
                 }
             }

@@ -16,7 +16,7 @@ use logboom_protocol::messages::produce::{
     TopicProduceResponse,
 };
 use logboom_protocol::units::Uuid;
-use logboom_protocol::{EncodeError, ErrorCode, VersionRange};
+use logboom_protocol::{ApiKey, EncodeError, ErrorCode, VersionRange};
 
 use crate::backoff::Retry;
 use crate::cluster::Target;
@@ -98,9 +98,8 @@ impl Cluster {
                 Ok(produced) => return Ok(produced),
                 Err(error) => error,
             };
-            if error.is_stale_metadata() {
-                self.forget(topic);
-            }
+            let api = ApiKey::Produce;
+            let error = self.doubt_leader_by(topic, partition, error, api, &retry);
             retry.pause(error).await?;
         }
     }

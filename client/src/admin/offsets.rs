@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use logboom_protocol::VersionRange;
 use logboom_protocol::messages::list_offsets::{
     ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsTopic,
 };
+use logboom_protocol::{ApiKey, VersionRange};
 
 use crate::backoff::Retry;
 use crate::{ClientError, Cluster, Topic};
@@ -183,7 +183,11 @@ impl Cluster {
         for led in by_leader.into_values() {
             match retry.within(self.list_led(name, &led, spec, isolation)).await {
                 Ok(found) => told.extend(found),
-                Err(error) => told.extend(refused(&led, &error)),
+                Err(error) => {
+                    let api = ApiKey::ListOffsets;
+                    let error = self.doubt_leader_by(name, led[0], error, api, retry);
+                    told.extend(refused(&led, &error));
+                }
             }
         }
         told

@@ -1,5 +1,6 @@
 //! Deleting the oldest records of a partition.
 
+use logboom_protocol::ApiKey;
 use logboom_protocol::messages::delete_records::{
     DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic,
 };
@@ -46,9 +47,8 @@ impl Cluster {
                 Ok(log_start_offset) => return Ok(log_start_offset),
                 Err(error) => error,
             };
-            if error.is_stale_metadata() {
-                self.forget(topic);
-            }
+            let api = ApiKey::DeleteRecords;
+            let error = self.doubt_leader_by(topic, partition, error, api, &retry);
             retry.pause(error).await?;
         }
     }

@@ -19,13 +19,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use logboom_protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic};
-use logboom_protocol::{Request, VersionRange};
+use logboom_protocol::{ApiKey, Request, VersionRange};
 
 use self::connections::Connections;
 use self::topics::Topics;
 use crate::backoff::Retry;
 use crate::race::race;
-use crate::{BrokerAddress, ClientConfig, ClientError, Connection};
+use crate::{BrokerAddress, ClientConfig, ClientError, Connection, Disconnect};
 
 pub use self::image::{Broker, ClusterImage, Partition, Topic};
 
@@ -283,11 +283,55 @@ impl Cluster {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
-            if error.is_stale_metadata() {
+            let broker_id = match target {
+                Target::Any | Target::Coordinator(_) => None,
+                Target::Controller => self.known().controller_id,
+                Target::Broker(id) => Some(id),
+            };
+            let error = self.name_silent(error, broker_id, R::API, &retry);
+            if error.is_stale_metadata() || retry.is_over() {
                 self.doubt(target);
             }
             retry.pause(error).await?;
         }
+    }
+
+    /// What an attempt has failed by. Where it was cut by its call's deadline, and nothing has
+    /// happened before, that is the silence of the broker that it was for.
+    ///
+    /// - `broker_id`: which one, if that is known.
+    pub(crate) fn name_silent(
+        &self,
+        error: ClientError,
+        broker_id: Option<i32>,
+        api: ApiKey,
+        retry: &Retry<'_>,
+    ) -> ClientError {
+        let is_silent = retry.is_over() && matches!(error, ClientError::NoAnswer);
+        match broker_id.filter(|_| is_silent).and_then(|id| self.address_of(id)) {
+            Some(address) => {
+                let reason = Disconnect::RequestTimeout { api, after: retry.elapsed() };
+                ClientError::Connection { address, reason }
+            }
+            None => error,
+        }
+    }
+
+    /// As [`Self::name_silent`], of who leads a partition; it is doubted.
+    pub(crate) fn doubt_leader_by(
+        &self,
+        topic: &str,
+        partition: i32,
+        error: ClientError,
+        api: ApiKey,
+        retry: &Retry<'_>,
+    ) -> ClientError {
+        let leader = self.known_topic(topic).and_then(|topic| topic.leader(partition).ok());
+        let error = self.name_silent(error, leader, api, retry);
+        if error.is_stale_metadata() || retry.is_over() {
+            self.forget(topic);
+        }
+        error
     }
 
     /// A connection to the broker that `target` means.

@@ -6,11 +6,15 @@ use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 
+use logboom_protocol::messages::delete_records::{
+    DeleteRecordsPartitionResult, DeleteRecordsResponse, DeleteRecordsTopicResult,
+};
 use logboom_protocol::messages::find_coordinator::{Coordinator, FindCoordinatorResponse};
 use logboom_protocol::messages::init_producer_id::InitProducerIdResponse;
 use logboom_protocol::messages::list_offsets::{
     ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopicResponse,
 };
+use logboom_protocol::messages::list_partition_reassignments::ListPartitionReassignmentsResponse;
 use logboom_protocol::messages::metadata::{
     MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
@@ -494,6 +498,59 @@ async fn a_call_takes_no_longer_than_it_may_whatever_connecting_takes() {
         }
     };
     tokio::time::timeout(limit, calls).await.expect("each has a limit of its own");
+}
+
+#[tokio::test]
+async fn who_is_silent_until_a_call_s_deadline_is_named_and_not_asked_again() {
+    let kept = Mutex::new(Vec::new());
+    let (dark, _) = unwilling(move |stream| kept.lock().unwrap().push(stream)).await;
+    let broker = ScriptedBroker::bind().await;
+    let (bootstrap, addresses) = (vec![broker.address.clone()], [broker.address.clone(), dark]);
+    let (dark, leader) = (addresses[1].clone(), Arc::new(AtomicI32::new(1)));
+    let led = Arc::clone(&leader);
+    broker.run(move |asked| {
+        Some(match asked.api {
+            ApiKey::Metadata => {
+                let leader = led.load(Ordering::SeqCst);
+                let mut answer = metadata(&addresses, leader);
+                answer.controller_id = leader;
+                asked.answer(&answer)
+            }
+            ApiKey::ListOffsets => {
+                let partitions = vec![ListOffsetsPartitionResponse::default()];
+                let topic = ListOffsetsTopicResponse { name: "t".into(), partitions };
+                asked.answer(&ListOffsetsResponse { topics: vec![topic], ..Default::default() })
+            }
+            ApiKey::Produce => asked.answer(&produced(ErrorCode::NONE, 1)),
+            ApiKey::DeleteRecords => {
+                let partitions = vec![DeleteRecordsPartitionResult::default()];
+                let topic = DeleteRecordsTopicResult { name: "t".into(), partitions };
+                asked.answer(&DeleteRecordsResponse { topics: vec![topic], ..Default::default() })
+            }
+            _ => asked.answer(&ListPartitionReassignmentsResponse::default()),
+        })
+    });
+    let limit = Duration::from_millis(500);
+    let config =
+        ClientConfig { api_timeout: limit, delivery_timeout: limit, ..ClientConfig::default() };
+    for call in 0..4 {
+        let cluster = Cluster::new(bootstrap.clone(), config.clone());
+        leader.store(1, Ordering::SeqCst);
+        cluster.topic("t").await.unwrap();
+        let run = async || match call {
+            0 => cluster.reassignments().await.map(drop),
+            1 => cluster.list_offsets("t", &[0], OffsetSpec::Latest).await.map(drop),
+            2 => cluster.delete_records("t", 0, None).await.map(drop),
+            _ => cluster.produce("t", 0, Bytes::new(), Acks::All).await.map(drop),
+        };
+        let error = run().await.unwrap_err();
+        let ClientError::Deadline { last, .. } = error else { panic!("{call}: {error}") };
+        let is_named =
+            matches!(&*last, ClientError::Connection { address, .. } if *address == dark);
+        assert!(is_named, "{call}: {last}");
+        leader.store(0, Ordering::SeqCst);
+        run().await.unwrap();
+    }
 }
 
 #[tokio::test]

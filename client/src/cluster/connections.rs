@@ -67,8 +67,9 @@ impl Connections {
     }
 
     /// Where connections stand that nobody is just making, those first whose brokers may answer
-    /// soonest: a broker that hangs comes last. Which of equals comes first is chance.
-    pub(super) fn standing(&self) -> Vec<BrokerAddress> {
+    /// soonest: a broker that hangs comes last. With each comes for how many seconds it has owed an
+    /// answer. Which of equals comes first is chance.
+    pub(super) fn standing(&self) -> Vec<(u64, BrokerAddress)> {
         let draw = self.drawn.fetch_add(1, Ordering::Relaxed);
         let slots = self.slots();
         let owed = |slot: &Slot| slot.made.try_lock().ok()?.usable().map(Connection::owed);
@@ -76,7 +77,7 @@ impl Connections {
             slots.iter().filter_map(|(address, slot)| Some((owed(slot)?, address))).collect();
         standing
             .sort_by_cached_key(|(owed, address)| (*owed, self.random.hash_one((draw, address))));
-        standing.into_iter().map(|(_, address)| address.clone()).collect()
+        standing.into_iter().map(|((late, _), address)| (late, address.clone())).collect()
     }
 
     /// Lets go of the connections to all other addresses. They end with their last request.

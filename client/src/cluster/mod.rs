@@ -499,18 +499,18 @@ impl Cluster {
     }
 
     /// Where brokers may be asked: those first to which connections stand, those last that repeat
-    /// what is doubted.
+    /// what is doubted, but for those that hang.
     fn addresses(&self) -> Vec<BrokerAddress> {
         let mut addresses = self.shared.connections.standing();
         let known = self.known();
         let brokers = known.brokers.values().map(|broker| &broker.address);
         for address in brokers.chain(&self.shared.bootstrap) {
-            if !addresses.contains(address) {
-                addresses.push(address.clone());
+            if addresses.iter().all(|(_, one)| one != address) {
+                addresses.push((0, address.clone()));
             }
         }
-        addresses.sort_by_key(|address| known.repeating.contains(address));
-        addresses
+        sort(&mut addresses, &known.repeating);
+        addresses.into_iter().map(|(_, address)| address).collect()
     }
 
     async fn controller_id(&self) -> Result<Option<i32>, ClientError> {
@@ -542,6 +542,14 @@ impl Cluster {
         // Every change of it is whole, so a panic elsewhere leaves it sound.
         self.shared.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Brokers that repeat what is doubted come last, and behind them those that hang.
+///
+/// - `addresses`: and for how many seconds each has owed an answer.
+fn sort(addresses: &mut [(u64, BrokerAddress)], repeating: &BTreeSet<BrokerAddress>) {
+    addresses
+        .sort_by_key(|(late, address)| (*late >= PATIENCE.as_secs(), repeating.contains(address)));
 }
 
 #[cfg(test)]

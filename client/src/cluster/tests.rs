@@ -459,6 +459,16 @@ async fn who_repeats_what_is_doubted_isn_t_asked_again_before_others() {
     }
 }
 
+#[test]
+fn who_hangs_is_asked_behind_those_that_repeat_what_is_doubted() {
+    let address = |port| BrokerAddress { host: "b".to_owned(), port };
+    let mut addresses =
+        [(0, 1), (1, 2), (0, 3), (9, 4), (0, 5)].map(|(late, port)| (late, address(port)));
+    sort(&mut addresses, &BTreeSet::from([1, 2, 3].map(address)));
+    let order = addresses.map(|(_, address)| address.port);
+    assert_eq!(order, [5, 1, 3, 4, 2]);
+}
+
 /// A broker that takes connections and does that with them; how many it took.
 async fn unwilling(
     take: impl Fn(tokio::net::TcpStream) + Send + 'static,

@@ -7,7 +7,9 @@ use logboom_protocol::records::{BatchError, Inflater};
 use logboom_protocol::{ApiKey, ErrorCode};
 
 use crate::backoff::Retry;
-use crate::{ClientError, Cluster, FetchLimits, FetchPosition, FetchedPartition, visit_records};
+use crate::{
+    ClientError, Cluster, FetchLimits, FetchPosition, FetchedPartition, race, visit_records,
+};
 
 /// What was found in a partition: a record; that there is none; or why nobody can tell.
 pub type FirstRecordResult = Result<Option<FirstRecord>, ClientError>;
@@ -75,7 +77,7 @@ impl Cluster {
         positions.iter().map(|one| result(one).unwrap_or(Ok(None))).collect()
     }
 
-    /// Asks every leader once.
+    /// Asks every leader once, all side by side: one that hangs holds up no other.
     async fn look(&self, search: &mut Search<'_>, retry: &Retry<'_>) {
         let topic = match retry.within(self.topic(search.topic)).await {
             Ok(topic) => topic,
@@ -98,8 +100,12 @@ impl Cluster {
             partition_bytes_max: LOOK_BYTES,
             ..FetchLimits::default()
         };
-        for positions in led.into_values() {
-            match retry.within(self.fetch(search.topic, &positions, &limits)).await {
+        let (name, limits) = (search.topic, &limits);
+        let ask = |positions: Vec<FetchPosition>| async move {
+            (retry.within(self.fetch(name, &positions, limits)).await, positions)
+        };
+        for (fetched, positions) in race::all(led.into_values().map(ask)).await {
+            match fetched {
                 Ok(fetched) => fetched.iter().for_each(|fetched| search.take(fetched)),
                 Err(error) => {
                     let (first, api) = (positions[0].partition, ApiKey::Fetch);

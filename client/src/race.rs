@@ -1,5 +1,5 @@
 //! Several attempts at the same, of which the first that succeeds counts: addresses of a host,
-//! brokers of a cluster.
+//! brokers of a cluster. Or attempts side by side that all count: leaders of partitions.
 //!
 //! It knows nothing of what is attempted. Must always hold: an attempt that is slow costs its
 //! caller the patience, not the attempt's own time-out.
@@ -68,6 +68,19 @@ where
     }
 }
 
+/// Makes attempts side by side; returns what comes of each, in the order in which they end.
+/// Cancel-safe as far as the attempts are.
+pub(crate) async fn all<F: Future>(attempts: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+    let attempts = attempts.into_iter().enumerate();
+    let attempts = attempts.map(|(number, attempt)| (number, Box::pin(attempt))).collect();
+    let mut racing = Racing { attempts };
+    let mut outputs = Vec::new();
+    while !racing.attempts.is_empty() {
+        outputs.push(racing.next().await.1);
+    }
+    outputs
+}
+
 #[cfg(test)]
 mod tests {
     use tokio::time::{Instant, sleep};
@@ -96,5 +109,16 @@ mod tests {
         assert_eq!(run(&[(0, false), (0, false), (5, true)]).await, (Ok(2), 5));
         assert_eq!(run(&[(2, false), (9, false), (0, false)]).await, (Err(vec![0, 1, 2]), 10));
         assert_eq!(run(&[]).await, (Err(vec![]), 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn attempts_side_by_side_take_as_long_as_the_slowest() {
+        let began = Instant::now();
+        let attempt = |seconds: u32| async move {
+            sleep(seconds * SECOND).await;
+            seconds
+        };
+        assert_eq!(all([3, 0, 5, 1].map(attempt)).await, [0, 1, 3, 5]);
+        assert_eq!(began.elapsed().as_secs(), 5);
     }
 }

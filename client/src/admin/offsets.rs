@@ -8,7 +8,7 @@ use logboom_protocol::messages::list_offsets::{
 use logboom_protocol::{ApiKey, VersionRange};
 
 use crate::backoff::Retry;
-use crate::{ClientError, Cluster, Topic};
+use crate::{ClientError, Cluster, Topic, race};
 
 /// Which offset of a partition is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,7 +157,7 @@ impl Cluster {
         partitions.iter().map(|index| told[index].clone()).collect()
     }
 
-    /// Asks each leader once.
+    /// Asks each leader once, all side by side: one that hangs holds up no other.
     async fn list_open(
         &self,
         name: &str,
@@ -180,8 +180,11 @@ impl Cluster {
                 Err(error) => drop(told.insert(index, Err(error))),
             }
         }
-        for led in by_leader.into_values() {
-            match retry.within(self.list_led(name, &led, spec, isolation)).await {
+        let ask = |led: Vec<i32>| async move {
+            (retry.within(self.list_led(name, &led, spec, isolation)).await, led)
+        };
+        for (found, led) in race::all(by_leader.into_values().map(ask)).await {
+            match found {
                 Ok(found) => told.extend(found),
                 Err(error) => {
                     let api = ApiKey::ListOffsets;

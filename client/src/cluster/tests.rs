@@ -9,6 +9,7 @@ use bytes::Bytes;
 use logboom_protocol::messages::delete_records::{
     DeleteRecordsPartitionResult, DeleteRecordsResponse, DeleteRecordsTopicResult,
 };
+use logboom_protocol::messages::fetch::{FetchResponse, FetchableTopicResponse, PartitionData};
 use logboom_protocol::messages::find_coordinator::{Coordinator, FindCoordinatorResponse};
 use logboom_protocol::messages::init_producer_id::InitProducerIdResponse;
 use logboom_protocol::messages::list_offsets::{
@@ -26,7 +27,7 @@ use logboom_protocol::{ApiKey, ErrorCode};
 
 use super::*;
 use crate::testing::{Arrived, ScriptedBroker, cluster};
-use crate::{Acks, Disconnect, OffsetSpec};
+use crate::{Acks, Disconnect, FetchPosition, OffsetSpec};
 
 /// What brokers 0, 1, ... at those addresses say: topic `t`, whose partition 0 has that leader and
 /// partition 1 the other of two.
@@ -561,6 +562,42 @@ async fn who_is_silent_until_a_call_s_deadline_is_named_and_not_asked_again() {
         leader.store(0, Ordering::SeqCst);
         run().await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_leader_that_hangs_holds_up_no_other() {
+    let kept = Mutex::new(Vec::new());
+    let (dark, _) = unwilling(move |stream| kept.lock().unwrap().push(stream)).await;
+    let broker = ScriptedBroker::bind().await;
+    let (bootstrap, addresses) = (vec![broker.address.clone()], [dark, broker.address.clone()]);
+    broker.run(move |asked| {
+        Some(match asked.api {
+            ApiKey::Metadata => asked.answer(&metadata(&addresses, 0)),
+            ApiKey::ListOffsets => {
+                let told =
+                    ListOffsetsPartitionResponse { partition_index: 1, ..Default::default() };
+                let topic = ListOffsetsTopicResponse { name: "t".into(), partitions: vec![told] };
+                asked.answer(&ListOffsetsResponse { topics: vec![topic], ..Default::default() })
+            }
+            _ => {
+                let partitions = vec![PartitionData { partition_index: 1, ..Default::default() }];
+                let topic = FetchableTopicResponse {
+                    topic_id: Uuid([1; 16]),
+                    partitions,
+                    ..Default::default()
+                };
+                asked.answer(&FetchResponse { responses: vec![topic], ..Default::default() })
+            }
+        })
+    });
+    let api_timeout = Duration::from_millis(500);
+    let config = ClientConfig { api_timeout, ..ClientConfig::default() };
+    let cluster = Cluster::new(bootstrap, config);
+    let told = cluster.list_offsets_each("t", &[0, 1], OffsetSpec::Latest).await;
+    assert_eq!(told.iter().map(Result::is_ok).collect::<Vec<_>>(), [false, true], "{told:?}");
+    let at = |partition| FetchPosition { partition, offset: 0 };
+    let told = cluster.first_records("t", &[at(0), at(1)]).await;
+    assert_eq!(told.iter().map(Result::is_ok).collect::<Vec<_>>(), [false, true], "{told:?}");
 }
 
 #[tokio::test]

@@ -121,6 +121,17 @@ fn reading_reads_all_that_was_filled_and_mixed_does_both() {
 }
 
 #[test]
+fn consumers_without_a_partition_are_no_fault() {
+    let broker = Broker::start("bench-idle");
+    let line = "consume --topic bench-n --records 3000 --partitions 1 --clients 2 --no-ceiling";
+    let run = measured(&broker, line);
+    let read = &run["repetitions"][0]["consumed"];
+    assert_eq!(read["failed"], 0, "{read}");
+    // The first batch opens what is measured.
+    assert!((1..3_000).contains(&read["records"].as_u64().unwrap()), "{read}");
+}
+
+#[test]
 fn reading_ends_with_the_last_record_where_offsets_have_none() {
     let whole = served().pop().unwrap();
     let mut cut = whole.partition();

@@ -153,7 +153,7 @@ impl<'a> Clients<'a> {
     }
 
     /// Consumers of all groups, each with its group's number, which begin where `starts` says, by
-    /// partition.
+    /// partition. Without a group those are left out for which there is no partition.
     ///
     /// - `run`: a part of the groups' names that no other run has, so that they begin anew.
     ///
@@ -172,7 +172,12 @@ impl<'a> Clients<'a> {
         for group in 0..groups {
             let name = self.plan.groups.and_then(|groups| groups.group.as_deref());
             let name = name.map(|name| format!("{name}-{run}-{group}"));
-            for member in 0..members {
+            // Without a group nobody gives more of them anything to read.
+            let readers = match &name {
+                Some(_) => members,
+                None => members.min(starts.len() as u64),
+            };
+            for member in 0..readers {
                 let mut builder = self.consumer(ahead)?;
                 if let Some(name) = &name {
                     let beginning = Beginning(starts.into());
@@ -305,6 +310,21 @@ mod tests {
             let clients = Clients::new(command.plan().unwrap()).unwrap();
             assert_eq!(clients.overridden(), None, "{line}");
         }
+    }
+
+    #[tokio::test]
+    async fn who_has_no_partition_does_not_read_unless_a_group_may_give_one() {
+        let readers = |line: &str| {
+            let command = parsed(line).unwrap();
+            let clients = Clients::new(command.plan().unwrap()).unwrap();
+            let consumers = clients.consumers("t", &[0, 0], "run").unwrap();
+            let shares = consumers.iter().map(|(_, consumer)| consumer.assignment().len());
+            shares.collect::<Vec<_>>()
+        };
+        let line = "consume --bootstrap 127.0.0.1:1 --clients";
+        assert_eq!(readers(&format!("{line} 1")), [2]);
+        assert_eq!(readers(&format!("{line} 3")), [1, 1]);
+        assert_eq!(readers(&format!("{line} 3 --group g")), [0, 0, 0], "it is yet to share");
     }
 
     #[tokio::test]

@@ -284,6 +284,8 @@ impl Consumer {
             true => self.control.commit_owed().await,
             false => Ok(()),
         };
+        // The group may have gone on meanwhile.
+        self.hear_of_losses().await;
         let places = self.control.shared.update(|state| state.heard_places());
         if !places.is_empty()
             && let Some(listener) = &mut self.listener

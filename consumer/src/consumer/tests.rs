@@ -309,6 +309,30 @@ async fn what_was_lost_is_heard_of_though_everything_ends() {
 }
 
 #[tokio::test]
+async fn what_is_lost_while_the_last_commit_is_waited_for_is_heard_of() {
+    let config = ConsumerConfig { group_id: Some("g".into()), ..Default::default() };
+    let mut stage = stage(config);
+    stage.consumer.subscribe(["t"]).unwrap();
+    stage.permits.add_permits(10);
+    let shared = Arc::clone(&stage.consumer.shared);
+    shared.update(|state| state.put_step(StepKind::Assign, vec![place(0), place(1)]));
+    stage.feed(0, 2);
+    assert_eq!(stage.record(), (0, 0));
+    assert_eq!(stage.said.try_recv().unwrap(), "assigned t-0 t-1");
+    let mut closing = pin!(stage.consumer.close());
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(closing.as_mut().poll(&mut cx).is_pending(), "nobody commits yet");
+    let round = shared.update(|state| {
+        state.put_step(StepKind::Lose, vec![place(0)]);
+        state.take_commit()
+    });
+    drop(round);
+    assert!(closing.as_mut().poll(&mut cx).is_pending());
+    assert_eq!(stage.said.try_recv().unwrap(), "lost t-0");
+    assert_eq!(stage.said.try_recv().unwrap(), "revoked t-1");
+}
+
+#[tokio::test]
 async fn what_was_lost_before_is_lost_with_the_rest() {
     let mut stage = member(false);
     let shared = Arc::clone(&stage.consumer.shared);

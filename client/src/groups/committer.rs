@@ -59,8 +59,9 @@ impl Committer {
     ///
     /// What is refused as a whole is so for each: by an error that
     /// [`ClientError::is_lost_membership`] where the partitions may be somebody else's by now, by
-    /// another code, or because the coordinator can't be asked. A partition that isn't there holds
-    /// up the others no longer than it takes to hear of a new topic.
+    /// another code, or because the coordinator can't be asked. A partition that isn't there is
+    /// asked for once more, and holds up neither the others nor the next commit: of what is
+    /// committed something was read, so it isn't new, but gone.
     pub async fn commit_each(&self, offsets: &[OffsetToCommit]) -> Vec<Result<(), ClientError>> {
         let member = self.member();
         if member.as_ref().is_some_and(|member| member.generation < 0) {
@@ -72,14 +73,15 @@ impl Committer {
         let member = member.unwrap_or_default();
         let mut retry = self.cluster.retry(format!("commit offsets in group {}", self.group));
         let mut told: Vec<Option<Result<(), ClientError>>> = vec![None; offsets.len()];
+        let mut was_unknown = false;
         loop {
             let open = offsets.iter().zip(&mut told).filter(|(_, told)| told.is_none());
-            let waits = retry.elapsed() < self.cluster.config().topic_propagation_max;
             let Some(error) =
-                self.commit_open(&member, open.collect(), waits, retry.timeout()).await
+                self.commit_open(&member, open.collect(), !was_unknown, retry.timeout()).await
             else {
                 return told.into_iter().flatten().collect();
             };
+            was_unknown |= is_unknown(&error);
             if let Err(error) = retry.pause(error).await {
                 let open = || Err(error.clone());
                 return told.into_iter().map(|told| told.unwrap_or_else(open)).collect();
@@ -97,7 +99,7 @@ impl Committer {
 
     /// Asks once for what isn't told yet; why something isn't afterwards.
     ///
-    /// - `waits`: whether a partition that isn't there may be new, and is asked for again.
+    /// - `waits`: whether a partition that isn't there is asked for again.
     async fn commit_open(
         &self,
         member: &Identity,
@@ -139,11 +141,14 @@ type Open<'a> = (&'a OffsetToCommit, &'a mut Option<Result<(), ClientError>>);
 
 /// Whether another attempt may commit a partition. One that isn't there was deleted, or is new.
 fn may_pass(error: &ClientError, waits: bool) -> bool {
-    let is_unknown = matches!(
+    error.is_retriable() && (waits || !is_unknown(error))
+}
+
+fn is_unknown(error: &ClientError) -> bool {
+    matches!(
         error.code(),
         Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION | ErrorCode::UNKNOWN_TOPIC_ID)
-    );
-    error.is_retriable() && (waits || !is_unknown)
+    )
 }
 
 /// Whether another broker may coordinate the group by now.

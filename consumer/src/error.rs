@@ -51,16 +51,21 @@ pub enum ConsumerError {
         /// From where on its records are others; `None` where no leader knows.
         diverging: Option<i64>,
     },
-    /// Records that can't be read. Behind them the partition goes on: [`seek`] to `next`.
+    /// Records that can't be read. Behind them the partition goes on: where a call for records has
+    /// told this, [`seek`] to `next`. Where that isn't known, seek to the offset behind `offset`;
+    /// while that is in the same batch, the next call tells this anew, of an offset further on.
+    ///
+    /// As an item of [`RecordBatch::records`] it needs no seek: what comes behind it is lent next.
     ///
     /// [`seek`]: crate::ConsumerControl::seek
+    /// [`RecordBatch::records`]: crate::RecordBatch::records
     Damaged {
         /// The partition.
         partition: TopicPartition,
         /// The record that was next.
         offset: i64,
-        /// Behind the batch that can't be read, as far as its header is right; `None` where even
-        /// that can't be read.
+        /// Behind the batch that can't be read, and behind `offset`; `None` where its checksum is
+        /// wrong, or wasn't looked at (`check.crcs`), because then its header may be, too.
         next: Option<i64>,
         /// What is wrong.
         error: BatchError,

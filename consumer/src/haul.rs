@@ -162,12 +162,17 @@ impl Haul {
         self.next
     }
 
-    /// The offset behind the batch that is next, as its header says; `None` where it can't be read.
+    /// The offset behind the batch that is next; `None` where its header isn't proven by a checksum,
+    /// or leads nowhere.
     pub(crate) fn behind(&self) -> Option<i64> {
-        match &self.open {
-            Some((part, _)) => Some(part.end),
-            None => RawBatch::split_first(&self.rest).ok().map(|(batch, _)| end(batch.header())),
-        }
+        let end = match &self.open {
+            Some((part, _)) => self.check_crcs.then_some(part.end),
+            None => {
+                let (batch, _) = RawBatch::split_first(&self.rest).ok()?;
+                batch.check().is_ok().then(|| end(batch.header()))
+            }
+        };
+        end.filter(|end| *end > self.next)
     }
 
     /// The leader epoch of what was handed out last; −1 where that was nothing.
@@ -297,7 +302,9 @@ fn is_abort(records: &Records) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use logboom_protocol::records::{BatchBuilder, Codec, ProducerState, end_transaction_batch};
+    use logboom_protocol::records::{
+        BatchBuilder, Codec, ProducerState, crc32c, end_transaction_batch,
+    };
 
     use super::*;
 
@@ -405,10 +412,43 @@ mod tests {
         for _ in 0..2 {
             let error = haul.next_part(&mut inflater).unwrap_err();
             assert!(matches!(error, BatchError::Crc { .. }), "{error}");
-            assert_eq!((haul.next(), haul.behind()), (3, Some(6)));
+            assert_eq!((haul.next(), haul.behind()), (3, None), "nor is its header right");
         }
         let mut trusting = Haul::new(second.into(), 3, Aborted::default(), false);
         assert!(trusting.next_part(&mut inflater).unwrap().is_some(), "check.crcs=false");
+    }
+
+    #[test]
+    fn where_a_checksum_is_right_it_is_known_where_the_damage_ends() {
+        let mut bytes = build(BatchBuilder::new(Codec::None), 3, 3);
+        // How many headers the last record has, of which there are none.
+        *bytes.last_mut().unwrap() = 2;
+        let mut header = BatchHeader::from_bytes(bytes.first_chunk().unwrap());
+        header.crc = crc32c(&[&bytes[layout::ATTRIBUTES_AT..]]);
+        bytes[..layout::HEADER_BYTES].copy_from_slice(&header.to_bytes());
+        for (check_crcs, behind) in [(true, Some(6)), (false, None)] {
+            let bytes = bytes.clone().into();
+            let mut haul = Haul::new(bytes, 3, Aborted::default(), check_crcs);
+            let mut inflater = Inflater::new(1 << 20);
+            for _ in 0..2 {
+                assert!(haul.next_record(&mut inflater).unwrap().is_some());
+            }
+            assert!(haul.next_record(&mut inflater).is_err());
+            assert_eq!((haul.next(), haul.behind()), (5, behind));
+        }
+    }
+
+    #[test]
+    fn what_can_t_be_inflated_is_left_behind_by_its_header_if_that_is_proven() {
+        let mut bytes = batch(3, 3);
+        // Of no codec.
+        bytes[layout::ATTRIBUTES_AT + 1] = 7;
+        let mut header = BatchHeader::from_bytes(bytes.first_chunk().unwrap());
+        header.crc = crc32c(&[&bytes[layout::ATTRIBUTES_AT..]]);
+        bytes[..layout::HEADER_BYTES].copy_from_slice(&header.to_bytes());
+        let mut haul = haul(&[bytes], 3, Vec::new());
+        assert!(haul.next_part(&mut Inflater::new(1 << 20)).is_err());
+        assert_eq!((haul.next(), haul.behind()), (3, Some(6)));
     }
 
     #[test]

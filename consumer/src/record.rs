@@ -128,7 +128,8 @@ impl RecordBatch {
     /// The records, lent.
     ///
     /// An item is [`ConsumerError::Damaged`] where a broker has sent what is no record, although
-    /// its checksum is right. The iterator goes on behind the batch that it is in.
+    /// its checksum is right. The iterator goes on behind the batch that it is in, and so does the
+    /// consumer: who seeks there is given later batches twice.
     #[must_use]
     pub fn records(&self) -> BatchRecords<'_> {
         let mut parts = self.parts.iter();
@@ -179,7 +180,8 @@ impl BatchRecords<'_> {
     #[cold]
     fn damaged(&self, error: BatchError) -> ConsumerError {
         let (partition, offset) = (self.place.clone(), self.from.max(self.next));
-        ConsumerError::Damaged { partition, offset, next: Some(self.end), error }
+        let next = Some(self.end).filter(|next| *next > offset);
+        ConsumerError::Damaged { partition, offset, next, error }
     }
 }
 

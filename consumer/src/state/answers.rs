@@ -215,9 +215,15 @@ impl State {
         }
         let is_nearest = slot.nearest.is_some_and(|(nearest, _)| nearest == broker);
         let is_sent_on = data.preferred_read_replica >= 0;
-        if is_sent_on && !slot.avoids_replicas(now) {
-            slot.nearest = Some((data.preferred_read_replica, later(now, age_max)));
-            tracing::debug!(%place, broker = data.preferred_read_replica, "reads from a replica");
+        if is_sent_on {
+            let replica = data.preferred_read_replica;
+            slot.nearest = Some((replica, later(now, age_max)));
+            tracing::debug!(%place, broker = replica, "reads from a replica");
+            if slot.end_avoidance(now) {
+                // It wasn't told of a rack, and sends on all the same: nobody else can be read from.
+                slot.hinder(place, now, unavailable(place, replica));
+                return slot.back_off(now, initial, max);
+            }
         }
         let leader = data.current_leader.clone();
         match slot.take(place, asked, is_nearest, data, answer, &config) {
@@ -452,6 +458,12 @@ impl Slot {
         self.place = Place::At(Position { offset, epoch: measured.leader_epoch });
         Verdict::Fine(bytes)
     }
+}
+
+/// Why a partition can't be read whose leader sends on to a replica that has failed.
+fn unavailable(place: &TopicPartition, replica: i32) -> ClientError {
+    let what = format!("partition {place}: replica {replica}");
+    ClientError::Refused { what, code: ErrorCode::REPLICA_NOT_AVAILABLE, message: None }
 }
 
 /// The answer, unless it is refused as a whole.

@@ -229,6 +229,11 @@ impl Slot {
         self.avoided.is_some_and(|one| now < one.until)
     }
 
+    /// Replicas are avoided no more; whether they were.
+    pub(crate) fn end_avoidance(&mut self, now: Instant) -> bool {
+        self.avoided.take_if(|one| now < one.until).is_some()
+    }
+
     /// Learns who leads it. An older epoch than one that was told is no news.
     pub(crate) fn learn(&mut self, leader: Option<Leader>) {
         if leader.is_some_and(|leader| leader.epoch >= 0 && leader.epoch < self.epoch_seen) {

@@ -61,12 +61,31 @@ async fn a_replica_that_fails_is_avoided_for_a_while_that_doubles() {
             assert!(life.state.next_error().is_none());
             life.now += Duration::from_millis(seconds * 1_000 - 1);
             assert_eq!(life.reads_from(), 1);
-            life.answer(vec![PartitionData { preferred_read_replica: 7, ..data(0, Vec::new()) }]);
-            assert_eq!(life.reads_from(), 1, "whatever it says");
+            life.answer(Vec::new());
+            assert_eq!(life.reads_from(), 1);
             life.now += Duration::from_millis(1);
             life.answer(Vec::new());
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_sends_on_whatever_it_is_told_is_followed_behind_a_pause() {
+    let mut life = Life::sent_on();
+    for pause in [100, 200, 400] {
+        assert_eq!(life.reads_from(), 7);
+        life.answer_by(7, vec![refused(0, ErrorCode::OFFSET_NOT_AVAILABLE)]);
+        assert_eq!(life.reads_from(), 1);
+        life.answer(vec![PartitionData { preferred_read_replica: 7, ..data(0, Vec::new()) }]);
+        life.now += Duration::from_millis(pause - 1);
+        assert!(life.fetches().iter().all(|fetch| asked(fetch).is_empty()), "it pauses");
+        let stuck = life.state.stuck(life.now).remove(0);
+        assert!(stuck.error.to_string().contains("replica 7"), "{}", stuck.error);
+        life.now += Duration::from_millis(1);
+    }
+    assert_eq!(life.reads_from(), 7);
+    life.answer_by(7, vec![data(0, batch(10, 2, 3))]);
+    assert_eq!(life.taken(), Some((0, vec![10, 11])));
 }
 
 #[tokio::test(start_paused = true)]

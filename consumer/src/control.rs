@@ -135,7 +135,8 @@ impl ConsumerControl {
     /// Cancel-safe as [`Self::commit_processed`].
     ///
     /// # Errors
-    /// As [`Self::commit_processed`]; or an offset is negative.
+    /// As [`Self::commit_processed`]; an offset is negative; or partitions neither are assigned nor
+    /// were last, and this is no member of its group.
     pub async fn commit_offsets(
         &self,
         offsets: BTreeMap<TopicPartition, OffsetAndMetadata>,

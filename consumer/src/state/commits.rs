@@ -78,13 +78,13 @@ impl State {
         open.collect()
     }
 
-    /// Who commits what is read: a member, or, without a group's partitions, anybody; so it is with
-    /// what is left of partitions that were assigned.
+    /// Who commits what is read: a member, or, of partitions that are assigned or were so last,
+    /// anybody. Who was a member is not anybody: a group that is empty would take that, too, and
+    /// may be further than this one knows.
     pub(crate) fn committer(&self) -> Option<Committer> {
-        match self.subscription {
-            Subscription::Manual => self.standalone.clone(),
-            Subscription::Topics(_) => self.member.clone(),
-            Subscription::None => self.member.clone().or_else(|| self.standalone.clone()),
+        match self.is_assigned {
+            true => self.standalone.clone(),
+            false => self.member.clone(),
         }
     }
 

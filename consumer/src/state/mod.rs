@@ -130,6 +130,8 @@ pub(crate) struct State {
     pub(crate) signals: Signals,
     pub(crate) life: Life,
     pub(crate) subscription: Subscription,
+    /// Whether partitions are assigned, or were last; topics are subscribed to since if not.
+    is_assigned: bool,
     /// How often the group was left, so that who subscribes anew at once is a new member.
     pub(crate) farewells: u64,
     /// Who commits what the group has given, while there is a member.
@@ -172,6 +174,7 @@ impl State {
             signals: Signals::default(),
             life: Life::Open,
             subscription: Subscription::None,
+            is_assigned: false,
             farewells: 0,
             member: None,
             standalone: None,
@@ -202,7 +205,7 @@ impl State {
         if self.config.auto_commit {
             self.auto_commit();
         }
-        self.subscription = Subscription::Manual;
+        (self.subscription, self.is_assigned) = (Subscription::Manual, true);
         let wanted: BTreeMap<_, _> = wanted.into_iter().collect();
         let gone: Vec<_> =
             self.slots.keys().filter(|place| !wanted.contains_key(place)).cloned().collect();
@@ -502,7 +505,7 @@ impl State {
 
     /// The group is to give partitions of these topics. Whom it has refused for good tries again.
     pub(crate) fn subscribe(&mut self, topics: Vec<String>) {
-        self.subscription = Subscription::Topics(topics);
+        (self.subscription, self.is_assigned) = (Subscription::Topics(topics), false);
         self.farewells += u64::from(self.fatal.take().is_some());
         self.signals.group = true;
     }

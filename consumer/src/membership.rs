@@ -11,7 +11,7 @@
 //! **Invariant:** the group is asked for partitions anew only when the front has let go of those
 //! that it isn't to keep.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,7 +82,7 @@ pub(crate) struct Membership {
     watch: PollWatch,
     /// How often the group hasn't taken it since it was taken last.
     refusals: u32,
-    /// Topics that weren't there, of which a warning was given.
+    /// Topics that weren't shared, of which a warning was given.
     warned_of: BTreeSet<String>,
 }
 
@@ -188,17 +188,21 @@ impl Membership {
         }
     }
 
-    /// Topics of which no partitions are given: the application hears of those that it may not
-    /// read, and those that may yet come are waited for.
+    /// Topics of which no partitions are given: the application hears of those of its own that it
+    /// may not read. Those of other members, and those that may yet come, are warned of.
     fn tell_of_unshared(&mut self, joined: &Joined) {
+        if let Some(error) = refusal(&self.wish.topics, &joined.unshared) {
+            self.shared.update(|state| state.tell(None, error.into()));
+        }
         for (topic, &code) in &joined.unshared {
-            if !code.is_retriable() {
-                let what = format!("topic {topic}");
-                let error = ClientError::Refused { what, code, message: None };
-                self.shared.update(|state| state.tell(None, error.into()));
-            } else if self.warned_of.insert(topic.clone()) {
-                let group = self.group.as_str();
+            if !self.warned_of.insert(topic.clone()) {
+                continue;
+            }
+            let group = self.group.as_str();
+            if code.is_retriable() {
                 tracing::warn!(group, topic, %code, "a topic isn't there, and is waited for");
+            } else {
+                tracing::warn!(group, topic, %code, "a topic can't be shared");
             }
         }
     }
@@ -363,6 +367,18 @@ impl Membership {
         }
         owned
     }
+}
+
+/// Of topics that one has wished for, those that aren't shared and won't be, by the first one's
+/// reason.
+fn refusal(wish: &[String], unshared: &BTreeMap<String, ErrorCode>) -> Option<ClientError> {
+    let refused =
+        |(topic, code): &(&String, &ErrorCode)| wish.contains(topic) && !code.is_retriable();
+    let mut refused = unshared.iter().filter(refused);
+    let (first, &code) = refused.next()?;
+    let what =
+        refused.fold(format!("topic {first}"), |what, (topic, _)| format!("{what}, {topic}"));
+    Some(ClientError::Refused { what, code, message: None })
 }
 
 /// Whether the application wants something else than it did; other topics become what it wants.

@@ -314,6 +314,34 @@ async fn a_commit_that_was_begun_is_finished_before_the_end() {
     assert_eq!(stage.said.try_recv().unwrap(), "commit 9 in -1");
 }
 
+#[test]
+fn one_hears_of_one_s_own_topics_that_are_refused_and_of_all_at_once() {
+    let denied = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
+    let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+    let unshared = [("a", denied), ("b", unknown), ("c", denied), ("others", denied)];
+    let unshared = unshared.map(|(topic, code)| (topic.to_owned(), code)).into();
+    let told = |wish: &[&str]| {
+        let wish: Vec<String> = wish.iter().map(|&topic| topic.to_owned()).collect();
+        refusal(&wish, &unshared).map(|error| error.to_string())
+    };
+    assert_eq!(told(&["b", "t"]), None);
+    let error = told(&["a", "b", "c", "t"]).unwrap();
+    assert!(error.starts_with("topic a, c: TOPIC_AUTHORIZATION_FAILED"), "{error}");
+}
+
+#[tokio::test]
+async fn that_one_was_too_slow_is_heard_whatever_comes_behind_it() {
+    let (membership, shared) = nowhere();
+    membership.lose_by_poll_interval();
+    membership.lose_by_poll_interval();
+    let error = ClientError::UnknownBroker { broker_id: 0 };
+    shared.update(|state| state.tell(None, error.into()));
+    let next = || shared.update(State::next_error);
+    assert!(matches!(next(), Some(ConsumerError::PollInterval { .. })));
+    assert!(matches!(next(), Some(ConsumerError::Client(_))));
+    assert!(next().is_none());
+}
+
 /// Of who wants topic `t`, and reaches nobody.
 fn nowhere() -> (Membership, Arc<Shared>) {
     let config = Arc::new(ConsumerConfig::default());

@@ -151,7 +151,8 @@ pub(crate) struct State {
     brokers: BTreeMap<i32, BrokerState>,
     topics: BTreeMap<Arc<str>, TopicState>,
     ids: TopicIds,
-    /// What the application has to hear, at most once a partition; `None` is the consumer itself.
+    /// What the application has to hear, at most once a partition; `None` is the consumer itself,
+    /// of which it may have to hear that it was too slow, too.
     errors: VecDeque<(Option<TopicPartition>, ConsumerError)>,
     /// The task that has ended before the consumer was closed.
     broken: Option<&'static str>,
@@ -489,7 +490,10 @@ impl State {
     /// An error that the application is to hear; what it hasn't heard yet of the same partition is
     /// replaced.
     pub(crate) fn tell(&mut self, of: Option<&TopicPartition>, error: ConsumerError) {
-        self.errors.retain(|(other, _)| other.as_ref() != of);
+        // Nothing else says why everything was lost.
+        let stays = |waiting: &_| matches!(waiting, ConsumerError::PollInterval { .. });
+        let stays = |waiting: &_| stays(waiting) && !stays(&error);
+        self.errors.retain(|(other, waiting)| other.as_ref() != of || stays(waiting));
         if self.errors.len() >= ERRORS_MAX {
             self.errors.pop_front();
         }

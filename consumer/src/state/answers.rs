@@ -118,6 +118,8 @@ impl State {
             if !resets {
                 slot.place = Place::Replaced(offset);
             }
+            // Once: whether or not the new one has this partition already.
+            slot.topic_id = topic.id;
             // What is known is known of the former one.
             (slot.epoch_seen, slot.is_doubted, slot.is_blocked) = (-1, false, false);
             (slot.done, slot.committed, slot.nearest) = (None, None, None);

@@ -88,6 +88,21 @@ async fn without_a_reset_a_partition_of_a_topic_that_was_made_anew_stays_until_i
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_topic_that_was_made_anew_is_so_once_though_it_has_fewer_partitions() {
+    let mut life = waiting(no_reset());
+    assert!(life.taken().is_some());
+    let anew = Topic { id: Uuid([8; 16]), partitions: Vec::new(), ..(*life.topic()).clone() };
+    let anew = Arc::new(anew);
+    for _ in 0..2 {
+        life.state.take_topic(&"t".into(), Ok(Arc::clone(&anew)), life.now);
+    }
+    life.now += Duration::from_secs(2);
+    life.state.plan(life.now);
+    let error = life.error();
+    assert!(error.contains("no offset 14"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_broker_that_tells_no_topic_id_has_the_same_topic() {
     let mut life = waiting(earliest());
     let nameless = Topic { id: Uuid::ZERO, ..(*life.topic()).clone() };

@@ -138,6 +138,9 @@ impl Consumer {
     /// Reads these partitions, and no others; without a group, or beside one. Those that are new
     /// begin where the group has committed, or where `auto.offset.reset` says.
     ///
+    /// With automatic commits what was read of those that go is committed, in the background: who
+    /// assigns one again at once, as A behind A and then B, may read records twice.
+    ///
     /// # Errors
     /// Topics are subscribed to, which [`unsubscribe`](Self::unsubscribe) ends.
     pub fn assign(

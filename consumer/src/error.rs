@@ -34,7 +34,8 @@ pub enum ConsumerError {
         partition: TopicPartition,
     },
     /// A partition doesn't have, or not any more, the record that is next, and
-    /// `auto.offset.reset` is `none`.
+    /// `auto.offset.reset` is `none`. So it is where its topic was deleted and made anew, which has
+    /// another record there, if any. This is told every `retry.backoff.max.ms` until it is sought.
     OutOfRange {
         /// The partition.
         partition: TopicPartition,

@@ -1,11 +1,13 @@
 //! A partition that is read: where it is, what waits of it, who is asked for more.
 //!
 //! ```text
-//!   Committed ─┐            ┌──────── seek ────────┐
-//!              ├─▶ Search ──▶ At: offset, epoch ───┴─▶ …
-//!   seek ──────┘               │ a new leader: is what was read still there?
-//!                              ▼
-//!                          is_doubted ─ the leader says so ─▶ At, or an error
+//!   Committed ─┬───────────▶ Search ─────┬─▶ At: offset, epoch ─── seek ─▶ …
+//!              │                         │    │  │ a new leader: is what was read still there?
+//!   seek ──────┼─▶ EndFirst ─▶ Time ─────┤    │  ▼
+//!              │   (by time)             │    │ is_doubted ─ the leader says so ─▶ At, or an error
+//!              └─────────────────────────┘    │
+//!                                             └─ its topic is made anew ─▶ Search, or, without a
+//!                                                reset, Replaced: an error until a seek
 //! ```
 //!
 //! **Invariant:** the stamp changes with everything that makes what is on its way worthless: an

@@ -162,8 +162,8 @@ impl Haul {
         self.next
     }
 
-    /// The offset behind the batch that is next; `None` where its header isn't proven by a checksum,
-    /// or leads nowhere.
+    /// The offset behind the batch that is next; `None` where no checksum proves its header, or
+    /// that leads nowhere.
     pub(crate) fn behind(&self) -> Option<i64> {
         let end = match &self.open {
             Some((part, _)) => self.check_crcs.then_some(part.end),

@@ -222,7 +222,7 @@ impl State {
             slot.nearest = Some((replica, later(now, age_max)));
             tracing::debug!(%place, broker = replica, "reads from a replica");
             if slot.end_avoidance(now) {
-                // It wasn't told of a rack, and sends on all the same: nobody else can be read from.
+                // It wasn't told of a rack, and sends on all the same: nobody else can be read.
                 slot.hinder(place, now, unavailable(place, replica));
                 return slot.back_off(now, initial, max);
             }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use logboom_protocol::messages::metadata::MetadataResponsePartition;
 use logboom_protocol::records::{BatchBuilder, Codec};
 use logboom_tests::broker::{Site, pause};
 use logboom_tests::cluster::Cluster;
@@ -159,11 +160,16 @@ fn where_one_broker_hears_nothing_from_a_leader_it_names_the_two() {
     let Some(mut network) = or_skip("health and a cut link", Namespaces::build(3)) else { return };
     let site = |id| (network.site(id), scratch(&format!("health-cut-{id}")));
     let cluster = Cluster::start_at((1..=3).map(site).collect(), |_| Vec::new());
-    let topic = cluster.new_topic("health-cut", 1, 3);
-    let led = cluster
-        .wait_until(&topic, "all are in sync", |it| it.leader_id > 0 && it.isr_nodes.len() == 3);
-    let leader = led[0].leader_id;
-    let deaf = if leader == 3 { 2 } else { 3 };
+    let topic = cluster.new_topic("health-cut", 3, 3);
+    let is_spread = |it: &MetadataResponsePartition| it.leader_id > 0 && it.isr_nodes.len() == 3;
+    let led = cluster.wait_until(&topic, "all are in sync", is_spread);
+    let (_, rows) = health(&cluster.bootstrap());
+    let controls = |id: i32| {
+        of_kind(&rows, "broker").any(|row| row["broker"] == id && row["controller"] == true)
+    };
+    // Who hears nothing from the controllers' leader is soon held to be gone.
+    let leader = led.iter().map(|it| it.leader_id).find(|id| !controls(*id)).unwrap();
+    let deaf = (1..=3).find(|id| *id != leader && !controls(*id)).unwrap();
     let of = |id: i32| usize::try_from(id).unwrap();
     network.cut(of(deaf), Ways::In, &Whom::Hosts(vec![of(leader)])).unwrap();
     let reason = format!("hears nothing from {leader} since 20");

@@ -89,7 +89,8 @@ async fn reads_in_its_rack(pair: &Pair) {
     consumer.assign_from([(TopicPartition::new(topic.as_str(), 0), Start::Earliest)]).unwrap();
     assert_eq!(next(&mut consumer).await.unwrap(), 0);
     pair.signal(leader, "STOP");
-    for offset in 1..RECORDS {
+    // Of the last ones the follower may not know yet that they are committed.
+    for offset in 1..RECORDS - 10 {
         assert_eq!(next(&mut consumer).await.unwrap(), offset);
     }
     let address = &pair.addresses[usize::from(follower == 2)];

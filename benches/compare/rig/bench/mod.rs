@@ -28,8 +28,8 @@ const NODES: [usize; 2] = [1, 3];
 /// How long each repetition is, and what is read, at the most: there are many of them.
 const SECONDS: f64 = 3.0;
 const FILL_BYTES: u64 = 2_000_000_000;
-/// How long each scenario is rehearsed, and new clusters are loaded before the first: a JVM compiles
-/// meanwhile.
+/// How long each scenario is rehearsed, and new clusters are loaded before the first: a JVM
+/// compiles meanwhile.
 const REHEARSAL_SECONDS: f64 = 3.0;
 const WARMING_SECONDS: f64 = 12.0;
 /// What of the page cache is touched before each scenario.

@@ -259,6 +259,13 @@ impl ClientError {
         }
     }
 
+    /// Whether a broker knows no such topic or partition: it was deleted, or is new.
+    #[must_use]
+    pub fn is_unknown_topic(&self) -> bool {
+        let unknown = [ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, ErrorCode::UNKNOWN_TOPIC_ID];
+        self.code().is_some_and(|code| unknown.contains(&code))
+    }
+
     /// Whether a member of a group isn't one any more, or has to join again before it may do that.
     #[must_use]
     pub fn is_lost_membership(&self) -> bool {

@@ -25,8 +25,6 @@ use logboom_consumer::{
     Assignor, Consumer, ConsumerError, OffsetReset, RecordBatch, TopicPartition,
 };
 
-use logboom_protocol::ErrorCode;
-
 use self::commits::Commits;
 use self::ledger::Account;
 use self::stuck::Patience;
@@ -154,7 +152,7 @@ impl Session<'_> {
                     // What it means for the partitions the group tells next.
                     Err(ConsumerError::Client(error)) if error.is_lost_membership() => {}
                     // A topic that is gone may be made anew; who waits for it says so.
-                    Err(error) if is_of_a_topic_that_is_gone(&error) => {}
+                    Err(ConsumerError::Client(error)) if error.is_unknown_topic() => {}
                     result => result?,
                 },
                 batch = self.consumer.next_batch() => self.take(batch, signals).await?,
@@ -330,11 +328,4 @@ impl Session<'_> {
         }
         Ok(is_committed)
     }
-}
-
-/// Whether a commit was refused because a topic isn't there.
-fn is_of_a_topic_that_is_gone(error: &ConsumerError) -> bool {
-    let ConsumerError::Client(error) = error else { return false };
-    let gone = [ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, ErrorCode::UNKNOWN_TOPIC_ID];
-    error.code().is_some_and(|code| gone.contains(&code))
 }

@@ -81,20 +81,12 @@ impl Committer {
             else {
                 return told.into_iter().flatten().collect();
             };
-            was_unknown |= is_unknown(&error);
+            was_unknown |= error.is_unknown_topic();
             if let Err(error) = retry.pause(error).await {
                 let open = || Err(error.clone());
                 return told.into_iter().map(|told| told.unwrap_or_else(open)).collect();
             }
         }
-    }
-
-    /// The same, told of all together.
-    ///
-    /// # Errors
-    /// Of the first offset that wasn't committed; others may have been.
-    pub async fn commit(&self, offsets: &[OffsetToCommit]) -> Result<(), ClientError> {
-        self.commit_each(offsets).await.into_iter().collect()
     }
 
     /// Asks once for what isn't told yet; why something isn't afterwards.
@@ -141,14 +133,7 @@ type Open<'a> = (&'a OffsetToCommit, &'a mut Option<Result<(), ClientError>>);
 
 /// Whether another attempt may commit a partition. One that isn't there was deleted, or is new.
 fn may_pass(error: &ClientError, waits: bool) -> bool {
-    error.is_retriable() && (waits || !is_unknown(error))
-}
-
-fn is_unknown(error: &ClientError) -> bool {
-    matches!(
-        error.code(),
-        Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION | ErrorCode::UNKNOWN_TOPIC_ID)
-    )
+    error.is_retriable() && (waits || !error.is_unknown_topic())
 }
 
 /// Whether another broker may coordinate the group by now.

@@ -257,6 +257,10 @@ fn offset(partition: i32, offset: i64) -> [OffsetToCommit; 1] {
     [(&PartitionOffset { topic: "t".to_owned(), partition, offset }).into()]
 }
 
+async fn commit(member: &GroupMember, offset: [OffsetToCommit; 1]) -> Result<(), ClientError> {
+    member.committer().commit_each(&offset).await.remove(0)
+}
+
 #[tokio::test]
 async fn a_member_joins_shares_commits_and_leaves() {
     let group = coordinator(&[]).await;
@@ -264,12 +268,12 @@ async fn a_member_joins_shares_commits_and_leaves() {
     let joined = member.join().await.unwrap();
     assert_eq!(joined.generation, 5);
     assert_eq!(joined.assignment, [("t".to_owned(), vec![0, 1, 2])].into());
-    member.committer().commit(&offset(1, 9)).await.unwrap();
+    commit(&member, offset(1, 9)).await.unwrap();
     group.lock().unwrap().heartbeat = ErrorCode::REBALANCE_IN_PROGRESS;
     assert_eq!(member.disturbed().await, Beat::Rebalance);
     let joined = member.join().await.unwrap();
     assert_eq!(joined.generation, 6);
-    member.committer().commit(&offset(1, 10)).await.unwrap();
+    commit(&member, offset(1, 10)).await.unwrap();
     member.leave().await.unwrap();
     let group = group.lock().unwrap();
     let taken = [("member-1".to_owned(), 5, 1, 9), ("member-1".to_owned(), 6, 1, 10)];
@@ -288,7 +292,7 @@ async fn a_member_that_is_forgotten_joins_as_a_new_one() {
         group.heartbeat = ErrorCode::UNKNOWN_MEMBER_ID;
         group.commit = ErrorCode::UNKNOWN_MEMBER_ID;
     }
-    let error = member.committer().commit(&offset(0, 1)).await.unwrap_err();
+    let error = commit(&member, offset(0, 1)).await.unwrap_err();
     assert!(error.is_lost_membership(), "{error}");
     assert_eq!(member.disturbed().await, Beat::Lost);
     member.join().await.unwrap();
@@ -298,7 +302,7 @@ async fn a_member_that_is_forgotten_joins_as_a_new_one() {
 #[tokio::test]
 async fn who_is_no_member_commits_nothing() {
     let group = coordinator(&[]).await;
-    let error = member(&group).committer().commit(&offset(0, 1)).await.unwrap_err();
+    let error = commit(&member(&group), offset(0, 1)).await.unwrap_err();
     assert!(error.is_lost_membership(), "{error}");
     assert_eq!(group.lock().unwrap().commits, []);
 }
@@ -335,7 +339,7 @@ async fn a_commit_follows_the_coordinator() {
         first.address = second.lock().unwrap().address.clone();
         second.lock().unwrap().generation = 5;
     }
-    member.committer().commit(&offset(2, 3)).await.unwrap();
+    commit(&member, offset(2, 3)).await.unwrap();
     assert_eq!(second.lock().unwrap().commits, [("member-1".to_owned(), 5, 2, 3)]);
     assert_eq!(first.lock().unwrap().commits, []);
 }

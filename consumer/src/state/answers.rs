@@ -241,25 +241,30 @@ impl State {
                 }
             }
             // A replica may lag behind its leader, who is asked next.
-            Verdict::Stale(error) | Verdict::Wait(error) if is_nearest => {
+            Verdict::Wait(error) if is_nearest => {
                 slot.hinder(place, now, error);
                 slot.avoid_replicas(now, max, age_max);
+            }
+            Verdict::Stale(error) => {
+                slot.hinder(place, now, error);
+                let is_news = leader.leader_id >= 0 && leader.leader_epoch > slot.epoch_seen;
+                if is_news {
+                    let (broker, epoch) = (leader.leader_id, leader.leader_epoch);
+                    slot.learn(Some(Leader { broker, epoch }));
+                }
+                if is_nearest {
+                    // It may lag behind its leader, or lead by now: who was known to may hang.
+                    slot.avoid_replicas(now, max, age_max);
+                } else if !is_news {
+                    slot.back_off(now, initial, max);
+                }
+                self.doubt(&place.topic);
             }
             _ if is_nearest => slot.avoid_replicas(now, max, age_max),
             Verdict::OutOfRange | Verdict::Tell(_) if slot.is_ahead() => slot.is_blocked = true,
             Verdict::OutOfRange => {
                 let offset = asked.offset;
                 self.reset(place, now, |partition| ConsumerError::OutOfRange { partition, offset });
-            }
-            Verdict::Stale(error) => {
-                slot.hinder(place, now, error);
-                if leader.leader_id >= 0 && leader.leader_epoch > slot.epoch_seen {
-                    let (broker, epoch) = (leader.leader_id, leader.leader_epoch);
-                    slot.learn(Some(Leader { broker, epoch }));
-                } else {
-                    slot.back_off(now, initial, max);
-                }
-                self.doubt(&place.topic);
             }
             Verdict::Wait(error) => {
                 slot.hinder(place, now, error);

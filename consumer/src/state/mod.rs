@@ -491,8 +491,8 @@ impl State {
     /// replaced.
     pub(crate) fn tell(&mut self, of: Option<&TopicPartition>, error: ConsumerError) {
         // Nothing else says why everything was lost.
-        let stays = |waiting: &_| matches!(waiting, ConsumerError::PollInterval { .. });
-        let stays = |waiting: &_| stays(waiting) && !stays(&error);
+        let is_slow = |error: &_| matches!(error, ConsumerError::PollInterval { .. });
+        let stays = |waiting: &_| is_slow(waiting) && !is_slow(&error);
         self.errors.retain(|(other, waiting)| other.as_ref() != of || stays(waiting));
         if self.errors.len() >= ERRORS_MAX {
             self.errors.pop_front();

@@ -295,9 +295,6 @@ impl State {
         for (broker, wanted) in fetches {
             let room = self.room().min(part);
             self.is_short |= room == 0;
-            // Who says where it stands may be sent on.
-            let avoids = |place| self.slots.get(place).is_some_and(|one| one.avoids_replicas(now));
-            let avoids_replicas = wanted.keys().any(avoids);
             let state = self.brokers.entry(broker).or_default();
             if state.is_asking || room == 0 || turn.is_early(state.retry_at, now) {
                 continue;
@@ -307,7 +304,9 @@ impl State {
             let bytes_max = room.min(size(config.fetch_bytes_max)).min(partitions);
             state.reserved = bytes_max;
             (state.is_asking, state.asked) = (true, Some(now));
-            let rack = config.rack.as_deref().filter(|_| !avoids_replicas);
+            // Who says where it stands may be sent on.
+            let avoids = |place| self.slots.get(place).is_some_and(|one| one.avoids_replicas(now));
+            let rack = config.rack.as_deref().filter(|_| !wanted.keys().any(avoids));
             let said = state.session.request(wanted, config.partition_bytes_max);
             let request = FetchRequest {
                 max_wait_ms: millis(config.fetch_wait_max),

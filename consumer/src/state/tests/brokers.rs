@@ -70,6 +70,17 @@ async fn a_replica_that_fails_is_avoided_for_a_while_that_doubles() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_replica_that_leads_by_now_is_read_from_though_the_former_leader_says_nothing() {
+    let mut life = Life::sent_on();
+    assert_eq!(life.reads_from(), 7);
+    (life.leader, life.epoch) = (7, 4);
+    life.answer_by(7, vec![refused(0, ErrorCode::FENCED_LEADER_EPOCH)]);
+    let fetches = life.fetches();
+    let of_leader = fetches.iter().find(|fetch| fetch.broker == 7).map(asked);
+    assert_eq!(of_leader, Some(vec![(0, 10)]), "{fetches:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_leader_that_sends_on_whatever_it_is_told_is_followed_behind_a_pause() {
     let mut life = Life::sent_on();
     for pause in [100, 200, 400] {

@@ -1,10 +1,12 @@
 //! Plan: records are appended by hand, and taken as the sender takes them.
 
-use super::*;
-use crate::Producer;
 use allocation_counter::measure;
+
 use logboom_client::Partition;
 use logboom_protocol::units::Uuid;
+
+use super::*;
+use crate::Producer;
 
 /// Whatever chunks leave empty: records that alternate with some which are just too large for
 /// the rest, and some that fill a little more than a half or a third.

@@ -149,15 +149,16 @@ impl Bench<'_> {
         let mut paths = Vec::new();
         for (side, found) in sides.into_iter().zip(found) {
             let run = run(side, 0);
-            if reads(scenario) {
-                delete(&run)?;
-            }
             let path = self.file(&run, "json");
             fs::write(&path, found.unwrap_or_default().to_string())
                 .map_err(|error| format!("{}: {error}", path.display()))?;
             paths.push(path);
         }
-        compare(&paths, &self.file(&run(sides[1], 0), "html"))
+        let compared = compare(&paths, &self.file(&run(sides[1], 0), "html"))?;
+        if reads(scenario) {
+            sides.into_iter().try_for_each(|side| delete(&run(side, 0)))?;
+        }
+        Ok(compared)
     }
 
     fn file(&self, run: &Run<'_>, ending: &str) -> PathBuf {

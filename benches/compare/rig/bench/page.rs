@@ -85,11 +85,12 @@ impl Page<'_> {
     fn render(&self) -> String {
         let mut page = TITLE.to_owned() + &report::head(&self.facts, self.options) + TOOLS;
         self.tools.iter().for_each(|one| page += &one.line());
+        let touched = if self.options.touch_gib > 0 { TOUCH_GIB } else { 0 };
         page += &format!(
             "\nOurs and Kafka, {} repetitions of {SECONDS} s each in turn, the other one first \
              each time. What is read\nis filled once, up to {} GB, and read from its start in each \
              repetition. Clusters are started once for all\nscenarios, and loaded for \
-             {WARMING_SECONDS} s first; before each scenario {TOUCH_GIB} GiB of the page cache are \
+             {WARMING_SECONDS} s first; before each scenario {touched} GiB of the page cache are \
              touched,\nand both sides rehearse it for {REHEARSAL_SECONDS} s.\n\n{METHOD}\n",
             self.options.repetitions,
             FILL_BYTES / 1_000_000_000,

@@ -1,5 +1,5 @@
-//! Batches whose end isn't known, and what a broker that has forgotten them, or never got them, says;
-//! batches that are too large for it.
+//! Batches whose end isn't known, and what a broker says that has forgotten them, or never got
+//! them; batches that are too large for it.
 
 use super::*;
 

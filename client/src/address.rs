@@ -58,19 +58,25 @@ impl std::error::Error for AddressError {}
 impl FromStr for BrokerAddress {
     type Err = AddressError;
 
-    /// `HOST`, `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT`; the port is 9092 if there is none.
+    /// `HOST`, `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT`; the port is 9092 if there is none. The name
+    /// of a listener may stand before it, as in `SASL_SSL://HOST:PORT`, and says nothing here.
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let error = || AddressError { text: text.to_owned() };
-        let (host, port) = if let Some(inner) = text.strip_prefix('[') {
+        let is_of_listener = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+        let address = match text.split_once("://") {
+            Some((name, address)) if name.chars().all(is_of_listener) => address,
+            _ => text,
+        };
+        let (host, port) = if let Some(inner) = address.strip_prefix('[') {
             let (host, rest) = inner.split_once(']').ok_or_else(error)?;
             let port = if rest.is_empty() { None } else { Some(rest.strip_prefix(':')) };
             (host, port.map(|port| port.ok_or_else(error)).transpose()?)
         } else {
-            match text.split_once(':') {
+            match address.split_once(':') {
                 // More than one colon is an IPv6 address that lacks its brackets.
                 Some((_, port)) if port.contains(':') => return Err(error()),
                 Some((host, port)) => (host, Some(port)),
-                None => (text, None),
+                None => (address, None),
             }
         };
         let port = port.map_or(Ok(DEFAULT_PORT), |port| port.parse().map_err(|_| error()))?;
@@ -96,6 +102,7 @@ mod tests {
         ] {
             let address: BrokerAddress = text.parse().unwrap();
             assert_eq!((address.host.as_str(), address.port), (host, port));
+            assert_eq!(format!("SASL_SSL://{text}").parse().as_ref(), Ok(&address));
             assert_eq!(address.to_string().parse(), Ok(address));
         }
     }

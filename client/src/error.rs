@@ -191,6 +191,8 @@ pub enum Disconnect {
         mechanism: String,
         /// Why that isn't believed.
         reason: String,
+        /// The broker's code, if it has looked at that.
+        code: Option<ErrorCode>,
     },
     /// The last handle was dropped, or the runtime has ended that it was made on.
     Dropped,
@@ -202,10 +204,12 @@ impl ClientError {
     pub fn remedy(&self) -> Remedy {
         match self {
             Self::Connection { reason, .. } => reason.remedy(),
-            // Retriable as long as one of them may come back.
+            // Whom one broker refuses the others will, too, and attempts may lock an account. Else
+            // one of them may come back.
             Self::NoBroker { failures } => {
                 let remedy = |wanted| failures.iter().any(|(_, why)| why.remedy() == wanted);
                 match () {
+                    () if failures.iter().any(|(_, why)| why.is_refusal()) => Remedy::FixCall,
                     () if remedy(Remedy::Retry) => Remedy::Retry,
                     () if remedy(Remedy::FixCall) => Remedy::FixCall,
                     () => Remedy::GiveUp,
@@ -216,7 +220,12 @@ impl ClientError {
             {
                 Remedy::Retry
             }
-            Self::Refused { code: ErrorCode::UNKNOWN_SERVER_ERROR, .. } => Remedy::GiveUp,
+            // A code that is newer than this crate is as good as none.
+            Self::Refused { code, .. } | Self::RefusedRecords { code, .. }
+                if *code == ErrorCode::UNKNOWN_SERVER_ERROR || code.name().is_none() =>
+            {
+                Remedy::GiveUp
+            }
             Self::NoAnswer | Self::NoLeader { .. } | Self::UnknownBroker { .. } => Remedy::Retry,
             Self::Refused { .. }
             | Self::RefusedRecords { .. }
@@ -313,10 +322,17 @@ impl Disconnect {
     /// either, and a connection that was lost may stand then.
     pub(crate) fn unprotected(doing: &'static str, source: Arc<io::Error>) -> Self {
         if crate::security::is_disbelief(&source) {
-            Self::Authentication { mechanism: "TLS".to_owned(), reason: source.to_string() }
+            let (mechanism, reason) = ("TLS".to_owned(), source.to_string());
+            Self::Authentication { mechanism, reason, code: None }
         } else {
             Self::Io { doing, source }
         }
+    }
+
+    /// Whether the broker has refused a name or a password.
+    fn is_refusal(&self) -> bool {
+        let wrong = Some(ErrorCode::SASL_AUTHENTICATION_FAILED);
+        matches!(self, Self::Authentication { code, .. } if *code == wrong)
     }
 
     fn remedy(&self) -> Remedy {
@@ -429,7 +445,7 @@ impl fmt::Display for Disconnect {
             Self::Unsolicited => f.write_str("an answer to no request"),
             Self::Malformed(error) => write!(f, "{error}"),
             Self::Negotiation(code) => write!(f, "ApiVersions: {code}"),
-            Self::Authentication { mechanism, reason } => write!(f, "{mechanism}: {reason}"),
+            Self::Authentication { mechanism, reason, .. } => write!(f, "{mechanism}: {reason}"),
             Self::Dropped => f.write_str("the connection is no longer used"),
         }
     }
@@ -463,6 +479,28 @@ mod tests {
         assert!(!refused(ErrorCode::REQUEST_TIMED_OUT).is_stale_metadata());
         assert_eq!(refused(ErrorCode::INVALID_CONFIG).remedy(), Remedy::FixCall);
         assert_eq!(refused(ErrorCode::UNKNOWN_SERVER_ERROR).remedy(), Remedy::GiveUp);
+        assert_eq!(refused(ErrorCode(9_999)).remedy(), Remedy::GiveUp, "a broker that is newer");
+    }
+
+    #[test]
+    fn whom_one_broker_refuses_the_others_need_not_be_asked() {
+        let not_believed = |mechanism: &str, code| Disconnect::Authentication {
+            mechanism: mechanism.to_owned(),
+            reason: "who are you?".to_owned(),
+            code,
+        };
+        let refused = not_believed("PLAIN", Some(ErrorCode::SASL_AUTHENTICATION_FAILED));
+        let of = |failures: [Disconnect; 2]| {
+            let address: BrokerAddress = "b:1".parse().unwrap();
+            let failures = failures.map(|failure| (address.clone(), failure)).into();
+            ClientError::NoBroker { failures }.remedy()
+        };
+        assert_eq!(of([Disconnect::ByPeer, refused]), Remedy::FixCall);
+        let own = not_believed("TLS", None);
+        assert_eq!(of([Disconnect::ByPeer, own.clone()]), Remedy::Retry, "it may be that one's");
+        assert_eq!(of([Disconnect::Unsolicited, own]), Remedy::FixCall);
+        assert_eq!(of([Disconnect::Unsolicited, Disconnect::ByPeer]), Remedy::Retry);
+        assert_eq!(of([Disconnect::Unsolicited, Disconnect::Unsolicited]), Remedy::GiveUp);
     }
 
     #[test]

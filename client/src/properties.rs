@@ -99,17 +99,17 @@ impl Properties {
         Ok(properties)
     }
 
-    /// The settings of a file.
+    /// The settings of a file: UTF-8, or else ISO-8859-1, as Java has them.
     ///
     /// # Errors
     /// [`PropertyError::File`], or as [`Self::parse`].
     pub fn load(path: impl AsRef<Path>) -> Result<Self, PropertyError> {
         let path = path.as_ref();
-        let text = std::fs::read_to_string(path).map_err(|error| PropertyError::File {
+        let bytes = std::fs::read(path).map_err(|error| PropertyError::File {
             path: path.display().to_string(),
             reason: error.to_string(),
         })?;
-        Self::parse(&text)
+        Self::parse(&text(bytes))
     }
 
     /// Gives a setting a value, whatever it had.
@@ -118,12 +118,13 @@ impl Properties {
         self.settings.insert(key.into(), setting);
     }
 
-    /// The value of a setting; it counts as used.
+    /// The value of a setting without blanks around it, as the reference takes it; it counts as
+    /// used.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
         let setting = self.settings.get(key)?;
         setting.is_used.set(true);
-        Some(&setting.value)
+        Some(setting.value.trim_matches(|c| c <= ' '))
     }
 
     /// The value of a setting as `read` understands it.
@@ -139,7 +140,7 @@ impl Properties {
         read: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Option<T>, PropertyError> {
         let Some(value) = self.get(key) else { return Ok(None) };
-        read(value.trim()).map(Some).ok_or_else(|| PropertyError::Value {
+        read(value).map(Some).ok_or_else(|| PropertyError::Value {
             key: key.to_owned(),
             value: value.to_owned(),
             rule: rule.to_owned(),
@@ -197,6 +198,12 @@ impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Properties {
         settings.into_iter().for_each(|(key, value)| properties.set(key, value));
         properties
     }
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    // In ISO-8859-1 each byte is the character of that number.
+    String::from_utf8(bytes)
+        .unwrap_or_else(|e| e.as_bytes().iter().copied().map(char::from).collect())
 }
 
 /// Whether the line ends in an odd number of backslashes.
@@ -322,6 +329,19 @@ mod tests {
         assert!(properties.millis("c").is_err());
         assert_eq!(properties.flag("d"), Ok(Some(true)));
         assert_eq!(properties.flag("e"), Ok(None));
+    }
+
+    #[test]
+    fn blanks_around_a_value_are_none_of_it() {
+        let properties = Properties::parse("group.id=billing \t\nclient.rack=\\ r\u{a0}").unwrap();
+        assert_eq!(properties.get("group.id"), Some("billing"));
+        assert_eq!(properties.get("client.rack"), Some("r\u{a0}"), "as Java trims");
+    }
+
+    #[test]
+    fn a_file_in_an_older_encoding_is_read() {
+        assert_eq!(text(b"# f\xfcr\na=\xe9".to_vec()), "# f\u{fc}r\na=\u{e9}");
+        assert_eq!(text("a=\u{e9}".as_bytes().to_vec()), "a=\u{e9}");
     }
 
     #[test]

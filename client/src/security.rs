@@ -33,6 +33,8 @@ pub(crate) use self::sasl::authenticate;
 #[cfg(feature = "scram")]
 pub use self::scram::{Scram, ScramHash};
 #[cfg(feature = "tls")]
+use self::tls::TlsPart;
+#[cfg(feature = "tls")]
 pub use self::tls::{Tls, TlsError};
 
 /// How connections are protected. By default they aren't.

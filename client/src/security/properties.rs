@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "tls")]
+use super::TlsPart;
 use super::{Plain, SaslMechanism, Security, Transport};
 use crate::{Properties, PropertyError};
 
@@ -118,36 +120,76 @@ fn transport(properties: &Properties) -> Result<Arc<dyn Transport>, PropertyErro
         let rule = "left out: a key is read without a passphrase, as `openssl pkey -in` writes it";
         return Err(fault("ssl.key.password", "***", rule));
     }
-    let text = |own: &str, files: &[&str]| {
-        if let Some(text) = properties.get(own) {
-            return Ok(Some(text.to_owned()));
-        }
-        for key in files {
-            if let Some(path) = properties.get(key) {
-                let read = std::fs::read_to_string(path);
-                let unreadable = |error| fault(key, path, format!("a file of PEM: {error}"));
-                return read.map(Some).map_err(unreadable);
-            }
-        }
-        Ok(None)
-    };
-    let roots =
-        text("ssl.truststore.certificates", &["ssl.truststore.location", "ssl.ca.location"])?;
+    let roots = Pem::of(
+        properties,
+        "ssl.truststore.certificates",
+        &["ssl.truststore.location", "ssl.ca.location"],
+    )?;
     // It holds both, the certificate and its key.
-    let store = text("", &["ssl.keystore.location"])?;
-    let chain = text("ssl.keystore.certificate.chain", &["ssl.certificate.location"])?;
-    let key = text("ssl.keystore.key", &["ssl.key.location"])?;
+    let store = Pem::of_file(properties, "ssl.keystore.location")?;
+    let chain =
+        Pem::of(properties, "ssl.keystore.certificate.chain", &["ssl.certificate.location"])?;
+    let key = Pem::of(properties, "ssl.keystore.key", &["ssl.key.location"])?;
     let (chain, key) = (chain.or_else(|| store.clone()), key.or(store));
     let algorithm = properties.get("ssl.endpoint.identification.algorithm").unwrap_or("https");
-    let checks_name = !matches!(algorithm.trim(), "" | "none");
+    let checks_name = !matches!(algorithm, "" | "none");
     let missing = |key: &str| fault(key, "", "set where the other of certificate and key is");
     let own = match (&chain, &key) {
-        (Some(chain), Some(key)) => Some((chain.as_str(), key.as_str())),
+        (Some(chain), Some(key)) => Some((chain.text.as_str(), key.text.as_str())),
         (None, None) => None,
         (Some(_), None) => return Err(missing("ssl.keystore.key")),
         (None, Some(_)) => return Err(missing("ssl.keystore.certificate.chain")),
     };
-    let tls = super::Tls::new(roots.as_deref(), own, checks_name);
-    let tls = tls.map_err(|error| fault("security.protocol", "SSL", error.to_string()))?;
+    let tls = super::Tls::new(roots.as_ref().map(|pem| pem.text.as_str()), own, checks_name);
+    let tls = tls.map_err(|error| {
+        let pem = match error.part {
+            TlsPart::Roots => &roots,
+            TlsPart::Chain => &chain,
+            TlsPart::Key => &key,
+        };
+        let rule = format!("PEM that fits: {}", error.reason);
+        match pem {
+            Some(pem) => fault(pem.key, &pem.shown, rule),
+            None => fault("ssl.truststore.location", "", rule),
+        }
+    })?;
     Ok(Arc::new(tls))
+}
+
+/// PEM, and which setting has brought it.
+#[cfg(feature = "tls")]
+#[derive(Clone)]
+struct Pem {
+    key: &'static str,
+    /// The setting's value, if it may be shown.
+    shown: String,
+    text: String,
+}
+
+#[cfg(feature = "tls")]
+impl Pem {
+    /// - `own`: the setting that has the text itself.
+    /// - `files`: those that name a file of it.
+    fn of(
+        properties: &Properties,
+        own: &'static str,
+        files: &[&'static str],
+    ) -> Result<Option<Self>, PropertyError> {
+        if let Some(text) = properties.get(own) {
+            return Ok(Some(Self { key: own, shown: "***".to_owned(), text: text.to_owned() }));
+        }
+        for key in files {
+            if let Some(pem) = Self::of_file(properties, key)? {
+                return Ok(Some(pem));
+            }
+        }
+        Ok(None)
+    }
+
+    fn of_file(properties: &Properties, key: &'static str) -> Result<Option<Self>, PropertyError> {
+        let Some(path) = properties.get(key) else { return Ok(None) };
+        let text = std::fs::read_to_string(path);
+        let text = text.map_err(|error| fault(key, path, format!("a file of PEM: {error}")))?;
+        Ok(Some(Self { key, shown: path.to_owned(), text }))
+    }
 }

@@ -29,15 +29,18 @@ pub(crate) async fn authenticate(
     mechanism: &dyn SaslMechanism,
     timeout: Duration,
 ) -> Result<Option<Instant>, ClientError> {
-    let refused = |reason: String| {
-        let reason = Disconnect::Authentication { mechanism: mechanism.name().to_owned(), reason };
+    let refused_by = |code: Option<ErrorCode>, reason: String| {
+        let mechanism = mechanism.name().to_owned();
+        let reason = Disconnect::Authentication { mechanism, reason, code };
         ClientError::Connection { address: connection.address().clone(), reason }
     };
+    let refused = |reason| refused_by(None, reason);
     let handshake = SaslHandshakeRequest { mechanism: mechanism.name().into() };
     let known = connection.send_within(&handshake, HANDSHAKE, timeout).await?;
     if known.error_code != ErrorCode::NONE {
         let names: Vec<&str> = known.mechanisms.iter().map(|name| name.as_str()).collect();
-        return Err(refused(format!("{}; it knows {}", known.error_code, names.join(", "))));
+        let reason = format!("{}; it knows {}", known.error_code, names.join(", "));
+        return Err(refused_by(Some(known.error_code), reason));
     }
     let mut exchange = mechanism.begin(connection.address());
     let mut challenge = None;
@@ -50,7 +53,8 @@ pub(crate) async fn authenticate(
         let answer = connection.send(&request, timeout).await?;
         if answer.error_code != ErrorCode::NONE {
             let words = answer.error_message.as_deref().unwrap_or("without a reason");
-            return Err(refused(format!("{}: {words}", answer.error_code)));
+            let reason = format!("{}: {words}", answer.error_code);
+            return Err(refused_by(Some(answer.error_code), reason));
         }
         if let Ok(lifetime) = u64::try_from(answer.session_lifetime_ms)
             && lifetime > 0

@@ -293,6 +293,61 @@ mod tls {
         assert!(error.starts_with("ssl.key.password=***: it has to be left out"), "{error}");
     }
 
+    /// The settings of a client that says who it is.
+    fn own(chain: &str, key: &str) -> Properties {
+        let mut properties = Properties::parse("security.protocol=SSL").unwrap();
+        // A machine may trust nobody.
+        properties.set("ssl.truststore.certificates", certificate("root").cert.pem());
+        properties.set("ssl.keystore.certificate.chain", chain);
+        properties.set("ssl.keystore.key", key);
+        properties
+    }
+
+    #[tokio::test]
+    async fn pem_may_be_one_line_as_it_is_in_a_file_of_settings() {
+        let own_key = certificate("127.0.0.1");
+        let (chain, key) = (own_key.cert.pem(), own_key.signing_key.serialize_pem());
+        for between in [" ", "\r\n\t", ""] {
+            let one_line = |pem: &str| pem.lines().collect::<Vec<_>>().join(between);
+            Security::of(&own(&one_line(&chain), &one_line(&key))).unwrap();
+            let text = format!("ssl.truststore.certificates={}", one_line(&chain).trim_end());
+            let address = server(&own_key, false).await;
+            let roots = Properties::parse(&text.replace(['\r', '\n'], " ")).unwrap();
+            let roots = roots.get("ssl.truststore.certificates").unwrap();
+            connect(&address, roots, "").await.unwrap();
+        }
+        let twice = format!("{chain} # between\n{chain}").replace('\n', " ");
+        connect(&server(&own_key, false).await, &twice, "").await.unwrap();
+    }
+
+    #[test]
+    fn pem_that_is_none_is_named_by_its_setting_and_a_key_is_told_nowhere() {
+        let (one, other) = (certificate("a"), certificate("b"));
+        let (chain, key) = (one.cert.pem(), one.signing_key.serialize_pem());
+        let secret = key.lines().nth(1).unwrap();
+        let half = format!("-----BEGIN PRIVATE KEY----- {secret} -----END PRIVATE KEY----");
+        let label = format!("-----BEGIN PRIVATE KEY {secret}-----");
+        for (chain, key, setting, reason) in [
+            (&chain, &half, "ssl.keystore.key", "no private key"),
+            (&chain, &label, "ssl.keystore.key", "no private key"),
+            (&chain, &other.signing_key.serialize_pem(), "ssl.keystore.key", "consistent"),
+            (&key, &key, "ssl.keystore.certificate.chain", "no certificate"),
+            (&label, &key, "ssl.keystore.certificate.chain", "can't be read"),
+        ] {
+            let error = Security::of(&own(chain, key)).unwrap_err();
+            let text = format!("{error} {error:?}");
+            assert!(text.starts_with(&format!("{setting}=***: it has to be PEM")), "{text}");
+            assert!(text.contains(reason), "{text}");
+            let shown = |part: &[u8]| text.contains(str::from_utf8(part).unwrap());
+            assert!(!secret.as_bytes().chunks(8).any(shown), "{text}");
+            assert!(!text.contains(&format!("{:?}", &secret.as_bytes()[..8])[1..8]), "{text}");
+        }
+        let mut properties = Properties::parse("security.protocol=SASL_SSL").unwrap();
+        properties.set("ssl.truststore.certificates", "nothing");
+        let error = Security::of(&properties).unwrap_err().to_string();
+        assert!(error.starts_with("ssl.truststore.certificates=***: it has to be PEM"), "{error}");
+    }
+
     #[test]
     fn half_a_certificate_of_the_client_s_is_an_error() {
         for (given, missing) in [

@@ -24,13 +24,38 @@ pub struct Tls {
     config: Arc<ClientConfig>,
 }
 
-/// Why TLS can't be set up.
+/// Why TLS can't be set up. It has nothing of the PEM in it, in which a key may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsError(String);
+pub struct TlsError {
+    pub(super) part: TlsPart,
+    pub(super) reason: String,
+}
+
+/// What of TLS is at fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TlsPart {
+    /// The certificates that are trusted.
+    Roots,
+    /// The client's own certificates.
+    Chain,
+    /// The client's key.
+    Key,
+}
+
+impl TlsPart {
+    fn fault(self, reason: impl fmt::Display) -> TlsError {
+        TlsError { part: self, reason: reason.to_string() }
+    }
+}
 
 impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        let what = match self.part {
+            TlsPart::Roots => "the certificates that are trusted",
+            TlsPart::Chain => "the client's certificate",
+            TlsPart::Key => "the client's key",
+        };
+        write!(f, "{what}: {}", self.reason)
     }
 }
 
@@ -39,6 +64,7 @@ impl std::error::Error for TlsError {}
 impl Tls {
     /// - `roots`: PEM with the certificates that are trusted; those of the system, if there are
     ///   none.
+    ///   PEM is taken with its lines, or with blanks in their place.
     /// - `own`: PEM with the client's certificate and those that stand for it, and PEM with its
     ///   key, where brokers ask for them.
     /// - `checks_name`: whether a broker has to prove its name, and not only that it is trusted.
@@ -53,18 +79,21 @@ impl Tls {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let roots = Arc::new(root_store(roots)?);
         let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider));
-        let verifier = verifier.build().map_err(fault)?;
+        let verifier = verifier.build().map_err(|error| TlsPart::Roots.fault(error))?;
         let verifier: Arc<dyn ServerCertVerifier> =
             if checks_name { verifier } else { Arc::new(Nameless(verifier)) };
         let builder = ClientConfig::builder_with_provider(provider);
-        let builder = builder.with_safe_default_protocol_versions().map_err(fault)?;
+        let versions = builder.with_safe_default_protocol_versions();
+        let builder = versions.map_err(|error| TlsPart::Roots.fault(error))?;
         let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
         let config = match own {
             None => builder.with_no_client_auth(),
             Some((chain, key)) => {
-                let chain = certificates(chain)?;
-                let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(fault)?;
-                builder.with_client_auth_cert(chain, key).map_err(fault)?
+                let chain = certificates(chain, TlsPart::Chain)?;
+                let key = PrivateKeyDer::from_pem_slice(lines(key).as_bytes());
+                let key = key.map_err(|_| TlsPart::Key.fault(NO_KEY))?;
+                let config = builder.with_client_auth_cert(chain, key);
+                config.map_err(|error| TlsPart::Key.fault(error))?
             }
         };
         Ok(Self { config: Arc::new(config) })
@@ -114,25 +143,53 @@ pub(super) fn may_pass(error: &io::Error) -> bool {
     }
 }
 
-fn fault(error: impl fmt::Display) -> TlsError {
-    TlsError(error.to_string())
-}
+/// What the parser says of a text may have parts of it.
+const NO_KEY: &str = "there is no private key in the PEM that can be read";
+const NO_CERTIFICATE: &str = "there is no certificate in the PEM";
+const DAMAGED: &str = "a certificate in the PEM can't be read";
 
-fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+fn certificates(pem: &str, part: TlsPart) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let pem = lines(pem);
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
-    let found = found.map_err(fault)?;
+    let found = found.map_err(|_| part.fault(DAMAGED))?;
     if found.is_empty() {
-        return Err(TlsError("there is no certificate in the PEM".to_owned()));
+        return Err(part.fault(NO_CERTIFICATE));
     }
     Ok(found)
+}
+
+/// The sections of PEM, each with its marks on lines of their own, as the parser wants them. In a
+/// file of settings all of it may be one line. One that isn't whole stays as it is.
+fn lines(pem: &str) -> String {
+    const BEGIN: &str = "-----BEGIN ";
+    const END: &str = "-----END ";
+    const DASHES: &str = "-----";
+    let section = |text| {
+        let (label, text) = str::split_once(text, DASHES)?;
+        let (body, text) = text.split_once(END)?;
+        let (end, behind) = text.split_once(DASHES)?;
+        Some((label, body, end, behind))
+    };
+    let (mut lines, mut rest) = (String::with_capacity(pem.len()), pem);
+    while let Some((_, begun)) = rest.split_once(BEGIN) {
+        let Some((label, body, end, behind)) = section(begun) else {
+            lines.extend([BEGIN, begun]);
+            break;
+        };
+        lines.extend([BEGIN, label, DASHES, "\n"]);
+        body.split_whitespace().for_each(|line| lines.extend([line, "\n"]));
+        lines.extend([END, end, DASHES, "\n"]);
+        rest = behind;
+    }
+    lines
 }
 
 fn root_store(pem: Option<&str>) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     match pem {
         Some(pem) => {
-            for certificate in certificates(pem)? {
-                roots.add(certificate).map_err(fault)?;
+            for certificate in certificates(pem, TlsPart::Roots)? {
+                roots.add(certificate).map_err(|error| TlsPart::Roots.fault(error))?;
             }
         }
         None => {

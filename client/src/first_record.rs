@@ -51,7 +51,8 @@ struct Search<'a> {
 impl Cluster {
     /// The first record of partitions of a topic from an offset on, in the order of `positions`;
     /// `None` where there is none up to the high watermark. An offset before the log start counts
-    /// as the log start; markers of transactions are no records.
+    /// as the log start where the broker names that, which Apache Kafka doesn't; markers of
+    /// transactions are no records.
     ///
     /// Each partition has its own error: a broker's code for it, damage, or why its leader can't be
     /// asked.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use logboom_protocol::ErrorCode;
 use logboom_protocol::messages::alter_partition_reassignments::{
     AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse, ReassignablePartition,
     ReassignableTopic,
@@ -10,10 +9,14 @@ use logboom_protocol::messages::alter_partition_reassignments::{
 use logboom_protocol::messages::list_partition_reassignments::{
     ListPartitionReassignmentsRequest, OngoingTopicReassignment,
 };
+use logboom_protocol::{ErrorCode, VersionRange};
 
 use super::millis;
 use crate::cluster::Target;
 use crate::{ClientError, Cluster};
+
+/// From the first version on that says whether the number of replicas may change.
+const COUNTED: VersionRange = VersionRange { min: 1, max: i16::MAX };
 
 /// A partition that gets other replicas.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +81,9 @@ impl Cluster {
     /// are. What is refused keeps nothing else from beginning.
     ///
     /// # Errors
-    /// The controller's code for the first partition that was refused, or why it can't be asked.
+    /// The controller's code for the first partition that was refused, or why it can't be asked;
+    /// [`ClientError::UnsupportedVersion`] where it doesn't look at the number of replicas
+    /// (KIP-860).
     pub async fn reassign(&self, all: &[WishedReplicas]) -> Result<(), ClientError> {
         if all.is_empty() {
             return Ok(());
@@ -92,7 +97,8 @@ impl Cluster {
             allow_replication_factor_change: false,
         };
         let doing = "reassign partitions".to_owned();
-        self.call(Target::Controller, doing, &request, |_, response| begun(&response)).await
+        let read = |_: &_, response| begun(&response);
+        self.call_within(Target::Controller, doing, COUNTED, &request, read).await
     }
 }
 

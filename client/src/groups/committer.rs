@@ -76,12 +76,15 @@ impl Committer {
         let mut was_unknown = false;
         loop {
             let open = offsets.iter().zip(&mut told).filter(|(_, told)| told.is_none());
-            let Some(error) =
-                self.commit_open(&member, open.collect(), !was_unknown, retry.timeout()).await
-            else {
+            let open = self.commit_open(&member, open.collect(), !was_unknown, retry.timeout());
+            let Err(error) = retry.within(open).await else {
                 return told.into_iter().flatten().collect();
             };
             was_unknown |= error.is_unknown_topic();
+            // An attempt that was cut leaves a connection that nobody may answer on.
+            if retry.is_over() {
+                self.line.hang_up();
+            }
             if let Err(error) = retry.pause(error).await {
                 let open = || Err(error.clone());
                 return told.into_iter().map(|told| told.unwrap_or_else(open)).collect();
@@ -89,18 +92,21 @@ impl Committer {
         }
     }
 
-    /// Asks once for what isn't told yet; why something isn't afterwards.
+    /// Asks once for what isn't told yet.
     ///
     /// - `waits`: whether a partition that isn't there is asked for again.
+    ///
+    /// # Errors
+    /// Why something isn't told afterwards.
     async fn commit_open(
         &self,
         member: &Identity,
         open: Vec<Open<'_>>,
         waits: bool,
         timeout: Duration,
-    ) -> Option<ClientError> {
+    ) -> Result<(), ClientError> {
         if open.is_empty() {
-            return None;
+            return Ok(());
         }
         let offsets = open.iter().map(|(offset, _)| *offset);
         let request = commit_request(&self.group, member, self.instance_id.as_deref(), offsets);
@@ -110,7 +116,7 @@ impl Committer {
                 if error.is_retriable() {
                     self.line.hang_up();
                 }
-                return Some(error);
+                return Err(error);
             }
         };
         let (address, mut last) = (self.line.address(), None);
@@ -124,7 +130,7 @@ impl Committer {
         if last.as_ref().is_some_and(is_elsewhere) {
             self.line.hang_up();
         }
-        last
+        last.map_or(Ok(()), Err)
     }
 }
 

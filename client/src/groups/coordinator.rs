@@ -22,7 +22,7 @@ impl Cluster {
     pub async fn coordinator(&self, group: &str) -> Result<Broker, ClientError> {
         let mut retry = self.retry(format!("look up the coordinator of group {group}"));
         loop {
-            match self.find_coordinator(group, retry.timeout()).await {
+            match retry.within(self.find_coordinator(group, retry.timeout())).await {
                 Ok(broker) => return Ok(broker),
                 Err(error) => retry.pause(error).await?,
             }

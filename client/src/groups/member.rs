@@ -188,8 +188,9 @@ impl GroupMember {
                     tokio::time::sleep(cluster.config().retry_backoff).await;
                     retry = cluster.retry(self.doing("join"));
                 }
-                Some(ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::ILLEGAL_GENERATION) => {
-                    self.forget_membership();
+                Some(code @ (ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::ILLEGAL_GENERATION)) => {
+                    // Of an id that is left behind the others wait for the end of the session.
+                    self.forget_membership(code == ErrorCode::ILLEGAL_GENERATION);
                     if !kept.is_empty() {
                         return Err(error);
                     }
@@ -198,9 +199,10 @@ impl GroupMember {
                 _ => {
                     self.line.hang_up();
                     // The others may take longer than a call has time.
-                    if !is_unanswered(&error) {
-                        retry.excuse(asked.elapsed());
-                    }
+                    let unanswered = cluster.config().request_timeout;
+                    let unanswered =
+                        if is_unanswered(&error) { unanswered } else { Duration::ZERO };
+                    retry.excuse(asked.elapsed().saturating_sub(unanswered));
                     retry.pause(error).await?;
                 }
             }
@@ -229,7 +231,7 @@ impl GroupMember {
         }
         let mut retry = self.cluster.retry(self.doing("leave"));
         loop {
-            let error = match self.leave_once(retry.timeout()).await {
+            let error = match retry.within(self.leave_once(retry.timeout())).await {
                 Ok(()) => return Ok(()),
                 Err(error) if error.is_lost_membership() => return Ok(()),
                 Err(error) => error,
@@ -289,7 +291,9 @@ impl GroupMember {
             protocol_name: joined.protocol_name,
             assignments,
         };
-        let response = self.line.call(&request, from(0), self.waiting_timeout()).await?;
+        // Whoever shares is a member that has just answered, so this isn't waited for as a join is.
+        let limit = self.cluster.config().request_timeout;
+        let response = self.line.call(&request, from(0), limit).await?;
         let what = || format!("group {}", self.config.group);
         ClientError::check(response.error_code, None, what)?;
         let assignment = subscription::decode_assignment(&response.assignment);
@@ -371,8 +375,10 @@ impl GroupMember {
         self.config.rebalance_timeout.saturating_add(self.cluster.config().request_timeout)
     }
 
-    fn forget_membership(&mut self) {
-        self.identity = Identity::default();
+    /// - `keeps_id`: whether it joins again as who it was.
+    fn forget_membership(&mut self, keeps_id: bool) {
+        let id = if keeps_id { std::mem::take(&mut self.identity.id) } else { String::new() };
+        self.identity = Identity { id, ..Identity::default() };
         self.committer.become_member(Identity::default());
     }
 

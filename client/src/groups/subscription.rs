@@ -221,8 +221,12 @@ fn read_partitions(reader: &mut Reader<'_>) -> Option<Assignment> {
         let partitions = r.array(false, PARTITION_BYTES, partition)?;
         Ok::<_, FieldError>((name.into(), partitions))
     };
-    let topics = reader.array(false, TOPIC_BYTES_MIN, topic).ok()?;
-    Some(topics.into_iter().collect())
+    let mut assignment = Assignment::new();
+    // A topic may be there more than once.
+    for (name, partitions) in reader.array::<(String, _), _>(false, TOPIC_BYTES_MIN, topic).ok()? {
+        assignment.entry(name).or_default().extend(partitions);
+    }
+    Some(assignment)
 }
 
 #[cfg(test)]
@@ -247,6 +251,10 @@ mod tests {
         let assignment = Assignment::from([("a".to_owned(), vec![0, 2]), ("b".to_owned(), vec![])]);
         let bytes = encode_assignment(&assignment).unwrap();
         assert_eq!(decode_assignment(&bytes), Some(assignment));
+        let twice = Bytes::from_static(
+            b"\0\0\0\0\0\x02\0\x01a\0\0\0\x01\0\0\0\x02\0\x01a\0\0\0\x01\0\0\0\x05\xff\xff\xff\xff",
+        );
+        assert_eq!(decode_assignment(&twice), Some([("a".to_owned(), vec![2, 5])].into()));
     }
 
     /// Bytes as the reference's `ConsumerProtocol` and its sticky assignors write them.

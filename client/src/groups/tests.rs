@@ -1,6 +1,7 @@
 //! Plan: a broker on loopback that coordinates by a script: it gives ids, shares anew, forgets its
 //! members, and moves away. Time is real, but nothing is measured.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -53,6 +54,10 @@ struct Group {
     asked_to_commit: usize,
     asked_for: usize,
     left: Vec<String>,
+    /// What the next syncs are answered with, before they are taken.
+    syncs: VecDeque<ErrorCode>,
+    /// By which names, and with what.
+    names: BTreeSet<(ApiKey, Option<String>)>,
     /// How many heartbeats have come.
     beats: watch::Sender<usize>,
 }
@@ -78,6 +83,8 @@ impl Group {
             asked_to_commit: 0,
             asked_for: 0,
             left: Vec::new(),
+            syncs: VecDeque::new(),
+            names: BTreeSet::new(),
             beats: watch::Sender::new(0),
         }))
     }
@@ -94,6 +101,7 @@ impl Group {
             ApiKey::Heartbeat => {
                 let request: HeartbeatRequest = asked.decode();
                 assert_eq!(request.generation_id, self.generation);
+                self.note(ApiKey::Heartbeat, request.group_instance_id.as_deref());
                 self.beats.send_modify(|beats| *beats += 1);
                 let error_code = self.heartbeat;
                 asked.answer(&HeartbeatResponse { error_code, ..Default::default() })
@@ -146,6 +154,7 @@ impl Group {
     fn join(&mut self, request: &JoinGroupRequest) -> JoinGroupResponse {
         assert_eq!((request.protocol_type.as_str(), request.protocols.len()), ("consumer", 1));
         assert_eq!(request.protocols[0].name, "range");
+        self.note(ApiKey::JoinGroup, request.group_instance_id.as_deref());
         if request.member_id.is_empty() {
             self.ids += 1;
             let error_code = ErrorCode::MEMBER_ID_REQUIRED;
@@ -172,8 +181,16 @@ impl Group {
         }
     }
 
-    fn sync(&self, request: &SyncGroupRequest) -> SyncGroupResponse {
+    fn note(&mut self, api: ApiKey, name: Option<&str>) {
+        self.names.insert((api, name.map(str::to_owned)));
+    }
+
+    fn sync(&mut self, request: &SyncGroupRequest) -> SyncGroupResponse {
         assert_eq!(request.generation_id, self.generation);
+        self.note(ApiKey::SyncGroup, request.group_instance_id.as_deref());
+        if let Some(error_code) = self.syncs.pop_front() {
+            return SyncGroupResponse { error_code, ..SyncGroupResponse::default() };
+        }
         let own = request.assignments.iter().find(|one| one.member_id == request.member_id);
         let assignment = own.expect("the leader assigns to itself").assignment.clone();
         SyncGroupResponse { assignment, ..SyncGroupResponse::default() }
@@ -181,6 +198,7 @@ impl Group {
 
     fn take(&mut self, request: &OffsetCommitRequest) -> OffsetCommitResponse {
         self.asked_to_commit += 1;
+        self.note(ApiKey::OffsetCommit, request.group_instance_id.as_deref());
         let first = &request.topics[0].partitions[0];
         if self.commit == ErrorCode::NONE {
             let (id, generation) = (&request.member_id, request.generation_id_or_member_epoch);
@@ -246,11 +264,14 @@ fn member(group: &Shared) -> GroupMember {
 }
 
 fn member_of(cluster: Cluster) -> GroupMember {
-    let config = MemberConfig {
+    GroupMember::new(cluster, config())
+}
+
+fn config() -> MemberConfig {
+    MemberConfig {
         heartbeat_interval: Duration::from_millis(5),
         ..MemberConfig::new("g".to_owned(), vec!["t".to_owned()])
-    };
-    GroupMember::new(cluster, config)
+    }
 }
 
 fn offset(partition: i32, offset: i64) -> [OffsetToCommit; 1] {
@@ -297,6 +318,71 @@ async fn a_member_that_is_forgotten_joins_as_a_new_one() {
     assert_eq!(member.disturbed().await, Beat::Lost);
     member.join().await.unwrap();
     assert_eq!(member.id(), "member-3");
+}
+
+#[tokio::test]
+async fn whoever_is_told_at_the_end_of_a_join_that_it_has_changed_joins_again() {
+    for (code, id, generation) in [
+        (ErrorCode::REBALANCE_IN_PROGRESS, "member-1", 6),
+        // A join that was given up has come behind this one.
+        (ErrorCode::ILLEGAL_GENERATION, "member-1", 6),
+        (ErrorCode::UNKNOWN_MEMBER_ID, "member-2", 6),
+        (ErrorCode::NOT_COORDINATOR, "member-1", 6),
+    ] {
+        let group = coordinator(&[]).await;
+        group.lock().unwrap().syncs = [code].into();
+        let mut member = member(&group);
+        let joined = member.join().await.unwrap();
+        assert_eq!((member.id(), joined.generation), (id, generation), "{code}");
+        commit(&member, offset(0, 1)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn who_keeps_partitions_hears_that_they_are_lost_before_it_joins_again() {
+    for code in [ErrorCode::UNKNOWN_MEMBER_ID, ErrorCode::ILLEGAL_GENERATION] {
+        let group = coordinator(&[]).await;
+        let mut member = member(&group);
+        let joined = member.join().await.unwrap();
+        group.lock().unwrap().syncs = [code].into();
+        let error = member.join_keeping(&joined.assignment).await.unwrap_err();
+        assert!(error.is_lost_membership(), "{error}");
+        let committed = commit(&member, offset(0, 1)).await.unwrap_err();
+        assert!(committed.is_lost_membership(), "they may be somebody else's: {committed}");
+        member.join().await.unwrap();
+        commit(&member, offset(0, 1)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn who_has_a_name_is_known_by_it_wherever_it_asks() {
+    let group = coordinator(&[]).await;
+    let address = group.lock().unwrap().address.clone();
+    let config = MemberConfig { instance_id: Some("n".to_owned()), ..config() };
+    let mut member = GroupMember::new(cluster(vec![address]), config);
+    member.join().await.unwrap();
+    after_beats(&group, &mut member, 1).await;
+    commit(&member, offset(0, 1)).await.unwrap();
+    let asked = [ApiKey::JoinGroup, ApiKey::SyncGroup, ApiKey::Heartbeat, ApiKey::OffsetCommit];
+    let names = asked.map(|api| (api, Some("n".to_owned())));
+    assert_eq!(group.lock().unwrap().names, names.into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_ends_in_time_whatever_a_connection_waits_for() {
+    const LIMIT: Duration = Duration::from_secs(5);
+    // It takes connections and says nothing.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let address = BrokerAddress { host: "127.0.0.1".to_owned(), port };
+    let config = ClientConfig { api_timeout: LIMIT, ..ClientConfig::default() };
+    let cluster = Cluster::new(vec![address], config);
+    let began = tokio::time::Instant::now();
+    cluster.coordinator("g").await.unwrap_err();
+    assert!(began.elapsed() <= LIMIT, "{:?}", began.elapsed());
+    let began = tokio::time::Instant::now();
+    let commits = Committer::standalone(cluster, "g").commit_each(&offset(0, 1)).await;
+    assert!(commits[0].is_err() && began.elapsed() <= LIMIT, "{:?}", began.elapsed());
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@
 //!
 //! Must always hold: a partition's owner wants its topic.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::claims::Place;
 use super::{Counts, Subscriber};
@@ -86,18 +86,20 @@ impl<'a> Level<'a> {
     /// The shortest chain of moves from a member to one with at least two less.
     fn chain(&self, from: usize) -> Option<Vec<(Place<'a>, usize)>> {
         let enough = self.own[from].len().checked_sub(2)?;
+        if self.own.iter().all(|own| own.len() > enough) {
+            return None;
+        }
         // By what move, and from whom, a member was reached.
         let mut reached: Vec<Option<(Place<'a>, usize)>> = vec![None; self.own.len()];
         let mut queue = VecDeque::from([from]);
         while let Some(at) = queue.pop_front() {
-            let mut topics: Vec<&str> = Vec::new();
+            let mut topics = BTreeSet::new();
             // The newest first: what a member had before it keeps rather than what it just got.
             for &place in self.own[at].iter().rev() {
                 // All partitions of a topic lead to the same members.
-                if topics.contains(&place.0) {
+                if !topics.insert(place.0) {
                     continue;
                 }
-                topics.push(place.0);
                 for &to in self.wanting.get(place.0).into_iter().flatten() {
                     if to == from || reached[to].is_some() {
                         continue;

@@ -21,7 +21,7 @@ mod sticky;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -129,7 +129,7 @@ impl std::error::Error for UnknownAssignor {}
 pub(super) struct Subscriber {
     pub(super) member_id: String,
     pub(super) instance_id: Option<String>,
-    pub(super) topics: Vec<String>,
+    pub(super) topics: BTreeSet<String>,
     /// What it reads now, or read until now.
     pub(super) had: Assignment,
     /// The generation in which it was given that; −1 where it doesn't say.
@@ -153,7 +153,7 @@ impl Subscriber {
         Self {
             member_id: member_id.to_owned(),
             instance_id: instance_id.map(str::to_owned),
-            topics: subscription.topics,
+            topics: subscription.topics.into_iter().collect(),
             had,
             generation,
         }

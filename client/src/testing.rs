@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test is to fail")]
 
 mod log;
+mod meters;
 mod relay;
 
 use std::sync::{Arc, Mutex};
@@ -21,6 +22,7 @@ use logboom_protocol::{ApiKey, Message, VersionRange};
 use crate::{BrokerAddress, ClientConfig, Cluster};
 
 pub use self::log::Log;
+pub use self::meters::Meters;
 pub use self::relay::{Fault, Passed, Relay, Towards, Trouble};
 
 /// A request as it arrived.

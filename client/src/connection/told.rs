@@ -47,48 +47,10 @@ pub(super) fn throttled(api: ApiKey, time: Duration) {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-    use std::sync::{Arc, Mutex};
-
-    use metrics::{
-        Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
-    };
 
     use logboom_protocol::messages::metadata::{MetadataResponse, MetadataResponseBroker};
 
-    use crate::testing::{Log, ScriptedBroker, cluster};
-
-    /// Keeps the names of what is counted.
-    #[derive(Debug, Clone, Default)]
-    struct Names(Arc<Mutex<BTreeSet<String>>>);
-
-    impl Names {
-        fn note(&self, key: &Key) {
-            let labels = key.labels().map(metrics::Label::key).collect::<Vec<_>>().join(",");
-            let labels = if labels.is_empty() { labels } else { format!("{{{labels}}}") };
-            self.0.lock().unwrap().insert(format!("{}{labels}", key.name()));
-        }
-    }
-
-    impl Recorder for Names {
-        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-
-        fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-            self.note(key);
-            Counter::noop()
-        }
-
-        fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
-            self.note(key);
-            Gauge::noop()
-        }
-
-        fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
-            self.note(key);
-            Histogram::noop()
-        }
-    }
+    use crate::testing::{Log, Meters, ScriptedBroker, cluster};
 
     /// The names that the crate's doc has in its table.
     fn documented() -> BTreeSet<String> {
@@ -99,8 +61,8 @@ mod tests {
 
     #[tokio::test]
     async fn it_counts_what_its_doc_lists_and_logs_each_reason() {
-        let (names, text) = (Names::default(), Log::default());
-        let _counting = metrics::set_default_local_recorder(&names);
+        let (meters, text) = (Meters::default(), Log::default());
+        let _counting = metrics::set_default_local_recorder(&meters);
         let logging = tracing_subscriber::fmt().with_writer(text.writer()).with_ansi(false);
         let logging = logging.with_max_level(tracing::Level::DEBUG).finish();
         let _logging = tracing::subscriber::set_default(logging);
@@ -118,7 +80,7 @@ mod tests {
             })
         });
         cluster(vec![gone.clone(), address.clone()]).image(None).await.unwrap();
-        assert_eq!(*names.0.lock().unwrap(), documented());
+        assert_eq!(meters.names(), documented());
         let text = text.text();
         for (level, event) in [
             ("WARN", format!("not connected error=broker {gone}: connect: ")),

@@ -224,8 +224,7 @@ impl Accumulator {
                 partition_of_key(key, count)
             }
             _ => {
-                let draw =
-                    || draw(&partitions.choices(self.settings.is_adaptive), self.random.next());
+                let draw = || draw(&partitions.choices(&self.settings), self.random.next());
                 topic.sticky().partition(draw).ok_or_else(|| none(0))?
             }
         };
@@ -401,17 +400,29 @@ impl TopicQueues {
 }
 
 impl Partitions {
-    /// - `is_adaptive`: whether it counts what waits for each.
-    fn choices(&self, is_adaptive: bool) -> Vec<Choice> {
-        let waiting = |partition: i32| {
-            let queue = usize::try_from(partition).ok().and_then(|at| self.queues.get(at));
-            queue.map_or(0, |queue| queue.waiting.load(Ordering::Relaxed))
+    /// Those that a record without a key may go to.
+    fn choices(&self, settings: &Settings) -> Vec<Choice> {
+        let queue =
+            |partition: i32| usize::try_from(partition).ok().and_then(|at| self.queues.get(at));
+        let choice = |&partition: &i32| {
+            let waiting = queue(partition).map_or(0, |one| one.waiting.load(Ordering::Relaxed));
+            Choice { partition, waiting: if settings.is_adaptive { waiting } else { 0 } }
         };
-        let choice = |&partition: &i32| Choice {
-            partition,
-            waiting: if is_adaptive { waiting(partition) } else { 0 },
-        };
-        self.led.iter().map(choice).collect()
+        let mut choices: Vec<Choice> = self.led.iter().map(choice).collect();
+        let Settings { is_adaptive, availability_timeout, linger, .. } = *settings;
+        if is_adaptive && !availability_timeout.is_zero() {
+            let now = Instant::now();
+            let is_late = |since: Instant| now.duration_since(since) > availability_timeout;
+            let is_available = |choice: &Choice| {
+                let waits = queue(choice.partition).and_then(|one| one.lock().waits_since(linger));
+                !waits.is_some_and(is_late)
+            };
+            let available: Vec<Choice> = choices.iter().copied().filter(is_available).collect();
+            if !available.is_empty() {
+                choices = available;
+            }
+        }
+        choices
     }
 }
 

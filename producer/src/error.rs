@@ -108,7 +108,7 @@ pub(crate) fn leaves_open(error: &ClientError) -> bool {
         ClientError::Connection { .. } | ClientError::Unanswered { .. } => true,
         // A broker that doesn't know what has happened doesn't say that nothing has.
         ClientError::Refused { code, .. } | ClientError::RefusedRecords { code, .. } => {
-            code.is_retriable() || *code == ErrorCode::UNKNOWN_SERVER_ERROR
+            code.is_retriable() || *code == ErrorCode::UNKNOWN_SERVER_ERROR || code.name().is_none()
         }
         // It is told before anything is sent.
         _ => false,
@@ -120,7 +120,10 @@ impl fmt::Display for ProduceError {
         match self {
             Self::Cluster(error) => write!(f, "{error}"),
             Self::TooLarge { bytes, limit } => {
-                write!(f, "a record of {bytes} bytes; max.request.size allows {limit}")
+                write!(
+                    f,
+                    "a record of {bytes} bytes; max.request.size and buffer.memory allow {limit}"
+                )
             }
             Self::Record(error) => write!(f, "{error}"),
             Self::OtherRefused { what } => {

@@ -12,9 +12,10 @@
 //! # }
 //! ```
 //!
-//! [`Producer::send`] takes a record and returns at once, unless `buffer.memory` is full: then it
-//! waits, and nothing is dropped. What becomes of the record its [`Delivery`] tells; records that
-//! are sent one after the other travel together.
+//! [`Producer::send`] takes a record and returns at once, unless `buffer.memory` is full, or
+//! nothing is known of the topic yet: then it waits, for `max.block.ms` at the longest, and nothing
+//! is dropped. What becomes of the record its [`Delivery`] tells; records that are sent one after
+//! the other travel together.
 //!
 //! ```text
 //!   send ─▶ Accumulator: a Queue a partition ─▶ Sender ─▶ Request, a task each ─▶ logboom-client
@@ -39,8 +40,26 @@
 //!
 //! What would change what is guaranteed is refused where it can't be kept to: `transactional.id`;
 //! `partitioner.class`, but for the reference's default, and librdkafka's `partitioner`, but for
-//! `murmur2_random`, which is the same; `ssl.key.password`. Any other name that no producer has is
-//! warned of.
+//! `murmur2_random`, which is the same; `ssl.key.password`. Any other name that this producer
+//! doesn't have is warned of.
+//!
+//! # Features
+//!
+//! | feature | on by default | what for |
+//! | --- | --- | --- |
+//! | `gzip`, `lz4`, `snappy` | yes | these codecs |
+//! | `zstd` | yes | this codec; it compiles C |
+//! | `scram` | | SCRAM-SHA-256 and SCRAM-SHA-512 |
+//! | `tls` | | TLS, by rustls and ring; it compiles C |
+//!
+//! Without the feature of a codec a producer that is to compress by it isn't built.
+//!
+//! # Where records go
+//!
+//! A record that names its partition goes there; one with a key to the one that the key's murmur2
+//! hash names, as with Java's producer, unless `partitioner.ignore.keys` is true. All others stay
+//! together for a batch, and then go to another partition, the more often the less waits there
+//! (KIP-794): `partitioner.adaptive.partitioning.enable`, `partitioner.availability.timeout.ms`.
 //!
 //! # What must always hold
 //!
@@ -52,6 +71,20 @@
 //! - Every record has an outcome by `delivery.timeout.ms`, and every queue a limit.
 //! - An error says by [`ProduceError::remedy`] whether to try again, to change the call, or to
 //!   give up, and by [`ProduceError::may_be_appended`] whether trying again may double the record.
+//!
+//! # What it tells of itself
+//!
+//! By the `metrics` facade, beside what the crate `logboom-client` counts:
+//!
+//! | name: `logboom_producer_…` | what |
+//! | --- | --- |
+//! | `records_total` | records that were acknowledged |
+//! | `bytes_total` | bytes of their batches as they were sent |
+//! | `batches_total` | their batches |
+//! | `retries_total` | batches that were sent again |
+//! | `failed_records_total` | records that failed for good |
+//!
+//! By `tracing`: WARN for records that were refused, DEBUG for batches that are sent again.
 
 mod accumulator;
 mod batch;

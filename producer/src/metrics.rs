@@ -1,12 +1,5 @@
-//! What a producer counts, by the `metrics` facade: once a batch, never once a record.
-//!
-//! | name | counts |
-//! | --- | --- |
-//! | `logboom_producer_records_total` | records that were acknowledged |
-//! | `logboom_producer_bytes_total` | bytes of their batches as they were sent |
-//! | `logboom_producer_batches_total` | their batches |
-//! | `logboom_producer_retries_total` | batches that are sent again |
-//! | `logboom_producer_failed_records_total` | records that failed for good |
+//! What a producer counts, by the `metrics` facade: once a batch, never once a record. The crate's
+//! doc lists it.
 
 use metrics::counter;
 

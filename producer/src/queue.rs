@@ -121,6 +121,8 @@ pub(crate) struct Queue {
     failed: Vec<Batch>,
     /// No batch is taken before.
     paused_until: Option<Instant>,
+    /// When a batch was last taken.
+    taken_at: Option<Instant>,
     numbering: Option<Numbering>,
     /// Whether all that waits is numbered anew once nothing is under way. Invariant: one that
     /// failed is out of order.
@@ -187,6 +189,7 @@ impl Queue {
             under_way: Vec::new(),
             failed: Vec::new(),
             paused_until: None,
+            taken_at: None,
             numbering: None,
             is_out_of_order: false,
             topic_id: Uuid::ZERO,
@@ -304,6 +307,7 @@ impl Queue {
             return None;
         }
         let mut batch = self.waiting.pop_front()?;
+        self.taken_at = Some(now);
         let is_repeated = batch.numbers.is_some();
         // Unless it turns out that it wasn't.
         batch.is_sent = true;
@@ -325,6 +329,15 @@ impl Queue {
     pub(crate) fn has_work(&self) -> bool {
         let is_due = self.open.as_ref().is_some_and(|open| open.number < self.due_before);
         is_due || !self.waiting.is_empty() || !self.failed.is_empty()
+    }
+
+    /// Since when something is to be sent that nobody takes: since a batch was last taken, if the
+    /// oldest one was due by then.
+    pub(crate) fn waits_since(&self, linger: Duration) -> Option<Instant> {
+        let due = self.open.as_ref().filter(|open| open.number < self.due_before);
+        let held = due.into_iter().chain(self.waiting.front()).chain(&self.failed);
+        let oldest = held.map(|batch| batch.created).min()?;
+        Some(oldest + linger).max(self.taken_at)
     }
 
     /// Whether there is anything at all that isn't settled.

@@ -24,6 +24,8 @@ pub(crate) struct Settings {
     /// How often a batch may be sent again (`retries`).
     pub(crate) retries: u32,
     pub(crate) is_adaptive: bool,
+    /// How long a partition's batches may wait to be sent until it is left out, unless it is zero.
+    pub(crate) availability_timeout: Duration,
     pub(crate) ignore_keys: bool,
 }
 
@@ -63,6 +65,7 @@ pub struct ProducerBuilder {
     request_bytes_max: usize,
     retries: u32,
     is_adaptive: bool,
+    availability_timeout: Duration,
     ignore_keys: bool,
 }
 
@@ -107,6 +110,7 @@ impl Default for ProducerBuilder {
             request_bytes_max: 1 << 20,
             retries: i32::MAX.unsigned_abs(),
             is_adaptive: true,
+            availability_timeout: Duration::ZERO,
             ignore_keys: false,
         }
     }
@@ -278,6 +282,14 @@ impl ProducerBuilder {
         self
     }
 
+    /// How long what is to be sent to a partition may wait for its broker until records without a
+    /// key go elsewhere, if the producer is adaptive (`partitioner.availability.timeout.ms`). With
+    /// zero, which is the default, they don't.
+    pub fn partitioner_availability_timeout(mut self, limit: Duration) -> Self {
+        self.availability_timeout = limit;
+        self
+    }
+
     /// Takes the settings of a `client.properties` file. Those that no producer has are warned
     /// of, as the reference does, but for those that would change what is guaranteed: the crate's
     /// doc lists them.
@@ -316,6 +328,8 @@ impl ProducerBuilder {
         self.retries = retries.unwrap_or(self.retries);
         let adaptive = properties.flag("partitioner.adaptive.partitioning.enable")?;
         self.is_adaptive = adaptive.unwrap_or(self.is_adaptive);
+        let availability = properties.millis("partitioner.availability.timeout.ms")?;
+        self.availability_timeout = availability.unwrap_or(self.availability_timeout);
         let ignore = properties.flag("partitioner.ignore.keys")?;
         self.ignore_keys = ignore.unwrap_or(self.ignore_keys);
         for key in properties.unused() {
@@ -356,6 +370,12 @@ impl ProducerBuilder {
             }
             (asked, acks, retries) => asked.unwrap_or(acks == Acks::All && retries > 0),
         };
+        if !self.codec.is_built() {
+            let name = self.codec.name();
+            return Err(format!(
+                "compression.type={name}: this build leaves the feature {name} out"
+            ));
+        }
         let ClientConfig { request_timeout, in_flight_max, .. } = self.client;
         let linger = self.linger.min(LONGEST);
         let least = linger.saturating_add(request_timeout).min(LONGEST);
@@ -390,6 +410,7 @@ impl ProducerBuilder {
             in_flight_max: in_flight_max.max(1),
             retries: self.retries,
             is_adaptive: self.is_adaptive,
+            availability_timeout: self.availability_timeout,
             ignore_keys: self.ignore_keys,
         })
     }
@@ -508,6 +529,7 @@ mod tests {
             ("retries", "7"),
             ("partitioner.ignore.keys", "true"),
             ("partitioner.adaptive.partitioning.enable", "false"),
+            ("partitioner.availability.timeout.ms", "1006"),
             ("client.id", "n"),
             ("request.timeout.ms", "1001"),
             ("retry.backoff.ms", "1002"),
@@ -523,6 +545,7 @@ mod tests {
             .retries(7)
             .partitioner_ignore_keys(true)
             .partitioner_adaptive(false)
+            .partitioner_availability_timeout(time(1006))
             .client_id("n")
             .request_timeout(time(1001))
             .retry_backoff(time(1002), time(1003))
@@ -534,6 +557,7 @@ mod tests {
             let settings = builder.settings().unwrap();
             assert_eq!((settings.retries, settings.in_flight_max), (7, 3));
             assert!(settings.ignore_keys && !settings.is_adaptive);
+            assert_eq!(settings.availability_timeout, time(1006));
             let client = &builder.client;
             assert_eq!((client.client_id.as_str(), client.auto_create_topics), ("n", false));
             let times = [

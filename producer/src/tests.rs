@@ -4,6 +4,7 @@
 
 mod leaders;
 mod model;
+mod told;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -175,3 +175,83 @@ async fn a_topic_that_was_made_again_has_the_partitions_that_it_has_now() {
     assert_eq!(partitions(1).await, [0]);
     assert_eq!(partitions(4).await, [0, 1, 2, 3]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn records_without_a_key_leave_out_partitions_whose_batches_nobody_takes() {
+    const LIMIT: Duration = Duration::from_millis(100);
+    const MOMENT: Duration = Duration::from_millis(1);
+    let builder = Producer::builder().linger(Duration::ZERO).enable_idempotence(false);
+    let builder = builder.partitioner_availability_timeout(LIMIT);
+    let accumulator = Accumulator::new(builder.settings().unwrap());
+    let one = |index| Partition { index, leader: Some(index), ..Partition::default() };
+    let partitions = (0..2).map(one).collect();
+    let topic = Topic { name: "t".into(), id: Uuid::ZERO, is_internal: false, partitions };
+    let queues = accumulator.learn(&Arc::new(topic)).unwrap();
+    let publish = |partition| {
+        let record = Record::to("t").value("a").partition(partition);
+        let room = accumulator.memory.try_take(record.bytes_max().try_into().unwrap()).unwrap();
+        drop(accumulator.append(&queues, &record, room).unwrap());
+    };
+    let available = |settings: &Settings| {
+        let choices = queues.partitions.load().choices(settings);
+        choices.into_iter().map(|choice| choice.partition).collect::<Vec<_>>()
+    };
+    let settings = &accumulator.settings;
+    let queue = |partition: usize| accumulator.queues()[partition].clone();
+    publish(0);
+    tokio::time::advance(LIMIT).await;
+    assert_eq!(available(settings), [0, 1]);
+    tokio::time::advance(MOMENT).await;
+    assert_eq!(available(settings), [1]);
+    for settings in [
+        Settings { is_adaptive: false, ..settings.clone() },
+        Settings { availability_timeout: Duration::ZERO, ..settings.clone() },
+    ] {
+        assert_eq!(available(&settings), [0, 1], "only who asks for it: {settings:?}");
+    }
+    publish(1);
+    tokio::time::advance(LIMIT + MOMENT).await;
+    assert_eq!(available(settings), [0, 1], "where none is available all are");
+    assert_eq!(take(&accumulator, &[queue(1)]), 1);
+    assert_eq!(available(settings), [1]);
+    // One is taken, and another waits since.
+    let limits = &settings.queue;
+    let batch = queue(0).lock().take(Instant::now(), None, Uuid::ZERO, limits).unwrap();
+    publish(0);
+    assert_eq!(available(settings), [0, 1]);
+    tokio::time::advance(LIMIT + MOMENT).await;
+    assert_eq!(available(settings), [1]);
+    let produced = crate::queue::Verdict::Appended(logboom_client::Produced::default());
+    queue(0).lock().settle(batch, produced, Instant::now());
+    assert_eq!(take(&accumulator, &[queue(0)]), 1);
+    assert_eq!(available(settings), [0, 1]);
+}
+
+#[tokio::test]
+async fn a_key_goes_where_java_sends_it_unless_keys_are_ignored() {
+    let one = |index| Partition { index, leader: Some(0), ..Partition::default() };
+    let topic = || {
+        let partitions = (0..8).map(one).collect();
+        Topic { name: "t".into(), id: Uuid::ZERO, is_internal: false, partitions }
+    };
+    let partitions = async |accumulator: Accumulator| {
+        let queues = accumulator.learn(&Arc::new(topic())).unwrap();
+        let mut partitions = Vec::new();
+        for key in ["21", "foobar", "a-little-bit-long-string", "LH 401"] {
+            let record = Record::to("t").key(key).value("a");
+            let room = accumulator.take_room(record.bytes_max(), Duration::ZERO).await.unwrap();
+            partitions.push(accumulator.append(&queues, &record, room).unwrap().partition());
+        }
+        partitions
+    };
+    let builder = Producer::builder();
+    let keyed = partitions(Accumulator::new(builder.clone().settings().unwrap())).await;
+    // `Utils.toPositive(Utils.murmur2(key)) % 8` of the first three are known values of murmur2:
+    // -973932308, -790332482, -985981536.
+    let of = |hash: i32| (hash & i32::MAX) % 8;
+    assert_eq!(keyed[..3], [-973_932_308, -790_332_482, -985_981_536].map(of));
+    assert_eq!(keyed[3], partition_of_key(b"LH 401", 8));
+    let ignored = builder.partitioner_ignore_keys(true).settings().unwrap();
+    let ignored = partitions(Accumulator::new(ignored)).await;
+    assert!(ignored.iter().all(|one| *one == ignored[0]), "they fill one batch: {ignored:?}");
+}

@@ -42,6 +42,18 @@ impl Codec {
     /// All codecs, in the order of their numbers.
     pub const ALL: [Self; 5] = [Self::None, Self::Gzip, Self::Snappy, Self::Lz4, Self::Zstd];
 
+    /// Whether this build has it: each is a feature of its name.
+    #[must_use]
+    pub const fn is_built(self) -> bool {
+        match self {
+            Self::None => true,
+            Self::Gzip => cfg!(feature = "gzip"),
+            Self::Snappy => cfg!(feature = "snappy"),
+            Self::Lz4 => cfg!(feature = "lz4"),
+            Self::Zstd => cfg!(feature = "zstd"),
+        }
+    }
+
     /// The number in a batch's attributes.
     #[must_use]
     pub const fn number(self) -> i16 {

@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 
 use logboom_client::{
     AddressError, Assignor, BrokerAddress, ClientConfig, Cluster, Committer, IsolationLevel,
-    Properties,
+    Properties, Security,
 };
 
 use crate::config::ConsumerConfig;
@@ -73,7 +73,8 @@ impl ConsumerBuilder {
         self
     }
 
-    /// What every client has: names and time-outs.
+    /// What every client has: names, time-outs, how connections are protected. All of it is
+    /// replaced, also what was set before by its own setter, or by a file.
     pub fn client(mut self, client: ClientConfig) -> Self {
         self.config.client = client;
         self
@@ -82,6 +83,32 @@ impl ConsumerBuilder {
     /// What the broker's logs and quotas call it (`client.id`).
     pub fn client_id(mut self, id: impl Into<String>) -> Self {
         self.config.client.client_id = id.into();
+        self
+    }
+
+    /// How connections are protected (`security.protocol`).
+    pub fn security(mut self, security: Security) -> Self {
+        self.config.client.security = security;
+        self
+    }
+
+    /// How long an answer may take (`request.timeout.ms`).
+    pub fn request_timeout(mut self, limit: Duration) -> Self {
+        self.config.client.request_timeout = limit;
+        self
+    }
+
+    /// Pauses before repetitions: the first, and the longest (`retry.backoff.ms`,
+    /// `retry.backoff.max.ms`).
+    pub fn retry_backoff(mut self, first: Duration, max: Duration) -> Self {
+        (self.config.client.retry_backoff, self.config.client.retry_backoff_max) = (first, max);
+        self
+    }
+
+    /// Age at which what is known of a topic is asked for again, and topics that match a pattern
+    /// are looked for (`metadata.max.age.ms`).
+    pub fn metadata_max_age(mut self, age: Duration) -> Self {
+        self.config.client.metadata_age_max = age;
         self
     }
 
@@ -159,6 +186,13 @@ impl ConsumerBuilder {
     /// Where a partition is begun of which nothing is committed (`auto.offset.reset`).
     pub fn auto_offset_reset(mut self, reset: OffsetReset) -> Self {
         self.config.reset = reset;
+        self
+    }
+
+    /// Whether a pattern that is subscribed to passes over the cluster's own topics
+    /// (`exclude.internal.topics`).
+    pub fn exclude_internal_topics(mut self, is_excluded: bool) -> Self {
+        self.config.excludes_internal = is_excluded;
         self
     }
 

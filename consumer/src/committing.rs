@@ -44,8 +44,11 @@ async fn commit(
 ) {
     let CommitRound { offsets, result } = round;
     let committer = shared.update(|state| state.committer());
+    if offsets.is_empty() {
+        result.send_replace(Some(Ok(())));
+        return;
+    }
     let told = match committer {
-        _ if offsets.is_empty() => Ok(()),
         Some(committer) => send(shared, &committer, &offsets).await,
         None => Err(unknown_member(config.group_id.as_deref().unwrap_or_default()).into()),
     };

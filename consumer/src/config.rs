@@ -112,6 +112,8 @@ pub(crate) struct ConsumerConfig {
     pub(crate) auto_commit: bool,
     pub(crate) auto_commit_interval: Duration,
     pub(crate) reset: OffsetReset,
+    /// Whether a pattern passes over the cluster's own topics.
+    pub(crate) excludes_internal: bool,
     pub(crate) isolation: IsolationLevel,
     pub(crate) rack: Option<String>,
     pub(crate) check_crcs: bool,
@@ -139,6 +141,7 @@ impl Default for ConsumerConfig {
             auto_commit: true,
             auto_commit_interval: Duration::from_secs(5),
             reset: OffsetReset::Latest,
+            excludes_internal: true,
             isolation: IsolationLevel::ReadUncommitted,
             rack: None,
             check_crcs: true,
@@ -173,6 +176,8 @@ impl ConsumerConfig {
         self.apply_sizes(properties)?;
         self.auto_commit = properties.flag("enable.auto.commit")?.unwrap_or(self.auto_commit);
         self.check_crcs = properties.flag("check.crcs")?.unwrap_or(self.check_crcs);
+        let excludes = properties.flag("exclude.internal.topics")?;
+        self.excludes_internal = excludes.unwrap_or(self.excludes_internal);
         let rule = "range, roundrobin, sticky or cooperative-sticky, or a list of them";
         let assignors = properties.read("partition.assignment.strategy", rule, assignors)?;
         self.assignors = assignors.unwrap_or_else(|| std::mem::take(&mut self.assignors));
@@ -322,7 +327,7 @@ mod tests {
             isolation.level=read_committed\nclient.rack=r\ncheck.crcs=false\nfetch.min.bytes=2\n\
             fetch.max.wait.ms=3\nfetch.max.bytes=4\nmax.partition.fetch.bytes=5\n\
             queued.max.messages.kbytes=6\nmax.poll.records=7\nclient.id=me\n\
-            group.protocol=CLASSIC\n";
+            group.protocol=CLASSIC\nexclude.internal.topics=false\n";
         let properties = Properties::parse(text).unwrap();
         let mut config = ConsumerConfig::default();
         config.apply(&properties).unwrap();
@@ -331,7 +336,7 @@ mod tests {
         assert_eq!(config.assignors, [Assignor::Range, Assignor::Sticky]);
         assert_eq!((config.reset, config.isolation.to_wire()), (OffsetReset::Earliest, 1));
         assert_eq!((config.partition_bytes_max, config.queued_bytes_max), (5, 6 << 10));
-        assert!(!config.auto_commit && !config.check_crcs);
+        assert!(!config.auto_commit && !config.check_crcs && !config.excludes_internal);
         let member = config.member("g", Vec::new());
         assert_eq!(member.rebalance_timeout, Duration::from_secs(7));
         assert_eq!((member.instance_id.as_deref(), member.rack.as_deref()), (Some("i"), Some("r")));

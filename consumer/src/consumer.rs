@@ -28,6 +28,7 @@ use logboom_protocol::records::{BatchError, Inflater};
 
 use crate::listener::Silence;
 use crate::state::{Life, State, Step, StepKind, Subscription, Taken};
+use crate::topics::Topics;
 use crate::{
     BoxFuture, ConsumerBuilder, ConsumerControl, ConsumerError, PendingCommit, RebalanceListener,
     Record, RecordBatch, Start, TopicPartition,
@@ -109,8 +110,12 @@ impl Consumer {
     /// Has the group give partitions of these topics, and of no others. A topic that isn't there is
     /// waited for.
     ///
+    /// What begins with `^` is a regular expression, and stands for all topics that match, also
+    /// those that come: they are looked for every `metadata.max.age.ms`. It passes over the
+    /// cluster's own, unless `exclude.internal.topics` is false.
+    ///
     /// # Errors
-    /// [`ConsumerError::NoGroup`]; or partitions were assigned, which
+    /// [`ConsumerError::NoGroup`]; a pattern is none; or partitions were assigned, which
     /// [`unsubscribe`](Self::unsubscribe) ends.
     pub fn subscribe<T: AsRef<str>>(
         &mut self,
@@ -119,13 +124,7 @@ impl Consumer {
         if self.control.config.group_id.is_none() {
             return Err(ConsumerError::NoGroup);
         }
-        let mut topics: Vec<String> =
-            topics.into_iter().map(|topic| topic.as_ref().to_owned()).collect();
-        topics.sort_unstable();
-        topics.dedup();
-        if topics.is_empty() {
-            return Err(ConsumerError::config("subscribe", "it has to name a topic"));
-        }
+        let topics = Topics::new(topics)?;
         self.control.shared.update(|state| {
             if state.subscription == Subscription::Manual {
                 return Err(ConsumerError::config("subscribe", "partitions are assigned"));
@@ -398,7 +397,6 @@ impl Consumer {
     /// The held haul is over.
     fn let_go(&mut self) {
         if let Some(mut taken) = self.held.take() {
-            metrics::counter!("logboom_consumer_records_total").increment(taken.haul.take_count());
             taken.haul.end();
             self.control.shared.update(|state| state.settle(&taken));
         }

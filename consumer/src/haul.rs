@@ -89,12 +89,23 @@ pub(crate) struct Haul {
     aborted: Aborted,
     check_crcs: bool,
     open: Option<(Part, RecordCursor)>,
-    /// Records of the batches that were handed out.
-    count: u64,
+    handed_out: HandedOut,
     /// The answer that it is a part of.
     kept: Option<Arc<Kept>>,
     /// Whether a replica has sent it that doesn't lead the partition.
     is_of_replica: bool,
+}
+
+/// Records of the batches that were handed out, which are counted when it is dropped: once a fetch.
+#[derive(Debug, Default)]
+struct HandedOut(u64);
+
+impl Drop for HandedOut {
+    fn drop(&mut self) {
+        if self.0 > 0 {
+            metrics::counter!("logboom_consumer_records_total").increment(self.0);
+        }
+    }
 }
 
 /// A whole number of batches, and what follows from their headers.
@@ -132,8 +143,17 @@ pub(crate) fn measure(mut bytes: Bytes) -> Result<Measured, BatchError> {
 impl Haul {
     /// - `bytes`: whole batches, of which the first may begin before `from`.
     pub(crate) fn new(bytes: Bytes, from: i64, aborted: Aborted, check_crcs: bool) -> Self {
-        let (next, epoch, open, count, kept, is_of_replica) = (from, -1, None, 0, None, false);
-        Self { rest: bytes, next, epoch, aborted, check_crcs, open, count, kept, is_of_replica }
+        Self {
+            rest: bytes,
+            next: from,
+            epoch: -1,
+            aborted,
+            check_crcs,
+            open: None,
+            handed_out: HandedOut::default(),
+            kept: None,
+            is_of_replica: false,
+        }
     }
 
     /// The same, as a part of an answer.
@@ -154,7 +174,7 @@ impl Haul {
     /// Nothing more is handed out of it, and it keeps nothing in memory.
     pub(crate) fn end(&mut self) {
         self.rest.clear();
-        (self.open, self.kept) = (None, None);
+        (self.open, self.kept, self.handed_out) = (None, None, HandedOut::default());
     }
 
     /// The next offset to hand out.
@@ -178,12 +198,6 @@ impl Haul {
     /// The leader epoch of what was handed out last; −1 where that was nothing.
     pub(crate) fn epoch(&self) -> i32 {
         self.epoch
-    }
-
-    /// How many records it has handed out since it was asked last, but for those before its
-    /// beginning.
-    pub(crate) fn take_count(&mut self) -> u64 {
-        std::mem::take(&mut self.count)
     }
 
     /// Bytes that haven't been looked at.
@@ -267,7 +281,7 @@ impl Haul {
                 if !header.attributes.is_control() {
                     let _batch = self.rest.split_to(length);
                     let (from, leader_epoch) = (self.next, header.leader_epoch);
-                    self.count += u64::from(header.record_count.unsigned_abs());
+                    self.handed_out.0 += u64::from(header.record_count.unsigned_abs());
                     return Ok(Some(Part { records, from, end, leader_epoch }));
                 }
                 if is_abort(&records) {

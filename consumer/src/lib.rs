@@ -21,7 +21,9 @@
 //!
 //! [`Consumer::next`] gives records that are one's own; [`Consumer`] is a
 //! [`Stream`](futures_core::Stream) of them, too. [`Consumer::next_batch`] gives records of one
-//! partition that it lends: nothing is copied, and nothing allocated for a record.
+//! partition that it lends: none is copied, and nothing allocated for it. (A partition's part of an
+//! answer that is less than 64 KiB and a sixteenth of it is copied, so that it doesn't keep the
+//! rest in memory; and what is compressed is inflated.)
 //!
 //! ```no_run
 //! # async fn run(mut consumer: logboom_consumer::Consumer)
@@ -78,13 +80,30 @@
 //! # }
 //! ```
 //!
+//! # Settings, features, and what protects a connection
+//!
+//! A `client.properties` file of Kafka's is taken by [`ConsumerBuilder::properties`],
+//! `security.protocol` included; [`ConsumerBuilder::security`] takes protections of one's own. A
+//! name that this consumer doesn't have is warned of; `group.protocol=consumer` and
+//! `ssl.key.password` are refused.
+//!
+//! | feature | on by default | what for |
+//! | --- | --- | --- |
+//! | `gzip`, `lz4`, `snappy` | yes | these codecs |
+//! | `zstd` | yes | this codec; it compiles C |
+//! | `scram` | | SCRAM-SHA-256 and SCRAM-SHA-512 |
+//! | `tls` | | TLS, by rustls and ring; it compiles C |
+//!
+//! A batch of a codec that is left out is [`ConsumerError::Damaged`], with [`BatchError::Codec`].
+//!
 //! # Groups
 //!
-//! [`Consumer::subscribe`] makes it a member of a classic group, together with any other client:
-//! it shares by `range`, `roundrobin`, `sticky` and `cooperative-sticky` ([`Assignor`]). Heartbeats
-//! go on by themselves; but whoever doesn't ask for records for `max.poll.interval.ms` leaves its
-//! group, and hears of it by [`ConsumerError::PollInterval`]. A [`RebalanceListener`] hears what
-//! the group gives and takes.
+//! [`Consumer::subscribe`] makes it a member of a classic group, together with any other client: it
+//! shares by `range`, `roundrobin`, `sticky` and `cooperative-sticky` ([`Assignor`]). A topic that
+//! begins with `^` is a pattern: those that match are looked for. Heartbeats go on by themselves;
+//! but whoever doesn't ask for records for `max.poll.interval.ms` leaves its group, and hears of it
+//! by [`ConsumerError::PollInterval`]. A [`RebalanceListener`] hears what the group gives and
+//! takes.
 //!
 //! # From elsewhere
 //!
@@ -94,7 +113,8 @@
 //! # Errors
 //!
 //! [`ConsumerError::remedy`] says whether to call again, to fix the call or the settings, or to
-//! give up. After any error the consumer is as usable as before.
+//! give up. After an error the consumer is as usable as before, unless it says otherwise:
+//! [`ConsumerError::Broken`] and [`ConsumerError::Closed`] are its end.
 //!
 //! A group that refuses a member is asked again behind a pause, and the application hears why. Only
 //! what the member itself has to change ends the membership for good: another one has its
@@ -116,8 +136,8 @@
 //! | records with which a lent batch ends | `max.poll.records` | 500 |
 //! | errors that wait to be heard | | 100 |
 //!
-//! A batch that is longer than these comes all the same, alone. A record or a lent batch that the
-//! application keeps may keep the answer in memory that it came in.
+//! A batch that is longer comes all the same, alone, unless it inflates to more. A record or a lent
+//! batch that the application keeps may keep the answer in memory that it came in.
 //!
 //! # What it tells of itself
 //!
@@ -125,18 +145,18 @@
 //!
 //! | name: `logboom_consumer_…` | what |
 //! | --- | --- |
-//! | `records_total` | records that were handed out |
+//! | `records_total` | records of batches that were handed out, counted once a fetch |
 //! | `bytes_total` | bytes of batches that were fetched |
 //! | `fetches_total`, `fetch_seconds` | fetches, and how long they took, waiting included |
-//! | `lag_records{topic,partition}` | records to come, told once a fetch; 0 of what isn't read |
+//! | `lag_records{topic,partition}` | records to come; 0 of what isn't read |
 //! | `rebalances_total` | rebalances that ended in an assignment |
-//! | `commits_total`, `commit_failures_total` | commits |
+//! | `commits_total`, `commit_failures_total` | commits, and those that failed |
 //! | `truncations_total` | times that records were read and are gone |
 //! | `damaged_total` | batches that couldn't be read |
 //!
 //! By `tracing`: INFO for what changes (joined, begun anew), WARN for what is odd (records lost by
-//! the cluster, left a group, nothing
-//! to be read of a partition for five seconds), DEBUG for what passes.
+//! the cluster, left a group, nothing to be read of a partition for five seconds), ERROR for a
+//! fault of the consumer's own, DEBUG for what passes.
 
 mod builder;
 mod committing;
@@ -153,6 +173,7 @@ mod place;
 mod record;
 mod shared;
 mod state;
+mod topics;
 
 pub use builder::ConsumerBuilder;
 pub use config::OffsetReset;

@@ -13,17 +13,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use logboom_client::{Assignment, Beat, ClientError, Cluster, GroupMember, Joined, Remedy};
+use logboom_client::{
+    Assignment, Beat, ClientConfig, ClientError, Cluster, GroupMember, Joined, Remedy,
+};
 use logboom_protocol::ErrorCode;
 
 use crate::config::ConsumerConfig;
 use crate::shared::{Alive, Shared};
 use crate::state::{Life, State, StepKind, Subscription};
+use crate::topics::Topics;
 use crate::{ConsumerError, TopicPartition};
 
 /// Why a member doesn't go on as it is.
@@ -31,7 +35,7 @@ use crate::{ConsumerError, TopicPartition};
 enum Interrupt {
     Closing,
     Unsubscribed,
-    /// To other topics.
+    /// Other topics are wanted, or match.
     Resubscribed,
     /// Nobody has asked for records for too long.
     PollInterval,
@@ -79,6 +83,10 @@ pub(crate) struct Membership {
     config: Arc<ConsumerConfig>,
     group: String,
     wish: Wish,
+    /// The topics of the wish that there are, as far as is known.
+    found: Vec<String>,
+    /// Those of them that the last look hasn't seen.
+    missed: BTreeSet<String>,
     watch: PollWatch,
     /// How often the group hasn't taken it since it was taken last.
     refusals: u32,
@@ -89,7 +97,7 @@ pub(crate) struct Membership {
 /// What the application wants of the group.
 #[derive(Debug, Clone, Default)]
 struct Wish {
-    topics: Vec<String>,
+    topics: Topics,
     /// [`State::farewells`] when it was wished.
     farewells: u64,
 }
@@ -101,8 +109,18 @@ impl Membership {
         config: Arc<ConsumerConfig>,
         group: String,
     ) -> Self {
-        let (wish, watch, warned_of) = (Wish::default(), PollWatch::new(), BTreeSet::new());
-        Self { shared, cluster, config, group, wish, watch, refusals: 0, warned_of }
+        Self {
+            shared,
+            cluster,
+            config,
+            group,
+            wish: Wish::default(),
+            found: Vec::new(),
+            missed: BTreeSet::new(),
+            watch: PollWatch::new(),
+            refusals: 0,
+            warned_of: BTreeSet::new(),
+        }
     }
 
     /// Is a member whenever topics are subscribed to, until the consumer is closed.
@@ -110,7 +128,7 @@ impl Membership {
         let _alive = Alive::new(&self.shared, "the membership");
         while let Some(wish) = self.wish().await {
             self.wish = wish;
-            let config = self.config.member(&self.group, self.wish.topics.clone());
+            let config = self.config.member(&self.group, Vec::new());
             let mut member = GroupMember::new(self.cluster.clone(), config);
             let committer = member.committer();
             self.shared.update(|state| state.member = Some(committer));
@@ -148,7 +166,6 @@ impl Membership {
         loop {
             let mut turn = self.turn(member, &mut kept).await;
             if turn == Err(Interrupt::Resubscribed) {
-                member.subscribe(self.wish.topics.clone());
                 turn = self.prepare(&mut kept).await;
             }
             if let Err(stop) = turn {
@@ -163,6 +180,10 @@ impl Membership {
         member: &mut GroupMember,
         kept: &mut Assignment,
     ) -> Result<(), Interrupt> {
+        if let Err(error) = self.look().await? {
+            return self.fall_out(error, kept).await;
+        }
+        member.subscribe(self.found.clone());
         let joined = tokio::select! {
             joined = member.join_keeping(kept) => joined,
             stop = self.interrupted() => return Err(stop),
@@ -179,6 +200,10 @@ impl Membership {
         }
         let beat = tokio::select! {
             beat = member.disturbed() => beat,
+            found = self.others() => {
+                self.found = found;
+                return Err(Interrupt::Resubscribed);
+            }
             stop = self.interrupted() => return Err(stop),
         };
         tracing::debug!(group = self.group, ?beat, "the group shares anew");
@@ -188,10 +213,56 @@ impl Membership {
         }
     }
 
+    /// Looks which topics there are that are wanted. One that was there stays until a second look
+    /// misses it: a broker that lags doesn't know it yet.
+    async fn look(&mut self) -> Result<Result<(), ClientError>, Interrupt> {
+        let (topics, cluster) = (self.wish.topics.clone(), self.cluster.clone());
+        let excludes_internal = self.config.excludes_internal;
+        let found = tokio::select! {
+            found = topics.find(&cluster, excludes_internal) => found,
+            stop = self.interrupted() => return Err(stop),
+        };
+        let mut found = match found {
+            Ok(found) => found,
+            Err(error) => return Ok(Err(error)),
+        };
+        let is_missed = |topic: &&String| topics.wants(topic) && !found.contains(topic);
+        let missed: BTreeSet<String> = self.found.iter().filter(is_missed).cloned().collect();
+        found.extend(missed.difference(&self.missed).cloned());
+        found.sort_unstable();
+        (self.found, self.missed) = (found, missed);
+        Ok(Ok(()))
+    }
+
+    /// Waits for other topics to match than were found, and returns them. They are looked for as
+    /// often as what is known of a topic is renewed (`metadata.max.age.ms`); where some are missed
+    /// a second look follows, as with [`Self::look`].
+    fn others(&self) -> impl Future<Output = Vec<String>> + use<> {
+        let (topics, cluster) = (self.wish.topics.clone(), self.cluster.clone());
+        let (before, excludes_internal) = (self.found.clone(), self.config.excludes_internal);
+        async move {
+            if !topics.has_patterns() {
+                return pending().await;
+            }
+            let ClientConfig { metadata_age_max, retry_backoff_max, .. } = *cluster.config();
+            let mut has_missed = false;
+            loop {
+                let pause = if has_missed { Duration::ZERO } else { metadata_age_max };
+                sleep(pause.max(retry_backoff_max)).await;
+                let Ok(found) = topics.find(&cluster, excludes_internal).await else { continue };
+                let misses = before.iter().any(|topic| !found.contains(topic));
+                if found != before && (has_missed || !misses) {
+                    return found;
+                }
+                has_missed = misses;
+            }
+        }
+    }
+
     /// Topics of which no partitions are given: the application hears of those of its own that it
     /// may not read. Those of other members, and those that may yet come, are warned of.
     fn tell_of_unshared(&mut self, joined: &Joined) {
-        if let Some(error) = refusal(&self.wish.topics, &joined.unshared) {
+        if let Some(error) = refusal(&self.found, &joined.unshared) {
             self.shared.update(|state| state.tell(None, error.into()));
         }
         for (topic, &code) in &joined.unshared {
@@ -228,8 +299,7 @@ impl Membership {
     /// Lets go, before the group shares anew, of what isn't kept meanwhile.
     async fn prepare(&mut self, kept: &mut Assignment) -> Result<(), Interrupt> {
         let is_kept = |place: &TopicPartition| {
-            self.config.is_cooperative()
-                && self.wish.topics.iter().any(|topic| **topic == *place.topic)
+            self.config.is_cooperative() && self.wish.topics.wants(&place.topic)
         };
         let owned = self.shared.update(|state| state.shared_places());
         let gone = owned.into_iter().filter(|place| !is_kept(place)).collect();
@@ -369,11 +439,11 @@ impl Membership {
     }
 }
 
-/// Of topics that one has wished for, those that aren't shared and won't be, by the first one's
+/// Of topics that one wants, those that aren't shared and won't be, by the first one's
 /// reason.
-fn refusal(wish: &[String], unshared: &BTreeMap<String, ErrorCode>) -> Option<ClientError> {
+fn refusal(wanted: &[String], unshared: &BTreeMap<String, ErrorCode>) -> Option<ClientError> {
     let refused =
-        |(topic, code): &(&String, &ErrorCode)| wish.contains(topic) && !code.is_retriable();
+        |(topic, code): &(&String, &ErrorCode)| wanted.contains(topic) && !code.is_retriable();
     let mut refused = unshared.iter().filter(refused);
     let (first, &code) = refused.next()?;
     let what =

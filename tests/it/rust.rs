@@ -11,6 +11,7 @@ mod hangs;
 mod kafka;
 mod kills;
 mod newcomer;
+mod patterns;
 mod replicas;
 mod settings;
 mod times;

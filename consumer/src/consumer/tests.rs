@@ -7,6 +7,7 @@ use std::task::Waker;
 use tokio::sync::{Semaphore, mpsc};
 
 use logboom_client::Cluster;
+use logboom_client::testing::Meters;
 use logboom_protocol::records::{BatchBuilder, Codec};
 
 use super::*;
@@ -460,4 +461,40 @@ async fn who_waits_for_a_commit_hears_of_the_end() {
     assert!(ask().is_pending());
     drop(stage);
     assert!(matches!(ask(), Poll::Ready(Err(ConsumerError::Closed))));
+}
+
+#[tokio::test]
+async fn as_a_stream_it_gives_the_same_and_does_not_end() {
+    let mut stage = assigned(1);
+    stage.feed(0, 2);
+    let cx = &mut Context::from_waker(Waker::noop());
+    let mut next = |stage: &mut Stage| Pin::new(&mut stage.consumer).poll_next(cx);
+    for offset in 0..2 {
+        match next(&mut stage) {
+            Poll::Ready(Some(Ok(record))) => assert_eq!(record.offset, offset),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(next(&mut stage).is_pending());
+    let error = ConsumerError::NoGroup;
+    stage.consumer.shared.update(|state| state.tell(None, error));
+    assert!(matches!(next(&mut stage), Poll::Ready(Some(Err(ConsumerError::NoGroup)))));
+    assert!(next(&mut stage).is_pending(), "after an error it goes on");
+}
+
+#[tokio::test]
+async fn records_are_counted_once_however_their_end_comes() {
+    const NAME: &str = "logboom_consumer_records_total";
+    let meters = Meters::default();
+    let _counting = metrics::set_default_local_recorder(&meters);
+    let mut stage = assigned(2);
+    stage.feed(0, 3);
+    stage.feed(1, 3);
+    for _ in 0..4 {
+        stage.record();
+    }
+    assert_eq!(meters.count(NAME), 3, "the first haul is used up");
+    stage.consumer.seek(&place(1), Start::Offset(7)).unwrap();
+    assert!(stage.ask().is_pending());
+    assert_eq!(meters.count(NAME), 6, "the batch was handed out, if not all of it");
 }

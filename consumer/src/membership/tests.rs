@@ -27,6 +27,7 @@ use logboom_protocol::messages::offset_fetch::{
     OffsetFetchResponsePartitions, OffsetFetchResponseTopics,
 };
 use logboom_protocol::messages::sync_group::{SyncGroupRequest, SyncGroupResponse};
+use logboom_protocol::wire::Reader;
 
 use super::*;
 use crate::{Consumer, ConsumerBuilder, ConsumerControl};
@@ -37,7 +38,8 @@ struct Group {
     generation: i32,
     /// What joins are answered with.
     join: ErrorCode,
-    /// What is told of the topic.
+    /// What topics are told of, and how: those of whom one begins with `__` is internal.
+    topics: Vec<&'static str>,
     topic: ErrorCode,
     said: mpsc::UnboundedSender<String>,
     /// Whose partitions are looked at when it leaves.
@@ -77,13 +79,18 @@ impl Group {
                 port: self.address.port.into(),
                 ..MetadataResponseBroker::default()
             }],
-            topics: vec![MetadataResponseTopic {
-                error_code: self.topic,
-                name: Some("t".into()),
-                partitions: vec![MetadataResponsePartition::default()],
-                ..MetadataResponseTopic::default()
-            }],
+            topics: self.topics.iter().map(|name| self.topic(name)).collect(),
             ..MetadataResponse::default()
+        }
+    }
+
+    fn topic(&self, name: &str) -> MetadataResponseTopic {
+        MetadataResponseTopic {
+            error_code: self.topic,
+            name: Some(name.into()),
+            is_internal: name.starts_with("__"),
+            partitions: vec![MetadataResponsePartition::default()],
+            ..MetadataResponseTopic::default()
         }
     }
 
@@ -94,7 +101,7 @@ impl Group {
     }
 
     fn join(&mut self, request: &JoinGroupRequest) -> JoinGroupResponse {
-        self.say("join");
+        self.say(format!("join for {}", wanted(&request.protocols[0].metadata).join(", ")));
         let (error_code, member_id) = (self.join, "m".into());
         if !error_code.is_none() {
             return JoinGroupResponse { error_code, member_id, ..Default::default() };
@@ -140,16 +147,25 @@ impl Group {
     }
 }
 
+/// The topics of a subscription, which are its first field behind the version.
+fn wanted(subscription: &Bytes) -> Vec<String> {
+    let topics = subscription.slice(2..);
+    let mut reader = Reader::new(&topics);
+    let count = reader.i32().unwrap();
+    (0..count).map(|_| reader.string(false).unwrap().as_str().to_owned()).collect()
+}
+
 fn committed(request: &OffsetFetchRequest) -> OffsetFetchResponse {
     let partition = OffsetFetchResponsePartitions { committed_offset: 7, ..Default::default() };
-    let topic = OffsetFetchResponseTopics {
-        name: "t".into(),
-        partitions: vec![partition],
+    let asked = request.groups[0].topics.iter().flatten();
+    let topics = asked.map(|topic| OffsetFetchResponseTopics {
+        name: topic.name.clone(),
+        partitions: vec![partition.clone()],
         ..Default::default()
-    };
+    });
     let group = OffsetFetchResponseGroup {
         group_id: request.groups[0].group_id.clone(),
-        topics: vec![topic],
+        topics: topics.collect(),
         ..Default::default()
     };
     OffsetFetchResponse { groups: vec![group], ..Default::default() }
@@ -162,6 +178,7 @@ async fn stage() -> Stage {
         address: broker.address.clone(),
         generation: 0,
         join: ErrorCode::NONE,
+        topics: vec!["t"],
         topic: ErrorCode::NONE,
         said: sender,
         leaver: None,
@@ -216,6 +233,34 @@ async fn who_was_a_member_commits_what_is_assigned_to_it_afterwards() {
     stage.says("m leaves").await;
     consumer.commit_offsets([(place(), 9.into())].into()).await.unwrap();
     assert_eq!(stage.says("commit").await, "commit 9 in -1");
+}
+
+#[tokio::test]
+async fn topics_that_match_are_looked_for_and_those_that_come_are_shared_too() {
+    let mut stage = stage().await;
+    stage.group().topics = vec!["__t", "s", "t"];
+    let moment = Duration::from_millis(20);
+    let builder = stage.builder().metadata_max_age(moment).retry_backoff(moment, moment);
+    let mut consumer = builder.build().unwrap();
+    consumer.subscribe(["s", "^t"]).unwrap();
+    stage.says_to(&mut consumer, "join for s, t").await;
+    stage.group().topics.extend(["u", "tt"]);
+    stage.says_to(&mut consumer, "join for s, t, tt").await;
+    stage.group().topics = vec!["__t", "s", "tt"];
+    stage.says_to(&mut consumer, "join for s, tt").await;
+}
+
+#[tokio::test]
+async fn a_pattern_passes_over_internal_topics_unless_it_is_told_not_to() {
+    let mut stage = stage().await;
+    stage.group().topics = vec!["__t", "t"];
+    for (is_excluded, wanted) in [(true, "join for t"), (false, "join for __t, t")] {
+        let builder = stage.builder().exclude_internal_topics(is_excluded);
+        let mut consumer = builder.build().unwrap();
+        consumer.subscribe(["^.*t"]).unwrap();
+        stage.says_to(&mut consumer, wanted).await;
+        consumer.close().await.unwrap();
+    }
 }
 
 #[tokio::test]
@@ -346,7 +391,7 @@ async fn that_one_was_too_slow_is_heard_whatever_comes_behind_it() {
 fn nowhere() -> (Membership, Arc<Shared>) {
     let config = Arc::new(ConsumerConfig::default());
     let shared = Arc::new(Shared::new(Arc::clone(&config)));
-    let topics = vec!["t".to_owned()];
+    let topics = Topics::new(["t"]).unwrap();
     shared.update(|state| state.subscribe(topics.clone()));
     let nowhere = BrokerAddress { host: "127.0.0.1".to_owned(), port: 1 };
     let cluster = Cluster::new(vec![nowhere], config.client.clone());

@@ -44,6 +44,7 @@ use self::slot::Slot;
 use crate::config::ConsumerConfig;
 use crate::haul::Haul;
 use crate::memory::Memory;
+use crate::topics::Topics;
 use crate::{ConsumerError, Start, TopicPartition};
 
 pub(crate) use self::commits::{CommitResult, CommitRound};
@@ -85,7 +86,7 @@ pub(crate) enum Subscription {
     /// Partitions were assigned.
     Manual,
     /// Topics, of which the group gives partitions.
-    Topics(Vec<String>),
+    Topics(Topics),
 }
 
 /// A haul that the front holds.
@@ -508,7 +509,7 @@ impl State {
     }
 
     /// The group is to give partitions of these topics. Whom it has refused for good tries again.
-    pub(crate) fn subscribe(&mut self, topics: Vec<String>) {
+    pub(crate) fn subscribe(&mut self, topics: Topics) {
         (self.subscription, self.is_assigned) = (Subscription::Topics(topics), false);
         self.farewells += u64::from(self.fatal.take().is_some());
         self.signals.group = true;

@@ -119,7 +119,7 @@ async fn a_broker_that_tells_no_topic_id_has_the_same_topic() {
 #[tokio::test(start_paused = true)]
 async fn what_is_committed_is_where_a_group_begins() {
     let mut life = Life::new(ConsumerConfig { group_id: Some("g".into()), ..no_reset() });
-    life.state.subscription = Subscription::Topics(vec!["t".to_owned()]);
+    life.state.subscription = Subscription::Topics(Topics::new(["t"]).unwrap());
     life.state.put_step(StepKind::Assign, vec![place(0), place(1)]);
     let (actions, _) = life.state.plan(life.now);
     let questions = actions.into_iter().find_map(|action| match action {
@@ -198,7 +198,7 @@ async fn a_partition_that_is_not_there_is_told_when_brokers_say_so_and_not_memor
 #[tokio::test(start_paused = true)]
 async fn a_partition_that_the_group_gives_and_brokers_do_not_know_yet_is_waited_for() {
     let mut life = Life::new(earliest());
-    life.state.subscribe(vec!["t".to_owned()]);
+    life.state.subscribe(Topics::new(["t"]).unwrap());
     life.state.put_step(StepKind::Assign, vec![place(0), place(1)]);
     for place in [place(0), place(1)] {
         life.state.seek(&place, Start::Offset(10));

@@ -57,7 +57,7 @@ async fn a_commit_that_waits_outlives_the_assignment_and_not_what_the_group_has_
     life.state.unsubscribe();
     assert!(life.state.committer().is_some());
     assert_eq!(life.commits(), Some(vec![(0, 12)]));
-    life.state.subscribe(vec!["t".to_owned()]);
+    life.state.subscribe(Topics::new(["t"]).unwrap());
     life.state.put_step(StepKind::Assign, vec![place(0)]);
     drop(life.state.queue_commit([(place(0), 12.into())]));
     life.state.put_step(StepKind::Lose, vec![place(0)]);
@@ -67,7 +67,7 @@ async fn a_commit_that_waits_outlives_the_assignment_and_not_what_the_group_has_
 #[tokio::test(start_paused = true)]
 async fn who_was_a_member_commits_as_nobody_else() {
     let mut life = read();
-    life.state.subscribe(vec!["t".to_owned()]);
+    life.state.subscribe(Topics::new(["t"]).unwrap());
     life.state.unsubscribe();
     assert!(life.state.committer().is_none(), "the group may have gone on without it");
     life.state.assign(vec![(place(0), None)]);

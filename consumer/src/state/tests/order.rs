@@ -108,7 +108,7 @@ async fn a_partition_that_is_resumed_again_and_again_stands_in_line_once() {
 #[tokio::test(start_paused = true)]
 async fn a_revoked_partition_is_neither_handed_out_nor_committed() {
     let mut life = Life::new(ConsumerConfig { group_id: Some("g".into()), ..earliest() });
-    life.state.subscription = Subscription::Topics(vec!["t".to_owned()]);
+    life.state.subscription = Subscription::Topics(Topics::new(["t"]).unwrap());
     life.state.put_step(StepKind::Assign, vec![place(0), place(1)]);
     life.state.end_step(1);
     for place in [place(0), place(1)] {

@@ -180,7 +180,7 @@ pub(crate) struct LoadArguments {
     /// How long is measured; 10 seconds, if neither this nor --records is given.
     #[arg(long, value_name = "TIME", value_parser = positive_duration)]
     pub(crate) duration: Option<Duration>,
-    /// What goes before it and doesn't count; a second, or none with --records.
+    /// What goes before it and doesn't count; a second, or none with --records. `consume` has none.
     #[arg(long, value_name = "TIME", value_parser = warmup)]
     pub(crate) warmup: Option<Duration>,
     /// How often figures over time are taken.
@@ -229,16 +229,16 @@ pub(crate) struct RecordArguments {
     /// Keys: none, uniform:COUNT or zipf:COUNT:EXPONENT.
     #[arg(long, default_value = "none")]
     pub(crate) keys: KeyChoice,
-    /// Copies that must hold a record before it is acknowledged (acks).
+    /// Copies that must hold a record before it is acknowledged (acks); all, if it isn't given.
     #[arg(long, value_enum)]
     pub(crate) acks: Option<AcksArgument>,
-    /// How batches are compressed (compression.type).
+    /// How batches are compressed (compression.type); not at all, if it isn't given.
     #[arg(long, value_enum)]
     pub(crate) compression: Option<CompressionArgument>,
-    /// How long a batch waits for more records, milliseconds (linger.ms).
+    /// How long a batch waits for more records, milliseconds (linger.ms); 5, if it isn't given.
     #[arg(long, value_name = "MS", value_parser = millis)]
     pub(crate) linger: Option<Duration>,
-    /// Bytes of a batch before it is compressed (batch.size).
+    /// Bytes of a batch before it is compressed (batch.size); 256 KiB, if it isn't given.
     #[arg(long, value_name = "BYTES", value_parser = batch_bytes)]
     pub(crate) batch_bytes: Option<usize>,
 }
@@ -279,7 +279,8 @@ pub(crate) struct ReaderArguments {
 /// What is there to be read.
 #[derive(Debug, Args)]
 pub(crate) struct FillArguments {
-    /// Bytes that are written first where the topic isn't there.
+    /// Bytes that are written first where the topic isn't there; with `consume --records N` so many
+    /// records instead.
     #[arg(long, value_name = "BYTES", default_value = "1GB", value_parser = fill_bytes)]
     pub(crate) fill: u64,
 }

@@ -6,7 +6,7 @@
 const MASK: &str = "***";
 /// What the names of secrets contain, and with what they end: a key in PEM is a value, too.
 const NAMES: [&str; 3] = ["password", "jaas", "secret"];
-const END: &str = ".key";
+const ENDS: [&str; 2] = [".key", ".pem"];
 
 /// The value of a setting, as it may be shown.
 pub(crate) fn masked<'a>(key: &str, value: &'a str) -> &'a str {
@@ -27,7 +27,7 @@ pub(crate) fn masked_word(word: &str) -> String {
 
 fn is_secret(key: &str) -> bool {
     let key = key.trim().to_ascii_lowercase();
-    NAMES.iter().any(|name| key.contains(name)) || key.ends_with(END)
+    NAMES.iter().any(|name| key.contains(name)) || ENDS.iter().any(|end| key.ends_with(end))
 }
 
 #[cfg(test)]
@@ -42,6 +42,7 @@ mod tests {
             "SASL.Password",
             "client.secret",
             "ssl.keystore.key",
+            "ssl.key.pem",
         ] {
             assert_eq!(masked(key, "hush"), MASK, "{key}");
         }

@@ -7,16 +7,17 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
-use logboom_protocol::frame::{self, Split};
+use logboom_protocol::frame::Split;
 use logboom_protocol::header::decode_response_header;
 use logboom_protocol::hot::Rope;
 use logboom_protocol::{ApiKey, DecodeError, FieldError, MessageKind};
 
+use super::buffer::ReadBuffer;
 use super::line::{Ending, Heard};
 use super::told;
 use crate::{BrokerAddress, Disconnect};
@@ -125,38 +126,17 @@ async fn write_requests<W: AsyncWrite + Unpin>(
     Disconnect::Dropped
 }
 
-/// Bytes for which the buffer has room at least before a read.
-const READ_BYTES_MIN: usize = 4 << 10;
-/// Bytes for which room is made at once, whatever a length promises.
-const READ_BYTES_MAX: usize = 1 << 20;
-
-/// Makes room for what is missing of a response. A large one gets a buffer of its own, with nothing
-/// behind it: it may be kept for long, and then holds no more memory than it has bytes. Its length
-/// is believed as far as it has come: to four times that.
-fn make_room(buffer: &mut BytesMut, missing: usize) {
-    let present = buffer.len();
-    if present + missing <= READ_BYTES_MIN {
-        return buffer.reserve(READ_BYTES_MIN);
-    }
-    if buffer.capacity() - present < missing.min(READ_BYTES_MIN) {
-        let believed = READ_BYTES_MAX.max(present.saturating_mul(3));
-        let mut larger = BytesMut::with_capacity(present + missing.min(believed));
-        larger.extend_from_slice(buffer);
-        *buffer = larger;
-    }
-}
-
 /// The responses of a socket.
 struct Responses<R> {
     source: R,
-    buffer: BytesMut,
+    buffer: ReadBuffer,
     bytes_max: usize,
     heard: Arc<Heard>,
 }
 
 impl<R: AsyncRead + Unpin> Responses<R> {
     fn new(source: R, bytes_max: usize, heard: Arc<Heard>) -> Self {
-        Self { source, buffer: BytesMut::new(), bytes_max, heard }
+        Self { source, buffer: ReadBuffer::default(), bytes_max, heard }
     }
 
     async fn read_all(mut self, mut pending: mpsc::Receiver<Pending>) -> Disconnect {
@@ -194,15 +174,14 @@ impl<R: AsyncRead + Unpin> Responses<R> {
     /// The next response, without its length. Cancel-safe: what was read stays in the buffer.
     async fn next(&mut self) -> Result<Bytes, Disconnect> {
         loop {
-            let split = frame::split(&mut self.buffer, self.bytes_max).map_err(|error| {
+            let split = self.buffer.split(self.bytes_max).map_err(|error| {
                 Disconnect::ResponseBytes { length: error.length, limit: error.limit }
             })?;
             let missing = match split {
                 Split::Frame(frame) => return Ok(frame),
                 Split::Incomplete { missing } => missing,
             };
-            make_room(&mut self.buffer, missing);
-            let read = self.source.read_buf(&mut self.buffer).await;
+            let read = self.source.read_buf(self.buffer.room(missing)).await;
             if read.map_err(|e| Disconnect::io("read", e))? == 0 {
                 return Err(Disconnect::ByPeer);
             }
@@ -227,32 +206,4 @@ fn answer(oldest: Pending, response: &Bytes) -> Result<(), Disconnect> {
     // Its caller may have stopped waiting.
     oldest.reply.send(body).ok();
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answer_holds_no_more_memory_than_it_has_bytes() {
-        let whole = [1, 4_095, 4_096, 4_097, 1 << 20, (1 << 20) + 5_000, 7_000_003];
-        for (whole, at_once) in whole.into_iter().flat_map(|one| [(one, 1_400), (one, usize::MAX)])
-        {
-            let mut buffer = BytesMut::new();
-            while buffer.len() < whole {
-                let missing = whole - buffer.len();
-                make_room(&mut buffer, missing);
-                let (present, free) = (buffer.len(), buffer.capacity() - buffer.len());
-                assert!(
-                    free >= READ_BYTES_MIN.min(whole - present),
-                    "{whole}: {free} at {present}"
-                );
-                let believed = READ_BYTES_MAX.max(3 * present) + READ_BYTES_MIN;
-                assert!(free <= believed, "{whole}: {free} at {present}");
-                buffer.resize(present + free.min(at_once), 0);
-            }
-            let most = whole.max(2 * READ_BYTES_MIN);
-            assert!(buffer.capacity() <= most, "{whole}: {}", buffer.capacity());
-        }
-    }
 }

@@ -17,6 +17,7 @@
 //!
 //! **Invariant:** the reason is set before the first waiting caller hears of the end.
 
+mod buffer;
 mod driver;
 mod line;
 mod negotiate;

@@ -209,7 +209,8 @@ impl Bench<'_> {
         let path = self.file(run, "once");
         let mut command = self.command(run);
         nix::unistd::sync();
-        output(command.arg("--save").arg(&path), RUN_MAX)?;
+        output(command.arg("--save").arg(&path), RUN_MAX)
+            .map_err(|error| format!("{}: {error}", run.system))?;
         let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
         serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
     }

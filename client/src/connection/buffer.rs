@@ -69,8 +69,8 @@ impl ReadBuffer {
         &mut self.bytes
     }
 
-    /// The memory of an answer that nobody has any more, if so many bytes fit into it, and fill half
-    /// of it.
+    /// The memory of an answer that nobody has any more, if so many bytes fit into it, and fill
+    /// half of it.
     fn free(&mut self, bytes: usize) -> Option<BytesMut> {
         let fits = |given: &Bytes| (bytes / 2..=bytes.saturating_mul(2)).contains(&given.len());
         let at = self.given.iter().position(|given| given.is_unique() && fits(given))?;

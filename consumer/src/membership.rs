@@ -240,12 +240,12 @@ impl Membership {
     fn others(&self) -> impl Future<Output = Vec<String>> + use<> {
         let (topics, cluster) = (self.wish.topics.clone(), self.cluster.clone());
         let (before, excludes_internal) = (self.found.clone(), self.config.excludes_internal);
+        let mut has_missed = !self.missed.is_empty();
         async move {
             if !topics.has_patterns() {
                 return pending().await;
             }
             let ClientConfig { metadata_age_max, retry_backoff_max, .. } = *cluster.config();
-            let mut has_missed = false;
             loop {
                 let pause = if has_missed { Duration::ZERO } else { metadata_age_max };
                 sleep(pause.max(retry_backoff_max)).await;

@@ -76,7 +76,13 @@ impl ReadBuffer {
         let at = self.given.iter().position(|given| given.is_unique() && fits(given))?;
         let mut free = self.given.remove(at)?.try_into_mut().ok()?;
         free.clear();
-        free.try_reclaim(bytes).then_some(free)
+        // It may have been cut from a larger one.
+        if !free.try_reclaim(bytes) || free.capacity() > bytes.saturating_mul(2) {
+            return None;
+        }
+        // Nothing is read behind it.
+        drop(free.split_off(bytes));
+        Some(free)
     }
 }
 
@@ -141,7 +147,12 @@ mod tests {
         assert!(is_place(&third), "the first one's");
         assert!(!is_place(&next(&mut buffer)), "somebody has it, as a part of the second");
         assert!(part.iter().all(|byte| *byte == 7), "what is kept is as it was");
-        drop((third, part));
+        drop(third);
+        let smaller = read(&mut buffer, 120_000, 10_000);
+        assert!(is_place(&smaller) && buffer.bytes.capacity() == 0, "nothing is read behind it");
+        drop(smaller);
+        drop(part);
+        next(&mut buffer);
         assert!(!buffer.given.is_empty());
         read(&mut buffer, 100, 100);
         assert!(buffer.given.is_empty(), "small ones come: nothing is held any more");

@@ -194,15 +194,18 @@ impl GroupMember {
                     if !kept.is_empty() {
                         return Err(error);
                     }
+                    retry.excuse(asked.elapsed());
                     retry.pause_whatever(error).await?;
                 }
                 _ => {
                     self.line.hang_up();
                     // The others may take longer than a call has time.
-                    let unanswered = cluster.config().request_timeout;
-                    let unanswered =
-                        if is_unanswered(&error) { unanswered } else { Duration::ZERO };
-                    retry.excuse(asked.elapsed().saturating_sub(unanswered));
+                    let own = match &error {
+                        ClientError::Deadline { limit, .. } => *limit,
+                        error if is_unanswered(error) => cluster.config().request_timeout,
+                        _ => Duration::ZERO,
+                    };
+                    retry.excuse(asked.elapsed().saturating_sub(own));
                     retry.pause(error).await?;
                 }
             }

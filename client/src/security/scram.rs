@@ -30,8 +30,7 @@ pub struct Scram {
 
 /// The fewest rounds with which a password is hashed; who asks for fewer wants it weak.
 const ROUNDS_MIN: u32 = 4_096;
-/// The most; who asks for more wants our time: it is some 50 ms of a processor. Kafka's own limit
-/// is 16,384.
+/// The most; who asks for more wants our time. Kafka's own limit is 16,384.
 const ROUNDS_MAX: u32 = 65_536;
 /// Random bytes of a nonce.
 const NONCE_BYTES: usize = 24;
